@@ -1,0 +1,41 @@
+//! Events as ansible-runner has them, by its own field names.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// One event of a job. `event_data` is passed on as Ansible's callback wrote it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Event {
+    /// The event's own id, a UUID or derived from one.
+    pub uuid: String,
+    /// The event's number in its job: 1, 2, 3, without gaps.
+    pub counter: u64,
+    /// The text that Ansible printed for it, at most 64 KiB; the log has all of it.
+    pub stdout: String,
+    /// True when `stdout` is not the whole text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stdout_truncated: bool,
+    /// The line of the log at which the text begins, counted from 0.
+    pub start_line: u64,
+    /// The line of the log before which the text ends.
+    pub end_line: u64,
+    /// The job's id; ansible-runner's name for it.
+    pub runner_ident: String,
+    /// What kind of event, such as `runner_on_ok` or `playbook_on_stats`.
+    pub event: String,
+    /// The process that reported it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i64>,
+    /// When, as RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// The event that this one belongs to: a task's for a result, a play's for a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_uuid: Option<String>,
+    /// The level of a message that Ansible prints with `-v`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verbosity: Option<i64>,
+    /// The event's own data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_data: Option<Box<RawValue>>,
+}

@@ -1,0 +1,230 @@
+//! Executing a job: claim it, run it under supervision, write how it ended, once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::id::JobId;
+use crate::job::{CancelRequest, Job, Lease, canceled};
+use crate::outcome::{Outcome, Reason};
+use crate::output::Output;
+use crate::ports::{Ended, JobQueue, JobStore, LogStore, Runner, StoreError};
+use crate::supervise::Supervision;
+use crate::time::Clock;
+
+const FINISH_TRIES: u32 = 10;
+const FINISH_PAUSE: Duration = Duration::from_millis(50);
+/// How long a job waits for each attempt it has had before the next.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why a running job is to be stopped.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum StopReason {
+    /// Somebody asked for it.
+    Canceled(CancelRequest),
+    /// It ran longer than this.
+    Timeout(Duration),
+    /// It was silent for longer than this.
+    IdleTimeout(Duration),
+    /// The worker's own time is over.
+    Deadline,
+    /// The service is shutting down.
+    Shutdown,
+    /// The lease was lost, so the job may be somebody else's by now.
+    LeaseLost,
+}
+
+/// Tells a runner when to stop a job.
+#[derive(Clone)]
+pub struct Stop(watch::Receiver<Option<StopReason>>);
+
+impl Stop {
+    /// Wraps the receiving end of the supervisor's channel.
+    #[must_use]
+    pub fn new(receiver: watch::Receiver<Option<StopReason>>) -> Self {
+        Self(receiver)
+    }
+
+    /// Waits until the job is to be stopped; for ever if that never happens.
+    pub async fn requested(&mut self) {
+        if self.0.wait_for(Option::is_some).await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// The times that a worker keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerSettings {
+    /// How long a claim holds without being renewed.
+    pub lease: Duration,
+    /// How often it is renewed; a cancel is noticed this soon.
+    pub heartbeat: Duration,
+    /// How often output is written out.
+    pub flush: Duration,
+}
+
+/// What bounds one execution from outside the job.
+#[derive(Clone)]
+pub struct Limits {
+    /// When the worker's own time is over.
+    pub deadline: Option<Instant>,
+    /// Becomes true when running jobs are to be stopped.
+    pub shutdown: watch::Receiver<bool>,
+}
+
+/// What became of a message that named a job.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Disposition {
+    /// The job was run, and its state written.
+    Executed,
+    /// The job is not there, has ended, or is somebody else's: there is nothing to do.
+    Nothing,
+}
+
+/// Executes jobs, one call each.
+#[derive(Clone)]
+pub struct Worker {
+    /// Records.
+    pub store: Arc<dyn JobStore>,
+    /// Where a job goes for another attempt.
+    pub queue: Arc<dyn JobQueue>,
+    /// Output.
+    pub logs: Arc<dyn LogStore>,
+    /// What runs the job.
+    pub runner: Arc<dyn Runner>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Times.
+    pub settings: WorkerSettings,
+}
+
+impl Worker {
+    /// Claims a job and runs it to its end.
+    ///
+    /// # Errors
+    /// The store could not be asked; the job is as it was, or its lease will run out.
+    pub async fn execute(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
+        let now = self.clock.now();
+        let lease = Lease {
+            token: crate::id::LeaseToken::new(),
+            until: now + self.settings.lease,
+        };
+        let job = match self.store.claim(id, lease, now).await {
+            Ok(job) => job,
+            Err(StoreError::Conflict | StoreError::NotFound) => return Ok(Disposition::Nothing),
+            Err(error) => return Err(error),
+        };
+        tracing::info!(job.id = %id, job.attempt = job.state.attempt, "job started");
+        let (ended, stop) = self.run(&job, lease, limits).await;
+        if stop == Some(StopReason::LeaseLost) {
+            tracing::warn!(job.id = %id, "the lease was lost; the job was stopped and nothing is written");
+            return Ok(Disposition::Executed);
+        }
+        self.conclude(&job, lease, verdict(ended, stop)).await
+    }
+
+    async fn run(&self, job: &Job, lease: Lease, limits: Limits) -> (Ended, Option<StopReason>) {
+        let output = Output::new(self.logs.clone(), job.id, job.state.attempt);
+        let (stop, stopped) = watch::channel(None);
+        let supervision = Supervision {
+            worker: self,
+            job,
+            lease,
+            output: &output,
+            stop: &stop,
+            limits,
+        };
+        let mut ended = tokio::select! {
+            ended = self.runner.run(job, &output, Stop::new(stopped)) => ended,
+            never = supervision.watch() => match never {},
+        };
+        if let Err(error) = output.close(true).await {
+            tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "the output could not be kept");
+            ended.outcome = Outcome::failed(Reason::RunnerError, "The job's output could not be kept.");
+        }
+        let reason = if ended.stopped { stop.borrow().clone() } else { None };
+        (ended, reason)
+    }
+
+    async fn conclude(&self, job: &Job, lease: Lease, outcome: Outcome) -> Result<Disposition, StoreError> {
+        let mut pause = FINISH_PAUSE;
+        for attempt in 1.. {
+            match conclude(&*self.store, &*self.queue, &*self.clock, job, lease, outcome.clone()).await {
+                Err(error) if error.is_retryable() && attempt < FINISH_TRIES => tokio::time::sleep(pause).await,
+                Err(StoreError::Conflict) => {
+                    tracing::warn!(job.id = %job.id, "the lease was lost before the end could be written");
+                    break;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+            pause *= 2;
+        }
+        Ok(Disposition::Executed)
+    }
+}
+
+/// Writes the end of an attempt: the job's end, or its return to the queue where its request allows that.
+///
+/// # Errors
+/// `Conflict` if the lease is lost; others as the store has them.
+pub(crate) async fn conclude(
+    store: &dyn JobStore,
+    queue: &dyn JobQueue,
+    clock: &dyn Clock,
+    job: &Job,
+    lease: Lease,
+    outcome: Outcome,
+) -> Result<(), StoreError> {
+    let again = outcome.reason.is_some_and(Reason::is_retryable)
+        && job.state.cancel.is_none()
+        && job.state.attempt < job.request.options.max_attempts();
+    if !again {
+        let reason = outcome.reason;
+        let status = outcome.status;
+        store.finish(job.id, lease.token, outcome, clock.now()).await?;
+        tracing::info!(job.id = %job.id, job.status = %status, job.reason = ?reason, "job ended");
+        return Ok(());
+    }
+    store.release(job.id, lease.token).await?;
+    tracing::warn!(job.id = %job.id, job.attempt = job.state.attempt, job.reason = ?outcome.reason, "job goes back to the queue");
+    if queue.send(job.id, RETRY_PAUSE * job.state.attempt).await.is_ok() {
+        store.mark_dispatched(job.id).await?;
+    }
+    Ok(())
+}
+
+/// What a job's end means once it is known why it was stopped, if it was.
+fn verdict(ended: Ended, stop: Option<StopReason>) -> Outcome {
+    let Some(stop) = stop else { return ended.outcome };
+    let verdict = match stop {
+        StopReason::Canceled(cancel) => canceled(&cancel),
+        StopReason::Timeout(limit) => Outcome::failed(
+            Reason::Timeout,
+            format!(
+                "The job ran longer than its timeout of {} s and was stopped.",
+                limit.as_secs()
+            ),
+        ),
+        StopReason::IdleTimeout(limit) => Outcome::failed(
+            Reason::IdleTimeout,
+            format!(
+                "The job printed nothing for {} s, its idle timeout, and was stopped.",
+                limit.as_secs()
+            ),
+        ),
+        StopReason::Deadline => {
+            Outcome::failed(Reason::Deadline, "The worker's time was over before the job had ended.")
+        }
+        StopReason::Shutdown | StopReason::LeaseLost => {
+            Outcome::failed(Reason::Shutdown, "The service was shut down while the job ran.")
+        }
+    };
+    Outcome {
+        rc: ended.outcome.rc,
+        stats: ended.outcome.stats,
+        ..verdict
+    }
+}

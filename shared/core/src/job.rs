@@ -1,0 +1,270 @@
+//! A job: one execution of a request, its state, and the steps that the state may take.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::id::{JobId, LeaseToken, Tenant};
+use crate::outcome::Outcome;
+use crate::progress::Progress;
+use crate::request::JobRequest;
+use crate::time::Timestamp;
+
+/// The state of a job. The last three are final.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum JobStatus {
+    /// Accepted and waiting for a worker.
+    Pending,
+    /// A worker has it.
+    Running,
+    /// The playbook came to its end and nothing failed.
+    Successful,
+    /// It failed; the reason says why.
+    Failed,
+    /// Somebody stopped it.
+    Canceled,
+}
+
+impl JobStatus {
+    /// Every state, in the order of a job's life.
+    pub const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::Running,
+        Self::Successful,
+        Self::Failed,
+        Self::Canceled,
+    ];
+
+    /// Returns the word that stands for the state everywhere.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Successful => "successful",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// Tells whether the state never changes again.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+impl fmt::Display for JobStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text is none of the five words.
+#[derive(Debug, thiserror::Error)]
+#[error("must be one of pending, running, successful, failed, canceled")]
+pub struct UnknownStatus;
+
+impl FromStr for JobStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(UnknownStatus)
+    }
+}
+
+/// A worker's claim on a job, and until when it holds without being renewed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Lease {
+    /// Proves the claim.
+    pub token: LeaseToken,
+    /// When the claim ends.
+    pub until: Timestamp,
+}
+
+/// Who asked for a job to be stopped, and when.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct CancelRequest {
+    /// The client's address, or what else is known of whoever asked.
+    pub by: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+}
+
+/// What changes about a job while it lives; the request never does.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct JobState {
+    /// Where it stands.
+    pub status: JobStatus,
+    /// How often it has been started.
+    pub attempt: u32,
+    /// When the last attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When it came to a final state.
+    pub finished_at: Option<Timestamp>,
+    /// The claim of the worker that has it.
+    pub lease: Option<Lease>,
+    /// Set when somebody asked for it to stop.
+    pub cancel: Option<CancelRequest>,
+    /// How far the running attempt has come.
+    pub progress: Option<Progress>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+}
+
+/// One execution of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// What was asked for.
+    pub request: JobRequest,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+    /// What has become of it.
+    pub state: JobState,
+}
+
+/// A step that the job's state does not allow, or that somebody else was faster with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Refused;
+
+impl Job {
+    /// Makes a pending job that is kept for `retention` after now.
+    #[must_use]
+    pub fn new(tenant: Tenant, request: JobRequest, now: Timestamp, retention: Duration) -> Self {
+        let state = JobState {
+            status: JobStatus::Pending,
+            attempt: 0,
+            started_at: None,
+            finished_at: None,
+            lease: None,
+            cancel: None,
+            progress: None,
+            outcome: None,
+        };
+        Self {
+            id: JobId::new(),
+            tenant,
+            request,
+            created_at: now,
+            expires_at: now + retention,
+            state,
+        }
+    }
+}
+
+impl JobState {
+    /// Starts an attempt under a fresh lease.
+    ///
+    /// # Errors
+    /// The job is not pending.
+    pub fn claim(&mut self, lease: Lease, now: Timestamp) -> Result<(), Refused> {
+        if self.status != JobStatus::Pending {
+            return Err(Refused);
+        }
+        self.status = JobStatus::Running;
+        self.attempt += 1;
+        self.started_at = Some(now);
+        self.lease = Some(lease);
+        self.progress = None;
+        Ok(())
+    }
+
+    /// Extends the lease, and records progress if there is news.
+    ///
+    /// # Errors
+    /// The lease is not the job's.
+    pub fn renew(&mut self, lease: Lease, progress: Option<Progress>) -> Result<(), Refused> {
+        self.check(lease.token)?;
+        self.lease = Some(lease);
+        if progress.is_some() {
+            self.progress = progress;
+        }
+        Ok(())
+    }
+
+    /// Ends the job.
+    ///
+    /// # Errors
+    /// The lease is not the job's.
+    pub fn finish(&mut self, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), Refused> {
+        self.check(token)?;
+        self.end(outcome, now);
+        Ok(())
+    }
+
+    /// Gives the job back, for another attempt.
+    ///
+    /// # Errors
+    /// The lease is not the job's.
+    pub fn release(&mut self, token: LeaseToken) -> Result<(), Refused> {
+        self.check(token)?;
+        self.status = JobStatus::Pending;
+        self.lease = None;
+        self.progress = None;
+        Ok(())
+    }
+
+    /// Ends a pending job at once; asks the worker of a running one to stop it. Asking again changes nothing.
+    ///
+    /// # Errors
+    /// The job has ended already.
+    pub fn request_cancel(&mut self, cancel: CancelRequest) -> Result<(), Refused> {
+        match self.status {
+            JobStatus::Pending => {
+                let outcome = canceled(&cancel);
+                let at = cancel.at;
+                self.cancel = Some(cancel);
+                self.end(outcome, at);
+                Ok(())
+            }
+            JobStatus::Running => {
+                self.cancel.get_or_insert(cancel);
+                Ok(())
+            }
+            _ => Err(Refused),
+        }
+    }
+
+    fn check(&self, token: LeaseToken) -> Result<(), Refused> {
+        let held = self.lease.is_some_and(|lease| lease.token == token);
+        if self.status == JobStatus::Running && held {
+            Ok(())
+        } else {
+            Err(Refused)
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome, now: Timestamp) {
+        self.status = outcome.status;
+        self.finished_at = Some(now);
+        self.lease = None;
+        self.progress = None;
+        self.outcome = Some(outcome);
+    }
+}
+
+/// Makes the outcome of a job that somebody stopped.
+#[must_use]
+pub fn canceled(cancel: &CancelRequest) -> Outcome {
+    Outcome {
+        status: JobStatus::Canceled,
+        reason: Some(crate::outcome::Reason::CanceledByRequest),
+        error: Some(format!("The job was canceled by {} at {}.", cancel.by, cancel.at)),
+        rc: None,
+        stats: None,
+    }
+}

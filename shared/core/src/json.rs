@@ -1,0 +1,156 @@
+//! Reading JSON strictly: what another reader might understand differently is refused, with its place.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Why a text is not the JSON that Callboard takes.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct JsonError {
+    /// Where in the document, as an RFC 6901 pointer; empty for the whole document.
+    pub pointer: String,
+    /// What is wrong there, with line and column.
+    pub message: String,
+}
+
+/// Parses a whole document; a repeated key, a number that would lose digits, or too deep nesting is an error.
+///
+/// # Errors
+/// [`JsonError`] says what is wrong and where.
+pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let strict: Strict = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| JsonError {
+        pointer: pointer_of(error.path()),
+        message: error.inner().to_string(),
+    })?;
+    deserializer.end().map_err(|error| JsonError {
+        pointer: String::new(),
+        message: error.to_string(),
+    })?;
+    Ok(strict.0)
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// Escapes one key for use in a JSON pointer (RFC 6901).
+#[must_use]
+pub fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match Number::from_f64(value) {
+            Some(number) if value.abs() <= EXACT => Ok(Value::Number(number)),
+            _ => Err(E::custom(
+                "this number is too large to be kept exactly; send it as a string",
+            )),
+        }
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
+            if object.contains_key(&key) {
+                return Err(A::Error::custom(format!("the key {key:?} stands here twice")));
+            }
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused_with_its_place() {
+        for (text, pointer) in [
+            (r#"{"a": {"b": 1, "b": 2}}"#, "/a"),
+            (r#"{"a": [1, 1e999]}"#, "/a/1"),
+            (r#"{"a/b": 123456789012345678901234567890}"#, "/a~1b"),
+            (r#"{"a": 1} x"#, ""),
+            (r#"{"a": "\ud800"}"#, "/a"),
+            ("", ""),
+        ] {
+            match parse(text.as_bytes()) {
+                Err(error) => assert_eq!(error.pointer, pointer, "{text}"),
+                Ok(value) => assert!(value.is_null(), "{text} was read as {value}"),
+            }
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_crash() {
+        let deep = "[".repeat(100_000);
+        assert!(parse(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn ordinary_json_is_read_as_it_stands() {
+        let text = r#"{"a":[1,-2,0.5,"x",null,true,18446744073709551615],"b":{}}"#;
+        assert_eq!(
+            parse(text.as_bytes()).map(|value| value.to_string()).ok().as_deref(),
+            Some(text)
+        );
+    }
+}

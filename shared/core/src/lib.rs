@@ -1,0 +1,24 @@
+//! The domain of Callboard: what a job is, what a request may say, and what happens to it.
+//!
+//! This crate knows nothing of AWS, HTTP, SQLite or Python. Adapters implement [`ports`]; the use cases
+//! ([`submit`], [`execute`], [`cancel`], [`history`], [`sweep`]) are written over them.
+
+pub mod cancel;
+pub mod event;
+pub mod execute;
+pub mod fields;
+pub mod history;
+pub mod id;
+pub mod inventory;
+pub mod job;
+pub mod json;
+pub mod options;
+pub mod outcome;
+pub mod output;
+pub mod ports;
+pub mod progress;
+pub mod request;
+pub mod submit;
+mod supervise;
+pub mod sweep;
+pub mod time;

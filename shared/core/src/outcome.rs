@@ -1,0 +1,107 @@
+//! How a job ended: status, reason, error, and what Ansible counted.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::job::JobStatus;
+
+/// Why a job failed or was canceled.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Ansible ran the playbook, or refused it, and said that it failed.
+    PlaybookFailed,
+    /// No host failed, but some could not be reached.
+    HostsUnreachable,
+    /// The playbook could not be had.
+    SourceUnavailable,
+    /// The inventory could not be read or names no host.
+    InventoryInvalid,
+    /// A credential that the job names could not be had.
+    CredentialUnavailable,
+    /// The request cannot be carried out as it stands.
+    RequestInvalid,
+    /// The job ran longer than its `timeout`.
+    Timeout,
+    /// The job printed nothing for longer than its `idle_timeout`.
+    IdleTimeout,
+    /// The worker's own time was over.
+    Deadline,
+    /// The kernel ended the job because memory ran out.
+    OutOfMemory,
+    /// The worker stopped reporting.
+    Lost,
+    /// The service was stopped while the job ran.
+    Shutdown,
+    /// Something around Ansible broke.
+    RunnerError,
+    /// Somebody asked for it.
+    CanceledByRequest,
+}
+
+impl Reason {
+    /// Tells whether another attempt may end differently, because the playbook was not what failed.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::Lost | Self::RunnerError | Self::Shutdown | Self::OutOfMemory
+        )
+    }
+}
+
+/// What Ansible counted for one host, by Ansible's own names; `dark` means unreachable.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(default)]
+pub struct HostStats {
+    /// Tasks that succeeded, changed or not.
+    pub ok: u32,
+    /// Tasks that changed something.
+    pub changed: u32,
+    /// Tasks that failed.
+    pub failures: u32,
+    /// Times that the host was unreachable.
+    pub dark: u32,
+    /// Tasks that were skipped.
+    pub skipped: u32,
+    /// Tasks whose failure a rescue block handled.
+    pub rescued: u32,
+    /// Tasks whose failure was ignored.
+    pub ignored: u32,
+    /// 1 for a host that was worked on.
+    pub processed: u32,
+}
+
+/// Counts by host name.
+pub type Stats = BTreeMap<String, HostStats>;
+
+/// The end of a job, or of one attempt at it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Outcome {
+    /// One of the three final states.
+    pub status: JobStatus,
+    /// Present unless successful.
+    pub reason: Option<Reason>,
+    /// A sentence for a person; present unless successful.
+    pub error: Option<String>,
+    /// The exit code of `ansible-playbook`, if it came to one.
+    pub rc: Option<i32>,
+    /// Counts per host, if the playbook came to its end.
+    pub stats: Option<Stats>,
+}
+
+impl Outcome {
+    /// Makes the outcome of a job that did not come to an exit code.
+    #[must_use]
+    pub fn failed(reason: Reason, error: impl Into<String>) -> Self {
+        Self {
+            status: JobStatus::Failed,
+            reason: Some(reason),
+            error: Some(error.into()),
+            rc: None,
+            stats: None,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Writing what a job prints: buffered, numbered by offset, hashed, and the same whatever its size.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+use crate::event::Event;
+use crate::id::JobId;
+use crate::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
+use crate::progress::Progress;
+
+/// A buffer that holds this much is written without waiting for the next flush.
+const FLUSH_BYTES: usize = 256 * 1024;
+/// How much may wait in memory while the log store is unavailable.
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+const CLOSE_TRIES: u32 = 6;
+const CLOSE_PAUSE: Duration = Duration::from_millis(50);
+
+/// The output of one attempt. Clones write to the same streams.
+#[derive(Clone)]
+pub struct Output(Arc<Shared>);
+
+struct Shared {
+    writer: Mutex<Writer>,
+    vitals: std::sync::Mutex<Vitals>,
+}
+
+struct Vitals {
+    last_output: Instant,
+    progress: Option<Progress>,
+}
+
+struct Writer {
+    logs: Arc<dyn LogStore>,
+    job: JobId,
+    attempt: u32,
+    stdout: StreamWriter,
+    events: StreamWriter,
+    index: StreamWriter,
+    count: u64,
+}
+
+struct StreamWriter {
+    key: LogKey,
+    written: u64,
+    waiting: Vec<u8>,
+    hash: Sha256,
+}
+
+impl Output {
+    /// Starts the streams of an attempt.
+    #[must_use]
+    pub fn new(logs: Arc<dyn LogStore>, job: JobId, attempt: u32) -> Self {
+        let stream = |stream| StreamWriter::new(LogKey { job, attempt, stream });
+        let writer = Writer {
+            logs,
+            job,
+            attempt,
+            stdout: stream(Stream::Stdout),
+            events: stream(Stream::Events),
+            index: stream(Stream::EventIndex),
+            count: 0,
+        };
+        let vitals = Vitals {
+            last_output: Instant::now(),
+            progress: None,
+        };
+        Self(Arc::new(Shared {
+            writer: Mutex::new(writer),
+            vitals: std::sync::Mutex::new(vitals),
+        }))
+    }
+
+    /// Adds bytes to the job's output.
+    ///
+    /// # Errors
+    /// The log store has been unavailable for so long that too much waits for it.
+    pub async fn stdout(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.with_vitals(|vitals| vitals.last_output = Instant::now());
+        let mut writer = self.0.writer.lock().await;
+        writer.stdout.push(bytes);
+        writer.relieve().await
+    }
+
+    /// Adds an event; its counter must follow the last one's.
+    ///
+    /// # Errors
+    /// As for [`Output::stdout`]; `Corrupt` if the event cannot be written as JSON.
+    pub async fn event(&self, event: &Event) -> Result<(), StoreError> {
+        let mut line = serde_json::to_vec(event).map_err(|error| StoreError::Corrupt(Box::new(error)))?;
+        line.push(b'\n');
+        let mut writer = self.0.writer.lock().await;
+        writer.events.push(&line);
+        let end = writer.events.end();
+        writer.index.push(&end.to_le_bytes());
+        writer.count += 1;
+        writer.relieve().await
+    }
+
+    /// Writes out what waits.
+    ///
+    /// # Errors
+    /// The log store is unavailable; what waits is kept for the next time.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.0.writer.lock().await.flush().await
+    }
+
+    /// Writes out what waits and seals the streams; `complete` says whether everything printed is there.
+    ///
+    /// # Errors
+    /// The log store stays unavailable after several tries.
+    pub async fn close(&self, complete: bool) -> Result<Manifest, StoreError> {
+        let mut writer = self.0.writer.lock().await;
+        let mut pause = CLOSE_PAUSE;
+        for _ in 1..CLOSE_TRIES {
+            match writer.seal(complete).await {
+                Err(error) if error.is_retryable() => tokio::time::sleep(pause).await,
+                ended => return ended,
+            }
+            pause *= 2;
+        }
+        writer.seal(complete).await
+    }
+
+    /// Notes how far the job has come.
+    pub fn report(&self, progress: Progress) {
+        self.with_vitals(|vitals| vitals.progress = Some(progress));
+    }
+
+    /// Returns the last reported progress, once.
+    #[must_use]
+    pub fn take_progress(&self) -> Option<Progress> {
+        self.with_vitals(|vitals| vitals.progress.take())
+    }
+
+    /// Returns how long nothing was printed.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.with_vitals(|vitals| vitals.last_output.elapsed())
+    }
+
+    fn with_vitals<T>(&self, read: impl FnOnce(&mut Vitals) -> T) -> T {
+        read(&mut self.0.vitals.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+impl Writer {
+    async fn relieve(&mut self) -> Result<(), StoreError> {
+        let waiting = self.stdout.waiting.len() + self.events.waiting.len();
+        if waiting < FLUSH_BYTES {
+            return Ok(());
+        }
+        match self.flush().await {
+            Err(error) if error.is_retryable() && waiting < MAX_WAITING_BYTES => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Events before their index, so that the index never points past what is there.
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        self.stdout.flush(&*self.logs).await?;
+        self.events.flush(&*self.logs).await?;
+        self.index.flush(&*self.logs).await
+    }
+
+    async fn seal(&mut self, complete: bool) -> Result<Manifest, StoreError> {
+        self.flush().await?;
+        let manifest = Manifest {
+            stdout_bytes: self.stdout.written,
+            stdout_sha256: self.stdout.sha256(),
+            events_bytes: self.events.written,
+            events_sha256: self.events.sha256(),
+            events: self.count,
+            complete,
+        };
+        self.logs.seal(self.job, self.attempt, &manifest).await?;
+        Ok(manifest)
+    }
+}
+
+impl StreamWriter {
+    fn new(key: LogKey) -> Self {
+        Self {
+            key,
+            written: 0,
+            waiting: Vec::new(),
+            hash: Sha256::new(),
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.waiting.extend_from_slice(bytes);
+    }
+
+    fn end(&self) -> u64 {
+        self.written + self.waiting.len() as u64
+    }
+
+    async fn flush(&mut self, logs: &dyn LogStore) -> Result<(), StoreError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let bytes = Bytes::from(std::mem::take(&mut self.waiting));
+        let written = logs.append(self.key, self.written, bytes.clone()).await;
+        match &written {
+            Ok(()) => self.written += bytes.len() as u64,
+            Err(_) => self.waiting = bytes.into(),
+        }
+        written
+    }
+
+    fn sha256(&self) -> String {
+        self.hash
+            .clone()
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}

@@ -1,0 +1,196 @@
+//! What the domain needs of the outside world. Every adapter passes the contract suite of its port.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::history::{HistoryPage, HistoryQuery};
+use crate::id::{JobId, LeaseToken};
+use crate::job::{CancelRequest, Job, Lease};
+use crate::outcome::Outcome;
+use crate::progress::Progress;
+use crate::time::Timestamp;
+
+/// What lies under an error of an adapter.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What can go wrong with a store or a queue.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such thing, or no longer.
+    #[error("not found")]
+    NotFound,
+    /// The state does not allow it, or somebody else was faster.
+    #[error("conflict with the present state")]
+    Conflict,
+    /// The store could not be asked; trying again may help.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Source),
+    /// The store holds something that cannot be read.
+    #[error("the store holds something unreadable")]
+    Corrupt(#[source] Source),
+}
+
+impl StoreError {
+    /// Tells whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// Keeps the records of jobs. Every write after a claim is conditional on the lease token.
+#[async_trait]
+pub trait JobStore: Send + Sync {
+    /// Adds a pending job; `Conflict` if the id is taken.
+    async fn create(&self, job: &Job) -> Result<(), StoreError>;
+
+    /// Returns a job; an expired one is `NotFound`.
+    async fn get(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
+
+    /// Returns one page of a tenant's jobs, newest first.
+    async fn list(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError>;
+
+    /// Notes that the queue has the job's id.
+    async fn mark_dispatched(&self, id: JobId) -> Result<(), StoreError>;
+
+    /// Starts an attempt and returns the job as claimed; `Conflict` unless it is pending.
+    async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError>;
+
+    /// Extends a lease and records progress; answers whether a cancel was asked for. `Conflict` if the lease is lost.
+    async fn renew(
+        &self,
+        id: JobId,
+        lease: Lease,
+        progress: Option<Progress>,
+    ) -> Result<Option<CancelRequest>, StoreError>;
+
+    /// Writes the final state, once; `Conflict` if the lease is lost.
+    async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Makes a running job pending and undispatched again; `Conflict` if the lease is lost.
+    async fn release(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError>;
+
+    /// Ends a pending job, or marks a running one; returns the job after it. `Conflict` if it has ended.
+    async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError>;
+
+    /// Returns up to `limit` running jobs whose lease has ended before `now`.
+    async fn expired_leases(&self, now: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError>;
+
+    /// Returns up to `limit` pending jobs created before `before` that the queue was not given.
+    async fn undispatched(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;
+}
+
+/// Carries job ids to workers, each at least once. Receiving is the adapter's own matter.
+#[async_trait]
+pub trait JobQueue: Send + Sync {
+    /// Sends an id, to be received after `delay` at the earliest.
+    async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError>;
+}
+
+/// One of the byte streams that an attempt leaves.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Stream {
+    /// What Ansible printed, byte for byte, with its ANSI sequences.
+    Stdout,
+    /// The events, one JSON object a line, ordered by counter.
+    Events,
+    /// Where each event ends in `Events`: 8 bytes each, little-endian.
+    EventIndex,
+}
+
+impl Stream {
+    /// Every stream.
+    pub const ALL: [Self; 3] = [Self::Stdout, Self::Events, Self::EventIndex];
+}
+
+/// Names one stream of one attempt.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct LogKey {
+    /// The job.
+    pub job: JobId,
+    /// Its attempt, from 1.
+    pub attempt: u32,
+    /// The stream.
+    pub stream: Stream,
+}
+
+/// What a finished attempt left, so that a reader can tell whether it has all of it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Manifest {
+    /// Bytes of `Stdout`.
+    pub stdout_bytes: u64,
+    /// SHA-256 of `Stdout`, in hex.
+    pub stdout_sha256: String,
+    /// Bytes of `Events`.
+    pub events_bytes: u64,
+    /// SHA-256 of `Events`, in hex.
+    pub events_sha256: String,
+    /// Number of events.
+    pub events: u64,
+    /// Whether everything that the job printed is there.
+    pub complete: bool,
+}
+
+/// Keeps what jobs print. A stream grows at its end only, and can be read while it grows.
+#[async_trait]
+pub trait LogStore: Send + Sync {
+    /// Writes bytes at an offset that is the stream's present size; writing the same again changes nothing.
+    async fn append(&self, key: LogKey, offset: u64, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Reads what the stream has of a range; what lies beyond its end is left out.
+    async fn read(&self, key: LogKey, range: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// Returns the present size of a stream in bytes; 0 if nothing was written.
+    async fn size(&self, key: LogKey) -> Result<u64, StoreError>;
+
+    /// Ends an attempt's streams.
+    async fn seal(&self, job: JobId, attempt: u32, manifest: &Manifest) -> Result<(), StoreError>;
+
+    /// Returns the manifest of a sealed attempt.
+    async fn manifest(&self, job: JobId, attempt: u32) -> Result<Option<Manifest>, StoreError>;
+
+    /// Forgets everything of a job.
+    async fn remove(&self, job: JobId) -> Result<(), StoreError>;
+}
+
+/// Why a playbook cannot be run.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PlaybookError {
+    /// There is none of that name.
+    #[error("there is no playbook {0:?} in the playbooks folder")]
+    NotFound(String),
+    /// The name leads out of the folder, or to something that is no file.
+    #[error("{0:?} is no file inside the playbooks folder")]
+    Outside(String),
+}
+
+/// Knows which playbooks there are, where that can be known before a job runs.
+pub trait PlaybookCatalog: Send + Sync {
+    /// Checks that a playbook is there.
+    ///
+    /// # Errors
+    /// [`PlaybookError`] says why it cannot be run.
+    fn check(&self, playbook: &str) -> Result<(), PlaybookError>;
+}
+
+/// Executes jobs of one type.
+#[async_trait]
+pub trait Runner: Send + Sync {
+    /// Runs a claimed job to its end, or until `stop` says so, and leaves nothing of it alive.
+    ///
+    /// The outcome of a job that was stopped is what it would have been otherwise; `stopped` tells the difference.
+    async fn run(&self, job: &Job, output: &crate::output::Output, stop: crate::execute::Stop) -> Ended;
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// What came of it, read without regard to `stop`.
+    pub outcome: Outcome,
+    /// True when the runner had begun to stop the job before it ended.
+    pub stopped: bool,
+}

@@ -1,0 +1,203 @@
+//! What a caller asks for, read from JSON with every fault named.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::fields::{Faults, FieldError, Fields, kind};
+use crate::inventory::Inventory;
+use crate::json::escape;
+use crate::options::Options;
+
+const MAX_PLAYBOOK_BYTES: usize = 1024;
+
+/// A request to run a playbook.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"playbook": "hello.yml", "extra_vars": {"greeting": "Callboard"}}))]
+pub struct JobRequest {
+    /// The playbook: a path inside the playbooks folder.
+    #[schema(min_length = 1, max_length = 1024, example = "hello.yml")]
+    pub playbook: String,
+    /// Variables for the playbook, of highest precedence. Their values are data: `{{ ... }}` in them stays literal.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub extra_vars: Map<String, Value>,
+    /// The hosts; by default `"localhost,"`.
+    #[serde(default)]
+    pub inventory: Inventory,
+    /// How to run it.
+    #[serde(default)]
+    pub options: Options,
+}
+
+impl JobRequest {
+    /// Reads a request from JSON.
+    ///
+    /// # Errors
+    /// Every fault of the request, each with a pointer to its field.
+    pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
+        let mut faults = Faults::default();
+        let request = Self::read(body, &mut faults);
+        faults.or(request.unwrap_or_default())
+    }
+
+    fn read(body: &Value, faults: &mut Faults) -> Option<Self> {
+        let mut fields = Fields::of(body, "", faults)?;
+        let playbook = parse_playbook(&mut fields, faults);
+        let extra_vars = parse_extra_vars(&mut fields, faults);
+        let inventory = fields
+            .get("inventory")
+            .map(|value| Inventory::parse(value, "/inventory", faults))
+            .unwrap_or_default();
+        let options = fields
+            .get("options")
+            .map(|value| Options::parse(value, "/options", faults))
+            .unwrap_or_default();
+        fields.finish(faults);
+        Some(Self {
+            playbook: playbook?.to_owned(),
+            extra_vars,
+            inventory,
+            options,
+        })
+    }
+}
+
+fn parse_playbook<'a>(fields: &mut Fields<'a>, faults: &mut Faults) -> Option<&'a str> {
+    let present = fields.get("playbook").is_some();
+    let playbook = fields.line("playbook", MAX_PLAYBOOK_BYTES, faults);
+    if !present {
+        faults.add("/playbook", "is missing: name a file of the playbooks folder");
+    }
+    let playbook = playbook?;
+    if playbook.starts_with('/') || playbook.split('/').any(|part| part == "..") {
+        faults.add(
+            "/playbook",
+            "must be a path inside the playbooks folder: not absolute and without `..`",
+        );
+    }
+    Some(playbook)
+}
+
+fn parse_extra_vars(fields: &mut Fields<'_>, faults: &mut Faults) -> Map<String, Value> {
+    match fields.get("extra_vars") {
+        None => Map::new(),
+        Some(Value::Object(vars)) => {
+            check_reserved(vars, "/extra_vars", faults);
+            vars.clone()
+        }
+        Some(other) => {
+            faults.add("/extra_vars", format!("must be an object, not {}", kind(other)));
+            Map::new()
+        }
+    }
+}
+
+/// Ansible gives keys such as `__ansible_unsafe` a meaning of its own wherever they stand.
+fn check_reserved(vars: &Map<String, Value>, pointer: &str, faults: &mut Faults) {
+    for (name, value) in vars {
+        let pointer = format!("{pointer}/{}", escape(name));
+        if name.starts_with("__ansible_") {
+            faults.add(
+                pointer.as_str(),
+                "begins with `__ansible_`, which Ansible keeps for itself",
+            );
+        }
+        check_reserved_value(value, &pointer, faults);
+    }
+}
+
+fn check_reserved_value(value: &Value, pointer: &str, faults: &mut Faults) {
+    match value {
+        Value::Object(object) => check_reserved(object, pointer, faults),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                check_reserved_value(item, &format!("{pointer}/{index}"), faults);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pointers(body: &Value) -> Vec<String> {
+        JobRequest::parse(body)
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|fault| fault.pointer)
+            .collect()
+    }
+
+    #[test]
+    fn every_fault_of_a_request_is_named_at_once() {
+        let body = json!({
+            "playbook": "../site.yml", "playbok": 1, "extra_vars": {"a": [{"__ansible_unsafe": "x"}]},
+            "inventory": {"type": "inline", "data": {"web": {"host": {}}}},
+            "options": {"verbosity": 5, "tags": ["a", 1], "forks": -1, "nonsense": true, "limit": "@/etc/passwd"},
+        });
+        assert_eq!(
+            pointers(&body),
+            [
+                "/playbook",
+                "/extra_vars/a/0/__ansible_unsafe",
+                "/inventory/data/web/host",
+                "/options/tags/1",
+                "/options/verbosity",
+                "/options/forks",
+                "/options/limit",
+                "/options/nonsense",
+                "/playbok",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_playbook_or_no_inventory_is_refused() {
+        for (body, pointer) in [
+            (json!([]), ""),
+            (json!({}), "/playbook"),
+            (json!({"playbook": null}), "/playbook"),
+            (json!({"playbook": ""}), "/playbook"),
+            (json!({"playbook": "/etc/passwd"}), "/playbook"),
+            (json!({"playbook": "a/../../b.yml"}), "/playbook"),
+            (json!({"playbook": "a\u{0}.yml"}), "/playbook"),
+            (json!({"playbook": "a.yml", "inventory": "localhost"}), "/inventory"),
+            (json!({"playbook": "a.yml", "inventory": " , "}), "/inventory"),
+            (json!({"playbook": "a.yml", "inventory": "a,\nb"}), "/inventory"),
+            (
+                json!({"playbook": "a.yml", "inventory": {"type": "path", "path": "/etc"}}),
+                "/inventory/type",
+            ),
+            (
+                json!({"playbook": "a.yml", "inventory": {"type": "inline", "data": {}}}),
+                "/inventory/data",
+            ),
+            (
+                json!({"playbook": "a.yml", "inventory": {"type": "inline"}}),
+                "/inventory/data",
+            ),
+        ] {
+            assert_eq!(pointers(&body), [pointer], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_request_reads_back_what_it_wrote() -> Result<(), Box<dyn std::error::Error>> {
+        let body = json!({
+            "playbook": "site.yml", "extra_vars": {"a": {"b": [1, null]}},
+            "inventory": {"type": "inline", "data": {"web": {"hosts": {"web1": {"port": 80}, "web2": null}}}},
+            "options": {"check": true, "tags": ["deploy"], "verbosity": 2, "timeout": 60},
+        });
+        let request = JobRequest::parse(&body).map_err(|faults| format!("{faults:?}"))?;
+        let text = serde_json::to_string(&request)?;
+        assert_eq!(serde_json::from_str::<JobRequest>(&text)?, request);
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+"""What the service and the host say to each other: one JSON object a packet, descriptors beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+PACKET_BYTES = 1 << 17
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One job as the service sends it: what to run, where, and with which environment."""
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    nonce: str
+    color: bool
+
+    @classmethod
+    def parse(cls, packet: bytes) -> JobSpec:
+        """Reads a spec from one packet; a field too many or too few is an error."""
+        return cls(**json.loads(packet))
+
+
+@dataclass
+class JobChannels:
+    """The descriptors of one job: its control socket, and the pipes for its output and its events."""
+
+    control: socket.socket
+    output: int
+    events: int
+
+    @classmethod
+    def adopt(cls, fds: list[int]) -> JobChannels:
+        """Takes over the descriptors that came with a spec, in the order of the fields."""
+        control, output, events = fds
+        return cls(socket.socket(fileno=control), output, events)
+
+    def close_pipes(self) -> None:
+        """Closes the two pipes, so that their readers see the end when the job has ended."""
+        os.close(self.output)
+        os.close(self.events)
+
+    def close(self) -> None:
+        """Closes everything; what a forked child holds stays open there."""
+        self.close_pipes()
+        self.control.close()
+
+
+def send(control: socket.socket, message: dict[str, Any]) -> None:
+    """Sends one message to the service; a service that is gone is no error here."""
+    try:
+        control.send(json.dumps(message).encode())
+    except OSError:
+        return
