@@ -1,1 +1,15 @@
-//! x
+//! What the tests share: the real program, started as a user would, and a client for its API.
+
+pub mod client;
+pub mod program;
+pub mod service;
+
+pub use client::Client;
+pub use program::{Finished, callboard};
+pub use service::Service;
+
+/// The folder of playbooks that the tests run.
+#[must_use]
+pub fn playbooks() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks")
+}

@@ -49,7 +49,7 @@ impl Stop {
     /// Waits until the job is to be stopped; for ever if that never happens.
     pub async fn requested(&mut self) {
         if self.0.wait_for(Option::is_some).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

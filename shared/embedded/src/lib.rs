@@ -1,1 +1,12 @@
-//! x
+//! Adapters for one machine: jobs and their queue in SQLite, output in plain files.
+
+mod database;
+mod job_queue;
+mod job_store;
+mod log_store;
+mod rows;
+
+pub use database::{Database, OpenError};
+pub use job_queue::{Message, SqliteQueue};
+pub use job_store::SqliteJobStore;
+pub use log_store::FileLogStore;

@@ -1,1 +1,24 @@
-//! x
+//! Runs Ansible playbooks: the pinned environment, the Ansible host, and the runner that uses both.
+
+mod collect;
+mod command;
+mod control;
+mod demux;
+pub mod environment;
+mod host;
+mod host_files;
+mod packets;
+mod playbooks;
+mod processes;
+mod pump;
+pub mod python;
+mod runner;
+mod settings;
+mod track;
+mod verdict;
+mod workspace;
+
+pub use host::{HostError, Versions};
+pub use playbooks::PlaybookFolder;
+pub use runner::AnsibleRunner;
+pub use settings::{AnsibleSettings, Home};

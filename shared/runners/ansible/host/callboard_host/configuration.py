@@ -1,85 +1,37 @@
 """Lets a job's own configuration take effect in a process that has already imported Ansible.
 
 Ansible reads ``ANSIBLE_*`` variables and ``ansible.cfg`` when ``ansible.constants`` is imported, and some
-modules copy what they find there. The host imports all of that before it knows any job, so the job's child
-reads the configuration again, in place, and renews those copies. ``tests/test_configuration.py`` reads
-Ansible's source and fails when a release copies a setting that is not listed here.
+modules copy what they find there (``settings.py``). The host imports all of that before it knows any job, so
+the job's child reads the configuration again, in place, and renews those copies.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
+import getpass
+import logging
 import os
 import re
 import secrets
+import sys
 import tempfile
 from typing import Any
 
 from ansible import constants as C
+from ansible._internal._errors._handler import ErrorHandler
+from ansible._internal._templating._jinja_common import _SandboxMode, _TemplateConfig
 from ansible.config import manager as config_manager
 from ansible.inventory import manager as inventory_manager
-from ansible.playbook.base import Base
-from ansible.playbook.play import Play
-from ansible.playbook.play_context import PlayContext
-from ansible.playbook.task import Task
+from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins import loader as plugin_loader
+from ansible.plugins.callback import CallbackBase
 from ansible.utils import color, display
 from ansible.utils import vars as ansible_vars
 from ansible.utils.path import cleanup_tmp_file
+from ansible.vars import manager as vars_manager
 
-FIELD_DEFAULTS: dict[tuple[type, str], str] = {
-    (Base, "no_log"): "DEFAULT_NO_LOG",
-    (Base, "any_errors_fatal"): "ANY_ERRORS_FATAL",
-    (Base, "timeout"): "TASK_TIMEOUT",
-    (Play, "strategy"): "DEFAULT_STRATEGY",
-    (PlayContext, "module_compression"): "DEFAULT_MODULE_COMPRESSION",
-    (PlayContext, "executable"): "DEFAULT_EXECUTABLE",
-    (PlayContext, "timeout"): "DEFAULT_TIMEOUT",
-    (PlayContext, "private_key_file"): "DEFAULT_PRIVATE_KEY_FILE",
-    (PlayContext, "pipelining"): "ANSIBLE_PIPELINING",
-    (PlayContext, "become_exe"): "DEFAULT_BECOME_EXE",
-    (PlayContext, "become_flags"): "DEFAULT_BECOME_FLAGS",
-    (Task, "poll"): "DEFAULT_POLL_INTERVAL",
-}
-
-LOADER_PATHS: dict[str, str] = {
-    "fragment_loader": "DOC_FRAGMENT_PLUGIN_PATH",
-    "action_loader": "DEFAULT_ACTION_PLUGIN_PATH",
-    "cache_loader": "DEFAULT_CACHE_PLUGIN_PATH",
-    "callback_loader": "DEFAULT_CALLBACK_PLUGIN_PATH",
-    "connection_loader": "DEFAULT_CONNECTION_PLUGIN_PATH",
-    "module_loader": "DEFAULT_MODULE_PATH",
-    "module_utils_loader": "DEFAULT_MODULE_UTILS_PATH",
-    "ps_module_utils_loader": "DEFAULT_MODULE_UTILS_PATH",
-    "lookup_loader": "DEFAULT_LOOKUP_PLUGIN_PATH",
-    "filter_loader": "DEFAULT_FILTER_PLUGIN_PATH",
-    "test_loader": "DEFAULT_TEST_PLUGIN_PATH",
-    "strategy_loader": "DEFAULT_STRATEGY_PLUGIN_PATH",
-    "terminal_loader": "DEFAULT_TERMINAL_PLUGIN_PATH",
-    "vars_loader": "DEFAULT_VARS_PLUGIN_PATH",
-    "cliconf_loader": "DEFAULT_CLICONF_PLUGIN_PATH",
-    "netconf_loader": "DEFAULT_NETCONF_PLUGIN_PATH",
-    "inventory_loader": "DEFAULT_INVENTORY_PLUGIN_PATH",
-    "httpapi_loader": "DEFAULT_HTTPAPI_PLUGIN_PATH",
-    "become_loader": "BECOME_PLUGIN_PATH",
-}
-
-LOG_LEVELS = {
-    "COLOR_DEBUG": "DEBUG",
-    "COLOR_VERBOSE": "INFO",
-    "COLOR_OK": "INFO",
-    "COLOR_INCLUDED": "INFO",
-    "COLOR_CHANGED": "INFO",
-    "COLOR_SKIP": "WARNING",
-    "COLOR_DEPRECATE": "WARNING",
-    "COLOR_WARN": "WARNING",
-    "COLOR_UNREACHABLE": "ERROR",
-    "COLOR_ERROR": "ERROR",
-}
-
-INVENTORY_SETTINGS = ("INVENTORY_IGNORE_PATTERNS", "INVENTORY_IGNORE_EXTS")
-COLOR_SETTINGS = ("ANSIBLE_NOCOLOR", "ANSIBLE_FORCE_COLOR")
-LOG_SETTINGS = ("DEFAULT_LOG_PATH",)
+from callboard_host import settings
 
 
 def forget_inheritance() -> None:
@@ -87,6 +39,8 @@ def forget_inheritance() -> None:
     tempfile.tempdir = None
     atexit.unregister(cleanup_tmp_file)
     ansible_vars.random_int = secrets.token_hex(4)
+    with contextlib.suppress(KeyError, OSError, ImportError):
+        display.FilterUserInjector.username = getpass.getuser()
 
 
 def rebind() -> None:
@@ -94,6 +48,8 @@ def rebind() -> None:
     config: Any = C.config
     config._get_ini_config_value.cache_clear()
     config._parsers.clear()
+    for told in (config.WARNINGS, config.DEPRECATED, config._errors):
+        told.clear()
     config._config_file = config_manager.find_ini_config_file(config.WARNINGS)
     if config._config_file:
         config._parse_config_file()
@@ -101,47 +57,71 @@ def rebind() -> None:
     for setting in config.get_configuration_definitions():
         C.set_constant(setting, config.get_config_value(setting, variables=constants))
     _renew_copies()
+    _renew_log()
+    _renew_display()
 
 
 def use_events_callback(force_color: bool) -> None:
     """Puts the events callback around the stdout callback that the job's configuration names."""
     os.environ["ORIGINAL_STDOUT_CALLBACK"] = C.DEFAULT_STDOUT_CALLBACK
     C.set_constant("DEFAULT_STDOUT_CALLBACK", "callboard")
-    color.ANSIBLE_COLOR = not C.ANSIBLE_NOCOLOR and (force_color or bool(C.ANSIBLE_FORCE_COLOR))
+    color.ANSIBLE_COLOR = bool(C.ANSIBLE_FORCE_COLOR) or (force_color and not C.ANSIBLE_NOCOLOR)
 
 
 def _renew_copies() -> None:
-    for (owner, attribute), setting in FIELD_DEFAULTS.items():
+    for (owner, attribute), setting in settings.FIELD_DEFAULTS.items():
         vars(owner)[attribute].default = getattr(C, setting)
-    for name, setting in LOADER_PATHS.items():
+    for name, setting in settings.LOADER_PATHS.items():
         _renew_loader(getattr(plugin_loader, name), getattr(C, setting))
-    inventory_manager.IGNORED_PATTERNS = [pattern.encode() for pattern in C.INVENTORY_IGNORE_PATTERNS]
-    inventory_manager.IGNORED_EXTS = [b"%s$" % re.escape(ext).encode() for ext in C.INVENTORY_IGNORE_EXTS]
-    _renew_log()
+    for (owner, attribute), setting in settings.CLASS_ATTRIBUTES.items():
+        setattr(owner, attribute, getattr(C, setting))
+    for (owner, attribute), setting in settings.ERROR_HANDLERS.items():
+        setattr(owner, attribute, ErrorHandler.from_config(setting))
+    _TemplateConfig.sandbox_mode = _SandboxMode[C._TEMPLAR_SANDBOX_MODE.upper()]
+    _renew_inventory_patterns()
+    facts: Any = vars_manager
+    facts._INJECT_FACTS, facts._INJECT_FACTS_ORIGIN = C.config.get_config_value_and_origin("INJECT_FACTS_AS_VARS")
+    CallbackBase._print_task_path.__defaults__ = (C.COLOR_DEBUG,)
 
 
 def _renew_loader(loader: Any, paths: Any) -> None:
-    paths = [paths] if paths and not isinstance(paths, list) else paths or []
-    if loader.config != paths:
-        loader.config = paths
-        loader._clear_caches()
+    loader.config = [paths] if paths and not isinstance(paths, list) else paths or []
+    loader._clear_caches()
+
+
+def _renew_inventory_patterns() -> None:
+    module: Any = inventory_manager
+    module.IGNORED_PATTERNS = [to_bytes(pattern) for pattern in C.INVENTORY_IGNORE_PATTERNS]
+    module.IGNORED_EXTS = [b"%s$" % to_bytes(re.escape(ext)) for ext in C.INVENTORY_IGNORE_EXTS]
+    module.IGNORED = re.compile(b"|".join(module.IGNORED_ALWAYS + module.IGNORED_PATTERNS + module.IGNORED_EXTS))
 
 
 def _renew_log() -> None:
-    import logging
+    module: Any = display
+    module.color_to_log_level = {getattr(C, name): level for name, level in settings.LOG_LEVELS.items()}
+    module.logger = _open_log(C.DEFAULT_LOG_PATH) if C.DEFAULT_LOG_PATH else None
 
-    display.color_to_log_level = {
-        getattr(C, setting): getattr(logging, level) for setting, level in LOG_LEVELS.items()
-    }
-    display.logger = None
-    if not C.DEFAULT_LOG_PATH:
-        return
+
+def _open_log(path: str) -> logging.Logger | None:
+    if os.path.isdir(path):
+        sys.stderr.write(f"[WARNING]: DEFAULT_LOG_PATH can not be a directory '{path}', aborting\n")
+        return None
+    if not os.access(path if os.path.exists(path) else os.path.dirname(path), os.W_OK):
+        sys.stderr.write(f"[WARNING]: log file at '{path}' is not writeable and we cannot create it, aborting\n\n")
+        return None
     logging.basicConfig(
-        filename=C.DEFAULT_LOG_PATH,
+        filename=path,
         level=logging.INFO,
         format="%(asctime)s p=%(process)d u=%(user)s n=%(name)s %(levelname)s| %(message)s",
+        force=True,
     )
-    display.logger = logging.getLogger("ansible")
+    denied = [logging.Filter(name) for name in C.DEFAULT_LOG_FILTER or []]
     for handler in logging.root.handlers:
-        handler.addFilter(display.FilterDenyList(C.DEFAULT_LOG_FILTER or []))
+        handler.addFilter(lambda record: not any(name.filter(record) for name in denied))
         handler.addFilter(display.FilterUserInjector())
+    return logging.getLogger("ansible")
+
+
+def _renew_display() -> None:
+    """Starts the display again: it has counted warnings, chosen a cow, and lost its guard of stdout by our fork."""
+    display.Display.__init__(display.Display())

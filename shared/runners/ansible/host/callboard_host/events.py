@@ -8,10 +8,14 @@ only a marker that names the job's nonce: output that looks like an event cannot
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import Any
 
 MAX_EVENT_BYTES = 1 << 20
+MAX_FIELD_BYTES = MAX_EVENT_BYTES >> 5
+MAX_DEPTH = 100
+MAX_INTEGER_BITS = 1000
 
 inventory: Any = None
 _pipe = -1
@@ -29,16 +33,23 @@ def install(pipe: int, nonce: str) -> None:
 
 def tell(kind: str, **fields: Any) -> None:
     """Sends a line to the service that is no event of Ansible's."""
-    _write(json.dumps({"callboard": kind, **fields}))
+    _write(_to_json({"callboard": kind, **fields}, json.JSONEncoder))
 
 
 def attach(awx_display: Any) -> None:
     """Makes ansible-runner's callback module send its events here."""
 
+    class Encoder(awx_display.AnsibleJSONEncoderLocal):  # type: ignore[misc]
+        def default(self, o: Any) -> Any:
+            try:
+                return super().default(o)
+            except TypeError:
+                return _name(o)
+
     def dump_begin(self: Any, fileobj: Any) -> None:
         with self.display_lock:
             fileobj.flush()
-            _write(_encode(self.get_begin_dict(), awx_display.AnsibleJSONEncoderLocal))
+            _write(_encode(self.get_begin_dict(), Encoder))
             _mark(fileobj, _begin)
 
     def dump_end(self: Any, fileobj: Any) -> None:
@@ -55,24 +66,41 @@ def _mark(fileobj: Any, marker: str) -> None:
     fileobj.flush()
 
 
-def _encode(event: dict[str, Any], encoder: type[json.JSONEncoder]) -> str:
-    class Encoder(encoder):  # type: ignore[valid-type, misc]
-        def default(self, o: Any) -> Any:
-            try:
-                return super().default(o)
-            except TypeError:
-                return f"<{type(o).__name__}>"
-
+def _encode(event: dict[str, Any], encoder: type[json.JSONEncoder]) -> bytes:
     data = event["event_data"]
     if event["event"] == "playbook_on_play_start":
         data["hosts_count"] = _count_hosts(data.get("pattern"))
-    for lighter in (None, "res", "task_args"):
-        if lighter:
-            data[lighter] = {}
-        text = json.dumps(event, cls=Encoder, skipkeys=True)
-        if len(text) <= MAX_EVENT_BYTES:
-            return text
-    return json.dumps({**event, "event_data": {}}, cls=Encoder)
+    line = _to_json(event, encoder)
+    if len(line) <= MAX_EVENT_BYTES:
+        return line
+    light = {name: value for name, value in data.items() if len(_to_json(value, encoder)) <= MAX_FIELD_BYTES}
+    return _to_json({**event, "event_data": {name: {} for name in data} | light}, encoder)
+
+
+def _to_json(value: Any, encoder: type[json.JSONEncoder]) -> bytes:
+    """Encodes what any parser of JSON reads: no NaN, no lone surrogates, whatever a module has returned."""
+    strict = encoder(skipkeys=True, allow_nan=False, ensure_ascii=False)
+    try:
+        text = strict.encode(value)
+    except (ValueError, RecursionError):
+        text = strict.encode(_simplify(value, MAX_DEPTH))
+    return text.encode(errors="replace")
+
+
+def _simplify(value: Any, depth: int) -> Any:
+    if isinstance(value, dict | list | tuple) and not depth:
+        return _name(value)
+    if isinstance(value, dict):
+        return {_simplify(name, depth - 1): _simplify(item, depth - 1) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_simplify(item, depth - 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return _name(value) if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS else value
+
+
+def _name(value: Any) -> str:
+    return f"<{type(value).__name__}>"
 
 
 def _count_hosts(pattern: Any) -> int:
@@ -82,7 +110,7 @@ def _count_hosts(pattern: Any) -> int:
         return 0
 
 
-def _write(line: str) -> None:
-    rest = memoryview(line.encode() + b"\n")
+def _write(line: bytes) -> None:
+    rest = memoryview(line + b"\n")
     while rest:
         rest = rest[os.write(_pipe, rest) :]

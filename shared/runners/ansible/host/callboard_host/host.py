@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
-import signal
+import select
 import socket
 import sys
+import traceback
+from functools import partial
 
-from callboard_host import protocol, semaphores
+from callboard_host import processes, protocol, semaphores
 
 
 def main() -> None:
     """Serves jobs until the service closes its end of the socket that is our standard input."""
-    os.setsid()
+    with contextlib.suppress(PermissionError):  # whoever started us has made us the leader of a group already
+        os.setsid()
     service = _take_standard_input()
+    processes.become_subreaper()
     semaphores.install()
     from callboard_host import prime
 
@@ -22,7 +27,6 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     protocol.send(service, {"type": "ready", "pid": os.getpid(), **prime.versions()})
-    signal.signal(signal.SIGCHLD, lambda *_args: _reap())
     _serve(service)
 
 
@@ -35,25 +39,39 @@ def _take_standard_input() -> socket.socket:
 
 
 def _serve(service: socket.socket) -> None:
+    supervisors: list[processes.Child] = []
     while True:
-        packet, fds, _flags, _address = socket.recv_fds(service, protocol.PACKET_BYTES, 8)
-        if not packet:
-            sys.exit(0)
-        _start(service, packet, fds)
+        sources: list[processes.Child | socket.socket] = [service, *supervisors]
+        ready, _, _ = select.select(sources, [], [])
+        for child in [child for child in supervisors if child in ready]:
+            supervisors.remove(child)
+            _collect(child, supervisors)
+        if service in ready:
+            packet, fds = protocol.receive_with_fds(service)
+            if not packet:
+                sys.exit(0)
+            try:
+                supervisors.append(_start(service, packet, fds))
+            except (OSError, ValueError):  # no descriptor, no process left: this job ends, the others go on
+                traceback.print_exc()
 
 
-def _start(service: socket.socket, packet: bytes, fds: list[int]) -> None:
+def _start(service: socket.socket, packet: bytes, fds: list[int]) -> processes.Child:
     channels = protocol.JobChannels.adopt(fds)
-    if os.fork() == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        service.close()
-        from callboard_host import supervisor
-
-        supervisor.run(protocol.JobSpec.parse(packet), channels)
-    channels.close()
+    try:
+        return processes.Child.fork(partial(_supervise, service, packet, channels))
+    finally:
+        channels.close()
 
 
-def _reap() -> None:
-    from callboard_host import processes
+def _supervise(service: socket.socket, packet: bytes, channels: protocol.JobChannels) -> int:
+    from callboard_host import supervisor
 
-    processes.reap()
+    service.close()
+    return supervisor.run(packet, channels)
+
+
+def _collect(ended: processes.Child, supervisors: list[processes.Child]) -> None:
+    """Collects a supervisor; one that failed or was killed has left its job to us, so we end it."""
+    if ended.wait() != 0:
+        processes.end_all(spare=[child.pid for child in supervisors])

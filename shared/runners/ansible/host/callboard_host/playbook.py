@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
-import signal
 import sys
-from typing import Any, NoReturn
+import time
+from typing import Any
 
+from ansible import cli
 from ansible.cli.playbook import PlaybookCLI
 from ansible.errors import AnsibleError
 
-from callboard_host import configuration, events, protocol
+from callboard_host import askpass, configuration, events, protocol
+
+INVALID_CONFIGURATION = 5
+UNEXPECTED = 250
 
 
-class JobCLI(PlaybookCLI):
+class JobCLI(PlaybookCLI):  # type: ignore[misc]
     """``ansible-playbook`` that tells the service what Ansible made of the inventory and why it stopped."""
 
     def run(self) -> Any:
-        """Runs the playbook; an error of Ansible's goes to the service as well as to the output."""
+        """Runs the playbook; an error goes to the service as well as to the output."""
         try:
             return super().run()
-        except AnsibleError as error:
+        except Exception as error:
             events.tell("ansible_error", message=str(error))
             raise
 
@@ -35,45 +40,57 @@ class JobCLI(PlaybookCLI):
         return loader, inventory, variables
 
 
-def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> NoReturn:
-    """Becomes the job: its streams, environment, folder and configuration; then runs and exits."""
-    status = 250
+def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
+    """Becomes the job: its streams, environment, folder and configuration; then runs and returns the exit code."""
+    events.install(channels.events, spec.nonce)
     try:
-        _take_streams(channels)
+        _take_streams(channels.output)
         _take_environment(spec)
         configuration.rebind()
-        events.install(channels.events, spec.nonce)
         configuration.use_events_callback(spec.color)
+        sys.argv = [askpass.argv0(), *spec.argv[1:]]
         JobCLI.cli_executor(list(sys.argv))
     except SystemExit as exit_:
-        status = exit_.code if isinstance(exit_.code, int) else 1
+        return _end(_status(exit_))
+    except AnsibleError as error:
+        return _end(_refuse(error, INVALID_CONFIGURATION))
     except BaseException as error:
-        sys.stderr.write(f"ERROR: {error}\n")
-        events.tell("ansible_error", message=str(error))
-    finally:
-        _finish(status)
+        return _end(_refuse(error, UNEXPECTED))
+    return _end(0)
 
 
-def _take_streams(channels: protocol.JobChannels) -> None:
+def _take_streams(output: int) -> None:
     os.setsid()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    os.dup2(channels.output, 1)
-    os.dup2(channels.output, 2)
-    os.close(channels.output)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
 
 
 def _take_environment(spec: protocol.JobSpec) -> None:
     os.environ.clear()
     os.environ.update(spec.env)
     os.chdir(spec.cwd)
-    sys.argv = list(spec.argv)
+    time.tzset()
+    cli.initialize_locale()
     configuration.forget_inheritance()
 
 
-def _finish(status: int) -> NoReturn:
-    try:
-        atexit._run_exitfuncs()
+def _status(exit_: SystemExit) -> int:
+    if isinstance(exit_.code, str):
+        return _refuse(exit_.code, 1)
+    return exit_.code or 0
+
+
+def _refuse(error: object, status: int) -> int:
+    sys.stderr.write(f"ERROR: {error}\n")
+    events.tell("ansible_error", message=str(error))
+    return status
+
+
+def _end(status: int) -> int:
+    """Does what the interpreter would do at its exit, since the child ends without it."""
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
-    finally:
-        os._exit(status)
+    return status

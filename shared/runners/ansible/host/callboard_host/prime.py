@@ -50,8 +50,10 @@ def prime() -> None:
         importlib.import_module(name)
     _cache_collection_metadata()
     _cache_default_templates()
+    known = set(sys.modules)
     for name in _LOADERS:
         _load_all(getattr(plugin_loader, name))
+    _let_jobs_override(set(sys.modules) - known)
     _add_events_callback()
 
 
@@ -91,7 +93,6 @@ def _load_all(loader: Any) -> None:
             module = loader._load_module_source(python_module_name=f"{loader.package}.{info.name}", path=path)
         except ImportError:
             continue  # a plugin whose library is not installed fails in the job that asks for it
-        loader._module_cache[path] = module
         loader._load_config_defs(info.name, module, path)
         _define(get_plugin_class(loader.class_name), info.name, {})
 
@@ -100,6 +101,22 @@ def _define(plugin_type: str, name: str, options: dict[str, Any]) -> None:
     """Records option definitions, empty ones too, so that no job parses the documentation to learn that."""
     if plugin_type in C.CONFIGURABLE_PLUGINS and not C.config.has_configuration_definition(plugin_type, name):
         C.config.initialize_plugin_configuration_definitions(plugin_type, name, options)
+
+
+def _let_jobs_override(primed: set[str]) -> None:
+    """Keeps a plugin of a job's own first: Ansible takes what is imported under its name, and here all are."""
+    load_source = plugin_loader.PluginLoader._load_module_source
+
+    def load(self: Any, *, python_module_name: str, path: str) -> Any:
+        if python_module_name in primed:
+            primed.remove(python_module_name)
+            if sys.modules[python_module_name].__file__ != path:
+                del sys.modules[python_module_name]
+                name = python_module_name.rpartition(".")[2]
+                C.config._plugins.get(get_plugin_class(self.class_name), {}).pop(name, None)
+        return load_source(self, python_module_name=python_module_name, path=path)
+
+    plugin_loader.PluginLoader._load_module_source = load
 
 
 def _add_events_callback() -> None:

@@ -1,14 +1,53 @@
-"""Finding and ending every process that a job has started, sessions of their own included."""
+"""Starting processes, finding what a job has started, sessions of their own included, and ending it."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import time
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.005
+
+
+class Child:
+    """A forked child and a descriptor that becomes readable when it ends."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._fd = os.pidfd_open(pid)
+
+    @classmethod
+    def fork(cls, run: Callable[[], int]) -> Child:
+        """Forks a child that does nothing but ``run``, and exits with what that returns."""
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                status = run()
+            except BaseException:
+                traceback.print_exc()
+            finally:  # never into the caller's frames: they belong to the parent
+                os._exit(status)
+        try:
+            return cls(pid)
+        except OSError:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+
+    def fileno(self) -> int:
+        """Names the descriptor, for ``select``."""
+        return self._fd
+
+    def wait(self) -> int:
+        """Collects the child and returns its wait status."""
+        os.close(self._fd)
+        return os.waitpid(self.pid, 0)[1]
 
 
 def become_subreaper() -> None:
@@ -18,71 +57,57 @@ def become_subreaper() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
-def descendants(root: int) -> list[int]:
-    """Lists the living descendants of ``root``, parents before children; zombies are left out."""
+def descendants(root: int, spare: Collection[int] = ()) -> list[int]:
+    """Lists the descendants of ``root``, parents before children, without the spared ones and theirs."""
     children: dict[int, list[int]] = {}
-    zombies = set()
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        stat = _read_stat(entry)
-        if stat is None:
-            continue
-        state, parent = stat
-        children.setdefault(parent, []).append(int(entry))
-        if state in ("Z", "X"):
-            zombies.add(int(entry))
+    for pid, parent in _parents():
+        children.setdefault(parent, []).append(pid)
     found: list[int] = []
     queue = [root]
     while queue:
-        for pid in children.get(queue.pop(), ()):
-            queue.append(pid)
-            if pid not in zombies:
-                found.append(pid)
+        below = [pid for pid in children.get(queue.pop(), ()) if pid not in spare]
+        found += below
+        queue += below
     return found
 
 
-def _read_stat(pid: str) -> tuple[str, int] | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return fields[0].decode(), int(fields[1])
+def _parents() -> Iterator[tuple[int, int]]:
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", "rb") as file:
+                yield int(entry), int(file.read().rpartition(b")")[2].split()[1])
 
 
-def signal_all(pids: list[int], number: int) -> list[int]:
-    """Sends a signal to each process; returns those that this user may not signal."""
-    refused = []
+def signal_all(pids: Iterable[int], number: int) -> None:
+    """Sends a signal to each process that still lives and that this user may signal."""
     for pid in pids:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            continue
-        except PermissionError:
-            refused.append(pid)
-    return refused
 
 
-def reap() -> None:
-    """Collects every child that has ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return
+def end_all(spare: Collection[int] = (), patience: float = 10.0) -> list[int]:
+    """Kills and collects the descendants of this process, but for the spared children and what is theirs.
 
-
-def end_all(root: int, patience: float = 10.0) -> list[int]:
-    """Kills the descendants of ``root`` until none is left; returns the survivors after ``patience`` seconds."""
+    Returns what still lives after ``patience`` seconds: processes of another user, or stuck in the kernel.
+    """
     deadline = time.monotonic() + patience
-    while True:
-        alive = descendants(root)
-        if not alive:
-            reap()
-            return []
-        signal_all(alive, signal.SIGKILL)
+    while _has_children(spare):
+        found = descendants(os.getpid(), spare)
+        signal_all(found, signal.SIGKILL)
+        for pid in found:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
         if time.monotonic() > deadline:
-            return alive
-        reap()
+            return found
         time.sleep(_POLL_SECONDS)
+    return []
+
+
+def _has_children(spare: Collection[int]) -> bool:
+    if spare:
+        return bool(descendants(os.getpid(), spare))
+    try:  # a scan of /proc can miss the child of a process that ends meanwhile; the kernel's answer cannot
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PACKET_BYTES = 1 << 17
+MAX_FDS = 8
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,13 @@ class JobChannels:
     @classmethod
     def adopt(cls, fds: list[int]) -> JobChannels:
         """Takes over the descriptors that came with a spec, in the order of the fields."""
-        control, output, events = fds
-        return cls(socket.socket(fileno=control), output, events)
+        try:
+            control, output, events = fds
+            return cls(socket.socket(fileno=control), output, events)
+        except (OSError, ValueError):
+            for fd in fds:
+                os.close(fd)
+            raise
 
     def close_pipes(self) -> None:
         """Closes the two pipes, so that their readers see the end when the job has ended."""
@@ -52,9 +59,24 @@ class JobChannels:
         self.control.close()
 
 
+def receive(control: socket.socket) -> bytes:
+    """Waits for one packet; returns none when the peer is gone, also when it left packets of ours unread."""
+    try:
+        return control.recv(PACKET_BYTES)
+    except ConnectionError:
+        return b""
+
+
+def receive_with_fds(service: socket.socket) -> tuple[bytes, list[int]]:
+    """Waits for one packet and its descriptors, which no program that a job executes inherits."""
+    try:
+        packet, fds, _flags, _address = socket.recv_fds(service, PACKET_BYTES, MAX_FDS, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionError:
+        return b"", []
+    return packet, fds
+
+
 def send(control: socket.socket, message: dict[str, Any]) -> None:
     """Sends one message to the service; a service that is gone is no error here."""
-    try:
+    with contextlib.suppress(OSError):
         control.send(json.dumps(message).encode())
-    except OSError:
-        return

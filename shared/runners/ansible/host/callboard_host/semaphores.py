@@ -1,12 +1,14 @@
 """Semaphores and shared memory that need no ``/dev/shm``.
 
 AWS Lambda has no ``/dev/shm``, so ``sem_open`` and ``shm_open`` fail there and stock Ansible stops with
-"Unable to use multiprocessing". Ansible forks its workers, so a pipe that holds one byte per permit is
-a semaphore: it crosses ``fork``, needs no name, and leaves nothing behind.
+"Unable to use multiprocessing". Ansible forks its workers, so an eventfd in semaphore mode will do: it
+crosses ``fork``, needs no name, costs one descriptor, and leaves nothing behind.
 """
 
 from __future__ import annotations
 
+import _multiprocessing
+import math
 import os
 import select
 import tempfile
@@ -14,27 +16,24 @@ import threading
 import time
 from typing import Any
 
-import _multiprocessing
-
 RECURSIVE_MUTEX = 0
-SEM_VALUE_MAX = 32767
+SEM_VALUE_MAX = (1 << 31) - 1
 
 
-class PipeSemaphore:
-    """A stand-in for ``_multiprocessing.SemLock``: same constructor, same methods, backed by a pipe."""
+class EventSemaphore:
+    """A stand-in for ``_multiprocessing.SemLock``: same constructor, same methods, backed by an eventfd."""
 
     SEM_VALUE_MAX = SEM_VALUE_MAX
 
     def __init__(self, kind: int, value: int, maxvalue: int, _name: str, _unlink: bool) -> None:
+        self._fd = -1
         self.kind = kind
         self.maxvalue = maxvalue
         self.name = None
         self.handle = id(self)
         self._owner: tuple[int, int] | None = None
         self._depth = 0
-        self._read_fd, self._write_fd = os.pipe()
-        os.set_blocking(self._read_fd, False)
-        self._put(value)
+        self._fd = os.eventfd(value, os.EFD_SEMAPHORE | os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         """Takes one permit; waits for it unless ``block`` is false or ``timeout`` seconds pass."""
@@ -45,8 +44,8 @@ class PipeSemaphore:
         while not self._take():
             if not block or not self._wait(deadline):
                 return False
+        self._depth = self._depth + 1 if self._is_mine() else 1
         self._owner = _caller()
-        self._depth = 1
         return True
 
     def release(self) -> None:
@@ -54,14 +53,13 @@ class PipeSemaphore:
         if self.kind == RECURSIVE_MUTEX:
             if not self._is_mine():
                 raise AssertionError("attempt to release recursive lock not owned by thread")
-            self._depth -= 1
-            if self._depth:
+            if self._depth > 1:
+                self._depth -= 1
                 return
-        elif self.maxvalue < SEM_VALUE_MAX and self._get_value() >= self.maxvalue:
+        elif self._is_full():
             raise ValueError("semaphore or lock released too many times")
-        self._owner = None
-        self._depth = 0
-        self._put(1)
+        self._depth -= 1
+        os.eventfd_write(self._fd, 1)
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -70,43 +68,43 @@ class PipeSemaphore:
         self.release()
 
     def __del__(self) -> None:
-        for fd in (self._read_fd, self._write_fd):
-            os.close(fd)
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def _count(self) -> int:
-        return self._depth if self._is_mine() else 0
+        return self._depth
 
     def _is_mine(self) -> bool:
         return self._depth > 0 and self._owner == _caller()
 
-    def _get_value(self) -> int:
-        import fcntl
-        import struct
-        import termios
+    def _is_full(self) -> bool:
+        if self.maxvalue == 1:
+            return not self._is_zero()
+        return self.maxvalue < SEM_VALUE_MAX and self._get_value() >= self.maxvalue
 
-        packed: bytes = fcntl.ioctl(self._read_fd, termios.FIONREAD, b"\0" * 4)
-        return int(struct.unpack("i", packed)[0])
+    def _get_value(self) -> int:
+        with open(f"/proc/self/fdinfo/{self._fd}") as file:
+            return next(int(line.split()[1], 16) for line in file if line.startswith("eventfd-count:"))
 
     def _is_zero(self) -> bool:
-        return self._get_value() == 0
+        return not self._wait(0.0)
 
     def _after_fork(self) -> None:
         self._depth = 0
 
-    def _put(self, permits: int) -> None:
-        if permits:
-            os.write(self._write_fd, b"\0" * permits)
-
     def _take(self) -> bool:
         try:
-            return os.read(self._read_fd, 1) == b"\0"
+            os.eventfd_read(self._fd)
         except BlockingIOError:
             return False
+        return True
 
     def _wait(self, deadline: float | None) -> bool:
-        timeout = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-        ready, _, _ = select.select([self._read_fd], [], [], timeout)
-        return bool(ready)
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        if deadline is None:
+            return bool(poll.poll())
+        return bool(poll.poll(math.ceil(max(deadline - time.monotonic(), 0.0) * 1000)))
 
 
 def _caller() -> tuple[int, int]:
@@ -114,9 +112,9 @@ def _caller() -> tuple[int, int]:
 
 
 def install() -> None:
-    """Puts pipes in the place of named semaphores and plain files in the place of shared memory."""
+    """Puts eventfds in the place of named semaphores and plain files in the place of shared memory."""
     module: Any = _multiprocessing
-    module.SemLock = PipeSemaphore
+    module.SemLock = EventSemaphore
     _install_shared_memory()
 
 

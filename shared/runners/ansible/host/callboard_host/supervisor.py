@@ -5,83 +5,50 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import socket
-import sys
-import traceback
-from typing import Any, NoReturn
+from functools import partial
 
 from callboard_host import processes, protocol
 
 
-def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> NoReturn:
-    """Runs the job to its end in a child of this process, reports how it ended, and exits."""
-    status = 1
+def run(packet: bytes, channels: protocol.JobChannels) -> int:
+    """Runs the job to its end in a child of this process, and reports how it ended."""
+    os.setsid()
+    processes.become_subreaper()
+    outcome = None
     try:
-        os.setsid()
-        processes.become_subreaper()
-        ended = _Pidfd.fork(lambda: _playbook(spec, channels))
+        playbook = processes.Child.fork(partial(_playbook, protocol.JobSpec.parse(packet), channels))
         channels.close_pipes()
-        protocol.send(channels.control, {"type": "started", "supervisor": os.getpid(), "playbook": ended.pid})
-        outcome = _watch(ended, channels.control)
-        survivors = processes.end_all(os.getpid())
-        protocol.send(channels.control, {"type": "exited", **outcome, "survivors": survivors})
-        status = 0
-    except BaseException:
-        traceback.print_exc()
+        protocol.send(channels.control, {"type": "started", "supervisor": os.getpid(), "playbook": playbook.pid})
+        outcome = _watch(playbook, channels.control)
     finally:
-        sys.stderr.flush()
-        os._exit(status)
+        survivors = processes.end_all()
+    if outcome is not None:
+        protocol.send(channels.control, {"type": "exited", **outcome, "survivors": survivors})
+    return 0
 
 
-class _Pidfd:
-    """A child process and a descriptor that becomes readable when it ends."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._fd = os.pidfd_open(pid)
-
-    @classmethod
-    def fork(cls, child: Any) -> _Pidfd:
-        pid = os.fork()
-        if pid == 0:
-            child()
-        return cls(pid)
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def wait(self) -> dict[str, int | None]:
-        _pid, status = os.waitpid(self.pid, 0)
-        if os.WIFSIGNALED(status):
-            return {"rc": None, "signal": os.WTERMSIG(status)}
-        return {"rc": os.WEXITSTATUS(status), "signal": None}
-
-
-def _playbook(spec: protocol.JobSpec, channels: protocol.JobChannels) -> NoReturn:
+def _playbook(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
     from callboard_host import playbook
 
     channels.control.close()
-    playbook.run(spec, channels)
+    return playbook.run(spec, channels)
 
 
-def _watch(ended: _Pidfd, control: socket.socket) -> dict[str, int | None]:
-    """Waits for the playbook's end and obeys the service meanwhile; a service that is gone means kill."""
+def _watch(playbook: processes.Child, control: socket.socket) -> dict[str, int | None] | None:
+    """Waits for the playbook's end and obeys the service meanwhile; no outcome when the service is gone."""
+    sources: list[processes.Child | socket.socket] = [playbook, control]
     while True:
-        ready, _, _ = select.select([ended, control], [], [])
-        if ended in ready:
-            return ended.wait()
-        packet = control.recv(protocol.PACKET_BYTES)
+        ready, _, _ = select.select(sources, [], [])
+        if playbook in ready:
+            return _outcome(playbook.wait())
+        packet = protocol.receive(control)
         if not packet:
-            processes.end_all(os.getpid())
-            os._exit(1)
-        _obey(json.loads(packet)["signal"])
+            return None
+        processes.signal_all(processes.descendants(os.getpid()), json.loads(packet)["signal"])
 
 
-def _obey(number: int) -> None:
-    """Sends the signal to everything the job has started; SIGKILL until nothing is left to send it to."""
-    if number != signal.SIGKILL:
-        processes.signal_all(processes.descendants(os.getpid()), number)
-        return
-    for pid in processes.descendants(os.getpid()):
-        processes.signal_all([pid], signal.SIGKILL)
+def _outcome(status: int) -> dict[str, int | None]:
+    if os.WIFSIGNALED(status):
+        return {"rc": None, "signal": os.WTERMSIG(status)}
+    return {"rc": os.WEXITSTATUS(status), "signal": None}

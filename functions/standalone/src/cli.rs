@@ -1,0 +1,158 @@
+//! The command line. Every setting can be given as a variable of the same name as well.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Runs Ansible playbooks as jobs, on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "callboard", version)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Where things are.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The Python to make the Ansible environment with [default: the newest suitable one]
+    #[arg(long, global = true, value_name = "FILE", env = "CALLBOARD_PYTHON")]
+    pub(crate) python: Option<PathBuf>,
+    /// Where the Ansible environment is kept [default: ~/.cache/callboard]
+    #[arg(long, global = true, value_name = "DIR", env = "CALLBOARD_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Where jobs and their output are kept [default: ~/.local/share/callboard]
+    #[arg(long, global = true, value_name = "DIR", env = "CALLBOARD_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where the folders of running jobs are made; keep it short, ssh needs that
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "CALLBOARD_WORK",
+        default_value = "/tmp"
+    )]
+    pub(crate) work: PathBuf,
+    /// How long a job that is stopped may take to end before it is killed, in seconds
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        env = "CALLBOARD_GRACE",
+        default_value_t = 10
+    )]
+    pub(crate) grace: u64,
+    /// How long jobs and their output are kept, in days
+    #[arg(
+        long,
+        global = true,
+        value_name = "DAYS",
+        env = "CALLBOARD_RETENTION_DAYS",
+        default_value_t = 30
+    )]
+    pub(crate) retention_days: u32,
+    /// How the service logs
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        env = "CALLBOARD_LOG_FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+/// The format of log lines.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Runs one playbook to its end, as ansible-playbook would, and keeps its record
+    Run(Box<RunArguments>),
+    /// Runs the service: API, queue and workers
+    Serve(ServeArguments),
+    /// Prints the OpenAPI document of the API
+    Openapi,
+}
+
+/// The flags of `run`, named as those of ansible-playbook.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The playbook
+    pub(crate) playbook: PathBuf,
+    /// Hosts ("a,b,") or an inventory file or folder; may be given several times [default: localhost,]
+    #[arg(short, long, value_name = "INVENTORY")]
+    pub(crate) inventory: Vec<String>,
+    /// Variables: k=v, JSON, or @file; may be given several times
+    #[arg(short, long = "extra-vars", value_name = "VARS")]
+    pub(crate) extra_vars: Vec<String>,
+    /// Predicts changes and makes none
+    #[arg(short = 'C', long)]
+    pub(crate) check: bool,
+    /// Shows the differences in changed files
+    #[arg(short = 'D', long)]
+    pub(crate) diff: bool,
+    /// Only plays and tasks with these tags
+    #[arg(short, long)]
+    pub(crate) tags: Vec<String>,
+    /// Leaves out plays and tasks with these tags
+    #[arg(long)]
+    pub(crate) skip_tags: Vec<String>,
+    /// Only these hosts
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(crate) limit: Option<String>,
+    /// How many hosts to work on at once
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) forks: Option<u32>,
+    /// Tells more; up to -vvvv
+    #[arg(short, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Ends the job when it has run this long
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) timeout: Option<u64>,
+    /// Prints the job's record as JSON, and Ansible's output to standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// More arguments for ansible-playbook, after `--`
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub(crate) more: Vec<String>,
+}
+
+/// The flags of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Where to listen
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "CALLBOARD_LISTEN",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// The folder of playbooks that may be run
+    #[arg(long, value_name = "DIR", env = "CALLBOARD_PLAYBOOKS", default_value = "playbooks")]
+    pub(crate) playbooks: PathBuf,
+    /// How many jobs run at once
+    #[arg(long, value_name = "N", env = "CALLBOARD_WORKERS", default_value_t = 2,
+          value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) workers: u16,
+    /// How long running jobs may go on when the service is told to stop, in seconds
+    #[arg(long, value_name = "SECONDS", env = "CALLBOARD_SHUTDOWN_GRACE", default_value_t = 30)]
+    pub(crate) shutdown_grace: u64,
+    /// The largest request body, in bytes
+    #[arg(long, value_name = "BYTES", env = "CALLBOARD_MAX_BODY", default_value_t = 6 * 1024 * 1024)]
+    pub(crate) max_body: usize,
+    /// How long ?sync=true waits, in seconds
+    #[arg(long, value_name = "SECONDS", env = "CALLBOARD_SYNC_WAIT", default_value_t = 30)]
+    pub(crate) sync_wait: u64,
+}

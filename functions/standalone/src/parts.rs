@@ -1,0 +1,69 @@
+//! The embedded adapters and the use cases over them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use callboard_ansible::AnsibleRunner;
+use callboard_core::execute::{Worker, WorkerSettings};
+use callboard_core::ports::{LogStore, PlaybookCatalog};
+use callboard_core::submit::Submitter;
+use callboard_core::time::{Clock, SystemClock};
+use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
+
+use crate::cli::Common;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const LEASE: Duration = Duration::from_secs(30);
+
+/// Everything that works on one data folder.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) store: Arc<SqliteJobStore>,
+    pub(crate) queue: Arc<SqliteQueue>,
+    pub(crate) logs: Arc<dyn LogStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Parts {
+    /// Opens a data folder.
+    pub(crate) fn open(data: &Path) -> anyhow::Result<Self> {
+        let database = Database::open(&data.join("callboard.db"))
+            .with_context(|| format!("the data folder {} cannot be used", data.display()))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok(Self {
+            store: Arc::new(SqliteJobStore::new(database.clone())),
+            queue: Arc::new(SqliteQueue::new(database, clock.clone())),
+            logs: Arc::new(FileLogStore::new(data.join("logs"))),
+            clock,
+        })
+    }
+
+    /// Makes what accepts jobs.
+    pub(crate) fn submitter(&self, common: &Common, catalog: Arc<dyn PlaybookCatalog>) -> Submitter {
+        Submitter {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            catalog: Some(catalog),
+            clock: self.clock.clone(),
+            retention: DAY * common.retention_days,
+        }
+    }
+
+    /// Makes what executes jobs; a cancel is noticed at the next heartbeat.
+    pub(crate) fn worker(&self, runner: Arc<AnsibleRunner>, heartbeat: Duration) -> Worker {
+        Worker {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            logs: self.logs.clone(),
+            runner,
+            clock: self.clock.clone(),
+            settings: WorkerSettings {
+                lease: LEASE,
+                heartbeat,
+                flush: Duration::from_millis(100),
+            },
+        }
+    }
+}

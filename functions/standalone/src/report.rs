@@ -1,0 +1,98 @@
+//! The line that `run` ends with, and the exit code.
+
+use std::fmt::Write;
+
+use callboard_core::job::{Job, JobStatus};
+use callboard_core::outcome::{HostStats, Reason, Stats};
+
+use crate::signals::Ending;
+
+/// How many hosts the line names.
+const MAX_HOSTS: usize = 5;
+/// The exit code of `timeout(1)` for a program that took too long.
+const TIMED_OUT: u8 = 124;
+const ERROR: u8 = 1;
+
+/// Writes one line: status, duration, the job's id, and counts per host.
+pub(crate) fn line(job: &Job) -> String {
+    let state = &job.state;
+    let span = state
+        .started_at
+        .zip(state.finished_at)
+        .map(|(start, end)| end.since(start));
+    let mut line = format!(
+        "{} in {:.1} s, job {}",
+        state.status,
+        span.unwrap_or_default().as_secs_f64(),
+        job.id
+    );
+    let Some(outcome) = &state.outcome else { return line };
+    if let Some(stats) = &outcome.stats {
+        line.push_str(&hosts(stats));
+    }
+    if let Some(error) = &outcome.error {
+        let _written = write!(line, ": {}", error.lines().next().unwrap_or_default());
+    }
+    line
+}
+
+/// Ansible's exit code where there is one; else what a shell would say of the same end.
+pub(crate) fn exit_code(job: &Job, ending: Option<Ending>) -> u8 {
+    let outcome = job.state.outcome.as_ref();
+    if job.state.status == JobStatus::Canceled {
+        return ending.map_or(ERROR, Ending::exit_code);
+    }
+    match outcome.and_then(|end| end.reason) {
+        Some(Reason::Timeout | Reason::IdleTimeout) => TIMED_OUT,
+        _ => outcome
+            .and_then(|end| end.rc)
+            .and_then(|rc| u8::try_from(rc).ok())
+            .unwrap_or(ERROR),
+    }
+}
+
+fn hosts(stats: &Stats) -> String {
+    let mut text = String::new();
+    for (name, counts) in stats.iter().take(MAX_HOSTS) {
+        text.push_str(&format!(", {name}: {}", told(counts)));
+    }
+    if stats.len() > MAX_HOSTS {
+        let rest = stats
+            .values()
+            .skip(MAX_HOSTS)
+            .fold(HostStats::default(), |sum, counts| add(&sum, counts));
+        text.push_str(&format!(", {} more hosts: {}", stats.len() - MAX_HOSTS, told(&rest)));
+    }
+    text
+}
+
+fn told(counts: &HostStats) -> String {
+    let named = [
+        ("ok", counts.ok),
+        ("changed", counts.changed),
+        ("unreachable", counts.dark),
+        ("failed", counts.failures),
+        ("skipped", counts.skipped),
+        ("rescued", counts.rescued),
+        ("ignored", counts.ignored),
+    ];
+    let always = |name: &str| name == "ok" || name == "changed";
+    let shown = named.iter().filter(|(name, count)| *count > 0 || always(name));
+    shown
+        .map(|(name, count)| format!("{name}={count}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn add(sum: &HostStats, counts: &HostStats) -> HostStats {
+    HostStats {
+        ok: sum.ok + counts.ok,
+        changed: sum.changed + counts.changed,
+        failures: sum.failures + counts.failures,
+        dark: sum.dark + counts.dark,
+        skipped: sum.skipped + counts.skipped,
+        rescued: sum.rescued + counts.rescued,
+        ignored: sum.ignored + counts.ignored,
+        processed: sum.processed + counts.processed,
+    }
+}

@@ -1,0 +1,167 @@
+//! `callboard run`: one playbook, here and now.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use callboard_ansible::environment::Environment;
+use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
+use callboard_api::JobView;
+use callboard_core::cancel::cancel;
+use callboard_core::execute::{Limits, Worker};
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::inventory::Inventory;
+use callboard_core::options::Options;
+use callboard_core::ports::JobStore;
+use callboard_core::request::JobRequest;
+use tokio::sync::watch;
+
+use crate::cli::{Common, RunArguments};
+use crate::parts::Parts;
+use crate::signals::{Ending, Signals};
+use crate::tee::Tee;
+use crate::{logging, report, setup};
+
+/// Ctrl-C is noticed this soon.
+const HEARTBEAT: Duration = Duration::from_millis(200);
+
+/// Runs the playbook and returns Ansible's exit code.
+pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Result<ExitCode> {
+    logging::start(common.log_format, "warn");
+    let playbook = arguments.playbook.canonicalize();
+    let playbook = playbook.with_context(|| format!("the playbook {} is not there", arguments.playbook.display()))?;
+    let (Some(folder), Some(name)) = (playbook.parent(), playbook.file_name().and_then(|name| name.to_str())) else {
+        bail!("the playbook {} cannot be named", playbook.display());
+    };
+    let request = request(name, &arguments)?;
+    let environment = setup::environment(common).await?;
+    let mut signals = Signals::listen()?;
+    let settings = settings(common, &arguments, environment, folder)?;
+    let mut parts = Parts::open(&setup::data(common)?)?;
+    let submitter = parts.submitter(common, Arc::new(settings.playbooks.clone()));
+    parts.logs = Arc::new(Tee {
+        logs: parts.logs.clone(),
+        to_stderr: arguments.json,
+    });
+    let runner = Arc::new(AnsibleRunner::new(settings).context("the folder for running jobs cannot be made")?);
+    let job = submitter.record(Tenant::default(), request).await?;
+    parts.store.mark_dispatched(job.id).await?;
+    let ending = execute(&parts.worker(runner, HEARTBEAT), &parts, job.id, &mut signals).await?;
+    finish(&parts, job.id, arguments.json, ending).await
+}
+
+fn request(playbook: &str, arguments: &RunArguments) -> anyhow::Result<JobRequest> {
+    let mut inventories = arguments
+        .inventory
+        .iter()
+        .map(|text| inventory(text))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let inventory = match inventories.len() {
+        0 => Inventory::default(),
+        1 => inventories.remove(0),
+        _ => Inventory::Several(inventories),
+    };
+    let options = Options {
+        check: arguments.check,
+        diff: arguments.diff,
+        tags: arguments.tags.clone(),
+        skip_tags: arguments.skip_tags.clone(),
+        limit: arguments.limit.clone(),
+        verbosity: arguments.verbose.min(4),
+        forks: arguments.forks,
+        timeout: arguments.timeout,
+        ..Options::default()
+    };
+    Ok(JobRequest {
+        playbook: playbook.to_owned(),
+        inventory,
+        options,
+        ..JobRequest::default()
+    })
+}
+
+/// A text with a comma is a list of hosts, any other a path, as for `ansible-playbook -i`.
+fn inventory(text: &str) -> anyhow::Result<Inventory> {
+    if text.contains(',') {
+        return Ok(Inventory::Text(text.to_owned()));
+    }
+    let path = Path::new(text).canonicalize();
+    let path =
+        path.with_context(|| format!("the inventory {text} is no file; a list of hosts needs a comma: {text},"))?;
+    Ok(Inventory::Text(path.display().to_string()))
+}
+
+fn settings(
+    common: &Common,
+    arguments: &RunArguments,
+    environment: Environment,
+    folder: &Path,
+) -> anyhow::Result<AnsibleSettings> {
+    let terminal = if arguments.json {
+        std::io::stderr().is_terminal()
+    } else {
+        std::io::stdout().is_terminal()
+    };
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let extra_vars = arguments.extra_vars.iter().map(|vars| format!("--extra-vars={vars}"));
+    Ok(AnsibleSettings {
+        environment,
+        playbooks: PlaybookFolder::open(folder)?,
+        work: common.work.clone(),
+        home: Home::Callers,
+        working_folder: Some(current_folder()?),
+        color: terminal && !no_color,
+        extra_arguments: extra_vars.chain(arguments.more.iter().cloned()).collect(),
+        grace: Duration::from_secs(common.grace),
+    })
+}
+
+fn current_folder() -> anyhow::Result<PathBuf> {
+    std::env::current_dir().context("the current folder is gone")
+}
+
+/// Runs the job; a signal cancels it. Returns the signal that did.
+async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signals) -> anyhow::Result<Option<Ending>> {
+    let (_shutdown, never) = watch::channel(false);
+    let running = worker.execute(
+        id,
+        Limits {
+            deadline: None,
+            shutdown: never,
+        },
+    );
+    tokio::pin!(running);
+    let mut ending = None;
+    loop {
+        tokio::select! {
+            done = &mut running => {
+                done?;
+                return Ok(ending);
+            }
+            signal = signals.next() => {
+                ending.get_or_insert(signal);
+                let by = format!("{} to callboard run", signal.name());
+                drop(cancel(&*parts.store, &*parts.clock, &Tenant::default(), id, by).await);
+            }
+        }
+    }
+}
+
+async fn finish(parts: &Parts, id: JobId, json: bool, ending: Option<Ending>) -> anyhow::Result<ExitCode> {
+    let job = parts.store.get(id, parts.clock.now()).await?;
+    let code = report::exit_code(&job, ending);
+    let line = report::line(&job);
+    if json {
+        eprintln!("{line}");
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&JobView::read(&*parts.logs, job).await?)?
+        );
+    } else {
+        println!("{line}");
+    }
+    Ok(ExitCode::from(code))
+}

@@ -1,0 +1,127 @@
+//! `callboard serve`: the whole service in one process.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
+use callboard_api::{ApiSettings, App};
+use callboard_core::execute::Limits;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::cli::{Common, ServeArguments};
+use crate::health::StandaloneHealth;
+use crate::parts::Parts;
+use crate::signals::Signals;
+use crate::{logging, setup, workers};
+
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long open connections may take to end once every job has.
+const HANG_UP: Duration = Duration::from_secs(2);
+
+/// Serves until it is told to stop.
+pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow::Result<ExitCode> {
+    logging::start(common.log_format, "info");
+    let playbooks = PlaybookFolder::open(&arguments.playbooks).with_context(|| {
+        format!(
+            "the playbooks folder {} cannot be used; name one with --playbooks",
+            arguments.playbooks.display()
+        )
+    })?;
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another with --listen", arguments.listen))?;
+    let address = listener.local_addr()?;
+    let environment = setup::environment(common).await?;
+    let mut signals = Signals::listen()?;
+    let parts = Parts::open(&setup::data(common)?)?;
+    let settings = AnsibleSettings {
+        environment,
+        playbooks: playbooks.clone(),
+        work: common.work.clone(),
+        home: Home::Private,
+        working_folder: None,
+        color: true,
+        extra_arguments: Vec::new(),
+        grace: Duration::from_secs(common.grace),
+    };
+    let runner = Arc::new(AnsibleRunner::new(settings).context("the folder for running jobs cannot be made")?);
+    runner.warm_up().await?;
+
+    let (drain, draining) = watch::channel(false);
+    let (shutdown, limits) = watch::channel(false);
+    let (hang_up, hung_up) = watch::channel(false);
+    let app = app(common, &arguments, &parts, &runner, playbooks, draining.clone());
+    let mut jobs = JoinSet::new();
+    for _ in 0..arguments.workers {
+        let limits = Limits {
+            deadline: None,
+            shutdown: limits.clone(),
+        };
+        let worker = parts.worker(runner.clone(), HEARTBEAT);
+        jobs.spawn(workers::work(parts.clone(), worker, draining.clone(), limits));
+    }
+    let sweeping = tokio::spawn(workers::keep_sweeping(parts));
+    let http = tokio::spawn(listen(listener, app, hung_up));
+    tracing::info!(%address, "listening");
+
+    let signal = signals.next().await;
+    tracing::info!(
+        signal = signal.name(),
+        "stopping; another signal stops running jobs at once"
+    );
+    drain.send_replace(true);
+    tokio::select! {
+        _ = timeout(Duration::from_secs(arguments.shutdown_grace), all(&mut jobs)) => {}
+        _ = signals.next() => {}
+    }
+    shutdown.send_replace(true);
+    all(&mut jobs).await;
+    sweeping.abort();
+    hang_up.send_replace(true);
+    drop(timeout(HANG_UP, http).await);
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn app(
+    common: &Common,
+    arguments: &ServeArguments,
+    parts: &Parts,
+    runner: &Arc<AnsibleRunner>,
+    playbooks: PlaybookFolder,
+    draining: watch::Receiver<bool>,
+) -> App {
+    let (store, clock, runner) = (parts.store.clone(), parts.clock.clone(), runner.clone());
+    App {
+        submitter: parts.submitter(common, Arc::new(playbooks)),
+        store: parts.store.clone(),
+        logs: parts.logs.clone(),
+        clock: parts.clock.clone(),
+        health: Arc::new(StandaloneHealth {
+            store,
+            clock,
+            runner,
+            draining,
+        }),
+        settings: ApiSettings {
+            max_body_bytes: arguments.max_body,
+            sync_wait: Duration::from_secs(arguments.sync_wait),
+        },
+    }
+}
+
+async fn listen(listener: TcpListener, app: App, mut hung_up: watch::Receiver<bool>) -> std::io::Result<()> {
+    let router = callboard_api::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let hung_up = async move { drop(hung_up.wait_for(|hung_up| *hung_up).await) };
+    axum::serve(listener, router).with_graceful_shutdown(hung_up).await
+}
+
+async fn all(jobs: &mut JoinSet<()>) {
+    while jobs.join_next().await.is_some() {}
+}

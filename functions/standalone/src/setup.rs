@@ -1,0 +1,96 @@
+//! The first use: making the Ansible environment, visibly, and finding the folders.
+
+use std::fs::DirBuilder;
+use std::io::IsTerminal;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use callboard_ansible::environment::{self, Environment, EnvironmentSettings, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::Common;
+
+/// Makes the environment ready; the first time takes a minute and is shown.
+pub(crate) async fn environment(common: &Common) -> anyhow::Result<Environment> {
+    let cache = match &common.cache {
+        Some(cache) => cache.clone(),
+        None => folder("XDG_CACHE_HOME", ".cache").context("name a cache folder with --cache")?,
+    };
+    let settings = EnvironmentSettings {
+        cache,
+        python: common.python.clone(),
+    };
+    let spinner = Spinner::new();
+    let environment = environment::ensure(&settings, &|progress| spinner.show(progress)).await;
+    spinner.0.finish_and_clear();
+    Ok(environment?)
+}
+
+/// Returns the data folder, and makes it for this user alone if it is not there.
+pub(crate) fn data(common: &Common) -> anyhow::Result<PathBuf> {
+    let data = match &common.data {
+        Some(data) => data.clone(),
+        None => folder("XDG_DATA_HOME", ".local/share").context("name a data folder with --data")?,
+    };
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&data);
+    made.with_context(|| {
+        format!(
+            "the data folder {} cannot be made; name another with --data",
+            data.display()
+        )
+    })?;
+    data.canonicalize()
+        .with_context(|| format!("the data folder {} cannot be used", data.display()))
+}
+
+fn folder(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {
+    let base = match std::env::var_os(variable).filter(|value| !value.is_empty()) {
+        Some(base) => PathBuf::from(base),
+        None => std::env::home_dir()
+            .context("this user has no home folder")?
+            .join(below_home),
+    };
+    Ok(base.join("callboard"))
+}
+
+struct Spinner(ProgressBar);
+
+impl Spinner {
+    fn new() -> Self {
+        let spinner = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}") {
+            spinner.set_style(style);
+        }
+        Self(spinner)
+    }
+
+    fn show(&self, progress: Progress<'_>) {
+        match progress {
+            Progress::Waiting => self.say("Another process is making the Ansible environment; waiting for it."),
+            Progress::Creating { python } => self.say(&format!(
+                "Making the Ansible environment, once, with Python {}.{} ({}).",
+                python.version.0,
+                python.version.1,
+                python.path.display()
+            )),
+            Progress::Installing { line } => self.detail(line),
+            Progress::Ready => self.say("The Ansible environment is ready."),
+        }
+    }
+
+    fn say(&self, message: &str) {
+        self.0.suspend(|| eprintln!("{message}"));
+        self.0.enable_steady_tick(Duration::from_millis(100));
+    }
+
+    /// pip's own words are for a terminal, where each line takes the place of the one before.
+    fn detail(&self, line: &str) {
+        if std::io::stderr().is_terminal() {
+            self.0.set_message(line.to_owned());
+        } else if line.starts_with("Collecting") || line.starts_with("Successfully") {
+            eprintln!("  {line}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What the handlers work with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::job::Job;
+use callboard_core::ports::{JobStore, LogStore, StoreError};
+use callboard_core::submit::Submitter;
+use callboard_core::time::Clock;
+
+use crate::problem::Problem;
+
+/// Limits of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiSettings {
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long `?sync=true` waits for a job to end.
+    pub sync_wait: Duration,
+}
+
+/// The result of one check of readiness.
+#[derive(Clone, Debug)]
+pub struct HealthCheck {
+    /// What was checked, such as `store`.
+    pub name: &'static str,
+    /// What is wrong, in a sentence; nothing if it is well.
+    pub fault: Option<String>,
+}
+
+/// Tells whether the service can do its work.
+#[async_trait::async_trait]
+pub trait Health: Send + Sync {
+    /// Checks everything that a job needs.
+    async fn check(&self) -> Vec<HealthCheck>;
+
+    /// Tells whether the service is shutting down and takes no more jobs.
+    fn is_draining(&self) -> bool;
+}
+
+/// The use cases and ports behind the routes.
+#[derive(Clone)]
+pub struct App {
+    /// Accepts jobs.
+    pub submitter: Submitter,
+    /// Records.
+    pub store: Arc<dyn JobStore>,
+    /// Output.
+    pub logs: Arc<dyn LogStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Readiness.
+    pub health: Arc<dyn Health>,
+    /// Limits.
+    pub settings: ApiSettings,
+}
+
+impl App {
+    /// Returns a job of the caller's tenant.
+    pub(crate) async fn job(&self, id: JobId) -> Result<Job, StoreError> {
+        let job = self.store.get(id, self.clock.now()).await?;
+        if job.tenant == Tenant::default() {
+            Ok(job)
+        } else {
+            Err(StoreError::NotFound)
+        }
+    }
+}
+
+/// The job id of a path; what is no id names no job.
+pub(crate) struct PathId(pub(crate) JobId);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::no_such_job(""))?;
+        text.parse().map(Self).map_err(|_| Problem::no_such_job(&text))
+    }
+}

@@ -1,0 +1,76 @@
+//! `POST /api/v1/jobs`.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use callboard_core::id::Tenant;
+use callboard_core::job::Job;
+use callboard_core::ports::StoreError;
+use tokio::time::{Instant, sleep};
+
+use crate::app::App;
+use crate::body;
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::wire::{Accepted, Completed, JobView};
+
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Submits a job.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs",
+    tag = "jobs",
+    params(("sync" = Option<bool>, Query, description = "Waits for the job's end, for a bounded time.")),
+    request_body = callboard_core::request::JobRequest,
+    responses(
+        (status = 202, description = "The job is recorded and will be run; `Location` leads to its record.", body = Accepted),
+        (status = 200, description = "With `sync=true`: the job has ended.", body = Completed),
+        (status = 400, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such playbook.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not sent as JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields are wrong; each is named.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Try again later.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn submit(
+    State(app): State<App>,
+    mut params: Params,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let sync = params.boolean("sync");
+    params.finish()?;
+    if app.health.is_draining() {
+        return Err(Problem::draining());
+    }
+    let body = body::read(&headers, body, app.settings.max_body_bytes).await?;
+    let job = app.submitter.submit(Tenant::default(), &body).await?;
+    if sync && let Some(ended) = wait(&app, &job).await? {
+        let view = JobView::read(&*app.logs, ended).await?;
+        return Ok(Json(Completed::from(view)).into_response());
+    }
+    let location = [(header::LOCATION, format!("/api/v1/jobs/{}", job.id))];
+    Ok((StatusCode::ACCEPTED, location, Json(Accepted::from(&job))).into_response())
+}
+
+/// Waits until the job has ended; `None` if it takes too long.
+async fn wait(app: &App, job: &Job) -> Result<Option<Job>, StoreError> {
+    let deadline = Instant::now() + app.settings.sync_wait;
+    let mut pause = FIRST_LOOK;
+    while Instant::now() < deadline {
+        sleep(pause).await;
+        let job = app.job(job.id).await?;
+        if job.state.status.is_final() {
+            return Ok(Some(job));
+        }
+        pause = LONGEST_PAUSE.min(pause * 5 / 4);
+    }
+    Ok(None)
+}

@@ -1,0 +1,46 @@
+//! The end of a job's output, for its record.
+
+use callboard_core::job::Job;
+use callboard_core::ports::{LogKey, LogStore, StoreError, Stream};
+
+/// How much output a record shows.
+const MAX_BYTES: u64 = 256 * 1024;
+
+/// The end of a job's output.
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
+    /// The text; bytes that are not UTF-8 are replaced.
+    pub(crate) text: String,
+    /// Whether there is more before it.
+    pub(crate) truncated: bool,
+    /// How many bytes there are in all.
+    pub(crate) bytes: u64,
+}
+
+impl Tail {
+    /// Reads the end of what a job's last attempt printed.
+    pub(crate) async fn read(logs: &dyn LogStore, job: &Job) -> Result<Self, StoreError> {
+        let key = LogKey {
+            job: job.id,
+            attempt: job.state.attempt,
+            stream: Stream::Stdout,
+        };
+        let bytes = logs.size(key).await?;
+        let start = bytes.saturating_sub(MAX_BYTES);
+        let read = logs.read(key, start..bytes).await?;
+        let whole_chars = read
+            .iter()
+            .position(|byte| start == 0 || !is_continuation(*byte))
+            .unwrap_or(read.len());
+        let text = String::from_utf8_lossy(&read[whole_chars..]).into_owned();
+        Ok(Self {
+            text,
+            truncated: start > 0,
+            bytes,
+        })
+    }
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0b1100_0000 == 0b1000_0000
+}

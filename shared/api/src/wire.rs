@@ -1,0 +1,244 @@
+//! What the API answers with.
+
+use callboard_core::history::{Cursor, HistoryPage, HistoryQuery, JobSummary};
+use callboard_core::id::Tenant;
+use callboard_core::inventory::Inventory;
+use callboard_core::job::{CancelRequest, Job, JobStatus};
+use callboard_core::options::Options;
+use callboard_core::outcome::{Reason, Stats};
+use callboard_core::ports::{LogStore, StoreError};
+use callboard_core::progress::Progress;
+use callboard_core::time::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::tail::Tail;
+
+/// The record of a job.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JobView {
+    /// The job's id, a UUID.
+    job_id: String,
+    /// Where it stands.
+    status: JobStatus,
+    playbook: String,
+    #[schema(value_type = Object)]
+    extra_vars: Map<String, Value>,
+    inventory: Inventory,
+    options: Options,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+    /// How often it has been started.
+    attempt: u32,
+    /// How far it has come, while it runs.
+    progress: Option<Progress>,
+    /// Who asked for it to be stopped, and when.
+    cancel: Option<CancelRequest>,
+    /// Why it did not succeed.
+    reason: Option<Reason>,
+    /// Why it did not succeed, in a sentence.
+    error: Option<String>,
+    /// What came of it, once it has ended.
+    result: Option<JobResult>,
+}
+
+/// What came of a job.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobResult {
+    /// The exit code of `ansible-playbook`, if it came to one.
+    rc: Option<i32>,
+    /// What Ansible printed, with its ANSI sequences: all of it up to 256 KiB, else its end.
+    stdout: String,
+    /// Whether `stdout` is only the end.
+    stdout_truncated: bool,
+    /// How many bytes Ansible printed.
+    stdout_bytes: u64,
+    /// Where all of it is.
+    stdout_url: String,
+    /// Counts per host: ok, changed, failures, dark, skipped, rescued, ignored, processed.
+    #[schema(value_type = Option<Object>)]
+    stats: Option<Stats>,
+}
+
+impl JobView {
+    /// Shows a job; if it has ended, with what it printed.
+    ///
+    /// # Errors
+    /// The log store is unavailable.
+    pub async fn read(logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
+        let tail = if job.state.status.is_final() {
+            Some(Tail::read(logs, &job).await?)
+        } else {
+            None
+        };
+        Ok(Self::new(job, tail))
+    }
+
+    fn new(job: Job, tail: Option<Tail>) -> Self {
+        let outcome = job.state.outcome;
+        let (reason, error) = outcome
+            .as_ref()
+            .map_or((None, None), |end| (end.reason, end.error.clone()));
+        let result = outcome.zip(tail).map(|(end, tail)| JobResult {
+            rc: end.rc,
+            stdout: tail.text,
+            stdout_truncated: tail.truncated,
+            stdout_bytes: tail.bytes,
+            stdout_url: format!("/api/v1/jobs/{}/logs", job.id),
+            stats: end.stats,
+        });
+        Self {
+            job_id: job.id.to_string(),
+            status: job.state.status,
+            playbook: job.request.playbook,
+            extra_vars: job.request.extra_vars,
+            inventory: job.request.inventory,
+            options: job.request.options,
+            created_at: job.created_at,
+            started_at: job.state.started_at,
+            finished_at: job.state.finished_at,
+            attempt: job.state.attempt,
+            progress: job.state.progress,
+            cancel: job.state.cancel,
+            reason,
+            error,
+            result,
+        }
+    }
+}
+
+/// The answer to a submission that does not wait for the job's end.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    job_id: String,
+    status: JobStatus,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+impl From<&Job> for Accepted {
+    fn from(job: &Job) -> Self {
+        Self {
+            job_id: job.id.to_string(),
+            status: job.state.status,
+            created_at: job.created_at,
+        }
+    }
+}
+
+/// The answer to `?sync=true` when the job ended in time.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Completed {
+    job_id: String,
+    status: JobStatus,
+    reason: Option<Reason>,
+    error: Option<String>,
+    #[serde(flatten)]
+    result: Option<JobResult>,
+}
+
+impl From<JobView> for Completed {
+    fn from(view: JobView) -> Self {
+        Self {
+            job_id: view.job_id,
+            status: view.status,
+            reason: view.reason,
+            error: view.error,
+            result: view.result,
+        }
+    }
+}
+
+/// A job in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobListItem {
+    job_id: String,
+    status: JobStatus,
+    playbook: String,
+    reason: Option<Reason>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+}
+
+impl From<JobSummary> for JobListItem {
+    fn from(job: JobSummary) -> Self {
+        Self {
+            job_id: job.id.to_string(),
+            status: job.state.status,
+            playbook: job.playbook,
+            reason: job.state.outcome.and_then(|end| end.reason),
+            created_at: job.created_at,
+            started_at: job.state.started_at,
+            finished_at: job.state.finished_at,
+        }
+    }
+}
+
+/// Whether a total is exact.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Relation {
+    /// There are as many.
+    Eq,
+    /// There are at least as many.
+    Gte,
+}
+
+/// A page of jobs, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobList {
+    jobs: Vec<JobListItem>,
+    /// How many jobs match, counted up to 1000.
+    total: u32,
+    total_relation: Relation,
+    limit: u32,
+    offset: u32,
+    /// Leads to the next page; absent on the last.
+    next_cursor: Option<String>,
+}
+
+impl JobList {
+    pub(crate) fn new(page: HistoryPage, query: &HistoryQuery, tenant: &Tenant) -> Self {
+        let last = page.jobs.last().filter(|_| page.has_more);
+        Self {
+            next_cursor: last.map(|job| Cursor(job.id).encode(tenant, query.status)),
+            jobs: page.jobs.into_iter().map(JobListItem::from).collect(),
+            total: page.total,
+            total_relation: if page.total_is_exact {
+                Relation::Eq
+            } else {
+                Relation::Gte
+            },
+            limit: query.limit,
+            offset: query.offset,
+        }
+    }
+}
+
+/// The answer to a cancel.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Canceling {
+    job_id: String,
+    /// `canceled` if the job had not started; `running` until everything it started is gone.
+    pub(crate) status: JobStatus,
+    cancel: Option<CancelRequest>,
+}
+
+impl From<Job> for Canceling {
+    fn from(job: Job) -> Self {
+        Self {
+            job_id: job.id.to_string(),
+            status: job.state.status,
+            cancel: job.state.cancel,
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The SQLite file: one writer that commits for several callers at once, and readers beside it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use callboard_core::ports::{Source, StoreError};
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA_VERSION: i64 = 1;
+/// How many callers' writes share one commit, and so one wait for the disk.
+const GROUP: usize = 64;
+const MAX_READERS: usize = 4;
+
+type Write = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+type Reply = Box<dyn FnOnce(bool) + Send>;
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite could not open or set up the file.
+    #[error("the database {path} could not be opened")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The file is of a release that this one does not know.
+    #[error(
+        "the database {path} has schema version {found}; this release knows {SCHEMA_VERSION}: use the newer release"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// The writer could not be started.
+    #[error("the writer thread could not be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// An open database. Clones share it.
+#[derive(Clone)]
+pub struct Database {
+    path: Arc<PathBuf>,
+    writer: mpsc::Sender<Write>,
+    readers: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Database {
+    /// Opens the file, makes it if it is not there, and starts the writer.
+    ///
+    /// A commit is on the disk when a write returns (`synchronous=FULL`), and readers never wait (WAL).
+    ///
+    /// # Errors
+    /// [`OpenError`] says which file and why.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Sqlite {
+            path: path.to_owned(),
+            source,
+        };
+        let connection = Connection::open(path).map_err(failed)?;
+        set_up(&connection).map_err(failed)?;
+        migrate(&connection, path)?;
+        let (writer, writes) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || write_loop(&connection, &writes))
+            .map_err(OpenError::Thread)?;
+        Ok(Self {
+            path: Arc::new(path.to_owned()),
+            writer,
+            readers: Arc::default(),
+        })
+    }
+
+    /// Runs `work` in a transaction; when this returns, its writes are on the disk.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let write: Write = Box::new(move |connection| {
+            let result = in_savepoint(connection, work);
+            Box::new(move |committed| {
+                let result = if committed {
+                    result
+                } else {
+                    Err(unavailable("the commit failed"))
+                };
+                drop(sender.send(result));
+            })
+        });
+        self.writer
+            .send(write)
+            .map_err(|_| unavailable("the writer has stopped"))?;
+        receiver.await.map_err(|_| unavailable("the writer has stopped"))?
+    }
+
+    /// Runs `work` on a reading connection, beside any write.
+    pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let database = self.clone();
+        let joined = tokio::task::spawn_blocking(move || {
+            let connection = database.reader()?;
+            let result = work(&connection);
+            database.keep(connection);
+            result
+        });
+        joined.await.map_err(|error| StoreError::Unavailable(Box::new(error)))?
+    }
+
+    fn reader(&self) -> Result<Connection, StoreError> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match kept {
+            Some(connection) => Ok(connection),
+            None => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let connection = Connection::open_with_flags(&*self.path, flags).map_err(sqlite)?;
+                connection
+                    .busy_timeout(std::time::Duration::from_secs(5))
+                    .map_err(sqlite)?;
+                Ok(connection)
+            }
+        }
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < MAX_READERS {
+            readers.push(connection);
+        }
+    }
+}
+
+fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -4000)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// Two processes may open a new file at once: the version is read again inside the transaction.
+fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Sqlite {
+        path: path.to_owned(),
+        source,
+    };
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(failed)?;
+    if found > SCHEMA_VERSION {
+        return Err(OpenError::Newer {
+            path: path.to_owned(),
+            found,
+        });
+    }
+    if found == 0 {
+        connection.execute_batch(SCHEMA).map_err(failed)?;
+        connection
+            .pragma_update(None, "user_version", SCHEMA_VERSION)
+            .map_err(failed)?;
+    }
+    connection.execute_batch("COMMIT").map_err(failed)
+}
+
+fn write_loop(connection: &Connection, writes: &mpsc::Receiver<Write>) {
+    while let Ok(first) = writes.recv() {
+        let mut group = vec![first];
+        group.extend(writes.try_iter().take(GROUP - 1));
+        commit(connection, group);
+    }
+}
+
+fn commit(connection: &Connection, group: Vec<Write>) {
+    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the database cannot be written"
+        );
+        for write in group {
+            write(connection)(false);
+        }
+        return;
+    }
+    let replies: Vec<Reply> = group.into_iter().map(|write| write(connection)).collect();
+    let committed = connection.execute_batch("COMMIT");
+    if let Err(error) = &committed {
+        tracing::error!(error = error as &dyn std::error::Error, "a commit failed");
+        drop(connection.execute_batch("ROLLBACK"));
+    }
+    for reply in replies {
+        reply(committed.is_ok());
+    }
+}
+
+/// One caller's failure undoes that caller's writes and no other's.
+fn in_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    if connection.is_autocommit() {
+        return Err(unavailable("no transaction could be started"));
+    }
+    connection.execute_batch("SAVEPOINT caller").map_err(sqlite)?;
+    let result = work(connection);
+    let end = if result.is_ok() {
+        "RELEASE caller"
+    } else {
+        "ROLLBACK TO caller; RELEASE caller"
+    };
+    connection.execute_batch(end).map_err(sqlite)?;
+    result
+}
+
+/// Translates SQLite's errors, here and nowhere else.
+pub(crate) fn sqlite(error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode;
+    match &error {
+        rusqlite::Error::QueryReturnedNoRows => StoreError::NotFound,
+        rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::ConstraintViolation => {
+            StoreError::Conflict
+        }
+        rusqlite::Error::SqliteFailure(failure, _)
+            if matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) =>
+        {
+            StoreError::Corrupt(Box::new(error))
+        }
+        rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
+            StoreError::Corrupt(Box::new(error))
+        }
+        _ => StoreError::Unavailable(Box::new(error)),
+    }
+}
+
+pub(crate) fn unavailable(message: &'static str) -> StoreError {
+    StoreError::Unavailable(Source::from(message))
+}

@@ -1,0 +1,144 @@
+//! [`JobQueue`] on SQLite, with the promises of SQS: each message at least once, hidden while it is worked on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use callboard_core::id::JobId;
+use callboard_core::ports::{JobQueue, StoreError};
+use callboard_core::time::{Clock, Timestamp};
+use rusqlite::OptionalExtension;
+use tokio::sync::Notify;
+
+use crate::database::{Database, sqlite};
+
+/// How long a receiver sleeps before it looks for messages that became visible, or that another process sent.
+const POLL: Duration = Duration::from_millis(500);
+
+/// A received message, hidden from other receivers until its visibility time-out ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    id: i64,
+    /// The job it names.
+    pub job_id: JobId,
+    /// How often it has been received, this time included.
+    pub receives: u32,
+}
+
+/// Sends and receives job ids through the `messages` table. Clones are the same queue.
+#[derive(Clone)]
+pub struct SqliteQueue {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    sent: Arc<Notify>,
+}
+
+impl SqliteQueue {
+    /// Uses a database.
+    #[must_use]
+    pub fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            database,
+            clock,
+            sent: Arc::default(),
+        }
+    }
+
+    /// Waits for a message and hides it from others for `visibility`.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn receive(&self, visibility: Duration) -> Result<Message, StoreError> {
+        loop {
+            let sent = self.sent.notified();
+            if let Some(message) = self.try_receive(visibility).await? {
+                return Ok(message);
+            }
+            drop(tokio::time::timeout(POLL, sent).await);
+        }
+    }
+
+    /// Takes a message if one is visible now.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn try_receive(&self, visibility: Duration) -> Result<Option<Message>, StoreError> {
+        let now = self.clock.now();
+        if self.is_empty(now).await? {
+            return Ok(None);
+        }
+        let hidden_until = (now + visibility).as_millis();
+        self.database
+            .write(move |connection| {
+                let receive = "UPDATE messages SET visible_at = ?1, receives = receives + 1
+                    WHERE id = (SELECT id FROM messages WHERE visible_at <= ?2 ORDER BY visible_at, id LIMIT 1)
+                    RETURNING id, job_id, receives";
+                let mut statement = connection.prepare_cached(receive).map_err(sqlite)?;
+                let message = statement.query_row((hidden_until, now.as_millis()), |row| {
+                    Ok(Message {
+                        id: row.get(0)?,
+                        job_id: JobId::from_bytes(row.get(1)?),
+                        receives: row.get(2)?,
+                    })
+                });
+                message.optional().map_err(sqlite)
+            })
+            .await
+    }
+
+    /// Extends the time for which a received message stays hidden, from now.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn hide(&self, message: Message, visibility: Duration) -> Result<(), StoreError> {
+        let until = (self.clock.now() + visibility).as_millis();
+        self.database
+            .write(move |connection| {
+                let hide = "UPDATE messages SET visible_at = ?2 WHERE id = ?1";
+                connection.execute(hide, (message.id, until)).map(drop).map_err(sqlite)
+            })
+            .await
+    }
+
+    /// Deletes a message whose job needs no more work.
+    ///
+    /// # Errors
+    /// The database is unavailable; the message will be received again.
+    pub async fn acknowledge(&self, message: Message) -> Result<(), StoreError> {
+        self.database
+            .write(move |connection| {
+                let mut statement = connection
+                    .prepare_cached("DELETE FROM messages WHERE id = ?1")
+                    .map_err(sqlite)?;
+                statement.execute([message.id]).map(drop).map_err(sqlite)
+            })
+            .await
+    }
+
+    /// Looks without writing, so that an idle queue does not keep the disk busy.
+    async fn is_empty(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.database
+            .read(move |connection| {
+                let look = "SELECT 1 FROM messages WHERE visible_at <= ?1 LIMIT 1";
+                let mut statement = connection.prepare_cached(look).map_err(sqlite)?;
+                statement.exists([now.as_millis()]).map(|found| !found).map_err(sqlite)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl JobQueue for SqliteQueue {
+    async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
+        let visible_at = (self.clock.now() + delay).as_millis();
+        self.database
+            .write(move |connection| {
+                let send = "INSERT INTO messages (job_id, visible_at) VALUES (?1, ?2)";
+                let mut statement = connection.prepare_cached(send).map_err(sqlite)?;
+                statement.execute((id.as_bytes(), visible_at)).map(drop).map_err(sqlite)
+            })
+            .await?;
+        self.sent.notify_one();
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! [`JobStore`] on SQLite.
+
+use async_trait::async_trait;
+use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary, MAX_COUNTED};
+use callboard_core::id::{JobId, LeaseToken};
+use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, Lease, Refused};
+use callboard_core::outcome::Outcome;
+use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::progress::Progress;
+use callboard_core::time::Timestamp;
+use rusqlite::{Connection, Params, Row, named_params};
+
+use crate::database::{Database, sqlite};
+use crate::rows::{self, JOB_COLUMNS, SUMMARY_COLUMNS};
+
+/// Keeps jobs in the `jobs` table.
+#[derive(Clone)]
+pub struct SqliteJobStore(Database);
+
+impl SqliteJobStore {
+    /// Uses a database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self(database)
+    }
+
+    /// Deletes up to `limit` expired jobs that are not running; returns their ids, so that their logs can follow.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn delete_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let delete = "DELETE FROM jobs WHERE id IN
+            (SELECT id FROM jobs WHERE expires_at <= ?1 AND lease_until IS NULL LIMIT ?2) RETURNING id";
+        self.0
+            .write(move |connection| select(connection, delete, (now.as_millis(), limit), job_id))
+            .await
+    }
+
+    async fn change<F>(&self, id: JobId, change: F) -> Result<JobState, StoreError>
+    where
+        F: FnOnce(&mut JobState) -> Result<(), Refused> + Send + 'static,
+    {
+        self.0
+            .write(move |connection| {
+                let mut state = rows::state(connection, id)?;
+                change(&mut state).map_err(|Refused| StoreError::Conflict)?;
+                rows::update(connection, id, &state)?;
+                Ok(state)
+            })
+            .await
+    }
+
+    async fn load(&self, id: JobId) -> Result<Job, StoreError> {
+        self.0.read(move |connection| load(connection, id)).await
+    }
+}
+
+#[async_trait]
+impl JobStore for SqliteJobStore {
+    async fn create(&self, job: &Job) -> Result<(), StoreError> {
+        let state = rows::to_json(&job.state)?;
+        let request = rows::to_json(&job.request)?;
+        let job = job.clone();
+        self.0
+            .write(move |connection| rows::insert(connection, &job, &state, &request))
+            .await
+    }
+
+    async fn get(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
+        let job = self.load(id).await?;
+        if job.expires_at > now {
+            Ok(job)
+        } else {
+            Err(StoreError::NotFound)
+        }
+    }
+
+    async fn list(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
+        let query = query.clone();
+        self.0.read(move |connection| page(connection, &query, now)).await
+    }
+
+    async fn mark_dispatched(&self, id: JobId) -> Result<(), StoreError> {
+        self.0
+            .write(move |connection| {
+                let update = "UPDATE jobs SET dispatched = 1 WHERE id = ?1";
+                let mut statement = connection.prepare_cached(update).map_err(sqlite)?;
+                match statement.execute([id.as_bytes()]).map_err(sqlite)? {
+                    0 => Err(StoreError::NotFound),
+                    _ => Ok(()),
+                }
+            })
+            .await
+    }
+
+    async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError> {
+        self.0
+            .write(move |connection| {
+                let mut job = load(connection, id)?;
+                job.state.claim(lease, now).map_err(|Refused| StoreError::Conflict)?;
+                rows::update(connection, id, &job.state)?;
+                Ok(job)
+            })
+            .await
+    }
+
+    async fn renew(
+        &self,
+        id: JobId,
+        lease: Lease,
+        progress: Option<Progress>,
+    ) -> Result<Option<CancelRequest>, StoreError> {
+        Ok(self.change(id, move |state| state.renew(lease, progress)).await?.cancel)
+    }
+
+    async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
+        self.change(id, move |state| state.finish(token, outcome, now))
+            .await
+            .map(drop)
+    }
+
+    async fn release(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
+        self.0
+            .write(move |connection| {
+                let mut state = rows::state(connection, id)?;
+                state.release(token).map_err(|Refused| StoreError::Conflict)?;
+                rows::update(connection, id, &state)?;
+                let update = "UPDATE jobs SET dispatched = 0 WHERE id = ?1";
+                connection.execute(update, [id.as_bytes()]).map(drop).map_err(sqlite)
+            })
+            .await
+    }
+
+    async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
+        self.change(id, move |state| state.request_cancel(cancel)).await?;
+        self.load(id).await
+    }
+
+    async fn expired_leases(&self, now: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
+        let query = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE lease_until < ?1 ORDER BY lease_until LIMIT ?2");
+        self.0
+            .read(move |connection| select(connection, &query, (now.as_millis(), limit), rows::job))
+            .await
+    }
+
+    async fn undispatched(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let query = "SELECT id FROM jobs WHERE status = 'pending' AND dispatched = 0 AND created_at < ?1
+             ORDER BY created_at LIMIT ?2";
+        self.0
+            .read(move |connection| select(connection, query, (before.as_millis(), limit), job_id))
+            .await
+    }
+}
+
+fn load(connection: &Connection, id: JobId) -> Result<Job, StoreError> {
+    let query = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE id = ?1");
+    select(connection, &query, [id.as_bytes()], rows::job)?
+        .pop()
+        .ok_or(StoreError::NotFound)
+}
+
+fn job_id(row: &Row<'_>) -> Result<JobId, StoreError> {
+    row.get(0).map(JobId::from_bytes).map_err(sqlite)
+}
+
+fn page(connection: &Connection, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
+    let filter = if query.status.is_some() {
+        "AND status = :status"
+    } else {
+        "AND :status IS NULL"
+    };
+    let mut jobs = jobs(connection, query, now, filter)?;
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let has_more = jobs.len() > limit;
+    jobs.truncate(limit);
+    let counted = count(connection, query, now, filter)?;
+    Ok(HistoryPage {
+        jobs,
+        has_more,
+        total: counted.min(MAX_COUNTED),
+        total_is_exact: counted <= MAX_COUNTED,
+    })
+}
+
+fn jobs(
+    connection: &Connection,
+    query: &HistoryQuery,
+    now: Timestamp,
+    filter: &str,
+) -> Result<Vec<JobSummary>, StoreError> {
+    let before = if query.before.is_some() {
+        "AND id < :before"
+    } else {
+        "AND :before IS NULL"
+    };
+    let select_page = format!(
+        "SELECT {SUMMARY_COLUMNS} FROM jobs WHERE tenant = :tenant {filter} {before} AND expires_at > :now
+         ORDER BY id DESC LIMIT :limit OFFSET :offset"
+    );
+    let params = named_params! {
+        ":tenant": query.tenant.as_str(),
+        ":status": query.status.map(JobStatus::as_str),
+        ":before": query.before.as_ref().map(JobId::as_bytes),
+        ":now": now.as_millis(),
+        ":limit": query.limit + 1,
+        ":offset": query.offset,
+    };
+    select(connection, &select_page, params, rows::summary)
+}
+
+/// Counts one more than it reports, to know whether the count is exact.
+fn count(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: &str) -> Result<u32, StoreError> {
+    let select_count = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE tenant = :tenant {filter} AND expires_at > :now LIMIT :limit)"
+    );
+    let params = named_params! {
+        ":tenant": query.tenant.as_str(),
+        ":status": query.status.map(JobStatus::as_str),
+        ":now": now.as_millis(),
+        ":limit": MAX_COUNTED + 1,
+    };
+    let counted = select(connection, &select_count, params, |row| row.get(0).map_err(sqlite))?;
+    Ok(counted.first().copied().unwrap_or(0))
+}
+
+fn select<T>(
+    connection: &Connection,
+    query: &str,
+    params: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
+    let mut rows = statement.query(params).map_err(sqlite)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(sqlite)? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}

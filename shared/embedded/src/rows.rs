@@ -1,0 +1,90 @@
+//! Between rows and the domain's types.
+
+use callboard_core::history::JobSummary;
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::job::{Job, JobState};
+use callboard_core::ports::StoreError;
+use callboard_core::time::Timestamp;
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use crate::database::sqlite;
+
+pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, expires_at, state, request";
+pub(crate) const SUMMARY_COLUMNS: &str = "id, playbook, created_at, state";
+
+pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
+    Ok(Job {
+        id: JobId::from_bytes(column(row, "id")?),
+        tenant: Tenant::from(column::<String>(row, "tenant")?),
+        request: json(&column::<String>(row, "request")?)?,
+        created_at: Timestamp::from_millis(column(row, "created_at")?),
+        expires_at: Timestamp::from_millis(column(row, "expires_at")?),
+        state: json(&column::<String>(row, "state")?)?,
+    })
+}
+
+pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
+    Ok(JobSummary {
+        id: JobId::from_bytes(column(row, "id")?),
+        playbook: column(row, "playbook")?,
+        created_at: Timestamp::from_millis(column(row, "created_at")?),
+        state: json(&column::<String>(row, "state")?)?,
+    })
+}
+
+pub(crate) fn insert(connection: &Connection, job: &Job, state: &str, request: &str) -> Result<(), StoreError> {
+    let mut statement = connection
+        .prepare_cached(
+            "INSERT INTO jobs (id, tenant, status, created_at, expires_at, playbook, state, request)
+             VALUES (:id, :tenant, :status, :created_at, :expires_at, :playbook, :state, :request)",
+        )
+        .map_err(sqlite)?;
+    let inserted = statement.execute(named_params! {
+        ":id": job.id.as_bytes(),
+        ":tenant": job.tenant.as_str(),
+        ":status": job.state.status.as_str(),
+        ":created_at": job.created_at.as_millis(),
+        ":expires_at": job.expires_at.as_millis(),
+        ":playbook": job.request.playbook,
+        ":state": state,
+        ":request": request,
+    });
+    inserted.map(drop).map_err(sqlite)
+}
+
+pub(crate) fn state(connection: &Connection, id: JobId) -> Result<JobState, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT state FROM jobs WHERE id = ?1")
+        .map_err(sqlite)?;
+    let text: Option<String> = statement
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()
+        .map_err(sqlite)?;
+    json(&text.ok_or(StoreError::NotFound)?)
+}
+
+pub(crate) fn update(connection: &Connection, id: JobId, state: &JobState) -> Result<(), StoreError> {
+    let mut statement = connection
+        .prepare_cached("UPDATE jobs SET status = :status, lease_until = :lease_until, state = :state WHERE id = :id")
+        .map_err(sqlite)?;
+    let updated = statement.execute(named_params! {
+        ":id": id.as_bytes(),
+        ":status": state.status.as_str(),
+        ":lease_until": state.lease.map(|lease| lease.until.as_millis()),
+        ":state": to_json(state)?,
+    });
+    updated.map(drop).map_err(sqlite)
+}
+
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(Box::new(error)))
+}
+
+fn column<T: FromSql>(row: &Row<'_>, name: &str) -> Result<T, StoreError> {
+    row.get(name).map_err(sqlite)
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(Box::new(error)))
+}

@@ -1,0 +1,174 @@
+"""The service's side of the protocol, as small as it can be."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PACKET_BYTES = 1 << 17
+PACKAGE = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Returns what a job finds in its environment: little, and nothing of ours."""
+    temporary = home / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    path = f"{BIN}:/usr/local/bin:/usr/bin:/bin"
+    return {"PATH": path, "HOME": str(home), "TMPDIR": str(temporary), "LC_ALL": "C.UTF-8"}
+
+
+def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    """Waits for something that must become true; the limit only keeps a broken test from hanging."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "gave up waiting"
+        time.sleep(0.01)
+    return value
+
+
+def alive(pid: int) -> bool:
+    """Tells whether a process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@dataclass
+class Job:
+    """A job that runs: its control socket, and what has come out of its pipes."""
+
+    control: socket.socket
+    output_fd: int
+    events_fd: int
+    nonce: str
+    raw_output: bytes = b""
+    raw_events: bytes = b""
+    messages: list[dict[str, Any]] = field(default_factory=list)
+
+    def receive(self) -> dict[str, Any]:
+        """Waits for one message; an empty one says that the job's supervisor is gone."""
+        packet = self.control.recv(PACKET_BYTES)
+        message: dict[str, Any] = json.loads(packet) if packet else {}
+        self.messages += [message] if message else []
+        return message
+
+    def signal(self, number: int) -> None:
+        """Asks the supervisor to send a signal."""
+        self.control.send(json.dumps({"signal": number}).encode())
+
+    def read_pipes(self) -> None:
+        """Reads both pipes to their ends."""
+        open_fds = [self.output_fd, self.events_fd]
+        while open_fds:
+            for fd in select.select(open_fds, [], [])[0]:
+                chunk = os.read(fd, 1 << 16)
+                if not chunk:
+                    open_fds.remove(fd)
+                    os.close(fd)
+                elif fd == self.output_fd:
+                    self.raw_output += chunk
+                else:
+                    self.raw_events += chunk
+
+    def wait(self) -> Job:
+        """Reads everything the job has to say, to its end."""
+        self.read_pipes()
+        while self.receive():
+            pass
+        self.control.close()
+        return self
+
+    @property
+    def exited(self) -> dict[str, Any]:
+        """Returns the supervisor's last word."""
+        return next(message for message in self.messages if message["type"] == "exited")
+
+    @property
+    def rc(self) -> int | None:
+        """Returns the playbook's exit code."""
+        code: int | None = self.exited["rc"]
+        return code
+
+    @property
+    def output(self) -> str:
+        """Returns the output without the markers of this job."""
+        return re.sub(rf"\x1b\]{self.nonce};[BE]\x07", "", self.raw_output.decode())
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Returns all that came through the events pipe, as a strict parser reads it."""
+        return [json.loads(line, parse_constant=_refuse) for line in self.raw_events.decode().splitlines()]
+
+    def events(self, kind: str = "") -> list[dict[str, Any]]:
+        """Returns Ansible's events, or those of one kind."""
+        return [line for line in self.lines if "event" in line and kind in ("", line["event"])]
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        """Returns the lines that the host itself has added."""
+        return [line for line in self.lines if line.get("callboard") == kind]
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+class Host:
+    """A host process and the service's end of its socket."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        env = {**environment(home), "PYTHONPATH": str(PACKAGE)}
+        command = [sys.executable, "-m", "callboard_host"]
+        self.process = subprocess.Popen(command, stdin=theirs.fileno(), env=env, cwd=home)
+        theirs.close()
+        self.ready = json.loads(self.socket.recv(PACKET_BYTES))
+
+    def send(self, packet: bytes, nonce: str = "") -> Job:
+        """Sends a packet with the descriptors of a job beside it."""
+        ours, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output_fd, output = os.pipe()
+        events_fd, events = os.pipe()
+        socket.send_fds(self.socket, [packet], [control.fileno(), output, events])
+        control.close()
+        os.close(output)
+        os.close(events)
+        return Job(ours, output_fd, events_fd, nonce)
+
+    def start(self, *argv: str, cwd: Path, env: dict[str, str] | None = None, color: bool = False) -> Job:
+        """Starts ``ansible-playbook`` with these arguments."""
+        env = environment(cwd / "home") if env is None else env
+        nonce = secrets.token_hex(16)
+        spec = {"argv": ["ansible-playbook", *argv], "env": env, "cwd": str(cwd), "color": color, "nonce": nonce}
+        return self.send(json.dumps(spec).encode(), nonce)
+
+    def run(self, *argv: str, cwd: Path, env: dict[str, str] | None = None, color: bool = False) -> Job:
+        """Runs ``ansible-playbook`` to its end."""
+        return self.start(*argv, cwd=cwd, env=env, color=color).wait()
+
+    def children(self) -> list[int]:
+        """Lists the host's children, zombies included."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def fds(self) -> int:
+        """Counts the host's open descriptors."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def close(self) -> int:
+        """Closes the service's end and returns the host's exit code."""
+        self.socket.close()
+        return self.process.wait(30)

@@ -1,0 +1,170 @@
+"""The host's promises: jobs run, end completely, and leave no trace in the host or in each other."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.client import Host, Job, alive, environment, until
+from tests.conftest import LOCAL, play, write
+
+HELLO = play("debug: msg=hello")
+DAEMON = (
+    "shell: setsid sh -c 'trap \"\" TERM; echo $$ > daemon; while :; do sleep 1; done' >/dev/null 2>&1 &"
+    " until test -s daemon; do sleep 0.01; done"
+)
+HANG = "shell: 'echo $$ > hanging; sleep 1000'"
+
+
+def start_hanging(host: Host, folder: Path) -> tuple[Job, int]:
+    """Starts a job and returns it with the process that its task waits for."""
+    write(folder, {"site.yml": play(DAEMON, HANG)})
+    job = host.start(*LOCAL, "site.yml", cwd=folder)
+    return job, int(until(lambda: (folder / "hanging").is_file() and (folder / "hanging").read_text()))
+
+
+def test_a_job_gives_output_events_and_exit_code(host: Host, tmp_path: Path) -> None:
+    write(tmp_path, {"site.yml": HELLO})
+    job = host.run(*LOCAL, "site.yml", cwd=tmp_path)
+    assert [message["type"] for message in job.messages] == ["started", "exited"]
+    assert job.exited == {"type": "exited", "rc": 0, "signal": None, "survivors": []}
+    assert "PLAY RECAP" in job.output
+    assert [event["event"] for event in job.events()] == [
+        "playbook_on_start",
+        "playbook_on_play_start",
+        "playbook_on_task_start",
+        "runner_on_start",
+        "runner_on_ok",
+        "playbook_on_stats",
+    ]
+    assert job.told("inventory") == [{"callboard": "inventory", "hosts": 1}]
+
+
+@pytest.mark.parametrize(
+    ("task", "target", "rc"),
+    [
+        ("fail: msg=no", LOCAL, 2),
+        ("raw: 'true'", ("-i", "localhost,", "--ssh-common-args=-F/nonexistent"), 4),
+    ],
+)
+def test_the_exit_code_is_ansibles(host: Host, tmp_path: Path, task: str, target: tuple[str, ...], rc: int) -> None:
+    write(tmp_path, {"site.yml": play(task)})
+    assert host.run(*target, "site.yml", cwd=tmp_path).rc == rc
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "error"),
+    [
+        ("- hosts: [", LOCAL, "YAML"),
+        (HELLO, ("-i", "empty"), "The inventory names no hosts."),
+        (HELLO, (*LOCAL, "absent.yml"), "absent.yml could not be found"),
+    ],
+)
+def test_an_error_is_told(host: Host, tmp_path: Path, text: str, arguments: tuple[str, ...], error: str) -> None:
+    write(tmp_path, {"site.yml": text, "empty": ""})
+    job = host.run(*arguments, "site.yml", cwd=tmp_path)
+    assert job.rc not in (0, None)
+    assert [error in line["message"] for line in job.told("ansible_error")] == [True]
+
+
+def test_a_usage_error_is_ansibles_own(host: Host, tmp_path: Path) -> None:
+    job = host.run("--nonsense", cwd=tmp_path)
+    assert job.rc == 2
+    assert "usage: ansible-playbook" in job.output
+
+
+def test_two_jobs_run_at_once(host: Host, tmp_path: Path) -> None:
+    wait = "shell: 'touch {mine}; until test -e {other}; do sleep 0.01; done'"
+    write(tmp_path, {"a.yml": play(wait.format(mine="a", other="b")), "b.yml": play(wait.format(mine="b", other="a"))})
+    jobs = [host.start(*LOCAL, name, cwd=tmp_path) for name in ("a.yml", "b.yml")]
+    assert [job.wait().rc for job in jobs] == [0, 0]
+
+
+def test_jobs_share_nothing(host: Host, tmp_path: Path) -> None:
+    show = play("debug: msg=\"{{ [lookup('env', 'ONLY_HERE'), lookup('env', 'HOME'), lookup('pipe', 'pwd')] }}\"")
+    ids, seen = [], []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        write(folder, {"site.yml": show})
+        env = {**environment(folder / "home"), **({"ONLY_HERE": "secret"} if name == "first" else {})}
+        job = host.run(*LOCAL, "site.yml", cwd=folder, env=env)
+        [result] = job.events("runner_on_ok")
+        seen.append(result["event_data"]["res"]["msg"])
+        ids.append({result["event_data"]["play_uuid"], result["event_data"]["task_uuid"]})
+        assert list((folder / "home/.ansible/tmp").iterdir()) == []
+    assert seen == [
+        ["secret", str(tmp_path / "first/home"), str(tmp_path / "first")],
+        ["", str(tmp_path / "second/home"), str(tmp_path / "second")],
+    ]
+    assert ids[0].isdisjoint(ids[1])
+
+
+def test_nothing_of_a_job_outlives_it(host: Host, tmp_path: Path) -> None:
+    write(tmp_path, {"site.yml": play(DAEMON)})
+    job = host.start(*LOCAL, "site.yml", cwd=tmp_path)
+    while job.receive().get("type") != "exited":
+        pass
+    assert not alive(int((tmp_path / "daemon").read_text()))
+    assert job.wait().rc == 0
+
+
+def test_a_signal_ends_the_playbook(host: Host, tmp_path: Path) -> None:
+    job, hanging = start_hanging(host, tmp_path)
+    job.signal(signal.SIGTERM)
+    assert job.wait().exited["signal"] == signal.SIGTERM
+    assert not alive(hanging)
+    assert not alive(int((tmp_path / "daemon").read_text()))
+
+
+@pytest.mark.parametrize("unread", [False, True], ids=["read", "unread"])
+def test_a_job_dies_when_the_service_is_gone(host: Host, tmp_path: Path, unread: bool) -> None:
+    job, hanging = start_hanging(host, tmp_path)
+    if not unread:
+        job.receive()
+    job.control.close()
+    job.read_pipes()
+    until(lambda: not alive(hanging))
+    until(lambda: not host.children())
+
+
+def test_a_job_dies_with_its_supervisor(host: Host, tmp_path: Path) -> None:
+    write(tmp_path / "other", {"site.yml": play("shell: 'echo $$ > waiting; until test -e go; do sleep 0.01; done'")})
+    other = host.start(*LOCAL, "site.yml", cwd=tmp_path / "other")
+    until((tmp_path / "other/waiting").is_file)
+    job, hanging = start_hanging(host, tmp_path)
+    os.kill(job.receive()["supervisor"], signal.SIGKILL)
+    assert job.wait().messages[-1]["type"] == "started"
+    until(lambda: not alive(hanging))
+    until(lambda: not alive(int((tmp_path / "daemon").read_text())))
+    (tmp_path / "other/go").touch()
+    assert other.wait().rc == 0
+    until(lambda: not host.children())
+
+
+@pytest.mark.parametrize("packet", [b"{", b'{"argv": []}'], ids=["no JSON", "no job"])
+def test_a_bad_packet_ends_only_its_job(own_host: Host, tmp_path: Path, packet: bytes) -> None:
+    own_host.socket.send(packet)  # without descriptors
+    assert own_host.send(packet).wait().messages == []
+    write(tmp_path, {"site.yml": HELLO})
+    assert own_host.run(*LOCAL, "site.yml", cwd=tmp_path).rc == 0
+
+
+def test_the_host_ends_with_its_socket_and_so_do_its_jobs(own_host: Host, tmp_path: Path) -> None:
+    job, hanging = start_hanging(own_host, tmp_path)
+    assert own_host.close() == 0
+    assert alive(hanging)
+    job.control.close()
+    job.read_pipes()
+    until(lambda: not alive(hanging))
+
+
+def test_jobs_leave_nothing_in_the_host(own_host: Host, tmp_path: Path) -> None:
+    write(tmp_path, {"site.yml": HELLO})
+    before = own_host.fds()
+    for _ in range(20):
+        assert own_host.run(*LOCAL, "site.yml", cwd=tmp_path).rc == 0
+    until(lambda: not own_host.children())
+    assert own_host.fds() == before

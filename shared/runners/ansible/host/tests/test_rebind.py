@@ -1,0 +1,88 @@
+"""A job's process holds the same state as ``ansible-playbook`` would, whatever the job configures."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C
+
+from callboard_host import settings
+from tests.client import BIN, Host, environment
+from tests.conftest import LOCAL, play, write
+
+OURS = (
+    "DEFAULT_STDOUT_CALLBACK",  # the events callback is around the job's own
+    "DEFAULT_LOCAL_TMP",  # unique, as are the ids of plays
+    "random_int",
+    "ansible.utils.color.ANSIBLE_COLOR",  # the job decides
+    "callback_loader",  # knows the events callback's folder
+    "PluginLoader._load_module_source",
+    "_meta_yml_to_dict",
+    "ansible.utils.display.Display.",  # wrapped by ansible-runner
+)
+
+CHOSEN = {
+    "DEFAULT_STRATEGY": "free",
+    "DEFAULT_MODULE_COMPRESSION": "ZIP_STORED",
+    "DEFAULT_EXECUTABLE": "/bin/bash",
+    "DEFAULT_JINJA2_EXTENSIONS": "jinja2.ext.do",
+    "_TEMPLAR_SANDBOX_MODE": "allow_unsafe_attributes",
+}
+
+
+def another(setting: str, folder: Path) -> str:
+    """Returns a valid value that is not the default."""
+    definition = C.config.get_configuration_definitions()[setting]
+    kind = definition.get("type", "string")
+    choices = [choice for choice in definition.get("choices", ()) if choice != definition.get("default")]
+    if setting in CHOSEN:
+        return CHOSEN[setting]
+    if setting.startswith("COLOR_"):
+        return list(C.COLOR_CODES)[list(settings.LOG_LEVELS).index(setting) % len(C.COLOR_CODES)]
+    if choices:
+        return str(choices[0])
+    if kind in ("bool", "boolean"):
+        return str(not definition["default"])
+    if kind in ("int", "integer", "float"):
+        return str(int(definition["default"]) + 1)
+    return str(folder / setting)
+
+
+def environment_of_changes(folder: Path) -> dict[str, str]:
+    """Returns an environment that changes each setting that a module of Ansible's copies."""
+    env = environment(folder / "home")
+    for _, setting in sorted(settings.covered()):
+        for source in C.config.get_configuration_definitions()[setting].get("env", ())[:1]:
+            env[source["name"]] = another(setting, folder)
+    return env
+
+
+def differences(real: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is in both and not the same."""
+    return {
+        name: (real[name], ours[name])
+        for name in sorted(real.keys() & ours.keys())
+        if real[name] != ours[name] and not any(name.endswith(our) or our in name for our in OURS)
+    }
+
+
+def test_every_copy_holds_what_ansible_would_have_copied(host: Host, tmp_path: Path) -> None:
+    write(tmp_path, {"site.yml": play("debug: msg=hello")})
+    (tmp_path / "callback_plugins").mkdir()
+    shutil.copy(Path(__file__).parent / "state_callback.py", tmp_path / "callback_plugins/state.py")
+    env = environment_of_changes(tmp_path) | {"ANSIBLE_CALLBACKS_ENABLED": "state", "LOGNAME": "somebody"}
+    states = []
+    for name in ("real", "ours"):
+        env["STATE"] = str(tmp_path / name)
+        if name == "real":
+            command = [str(BIN / "ansible-playbook"), *LOCAL, "site.yml"]
+            subprocess.run(command, env=env, cwd=tmp_path, check=True, capture_output=True)
+        else:
+            assert host.run(*LOCAL, "site.yml", cwd=tmp_path, env=env).rc == 0
+        states.append(json.loads(re.sub(r"ansible-local-\w+", "", (tmp_path / name).read_text())))
+    assert differences(*states) == {}

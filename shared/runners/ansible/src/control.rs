@@ -1,0 +1,114 @@
+//! Steering a forked job: what its supervisor reports, and the signals that end it.
+
+use std::io;
+use std::time::Duration;
+
+use callboard_core::execute::Stop;
+use rustix::process::Signal;
+use serde::Deserialize;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::packets::Packets;
+
+/// How often SIGKILL is repeated, and after how many times a job counts as unstoppable.
+const KILL_EVERY: Duration = Duration::from_secs(1);
+const KILLS: u32 = 20;
+
+/// What a supervisor reports.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Report {
+    Started {
+        supervisor: i32,
+        playbook: i32,
+    },
+    Exited {
+        rc: Option<i32>,
+        signal: Option<i32>,
+        survivors: Vec<i32>,
+    },
+}
+
+/// How the process that was the playbook ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Exit {
+    /// With an exit code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+    /// Its supervisor ended without a word.
+    SupervisorLost,
+    /// It would not end, or left processes that would not.
+    Unstoppable(String),
+}
+
+/// One job's control socket.
+pub(crate) struct Control<'a> {
+    pub(crate) socket: Packets,
+    pub(crate) grace: Duration,
+    /// Told the supervisor's process id, once it is known.
+    pub(crate) started: &'a (dyn Fn(i32) + Send + Sync),
+    /// Set once the job has been told to stop.
+    pub(crate) stopped: bool,
+}
+
+impl Control<'_> {
+    /// Waits for the job's end, and brings it about when `stop` says so, or at once when `abort` does.
+    pub(crate) async fn run(&mut self, mut stop: Stop, abort: &Notify) -> io::Result<Exit> {
+        let mut next_signal: Option<Instant> = None;
+        let mut kills = 0;
+        loop {
+            tokio::select! {
+                packet = self.socket.receive() => match packet? {
+                    None => return Ok(Exit::SupervisorLost),
+                    Some(packet) => if let Some(exit) = self.report(&packet)? { return Ok(exit) },
+                },
+                () = stop.requested(), if !self.stopped => {
+                    self.stopped = true;
+                    self.signal(Signal::TERM).await;
+                    next_signal = Some(Instant::now() + self.grace);
+                }
+                () = abort.notified() => next_signal = Some(Instant::now()),
+                () = at(next_signal) => {
+                    kills += 1;
+                    if kills > KILLS {
+                        return Ok(Exit::Unstoppable("it did not end after SIGKILL".to_owned()));
+                    }
+                    self.signal(Signal::KILL).await;
+                    next_signal = Some(Instant::now() + KILL_EVERY);
+                }
+            }
+        }
+    }
+
+    fn report(&self, packet: &[u8]) -> io::Result<Option<Exit>> {
+        Ok(match serde_json::from_slice(packet)? {
+            Report::Started { supervisor, playbook } => {
+                tracing::debug!(supervisor.pid = supervisor, playbook.pid = playbook, "forked");
+                (self.started)(supervisor);
+                None
+            }
+            Report::Exited { survivors, .. } if !survivors.is_empty() => Some(Exit::Unstoppable(format!(
+                "these processes could not be ended: {survivors:?}"
+            ))),
+            Report::Exited {
+                signal: Some(signal), ..
+            } => Some(Exit::Signal(signal)),
+            Report::Exited { rc, .. } => Some(Exit::Code(rc.unwrap_or(1))),
+        })
+    }
+
+    /// A supervisor that is gone is noticed where its reports are read.
+    async fn signal(&self, signal: Signal) {
+        let packet = format!(r#"{{"signal": {}}}"#, signal.as_raw());
+        drop(self.socket.send(packet.as_bytes(), &[]).await);
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,214 @@
+//! The Ansible host process: started once, asked to fork a job, started again when it has died.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::fs::MemfdFlags;
+use rustix::pipe::PipeFlags;
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::unix::pipe;
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::sync::Mutex;
+
+use crate::command::JobSpec;
+use crate::packets::{Packets, borrow};
+use crate::settings::AnsibleSettings;
+use crate::workspace::WorkRoot;
+
+/// How long the host may take to import Ansible.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Why the host could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// It could not be started, or spoken to.
+    #[error("the Ansible host could not be started")]
+    Io(#[from] io::Error),
+    /// It did not say that it is ready.
+    #[error("the Ansible host did not become ready within {} s", START_LIMIT.as_secs())]
+    NotReady,
+    /// It ended before it was ready; the log has what it printed.
+    #[error("the Ansible host ended while it started; the service's log has what it printed")]
+    Ended,
+}
+
+/// The versions that the host runs with.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct Versions {
+    /// Of ansible-core.
+    pub ansible_core: String,
+    /// Of ansible-runner.
+    pub ansible_runner: String,
+    /// Of Python.
+    pub python: String,
+}
+
+/// Our ends of a job that the host was told to fork.
+pub(crate) struct Channels {
+    pub(crate) control: Packets,
+    pub(crate) output: pipe::Receiver,
+    pub(crate) events: pipe::Receiver,
+}
+
+/// The host process, started when it is first needed.
+pub(crate) struct Host {
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    child: Child,
+    socket: Packets,
+    versions: Versions,
+}
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        Self {
+            running: Mutex::new(None),
+        }
+    }
+
+    /// Starts the host unless it runs; returns its versions and process id.
+    pub(crate) async fn ready(&self, settings: &AnsibleSettings, root: &WorkRoot) -> Result<Versions, HostError> {
+        let mut running = self.running.lock().await;
+        Ok(ensure(&mut running, settings, root).await?.versions.clone())
+    }
+
+    /// Returns the host's process id while it runs.
+    pub(crate) async fn pid(&self) -> Option<i32> {
+        let running = self.running.lock().await;
+        running
+            .as_ref()
+            .and_then(|running| running.child.id())
+            .and_then(|pid| i32::try_from(pid).ok())
+    }
+
+    /// Has the host fork a job. A host that turns out to be dead is started again, once.
+    pub(crate) async fn fork(
+        &self,
+        settings: &AnsibleSettings,
+        root: &WorkRoot,
+        spec: &JobSpec,
+    ) -> Result<Channels, HostError> {
+        let mut running = self.running.lock().await;
+        let (channels, theirs) = open(spec)?;
+        let host = ensure(&mut running, settings, root).await?;
+        if let Err(error) = host
+            .socket
+            .send(
+                &serde_json::to_vec(spec).map_err(io::Error::from)?,
+                &borrow(&theirs[1..]),
+            )
+            .await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the Ansible host is gone and is started again"
+            );
+            *running = None;
+            ensure(&mut running, settings, root)
+                .await?
+                .socket
+                .send(
+                    &serde_json::to_vec(spec).map_err(io::Error::from)?,
+                    &borrow(&theirs[1..]),
+                )
+                .await?;
+        }
+        Ok(channels)
+    }
+}
+
+/// Makes a job's channels: our ends, and those of the supervisor with the spec before them.
+fn open(spec: &JobSpec) -> io::Result<(Channels, [OwnedFd; 4])> {
+    let (control, their_control) = Packets::pair()?;
+    let (output, their_output) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    let (events, their_events) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    let channels = Channels {
+        control,
+        output: pipe::Receiver::from_owned_fd(output)?,
+        events: pipe::Receiver::from_owned_fd(events)?,
+    };
+    Ok((channels, [spec_file(spec)?, their_control, their_output, their_events]))
+}
+
+/// Puts the spec into a file in memory, so that its size has no limit and nothing of it is on a disk.
+fn spec_file(spec: &JobSpec) -> io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create("callboard-job", MemfdFlags::CLOEXEC)?;
+    let mut rest = &serde_json::to_vec(spec)?[..];
+    while !rest.is_empty() {
+        rest = &rest[rustix::io::write(&file, rest)?..];
+    }
+    rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0))?;
+    Ok(file)
+}
+
+async fn ensure<'a>(
+    running: &'a mut Option<Running>,
+    settings: &AnsibleSettings,
+    root: &WorkRoot,
+) -> Result<&'a mut Running, HostError> {
+    let alive = running
+        .as_mut()
+        .is_some_and(|running| matches!(running.child.try_wait(), Ok(None)));
+    if !alive {
+        *running = None;
+    }
+    match running {
+        Some(host) => Ok(host),
+        none => Ok(none.insert(start(settings, root).await?)),
+    }
+}
+
+async fn start(settings: &AnsibleSettings, root: &WorkRoot) -> Result<Running, HostError> {
+    let (socket, theirs) = Packets::pair()?;
+    let home = root.host()?;
+    let mut child = Command::new(&settings.environment.python)
+        .args(["-m", "callboard_host"])
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", &home)
+        .env("TMPDIR", &home)
+        .env("LC_ALL", "C.UTF-8")
+        .env("PYTHONPATH", &settings.environment.host)
+        .current_dir(&home)
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(stderr) = child.stderr.take() {
+        tokio::spawn(log(stderr));
+    }
+    let versions = tokio::time::timeout(START_LIMIT, greeting(&socket))
+        .await
+        .map_err(|_| HostError::NotReady)??;
+    tracing::info!(
+        host.pid = child.id(),
+        ansible.core = versions.ansible_core,
+        ansible.runner = versions.ansible_runner,
+        python = versions.python,
+        "the Ansible host is ready"
+    );
+    Ok(Running {
+        child,
+        socket,
+        versions,
+    })
+}
+
+async fn greeting(socket: &Packets) -> Result<Versions, HostError> {
+    let packet = socket.receive().await?.ok_or(HostError::Ended)?;
+    serde_json::from_slice(&packet).map_err(|error| HostError::Io(error.into()))
+}
+
+/// What the host and its supervisors print is theirs to explain a fault with; no job prints there.
+async fn log(stderr: ChildStderr) {
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        tracing::warn!(line, "the Ansible host says");
+    }
+}

@@ -1,0 +1,82 @@
+//! Processes that outlived the supervisor of their job: they become children of this process, and are ended here.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+
+use rustix::process::{Pid, Signal, WaitOptions, getpid, getsid, kill_process, set_child_subreaper, waitpid};
+
+/// One line of `/proc/PID/stat`, as far as it is needed.
+struct Stat {
+    pid: i32,
+    parent: i32,
+    zombie: bool,
+}
+
+/// Makes orphans of our descendants become our children instead of init's (Linux `prctl`).
+pub(crate) fn become_subreaper() -> std::io::Result<()> {
+    Ok(set_child_subreaper(Some(getpid()))?)
+}
+
+/// Kills every process that was orphaned to us, with its descendants, except those in `known`.
+///
+/// An orphan is a child in a session other than ours: our own children stay in ours, and everything that the host
+/// starts does not. Returns how many processes were found alive.
+pub(crate) fn end_strays(known: &BTreeSet<i32>) -> usize {
+    let own_session = getsid(None).ok();
+    let me = getpid().as_raw_nonzero().get();
+    let stats = all();
+    let mut children: HashMap<i32, Vec<&Stat>> = HashMap::new();
+    for stat in &stats {
+        children.entry(stat.parent).or_default().push(stat);
+    }
+    let is_stray = |stat: &&&Stat| !known.contains(&stat.pid) && getsid(Pid::from_raw(stat.pid)).ok() != own_session;
+    let mut queue: Vec<&Stat> = children
+        .get(&me)
+        .into_iter()
+        .flatten()
+        .filter(is_stray)
+        .copied()
+        .collect();
+    let mut alive = 0;
+    while let Some(stat) = queue.pop() {
+        queue.extend(children.get(&stat.pid).into_iter().flatten().copied());
+        alive += usize::from(end(stat, me));
+    }
+    alive
+}
+
+/// Kills a living process, or collects a dead child of ours; tells whether it was alive.
+fn end(stat: &Stat, me: i32) -> bool {
+    let Some(pid) = Pid::from_raw(stat.pid) else {
+        return false;
+    };
+    if !stat.zombie {
+        return kill_process(pid, Signal::KILL).is_ok();
+    }
+    if stat.parent == me {
+        let _collected = waitpid(Some(pid), WaitOptions::NOHANG);
+    }
+    false
+}
+
+fn all() -> Vec<Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?))
+        .collect()
+}
+
+fn read(pid: i32) -> Option<Stat> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    Some(Stat {
+        pid,
+        parent: fields.next()?.parse().ok()?,
+        zombie: matches!(state, "Z" | "X"),
+    })
+}

@@ -1,0 +1,205 @@
+//! [`Runner`] for playbooks: one forked child of the Ansible host for each job.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use callboard_core::execute::Stop;
+use callboard_core::job::Job;
+use callboard_core::outcome::{Outcome, Reason};
+use callboard_core::output::Output;
+use callboard_core::ports::{Ended, PlaybookError, Runner};
+use tokio::sync::Notify;
+
+use crate::command;
+use crate::control::{Control, Exit};
+use crate::host::{Host, HostError, Versions};
+use crate::processes;
+use crate::pump::{Findings, Pump, PumpError};
+use crate::settings::AnsibleSettings;
+use crate::verdict;
+use crate::workspace::{WorkRoot, Workspace};
+
+/// How long the pipes of a job that has ended may take to run dry.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+const STRAY_PAUSE: Duration = Duration::from_millis(20);
+const STRAY_TRIES: u32 = 250;
+
+/// Runs playbooks.
+pub struct AnsibleRunner {
+    settings: AnsibleSettings,
+    root: WorkRoot,
+    host: Host,
+    supervisors: Mutex<BTreeSet<i32>>,
+}
+
+/// Why a job did not come to an exit code.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error(transparent)]
+    Playbook(#[from] PlaybookError),
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error("the job's folder could not be made ready")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Pump(#[from] PumpError),
+}
+
+impl AnsibleRunner {
+    /// Makes a runner; the host is started when it is first needed.
+    ///
+    /// # Errors
+    /// The folder for running jobs cannot be made.
+    pub fn new(settings: AnsibleSettings) -> io::Result<Self> {
+        processes::become_subreaper()?;
+        let root = WorkRoot::create(&settings.work)?;
+        Ok(Self {
+            settings,
+            root,
+            host: Host::new(),
+            supervisors: Mutex::default(),
+        })
+    }
+
+    /// Starts the host, so that the first job finds it ready; returns its versions.
+    ///
+    /// # Errors
+    /// [`HostError`] says why it cannot run.
+    pub async fn warm_up(&self) -> Result<Versions, HostError> {
+        self.host.ready(&self.settings, &self.root).await
+    }
+
+    async fn run_in(&self, workspace: &Workspace, job: &Job, output: &Output, stop: Stop) -> Result<Ended, RunError> {
+        let playbook = self.settings.playbooks.resolve(&job.request.playbook)?;
+        let spec = command::prepare(&self.settings, &job.request, &playbook, workspace)?;
+        let channels = self.host.fork(&self.settings, &self.root, &spec).await?;
+        let supervisor = Mutex::new(None);
+        let started = |pid| self.started(&supervisor, pid);
+        let mut control = Control {
+            socket: channels.control,
+            grace: self.settings.grace,
+            started: &started,
+            stopped: false,
+        };
+        let mut pump = Pump::new(
+            channels.output,
+            channels.events,
+            &spec.nonce,
+            job.id.to_string(),
+            output,
+        );
+        let exit = drive(&mut control, &mut pump, stop).await;
+        let stopped = control.stopped;
+        drop(control);
+        self.clean_up(&supervisor, !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_))))
+            .await;
+        Ok(Ended {
+            outcome: verdict::outcome(exit?, &pump.findings),
+            stopped,
+        })
+    }
+
+    fn started(&self, supervisor: &Mutex<Option<i32>>, pid: i32) {
+        *supervisor.lock().unwrap_or_else(PoisonError::into_inner) = Some(pid);
+        self.supervisors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(pid);
+    }
+
+    /// Forgets the supervisor; when it was lost, what it has left behind is ended here.
+    async fn clean_up(&self, supervisor: &Mutex<Option<i32>>, lost: bool) {
+        let pid = supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(pid) = pid {
+            self.supervisors
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&pid);
+        }
+        for _ in 0..if lost { STRAY_TRIES } else { 0 } {
+            if processes::end_strays(&self.known().await) == 0 {
+                return;
+            }
+            tokio::time::sleep(STRAY_PAUSE).await;
+        }
+    }
+
+    async fn known(&self) -> BTreeSet<i32> {
+        let host = self.host.pid().await;
+        let mut known = self.supervisors.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.extend(host);
+        known
+    }
+}
+
+/// Steers the job and moves its output until it has ended and its pipes are dry. A job whose output cannot be
+/// moved is killed.
+async fn drive(control: &mut Control<'_>, pump: &mut Pump<'_>, stop: Stop) -> Result<Exit, PumpError> {
+    let abort = Notify::new();
+    let steer = control.run(stop, &abort);
+    let pumping = pump.run();
+    tokio::pin!(steer, pumping);
+    let mut pumped = None;
+    let exit = loop {
+        tokio::select! {
+            exit = &mut steer => break exit?,
+            done = &mut pumping, if pumped.is_none() => {
+                if done.is_err() {
+                    abort.notify_one();
+                }
+                pumped = Some(done);
+            }
+        }
+    };
+    if pumped.is_none() {
+        pumped = tokio::time::timeout(DRAIN_LIMIT, pumping).await.ok();
+    }
+    pumped.unwrap_or(Ok(())).map(|()| exit)
+}
+
+#[async_trait]
+impl Runner for AnsibleRunner {
+    async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended {
+        let workspace = match self.root.job(job.id) {
+            Ok(workspace) => workspace,
+            Err(error) => return failed(job, RunError::Io(error)),
+        };
+        let ended = self.run_in(&workspace, job, output, stop).await;
+        if let Err(error) = workspace.wipe() {
+            tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "the job's folder is left");
+        }
+        ended.unwrap_or_else(|error| failed(job, error))
+    }
+}
+
+fn failed(job: &Job, error: RunError) -> Ended {
+    tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "the job could not be run");
+    let outcome = match error {
+        RunError::Playbook(error) => Outcome::failed(Reason::SourceUnavailable, sentence(&error)),
+        other => Outcome::failed(Reason::RunnerError, sentence(&other)),
+    };
+    Ended {
+        outcome,
+        stopped: false,
+    }
+}
+
+fn sentence(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    let first = chars
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
+
+impl Findings {
+    /// Tells whether Ansible found an inventory without hosts.
+    pub(crate) fn has_no_hosts(&self) -> bool {
+        self.hosts == Some(0)
+    }
+}

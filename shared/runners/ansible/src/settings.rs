@@ -1,0 +1,44 @@
+//! What the runner is told when it is made.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::environment::Environment;
+use crate::playbooks::PlaybookFolder;
+
+/// Which home a job has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Home {
+    /// A folder of its own that is wiped when it ends, and few of the service's variables.
+    Private,
+    /// The home and the variables of whoever called `callboard run`: it is his playbook and his machine.
+    Callers,
+}
+
+/// How playbooks are run.
+#[derive(Clone, Debug)]
+pub struct AnsibleSettings {
+    /// The Python that has Ansible, and the host's own code.
+    pub environment: Environment,
+    /// Where playbooks are.
+    pub playbooks: PlaybookFolder,
+    /// Where the folders of running jobs are made, such as `/tmp`.
+    pub work: PathBuf,
+    /// Which home jobs have.
+    pub home: Home,
+    /// The folder that playbooks run in; by default the playbook's own.
+    pub working_folder: Option<PathBuf>,
+    /// Whether Ansible prints in colour where its configuration does not forbid it.
+    pub color: bool,
+    /// More arguments for `ansible-playbook`, as they are.
+    pub extra_arguments: Vec<String>,
+    /// How long a job may take to end after SIGTERM before SIGKILL.
+    pub grace: Duration,
+}
+
+impl AnsibleSettings {
+    /// Returns the folder of Ansible's programs, for the jobs' `PATH`.
+    pub(crate) fn programs(&self) -> &Path {
+        self.environment.python.parent().unwrap_or(Path::new("/usr/bin"))
+    }
+}

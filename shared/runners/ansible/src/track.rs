@@ -1,0 +1,150 @@
+//! Reading a job's events for how far it has come, what failed first, and what was counted.
+
+use std::collections::BTreeMap;
+
+use callboard_core::event::Event;
+use callboard_core::outcome::{HostStats, Stats};
+use callboard_core::progress::Progress;
+use serde::Deserialize;
+use serde_json::Value;
+
+const MAX_MESSAGE_CHARS: usize = 600;
+
+/// A task that failed, or a host that could not be reached.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Failure {
+    pub(crate) host: String,
+    pub(crate) task: String,
+    pub(crate) message: String,
+}
+
+/// What a job's events have told so far.
+#[derive(Default)]
+pub(crate) struct Tracker {
+    progress: Progress,
+    play_hosts: u32,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) stats: Option<Stats>,
+}
+
+/// How many failures are remembered; the first that was not rescued is told.
+const MAX_FAILURES: usize = 50;
+
+#[derive(Deserialize)]
+struct EventData {
+    name: Option<String>,
+    host: Option<String>,
+    task: Option<String>,
+    hosts_count: Option<u32>,
+    ignore_errors: Option<bool>,
+    res: Option<TaskResult>,
+}
+
+#[derive(Deserialize)]
+struct TaskResult {
+    msg: Option<Value>,
+    censored: Option<String>,
+}
+
+type Counts = BTreeMap<String, u32>;
+
+#[derive(Deserialize)]
+struct StatsData {
+    ok: Counts,
+    changed: Counts,
+    failures: Counts,
+    dark: Counts,
+    skipped: Counts,
+    rescued: Counts,
+    ignored: Counts,
+    processed: Counts,
+}
+
+impl Tracker {
+    /// Reads one event; returns the progress if it has changed.
+    pub(crate) fn read(&mut self, event: &Event) -> Option<Progress> {
+        let data = event.event_data.as_ref()?.get();
+        if event.event == "playbook_on_stats" {
+            self.stats = serde_json::from_str(data).ok().map(per_host);
+            return None;
+        }
+        if !is_told(&event.event) {
+            return None;
+        }
+        let data: EventData = serde_json::from_str(data).ok()?;
+        self.step(&event.event, data);
+        let done = self.progress.hosts_ok + self.progress.hosts_failed;
+        self.progress.hosts_pending = self.play_hosts.saturating_sub(done);
+        Some(self.progress.clone())
+    }
+
+    fn step(&mut self, event: &str, data: EventData) {
+        match event {
+            "playbook_on_play_start" => {
+                self.play_hosts = data.hosts_count.unwrap_or(0);
+                self.progress = Progress {
+                    current_play: data.name,
+                    ..Progress::default()
+                };
+            }
+            "playbook_on_task_start" => {
+                self.progress.current_task = data.name;
+                self.progress.hosts_ok = 0;
+            }
+            "runner_on_failed" if data.ignore_errors != Some(true) => self.fail(data),
+            "runner_on_unreachable" => self.fail(data),
+            _ => self.progress.hosts_ok += 1,
+        }
+    }
+
+    fn fail(&mut self, data: EventData) {
+        self.progress.hosts_failed += 1;
+        if self.failures.len() < MAX_FAILURES {
+            self.failures.push(Failure {
+                host: data.host.unwrap_or_default(),
+                task: data.task.unwrap_or_default(),
+                message: data.res.map(message).unwrap_or_default(),
+            });
+        }
+    }
+}
+
+fn is_told(event: &str) -> bool {
+    matches!(
+        event,
+        "playbook_on_play_start"
+            | "playbook_on_task_start"
+            | "runner_on_ok"
+            | "runner_on_skipped"
+            | "runner_on_failed"
+            | "runner_on_unreachable"
+    )
+}
+
+fn message(result: TaskResult) -> String {
+    let text = match (result.censored, result.msg) {
+        (Some(censored), _) => censored,
+        (None, Some(Value::String(text))) => text,
+        (None, Some(other)) => other.to_string(),
+        (None, None) => String::new(),
+    };
+    text.chars().take(MAX_MESSAGE_CHARS).collect()
+}
+
+fn per_host(data: StatsData) -> Stats {
+    let mut stats = Stats::new();
+    let mut fill = |counts: Counts, field: fn(&mut HostStats) -> &mut u32| {
+        for (host, count) in counts {
+            *field(stats.entry(host).or_default()) = count;
+        }
+    };
+    fill(data.ok, |host| &mut host.ok);
+    fill(data.changed, |host| &mut host.changed);
+    fill(data.failures, |host| &mut host.failures);
+    fill(data.dark, |host| &mut host.dark);
+    fill(data.skipped, |host| &mut host.skipped);
+    fill(data.rescued, |host| &mut host.rescued);
+    fill(data.ignored, |host| &mut host.ignored);
+    fill(data.processed, |host| &mut host.processed);
+    stats
+}

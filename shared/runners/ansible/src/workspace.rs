@@ -1,0 +1,163 @@
+//! The folder of a running job: its home, its temporary files, what it is given to read. Wiped when it ends.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use callboard_core::id::JobId;
+
+/// Where the folders of this process's jobs are. Removed, with all of them, when dropped.
+#[derive(Debug)]
+pub(crate) struct WorkRoot {
+    path: PathBuf,
+}
+
+impl WorkRoot {
+    /// Makes a folder for this process below `parent`, and removes those of processes that are gone.
+    ///
+    /// The path is kept short: ssh puts sockets below it, and a socket's path has at most 107 bytes.
+    pub(crate) fn create(parent: &Path) -> io::Result<Self> {
+        let shared = parent.join(format!("callboard-{}", rustix::process::getuid().as_raw()));
+        make_private(&shared)?;
+        remove_abandoned(&shared);
+        let path = shared.join(std::process::id().to_string());
+        if path.exists() {
+            wipe(&path)?;
+        }
+        make_private(&path)?;
+        Ok(Self { path })
+    }
+
+    /// Makes the folder of the host process.
+    pub(crate) fn host(&self) -> io::Result<PathBuf> {
+        let path = self.path.join("host");
+        make_private(&path)?;
+        Ok(path)
+    }
+
+    /// Makes the folder of a job.
+    pub(crate) fn job(&self, id: JobId) -> io::Result<Workspace> {
+        let id = id.to_string();
+        let short = id.rsplit('-').next().unwrap_or(&id);
+        let workspace = Workspace {
+            path: self.path.join(short),
+        };
+        for folder in [workspace.path.clone(), workspace.home(), workspace.temporary()] {
+            make_private(&folder)?;
+        }
+        Ok(workspace)
+    }
+}
+
+impl Drop for WorkRoot {
+    fn drop(&mut self) {
+        if let Err(error) = wipe(&self.path) {
+            tracing::warn!(path = %self.path.display(), error = &error as &dyn std::error::Error, "a folder is left");
+        }
+    }
+}
+
+/// The folder of one job.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    path: PathBuf,
+}
+
+impl Workspace {
+    /// Returns the job's home, unless it has its caller's.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path.join("home")
+    }
+
+    /// Returns the job's folder for temporary files.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.path.join("tmp")
+    }
+
+    /// Writes a file that only the job's user can read; returns its path.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        file.write_all(content)?;
+        Ok(path)
+    }
+
+    /// Lets the job's home show what the real home holds for Ansible: collections, roles, plugins, configuration.
+    pub(crate) fn link_ansible_home(&self, real: &Path) -> io::Result<()> {
+        let ours = self.home();
+        make_private(&ours.join(".ansible"))?;
+        for name in [
+            ".ansible.cfg",
+            ".ansible/collections",
+            ".ansible/roles",
+            ".ansible/plugins",
+        ] {
+            let target = real.join(name);
+            if target.exists() {
+                symlink(target, ours.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the folder and everything in it.
+    pub(crate) fn wipe(&self) -> io::Result<()> {
+        wipe(&self.path)
+    }
+}
+
+/// Makes a folder that only we can use, or checks that the one that is there is such a folder.
+fn make_private(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => return other,
+    }
+    let found = fs::symlink_metadata(path)?;
+    let ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
+    if !ours || found.permissions().mode() & 0o077 != 0 {
+        let message = format!(
+            "{} belongs to somebody else or is open to others; remove it",
+            path.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    Ok(())
+}
+
+fn remove_abandoned(shared: &Path) {
+    for entry in fs::read_dir(shared).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            drop(wipe(&entry.path()));
+        }
+    }
+}
+
+/// Removes a tree, also where its owner has taken the right to do so from himself.
+fn wipe(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(path)?;
+            fs::remove_dir_all(path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn open_up(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! A small client of the API, for tests.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+const END_LIMIT: Duration = Duration::from_secs(120);
+
+/// Talks to one service.
+#[derive(Clone)]
+pub struct Client {
+    base: String,
+    http: reqwest::Client,
+}
+
+/// An answer: its status, and its body as JSON (`null` if it is none).
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The `Content-Type`.
+    pub content_type: String,
+    /// The body.
+    pub body: Value,
+}
+
+impl Client {
+    /// Makes a client for a base address such as `http://127.0.0.1:8080`.
+    #[must_use]
+    pub fn new(base: String) -> Self {
+        Self {
+            base,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// Returns a request that the caller finishes and sends.
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    /// Gets a path.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        answer(self.request(Method::GET, path).send().await?).await
+    }
+
+    /// Posts text as JSON.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub async fn post(&self, path: &str, body: impl Into<String>) -> anyhow::Result<Answer> {
+        let request = self
+            .request(Method::POST, path)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.into());
+        answer(request.send().await?).await
+    }
+
+    /// Deletes a path.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        answer(self.request(Method::DELETE, path).send().await?).await
+    }
+
+    /// Submits a job that is expected to be accepted; returns its id.
+    ///
+    /// # Errors
+    /// It was refused.
+    pub async fn submit(&self, request: &Value) -> anyhow::Result<String> {
+        let answer = self.post("/api/v1/jobs", request.to_string()).await?;
+        ensure!(
+            answer.status == StatusCode::ACCEPTED,
+            "{request} was refused: {answer:?}"
+        );
+        answer.body["job_id"]
+            .as_str()
+            .map(str::to_owned)
+            .context("an accepted job has an id")
+    }
+
+    /// Returns a job's record.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn job(&self, id: &str) -> anyhow::Result<Value> {
+        let answer = self.get(&format!("/api/v1/jobs/{id}")).await?;
+        ensure!(answer.status == StatusCode::OK, "no record of {id}: {answer:?}");
+        Ok(answer.body)
+    }
+
+    /// Waits until a job has ended; returns its record.
+    ///
+    /// # Errors
+    /// It takes too long.
+    pub async fn ended(&self, id: &str) -> anyhow::Result<Value> {
+        self.until(id, |job| !matches!(job["status"].as_str(), Some("pending" | "running")))
+            .await
+    }
+
+    /// Waits until a job's record is as wanted; returns it.
+    ///
+    /// # Errors
+    /// It takes too long.
+    pub async fn until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        let deadline = Instant::now() + END_LIMIT;
+        loop {
+            let job = self.job(id).await?;
+            if wanted(&job) {
+                return Ok(job);
+            }
+            if Instant::now() > deadline {
+                bail!("job {id} stays {job}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Submits a job and waits until it has ended; returns its record.
+    ///
+    /// # Errors
+    /// It was refused, or takes too long.
+    pub async fn run(&self, request: &Value) -> anyhow::Result<Value> {
+        let id = self.submit(request).await?;
+        self.ended(&id).await
+    }
+
+    /// Returns everything a job has printed.
+    ///
+    /// # Errors
+    /// There is no such job.
+    pub async fn logs(&self, id: &str) -> anyhow::Result<Vec<u8>> {
+        let response = self
+            .request(Method::GET, &format!("/api/v1/jobs/{id}/logs"))
+            .send()
+            .await?;
+        Ok(response.error_for_status()?.bytes().await?.to_vec())
+    }
+
+    /// Returns every event of a job that has ended.
+    ///
+    /// # Errors
+    /// There is no such job.
+    pub async fn events(&self, id: &str) -> anyhow::Result<Vec<Value>> {
+        let mut events = Vec::new();
+        loop {
+            let after = events.len();
+            let page = self
+                .get(&format!("/api/v1/jobs/{id}/events?after={after}&limit=1000"))
+                .await?;
+            ensure!(page.status == StatusCode::OK, "{page:?}");
+            let found = page.body["events"].as_array().cloned().unwrap_or_default();
+            let complete = page.body["complete"] == true;
+            ensure!(complete || !found.is_empty(), "the job {id} has not ended");
+            events.extend(found);
+            if complete {
+                return Ok(events);
+            }
+        }
+    }
+}
+
+async fn answer(response: reqwest::Response) -> anyhow::Result<Answer> {
+    let status = response.status();
+    let header = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let content_type = header.unwrap_or_default().to_owned();
+    let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+    Ok(Answer {
+        status,
+        content_type,
+        body,
+    })
+}

@@ -1,0 +1,56 @@
+//! The `callboard` program, as it was built beside the tests.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, ensure};
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it printed on standard error.
+    pub stderr: String,
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Returns the path of the program.
+///
+/// # Errors
+/// It was not built; `make test` builds it first.
+pub fn path() -> anyhow::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder = test
+        .ancestors()
+        .nth(2)
+        .context("a test program lies in target/PROFILE/deps")?;
+    let program = folder.join("callboard");
+    ensure!(
+        program.is_file(),
+        "{} is not there: run `cargo build -p callboard` first",
+        program.display()
+    );
+    Ok(program)
+}
+
+/// Prepares a call of the program with data and work folders of its own.
+///
+/// # Errors
+/// The program was not built.
+pub fn callboard(data: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(path()?);
+    command.env("CALLBOARD_DATA", data).env("CALLBOARD_GRACE", "2");
+    Ok(command)
+}

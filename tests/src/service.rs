@@ -1,0 +1,136 @@
+//! A running `callboard serve` with a data folder of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::program::callboard;
+
+const START_LIMIT: Duration = Duration::from_secs(120);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// The service; killed when dropped.
+pub struct Service {
+    child: Child,
+    address: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Service {
+    /// Starts a service on a free port, with the tests' playbooks and a new data folder.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start(arguments: &[&str]) -> anyhow::Result<(Self, TempDir)> {
+        let data = tempfile::tempdir()?;
+        let service = Self::start_in(data.path(), arguments)?;
+        Ok((service, data))
+    }
+
+    /// Starts a service on a data folder that may have been used before.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_in(data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        let mut child = callboard(data)?
+            .args(["serve", "--listen", "127.0.0.1:0", "--playbooks"])
+            .arg(crate::playbooks())
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        let stderr = child.stderr.take().context("standard error is piped")?;
+        let log = Arc::new(Mutex::new(String::new()));
+        let copy = log.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if let Ok(mut log) = copy.lock() {
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            }
+        });
+        let mut service = Self {
+            child,
+            address: String::new(),
+            log,
+        };
+        service.address = service.wait_for_address()?;
+        Ok(service)
+    }
+
+    /// Returns a client of its API.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(format!("http://{}", self.address))
+    }
+
+    /// Returns the process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns what it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().map(|log| log.clone()).unwrap_or_default()
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .context("a process id")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// It takes too long.
+    pub fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        let deadline = Instant::now() + STOP_LIMIT;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("the service does not end; its log:\n{}", self.log())
+    }
+
+    fn wait_for_address(&mut self) -> anyhow::Result<String> {
+        let deadline = Instant::now() + START_LIMIT;
+        while Instant::now() < deadline {
+            let log = self.log();
+            let line = log.lines().find(|line| line.contains("listening"));
+            if let Some(address) = line.and_then(|line| line.split("address=").nth(1)) {
+                return Ok(address.trim().to_owned());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the service ended with {status}; its log:\n{log}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("the service does not come up; its log:\n{}", self.log())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
