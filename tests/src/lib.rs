@@ -1,8 +1,10 @@
 //! What the tests share: the real program, started as a user would, and a client for its API.
 
 pub mod client;
+pub mod processes;
 pub mod program;
 pub mod service;
+pub mod wait;
 
 pub use client::Client;
 pub use program::{Finished, callboard};

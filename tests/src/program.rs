@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 /// A program that has ended.
 #[derive(Debug)]
@@ -32,17 +32,13 @@ impl From<Output> for Finished {
 /// It was not built; `make test` builds it first.
 pub fn path() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
-    let folder = test
+    let found = test
         .ancestors()
-        .nth(2)
-        .context("a test program lies in target/PROFILE/deps")?;
-    let program = folder.join("callboard");
-    ensure!(
-        program.is_file(),
-        "{} is not there: run `cargo build -p callboard` first",
-        program.display()
-    );
-    Ok(program)
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("callboard"))
+        .find(|path| path.is_file());
+    found.with_context(|| format!("no program `callboard` beside {}: build it first", test.display()))
 }
 
 /// Prepares a call of the program with data and work folders of its own.

@@ -39,9 +39,17 @@ impl Service {
     /// # Errors
     /// It does not come up.
     pub fn start_in(data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_with(data, &crate::playbooks(), arguments)
+    }
+
+    /// Starts a service on a data folder and a playbooks folder.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_with(data: &Path, playbooks: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let mut child = callboard(data)?
             .args(["serve", "--listen", "127.0.0.1:0", "--playbooks"])
-            .arg(crate::playbooks())
+            .arg(playbooks)
             .args(arguments)
             .stderr(Stdio::piped())
             .stdout(Stdio::null())

@@ -80,11 +80,15 @@ fn inventory_arguments(inventory: &Inventory, workspace: &Workspace) -> io::Resu
         Inventory::Several(several) => several.as_slice(),
         one => std::slice::from_ref(one),
     };
-    several
-        .iter()
-        .enumerate()
+    let numbered = several.iter().enumerate();
+    let mut arguments: Vec<String> = numbered
         .map(|(number, one)| inventory_argument(one, number, workspace))
-        .collect()
+        .collect::<io::Result<_>>()?;
+    if several.iter().any(lists_localhost) {
+        let path = workspace.write("localhost.json", this_machine().to_string().as_bytes())?;
+        arguments.push(format!("--inventory={}", path.display()));
+    }
+    Ok(arguments)
 }
 
 fn inventory_argument(inventory: &Inventory, number: usize, workspace: &Workspace) -> io::Result<String> {
@@ -99,6 +103,19 @@ fn inventory_argument(inventory: &Inventory, number: usize, workspace: &Workspac
             "a list of inventories in a list",
         )),
     }
+}
+
+fn lists_localhost(inventory: &Inventory) -> bool {
+    matches!(inventory, Inventory::Text(text) if text.contains(',') && text.split(',').any(|host| host.trim() == "localhost"))
+}
+
+/// What Ansible knows of `localhost` when no inventory names it. A list that does name it, as the default one,
+/// would have Ansible reach this very machine through ssh.
+fn this_machine() -> Value {
+    json!({"all": {"hosts": {"localhost": {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+    }}}})
 }
 
 fn option_arguments(options: &Options) -> Vec<String> {

@@ -22,6 +22,7 @@ from ansible import constants as C
 from ansible._internal._errors._handler import ErrorHandler
 from ansible._internal._templating._jinja_common import _SandboxMode, _TemplateConfig
 from ansible.config import manager as config_manager
+from ansible.executor import task_executor
 from ansible.inventory import manager as inventory_manager
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins import loader as plugin_loader
@@ -79,8 +80,9 @@ def _renew_copies() -> None:
         setattr(owner, attribute, ErrorHandler.from_config(setting))
     _TemplateConfig.sandbox_mode = _SandboxMode[C._TEMPLAR_SANDBOX_MODE.upper()]
     _renew_inventory_patterns()
-    facts: Any = vars_manager
-    facts._INJECT_FACTS, facts._INJECT_FACTS_ORIGIN = C.config.get_config_value_and_origin("INJECT_FACTS_AS_VARS")
+    facts: tuple[Any, ...] = (vars_manager, task_executor)  # the second has a copy of the first's copy
+    for module in facts:
+        module._INJECT_FACTS, module._INJECT_FACTS_ORIGIN = C.config.get_config_value_and_origin("INJECT_FACTS_AS_VARS")
     CallbackBase._print_task_path.__defaults__ = (C.COLOR_DEBUG,)
 
 

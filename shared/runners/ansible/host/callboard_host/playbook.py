@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from ansible import cli
 from ansible.cli.playbook import PlaybookCLI
@@ -53,9 +53,9 @@ def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
     except SystemExit as exit_:
         return _end(_status(exit_))
     except AnsibleError as error:
-        return _end(_refuse(error, INVALID_CONFIGURATION))
+        return _end(_refuse(f"ERROR: {error}", INVALID_CONFIGURATION))
     except BaseException as error:
-        return _end(_refuse(error, UNEXPECTED))
+        return _end(_refuse(f"ERROR: {error}", UNEXPECTED))
     return _end(0)
 
 
@@ -64,6 +64,13 @@ def _take_streams(output: int) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
+    # not the host's objects: they remember whether what they were opened on could seek
+    out, err = _open(1, "strict", -1), _open(2, "backslashreplace", 1)
+    vars(sys).update(stdout=out, __stdout__=out, stderr=err, __stderr__=err)
+
+
+def _open(fd: int, errors: str, buffering: int) -> TextIO:
+    return open(fd, "w", buffering, encoding="utf-8", errors=errors, closefd=False)
 
 
 def _take_environment(spec: protocol.JobSpec) -> None:
@@ -81,9 +88,9 @@ def _status(exit_: SystemExit) -> int:
     return exit_.code or 0
 
 
-def _refuse(error: object, status: int) -> int:
-    sys.stderr.write(f"ERROR: {error}\n")
-    events.tell("ansible_error", message=str(error))
+def _refuse(message: str, status: int) -> int:
+    sys.stderr.write(f"{message}\n")
+    events.tell("ansible_error", message=message.removeprefix("ERROR: "))
     return status
 
 

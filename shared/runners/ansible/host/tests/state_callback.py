@@ -14,28 +14,30 @@ from ansible.plugins.callback import CallbackBase
 PLAIN = (str, bytes, int, float, bool, type(None), re.Pattern)
 
 
-def describe(value: Any) -> Any:
+def describe(value: Any, depth: int = 3) -> Any:
     """Returns what can be compared of a value: plain things, and what plain things are inside others."""
     if isinstance(value, PLAIN):
         return re.sub("0x[0-9a-f]+", "0x", repr(value))
+    if not depth:
+        return None
     if isinstance(value, dict):
-        return {str(key): describe(item) for key, item in value.items() if describe(item) is not None}
+        return {str(key): describe(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return sorted(str(describe(item)) for item in value)
+        return sorted(str(describe(item, depth - 1)) for item in value)
     if inspect.isfunction(value):
-        return describe([*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()])
-    if hasattr(value, "default"):
-        return describe(value.default)
+        return describe([*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()], depth - 1)
     if type(value).__name__ in ("PluginLoader", "Jinja2Loader"):
-        return describe([value.config, value._extra_dirs])
+        return describe([value.config, value._extra_dirs], depth)
     if type(value).__name__ in ("ErrorHandler", "Display"):
         return {name: str(item) for name, item in vars(value).items() if isinstance(item, PLAIN) or name == "action"}
+    if type(value).__name__.endswith("FieldAttribute"):
+        return describe(value.default, depth - 1)
     return None
 
 
 def state() -> dict[str, Any]:
     """Returns the state of every module of Ansible's and of every class in them."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, module in list(sys.modules.items()):
         if not name.startswith("ansible.") or not module:
             continue

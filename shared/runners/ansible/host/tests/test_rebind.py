@@ -19,10 +19,13 @@ OURS = (
     "DEFAULT_STDOUT_CALLBACK",  # the events callback is around the job's own
     "DEFAULT_LOCAL_TMP",  # unique, as are the ids of plays
     "random_int",
+    "set_constant",  # holds all of the above
     "ansible.utils.color.ANSIBLE_COLOR",  # the job decides
     "callback_loader",  # knows the events callback's folder
     "PluginLoader._load_module_source",
     "_meta_yml_to_dict",
+    "_CACHE",  # what a process has happened to load
+    "_v2_v1_method_map",
     "ansible.utils.display.Display.",  # wrapped by ansible-runner
 )
 
@@ -43,7 +46,7 @@ def another(setting: str, folder: Path) -> str:
     if setting in CHOSEN:
         return CHOSEN[setting]
     if setting.startswith("COLOR_"):
-        return list(C.COLOR_CODES)[list(settings.LOG_LEVELS).index(setting) % len(C.COLOR_CODES)]
+        return str(list(C.COLOR_CODES)[list(settings.LOG_LEVELS).index(setting)])
     if choices:
         return str(choices[0])
     if kind in ("bool", "boolean"):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ansible_runner.display_callback.callback import awx_display
+import os
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.plugins.loader import callback_loader
 
 from callboard_host import events
 
@@ -16,6 +20,16 @@ DOCUMENTATION = """
       - default_callback
 """
 
+_wrapped = os.environ["ORIGINAL_STDOUT_CALLBACK"]
+_plugin = callback_loader.get(_wrapped, class_only=True)
+if not _plugin:
+    raise AnsibleError(f"Could not load {_wrapped!r} callback plugin.")
+if not C.config.has_configuration_definition("callback", _plugin._load_name):
+    C.config.initialize_plugin_configuration_definitions("callback", _plugin._load_name, {})
+
+from ansible_runner.display_callback.callback import awx_display  # noqa: E402  (it reads the variable, so it waits)
+
+del os.environ["ORIGINAL_STDOUT_CALLBACK"]
 events.attach(awx_display)
 
 
@@ -24,4 +38,4 @@ class CallbackModule(awx_display.CallbackModule):  # type: ignore[misc]
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
-    CALLBACK_NAME = "callboard"
+    CALLBACK_NAME = getattr(_plugin, "CALLBACK_NAME", _wrapped)

@@ -1,0 +1,104 @@
+//! Lists: twenty jobs out of a hundred thousand against twenty out of a hundred.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use callboard_core::id::{LeaseToken, Tenant};
+use callboard_core::job::{Job, Lease};
+use callboard_core::outcome::{Outcome, Reason};
+use callboard_core::ports::JobStore;
+use callboard_core::request::JobRequest;
+use callboard_core::time::{Clock, SystemClock};
+use callboard_embedded::{Database, SqliteJobStore};
+use callboard_tests::{Client, Service};
+use tokio::task::JoinSet;
+
+use crate::report::{Report, Target, median};
+
+const SMALL: usize = 100;
+const LARGE: usize = 100_000;
+const WRITERS: usize = 64;
+const ROUNDS: usize = 300;
+/// Noise of two measurements of the same thing on a busy machine.
+const NOISE: f64 = 1.15;
+
+/// Every tenth job has failed, so that a filter has something to leave out.
+pub(crate) async fn depth(report: &mut Report) -> anyhow::Result<()> {
+    let (small, large) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    fill(small.path(), SMALL).await?;
+    fill(large.path(), LARGE).await?;
+    let (few, many) = (
+        Service::start_in(small.path(), &[])?,
+        Service::start_in(large.path(), &[])?,
+    );
+    let target = Target::AtMost(NOISE);
+    for (name, query) in [
+        ("list of 20, any status", "limit=20"),
+        ("list of 20, failed", "status=failed&limit=20"),
+    ] {
+        let (few, many) = both(&few.client(), &many.client(), query).await?;
+        let reference = format!("{many:.2} ms of 100,000 against {few:.2} ms of 100");
+        report.add(name, many / few, "ratio", target, reference);
+    }
+    Ok(())
+}
+
+async fn both(few: &Client, many: &Client, query: &str) -> anyhow::Result<(f64, f64)> {
+    let (mut small, mut large) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        small.push(list(few, query).await?);
+        large.push(list(many, query).await?);
+    }
+    Ok((median(small), median(large)))
+}
+
+async fn list(client: &Client, query: &str) -> anyhow::Result<f64> {
+    let start = Instant::now();
+    let answer = client.get(&format!("/api/v1/jobs?{query}")).await?;
+    ensure!(answer.status.is_success(), "{answer:?}");
+    Ok(start.elapsed().as_secs_f64() * 1e3)
+}
+
+async fn fill(data: &Path, jobs: usize) -> anyhow::Result<()> {
+    let store: Arc<dyn JobStore> = Arc::new(SqliteJobStore::new(Database::open(&data.join("callboard.db"))?));
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let store = store.clone();
+        writers.spawn(async move {
+            for number in (writer..jobs).step_by(WRITERS) {
+                add(&*store, number % 10 == 0).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done??;
+    }
+    Ok(())
+}
+
+async fn add(store: &dyn JobStore, fails: bool) -> anyhow::Result<()> {
+    let now = SystemClock.now();
+    let request = JobRequest {
+        playbook: "hello.yml".to_owned(),
+        ..JobRequest::default()
+    };
+    let job = Job::new(Tenant::default(), request, now, Duration::from_secs(86_400));
+    let lease = Lease {
+        token: LeaseToken::new(),
+        until: now + Duration::from_secs(60),
+    };
+    let failed = Outcome::failed(Reason::PlaybookFailed, "1 of 1 host failed.");
+    let successful = Outcome {
+        status: callboard_core::job::JobStatus::Successful,
+        reason: None,
+        error: None,
+        ..failed.clone()
+    };
+    store.create(&job).await?;
+    store.claim(job.id, lease, now).await?;
+    let outcome = if fails { failed } else { successful };
+    Ok(store.finish(job.id, lease.token, outcome, now).await?)
+}

@@ -1,0 +1,23 @@
+//! The bench: every figure against a stated reference, measured in the same run.
+
+mod jobs;
+mod lists;
+mod memory;
+mod report;
+mod requests;
+
+use anyhow::Context;
+
+use crate::report::Report;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut report = Report::default();
+    jobs::wall_time(&mut report).await.context("wall time of a job")?;
+    jobs::throughput(&mut report).await.context("throughput")?;
+    requests::submit(&mut report).await.context("latency of a submission")?;
+    requests::get(&mut report).await.context("rate of reading a record")?;
+    lists::depth(&mut report).await.context("lists")?;
+    memory::resident(&mut report).await.context("memory")?;
+    report.finish()
+}

@@ -1,0 +1,76 @@
+//! Looking at the processes of this machine, as `/proc` shows them.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A process, living or a zombie.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its parent's id.
+    pub parent: u32,
+    /// Whether it has ended and nobody has asked how.
+    pub zombie: bool,
+}
+
+/// Returns the living processes whose command line holds `marker`.
+#[must_use]
+pub fn with_marker(marker: &str) -> Vec<u32> {
+    let holds = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(marker)
+    };
+    pids().filter(holds).collect()
+}
+
+/// Returns the children of a process, their children, and so on.
+#[must_use]
+pub fn descendants(root: u32) -> Vec<Process> {
+    let all: Vec<Process> = pids().filter_map(read).collect();
+    let mut family = BTreeSet::from([root]);
+    loop {
+        let before = family.len();
+        family.extend(
+            all.iter()
+                .filter(|one| family.contains(&one.parent))
+                .map(|one| one.pid)
+                .collect::<Vec<_>>(),
+        );
+        if family.len() == before {
+            break;
+        }
+    }
+    let below = |one: &Process| one.pid != root && family.contains(&one.pid);
+    all.into_iter().filter(below).collect()
+}
+
+/// Sends a signal; a process that has ended already is no error.
+///
+/// # Errors
+/// The number is no process id.
+pub fn signal(pid: u32, signal: Signal) -> anyhow::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let _gone = kill_process(pid.context("no process id")?, signal);
+    Ok(())
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn read(pid: u32) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    Some(Process {
+        pid,
+        parent: fields.next()?.parse().ok()?,
+        zombie: matches!(state, "Z" | "X"),
+    })
+}

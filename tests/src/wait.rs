@@ -1,0 +1,23 @@
+//! Waiting for what must come about.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits until a condition holds.
+///
+/// # Errors
+/// It takes longer than a minute; the error says what was waited for.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) -> anyhow::Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    while !holds() {
+        if Instant::now() > deadline {
+            bail!("waited in vain until {what}");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
