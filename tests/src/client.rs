@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// The `Content-Type`.
     pub content_type: String,
+    /// Every header.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Value,
 }
@@ -48,7 +50,7 @@ impl Client {
     /// # Errors
     /// The service does not answer.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
-        answer(self.request(Method::GET, path).send().await?).await
+        self.send(self.request(Method::GET, path)).await
     }
 
     /// Posts text as JSON.
@@ -60,7 +62,7 @@ impl Client {
             .request(Method::POST, path)
             .header(CONTENT_TYPE, "application/json")
             .body(body.into());
-        answer(request.send().await?).await
+        self.send(request).await
     }
 
     /// Deletes a path.
@@ -68,7 +70,15 @@ impl Client {
     /// # Errors
     /// The service does not answer.
     pub async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
-        answer(self.request(Method::DELETE, path).send().await?).await
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// Sends a request that the caller has made.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
+        answer(request.send().await?).await
     }
 
     /// Submits a job that is expected to be accepted; returns its id.
@@ -168,17 +178,25 @@ impl Client {
     }
 }
 
+impl Answer {
+    /// Returns a header; empty if it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default()
+    }
+}
+
 async fn answer(response: reqwest::Response) -> anyhow::Result<Answer> {
     let status = response.status();
-    let header = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let headers = response.headers().clone();
+    let header = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = header.unwrap_or_default().to_owned();
     let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
     Ok(Answer {
         status,
         content_type,
+        headers,
         body,
     })
 }

@@ -25,14 +25,13 @@ pub use wire::JobView;
 pub fn router(app: App) -> Router {
     let jobs = get(jobs::list).post(submit::submit);
     let job = get(jobs::get).delete(cancel::cancel);
-    routes(jobs, job)
-        .route("/api/v1/jobs/{id}/cancel", post(cancel::cancel))
-        .with_state(app)
+    let routes = routes(jobs, job).route("/api/v1/jobs/{id}/cancel", post(cancel::cancel));
+    finish(routes, app)
 }
 
 /// Only the routes that ask about jobs.
 pub fn query_router(app: App) -> Router {
-    routes(get(jobs::list), get(jobs::get)).with_state(app)
+    finish(routes(get(jobs::list), get(jobs::get)), app)
 }
 
 fn routes(jobs: axum::routing::MethodRouter<App>, job: axum::routing::MethodRouter<App>) -> Router<App> {
@@ -44,6 +43,12 @@ fn routes(jobs: axum::routing::MethodRouter<App>, job: axum::routing::MethodRout
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/openapi.json", get(openapi::serve))
+}
+
+/// The fallback for methods reaches only the routes that were added before it.
+fn finish(routes: Router<App>, app: App) -> Router {
+    routes
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
+        .with_state(app)
 }

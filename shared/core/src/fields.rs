@@ -70,7 +70,9 @@ impl<'a> Fields<'a> {
 
     /// Returns a field as it stands; `null` counts as absent.
     pub fn get(&mut self, name: &'static str) -> Option<&'a Value> {
-        self.known.push(name);
+        if !self.known.contains(&name) {
+            self.known.push(name);
+        }
         self.object.get(name).filter(|value| !value.is_null())
     }
 

@@ -116,7 +116,7 @@ fn parse_inline(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Inventor
         Some(Value::Object(groups)) => {
             let before = faults.count();
             for (name, group) in groups {
-                check_group(group, &format!("{pointer}/{}", crate::json::escape(name)), faults);
+                check_group(name, group, &pointer, faults);
             }
             if faults.count() == before && !groups.values().any(names_host) {
                 faults.add(pointer, "names no host");
@@ -140,20 +140,46 @@ fn parse_inline(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Inventor
     }
 }
 
-fn check_group(group: &Value, pointer: &str, faults: &mut Faults) {
+fn check_group(name: &str, group: &Value, parent: &str, faults: &mut Faults) {
+    let pointer = &check_name(name, parent, faults);
     if group.is_null() {
         return;
     }
     let Some(mut fields) = Fields::of(group, pointer, faults) else {
         return;
     };
-    check_members(&mut fields, "hosts", faults);
+    let hosts = fields.pointer("hosts");
+    for (name, vars) in check_members(&mut fields, "hosts", faults).into_iter().flatten() {
+        check_host(name, vars, &hosts, faults);
+    }
     check_members(&mut fields, "vars", faults);
     let children = fields.pointer("children");
     for (name, child) in check_members(&mut fields, "children", faults).into_iter().flatten() {
-        check_group(child, &format!("{children}/{}", crate::json::escape(name)), faults);
+        check_group(name, child, &children, faults);
     }
     fields.finish(faults);
+}
+
+fn check_host(name: &str, vars: &Value, parent: &str, faults: &mut Faults) {
+    let pointer = check_name(name, parent, faults);
+    if !vars.is_object() && !vars.is_null() {
+        faults.add(
+            pointer,
+            format!("must be an object of variables or null, not {}", kind(vars)),
+        );
+    }
+}
+
+/// Checks the name of a group or host; returns its pointer.
+fn check_name(name: &str, parent: &str, faults: &mut Faults) -> String {
+    let pointer = format!("{parent}/{}", crate::json::escape(name));
+    if name.is_empty() || name.chars().any(char::is_control) {
+        faults.add(
+            pointer.as_str(),
+            "must have a name that is not empty and without control characters",
+        );
+    }
+    pointer
 }
 
 fn check_members<'a>(

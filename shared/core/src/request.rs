@@ -172,6 +172,14 @@ mod tests {
             (json!({"playbook": "a.yml", "inventory": " , "}), "/inventory"),
             (json!({"playbook": "a.yml", "inventory": "a,\nb"}), "/inventory"),
             (
+                json!({"playbook": "a.yml", "inventory": {"type": "inline", "data": {"g": {"hosts": {"a\u{0}": null}}}}}),
+                "/inventory/data/g/hosts/a\u{0}",
+            ),
+            (
+                json!({"playbook": "a.yml", "inventory": {"type": "inline", "data": {"g": {"hosts": {"a": "b"}}}}}),
+                "/inventory/data/g/hosts/a",
+            ),
+            (
                 json!({"playbook": "a.yml", "inventory": {"type": "path", "path": "/etc"}}),
                 "/inventory/type",
             ),

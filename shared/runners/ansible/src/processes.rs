@@ -45,6 +45,12 @@ pub(crate) fn end_strays(known: &BTreeSet<i32>) -> usize {
     alive
 }
 
+/// Collects a process that became our child when the host died; tells whether there is nothing left to collect.
+pub(crate) fn collect(pid: i32) -> bool {
+    let waited = Pid::from_raw(pid).map(|pid| waitpid(Some(pid), WaitOptions::NOHANG));
+    !matches!(waited, Some(Ok(None)))
+}
+
 /// Kills a living process, or collects a dead child of ours; tells whether it was alive.
 fn end(stat: &Stat, me: i32) -> bool {
     let Some(pid) = Pid::from_raw(stat.pid) else {

@@ -91,7 +91,7 @@ impl AnsibleRunner {
             job.id.to_string(),
             output,
         );
-        let exit = drive(&mut control, &mut pump, stop).await;
+        let exit = self.drive(&mut control, &mut pump, stop, &supervisor).await;
         let stopped = control.stopped;
         drop(control);
         self.clean_up(&supervisor, !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_))))
@@ -110,6 +110,40 @@ impl AnsibleRunner {
             .insert(pid);
     }
 
+    /// Steers the job and moves its output until it has ended and its pipes are dry. A job whose output cannot be
+    /// moved is killed.
+    async fn drive(
+        &self,
+        control: &mut Control<'_>,
+        pump: &mut Pump<'_>,
+        stop: Stop,
+        supervisor: &Mutex<Option<i32>>,
+    ) -> Result<Exit, PumpError> {
+        let abort = Notify::new();
+        let steer = control.run(stop, &abort);
+        let pumping = pump.run();
+        tokio::pin!(steer, pumping);
+        let mut pumped = None;
+        let exit = loop {
+            tokio::select! {
+                exit = &mut steer => break exit?,
+                done = &mut pumping, if pumped.is_none() => {
+                    if done.is_err() {
+                        abort.notify_one();
+                    }
+                    pumped = Some(done);
+                }
+            }
+        };
+        if exit == Exit::SupervisorLost {
+            self.clean_up(supervisor, true).await;
+        }
+        if pumped.is_none() {
+            pumped = tokio::time::timeout(DRAIN_LIMIT, pumping).await.ok();
+        }
+        pumped.unwrap_or(Ok(())).map(|()| exit)
+    }
+
     /// Forgets the supervisor; when it was lost, what it has left behind is ended here.
     async fn clean_up(&self, supervisor: &Mutex<Option<i32>>, lost: bool) {
         let pid = supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -119,8 +153,13 @@ impl AnsibleRunner {
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&pid);
         }
-        for _ in 0..if lost { STRAY_TRIES } else { 0 } {
-            if processes::end_strays(&self.known().await) == 0 {
+        for _ in 0..STRAY_TRIES {
+            let strays = if lost {
+                processes::end_strays(&self.known().await)
+            } else {
+                0
+            };
+            if strays == 0 && pid.is_none_or(processes::collect) {
                 return;
             }
             tokio::time::sleep(STRAY_PAUSE).await;
@@ -133,31 +172,6 @@ impl AnsibleRunner {
         known.extend(host);
         known
     }
-}
-
-/// Steers the job and moves its output until it has ended and its pipes are dry. A job whose output cannot be
-/// moved is killed.
-async fn drive(control: &mut Control<'_>, pump: &mut Pump<'_>, stop: Stop) -> Result<Exit, PumpError> {
-    let abort = Notify::new();
-    let steer = control.run(stop, &abort);
-    let pumping = pump.run();
-    tokio::pin!(steer, pumping);
-    let mut pumped = None;
-    let exit = loop {
-        tokio::select! {
-            exit = &mut steer => break exit?,
-            done = &mut pumping, if pumped.is_none() => {
-                if done.is_err() {
-                    abort.notify_one();
-                }
-                pumped = Some(done);
-            }
-        }
-    };
-    if pumped.is_none() {
-        pumped = tokio::time::timeout(DRAIN_LIMIT, pumping).await.ok();
-    }
-    pumped.unwrap_or(Ok(())).map(|()| exit)
 }
 
 #[async_trait]

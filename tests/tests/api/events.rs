@@ -1,0 +1,153 @@
+//! `GET /api/v1/jobs/{id}/events`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use callboard_tests::{Client, Service};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+/// Far below the longest `wait`, far above what an answer takes.
+const AT_ONCE: Duration = Duration::from_secs(15);
+
+#[tokio::test]
+async fn events_are_those_of_ansible_runner_and_account_for_every_line_of_the_log() -> anyhow::Result<()> {
+    let (service, _data) = Service::start(&[])?;
+    let client = service.client();
+    let request = json!({"playbook": "count.yml", "inventory": "a,b,", "extra_vars": {"numbers": 20}});
+    let job = client.run(&request).await?;
+    let id = job["job_id"].as_str().unwrap_or_default();
+    let events = client.events(id).await?;
+    let log = String::from_utf8(client.logs(id).await?)?;
+    check_chain(&events, id)?;
+    check_lines(&events, &log)?;
+    let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+    for (name, expected) in [
+        ("playbook_on_start", 1),
+        ("playbook_on_play_start", 1),
+        ("playbook_on_task_start", 1),
+        ("runner_on_start", 2),
+        ("runner_item_on_ok", 40),
+        ("runner_on_ok", 2),
+        ("playbook_on_stats", 1),
+    ] {
+        ensure!(count(name) == expected, "{} {name}", count(name));
+    }
+    check_pages(&client, id, &events).await
+}
+
+/// Every event has its number, its own id, and a parent that came before it.
+fn check_chain(events: &[Value], job: &str) -> anyhow::Result<()> {
+    let mut seen = BTreeSet::new();
+    for (event, counter) in events.iter().zip(1..) {
+        ensure!(event["counter"] == counter && event["runner_ident"] == job, "{event}");
+        ensure!(event["pid"].is_u64() && event["event_data"].is_object(), "{event}");
+        ensure!(
+            event["created"].as_str().is_some_and(|time| time.contains('T')),
+            "{event}"
+        );
+        let parent = event.get("parent_uuid").and_then(Value::as_str);
+        ensure!(parent.is_none_or(|parent| seen.contains(parent)), "{event}");
+        ensure!(parent.is_some() == (counter > 1), "{event}");
+        ensure!(seen.insert(event["uuid"].as_str().unwrap_or_default()), "{event}");
+    }
+    Ok(())
+}
+
+/// The events' lines follow each other, are as many as the log's, and hold its text.
+fn check_lines(events: &[Value], log: &str) -> anyhow::Result<()> {
+    let lines: Vec<&str> = log.split('\n').collect();
+    let mut next = 0;
+    for event in events {
+        ensure!(event["start_line"] == next, "{event}");
+        let end = usize::try_from(event["end_line"].as_u64().unwrap_or_default())?;
+        let text = lines[next..end].join("\n");
+        ensure!(text.trim_end_matches('\n') == event["stdout"], "{event} {text:?}");
+        next = end;
+    }
+    ensure!(next == log.matches('\n').count(), "{next} lines");
+    Ok(())
+}
+
+async fn check_pages(client: &Client, id: &str, events: &[Value]) -> anyhow::Result<()> {
+    let page = page(client, id, "after=3&limit=7").await?;
+    assert_eq!(page["events"].as_array().map(Vec::as_slice), Some(&events[3..10]));
+    ensure!(
+        page["next_after"] == 10 && page["complete"] == false && page["status"] == "successful",
+        "{page}"
+    );
+    let last = self::page(client, id, &format!("after={}&wait=25", events.len() - 2)).await?;
+    ensure!(last["complete"] == true && last["next_after"] == events.len(), "{last}");
+    let beyond = self::page(client, id, "after=100000&wait=25").await?;
+    ensure!(beyond["complete"] == true && beyond["events"] == json!([]), "{beyond}");
+    let first = self::page(client, id, "").await?;
+    assert_eq!(
+        first["events"].as_array().map(Vec::as_slice),
+        Some(&events[..events.len().min(100)])
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_long_poll_answers_as_soon_as_an_event_comes_and_empty_when_none_does() -> anyhow::Result<()> {
+    let (service, data) = Service::start(&["--workers", "1"])?;
+    let client = service.client();
+    let (first, second) = (data.path().join("first"), data.path().join("second"));
+    let running = wait_for(&client, &first).await?;
+    let pending = wait_for(&client, &second).await?;
+    let none = page(&client, &pending, "wait=1").await?;
+    ensure!(
+        none == json!({"events": [], "next_after": 0, "status": "pending", "complete": false}),
+        "{none}"
+    );
+
+    let mut after = 0;
+    let silent = loop {
+        let page = page(&client, &running, &format!("after={after}&wait=2")).await?;
+        if page["events"] == json!([]) {
+            break page;
+        }
+        after = page["next_after"].as_u64().unwrap_or_default();
+    };
+    ensure!(
+        silent["next_after"] == after && silent["status"] == "running" && silent["complete"] == false,
+        "{silent}"
+    );
+
+    let (of_running, of_pending) = tokio::join!(
+        opened(&client, &running, after, &first),
+        opened(&client, &pending, 0, &second)
+    );
+    ensure!(of_running?["events"][0]["counter"] == after + 1);
+    let begun = of_pending?;
+    ensure!(
+        begun["events"][0]["event"] == "playbook_on_start" && begun["status"] == "running",
+        "{begun}"
+    );
+    client.ended(&running).await?;
+    client.ended(&pending).await?;
+    Ok(())
+}
+
+/// Polls with the longest wait, and lets the job go on meanwhile.
+async fn opened(client: &Client, id: &str, after: u64, file: &Path) -> anyhow::Result<Value> {
+    let started = Instant::now();
+    let query = format!("after={after}&wait=25");
+    let (page, written) = tokio::join!(page(client, id, &query), tokio::fs::write(file, ""));
+    written?;
+    ensure!(started.elapsed() < AT_ONCE, "the poll sat out its wait");
+    page
+}
+
+async fn wait_for(client: &Client, file: &Path) -> anyhow::Result<String> {
+    let request = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}});
+    client.submit(&request).await
+}
+
+async fn page(client: &Client, id: &str, query: &str) -> anyhow::Result<Value> {
+    let answer = client.get(&format!("/api/v1/jobs/{id}/events?{query}")).await?;
+    ensure!(answer.status == StatusCode::OK, "{query}: {answer:?}");
+    Ok(answer.body)
+}

@@ -1,0 +1,190 @@
+//! `POST /api/v1/jobs`, and the record of a job through its life.
+
+use anyhow::ensure;
+use callboard_tests::Service;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::names;
+
+const RECORD: [&str; 15] = [
+    "job_id",
+    "status",
+    "playbook",
+    "extra_vars",
+    "inventory",
+    "options",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "attempt",
+    "progress",
+    "cancel",
+    "reason",
+    "error",
+    "result",
+];
+
+#[tokio::test]
+async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Result<()> {
+    let (service, data) = Service::start(&["--workers", "1"])?;
+    let client = service.client();
+    let file = data.path().join("go");
+    let before = json!({
+        "playbook": "wait_for_file.yml",
+        "extra_vars": {"file": file},
+        "inventory": "passing,failing,waiting,",
+    });
+    let before = client.submit(&before).await?;
+    let request = full_request();
+    let accepted = client.post("/api/v1/jobs", request.to_string()).await?;
+    ensure!(accepted.status == StatusCode::ACCEPTED, "{accepted:?}");
+    ensure!(
+        names(&accepted.body) == ["job_id", "status", "created_at"],
+        "{accepted:?}"
+    );
+    let id = accepted.body["job_id"].as_str().unwrap_or_default();
+    ensure!(accepted.header("location") == format!("/api/v1/jobs/{id}"));
+
+    let pending = client.job(id).await?;
+    let mut expected = json!({
+        "job_id": id, "status": "pending", "created_at": accepted.body["created_at"],
+        "started_at": null, "finished_at": null, "attempt": 0,
+        "progress": null, "cancel": null, "reason": null, "error": null, "result": null,
+    });
+    for (name, value) in request.as_object().into_iter().flatten() {
+        expected[name] = value.clone();
+    }
+    assert_eq!(pending, expected);
+
+    check_progress(&client.until(&before, is_waiting).await?)?;
+    std::fs::write(&file, "")?;
+    check_failed(&client.ended(&before).await?)?;
+    check_successful(&client.ended(id).await?, &pending)
+}
+
+fn full_request() -> Value {
+    json!({
+        "playbook": "hello.yml",
+        "extra_vars": {"greeting": "Callboard", "more": {"list": [1, 2.5, null, true]}},
+        "inventory": {"type": "inline", "data": {
+            "web": {"hosts": {"web1": {"port": 80}, "web2": null}, "vars": {"colour": "blue"}},
+            "all": {"children": {"web": null}},
+        }},
+        "options": {
+            "check": true, "diff": true, "tags": ["all"], "skip_tags": ["never"], "limit": "web1",
+            "verbosity": 1, "forks": 2, "timeout": 600, "idle_timeout": 600, "max_attempts": 2,
+            "template_extra_vars": true,
+        },
+    })
+}
+
+fn is_waiting(job: &Value) -> bool {
+    job["progress"]["current_task"] == "Wait until the file is there" && job["progress"]["hosts_ok"] == 1
+}
+
+fn check_progress(running: &Value) -> anyhow::Result<()> {
+    ensure!(names(running) == RECORD, "{running}");
+    ensure!(
+        running["status"] == "running" && running["attempt"] == 1 && running["started_at"].is_string(),
+        "{running}"
+    );
+    let progress = json!({
+        "current_play": "Wait for a file", "current_task": "Wait until the file is there",
+        "hosts_ok": 1, "hosts_failed": 1, "hosts_pending": 1,
+    });
+    assert_eq!(running["progress"], progress);
+    ensure!(
+        running["finished_at"].is_null() && running["result"].is_null(),
+        "{running}"
+    );
+    Ok(())
+}
+
+fn check_failed(job: &Value) -> anyhow::Result<()> {
+    ensure!(job["status"] == "failed" && job["reason"] == "playbook_failed", "{job}");
+    let error = job["error"].as_str().unwrap_or_default();
+    for part in ["1 of 3 hosts failed", "failing", "This host was to fail."] {
+        ensure!(error.contains(part), "{error}");
+    }
+    ensure!(job["progress"].is_null() && job["result"]["rc"] == 2, "{job}");
+    let counts = &job["result"]["stats"]["failing"];
+    let expected = json!({
+        "ok": 0, "changed": 0, "failures": 1, "dark": 0, "skipped": 0, "rescued": 0, "ignored": 0, "processed": 1,
+    });
+    assert_eq!(*counts, expected);
+    Ok(())
+}
+
+fn check_successful(job: &Value, pending: &Value) -> anyhow::Result<()> {
+    ensure!(names(job) == RECORD, "{job}");
+    for name in ["job_id", "playbook", "extra_vars", "inventory", "options", "created_at"] {
+        assert_eq!(job[name], pending[name], "{name}");
+    }
+    ensure!(job["status"] == "successful" && job["attempt"] == 1, "{job}");
+    ensure!(job["reason"].is_null() && job["error"].is_null(), "{job}");
+    let times: Vec<_> = ["created_at", "started_at", "finished_at"]
+        .into_iter()
+        .map(|name| job[name].as_str().unwrap_or_default())
+        .collect();
+    ensure!(
+        times.is_sorted() && times.iter().all(|time| time.ends_with('Z')),
+        "{times:?}"
+    );
+    let result = &job["result"];
+    let stdout = result["stdout"].as_str().unwrap_or_default();
+    ensure!(
+        stdout.contains("Hello, Callboard!") && !stdout.contains("web2"),
+        "{stdout}"
+    );
+    let expected = json!({
+        "rc": 0, "stdout": stdout, "stdout_truncated": false, "stdout_bytes": stdout.len(),
+        "stdout_url": format!("/api/v1/jobs/{}/logs", job["job_id"].as_str().unwrap_or_default()),
+        "stats": {"web1": {
+            "ok": 1, "changed": 0, "failures": 0, "dark": 0, "skipped": 0, "rescued": 0, "ignored": 0, "processed": 1,
+        }},
+    });
+    assert_eq!(*result, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_synchronous_request_answers_with_the_result_or_with_202_when_the_wait_is_over() -> anyhow::Result<()> {
+    let (service, data) = Service::start(&["--sync-wait", "2"])?;
+    let client = service.client();
+    let hello = json!({"playbook": "hello.yml"}).to_string();
+    let done = client.post("/api/v1/jobs?sync=true", hello.clone()).await?;
+    ensure!(
+        done.status == StatusCode::OK && done.content_type == "application/json",
+        "{done:?}"
+    );
+    let job = client.job(done.body["job_id"].as_str().unwrap_or_default()).await?;
+    let mut expected = job["result"].clone();
+    for name in ["job_id", "status", "reason", "error"] {
+        expected[name] = job[name].clone();
+    }
+    assert_eq!(done.body, expected);
+    ensure!(
+        done.body["rc"] == 0 && done.body["stats"]["localhost"]["ok"] == 1,
+        "{done:?}"
+    );
+
+    let file = data.path().join("go");
+    let waiting = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}}).to_string();
+    let late = client.post("/api/v1/jobs?sync=true", waiting).await?;
+    ensure!(late.status == StatusCode::ACCEPTED, "{late:?}");
+    let id = late.body["job_id"].as_str().unwrap_or_default();
+    ensure!(late.header("location") == format!("/api/v1/jobs/{id}"), "{late:?}");
+    std::fs::write(&file, "")?;
+    ensure!(client.ended(id).await?["status"] == "successful");
+
+    let failing = json!({"playbook": "wait_for_file.yml", "inventory": "failing,"}).to_string();
+    let failed = client.post("/api/v1/jobs?sync=true", failing).await?;
+    ensure!(
+        failed.status == StatusCode::OK && failed.body["status"] == "failed" && failed.body["rc"] == 2,
+        "{failed:?}"
+    );
+    let async_ = client.post("/api/v1/jobs?sync=false", hello).await?;
+    ensure!(async_.status == StatusCode::ACCEPTED, "{async_:?}");
+    Ok(())
+}
