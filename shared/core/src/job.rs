@@ -206,7 +206,7 @@ impl JobState {
         Ok(())
     }
 
-    /// Gives the job back, for another attempt.
+    /// Gives the job back, for another attempt; one that somebody asked to stop ends instead.
     ///
     /// # Errors
     /// The lease is not the job's.
@@ -215,7 +215,10 @@ impl JobState {
         self.status = JobStatus::Pending;
         self.lease = None;
         self.progress = None;
-        Ok(())
+        match self.cancel.take() {
+            Some(cancel) => self.request_cancel(cancel),
+            None => Ok(()),
+        }
     }
 
     /// Ends a pending job at once; asks the worker of a running one to stop it. Asking again changes nothing.

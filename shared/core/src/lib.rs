@@ -18,6 +18,7 @@ pub mod output;
 pub mod ports;
 pub mod progress;
 pub mod request;
+mod stream;
 pub mod submit;
 mod supervise;
 pub mod sweep;

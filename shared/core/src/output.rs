@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use crate::event::Event;
 use crate::id::JobId;
 use crate::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
 use crate::progress::Progress;
+use crate::stream::StreamWriter;
 
 /// A buffer that holds this much is written without waiting for the next flush.
 const FLUSH_BYTES: usize = 256 * 1024;
@@ -41,13 +40,6 @@ struct Writer {
     events: StreamWriter,
     index: StreamWriter,
     count: u64,
-}
-
-struct StreamWriter {
-    key: LogKey,
-    written: u64,
-    waiting: Vec<u8>,
-    hash: Sha256,
 }
 
 impl Output {
@@ -136,6 +128,11 @@ impl Output {
         self.with_vitals(|vitals| vitals.progress.take())
     }
 
+    /// Takes back progress that could not be recorded, unless there is newer.
+    pub(crate) fn restore_progress(&self, progress: Option<Progress>) {
+        self.with_vitals(|vitals| vitals.progress = vitals.progress.take().or(progress));
+    }
+
     /// Returns how long nothing was printed.
     #[must_use]
     pub fn silence(&self) -> Duration {
@@ -149,7 +146,7 @@ impl Output {
 
 impl Writer {
     async fn relieve(&mut self) -> Result<(), StoreError> {
-        let waiting = self.stdout.waiting.len() + self.events.waiting.len();
+        let waiting = self.stdout.unwritten() + self.events.unwritten();
         if waiting < FLUSH_BYTES {
             return Ok(());
         }
@@ -169,56 +166,14 @@ impl Writer {
     async fn seal(&mut self, complete: bool) -> Result<Manifest, StoreError> {
         self.flush().await?;
         let manifest = Manifest {
-            stdout_bytes: self.stdout.written,
+            stdout_bytes: self.stdout.end(),
             stdout_sha256: self.stdout.sha256(),
-            events_bytes: self.events.written,
+            events_bytes: self.events.end(),
             events_sha256: self.events.sha256(),
             events: self.count,
             complete,
         };
         self.logs.seal(self.job, self.attempt, &manifest).await?;
         Ok(manifest)
-    }
-}
-
-impl StreamWriter {
-    fn new(key: LogKey) -> Self {
-        Self {
-            key,
-            written: 0,
-            waiting: Vec::new(),
-            hash: Sha256::new(),
-        }
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
-        self.waiting.extend_from_slice(bytes);
-    }
-
-    fn end(&self) -> u64 {
-        self.written + self.waiting.len() as u64
-    }
-
-    async fn flush(&mut self, logs: &dyn LogStore) -> Result<(), StoreError> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let bytes = Bytes::from(std::mem::take(&mut self.waiting));
-        let written = logs.append(self.key, self.written, bytes.clone()).await;
-        match &written {
-            Ok(()) => self.written += bytes.len() as u64,
-            Err(_) => self.waiting = bytes.into(),
-        }
-        written
-    }
-
-    fn sha256(&self) -> String {
-        self.hash
-            .clone()
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
     }
 }

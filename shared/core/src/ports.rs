@@ -71,7 +71,8 @@ pub trait JobStore: Send + Sync {
     /// Writes the final state, once; `Conflict` if the lease is lost.
     async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Makes a running job pending and undispatched again; `Conflict` if the lease is lost.
+    /// Makes a running job pending and undispatched again, or canceled if that was asked for; `Conflict` if the lease
+    /// is lost.
     async fn release(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError>;
 
     /// Ends a pending job, or marks a running one; returns the job after it. `Conflict` if it has ended.
@@ -138,7 +139,8 @@ pub struct Manifest {
 /// Keeps what jobs print. A stream grows at its end only, and can be read while it grows.
 #[async_trait]
 pub trait LogStore: Send + Sync {
-    /// Writes bytes at an offset that is the stream's present size; writing the same again changes nothing.
+    /// Writes bytes at an offset that is the stream's present size; writing the same again changes nothing. `Conflict`
+    /// if it would leave a gap.
     async fn append(&self, key: LogKey, offset: u64, bytes: Bytes) -> Result<(), StoreError>;
 
     /// Reads what the stream has of a range; what lies beyond its end is left out.

@@ -22,36 +22,52 @@ pub(crate) struct Supervision<'a> {
 }
 
 impl Supervision<'_> {
-    /// Watches until it is dropped, which is when the job has ended.
-    pub(crate) async fn watch(mut self) -> Infallible {
-        let started = Instant::now();
-        let mut heartbeat = every(self.worker.settings.heartbeat);
-        let mut flush = every(self.worker.settings.flush);
-        heartbeat.tick().await;
-        loop {
-            tokio::select! {
-                _ = heartbeat.tick() => self.renew().await,
-                _ = flush.tick() => {
-                    self.flush().await;
-                    self.check_limits(started);
-                }
-            }
+    /// Watches until it is dropped, which is when the job has ended. A store that hangs delays no other duty.
+    pub(crate) async fn watch(self) -> Infallible {
+        tokio::select! {
+            never = self.keep_lease() => never,
+            never = self.keep_flushing() => never,
+            never = self.keep_limits() => never,
         }
     }
 
-    async fn renew(&mut self) {
-        let lease = Lease {
-            until: self.worker.clock.now() + self.worker.settings.lease,
-            ..self.lease
+    async fn keep_lease(&self) -> Infallible {
+        let mut lease = self.lease;
+        let mut ticks = every(self.worker.settings.heartbeat);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            self.renew(&mut lease).await;
+        }
+    }
+
+    async fn keep_flushing(&self) -> Infallible {
+        let mut ticks = every(self.worker.settings.flush);
+        loop {
+            ticks.tick().await;
+            self.flush().await;
+        }
+    }
+
+    async fn keep_limits(&self) -> Infallible {
+        let started = Instant::now();
+        let mut ticks = every(self.worker.settings.flush);
+        loop {
+            ticks.tick().await;
+            self.check_limits(started);
+        }
+    }
+
+    async fn renew(&self, lease: &mut Lease) {
+        let (store, clock) = (&self.worker.store, &self.worker.clock);
+        let renewed = Lease {
+            until: clock.now() + self.worker.settings.lease,
+            ..*lease
         };
-        match self
-            .worker
-            .store
-            .renew(self.job.id, lease, self.output.take_progress())
-            .await
-        {
+        let progress = self.output.take_progress();
+        match store.renew(self.job.id, renewed, progress.clone()).await {
             Ok(cancel) => {
-                self.lease = lease;
+                *lease = renewed;
                 if let Some(cancel) = cancel {
                     self.request(StopReason::Canceled(cancel));
                 }
@@ -60,7 +76,8 @@ impl Supervision<'_> {
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(job.id = %self.job.id, error, "the lease could not be renewed");
-                if self.worker.clock.now() >= self.lease.until {
+                self.output.restore_progress(progress);
+                if clock.now() >= lease.until {
                     self.request(StopReason::LeaseLost);
                 }
             }

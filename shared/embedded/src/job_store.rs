@@ -50,8 +50,18 @@ impl SqliteJobStore {
             .await
     }
 
-    async fn load(&self, id: JobId) -> Result<Job, StoreError> {
-        self.0.read(move |connection| load(connection, id)).await
+    async fn change_job<F>(&self, id: JobId, change: F) -> Result<Job, StoreError>
+    where
+        F: FnOnce(&mut JobState) -> Result<(), Refused> + Send + 'static,
+    {
+        self.0
+            .write(move |connection| {
+                let mut job = load(connection, id)?;
+                change(&mut job.state).map_err(|Refused| StoreError::Conflict)?;
+                rows::update(connection, id, &job.state)?;
+                Ok(job)
+            })
+            .await
     }
 }
 
@@ -67,7 +77,7 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn get(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
-        let job = self.load(id).await?;
+        let job = self.0.read(move |connection| load(connection, id)).await?;
         if job.expires_at > now {
             Ok(job)
         } else {
@@ -94,14 +104,7 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError> {
-        self.0
-            .write(move |connection| {
-                let mut job = load(connection, id)?;
-                job.state.claim(lease, now).map_err(|Refused| StoreError::Conflict)?;
-                rows::update(connection, id, &job.state)?;
-                Ok(job)
-            })
-            .await
+        self.change_job(id, move |state| state.claim(lease, now)).await
     }
 
     async fn renew(
@@ -132,8 +135,7 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
-        self.change(id, move |state| state.request_cancel(cancel)).await?;
-        self.load(id).await
+        self.change_job(id, move |state| state.request_cancel(cancel)).await
     }
 
     async fn expired_leases(&self, now: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {

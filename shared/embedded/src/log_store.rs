@@ -46,7 +46,11 @@ impl FileLogStore {
 impl LogStore for FileLogStore {
     async fn append(&self, key: LogKey, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
         let path = self.path(key);
-        blocking(move || append(&path, offset, &bytes)).await
+        if blocking(move || append(&path, offset, &bytes)).await? {
+            Ok(())
+        } else {
+            Err(StoreError::Conflict)
+        }
     }
 
     async fn read(&self, key: LogKey, range: Range<u64>) -> Result<Bytes, StoreError> {
@@ -79,17 +83,15 @@ impl LogStore for FileLogStore {
     }
 }
 
-fn append(path: &Path, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+/// Answers false, and writes nothing, if that would leave a gap.
+fn append(path: &Path, offset: u64, bytes: &[u8]) -> std::io::Result<bool> {
     let mut file = open_for_append(path)?;
-    let size = file.metadata()?.len();
-    if offset > size {
-        return Err(std::io::Error::new(
-            ErrorKind::InvalidInput,
-            "an append would leave a gap",
-        ));
+    if offset > file.metadata()?.len() {
+        return Ok(false);
     }
     file.seek(SeekFrom::Start(offset))?;
-    file.write_all(bytes)
+    file.write_all(bytes)?;
+    Ok(true)
 }
 
 fn open_for_append(path: &Path) -> std::io::Result<File> {
@@ -119,10 +121,13 @@ fn make_parent(path: &Path) -> std::io::Result<()> {
 
 fn read(path: &Path, range: &Range<u64>) -> std::io::Result<Bytes> {
     let mut file = File::open(path)?;
+    let end = range.end.min(file.metadata()?.len());
+    if range.start >= end {
+        return Ok(Bytes::new());
+    }
     file.seek(SeekFrom::Start(range.start))?;
     let mut bytes = Vec::new();
-    file.take(range.end.saturating_sub(range.start))
-        .read_to_end(&mut bytes)?;
+    file.take(end - range.start).read_to_end(&mut bytes)?;
     Ok(bytes.into())
 }
 

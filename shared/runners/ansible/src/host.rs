@@ -96,14 +96,7 @@ impl Host {
         let mut running = self.running.lock().await;
         let (channels, theirs) = open(spec)?;
         let host = ensure(&mut running, settings, root).await?;
-        if let Err(error) = host
-            .socket
-            .send(
-                &serde_json::to_vec(spec).map_err(io::Error::from)?,
-                &borrow(&theirs[1..]),
-            )
-            .await
-        {
+        if let Err(error) = host.socket.send(b"job", &borrow(&theirs)).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the Ansible host is gone and is started again"
@@ -112,10 +105,7 @@ impl Host {
             ensure(&mut running, settings, root)
                 .await?
                 .socket
-                .send(
-                    &serde_json::to_vec(spec).map_err(io::Error::from)?,
-                    &borrow(&theirs[1..]),
-                )
+                .send(b"job", &borrow(&theirs))
                 .await?;
         }
         Ok(channels)

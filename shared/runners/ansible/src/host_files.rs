@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &[
     host_file!("configuration.py"),
     host_file!("events.py"),
     host_file!("host.py"),
+    host_file!("local.py"),
     host_file!("playbook.py"),
     host_file!("prime.py"),
     host_file!("processes.py"),

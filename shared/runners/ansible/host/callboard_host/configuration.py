@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import getpass
 import logging
+import multiprocessing
 import os
 import re
 import secrets
@@ -36,8 +37,9 @@ from callboard_host import settings
 
 
 def forget_inheritance() -> None:
-    """Drops what must not be shared with the host's other jobs: its temporary folder, its share of play ids."""
+    """Drops what must not be shared with the host's other jobs: its temporary folder, its keys and ids."""
     tempfile.tempdir = None
+    multiprocessing.current_process().authkey = os.urandom(32)
     atexit.unregister(cleanup_tmp_file)
     ansible_vars.random_int = secrets.token_hex(4)
     with contextlib.suppress(KeyError, OSError, ImportError):

@@ -19,7 +19,6 @@ def main() -> None:
     with contextlib.suppress(PermissionError):  # whoever started us has made us the leader of a group already
         os.setsid()
     service = _take_standard_input()
-    processes.become_subreaper()
     semaphores.install()
     from callboard_host import prime
 
@@ -45,33 +44,27 @@ def _serve(service: socket.socket) -> None:
         ready, _, _ = select.select(sources, [], [])
         for child in [child for child in supervisors if child in ready]:
             supervisors.remove(child)
-            _collect(child, supervisors)
+            child.wait()
         if service in ready:
             packet, fds = protocol.receive_with_fds(service)
             if not packet:
                 sys.exit(0)
             try:
-                supervisors.append(_start(service, packet, fds))
+                supervisors.append(_start(service, fds))
             except (OSError, ValueError):  # no descriptor, no process left: this job ends, the others go on
                 traceback.print_exc()
 
 
-def _start(service: socket.socket, packet: bytes, fds: list[int]) -> processes.Child:
+def _start(service: socket.socket, fds: list[int]) -> processes.Child:
     channels = protocol.JobChannels.adopt(fds)
     try:
-        return processes.Child.fork(partial(_supervise, service, packet, channels))
+        return processes.Child.fork(partial(_supervise, service, channels))
     finally:
         channels.close()
 
 
-def _supervise(service: socket.socket, packet: bytes, channels: protocol.JobChannels) -> int:
+def _supervise(service: socket.socket, channels: protocol.JobChannels) -> int:
     from callboard_host import supervisor
 
     service.close()
-    return supervisor.run(packet, channels)
-
-
-def _collect(ended: processes.Child, supervisors: list[processes.Child]) -> None:
-    """Collects a supervisor; one that failed or was killed has left its job to us, so we end it."""
-    if ended.wait() != 0:
-        processes.end_all(spare=[child.pid for child in supervisors])
+    return supervisor.run(channels)

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import sys
+import threading
 import time
 from typing import Any, TextIO
 
@@ -96,6 +97,7 @@ def _refuse(message: str, status: int) -> int:
 
 def _end(status: int) -> int:
     """Does what the interpreter would do at its exit, since the child ends without it."""
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     with contextlib.suppress(OSError):
         sys.stdout.flush()

@@ -13,10 +13,13 @@ from typing import Any
 import ansible
 from ansible import constants as C
 from ansible import release
+from ansible.cli.playbook import PlaybookCLI
 from ansible.config import manager as config_manager
 from ansible.plugins import get_plugin_class
 from ansible.plugins import loader as plugin_loader
 from ansible.utils.collection_loader import _collection_finder
+
+from callboard_host import local
 
 _IMPORTS = (
     "ansible.cli.playbook",
@@ -24,8 +27,11 @@ _IMPORTS = (
     "ansible.executor.process.worker",
     "ansible.executor.task_executor",
     "ansible.playbook.role_include",
+    "ansible.playbook.handler_task_include",
     "ansible.plugins.strategy",
     "ansible_runner",
+    "multiprocessing.popen_fork",
+    "multiprocessing.synchronize",
     "callboard_host.playbook",
     "callboard_host.supervisor",
 )
@@ -55,6 +61,8 @@ def prime() -> None:
         _load_all(getattr(plugin_loader, name))
     _let_jobs_override(set(sys.modules) - known)
     _add_events_callback()
+    local.install()
+    PlaybookCLI(["ansible-playbook"]).init_parser()  # compiles argparse's patterns
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.005
@@ -57,15 +57,15 @@ def become_subreaper() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
-def descendants(root: int, spare: Collection[int] = ()) -> list[int]:
-    """Lists the descendants of ``root``, parents before children, without the spared ones and theirs."""
+def descendants(root: int) -> list[int]:
+    """Lists the descendants of ``root``, parents before children."""
     children: dict[int, list[int]] = {}
     for pid, parent in _parents():
         children.setdefault(parent, []).append(pid)
     found: list[int] = []
     queue = [root]
     while queue:
-        below = [pid for pid in children.get(queue.pop(), ()) if pid not in spare]
+        below = children.get(queue.pop(), [])
         found += below
         queue += below
     return found
@@ -85,29 +85,36 @@ def signal_all(pids: Iterable[int], number: int) -> None:
             os.kill(pid, number)
 
 
-def end_all(spare: Collection[int] = (), patience: float = 10.0) -> list[int]:
-    """Kills and collects the descendants of this process, but for the spared children and what is theirs.
+def end_all(patience: float = 10.0) -> list[int]:
+    """Kills and collects the descendants of this process.
 
     Returns what still lives after ``patience`` seconds: processes of another user, or stuck in the kernel.
     """
     deadline = time.monotonic() + patience
-    while _has_children(spare):
-        found = descendants(os.getpid(), spare)
+    while has_children():
+        found = descendants(os.getpid())
         signal_all(found, signal.SIGKILL)
-        for pid in found:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+        reap()
         if time.monotonic() > deadline:
             return found
         time.sleep(_POLL_SECONDS)
     return []
 
 
-def _has_children(spare: Collection[int]) -> bool:
-    if spare:
-        return bool(descendants(os.getpid(), spare))
-    try:  # a scan of /proc can miss the child of a process that ends meanwhile; the kernel's answer cannot
+def has_children() -> bool:
+    """Tells whether this process has children, ended ones included.
+
+    A scan of /proc can miss the child of a process that ends meanwhile; the kernel's answer cannot.
+    """
+    try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return False
     return True
+
+
+def reap() -> None:
+    """Collects every child that has ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass

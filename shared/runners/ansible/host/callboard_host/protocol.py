@@ -1,4 +1,8 @@
-"""What the service and the host say to each other: one JSON object a packet, descriptors beside it."""
+"""What the service and the host say to each other: one JSON object a packet.
+
+For each job the service sends a packet with four descriptors: a file in memory with the job's spec, the job's
+control socket, and the pipes for its output and its events.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +28,17 @@ class JobSpec:
     color: bool
 
     @classmethod
-    def parse(cls, packet: bytes) -> JobSpec:
-        """Reads a spec from one packet; a field too many or too few is an error."""
-        return cls(**json.loads(packet))
+    def read(cls, fd: int) -> JobSpec:
+        """Reads a spec from its file and closes that; a field too many or too few is an error."""
+        with open(fd, "rb") as file:
+            return cls(**json.load(file))
 
 
 @dataclass
 class JobChannels:
-    """The descriptors of one job: its control socket, and the pipes for its output and its events."""
+    """The descriptors of one job: its spec, its control socket, and the pipes for its output and its events."""
 
+    spec: int
     control: socket.socket
     output: int
     events: int
@@ -41,8 +47,8 @@ class JobChannels:
     def adopt(cls, fds: list[int]) -> JobChannels:
         """Takes over the descriptors that came with a spec, in the order of the fields."""
         try:
-            control, output, events = fds
-            return cls(socket.socket(fileno=control), output, events)
+            spec, control, output, events = fds
+            return cls(spec, socket.socket(fileno=control), output, events)
         except (OSError, ValueError):
             for fd in fds:
                 os.close(fd)
@@ -57,6 +63,7 @@ class JobChannels:
         """Closes everything; what a forked child holds stays open there."""
         self.close_pipes()
         self.control.close()
+        os.close(self.spec)
 
 
 def receive(control: socket.socket) -> bytes:

@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import socket
 from functools import partial
 
 from callboard_host import processes, protocol
 
+_LINGER_SECONDS = 0.02
 
-def run(packet: bytes, channels: protocol.JobChannels) -> int:
-    """Runs the job to its end in a child of this process, and reports how it ended."""
+
+def run(channels: protocol.JobChannels) -> int:
+    """Runs the job to its end in a child of this process, and reports how it ended.
+
+    A supervisor that is killed leaves its job to the service, which is a subreaper, too.
+    """
     os.setsid()
     processes.become_subreaper()
     outcome = None
     try:
-        playbook = processes.Child.fork(partial(_playbook, protocol.JobSpec.parse(packet), channels))
+        spec = protocol.JobSpec.read(channels.spec)
+        playbook = processes.Child.fork(partial(_playbook, spec, channels))
         channels.close_pipes()
         protocol.send(channels.control, {"type": "started", "supervisor": os.getpid(), "playbook": playbook.pid})
         outcome = _watch(playbook, channels.control)
@@ -36,16 +43,41 @@ def _playbook(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
 
 
 def _watch(playbook: processes.Child, control: socket.socket) -> dict[str, int | None] | None:
-    """Waits for the playbook's end and obeys the service meanwhile; no outcome when the service is gone."""
-    sources: list[processes.Child | socket.socket] = [playbook, control]
+    """Waits for the playbook's end and obeys the service meanwhile; no outcome when the service is gone.
+
+    What was asked to end may take its time, also when the playbook itself was faster; the service says when to kill.
+    """
+    stopping = False
     while True:
-        ready, _, _ = select.select(sources, [], [])
+        waits: list[processes.Child | socket.socket] = [playbook, control]
+        ready, _, _ = select.select(waits, [], [])
         if playbook in ready:
-            return _outcome(playbook.wait())
+            outcome = _outcome(playbook.wait())
+            return outcome if not stopping or _linger(control) else None
         packet = protocol.receive(control)
         if not packet:
             return None
-        processes.signal_all(processes.descendants(os.getpid()), json.loads(packet)["signal"])
+        stopping = True
+        _signal(packet)
+
+
+def _linger(control: socket.socket) -> bool:
+    """Waits until all that the job has started is gone, or is to be killed; false when the service is gone."""
+    while processes.has_children():
+        if select.select([control], [], [], _LINGER_SECONDS)[0]:
+            packet = protocol.receive(control)
+            if not packet:
+                return False
+            if _signal(packet) == signal.SIGKILL:
+                return True
+        processes.reap()
+    return True
+
+
+def _signal(packet: bytes) -> int:
+    number = int(json.loads(packet)["signal"])
+    processes.signal_all(processes.descendants(os.getpid()), number)
+    return number
 
 
 def _outcome(status: int) -> dict[str, int | None]:

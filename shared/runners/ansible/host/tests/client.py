@@ -110,7 +110,7 @@ class Job:
     @property
     def lines(self) -> list[dict[str, Any]]:
         """Returns all that came through the events pipe, as a strict parser reads it."""
-        return [json.loads(line, parse_constant=_refuse) for line in self.raw_events.decode().splitlines()]
+        return [json.loads(line, parse_constant=_refuse) for line in self.raw_events.splitlines()]
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
         """Returns Ansible's events, or those of one kind."""
@@ -128,24 +128,27 @@ def _refuse(constant: str) -> None:
 class Host:
     """A host process and the service's end of its socket."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, extra: dict[str, str] | None = None) -> None:
         self.home = home
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        env = {**environment(home), "PYTHONPATH": str(PACKAGE)}
+        env = {**environment(home), "PYTHONPATH": str(PACKAGE), **(extra or {})}
         command = [sys.executable, "-m", "callboard_host"]
         self.process = subprocess.Popen(command, stdin=theirs.fileno(), env=env, cwd=home)
         theirs.close()
         self.ready = json.loads(self.socket.recv(PACKET_BYTES))
 
-    def send(self, packet: bytes, nonce: str = "") -> Job:
-        """Sends a packet with the descriptors of a job beside it."""
+    def send(self, spec: bytes, nonce: str = "") -> Job:
+        """Has the host fork a job: sends a packet with the job's descriptors beside it."""
         ours, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output_fd, output = os.pipe()
         events_fd, events = os.pipe()
-        socket.send_fds(self.socket, [packet], [control.fileno(), output, events])
+        file = os.memfd_create("spec")
+        os.write(file, spec)
+        os.lseek(file, 0, os.SEEK_SET)
+        socket.send_fds(self.socket, [b"job"], [file, control.fileno(), output, events])
         control.close()
-        os.close(output)
-        os.close(events)
+        for fd in (file, output, events):
+            os.close(fd)
         return Job(ours, output_fd, events_fd, nonce)
 
     def start(self, *argv: str, cwd: Path, env: dict[str, str] | None = None, color: bool = False) -> Job:

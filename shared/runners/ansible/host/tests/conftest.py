@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def own_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     host = Host(tmp_path_factory.mktemp("host"))
     yield host
     host.close()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A job's folder with a short name: from 2.20 on, Ansible keeps a socket in TMPDIR (108 bytes at most)."""
+    with tempfile.TemporaryDirectory(prefix="job-") as name:
+        yield Path(name)
 
 
 def play(*tasks: str, hosts: str = "all", extra: str = "") -> str:

@@ -39,6 +39,16 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats):
         self._display.display(self.get_option("word"))
 '''
+LATE = """
+import os, threading, time
+from ansible.plugins.callback import CallbackBase
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "late"
+    def v2_playbook_on_stats(self, stats):
+        threading.Thread(target=lambda: time.sleep(0.3) or os.write(1, b"late")).start()
+"""
 FILTER = "class FilterModule:\n    def filters(self):\n        return {'twice': lambda value: value * 2}\n"
 LOOKUP = """
 from ansible.plugins.lookup import LookupBase
@@ -81,6 +91,8 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"site.yml": HELLO, "callback_plugins/bare.py": CALLBACK.format(type="stdout", name="bare")},
         {"ANSIBLE_STDOUT_CALLBACK": "bare"},
     ),
+    "stdout callback by its full name": ({"site.yml": HELLO}, {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal"}),
+    "callback with a thread": ({"site.yml": HELLO, "callback_plugins/late.py": LATE}, {}),
     "absent stdout callback": ({"site.yml": HELLO}, {"ANSIBLE_STDOUT_CALLBACK": "nowhere"}),
     "plugins named like Ansible's": (
         {
@@ -139,36 +151,42 @@ def compare(host: Host, folder: Path, files: dict[str, str], env: dict[str, str]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_setting_takes_effect(host: Host, tmp_path: Path, case: str) -> None:
-    compare(host, tmp_path, *CASES[case])
+def test_a_setting_takes_effect(host: Host, folder: Path, case: str) -> None:
+    compare(host, folder, *CASES[case])
 
 
-def test_a_log_is_written(host: Host, tmp_path: Path) -> None:
-    compare(host, tmp_path, {"site.yml": HELLO}, {"ANSIBLE_LOG_PATH": "log", "LOGNAME": "somebody"})
-    lines = [re.sub(r"^\S+ \S+ p=\d+", "", line) for line in (tmp_path / "log").read_text().splitlines()]
+def test_a_configuration_that_anyone_can_write_is_refused(host: Host, folder: Path) -> None:
+    folder.chmod(0o777)
+    job = compare(host, folder, {"site.yml": HELLO, "ansible.cfg": "[defaults]\nstdout_callback=minimal\n"}, {})
+    assert "world writable directory" in job.output
+
+
+def test_a_log_is_written(host: Host, folder: Path) -> None:
+    compare(host, folder, {"site.yml": HELLO}, {"ANSIBLE_LOG_PATH": "log", "LOGNAME": "somebody"})
+    lines = [re.sub(r"^\S+ \S+ p=\d+", "", line) for line in (folder / "log").read_text().splitlines()]
     assert " u=somebody n=ansible INFO| PLAY RECAP" in "\n".join(lines)
     assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
 
 
 @pytest.mark.parametrize("setting", ["ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST"])
-def test_a_vault_opens(host: Host, tmp_path: Path, setting: str) -> None:
+def test_a_vault_opens(host: Host, folder: Path, setting: str) -> None:
     site = play("debug: msg={{ greeting }}", extra="  vars_files: [vars.yml]\n")
-    write(tmp_path, {"password": "one\n", "vars.yml": "greeting: hidden\n", "site.yml": site})
+    write(folder, {"password": "one\n", "vars.yml": "greeting: hidden\n", "site.yml": site})
     encrypt = [str(BIN / "ansible-vault"), "encrypt", "--vault-id", "me@password", "vars.yml"]
-    subprocess.run(encrypt, cwd=tmp_path, env=environment(tmp_path / "home"), check=True, capture_output=True)
-    job = compare(host, tmp_path, {}, {setting: "password" if "FILE" in setting else "me@password"})
+    subprocess.run(encrypt, cwd=folder, env=environment(folder / "home"), check=True, capture_output=True)
+    job = compare(host, folder, {}, {setting: "password" if "FILE" in setting else "me@password"})
     assert job.events("runner_on_ok")[0]["event_data"]["res"]["msg"] == "hidden"
 
 
-def test_a_bad_setting_ends_the_job_as_it_ends_ansible(host: Host, tmp_path: Path) -> None:
-    write(tmp_path, {"site.yml": HELLO})
-    env = {**environment(tmp_path / "home"), "ANSIBLE_TIMEOUT": "soon"}
-    job = host.run(*LOCAL, "site.yml", cwd=tmp_path, env=env)
+def test_a_bad_setting_ends_the_job_as_it_ends_ansible(host: Host, folder: Path) -> None:
+    write(folder, {"site.yml": HELLO})
+    env = {**environment(folder / "home"), "ANSIBLE_TIMEOUT": "soon"}
+    job = host.run(*LOCAL, "site.yml", cwd=folder, env=env)
     assert job.rc == 5
     assert job.output.startswith("ERROR: Config 'DEFAULT_TIMEOUT' from 'env: ANSIBLE_TIMEOUT' has an invalid value")
     assert len(job.told("ansible_error")) == 1
 
 
-def test_the_environment_and_descriptors_of_tasks_are_ansibles(host: Host, tmp_path: Path) -> None:
+def test_the_environment_and_descriptors_of_tasks_are_ansibles(host: Host, folder: Path) -> None:
     look = "debug: msg={{ lookup('pipe', 'env | grep -v ^_ | sort; umask; ulimit -a; ls /proc/self/fd | wc -l') }}"
-    compare(host, tmp_path, {"site.yml": play(look)}, {}, "-v")
+    compare(host, folder, {"site.yml": play(look)}, {}, "-v")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -26,9 +25,9 @@ def start_hanging(host: Host, folder: Path) -> tuple[Job, int]:
     return job, int(until(lambda: (folder / "hanging").is_file() and (folder / "hanging").read_text()))
 
 
-def test_a_job_gives_output_events_and_exit_code(host: Host, tmp_path: Path) -> None:
-    write(tmp_path, {"site.yml": HELLO})
-    job = host.run(*LOCAL, "site.yml", cwd=tmp_path)
+def test_a_job_gives_output_events_and_exit_code(host: Host, folder: Path) -> None:
+    write(folder, {"site.yml": HELLO})
+    job = host.run(*LOCAL, "site.yml", cwd=folder)
     assert [message["type"] for message in job.messages] == ["started", "exited"]
     assert job.exited == {"type": "exited", "rc": 0, "signal": None, "survivors": []}
     assert "PLAY RECAP" in job.output
@@ -50,9 +49,9 @@ def test_a_job_gives_output_events_and_exit_code(host: Host, tmp_path: Path) -> 
         ("raw: 'true'", ("-i", "localhost,", "--ssh-common-args=-F/nonexistent"), 4),
     ],
 )
-def test_the_exit_code_is_ansibles(host: Host, tmp_path: Path, task: str, target: tuple[str, ...], rc: int) -> None:
-    write(tmp_path, {"site.yml": play(task)})
-    assert host.run(*target, "site.yml", cwd=tmp_path).rc == rc
+def test_the_exit_code_is_ansibles(host: Host, folder: Path, task: str, target: tuple[str, ...], rc: int) -> None:
+    write(folder, {"site.yml": play(task)})
+    assert host.run(*target, "site.yml", cwd=folder).rc == rc
 
 
 @pytest.mark.parametrize(
@@ -63,65 +62,68 @@ def test_the_exit_code_is_ansibles(host: Host, tmp_path: Path, task: str, target
         (HELLO, (*LOCAL, "absent.yml"), "absent.yml could not be found"),
     ],
 )
-def test_an_error_is_told(host: Host, tmp_path: Path, text: str, arguments: tuple[str, ...], error: str) -> None:
-    write(tmp_path, {"site.yml": text, "empty": ""})
-    job = host.run(*arguments, "site.yml", cwd=tmp_path)
+def test_an_error_is_told(host: Host, folder: Path, text: str, arguments: tuple[str, ...], error: str) -> None:
+    write(folder, {"site.yml": text, "empty": ""})
+    job = host.run(*arguments, "site.yml", cwd=folder)
     assert job.rc not in (0, None)
     assert [error in line["message"] for line in job.told("ansible_error")] == [True]
 
 
-def test_a_usage_error_is_ansibles_own(host: Host, tmp_path: Path) -> None:
-    job = host.run("--nonsense", cwd=tmp_path)
+def test_a_usage_error_is_ansibles_own(host: Host, folder: Path) -> None:
+    job = host.run("--nonsense", cwd=folder)
     assert job.rc == 2
     assert "usage: ansible-playbook" in job.output
 
 
-def test_two_jobs_run_at_once(host: Host, tmp_path: Path) -> None:
+def test_two_jobs_run_at_once(host: Host, folder: Path) -> None:
     wait = "shell: 'touch {mine}; until test -e {other}; do sleep 0.01; done'"
-    write(tmp_path, {"a.yml": play(wait.format(mine="a", other="b")), "b.yml": play(wait.format(mine="b", other="a"))})
-    jobs = [host.start(*LOCAL, name, cwd=tmp_path) for name in ("a.yml", "b.yml")]
+    write(folder, {"a.yml": play(wait.format(mine="a", other="b")), "b.yml": play(wait.format(mine="b", other="a"))})
+    jobs = [host.start(*LOCAL, name, cwd=folder) for name in ("a.yml", "b.yml")]
     assert [job.wait().rc for job in jobs] == [0, 0]
 
 
-def test_jobs_share_nothing(host: Host, tmp_path: Path) -> None:
+def test_jobs_share_nothing(host: Host, folder: Path) -> None:
     show = play("debug: msg=\"{{ [lookup('env', 'ONLY_HERE'), lookup('env', 'HOME'), lookup('pipe', 'pwd')] }}\"")
     ids, seen = [], []
     for name in ("first", "second"):
-        folder = tmp_path / name
-        write(folder, {"site.yml": show})
-        env = {**environment(folder / "home"), **({"ONLY_HERE": "secret"} if name == "first" else {})}
-        job = host.run(*LOCAL, "site.yml", cwd=folder, env=env)
+        cwd = folder / name
+        write(cwd, {"site.yml": show})
+        env = {**environment(cwd / "home"), **({"ONLY_HERE": "secret"} if name == "first" else {})}
+        job = host.run(*LOCAL, "site.yml", cwd=cwd, env=env)
         [result] = job.events("runner_on_ok")
         seen.append(result["event_data"]["res"]["msg"])
         ids.append({result["event_data"]["play_uuid"], result["event_data"]["task_uuid"]})
-        assert list((folder / "home/.ansible/tmp").iterdir()) == []
+        assert list((cwd / "home/.ansible/tmp").iterdir()) == []
     assert seen == [
-        ["secret", str(tmp_path / "first/home"), str(tmp_path / "first")],
-        ["", str(tmp_path / "second/home"), str(tmp_path / "second")],
+        ["secret", str(folder / "first/home"), str(folder / "first")],
+        ["", str(folder / "second/home"), str(folder / "second")],
     ]
     assert ids[0].isdisjoint(ids[1])
 
 
-def test_nothing_of_a_job_outlives_it(host: Host, tmp_path: Path) -> None:
-    write(tmp_path, {"site.yml": play(DAEMON)})
-    job = host.start(*LOCAL, "site.yml", cwd=tmp_path)
+def test_nothing_of_a_job_outlives_it(host: Host, folder: Path) -> None:
+    write(folder, {"site.yml": play(DAEMON)})
+    job = host.start(*LOCAL, "site.yml", cwd=folder)
     while job.receive().get("type") != "exited":
         pass
-    assert not alive(int((tmp_path / "daemon").read_text()))
+    assert not alive(int((folder / "daemon").read_text()))
     assert job.wait().rc == 0
 
 
-def test_a_signal_ends_the_playbook(host: Host, tmp_path: Path) -> None:
-    job, hanging = start_hanging(host, tmp_path)
+def test_a_signal_ends_the_playbook(host: Host, folder: Path) -> None:
+    job, hanging = start_hanging(host, folder)
     job.signal(signal.SIGTERM)
+    until(lambda: not alive(hanging))
+    daemon = int((folder / "daemon").read_text())
+    assert alive(daemon)  # it ignores SIGTERM, and has the time that the service gives it
+    job.signal(signal.SIGKILL)
     assert job.wait().exited["signal"] == signal.SIGTERM
-    assert not alive(hanging)
-    assert not alive(int((tmp_path / "daemon").read_text()))
+    assert not alive(daemon)
 
 
 @pytest.mark.parametrize("unread", [False, True], ids=["read", "unread"])
-def test_a_job_dies_when_the_service_is_gone(host: Host, tmp_path: Path, unread: bool) -> None:
-    job, hanging = start_hanging(host, tmp_path)
+def test_a_job_dies_when_the_service_is_gone(host: Host, folder: Path, unread: bool) -> None:
+    job, hanging = start_hanging(host, folder)
     if not unread:
         job.receive()
     job.control.close()
@@ -130,30 +132,16 @@ def test_a_job_dies_when_the_service_is_gone(host: Host, tmp_path: Path, unread:
     until(lambda: not host.children())
 
 
-def test_a_job_dies_with_its_supervisor(host: Host, tmp_path: Path) -> None:
-    write(tmp_path / "other", {"site.yml": play("shell: 'echo $$ > waiting; until test -e go; do sleep 0.01; done'")})
-    other = host.start(*LOCAL, "site.yml", cwd=tmp_path / "other")
-    until((tmp_path / "other/waiting").is_file)
-    job, hanging = start_hanging(host, tmp_path)
-    os.kill(job.receive()["supervisor"], signal.SIGKILL)
-    assert job.wait().messages[-1]["type"] == "started"
-    until(lambda: not alive(hanging))
-    until(lambda: not alive(int((tmp_path / "daemon").read_text())))
-    (tmp_path / "other/go").touch()
-    assert other.wait().rc == 0
-    until(lambda: not host.children())
-
-
 @pytest.mark.parametrize("packet", [b"{", b'{"argv": []}'], ids=["no JSON", "no job"])
-def test_a_bad_packet_ends_only_its_job(own_host: Host, tmp_path: Path, packet: bytes) -> None:
+def test_a_bad_packet_ends_only_its_job(own_host: Host, folder: Path, packet: bytes) -> None:
     own_host.socket.send(packet)  # without descriptors
     assert own_host.send(packet).wait().messages == []
-    write(tmp_path, {"site.yml": HELLO})
-    assert own_host.run(*LOCAL, "site.yml", cwd=tmp_path).rc == 0
+    write(folder, {"site.yml": HELLO})
+    assert own_host.run(*LOCAL, "site.yml", cwd=folder).rc == 0
 
 
-def test_the_host_ends_with_its_socket_and_so_do_its_jobs(own_host: Host, tmp_path: Path) -> None:
-    job, hanging = start_hanging(own_host, tmp_path)
+def test_the_host_ends_with_its_socket_and_so_do_its_jobs(own_host: Host, folder: Path) -> None:
+    job, hanging = start_hanging(own_host, folder)
     assert own_host.close() == 0
     assert alive(hanging)
     job.control.close()
@@ -161,10 +149,10 @@ def test_the_host_ends_with_its_socket_and_so_do_its_jobs(own_host: Host, tmp_pa
     until(lambda: not alive(hanging))
 
 
-def test_jobs_leave_nothing_in_the_host(own_host: Host, tmp_path: Path) -> None:
-    write(tmp_path, {"site.yml": HELLO})
+def test_jobs_leave_nothing_in_the_host(own_host: Host, folder: Path) -> None:
+    write(folder, {"site.yml": HELLO})
     before = own_host.fds()
     for _ in range(20):
-        assert own_host.run(*LOCAL, "site.yml", cwd=tmp_path).rc == 0
+        assert own_host.run(*LOCAL, "site.yml", cwd=folder).rc == 0
     until(lambda: not own_host.children())
     assert own_host.fds() == before

@@ -58,7 +58,7 @@ def another(setting: str, folder: Path) -> str:
 
 def environment_of_changes(folder: Path) -> dict[str, str]:
     """Returns an environment that changes each setting that a module of Ansible's copies."""
-    env = environment(folder / "home")
+    env = {}
     for _, setting in sorted(settings.covered()):
         for source in C.config.get_configuration_definitions()[setting].get("env", ())[:1]:
             env[source["name"]] = another(setting, folder)
@@ -74,18 +74,26 @@ def differences(real: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_every_copy_holds_what_ansible_would_have_copied(host: Host, tmp_path: Path) -> None:
-    write(tmp_path, {"site.yml": play("debug: msg=hello")})
-    (tmp_path / "callback_plugins").mkdir()
-    shutil.copy(Path(__file__).parent / "state_callback.py", tmp_path / "callback_plugins/state.py")
-    env = environment_of_changes(tmp_path) | {"ANSIBLE_CALLBACKS_ENABLED": "state", "LOGNAME": "somebody"}
-    states = []
-    for name in ("real", "ours"):
-        env["STATE"] = str(tmp_path / name)
-        if name == "real":
-            command = [str(BIN / "ansible-playbook"), *LOCAL, "site.yml"]
-            subprocess.run(command, env=env, cwd=tmp_path, check=True, capture_output=True)
-        else:
-            assert host.run(*LOCAL, "site.yml", cwd=tmp_path, env=env).rc == 0
-        states.append(json.loads(re.sub(r"ansible-local-\w+", "", (tmp_path / name).read_text())))
-    assert differences(*states) == {}
+def states(host: Host, folder: Path, env: dict[str, str]) -> list[dict[str, Any]]:
+    """Returns the state of ``ansible-playbook`` and that of a job, in the same environment."""
+    write(folder, {"site.yml": play("debug: msg=hello")})
+    (folder / "callback_plugins").mkdir()
+    shutil.copy(Path(__file__).parent / "state_callback.py", folder / "callback_plugins/state.py")
+    env = {**environment(folder / "home"), "ANSIBLE_CALLBACKS_ENABLED": "state", "LOGNAME": "somebody", **env}
+    command = [str(BIN / "ansible-playbook"), *LOCAL, "site.yml"]
+    subprocess.run(command, env={**env, "STATE": "real"}, cwd=folder, check=True, capture_output=True)
+    assert host.run(*LOCAL, "site.yml", cwd=folder, env={**env, "STATE": "ours"}).rc == 0
+    written = [(folder / name).read_text() for name in ("real", "ours")]
+    return [json.loads(re.sub(r"ansible-local-\w+", "", text)) for text in written]
+
+
+def test_every_copy_holds_what_the_job_configures(host: Host, folder: Path) -> None:
+    assert differences(*states(host, folder, environment_of_changes(folder))) == {}
+
+
+def test_no_copy_holds_what_the_host_was_started_with(folder: Path) -> None:
+    host = Host(folder / "host", environment_of_changes(folder))
+    try:
+        assert differences(*states(host, folder, {})) == {}
+    finally:
+        host.close()

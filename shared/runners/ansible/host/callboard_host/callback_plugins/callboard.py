@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
@@ -39,3 +40,9 @@ class CallbackModule(awx_display.CallbackModule):  # type: ignore[misc]
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
     CALLBACK_NAME = getattr(_plugin, "CALLBACK_NAME", _wrapped)
+
+    def _handle_exception(self, result: Any, *args: Any, **kwargs: Any) -> None:
+        # Ansible censors the result of a no_log task and then prints the error, whose text is the task's own
+        if "censored" in result:
+            result.pop("exception", None)
+        super()._handle_exception(result, *args, **kwargs)
