@@ -18,11 +18,23 @@ def make(folder: Path) -> Path:
     pins = "".join(path.read_text() for path in REQUIREMENTS)
     if ready.is_file() and ready.read_text() == pins and python.exists():
         return python
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    subprocess.run([newest_python(), "-m", "venv", "--clear", str(folder)], check=True)
     arguments = [argument for path in REQUIREMENTS for argument in ("-r", str(path))]
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", *arguments], check=True)
     ready.write_text(pins)
     return python
+
+
+def newest_python() -> str:
+    """Returns the newest Python that works and that the program would choose as well, else this one."""
+    pyenv = sorted((Path.home() / ".pyenv/versions").glob("3.1[23].*/bin/python"), reverse=True)
+    for candidate in ("python3.13", "python3.12", *map(str, pyenv)):
+        try:
+            subprocess.run([candidate, "-c", "import ensurepip, venv"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return candidate
+    return sys.executable
 
 
 if __name__ == "__main__":
