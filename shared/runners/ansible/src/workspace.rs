@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use callboard_core::id::JobId;
 
+/// Ansible's sockets need 33 bytes below a job's folder for temporary files; that needs up to 47 below this.
+const MAX_PARENT_BYTES: usize = 27;
+
 /// Where the folders of this process's jobs are. Removed, with all of them, when dropped.
 #[derive(Debug)]
 pub(crate) struct WorkRoot {
@@ -16,8 +19,15 @@ pub(crate) struct WorkRoot {
 impl WorkRoot {
     /// Makes a folder for this process below `parent`, and removes those of processes that are gone.
     ///
-    /// The path is kept short: ssh puts sockets below it, and a socket's path has at most 107 bytes.
+    /// The path is kept short: Ansible and ssh put sockets below it, and a socket's path has at most 107 bytes.
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
+        if parent.as_os_str().len() > MAX_PARENT_BYTES {
+            let message = format!(
+                "{} is longer than {MAX_PARENT_BYTES} bytes; choose a shorter one with --work",
+                parent.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         let shared = parent.join(format!("callboard-{}", rustix::process::getuid().as_raw()));
         make_private(&shared)?;
         remove_abandoned(&shared);

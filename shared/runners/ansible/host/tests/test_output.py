@@ -154,3 +154,9 @@ def test_ssh_gets_its_password(host: Host, folder: Path) -> None:
     assert (folder / "home/answer").read_text() == SECRET
     assert SECRET.encode() not in job.raw_output + job.raw_events
     assert list((folder / "home/tmp").iterdir()) == []
+
+
+def test_a_tilde_is_the_jobs_home(host: Host, folder: Path) -> None:
+    run(host, folder, "{copy: {content: text, dest: ~/copied}}")
+    assert (folder / "home/copied").read_text() == "text"
+    assert (folder / "home/.ansible/tmp").is_dir()
