@@ -20,7 +20,8 @@ pub(crate) fn become_subreaper() -> std::io::Result<()> {
 /// Kills every process that was orphaned to us, with its descendants, except those in `known`.
 ///
 /// An orphan is a child in a session other than ours: our own children stay in ours, and everything that the host
-/// starts does not. Returns how many processes were found alive.
+/// starts does not. Returns how many processes were found, dead ones included: the child of one that ends meanwhile
+/// may become ours only after we have looked.
 pub(crate) fn end_strays(known: &BTreeSet<i32>) -> usize {
     let own_session = getsid(None).ok();
     let me = getpid().as_raw_nonzero().get();
@@ -37,12 +38,13 @@ pub(crate) fn end_strays(known: &BTreeSet<i32>) -> usize {
         .filter(is_stray)
         .copied()
         .collect();
-    let mut alive = 0;
+    let mut found = 0;
     while let Some(stat) = queue.pop() {
         queue.extend(children.get(&stat.pid).into_iter().flatten().copied());
-        alive += usize::from(end(stat, me));
+        end(stat, me);
+        found += 1;
     }
-    alive
+    found
 }
 
 /// Collects a process that became our child when the host died; tells whether there is nothing left to collect.
@@ -51,18 +53,14 @@ pub(crate) fn collect(pid: i32) -> bool {
     !matches!(waited, Some(Ok(None)))
 }
 
-/// Kills a living process, or collects a dead child of ours; tells whether it was alive.
-fn end(stat: &Stat, me: i32) -> bool {
-    let Some(pid) = Pid::from_raw(stat.pid) else {
-        return false;
-    };
+/// Kills a living process, or collects a dead child of ours.
+fn end(stat: &Stat, me: i32) {
+    let Some(pid) = Pid::from_raw(stat.pid) else { return };
     if !stat.zombie {
-        return kill_process(pid, Signal::KILL).is_ok();
-    }
-    if stat.parent == me {
+        let _gone = kill_process(pid, Signal::KILL);
+    } else if stat.parent == me {
         let _collected = waitpid(Some(pid), WaitOptions::NOHANG);
     }
-    false
 }
 
 fn all() -> Vec<Stat> {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 import sys
 import threading
 import time
@@ -28,7 +29,7 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
         try:
             return super().run()
         except Exception as error:
-            events.tell("ansible_error", message=str(error))
+            events.tell("ansible_error", message=_with_place(error))
             raise
 
     def _play_prereqs(self) -> Any:
@@ -39,6 +40,18 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
             raise AnsibleError("The inventory names no hosts.")
         events.inventory = inventory
         return loader, inventory, variables
+
+
+def _with_place(error: BaseException) -> str:
+    """Returns the message of an error, and where in which file Ansible found it, if it says so."""
+    cause: BaseException | None = error
+    while cause is not None:
+        context = getattr(cause, "_formatted_source_context", None) or ""
+        if found := re.match(r"Origin: (.+):(\d+):(\d+)$", context, re.MULTILINE):
+            path, line, column = found.groups()
+            return f"{error} In {path}, line {line}, column {column}."
+        cause = cause.__cause__
+    return str(error)
 
 
 def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
