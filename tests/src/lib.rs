@@ -1,14 +1,19 @@
 //! What the tests share: the real program, started as a user would, and a client for its API.
 
 pub mod client;
+pub mod contract;
+pub mod events;
 pub mod processes;
 pub mod program;
 pub mod service;
+pub mod stock;
+pub mod text;
 pub mod wait;
 
 pub use client::Client;
 pub use program::{Finished, callboard};
 pub use service::Service;
+pub use stock::Stock;
 
 /// The folder of playbooks that the tests run.
 #[must_use]

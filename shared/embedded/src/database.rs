@@ -1,5 +1,7 @@
 //! The SQLite file: one writer that commits for several callers at once, and readers beside it.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -62,6 +64,7 @@ impl Database {
             path: path.to_owned(),
             source,
         };
+        make_private(path);
         let connection = Connection::open(path).map_err(failed)?;
         set_up(&connection).map_err(failed)?;
         migrate(&connection, path)?;
@@ -138,6 +141,11 @@ impl Database {
             readers.push(connection);
         }
     }
+}
+
+/// Makes the file for its owner alone, and SQLite gives its other files the same mode. Where this fails, SQLite says why.
+fn make_private(path: &Path) {
+    drop(OpenOptions::new().append(true).create(true).mode(0o600).open(path));
 }
 
 fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {

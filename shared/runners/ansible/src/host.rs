@@ -157,7 +157,7 @@ async fn start(settings: &AnsibleSettings, root: &WorkRoot) -> Result<Running, H
     let (socket, theirs) = Packets::pair()?;
     let home = root.host()?;
     let mut child = Command::new(&settings.environment.python)
-        .args(["-m", "callboard_host"])
+        .args(["-P", "-m", "callboard_host"])
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("HOME", &home)

@@ -1,0 +1,186 @@
+//! What every [`JobQueue`] must do, seen from both of its ends.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::ensure;
+use async_trait::async_trait;
+use callboard_core::id::JobId;
+use callboard_core::ports::JobQueue;
+use futures_util::future::{join, try_join_all};
+
+/// How long a test hides what it received: whole seconds, as queues have them.
+pub const VISIBILITY: Duration = Duration::from_secs(2);
+const NONE: Duration = Duration::ZERO;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A queue whose receiving end a test holds as well.
+#[async_trait]
+pub trait TestQueue: JobQueue {
+    /// What acknowledges a received message.
+    type Receipt: Send + Sync;
+
+    /// Receives a message that is visible now and hides it for [`VISIBILITY`]; `None` if there is none.
+    async fn receive(&self) -> anyhow::Result<Option<(JobId, Self::Receipt)>>;
+
+    /// Deletes a message.
+    async fn acknowledge(&self, receipt: Self::Receipt) -> anyhow::Result<()>;
+
+    /// Lets time go by for the queue: a fake clock is moved, a real one waited for.
+    async fn pass(&self, span: Duration);
+}
+
+/// Expands into one test per behaviour; `$make` makes an empty queue and what must outlive it.
+#[macro_export]
+macro_rules! job_queue_contract {
+    ($make:path) => {
+        $crate::contract_tests! { $make, job_queue, [
+            an_empty_queue_gives_nothing,
+            what_is_sent_is_received,
+            a_delayed_message_comes_after_its_delay,
+            a_received_message_is_hidden_and_comes_again,
+            an_acknowledged_message_never_comes_again,
+            an_id_sent_twice_comes_twice,
+            older_messages_come_first_on_the_whole,
+            two_receivers_never_hold_the_same_message,
+            messages_sent_at_once_all_arrive,
+        ] }
+    };
+}
+
+/// There is nothing to receive where nothing was sent.
+pub async fn an_empty_queue_gives_nothing<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    nothing(queue).await
+}
+
+/// A message names the job that was sent.
+pub async fn what_is_sent_is_received<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let id = JobId::new();
+    queue.send(id, NONE).await?;
+    let (received, _) = some(queue).await?;
+    assert_eq!(received, id);
+    Ok(())
+}
+
+/// A delay hides a message from everybody, and later messages overtake it.
+pub async fn a_delayed_message_comes_after_its_delay<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let (late, prompt) = (JobId::new(), JobId::new());
+    queue.send(late, SECOND * 3).await?;
+    queue.send(prompt, NONE).await?;
+    let (received, receipt) = some(queue).await?;
+    assert_eq!(received, prompt);
+    queue.acknowledge(receipt).await?;
+    queue.pass(SECOND * 2).await;
+    nothing(queue).await?;
+    queue.pass(SECOND * 2).await;
+    let (received, _) = some(queue).await?;
+    assert_eq!(received, late);
+    Ok(())
+}
+
+/// A message that is not acknowledged comes again when its time is over, and not before.
+pub async fn a_received_message_is_hidden_and_comes_again<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let id = JobId::new();
+    queue.send(id, NONE).await?;
+    for _ in 0..3 {
+        let (received, _unacknowledged) = some(queue).await?;
+        assert_eq!(received, id);
+        nothing(queue).await?;
+        queue.pass(VISIBILITY).await;
+    }
+    Ok(())
+}
+
+/// An acknowledged message is gone for good; others stay.
+pub async fn an_acknowledged_message_never_comes_again<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let ids = [JobId::new(), JobId::new()];
+    for id in ids {
+        queue.send(id, NONE).await?;
+    }
+    let (first, receipt) = some(queue).await?;
+    queue.acknowledge(receipt).await?;
+    let (second, _unacknowledged) = some(queue).await?;
+    assert_ne!(first, second);
+    queue.pass(VISIBILITY).await;
+    let (again, receipt) = some(queue).await?;
+    assert_eq!(again, second);
+    queue.acknowledge(receipt).await?;
+    queue.pass(VISIBILITY).await;
+    nothing(queue).await
+}
+
+/// Two messages may name one job, as after a sweep; each is acknowledged on its own.
+pub async fn an_id_sent_twice_comes_twice<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let id = JobId::new();
+    queue.send(id, NONE).await?;
+    queue.send(id, NONE).await?;
+    for _ in 0..2 {
+        let (received, receipt) = some(queue).await?;
+        assert_eq!(received, id);
+        queue.acknowledge(receipt).await?;
+    }
+    nothing(queue).await
+}
+
+/// Order is not promised to the message, but no old message is left waiting behind all the new ones.
+pub async fn older_messages_come_first_on_the_whole<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let ids: Vec<JobId> = (0..20).map(|_| JobId::new()).collect();
+    for id in &ids {
+        queue.send(*id, NONE).await?;
+    }
+    let received = drain(queue).await?;
+    ensure!(received.len() == 20, "{} of 20 came", received.len());
+    let early = received[..10].iter().filter(|id| ids[..10].contains(id)).count();
+    ensure!(early >= 6, "of the ten that came first, {early} were sent first");
+    Ok(())
+}
+
+/// Receivers that ask at the same time get different messages.
+pub async fn two_receivers_never_hold_the_same_message<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let sent = send_at_once(queue, 40).await?;
+    let (one, other) = join(drain(queue), drain(queue)).await;
+    let mut received = HashMap::new();
+    for id in one?.into_iter().chain(other?) {
+        *received.entry(id).or_insert(0) += 1;
+    }
+    ensure!(received.values().all(|times| *times == 1), "{received:?}");
+    ensure!(sent.iter().all(|id| received.contains_key(id)), "a message was lost");
+    Ok(())
+}
+
+/// No message is lost among many that are sent at the same time.
+pub async fn messages_sent_at_once_all_arrive<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let mut sent = send_at_once(queue, 100).await?;
+    let mut received = drain(queue).await?;
+    sent.sort();
+    received.sort();
+    assert_eq!(received, sent);
+    Ok(())
+}
+
+async fn send_at_once<Q: TestQueue>(queue: &Q, count: usize) -> anyhow::Result<Vec<JobId>> {
+    let ids: Vec<JobId> = (0..count).map(|_| JobId::new()).collect();
+    try_join_all(ids.iter().map(|id| queue.send(*id, NONE))).await?;
+    Ok(ids)
+}
+
+/// Receives and acknowledges until there is nothing left to receive.
+async fn drain<Q: TestQueue>(queue: &Q) -> anyhow::Result<Vec<JobId>> {
+    let mut received = Vec::new();
+    while let Some((id, receipt)) = queue.receive().await? {
+        received.push(id);
+        queue.acknowledge(receipt).await?;
+    }
+    Ok(received)
+}
+
+async fn some<Q: TestQueue>(queue: &Q) -> anyhow::Result<(JobId, Q::Receipt)> {
+    let received = queue.receive().await?;
+    received.ok_or_else(|| anyhow::anyhow!("there is no message to receive"))
+}
+
+async fn nothing<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let received = queue.receive().await?.map(|(id, _)| id);
+    ensure!(received.is_none(), "a message came too early: {received:?}");
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! What every [`JobStore`](callboard_core::ports::JobStore) must do.
+
+mod cancels;
+mod claims;
+mod endings;
+mod lists;
+mod pages;
+mod races;
+mod records;
+mod sweeps;
+mod variants;
+
+pub use cancels::*;
+pub use claims::*;
+pub use endings::*;
+pub use lists::*;
+pub use pages::*;
+pub use races::*;
+pub use records::*;
+pub use sweeps::*;
+
+/// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.
+#[macro_export]
+macro_rules! job_store_contract {
+    ($make:path) => {
+        $crate::contract_tests! { $make, job_store, [
+            a_created_job_reads_back_as_it_was,
+            every_kind_of_request_survives,
+            every_outcome_survives,
+            every_state_survives,
+            an_id_is_taken_once,
+            an_unknown_job_is_not_found,
+            an_expired_job_is_hidden,
+            a_claim_starts_an_attempt,
+            a_job_is_claimed_once,
+            one_of_twenty_claims_wins,
+            a_renewal_extends_the_lease,
+            a_renewal_needs_the_token_that_holds,
+            a_renewal_brings_the_cancel_request,
+            progress_is_kept_until_there_is_news,
+            a_job_ends_once,
+            an_end_needs_the_token_that_holds,
+            a_released_job_starts_again,
+            a_release_needs_the_token_that_holds,
+            a_released_job_that_was_to_stop_is_canceled,
+            a_pending_job_is_canceled_at_once,
+            a_running_job_is_marked_to_stop_by_the_first_who_asks,
+            a_job_that_was_to_stop_may_end_otherwise,
+            an_ended_job_is_not_canceled,
+            cancel_against_claim_leaves_one_state,
+            cancel_against_finish_leaves_one_state,
+            cancel_against_release_leaves_it_canceled,
+            one_of_many_ends_wins,
+            finish_against_release_leaves_one_state,
+            expired_leases_are_those_that_are_over,
+            expired_leases_are_bounded,
+            a_job_that_ended_has_no_lease_to_expire,
+            undispatched_jobs_are_those_the_queue_was_not_given,
+            undispatched_jobs_are_bounded,
+            a_job_that_does_not_wait_is_not_undispatched,
+            a_list_is_newest_first_and_tells_what_became_of_each,
+            a_list_is_filtered_by_status,
+            a_list_shows_one_tenant,
+            an_expired_job_is_not_counted,
+            pages_follow_by_offset,
+            a_cursor_sees_each_job_once_while_new_ones_come,
+            a_cursor_keeps_to_its_filter,
+            totals_are_exact_up_to_a_thousand,
+        ] }
+    };
+}

@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use callboard_core::job::JobStatus;
+use callboard_core::outcome::Reason;
+use callboard_core::ports::JobStore;
+
+use crate::contract::samples::{HOUR, cancel_by, create, create_claimed, failure, lease, now, refused, success};
+
+/// The first end stands; a second, even with the right token, is refused.
+pub async fn a_job_ends_once(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (job, lease) = create_claimed(store).await?;
+    let at = now() + Duration::from_secs(1);
+    store.finish(job.id, lease.token, success(), at).await?;
+    refused(store.finish(job.id, lease.token, failure(), at + HOUR).await)?;
+    let state = store.get(job.id, now()).await?.state;
+    assert_eq!((state.status, state.lease), (JobStatus::Successful, None));
+    assert_eq!((state.finished_at, state.outcome), (Some(at), Some(success())));
+    Ok(())
+}
+
+/// A job is not ended by a stranger, by a former worker, or before it has started.
+pub async fn an_end_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::Result<()> {
+    let job = create(store).await?;
+    refused(store.finish(job.id, lease().token, success(), now()).await)?;
+    let (first, second) = (lease(), lease());
+    store.claim(job.id, first, now()).await?;
+    refused(store.finish(job.id, second.token, success(), now()).await)?;
+    store.release(job.id, first.token).await?;
+    refused(store.finish(job.id, first.token, success(), now()).await)?;
+    let claimed = store.claim(job.id, second, now()).await?;
+    refused(store.finish(job.id, first.token, success(), now()).await)?;
+    assert_eq!(store.get(job.id, now()).await?, claimed);
+    Ok(store.finish(job.id, second.token, success(), now()).await?)
+}
+
+/// A released job is pending, not dispatched, and its next attempt is the second.
+pub async fn a_released_job_starts_again(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (job, first) = create_claimed(store).await?;
+    store.mark_dispatched(job.id).await?;
+    store.release(job.id, first.token).await?;
+    let state = store.get(job.id, now()).await?.state;
+    assert_eq!((state.status, state.attempt), (JobStatus::Pending, 1));
+    assert_eq!((state.lease, state.progress, state.outcome), (None, None, None));
+    assert_eq!(store.undispatched(now() + HOUR, 10).await?, [job.id]);
+    let second = lease();
+    let claimed = store.claim(job.id, second, now()).await?.state;
+    assert_eq!((claimed.attempt, claimed.lease), (2, Some(second)));
+    Ok(())
+}
+
+/// A job is not given back by a stranger, by a former worker, or after its end.
+pub async fn a_release_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (job, first) = create_claimed(store).await?;
+    refused(store.release(job.id, lease().token).await)?;
+    store.release(job.id, first.token).await?;
+    refused(store.release(job.id, first.token).await)?;
+    let second = lease();
+    store.claim(job.id, second, now()).await?;
+    refused(store.release(job.id, first.token).await)?;
+    store.finish(job.id, second.token, success(), now()).await?;
+    refused(store.release(job.id, second.token).await)
+}
+
+/// A job that somebody asked to stop does not start again: giving it back ends it.
+pub async fn a_released_job_that_was_to_stop_is_canceled(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (job, first) = create_claimed(store).await?;
+    let cancel = cancel_by("ann");
+    store.request_cancel(job.id, cancel.clone()).await?;
+    store.release(job.id, first.token).await?;
+    let state = store.get(job.id, now()).await?.state;
+    assert_eq!((state.status, state.cancel), (JobStatus::Canceled, Some(cancel)));
+    assert_eq!(
+        state.outcome.and_then(|outcome| outcome.reason),
+        Some(Reason::CanceledByRequest)
+    );
+    assert!(store.undispatched(now() + HOUR, 10).await?.is_empty());
+    refused(store.claim(job.id, lease(), now()).await)
+}

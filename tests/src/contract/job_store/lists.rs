@@ -1,0 +1,126 @@
+use callboard_core::history::{HistoryQuery, JobSummary};
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::job::{Job, JobStatus};
+use callboard_core::ports::JobStore;
+
+use crate::contract::samples::{
+    HOUR, cancel_by, create_many, failure, ids, job_of, lease, now, query, success, tenant,
+};
+
+/// A list tells of each job what the job's record tells, the newest first.
+pub async fn a_list_is_newest_first_and_tells_what_became_of_each(store: &dyn JobStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    for status in JobStatus::ALL {
+        create_in(store, &tenant, status).await?;
+    }
+    let page = store.list(&query(&tenant), now()).await?;
+    let mut newest_first = ids(&page);
+    newest_first.sort();
+    newest_first.reverse();
+    assert_eq!(ids(&page), newest_first);
+    assert_eq!(
+        (page.jobs.len(), page.total, page.total_is_exact, page.has_more),
+        (5, 5, true, false)
+    );
+    for summary in page.jobs {
+        assert_eq!(summary, summary_of(&store.get(summary.id, now()).await?));
+    }
+    Ok(())
+}
+
+/// A filtered list has every job of that status, at the time of asking, and no other.
+pub async fn a_list_is_filtered_by_status(store: &dyn JobStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    let mut created = Vec::new();
+    for status in JobStatus::ALL.into_iter().chain(JobStatus::ALL) {
+        created.push((status, create_in(store, &tenant, status).await?));
+    }
+    for wanted in JobStatus::ALL {
+        let newest_first = created.iter().rev();
+        let expected: Vec<JobId> = newest_first
+            .filter(|(status, _)| *status == wanted)
+            .map(|(_, id)| *id)
+            .collect();
+        let filtered = HistoryQuery {
+            status: Some(wanted),
+            ..query(&tenant)
+        };
+        let page = store.list(&filtered, now()).await?;
+        assert_eq!(ids(&page), expected);
+        assert_eq!((page.total, page.total_is_exact), (2, true));
+    }
+    Ok(())
+}
+
+/// A tenant sees its own jobs and counts no other's.
+pub async fn a_list_shows_one_tenant(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (ours, theirs) = (tenant(), tenant());
+    create_many(store, &theirs, 3).await?;
+    let mine = create_many(store, &ours, 1).await?;
+    let page = store.list(&query(&ours), now()).await?;
+    assert_eq!((ids(&page), page.total), (vec![mine[0].id], 1));
+    let pending = HistoryQuery {
+        status: Some(JobStatus::Pending),
+        ..query(&ours)
+    };
+    assert_eq!(store.list(&pending, now()).await?.total, 1);
+    let page = store.list(&query(&tenant()), now()).await?;
+    assert_eq!((page.jobs.len(), page.total, page.total_is_exact), (0, 0, true));
+    Ok(())
+}
+
+/// Expired jobs leave no hole in a page and are not in the total.
+pub async fn an_expired_job_is_not_counted(store: &dyn JobStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    let mut kept = Vec::new();
+    for number in 0..6 {
+        let mut job = job_of(&tenant);
+        if number % 2 == 0 {
+            job.expires_at = job.expires_at + HOUR;
+            kept.insert(0, job.id);
+        }
+        store.create(&job).await?;
+    }
+    let small = HistoryQuery {
+        limit: 2,
+        ..query(&tenant)
+    };
+    let page = store.list(&small, now() + HOUR).await?;
+    assert_eq!(
+        (ids(&page).as_slice(), page.total, page.has_more),
+        (&kept[..2], 3, true)
+    );
+    let rest = HistoryQuery { offset: 2, ..small };
+    let page = store.list(&rest, now() + HOUR).await?;
+    assert_eq!(
+        (ids(&page).as_slice(), page.total, page.has_more),
+        (&kept[2..], 3, false)
+    );
+    Ok(())
+}
+
+async fn create_in(store: &dyn JobStore, tenant: &Tenant, status: JobStatus) -> anyhow::Result<JobId> {
+    let (job, lease) = (job_of(tenant), lease());
+    store.create(&job).await?;
+    let outcome = match status {
+        JobStatus::Pending => return Ok(job.id),
+        JobStatus::Canceled => return Ok(store.request_cancel(job.id, cancel_by("ann")).await?.id),
+        JobStatus::Running => None,
+        JobStatus::Successful => Some(success()),
+        JobStatus::Failed => Some(failure()),
+    };
+    store.claim(job.id, lease, now()).await?;
+    if let Some(outcome) = outcome {
+        store.finish(job.id, lease.token, outcome, now()).await?;
+    }
+    Ok(job.id)
+}
+
+fn summary_of(job: &Job) -> JobSummary {
+    JobSummary {
+        id: job.id,
+        playbook: job.request.playbook.clone(),
+        created_at: job.created_at,
+        state: job.state.clone(),
+    }
+}

@@ -1,0 +1,126 @@
+use anyhow::ensure;
+use callboard_core::history::{HistoryQuery, MAX_COUNTED};
+use callboard_core::id::JobId;
+use callboard_core::job::{Job, JobStatus};
+use callboard_core::ports::JobStore;
+
+use crate::contract::samples::{cancel_by, create_many, ids, now, query, tenant};
+
+/// Every offset and limit gives its slice of the list, and says whether more follows.
+pub async fn pages_follow_by_offset(store: &dyn JobStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    let all = newest_first(&create_many(store, &tenant, 7).await?);
+    for offset in 0..9 {
+        for limit in 1..9 {
+            let page = store
+                .list(
+                    &HistoryQuery {
+                        offset,
+                        limit,
+                        ..query(&tenant)
+                    },
+                    now(),
+                )
+                .await?;
+            let (start, end) = (7.min(offset as usize), 7.min((offset + limit) as usize));
+            assert_eq!(ids(&page), all[start..end], "offset {offset}, limit {limit}");
+            assert_eq!(
+                (page.has_more, page.total),
+                (end < 7, 7),
+                "offset {offset}, limit {limit}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A walk by cursor sees what was there when it began, each job once, and nothing that came later.
+pub async fn a_cursor_sees_each_job_once_while_new_ones_come(store: &dyn JobStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    let expected = newest_first(&create_many(store, &tenant, 130).await?);
+    let (mut seen, mut total) = (Vec::new(), 130);
+    let mut next = HistoryQuery {
+        limit: 30,
+        ..query(&tenant)
+    };
+    loop {
+        let page = store.list(&next, now()).await?;
+        assert_eq!((page.total, page.total_is_exact), (total, true));
+        seen.extend(ids(&page));
+        ensure!(seen.len() <= 130, "the walk does not end");
+        if !page.has_more {
+            break;
+        }
+        next.before = seen.last().copied();
+        create_many(store, &tenant, 3).await?;
+        total += 3;
+    }
+    assert_eq!(seen, expected);
+    Ok(())
+}
+
+/// A filtered walk goes on within its filter; an offset counts from the cursor.
+pub async fn a_cursor_keeps_to_its_filter(store: &dyn JobStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    let jobs = create_many(store, &tenant, 12).await?;
+    for job in jobs.iter().step_by(2) {
+        store.request_cancel(job.id, cancel_by("ann")).await?;
+    }
+    let pending: Vec<JobId> = newest_first(&jobs).into_iter().step_by(2).collect();
+    let filtered = HistoryQuery {
+        status: Some(JobStatus::Pending),
+        limit: 2,
+        ..query(&tenant)
+    };
+    let after = HistoryQuery {
+        before: Some(pending[1]),
+        ..filtered.clone()
+    };
+    let page = store.list(&after, now()).await?;
+    assert_eq!(
+        (ids(&page).as_slice(), page.total, page.has_more),
+        (&pending[2..4], 6, true)
+    );
+    let page = store.list(&HistoryQuery { offset: 2, ..after }, now()).await?;
+    assert_eq!(
+        (ids(&page).as_slice(), page.total, page.has_more),
+        (&pending[4..], 6, false)
+    );
+    Ok(())
+}
+
+/// A thousand jobs are counted; of more it is only said that there are more.
+pub async fn totals_are_exact_up_to_a_thousand(store: &dyn JobStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    let jobs = create_many(store, &tenant, MAX_COUNTED as usize).await?;
+    let first = HistoryQuery {
+        limit: 1,
+        ..query(&tenant)
+    };
+    let page = store.list(&first, now()).await?;
+    assert_eq!((page.total, page.total_is_exact), (MAX_COUNTED, true));
+    create_many(store, &tenant, 2).await?;
+    let page = store.list(&first, now()).await?;
+    assert_eq!((page.total, page.total_is_exact), (MAX_COUNTED, false));
+    store.request_cancel(jobs[0].id, cancel_by("ann")).await?;
+    let canceled = HistoryQuery {
+        status: Some(JobStatus::Canceled),
+        ..first.clone()
+    };
+    let page = store.list(&canceled, now()).await?;
+    assert_eq!(
+        (ids(&page), page.total, page.total_is_exact),
+        (vec![jobs[0].id], 1, true)
+    );
+    let last = HistoryQuery {
+        before: Some(jobs[1].id),
+        ..first
+    };
+    let page = store.list(&last, now()).await?;
+    assert_eq!((ids(&page), page.total_is_exact), (vec![jobs[0].id], false));
+    Ok(())
+}
+
+fn newest_first(jobs: &[Job]) -> Vec<JobId> {
+    jobs.iter().rev().map(|job| job.id).collect()
+}

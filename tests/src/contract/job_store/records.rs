@@ -1,0 +1,107 @@
+use std::time::Duration;
+
+use anyhow::Context;
+use callboard_core::id::JobId;
+use callboard_core::job::{Job, JobStatus, canceled};
+use callboard_core::ports::JobStore;
+
+use super::variants::{outcomes, requests};
+use crate::contract::samples::{
+    HOUR, absent, cancel_by, create, create_claimed, failure, ids, job, lease, now, query, refused, success,
+};
+
+/// What was created is what is read.
+pub async fn a_created_job_reads_back_as_it_was(store: &dyn JobStore) -> anyhow::Result<()> {
+    let job = create(store).await?;
+    assert_eq!(store.get(job.id, now()).await?, job);
+    Ok(())
+}
+
+/// No inventory, option or variable is changed by being kept.
+pub async fn every_kind_of_request_survives(store: &dyn JobStore) -> anyhow::Result<()> {
+    for request in requests()? {
+        let job = Job { request, ..job() };
+        store.create(&job).await?;
+        assert_eq!(store.get(job.id, now()).await?, job);
+    }
+    Ok(())
+}
+
+/// Every reason, with and without exit code and counts, is read as it was written.
+pub async fn every_outcome_survives(store: &dyn JobStore) -> anyhow::Result<()> {
+    for outcome in outcomes() {
+        let (mut job, lease) = create_claimed(store).await?;
+        let at = now();
+        store.finish(job.id, lease.token, outcome.clone(), at).await?;
+        job.state.finish(lease.token, outcome, at).ok().context("finish")?;
+        assert_eq!(store.get(job.id, now()).await?, job);
+    }
+    Ok(())
+}
+
+/// Each of the five states is read as the domain has it.
+pub async fn every_state_survives(store: &dyn JobStore) -> anyhow::Result<()> {
+    for status in JobStatus::ALL {
+        let job = in_state(store, status).await?;
+        assert_eq!(store.get(job.id, now()).await?, job);
+        assert_eq!(job.state.status, status);
+    }
+    Ok(())
+}
+
+/// A second job of the same id is refused and changes nothing.
+pub async fn an_id_is_taken_once(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (first, lease) = create_claimed(store).await?;
+    let second = Job { id: first.id, ..job() };
+    refused(store.create(&second).await)?;
+    assert_eq!(store.get(first.id, now()).await?, first);
+    Ok(store.finish(first.id, lease.token, success(), now()).await?)
+}
+
+/// No call finds, or makes, a job that was never created.
+pub async fn an_unknown_job_is_not_found(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (id, lease) = (JobId::new(), lease());
+    absent(store.get(id, now()).await)?;
+    absent(store.claim(id, lease, now()).await)?;
+    absent(store.renew(id, lease, None).await)?;
+    absent(store.finish(id, lease.token, success(), now()).await)?;
+    absent(store.release(id, lease.token).await)?;
+    absent(store.request_cancel(id, cancel_by("nobody")).await)?;
+    absent(store.mark_dispatched(id).await)?;
+    absent(store.get(id, now()).await)
+}
+
+/// From its expiry on, neither a read nor a list shows a job.
+pub async fn an_expired_job_is_hidden(store: &dyn JobStore) -> anyhow::Result<()> {
+    let job = create(store).await?;
+    let last = job.expires_at - Duration::from_millis(1);
+    assert_eq!(store.get(job.id, last).await?, job);
+    assert_eq!(ids(&store.list(&query(&job.tenant), last).await?), [job.id]);
+    absent(store.get(job.id, job.expires_at).await)?;
+    absent(store.get(job.id, job.expires_at + HOUR).await)?;
+    assert!(store.list(&query(&job.tenant), job.expires_at).await?.jobs.is_empty());
+    Ok(())
+}
+
+/// Leads a job to a state through the store, and the same job through the domain; returns the latter.
+async fn in_state(store: &dyn JobStore, status: JobStatus) -> anyhow::Result<Job> {
+    let (mut job, lease, at, cancel) = (create(store).await?, lease(), now(), cancel_by("ann"));
+    let outcome = match status {
+        JobStatus::Pending => return Ok(job),
+        JobStatus::Running => None,
+        JobStatus::Successful => Some(success()),
+        JobStatus::Failed => Some(failure()),
+        JobStatus::Canceled => Some(canceled(&cancel)),
+    };
+    store.claim(job.id, lease, at).await?;
+    job.state.claim(lease, at).ok().context("claim")?;
+    if status == JobStatus::Canceled {
+        store.request_cancel(job.id, cancel.clone()).await?;
+        job.state.request_cancel(cancel).ok().context("cancel")?;
+    }
+    if let Some(outcome) = outcome {
+        store.finish(job.id, lease.token, outcome.clone(), at).await?;
+        job.state.finish(lease.token, outcome, at).ok().context("finish")?;
+    }
+    Ok(job)
+}

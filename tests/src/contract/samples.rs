@@ -1,0 +1,164 @@
+//! Jobs, leases and outcomes for the suites, and short checks of what a port refuses.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use callboard_core::history::{HistoryPage, HistoryQuery, MAX_LIMIT};
+use callboard_core::id::{JobId, LeaseToken, Tenant};
+use callboard_core::job::{CancelRequest, Job, JobStatus, Lease};
+use callboard_core::outcome::{Outcome, Reason};
+use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::request::JobRequest;
+use callboard_core::time::{Clock, SystemClock, Timestamp};
+use futures_util::future::try_join_all;
+
+/// One hour: how long a sample job is kept.
+pub const HOUR: Duration = Duration::from_secs(3600);
+
+/// Returns the present time.
+#[must_use]
+pub fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// Makes a pending job of the default tenant, kept for an hour.
+#[must_use]
+pub fn job() -> Job {
+    job_of(&Tenant::default())
+}
+
+/// Makes a pending job of a tenant, kept for an hour.
+#[must_use]
+pub fn job_of(tenant: &Tenant) -> Job {
+    Job::new(tenant.clone(), request(), now(), HOUR)
+}
+
+/// Makes a small request.
+#[must_use]
+pub fn request() -> JobRequest {
+    JobRequest {
+        playbook: "site.yml".to_owned(),
+        ..JobRequest::default()
+    }
+}
+
+/// Makes a tenant that no other test has.
+#[must_use]
+pub fn tenant() -> Tenant {
+    Tenant::from(format!("tenant-{}", JobId::new()))
+}
+
+/// Makes a lease that holds for a minute.
+#[must_use]
+pub fn lease() -> Lease {
+    lease_until(now() + Duration::from_secs(60))
+}
+
+/// Makes a lease with a token of its own.
+#[must_use]
+pub fn lease_until(until: Timestamp) -> Lease {
+    Lease {
+        token: LeaseToken::new(),
+        until,
+    }
+}
+
+/// Makes the outcome of a job that ended well.
+#[must_use]
+pub fn success() -> Outcome {
+    Outcome {
+        status: JobStatus::Successful,
+        reason: None,
+        error: None,
+        rc: Some(0),
+        stats: None,
+    }
+}
+
+/// Makes the outcome of a playbook that failed.
+#[must_use]
+pub fn failure() -> Outcome {
+    Outcome::failed(Reason::PlaybookFailed, "A task failed.")
+}
+
+/// Makes a request to cancel, as of now.
+#[must_use]
+pub fn cancel_by(name: &str) -> CancelRequest {
+    CancelRequest {
+        by: name.to_owned(),
+        at: now(),
+    }
+}
+
+/// Makes the query for the first and largest page of a tenant's jobs.
+#[must_use]
+pub fn query(tenant: &Tenant) -> HistoryQuery {
+    HistoryQuery {
+        tenant: tenant.clone(),
+        status: None,
+        limit: MAX_LIMIT,
+        offset: 0,
+        before: None,
+    }
+}
+
+/// Returns the ids on a page, in its order.
+#[must_use]
+pub fn ids(page: &HistoryPage) -> Vec<JobId> {
+    page.jobs.iter().map(|job| job.id).collect()
+}
+
+/// Records a sample job.
+///
+/// # Errors
+/// The store does not take it.
+pub async fn create(store: &dyn JobStore) -> anyhow::Result<Job> {
+    let job = job();
+    store.create(&job).await?;
+    Ok(job)
+}
+
+/// Records jobs of a tenant, many at once; returns them oldest first.
+///
+/// # Errors
+/// The store does not take one of them.
+pub async fn create_many(store: &dyn JobStore, tenant: &Tenant, count: usize) -> anyhow::Result<Vec<Job>> {
+    let jobs: Vec<Job> = (0..count).map(|_| job_of(tenant)).collect();
+    for some in jobs.chunks(100) {
+        try_join_all(some.iter().map(|job| store.create(job))).await?;
+    }
+    Ok(jobs)
+}
+
+/// Records a sample job and claims it.
+///
+/// # Errors
+/// The store does not take it.
+pub async fn create_claimed(store: &dyn JobStore) -> anyhow::Result<(Job, Lease)> {
+    let (job, lease) = (create(store).await?, lease());
+    Ok((store.claim(job.id, lease, now()).await?, lease))
+}
+
+/// Checks that a call was refused because the state does not allow it.
+///
+/// # Errors
+/// It was not.
+pub fn refused<T>(result: Result<T, StoreError>) -> anyhow::Result<()> {
+    match result {
+        Err(StoreError::Conflict) => Ok(()),
+        Err(other) => bail!("expected a conflict, got the error {other:?}"),
+        Ok(_) => bail!("expected a conflict, but the call succeeded"),
+    }
+}
+
+/// Checks that a call found nothing.
+///
+/// # Errors
+/// It did.
+pub fn absent<T>(result: Result<T, StoreError>) -> anyhow::Result<()> {
+    match result {
+        Err(StoreError::NotFound) => Ok(()),
+        Err(other) => bail!("expected nothing to be found, got the error {other:?}"),
+        Ok(_) => bail!("expected nothing to be found, but the call succeeded"),
+    }
+}

@@ -1,0 +1,163 @@
+//! The contract suites, on the adapters for one machine.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use callboard_core::id::JobId;
+use callboard_core::ports::{JobQueue, LogStore, StoreError};
+use callboard_core::time::SystemClock;
+use callboard_embedded::{Database, FileLogStore, Message, SqliteJobStore, SqliteQueue};
+use callboard_tests::contract::clock::FakeClock;
+use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
+use callboard_tests::{job_queue_contract, job_store_contract, log_store_contract};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+mod sqlite_job_store {
+    super::job_store_contract!(super::make_store);
+}
+
+mod sqlite_queue {
+    super::job_queue_contract!(super::make_queue);
+}
+
+mod file_log_store {
+    super::log_store_contract!(super::make_logs);
+}
+
+/// A queue and the clock that it reads.
+struct ClockedQueue {
+    queue: SqliteQueue,
+    clock: FakeClock,
+}
+
+async fn make_store() -> anyhow::Result<(SqliteJobStore, TempDir)> {
+    let (database, folder) = make_database()?;
+    Ok((SqliteJobStore::new(database), folder))
+}
+
+async fn make_queue() -> anyhow::Result<(ClockedQueue, TempDir)> {
+    let (database, folder) = make_database()?;
+    let clock = FakeClock::default();
+    let queue = SqliteQueue::new(database, Arc::new(clock.clone()));
+    Ok((ClockedQueue { queue, clock }, folder))
+}
+
+async fn make_logs() -> anyhow::Result<(FileLogStore, TempDir)> {
+    let folder = tempfile::tempdir()?;
+    Ok((FileLogStore::new(folder.path().join("logs")), folder))
+}
+
+fn make_database() -> anyhow::Result<(Database, TempDir)> {
+    let folder = tempfile::tempdir()?;
+    let database = Database::open(&folder.path().join("callboard.db"))?;
+    Ok((database, folder))
+}
+
+#[async_trait]
+impl JobQueue for ClockedQueue {
+    async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
+        self.queue.send(id, delay).await
+    }
+}
+
+#[async_trait]
+impl TestQueue for ClockedQueue {
+    type Receipt = Message;
+
+    async fn receive(&self) -> anyhow::Result<Option<(JobId, Message)>> {
+        let message = self.queue.try_receive(VISIBILITY).await?;
+        Ok(message.map(|message| (message.job_id, message)))
+    }
+
+    async fn acknowledge(&self, receipt: Message) -> anyhow::Result<()> {
+        Ok(self.queue.acknowledge(receipt).await?)
+    }
+
+    async fn pass(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+}
+
+#[tokio::test]
+async fn sqlite_gives_messages_in_the_order_in_which_they_become_visible() -> anyhow::Result<()> {
+    let (ClockedQueue { queue, clock }, _folder) = make_queue().await?;
+    let ids: Vec<JobId> = (0..10).map(|_| JobId::new()).collect();
+    for (id, delay) in ids.iter().zip([1, 0, 0, 1, 2, 2, 2, 2, 2, 2]) {
+        queue.send(*id, Duration::from_secs(delay)).await?;
+    }
+    clock.advance(Duration::from_secs(2));
+    for index in [1, 2, 0, 3, 4, 5, 6, 7, 8, 9] {
+        let message = queue.try_receive(VISIBILITY).await?.context("a message")?;
+        assert_eq!(message.job_id, ids[index]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn sqlite_keeps_messages_and_their_times_when_it_is_opened_again() -> anyhow::Result<()> {
+    let (folder, clock) = (tempfile::tempdir()?, FakeClock::default());
+    let open = || {
+        let database = Database::open(&folder.path().join("callboard.db"))?;
+        anyhow::Ok(SqliteQueue::new(database, Arc::new(clock.clone())))
+    };
+    let (held, delayed) = (JobId::new(), JobId::new());
+    let queue = open()?;
+    queue.send(held, Duration::ZERO).await?;
+    queue.send(delayed, VISIBILITY * 2).await?;
+    queue.try_receive(VISIBILITY).await?.context("a message")?;
+    drop(queue);
+    let queue = open()?;
+    assert!(queue.try_receive(VISIBILITY).await?.is_none());
+    for expected in [held, delayed] {
+        clock.advance(VISIBILITY);
+        let message = queue.try_receive(VISIBILITY * 9).await?.context("a message")?;
+        assert_eq!(message.job_id, expected);
+        assert_eq!(message.receives, if expected == held { 2 } else { 1 });
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn sqlite_keeps_a_message_hidden_for_as_long_as_its_receiver_asks() -> anyhow::Result<()> {
+    let (ClockedQueue { queue, clock }, _folder) = make_queue().await?;
+    queue.send(JobId::new(), Duration::ZERO).await?;
+    let message = queue.try_receive(VISIBILITY).await?.context("a message")?;
+    for _ in 0..3 {
+        queue.hide(message, VISIBILITY * 2).await?;
+        clock.advance(VISIBILITY);
+        assert!(queue.try_receive(VISIBILITY).await?.is_none());
+    }
+    clock.advance(VISIBILITY);
+    assert!(queue.try_receive(VISIBILITY).await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn sqlite_wakes_a_receiver_that_waits() -> anyhow::Result<()> {
+    let (database, _folder) = make_database()?;
+    let queue = SqliteQueue::new(database, Arc::new(SystemClock));
+    let (waiting, id) = (queue.clone(), JobId::new());
+    let receiver = tokio::spawn(async move { waiting.receive(VISIBILITY).await });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    queue.send(id, Duration::ZERO).await?;
+    let received = tokio::time::timeout(Duration::from_secs(10), receiver).await???;
+    assert_eq!(received.job_id, id);
+    Ok(())
+}
+
+#[tokio::test]
+async fn files_keep_streams_when_they_are_opened_again() -> anyhow::Result<()> {
+    let (logs, folder) = make_logs().await?;
+    let key = callboard_core::ports::LogKey {
+        job: JobId::new(),
+        attempt: 1,
+        stream: callboard_core::ports::Stream::Stdout,
+    };
+    logs.append(key, 0, "abc".into()).await?;
+    let again = FileLogStore::new(folder.path().join("logs"));
+    again.append(key, 3, "def".into()).await?;
+    assert_eq!(again.read(key, 0..10).await?, "abcdef");
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! Leases that are lost, and jobs that are run again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_core::execute::Disposition;
+use callboard_core::job::JobStatus;
+use callboard_core::options::Options;
+use callboard_core::outcome::{Outcome, Reason};
+use callboard_core::ports::Stream;
+use callboard_core::time::Clock;
+use callboard_tests::contract::samples::{cancel_by, lease, success};
+use tokio::sync::Notify;
+
+use crate::script::{Act, Script};
+use crate::site::{LEASE, Site, stdout_key};
+
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_stops_the_job_and_writes_nothing() -> anyhow::Result<()> {
+    assert_untouched(|_| Act::WorkForEver).await
+}
+
+#[tokio::test]
+async fn a_worker_that_learns_only_at_the_end_that_its_lease_is_lost_writes_nothing() -> anyhow::Result<()> {
+    assert_untouched(Act::WorkDeafUntil).await
+}
+
+#[tokio::test]
+async fn a_lease_that_is_lost_after_a_cancel_was_heard_is_lost_all_the_same() -> anyhow::Result<()> {
+    let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
+    let job = site.job(Options::default()).await?;
+    let acts = [Act::WorkDeafUntil(gate.clone()), Act::WorkForEver];
+    let running = site.start(job.id, Script::new(&acts)).await?;
+    site.store.request_cancel(job.id, cancel_by("ann")).await?;
+    site.wait_for_renewal(job.id).await?;
+    let token = site.state(job.id).await?.lease.unwrap_or_else(lease).token;
+    site.store.finish(job.id, token, success(), site.clock.now()).await?;
+    gate.notify_one();
+    running.await??;
+    assert_eq!(site.state(job.id).await?.outcome, Some(success()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_job_fails_unless_it_may_run_again() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = lose(&site, Options::default()).await?;
+    let state = site.state(job).await?;
+    assert_eq!((state.status, state.attempt), (JobStatus::Failed, 1));
+    let outcome = state.outcome.unwrap_or_else(success);
+    assert_eq!(outcome.reason, Some(Reason::Lost));
+    site.clock.advance(LEASE);
+    assert_eq!(site.receive().await?, None);
+    let script = Arc::new(Script::new(&[]));
+    assert_eq!(site.execute(job, script.clone()).await?, Disposition::Nothing);
+    assert_eq!(script.starts(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_job_that_may_run_again_does_so_once_its_message_comes() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = lose(&site, attempts(2)).await?;
+    assert_eq!(site.state(job).await?.status, JobStatus::Pending);
+    assert_eq!(site.receive().await?, None);
+    site.clock.advance(Duration::from_secs(1));
+    assert_eq!(site.receive().await?, Some(job));
+    site.execute(job, Arc::new(Script::new(&[Act::Print("second\n")])))
+        .await?;
+    let state = site.state(job).await?;
+    assert_eq!((state.attempt, state.outcome), (2, Some(success())));
+    assert_eq!(site.read(job, 1, Stream::Stdout).await?, b"first\n");
+    assert_eq!(site.read(job, 2, Stream::Stdout).await?, b"second\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_is_run_no_more_often_than_it_may() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = site.job(attempts(3)).await?;
+    let broken = Outcome::failed(Reason::RunnerError, "Something broke.");
+    let script = Arc::new(Script::ending(&[], broken.clone()));
+    for attempt in 1..=3 {
+        assert_eq!(site.execute(job.id, script.clone()).await?, Disposition::Executed);
+        assert_eq!(site.state(job.id).await?.attempt, attempt);
+        site.clock.advance(Duration::from_secs(3));
+        assert_eq!(site.receive().await?.is_some(), attempt < 3);
+    }
+    assert_eq!(site.state(job.id).await?.outcome, Some(broken));
+    assert_eq!(site.execute(job.id, script.clone()).await?, Disposition::Nothing);
+    assert_eq!(script.starts(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_playbook_that_failed_is_not_run_again() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = site.job(attempts(3)).await?;
+    let failed = Outcome::failed(Reason::PlaybookFailed, "A task failed.");
+    site.execute(job.id, Arc::new(Script::ending(&[], failed.clone())))
+        .await?;
+    assert_eq!(site.state(job.id).await?.outcome, Some(failed));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_broke_while_it_was_to_be_canceled_is_not_run_again() -> anyhow::Result<()> {
+    let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
+    let job = site.job(attempts(3)).await?;
+    let broken = Outcome::failed(Reason::RunnerError, "Something broke.");
+    let script = Script::ending(&[Act::WorkDeafUntil(gate.clone())], broken);
+    let running = site.start(job.id, script).await?;
+    site.store.request_cancel(job.id, cancel_by("ann")).await?;
+    gate.notify_one();
+    running.await??;
+    assert_eq!(site.state(job.id).await?.status, JobStatus::Canceled);
+    Ok(())
+}
+
+/// Gives a job to another worker behind its worker's back, as a sweep does, and checks that it stays that one's.
+async fn assert_untouched(work: impl Fn(Arc<Notify>) -> Act) -> anyhow::Result<()> {
+    let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
+    let job = site.job(attempts(3)).await?;
+    let running = site.start(job.id, Script::new(&[work(gate.clone())])).await?;
+    let token = site.state(job.id).await?.lease.unwrap_or_else(lease).token;
+    site.store.release(job.id, token).await?;
+    let others = site.store.claim(job.id, lease(), site.clock.now()).await?;
+    gate.notify_one();
+    assert_eq!(running.await??, Disposition::Executed);
+    assert_eq!(site.store.get(job.id, site.clock.now()).await?, others);
+    assert_eq!(site.logs.size(stdout_key(job.id, 2)).await?, 0);
+    assert_eq!(site.logs.manifest(job.id, 2).await?, None);
+    assert_eq!(site.receive().await?, None);
+    Ok(())
+}
+
+/// Leaves a job that printed something to a worker that is gone, and sweeps when its lease is over.
+async fn lose(site: &Site, options: Options) -> anyhow::Result<callboard_core::id::JobId> {
+    let job = site.job(options).await?;
+    let held = site.clock.now() + LEASE;
+    let claim = callboard_tests::contract::samples::lease_until(held);
+    site.store.claim(job.id, claim, site.clock.now()).await?;
+    site.logs.append(stdout_key(job.id, 1), 0, "first\n".into()).await?;
+    assert_eq!(site.sweep().await?.lost, 0);
+    site.clock.advance(LEASE + Duration::from_millis(1));
+    assert_eq!(site.sweep().await?.lost, 1);
+    assert_eq!(site.sweep().await?.lost, 0);
+    Ok(job.id)
+}
+
+fn attempts(max_attempts: u32) -> Options {
+    Options {
+        max_attempts: Some(max_attempts),
+        ..Options::default()
+    }
+}

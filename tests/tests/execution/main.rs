@@ -1,0 +1,13 @@
+//! From a request to its end: submitting, executing, sweeping and writing output, on the embedded adapters.
+
+mod attempts;
+mod ends;
+mod faulty_logs;
+mod faulty_store;
+mod limits;
+mod outages;
+mod output;
+mod script;
+mod site;
+mod submitting;
+mod sweeping;

@@ -1,0 +1,157 @@
+//! A runner that does what a test says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use callboard_core::event::Event;
+use callboard_core::execute::Stop;
+use callboard_core::job::Job;
+use callboard_core::outcome::{Outcome, Reason};
+use callboard_core::output::Output;
+use callboard_core::ports::{Ended, Runner, StoreError};
+use callboard_core::progress::Progress;
+use callboard_tests::contract::samples::success;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// What it prints when it is stopped.
+pub(crate) const STOPPED: &str = "stopped\n";
+/// The exit code of a job that was stopped.
+pub(crate) const STOPPED_RC: i32 = 143;
+
+/// How long a job works for ever: a test that fails should also end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One thing that a job does.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Print(&'static str),
+    /// Prints this many bytes, 64 KiB at a time.
+    Fill(usize),
+    Event(u64),
+    Report(Progress),
+    /// Works without printing; stops when it is told to.
+    Work(Duration),
+    /// Works and does not hear that it should stop.
+    WorkDeaf(Duration),
+    /// Works until the test lets it go on; stops when it is told to.
+    WorkUntil(Arc<Notify>),
+    /// Works until the test lets it go on, and does not hear that it should stop.
+    WorkDeafUntil(Arc<Notify>),
+    /// Works until it is told to stop.
+    WorkForEver,
+}
+
+/// Performs its acts one after the other, then ends as said.
+pub(crate) struct Script {
+    acts: Vec<Act>,
+    outcome: Outcome,
+    starts: AtomicU32,
+}
+
+impl Script {
+    pub(crate) fn new(acts: &[Act]) -> Self {
+        Self::ending(acts, success())
+    }
+
+    pub(crate) fn ending(acts: &[Act], outcome: Outcome) -> Self {
+        Self {
+            acts: acts.to_vec(),
+            outcome,
+            starts: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn starts(&self) -> u32 {
+        self.starts.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Runner for Script {
+    async fn run(&self, _job: &Job, output: &Output, mut stop: Stop) -> Ended {
+        self.starts.fetch_add(1, Ordering::SeqCst);
+        for act in &self.acts {
+            match act.perform(output, &mut stop).await {
+                Ok(false) => {}
+                Ok(true) => return stopped(output).await,
+                Err(error) => return broken(&error),
+            }
+        }
+        Ended {
+            outcome: self.outcome.clone(),
+            stopped: false,
+        }
+    }
+}
+
+impl Act {
+    /// Answers whether the job was told to stop.
+    async fn perform(&self, output: &Output, stop: &mut Stop) -> Result<bool, StoreError> {
+        match self {
+            Self::Print(text) => output.stdout(text.as_bytes()).await?,
+            Self::Fill(bytes) => fill(output, *bytes).await?,
+            Self::Event(counter) => output.event(&event(*counter)).await?,
+            Self::Report(progress) => output.report(progress.clone()),
+            Self::Work(span) => return Ok(timeout(*span, stop.requested()).await.is_ok()),
+            Self::WorkDeaf(span) => tokio::time::sleep(*span).await,
+            Self::WorkDeafUntil(gate) => gate.notified().await,
+            Self::WorkUntil(gate) => tokio::select! {
+                () = gate.notified() => {}
+                () = stop.requested() => return Ok(true),
+            },
+            Self::WorkForEver => return Ok(timeout(PATIENCE, stop.requested()).await.is_ok()),
+        }
+        Ok(false)
+    }
+}
+
+/// The bytes that [`Act::Fill`] prints: lines of numbers, so that a lost or doubled piece shows.
+pub(crate) fn filling(bytes: usize) -> Vec<u8> {
+    let lines = (0..).flat_map(|number: u64| format!("{number:015}\n").into_bytes());
+    lines.take(bytes).collect()
+}
+
+async fn fill(output: &Output, bytes: usize) -> Result<(), StoreError> {
+    for chunk in filling(bytes).chunks(64 * 1024) {
+        output.stdout(chunk).await?;
+    }
+    Ok(())
+}
+
+async fn stopped(output: &Output) -> Ended {
+    let printed = output.stdout(STOPPED.as_bytes()).await;
+    let rc = printed.is_ok().then_some(STOPPED_RC);
+    let outcome = Outcome::failed(Reason::PlaybookFailed, "It was killed.");
+    Ended {
+        outcome: Outcome { rc, ..outcome },
+        stopped: true,
+    }
+}
+
+fn broken(error: &StoreError) -> Ended {
+    Ended {
+        outcome: Outcome::failed(Reason::RunnerError, error.to_string()),
+        stopped: false,
+    }
+}
+
+fn event(counter: u64) -> Event {
+    Event {
+        uuid: format!("uuid-{counter}"),
+        counter,
+        stdout: format!("event {counter}\n"),
+        stdout_truncated: false,
+        start_line: counter,
+        end_line: counter + 1,
+        runner_ident: "job".to_owned(),
+        event: "runner_on_ok".to_owned(),
+        pid: None,
+        created: None,
+        parent_uuid: None,
+        verbosity: None,
+        event_data: None,
+    }
+}

@@ -1,0 +1,181 @@
+//! Everything around a job, on a folder of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use callboard_core::execute::{Disposition, Limits, Worker, WorkerSettings};
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::job::{Job, JobState, JobStatus};
+use callboard_core::options::Options;
+use callboard_core::ports::{JobStore, LogKey, LogStore, Manifest, Runner, StoreError, Stream};
+use callboard_core::request::JobRequest;
+use callboard_core::sweep::{Swept, sweep};
+use callboard_core::time::Clock;
+use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
+use callboard_tests::contract::clock::FakeClock;
+use callboard_tests::contract::samples::{HOUR, request};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long a claim holds, by the site's own clock.
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// The adapters. A test may put a faulty one in front of them.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) store: Arc<dyn JobStore>,
+    pub(crate) logs: Arc<dyn LogStore>,
+    pub(crate) queue: Arc<SqliteQueue>,
+    pub(crate) clock: FakeClock,
+    shutdown: watch::Sender<bool>,
+    _folder: Arc<TempDir>,
+}
+
+impl Site {
+    pub(crate) fn open() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let database = Database::open(&folder.path().join("callboard.db"))?;
+        let clock = FakeClock::default();
+        Ok(Self {
+            store: Arc::new(SqliteJobStore::new(database.clone())),
+            logs: Arc::new(FileLogStore::new(folder.path().join("logs"))),
+            queue: Arc::new(SqliteQueue::new(database, Arc::new(clock.clone()))),
+            clock,
+            shutdown: watch::Sender::new(false),
+            _folder: Arc::new(folder),
+        })
+    }
+
+    pub(crate) fn worker(&self, runner: Arc<dyn Runner>) -> Worker {
+        Worker {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            logs: self.logs.clone(),
+            runner,
+            clock: Arc::new(self.clock.clone()),
+            settings: WorkerSettings {
+                lease: LEASE,
+                heartbeat: Duration::from_millis(10),
+                flush: Duration::from_millis(10),
+            },
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            deadline: None,
+            shutdown: self.shutdown.subscribe(),
+        }
+    }
+
+    pub(crate) fn shut_down(&self) {
+        self.shutdown.send_replace(true);
+    }
+
+    /// Records a job with options, as if it had been sent to the queue.
+    pub(crate) async fn job(&self, options: Options) -> anyhow::Result<Job> {
+        let request = JobRequest { options, ..request() };
+        let job = Job::new(Tenant::default(), request, self.clock.now(), HOUR);
+        self.store.create(&job).await?;
+        self.store.mark_dispatched(job.id).await?;
+        Ok(job)
+    }
+
+    /// Executes a new job with no options to its end.
+    pub(crate) async fn run(&self, runner: impl Runner + 'static) -> anyhow::Result<Job> {
+        let job = self.job(Options::default()).await?;
+        self.execute(job.id, Arc::new(runner)).await?;
+        Ok(self.store.get(job.id, self.clock.now()).await?)
+    }
+
+    pub(crate) async fn execute(&self, id: JobId, runner: Arc<dyn Runner>) -> Result<Disposition, StoreError> {
+        self.worker(runner).execute(id, self.limits()).await
+    }
+
+    /// Begins to execute a job and waits until it runs.
+    pub(crate) async fn start(
+        &self,
+        id: JobId,
+        runner: impl Runner + 'static,
+    ) -> anyhow::Result<JoinHandle<Result<Disposition, StoreError>>> {
+        let (worker, limits) = (self.worker(Arc::new(runner)), self.limits());
+        let running = tokio::spawn(async move { worker.execute(id, limits).await });
+        self.wait_for(id, |state| state.status == JobStatus::Running).await?;
+        Ok(running)
+    }
+
+    pub(crate) async fn state(&self, id: JobId) -> anyhow::Result<JobState> {
+        Ok(self.store.get(id, self.clock.now()).await?.state)
+    }
+
+    pub(crate) async fn wait_for(&self, id: JobId, reached: impl Fn(&JobState) -> bool) -> anyhow::Result<JobState> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Ok(state) = self.state(id).await
+                && reached(&state)
+            {
+                return Ok(state);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        bail!("the job stays {:?}", self.state(id).await)
+    }
+
+    /// Waits until the worker has acted on all that a renewal may tell it by now.
+    pub(crate) async fn wait_for_renewal(&self, id: JobId) -> anyhow::Result<()> {
+        for _ in 0..2 {
+            self.clock.advance(Duration::from_secs(1));
+            let until = self.clock.now() + LEASE;
+            self.wait_for(id, |state| state.lease.is_some_and(|lease| lease.until == until))
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn wait_for_stdout(&self, id: JobId, bytes: u64) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if self.logs.size(stdout_key(id, 1)).await? >= bytes {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        bail!("the log does not grow to {bytes} bytes")
+    }
+
+    pub(crate) async fn sweep(&self) -> Result<Swept, StoreError> {
+        sweep(&*self.store, &*self.queue, &self.clock).await
+    }
+
+    /// Takes the next message, if there is one now.
+    pub(crate) async fn receive(&self) -> anyhow::Result<Option<JobId>> {
+        let message = self.queue.try_receive(HOUR).await?;
+        Ok(message.map(|message| message.job_id))
+    }
+
+    pub(crate) async fn read(&self, job: JobId, attempt: u32, stream: Stream) -> anyhow::Result<Vec<u8>> {
+        let key = LogKey { job, attempt, stream };
+        Ok(self.logs.read(key, 0..u64::MAX).await?.to_vec())
+    }
+
+    pub(crate) async fn stdout(&self, job: JobId) -> anyhow::Result<String> {
+        Ok(String::from_utf8(self.read(job, 1, Stream::Stdout).await?)?)
+    }
+
+    pub(crate) async fn manifest(&self, job: JobId) -> anyhow::Result<Manifest> {
+        let manifest = self.logs.manifest(job, 1).await?;
+        manifest.ok_or_else(|| anyhow::anyhow!("the attempt is not sealed"))
+    }
+}
+
+pub(crate) fn stdout_key(job: JobId, attempt: u32) -> LogKey {
+    LogKey {
+        job,
+        attempt,
+        stream: Stream::Stdout,
+    }
+}

@@ -1,0 +1,103 @@
+//! Accepting requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use callboard_core::id::Tenant;
+use callboard_core::job::JobStatus;
+use callboard_core::ports::{JobQueue, PlaybookCatalog, PlaybookError, StoreError};
+use callboard_core::submit::{SubmitError, Submitter};
+use callboard_core::time::Clock;
+use callboard_tests::contract::samples::{HOUR, query, success};
+use serde_json::{Value, json};
+
+use crate::faulty_store::{DeadQueue, FaultyStore};
+use crate::script::Script;
+use crate::site::Site;
+
+struct OnePlaybook;
+
+impl PlaybookCatalog for OnePlaybook {
+    fn check(&self, playbook: &str) -> Result<(), PlaybookError> {
+        if playbook == "site.yml" {
+            return Ok(());
+        }
+        Err(PlaybookError::NotFound(playbook.to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn a_request_becomes_a_job_that_its_message_leads_to() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let submitted = submit(&site, site.queue.clone(), &valid()).await?;
+    let kept = site.store.get(submitted.id, site.clock.now()).await?;
+    assert_eq!((&kept, kept.state.status), (&submitted, JobStatus::Pending));
+    assert_eq!(
+        (kept.created_at, kept.expires_at),
+        (site.clock.now(), site.clock.now() + HOUR)
+    );
+    assert_eq!(site.store.undispatched(site.clock.now() + HOUR, 10).await?, []);
+    assert_eq!(site.receive().await?, Some(submitted.id));
+    site.execute(submitted.id, Arc::new(Script::new(&[]))).await?;
+    assert_eq!(site.state(submitted.id).await?.outcome, Some(success()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_is_accepted_while_the_queue_is_down_and_its_job_is_sent_later() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = submit(&site, Arc::new(DeadQueue), &valid()).await?;
+    assert_eq!(site.receive().await?, None);
+    site.clock.advance(Duration::from_secs(11));
+    assert_eq!(site.sweep().await?.dispatched, 1);
+    assert_eq!(site.receive().await?, Some(job.id));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_that_is_wrong_leaves_nothing() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    match submit(&site, site.queue.clone(), &json!({"playbook": "site.yml", "colour": 1})).await {
+        Err(SubmitError::Invalid(faults)) => assert_eq!(faults[0].pointer, "/colour"),
+        other => bail!("{other:?}"),
+    }
+    match submit(&site, site.queue.clone(), &json!({"playbook": "other.yml"})).await {
+        Err(SubmitError::Playbook(error)) => assert_eq!(error, PlaybookError::NotFound("other.yml".to_owned())),
+        other => bail!("{other:?}"),
+    }
+    assert_nothing(&site).await
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_recorded_is_refused_and_sent_nowhere() -> anyhow::Result<()> {
+    let mut site = Site::open()?;
+    let store = Arc::new(FaultyStore::new(site.store.clone()));
+    store.set_down(true);
+    site.store = store;
+    match submit(&site, site.queue.clone(), &valid()).await {
+        Err(SubmitError::Store(StoreError::Unavailable(_))) => assert_nothing(&site).await,
+        other => bail!("{other:?}"),
+    }
+}
+
+async fn submit(site: &Site, queue: Arc<dyn JobQueue>, body: &Value) -> Result<callboard_core::job::Job, SubmitError> {
+    let submitter = Submitter {
+        store: site.store.clone(),
+        queue,
+        catalog: Some(Arc::new(OnePlaybook)),
+        clock: Arc::new(site.clock.clone()),
+        retention: HOUR,
+    };
+    submitter.submit(Tenant::default(), body).await
+}
+
+async fn assert_nothing(site: &Site) -> anyhow::Result<()> {
+    let page = site.store.list(&query(&Tenant::default()), site.clock.now()).await?;
+    assert_eq!((page.total, site.receive().await?), (0, None));
+    Ok(())
+}
+
+fn valid() -> Value {
+    json!({"playbook": "site.yml", "extra_vars": {"greeting": "hello"}})
+}

@@ -1,0 +1,188 @@
+//! The real store and queue, and the models that they are compared with.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use callboard_core::id::{JobId, LeaseToken, Tenant};
+use callboard_core::job::{CancelRequest, Job, Lease};
+use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::sweep::{Swept, sweep};
+use callboard_core::time::{Clock, Timestamp};
+use callboard_embedded::{Database, SqliteJobStore, SqliteQueue};
+use callboard_tests::contract::clock::FakeClock;
+use callboard_tests::contract::samples::{HOUR, failure, request, success};
+
+use crate::model::{Facts, Model};
+use crate::steps::{Act, Step, Token};
+
+/// Longer than any case takes by its own clock.
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+const MANY: u32 = 1000;
+
+pub(crate) struct World {
+    store: SqliteJobStore,
+    queue: SqliteQueue,
+    clock: FakeClock,
+    jobs: Vec<(JobId, Model)>,
+    cancels: u32,
+}
+
+impl World {
+    pub(crate) async fn open(folder: &Path) -> anyhow::Result<Self> {
+        let database = Database::open(&folder.join("callboard.db"))?;
+        let clock = FakeClock::default();
+        let mut world = Self {
+            store: SqliteJobStore::new(database.clone()),
+            queue: SqliteQueue::new(database, Arc::new(clock.clone())),
+            clock,
+            jobs: Vec::new(),
+            cancels: 0,
+        };
+        world.create(2).await?;
+        Ok(world)
+    }
+
+    pub(crate) async fn take(&mut self, step: &Step) -> anyhow::Result<()> {
+        match step {
+            Step::Create { max_attempts } => self.create(*max_attempts).await,
+            Step::Job(number, act) => self.act(number % self.jobs.len(), act).await,
+            Step::Sweep => self.sweep().await,
+            Step::Advance { seconds } => {
+                self.clock.advance(Duration::from_secs(*seconds));
+                Ok(())
+            }
+        }
+    }
+
+    /// Compares every record, and what is left to dispatch, with the models.
+    pub(crate) async fn check(&self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        for (id, model) in &self.jobs {
+            let facts = Facts::from(&self.store.get(*id, now).await?);
+            ensure!(
+                facts == model.facts,
+                "the store has {facts:?}, the model {:?}",
+                model.facts
+            );
+        }
+        let mut found = self.store.undispatched(now, MANY).await?;
+        found.sort();
+        let waiting = self.jobs.iter().filter(|(_, model)| model.is_undispatched(now));
+        let expected: Vec<JobId> = waiting.map(|(id, _)| *id).collect();
+        ensure!(found == expected, "undispatched are {found:?}, not {expected:?}");
+        Ok(())
+    }
+
+    /// Compares the messages that were sent with the models.
+    pub(crate) async fn check_messages(&self) -> anyhow::Result<()> {
+        self.clock.advance(HOUR);
+        let mut received = Vec::new();
+        while let Some(message) = self.queue.try_receive(HOUR).await? {
+            received.push(message.job_id);
+        }
+        for (id, model) in &self.jobs {
+            let count = received.iter().filter(|other| *other == id).count();
+            ensure!(count == model.messages, "{count} messages for {model:?}");
+        }
+        Ok(())
+    }
+
+    async fn create(&mut self, max_attempts: u32) -> anyhow::Result<()> {
+        let mut request = request();
+        request.options.max_attempts = Some(max_attempts);
+        let job = Job::new(Tenant::default(), request, self.clock.now(), RETENTION);
+        self.store.create(&job).await?;
+        self.jobs.push((job.id, Model::new(&job)));
+        Ok(())
+    }
+
+    async fn sweep(&mut self) -> anyhow::Result<()> {
+        let mut expected = Swept::default();
+        for (_, model) in &mut self.jobs {
+            let swept = model.sweep(self.clock.now());
+            expected.lost += u32::from(swept.lost);
+            expected.dispatched += u32::from(swept.dispatched);
+        }
+        let swept = sweep(&self.store, &self.queue, &self.clock).await?;
+        ensure!(swept == expected, "the sweep did {swept:?}, not {expected:?}");
+        Ok(())
+    }
+
+    async fn act(&mut self, index: usize, act: &Act) -> anyhow::Result<()> {
+        let (store, now) = (&self.store, self.clock.now());
+        let (id, model) = &mut self.jobs[index];
+        let (done, allowed) = match act {
+            Act::MarkDispatched => {
+                model.dispatched = true;
+                (store.mark_dispatched(*id).await, true)
+            }
+            Act::Claim { seconds } => {
+                let lease = lease(LeaseToken::new(), now, *seconds);
+                (store.claim(*id, lease, now).await.map(drop), model.claim(lease))
+            }
+            Act::Renew { token, seconds } => {
+                let lease = lease(token.of(model), now, *seconds);
+                (renew(store, *id, lease, model).await?, model.renew(lease))
+            }
+            Act::Finish { token, well } => {
+                let (token, outcome) = (token.of(model), if *well { success() } else { failure() });
+                let allowed = model.finish(token, outcome.status, outcome.reason);
+                (store.finish(*id, token, outcome, now).await, allowed)
+            }
+            Act::Release { token } => {
+                let token = token.of(model);
+                (store.release(*id, token).await, model.release(token))
+            }
+            Act::Cancel => {
+                self.cancels += 1;
+                let by = format!("client {}", self.cancels);
+                let allowed = model.cancel(&by);
+                (
+                    store.request_cancel(*id, CancelRequest { by, at: now }).await.map(drop),
+                    allowed,
+                )
+            }
+        };
+        match done {
+            Ok(()) => ensure!(allowed, "the store allowed what the model does not"),
+            Err(StoreError::Conflict) => ensure!(!allowed, "the store refused what the model allows"),
+            Err(other) => return Err(other.into()),
+        }
+        Ok(())
+    }
+}
+
+impl Token {
+    fn of(self, model: &Model) -> LeaseToken {
+        let token = match self {
+            Self::Last => model.tokens.last(),
+            Self::First => model.tokens.first(),
+            Self::Stranger => None,
+        };
+        token.copied().unwrap_or_default()
+    }
+}
+
+/// Renews, and checks that the answer carries the cancel request if there is one.
+async fn renew(
+    store: &SqliteJobStore,
+    id: JobId,
+    lease: Lease,
+    model: &Model,
+) -> anyhow::Result<Result<(), StoreError>> {
+    let renewed = store.renew(id, lease, None).await;
+    if let Ok(cancel) = &renewed {
+        let by = cancel.as_ref().map(|cancel| &cancel.by);
+        ensure!(by == model.facts.canceled_by.as_ref(), "the renewal brings {cancel:?}");
+    }
+    Ok(renewed.map(drop))
+}
+
+fn lease(token: LeaseToken, now: Timestamp, seconds: u64) -> Lease {
+    Lease {
+        token,
+        until: now + Duration::from_secs(seconds),
+    }
+}
