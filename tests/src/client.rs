@@ -40,7 +40,6 @@ impl Client {
     }
 
     /// Returns a request that the caller finishes and sends.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
@@ -127,7 +126,8 @@ impl Client {
             if wanted(&job) {
                 return Ok(job);
             }
-            if Instant::now() > deadline {
+            let ended = !matches!(job["status"].as_str(), Some("pending" | "running"));
+            if ended || Instant::now() > deadline {
                 bail!("job {id} stays {job}");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -47,13 +47,20 @@ impl Service {
     /// # Errors
     /// It does not come up.
     pub fn start_with(data: &Path, playbooks: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        let mut child = callboard(data)?
+        let mut command = callboard(data)?;
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--playbooks"])
             .arg(playbooks)
-            .args(arguments)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()?;
+            .args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts `callboard serve` as it was prepared; it must listen on a free port.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn spawn(mut command: Command) -> anyhow::Result<Self> {
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         let stderr = child.stderr.take().context("standard error is piped")?;
         let log = Arc::new(Mutex::new(String::new()));
         let copy = log.clone();

@@ -61,7 +61,9 @@ fn hosts(stats: &Stats) -> String {
             .values()
             .skip(MAX_HOSTS)
             .fold(HostStats::default(), |sum, counts| add(&sum, counts));
-        text.push_str(&format!(", {} more hosts: {}", stats.len() - MAX_HOSTS, told(&rest)));
+        let more = stats.len() - MAX_HOSTS;
+        let noun = if more == 1 { "host" } else { "hosts" };
+        text.push_str(&format!(", {more} more {noun}: {}", told(&rest)));
     }
     text
 }

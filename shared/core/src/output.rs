@@ -40,6 +40,8 @@ struct Writer {
     events: StreamWriter,
     index: StreamWriter,
     count: u64,
+    /// Whoever writes was told to stop, so what would have followed is missing.
+    cut_short: bool,
 }
 
 impl Output {
@@ -55,6 +57,7 @@ impl Output {
             events: stream(Stream::Events),
             index: stream(Stream::EventIndex),
             count: 0,
+            cut_short: false,
         };
         let vitals = Vitals {
             last_output: Instant::now(),
@@ -152,7 +155,10 @@ impl Writer {
         }
         match self.flush().await {
             Err(error) if error.is_retryable() && waiting < MAX_WAITING_BYTES => Ok(()),
-            done => done,
+            done => {
+                self.cut_short |= done.is_err();
+                done
+            }
         }
     }
 
@@ -171,7 +177,7 @@ impl Writer {
             events_bytes: self.events.end(),
             events_sha256: self.events.sha256(),
             events: self.count,
-            complete,
+            complete: complete && !self.cut_short,
         };
         self.logs.seal(self.job, self.attempt, &manifest).await?;
         Ok(manifest)
