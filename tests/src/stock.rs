@@ -1,0 +1,73 @@
+//! The stock `ansible-playbook` of the environment that a service uses, to compare with.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+use crate::processes::descendants;
+use crate::service::Service;
+
+/// The programs of an Ansible environment.
+#[derive(Clone, Debug)]
+pub struct Stock {
+    folder: PathBuf,
+}
+
+/// How a program of Ansible's ended, and what it printed on both of its streams, in order.
+#[derive(Debug)]
+pub struct Printed {
+    /// The exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// The output.
+    pub output: Vec<u8>,
+}
+
+impl Stock {
+    /// Finds the environment of a running service.
+    ///
+    /// # Errors
+    /// The service's host is not there.
+    pub fn of(service: &Service) -> anyhow::Result<Self> {
+        let children = descendants(service.pid());
+        let folders = children.iter().filter_map(|child| {
+            let line = fs::read(format!("/proc/{}/cmdline", child.pid)).ok()?;
+            let program = String::from_utf8_lossy(&line).split('\0').next().map(PathBuf::from)?;
+            program.parent().map(Path::to_owned)
+        });
+        let mut found = folders.filter(|folder| folder.join("ansible-playbook").is_file());
+        let folder = found.next().context("the service has no Ansible host")?;
+        Ok(Self { folder })
+    }
+
+    /// Prepares a call of one of its programs, such as `ansible-vault`.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Command {
+        Command::new(self.folder.join(name))
+    }
+
+    /// Runs a playbook in its own folder and in colour.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn play(&self, playbook: &Path, arguments: &[String]) -> anyhow::Result<Printed> {
+        let (mut reader, writer) = std::io::pipe()?;
+        let mut command = self.program("ansible-playbook");
+        command
+            .current_dir(playbook.parent().context("a playbook is in a folder")?)
+            .args(arguments)
+            .arg(playbook)
+            .env("ANSIBLE_FORCE_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer);
+        let mut child = command.spawn()?;
+        drop(command);
+        let mut output = Vec::new();
+        reader.read_to_end(&mut output)?;
+        let code = child.wait()?.code().unwrap_or(-1);
+        Ok(Printed { code, output })
+    }
+}
