@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::packets::Packets;
+use crate::supervisors::Supervisors;
 
 /// How often SIGKILL is repeated, and after how many times a job counts as unstoppable.
 const KILL_EVERY: Duration = Duration::from_secs(1);
@@ -21,7 +22,6 @@ const KILLS: u32 = 20;
 enum Report {
     Started {
         supervisor: i32,
-        playbook: i32,
     },
     Exited {
         rc: Option<i32>,
@@ -37,23 +37,36 @@ pub(crate) enum Exit {
     Code(i32),
     /// By a signal.
     Signal(i32),
-    /// Its supervisor ended without a word.
-    SupervisorLost,
+    /// Its supervisor, this process, ended without a word.
+    SupervisorLost(i32),
+    /// The host died before the playbook was started.
+    NotStarted,
     /// It would not end, or left processes that would not.
     Unstoppable(String),
 }
 
 /// One job's control socket.
 pub(crate) struct Control<'a> {
-    pub(crate) socket: Packets,
-    pub(crate) grace: Duration,
-    /// Told the supervisor's process id, once it is known.
-    pub(crate) started: &'a (dyn Fn(i32) + Send + Sync),
+    socket: Packets,
+    grace: Duration,
+    supervisors: &'a Supervisors,
+    /// The supervisor, once it has reported.
+    pub(crate) supervisor: Option<i32>,
     /// Set once the job has been told to stop.
     pub(crate) stopped: bool,
 }
 
-impl Control<'_> {
+impl<'a> Control<'a> {
+    pub(crate) fn new(socket: Packets, grace: Duration, supervisors: &'a Supervisors) -> Self {
+        Self {
+            socket,
+            grace,
+            supervisors,
+            supervisor: None,
+            stopped: false,
+        }
+    }
+
     /// Waits for the job's end, and brings it about when `stop` says so, or at once when `abort` does.
     pub(crate) async fn run(&mut self, mut stop: Stop, abort: &Notify) -> io::Result<Exit> {
         let mut next_signal: Option<Instant> = None;
@@ -61,7 +74,7 @@ impl Control<'_> {
         loop {
             tokio::select! {
                 packet = self.socket.receive() => match packet? {
-                    None => return Ok(Exit::SupervisorLost),
+                    None => return Ok(self.supervisor.map_or(Exit::NotStarted, Exit::SupervisorLost)),
                     Some(packet) => if let Some(exit) = self.report(&packet)? { return Ok(exit) },
                 },
                 () = stop.requested(), if !self.stopped => {
@@ -82,11 +95,11 @@ impl Control<'_> {
         }
     }
 
-    fn report(&self, packet: &[u8]) -> io::Result<Option<Exit>> {
+    fn report(&mut self, packet: &[u8]) -> io::Result<Option<Exit>> {
         Ok(match serde_json::from_slice(packet)? {
-            Report::Started { supervisor, playbook } => {
-                tracing::debug!(supervisor.pid = supervisor, playbook.pid = playbook, "forked");
-                (self.started)(supervisor);
+            Report::Started { supervisor } => {
+                self.supervisors.add(supervisor);
+                self.supervisor = Some(supervisor);
                 None
             }
             Report::Exited { survivors, .. } if !survivors.is_empty() => Some(Exit::Unstoppable(format!(

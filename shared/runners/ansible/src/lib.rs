@@ -16,6 +16,7 @@ mod pump;
 pub mod python;
 mod runner;
 mod settings;
+mod supervisors;
 mod track;
 mod verdict;
 mod workspace;

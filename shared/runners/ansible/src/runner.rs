@@ -1,8 +1,6 @@
 //! [`Runner`] for playbooks: one forked child of the Ansible host for each job.
 
-use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,26 +11,25 @@ use callboard_core::output::Output;
 use callboard_core::ports::{Ended, PlaybookError, Runner};
 use tokio::sync::Notify;
 
-use crate::command;
+use crate::command::{self, JobSpec};
 use crate::control::{Control, Exit};
 use crate::host::{Host, HostError, Versions};
 use crate::processes;
 use crate::pump::{Findings, Pump, PumpError};
 use crate::settings::AnsibleSettings;
+use crate::supervisors::Supervisors;
 use crate::verdict;
 use crate::workspace::{WorkRoot, Workspace};
 
 /// How long the pipes of a job that has ended may take to run dry.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
-const STRAY_PAUSE: Duration = Duration::from_millis(20);
-const STRAY_TRIES: u32 = 250;
 
 /// Runs playbooks.
 pub struct AnsibleRunner {
     settings: AnsibleSettings,
     root: WorkRoot,
     host: Host,
-    supervisors: Mutex<BTreeSet<i32>>,
+    supervisors: Supervisors,
 }
 
 /// Why a job did not come to an exit code.
@@ -60,7 +57,7 @@ impl AnsibleRunner {
             settings,
             root,
             host: Host::new(),
-            supervisors: Mutex::default(),
+            supervisors: Supervisors::default(),
         })
     }
 
@@ -72,18 +69,20 @@ impl AnsibleRunner {
         self.host.ready(&self.settings, &self.root).await
     }
 
+    /// Runs a job. A host that dies before it has started the job is replaced, once, and the job started again.
     async fn run_in(&self, workspace: &Workspace, job: &Job, output: &Output, stop: Stop) -> Result<Ended, RunError> {
         let playbook = self.settings.playbooks.resolve(&job.request.playbook)?;
         let spec = command::prepare(&self.settings, &job.request, &playbook, workspace)?;
-        let channels = self.host.fork(&self.settings, &self.root, &spec).await?;
-        let supervisor = Mutex::new(None);
-        let started = |pid| self.started(&supervisor, pid);
-        let mut control = Control {
-            socket: channels.control,
-            grace: self.settings.grace,
-            started: &started,
-            stopped: false,
-        };
+        let first = self.fork(&spec, job, output, stop.clone()).await?;
+        match first.exit {
+            Exit::NotStarted => Ok(self.fork(&spec, job, output, stop).await?.into()),
+            _ => Ok(first.into()),
+        }
+    }
+
+    async fn fork(&self, spec: &JobSpec, job: &Job, output: &Output, stop: Stop) -> Result<Run, RunError> {
+        let channels = self.host.fork(&self.settings, &self.root, spec).await?;
+        let mut control = Control::new(channels.control, self.settings.grace, &self.supervisors);
         let mut pump = Pump::new(
             channels.output,
             channels.events,
@@ -91,34 +90,25 @@ impl AnsibleRunner {
             job.id.to_string(),
             output,
         );
-        let exit = self.drive(&mut control, &mut pump, stop, &supervisor).await;
-        let stopped = control.stopped;
+        let exit = self.drive(&mut control, &mut pump, stop).await;
+        let (stopped, supervisor) = (control.stopped, control.supervisor);
         drop(control);
-        self.clean_up(&supervisor, !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_))))
-            .await;
-        Ok(Ended {
-            outcome: verdict::outcome(exit?, &pump.findings),
+        if let Some(pid) = supervisor {
+            self.supervisors.forget(pid).await;
+        }
+        if !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_))) {
+            self.supervisors.end_strays(self.host.pid().await).await;
+        }
+        Ok(Run {
+            exit: exit?,
+            findings: pump.findings,
             stopped,
         })
     }
 
-    fn started(&self, supervisor: &Mutex<Option<i32>>, pid: i32) {
-        *supervisor.lock().unwrap_or_else(PoisonError::into_inner) = Some(pid);
-        self.supervisors
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(pid);
-    }
-
     /// Steers the job and moves its output until it has ended and its pipes are dry. A job whose output cannot be
     /// moved is killed.
-    async fn drive(
-        &self,
-        control: &mut Control<'_>,
-        pump: &mut Pump<'_>,
-        stop: Stop,
-        supervisor: &Mutex<Option<i32>>,
-    ) -> Result<Exit, PumpError> {
+    async fn drive(&self, control: &mut Control<'_>, pump: &mut Pump<'_>, stop: Stop) -> Result<Exit, PumpError> {
         let abort = Notify::new();
         let steer = control.run(stop, &abort);
         let pumping = pump.run();
@@ -135,42 +125,30 @@ impl AnsibleRunner {
                 }
             }
         };
-        if exit == Exit::SupervisorLost {
-            self.clean_up(supervisor, true).await;
+        if let Exit::SupervisorLost(pid) = exit {
+            self.supervisors.forget(pid).await;
+            self.supervisors.end_strays(self.host.pid().await).await;
         }
         if pumped.is_none() {
             pumped = tokio::time::timeout(DRAIN_LIMIT, pumping).await.ok();
         }
         pumped.unwrap_or(Ok(())).map(|()| exit)
     }
+}
 
-    /// Forgets the supervisor; when it was lost, what it has left behind is ended here.
-    async fn clean_up(&self, supervisor: &Mutex<Option<i32>>, lost: bool) {
-        let pid = supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(pid) = pid {
-            self.supervisors
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&pid);
-        }
-        for _ in 0..STRAY_TRIES {
-            let strays = if lost {
-                processes::end_strays(&self.known().await)
-            } else {
-                0
-            };
-            if strays == 0 && pid.is_none_or(processes::collect) {
-                return;
-            }
-            tokio::time::sleep(STRAY_PAUSE).await;
-        }
-    }
+/// What came of one fork of a job.
+struct Run {
+    exit: Exit,
+    findings: Findings,
+    stopped: bool,
+}
 
-    async fn known(&self) -> BTreeSet<i32> {
-        let host = self.host.pid().await;
-        let mut known = self.supervisors.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        known.extend(host);
-        known
+impl From<Run> for Ended {
+    fn from(run: Run) -> Self {
+        Self {
+            outcome: verdict::outcome(run.exit, &run.findings),
+            stopped: run.stopped,
+        }
     }
 }
 

@@ -32,14 +32,19 @@ pub(crate) fn outcome(exit: Exit, findings: &Findings) -> Outcome {
             stats,
             ..Outcome::failed(Reason::RunnerError, by_signal(signal))
         },
-        Exit::SupervisorLost => Outcome::failed(Reason::RunnerError, "The Ansible host died while it ran the job."),
+        Exit::SupervisorLost(_) | Exit::NotStarted => {
+            Outcome::failed(Reason::RunnerError, "The Ansible host died while it ran the job.")
+        }
         Exit::Unstoppable(why) => Outcome::failed(Reason::RunnerError, format!("The job could not be stopped: {why}.")),
     }
 }
 
 fn failure(rc: i32, findings: &Findings) -> (Reason, String) {
     if findings.has_no_hosts() {
-        return (Reason::InventoryInvalid, "The inventory names no hosts.".to_owned());
+        return (
+            Reason::InventoryInvalid,
+            "The inventory names no hosts; what Ansible printed says what it made of it.".to_owned(),
+        );
     }
     if let Some(message) = &findings.error {
         return (Reason::PlaybookFailed, message.trim().to_owned());

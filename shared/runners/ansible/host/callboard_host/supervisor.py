@@ -24,9 +24,10 @@ def run(channels: protocol.JobChannels) -> int:
     outcome = None
     try:
         spec = protocol.JobSpec.read(channels.spec)
+        # before the playbook: a job whose start was never reported has not begun, and may be started again
+        protocol.send(channels.control, {"type": "started", "supervisor": os.getpid()})
         playbook = processes.Child.fork(partial(_playbook, spec, channels))
         channels.close_pipes()
-        protocol.send(channels.control, {"type": "started", "supervisor": os.getpid(), "playbook": playbook.pid})
         outcome = _watch(playbook, channels.control)
     finally:
         survivors = processes.end_all()

@@ -1,0 +1,48 @@
+//! The supervisors of running jobs, and what a lost one leaves behind.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::processes;
+
+const PAUSE: Duration = Duration::from_millis(20);
+const TRIES: u32 = 250;
+
+/// The process ids of the supervisors that have reported, until their jobs have ended.
+#[derive(Default)]
+pub(crate) struct Supervisors(Mutex<BTreeSet<i32>>);
+
+impl Supervisors {
+    /// Notes the supervisor of a job that starts.
+    pub(crate) fn add(&self, pid: i32) {
+        self.lock().insert(pid);
+    }
+
+    /// Forgets a supervisor that has ended; one that outlived its host is our child and is collected.
+    pub(crate) async fn forget(&self, pid: i32) {
+        self.lock().remove(&pid);
+        for _ in 0..TRIES {
+            if processes::collect(pid) {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Ends what lost supervisors have left to us, until nothing of it lives.
+    pub(crate) async fn end_strays(&self, host: Option<i32>) {
+        for _ in 0..TRIES {
+            let mut known = self.lock().clone();
+            known.extend(host);
+            if processes::end_strays(&known) == 0 {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,3 @@
+class FilterModule:
+    def filters(self):
+        return {"twice": lambda text: text * 2}
