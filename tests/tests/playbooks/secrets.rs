@@ -16,11 +16,10 @@ async fn what_no_log_hides_is_in_no_byte_of_anything_that_is_kept_or_told() -> a
     let secrets = dir.path().join("secrets.yml");
     fs::write(&secrets, format!("secret: {SECRET}\n"))?;
     let mut told = String::new();
-    // With -vvv Ansible itself shows the command lines that it executes, `environment` and `raw` included.
-    for (verbosity, skipped, ok) in [(0, json!([]), 13), (4, json!(["in_the_command_line"]), 11)] {
+    for verbosity in [0, 4] {
         let request = json!({
             "playbook": "secrets/no_log.yml", "extra_vars": {"secret_file": secrets, "dir": dir.path()},
-            "options": {"verbosity": verbosity, "diff": true, "skip_tags": skipped},
+            "options": {"verbosity": verbosity, "diff": true},
         });
         let played = crate::play(&client, &request).await?;
         ensure!(played.job["reason"] == "playbook_failed", "{}", played.log);
@@ -30,7 +29,7 @@ async fn what_no_log_hides_is_in_no_byte_of_anything_that_is_kept_or_told() -> a
             "{}",
             played.job
         );
-        ensure!(played.job["result"]["stats"]["localhost"]["ok"] == ok, "{}", played.log);
+        ensure!(played.job["result"]["stats"]["localhost"]["ok"] == 13, "{}", played.log);
         ensure!(fs::read_to_string(dir.path().join("secret"))? == SECRET);
         told += &format!("{} {} {:?}", played.job, played.log, client.events(&played.id).await?);
     }

@@ -29,6 +29,7 @@ const FILES: &[(&str, &str)] = &[
     host_file!("prime.py"),
     host_file!("processes.py"),
     host_file!("protocol.py"),
+    host_file!("secrecy.py"),
     host_file!("semaphores.py"),
     host_file!("settings.py"),
     host_file!("supervisor.py"),

@@ -19,7 +19,7 @@ from ansible.plugins import get_plugin_class
 from ansible.plugins import loader as plugin_loader
 from ansible.utils.collection_loader import _collection_finder
 
-from callboard_host import local
+from callboard_host import local, secrecy
 
 _IMPORTS = (
     "ansible.cli.playbook",
@@ -62,6 +62,7 @@ def prime() -> None:
     _let_jobs_override(set(sys.modules) - known)
     _add_events_callback()
     local.install()
+    secrecy.install()
     PlaybookCLI(["ansible-playbook"]).init_parser()  # compiles argparse's patterns
 
 

@@ -25,6 +25,7 @@ def describe(value: Any, depth: int = 3) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return sorted(str(describe(item, depth - 1)) for item in value)
     if inspect.isfunction(value):
+        value = inspect.unwrap(value)  # what wraps a function of Ansible's passes its defaults on
         return describe([*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()], depth - 1)
     if type(value).__name__ in ("PluginLoader", "Jinja2Loader"):
         return describe([value.config, value._extra_dirs], depth)
