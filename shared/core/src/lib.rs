@@ -18,6 +18,7 @@ pub mod output;
 pub mod ports;
 pub mod progress;
 pub mod request;
+mod status;
 mod stream;
 pub mod submit;
 mod supervise;

@@ -5,44 +5,20 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use callboard_core::ports::{Source, StoreError};
+use callboard_core::ports::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
+use crate::error::{OpenError, sqlite, unavailable};
+
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 1;
+pub(crate) const SCHEMA_VERSION: i64 = 1;
 /// How many callers' writes share one commit, and so one wait for the disk.
 const GROUP: usize = 64;
 const MAX_READERS: usize = 4;
 
 type Write = Box<dyn FnOnce(&Connection) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(bool) + Send>;
-
-/// Why the database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// SQLite could not open or set up the file.
-    #[error("the database {path} could not be opened")]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-    /// The file is of a release that this one does not know.
-    #[error(
-        "the database {path} has schema version {found}; this release knows {SCHEMA_VERSION}: use the newer release"
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-    },
-    /// The writer could not be started.
-    #[error("the writer thread could not be started")]
-    Thread(#[source] std::io::Error),
-}
 
 /// An open database. Clones share it.
 #[derive(Clone)]
@@ -229,28 +205,4 @@ fn in_savepoint<T>(
     };
     connection.execute_batch(end).map_err(sqlite)?;
     result
-}
-
-/// Translates SQLite's errors, here and nowhere else.
-pub(crate) fn sqlite(error: rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode;
-    match &error {
-        rusqlite::Error::QueryReturnedNoRows => StoreError::NotFound,
-        rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::ConstraintViolation => {
-            StoreError::Conflict
-        }
-        rusqlite::Error::SqliteFailure(failure, _)
-            if matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) =>
-        {
-            StoreError::Corrupt(Box::new(error))
-        }
-        rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
-            StoreError::Corrupt(Box::new(error))
-        }
-        _ => StoreError::Unavailable(Box::new(error)),
-    }
-}
-
-pub(crate) fn unavailable(message: &'static str) -> StoreError {
-    StoreError::Unavailable(Source::from(message))
 }

@@ -10,7 +10,8 @@ use callboard_core::time::{Clock, Timestamp};
 use rusqlite::OptionalExtension;
 use tokio::sync::Notify;
 
-use crate::database::{Database, sqlite};
+use crate::database::Database;
+use crate::error::sqlite;
 
 /// How long a receiver sleeps before it looks for messages that became visible, or that another process sent.
 const POLL: Duration = Duration::from_millis(500);

@@ -10,7 +10,8 @@ use callboard_core::progress::Progress;
 use callboard_core::time::Timestamp;
 use rusqlite::{Connection, Params, Row, named_params};
 
-use crate::database::{Database, sqlite};
+use crate::database::Database;
+use crate::error::sqlite;
 use crate::rows::{self, JOB_COLUMNS, SUMMARY_COLUMNS};
 
 /// Keeps jobs in the `jobs` table.

@@ -8,7 +8,7 @@ use callboard_core::time::Timestamp;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use crate::database::sqlite;
+use crate::error::sqlite;
 
 pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, expires_at, state, request";
 pub(crate) const SUMMARY_COLUMNS: &str = "id, playbook, created_at, state";

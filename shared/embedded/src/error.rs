@@ -1,0 +1,57 @@
+//! What can go wrong with SQLite, in the words of the ports.
+
+use std::path::PathBuf;
+
+use callboard_core::ports::{Source, StoreError};
+
+use crate::database::SCHEMA_VERSION;
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite could not open or set up the file.
+    #[error("the database {path} could not be opened")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The file is of a release that this one does not know.
+    #[error(
+        "the database {path} has schema version {found}; this release knows {SCHEMA_VERSION}: use the newer release"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// The writer could not be started.
+    #[error("the writer thread could not be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Translates SQLite's errors, here and nowhere else.
+pub(crate) fn sqlite(error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode;
+    match &error {
+        rusqlite::Error::QueryReturnedNoRows => StoreError::NotFound,
+        rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::ConstraintViolation => {
+            StoreError::Conflict
+        }
+        rusqlite::Error::SqliteFailure(failure, _)
+            if matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) =>
+        {
+            StoreError::Corrupt(Box::new(error))
+        }
+        rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
+            StoreError::Corrupt(Box::new(error))
+        }
+        _ => StoreError::Unavailable(Box::new(error)),
+    }
+}
+
+pub(crate) fn unavailable(message: &'static str) -> StoreError {
+    StoreError::Unavailable(Source::from(message))
+}
