@@ -54,12 +54,15 @@ impl Stock {
     /// It cannot be started.
     pub fn play(&self, playbook: &Path, arguments: &[String]) -> anyhow::Result<Printed> {
         let (mut reader, writer) = std::io::pipe()?;
+        // By default it would be in the home that the user database names for one side, in `HOME` for the other.
+        let async_dir = tempfile::tempdir()?;
         let mut command = self.program("ansible-playbook");
         command
             .current_dir(playbook.parent().context("a playbook is in a folder")?)
             .args(arguments)
             .arg(playbook)
             .env("ANSIBLE_FORCE_COLOR", "1")
+            .env("ANSIBLE_ASYNC_DIR", async_dir.path())
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
             .stderr(writer);
