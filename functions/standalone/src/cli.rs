@@ -1,6 +1,5 @@
 //! The command line. Every setting can be given as a variable of the same name as well.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -131,14 +130,14 @@ pub(crate) struct RunArguments {
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
-    /// Where to listen
+    /// Where to listen: an address or a name, and a port
     #[arg(
         long,
         value_name = "ADDRESS",
         env = "CALLBOARD_LISTEN",
         default_value = "127.0.0.1:8080"
     )]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: String,
     /// The folder of playbooks that may be run
     #[arg(long, value_name = "DIR", env = "CALLBOARD_PLAYBOOKS", default_value = "playbooks")]
     pub(crate) playbooks: PathBuf,

@@ -1,6 +1,6 @@
 //! `callboard run`: one playbook, here and now.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,9 +33,13 @@ pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Res
     logging::start(common.log_format, "warn");
     let playbook = arguments.playbook.canonicalize();
     let playbook = playbook.with_context(|| format!("the playbook {} is not there", arguments.playbook.display()))?;
+    if !playbook.is_file() {
+        bail!("{} is no file, so it is no playbook", playbook.display());
+    }
     let (Some(folder), Some(name)) = (playbook.parent(), playbook.file_name().and_then(|name| name.to_str())) else {
         bail!("the playbook {} cannot be named", playbook.display());
     };
+    refuse_prompts(&arguments.more)?;
     let request = request(name, &arguments)?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
@@ -51,6 +55,18 @@ pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Res
     parts.store.mark_dispatched(job.id).await?;
     let ending = execute(&parts.worker(runner, HEARTBEAT), &parts, job.id, &mut signals).await?;
     finish(&parts, job.id, arguments.json, ending).await
+}
+
+/// A job has no terminal: a question would be answered with nothing.
+fn refuse_prompts(arguments: &[String]) -> anyhow::Result<()> {
+    let asks = |flag: &&String| flag.starts_with("--ask-") || ["-k", "-K", "-J", "--step"].contains(&flag.as_str());
+    match arguments.iter().find(asks) {
+        Some(flag) => bail!(
+            "{flag} asks questions, and a job has no terminal; use --vault-password-file, --become-password-file or \
+             --connection-password-file"
+        ),
+        None => Ok(()),
+    }
 }
 
 fn request(playbook: &str, arguments: &RunArguments) -> anyhow::Result<JobRequest> {
@@ -90,7 +106,7 @@ fn inventory(text: &str) -> anyhow::Result<Inventory> {
     }
     let path = Path::new(text).canonicalize();
     let path =
-        path.with_context(|| format!("the inventory {text} is no file; a list of hosts needs a comma: {text},"))?;
+        path.with_context(|| format!("there is no inventory {text} (for a list of hosts add a comma: -i {text},)"))?;
     Ok(Inventory::Text(path.display().to_string()))
 }
 
@@ -114,6 +130,7 @@ fn settings(
         home: Home::Callers,
         working_folder: Some(current_folder()?),
         color: terminal && !no_color,
+        configured_inventory_first: arguments.inventory.is_empty(),
         extra_arguments: extra_vars.chain(arguments.more.iter().cloned()).collect(),
         grace: Duration::from_secs(common.grace),
     })
@@ -142,6 +159,9 @@ async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signal
                 return Ok(ending);
             }
             signal = signals.next() => {
+                if ending.is_none() {
+                    eprintln!("callboard: {}; the playbook is being stopped.", signal.name());
+                }
                 ending.get_or_insert(signal);
                 let by = format!("{} to callboard run", signal.name());
                 drop(cancel(&*parts.store, &*parts.clock, &Tenant::default(), id, by).await);
@@ -150,18 +170,20 @@ async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signal
     }
 }
 
+/// Whoever listened may be gone; the job's record and exit code are the same.
+fn print(text: &str) {
+    drop(writeln!(std::io::stdout().lock(), "{text}"));
+}
+
 async fn finish(parts: &Parts, id: JobId, json: bool, ending: Option<Ending>) -> anyhow::Result<ExitCode> {
     let job = parts.store.get(id, parts.clock.now()).await?;
     let code = report::exit_code(&job, ending);
     let line = report::line(&job);
     if json {
         eprintln!("{line}");
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&JobView::read(&*parts.logs, job).await?)?
-        );
+        print(&serde_json::to_string_pretty(&JobView::read(&*parts.logs, job).await?)?);
     } else {
-        println!("{line}");
+        print(&line);
     }
     Ok(ExitCode::from(code))
 }

@@ -33,7 +33,7 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
             arguments.playbooks.display()
         )
     })?;
-    let listener = TcpListener::bind(arguments.listen)
+    let listener = TcpListener::bind(&arguments.listen)
         .await
         .with_context(|| format!("cannot listen on {}; choose another with --listen", arguments.listen))?;
     let address = listener.local_addr()?;
@@ -47,6 +47,7 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
         home: Home::Private,
         working_folder: None,
         color: true,
+        configured_inventory_first: false,
         extra_arguments: Vec::new(),
         grace: Duration::from_secs(common.grace),
     };

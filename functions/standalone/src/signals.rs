@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM.
+//! SIGINT, SIGTERM and SIGHUP.
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) enum Ending {
     Interrupt,
     Terminate,
+    HangUp,
 }
 
 impl Ending {
@@ -16,6 +17,7 @@ impl Ending {
         match self {
             Self::Interrupt => "SIGINT (Ctrl-C)",
             Self::Terminate => "SIGTERM",
+            Self::HangUp => "SIGHUP (the terminal was closed)",
         }
     }
 
@@ -24,14 +26,16 @@ impl Ending {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
+            Self::HangUp => 129,
         }
     }
 }
 
-/// Receives both signals.
+/// Receives the signals.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -41,6 +45,7 @@ impl Signals {
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
         })
     }
 
@@ -49,6 +54,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Ending::Interrupt,
             _ = self.terminate.recv() => Ending::Terminate,
+            _ = self.hang_up.recv() => Ending::HangUp,
         }
     }
 }

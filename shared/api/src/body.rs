@@ -17,6 +17,12 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let bytes = to_bytes(body, limit).await.map_err(|error| refuse(&error, limit))?;
+    if bytes.is_empty() {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "The body is empty; send a request as JSON.",
+        ));
+    }
     json::parse(&bytes).map_err(Problem::not_json)
 }
 

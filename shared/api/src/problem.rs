@@ -105,7 +105,11 @@ impl Problem {
                 format!("{place} {}", fault.detail)
             }
         });
-        let detail = format!("{summary}: {}.", first.unwrap_or_default());
+        let more = match errors.len() {
+            0 | 1 => String::new(),
+            number => format!(" (and {} more)", number - 1),
+        };
+        let detail = format!("{summary}: {}{more}.", first.unwrap_or_default());
         Self {
             errors,
             ..Self::new(status, detail)

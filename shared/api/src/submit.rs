@@ -52,25 +52,23 @@ pub(crate) async fn submit(
     }
     let body = body::read(&headers, body, app.settings.max_body_bytes).await?;
     let job = app.submitter.submit(Tenant::default(), &body).await?;
-    if sync && let Some(ended) = wait(&app, &job).await? {
-        let view = JobView::read(&*app.logs, ended).await?;
+    let job = if sync { wait(&app, job).await? } else { job };
+    if sync && job.state.status.is_final() {
+        let view = JobView::read(&*app.logs, job).await?;
         return Ok(Json(Completed::from(view)).into_response());
     }
     let location = [(header::LOCATION, format!("/api/v1/jobs/{}", job.id))];
     Ok((StatusCode::ACCEPTED, location, Json(Accepted::from(&job))).into_response())
 }
 
-/// Waits until the job has ended; `None` if it takes too long.
-async fn wait(app: &App, job: &Job) -> Result<Option<Job>, StoreError> {
+/// Waits until the job has ended, or for as long as it may be waited; returns the job as it is then.
+async fn wait(app: &App, mut job: Job) -> Result<Job, StoreError> {
     let deadline = Instant::now() + app.settings.sync_wait;
     let mut pause = FIRST_LOOK;
-    while Instant::now() < deadline {
+    while Instant::now() < deadline && !job.state.status.is_final() {
         sleep(pause).await;
-        let job = app.job(job.id).await?;
-        if job.state.status.is_final() {
-            return Ok(Some(job));
-        }
+        job = app.job(job.id).await?;
         pause = LONGEST_PAUSE.min(pause * 5 / 4);
     }
-    Ok(None)
+    Ok(job)
 }

@@ -185,11 +185,11 @@ pub(crate) async fn conclude(
         let reason = outcome.reason;
         let status = outcome.status;
         store.finish(job.id, lease.token, outcome, clock.now()).await?;
-        tracing::info!(job.id = %job.id, job.status = %status, job.reason = ?reason, "job ended");
+        tracing::info!(job.id = %job.id, job.status = %status, job.reason = reason.map(Reason::as_str), "job ended");
         return Ok(());
     }
     store.release(job.id, lease.token).await?;
-    tracing::warn!(job.id = %job.id, job.attempt = job.state.attempt, job.reason = ?outcome.reason, "job goes back to the queue");
+    tracing::warn!(job.id = %job.id, job.attempt = job.state.attempt, job.reason = outcome.reason.map(Reason::as_str), "job goes back to the queue");
     if queue.send(job.id, RETRY_PAUSE * job.state.attempt).await.is_ok() {
         store.mark_dispatched(job.id).await?;
     }

@@ -42,6 +42,27 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Returns the word that stands for the reason everywhere.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PlaybookFailed => "playbook_failed",
+            Self::HostsUnreachable => "hosts_unreachable",
+            Self::SourceUnavailable => "source_unavailable",
+            Self::InventoryInvalid => "inventory_invalid",
+            Self::CredentialUnavailable => "credential_unavailable",
+            Self::RequestInvalid => "request_invalid",
+            Self::Timeout => "timeout",
+            Self::IdleTimeout => "idle_timeout",
+            Self::Deadline => "deadline",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Lost => "lost",
+            Self::Shutdown => "shutdown",
+            Self::RunnerError => "runner_error",
+            Self::CanceledByRequest => "canceled_by_request",
+        }
+    }
+
     /// Tells whether another attempt may end differently, because the playbook was not what failed.
     #[must_use]
     pub fn is_retryable(self) -> bool {

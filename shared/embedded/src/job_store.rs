@@ -1,28 +1,35 @@
 //! [`JobStore`] on SQLite.
 
 use async_trait::async_trait;
-use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary, MAX_COUNTED};
+use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken};
-use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, Lease, Refused};
+use callboard_core::job::{CancelRequest, Job, JobState, Lease, Refused};
 use callboard_core::outcome::Outcome;
 use callboard_core::ports::{JobStore, StoreError};
 use callboard_core::progress::Progress;
 use callboard_core::time::Timestamp;
-use rusqlite::{Connection, Params, Row, named_params};
+use rusqlite::{Connection, Row};
 
 use crate::database::Database;
 use crate::error::sqlite;
-use crate::rows::{self, JOB_COLUMNS, SUMMARY_COLUMNS};
+use crate::listing::Lists;
+use crate::rows::{self, JOB_COLUMNS, select};
 
 /// Keeps jobs in the `jobs` table.
 #[derive(Clone)]
-pub struct SqliteJobStore(Database);
+pub struct SqliteJobStore {
+    database: Database,
+    lists: Lists,
+}
 
 impl SqliteJobStore {
     /// Uses a database.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self(database)
+        Self {
+            database,
+            lists: Lists::default(),
+        }
     }
 
     /// Deletes up to `limit` expired jobs that are not running; returns their ids, so that their logs can follow.
@@ -32,7 +39,7 @@ impl SqliteJobStore {
     pub async fn delete_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
         let delete = "DELETE FROM jobs WHERE id IN
             (SELECT id FROM jobs WHERE expires_at <= ?1 AND lease_until IS NULL LIMIT ?2) RETURNING id";
-        self.0
+        self.database
             .write(move |connection| select(connection, delete, (now.as_millis(), limit), job_id))
             .await
     }
@@ -41,7 +48,7 @@ impl SqliteJobStore {
     where
         F: FnOnce(&mut JobState) -> Result<(), Refused> + Send + 'static,
     {
-        self.0
+        self.database
             .write(move |connection| {
                 let mut state = rows::state(connection, id)?;
                 change(&mut state).map_err(|Refused| StoreError::Conflict)?;
@@ -55,7 +62,7 @@ impl SqliteJobStore {
     where
         F: FnOnce(&mut JobState) -> Result<(), Refused> + Send + 'static,
     {
-        self.0
+        self.database
             .write(move |connection| {
                 let mut job = load(connection, id)?;
                 change(&mut job.state).map_err(|Refused| StoreError::Conflict)?;
@@ -72,13 +79,13 @@ impl JobStore for SqliteJobStore {
         let state = rows::to_json(&job.state)?;
         let request = rows::to_json(&job.request)?;
         let job = job.clone();
-        self.0
+        self.database
             .write(move |connection| rows::insert(connection, &job, &state, &request))
             .await
     }
 
     async fn get(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
-        let job = self.0.read(move |connection| load(connection, id)).await?;
+        let job = self.database.read(move |connection| load(connection, id)).await?;
         if job.expires_at > now {
             Ok(job)
         } else {
@@ -87,12 +94,14 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn list(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
-        let query = query.clone();
-        self.0.read(move |connection| page(connection, &query, now)).await
+        let (query, lists) = (query.clone(), self.lists.clone());
+        self.database
+            .read(move |connection| lists.page(connection, &query, now))
+            .await
     }
 
     async fn mark_dispatched(&self, id: JobId) -> Result<(), StoreError> {
-        self.0
+        self.database
             .write(move |connection| {
                 let update = "UPDATE jobs SET dispatched = 1 WHERE id = ?1";
                 let mut statement = connection.prepare_cached(update).map_err(sqlite)?;
@@ -124,7 +133,7 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn release(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
-        self.0
+        self.database
             .write(move |connection| {
                 let mut state = rows::state(connection, id)?;
                 state.release(token).map_err(|Refused| StoreError::Conflict)?;
@@ -141,7 +150,7 @@ impl JobStore for SqliteJobStore {
 
     async fn expired_leases(&self, now: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
         let query = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE lease_until < ?1 ORDER BY lease_until LIMIT ?2");
-        self.0
+        self.database
             .read(move |connection| select(connection, &query, (now.as_millis(), limit), rows::job))
             .await
     }
@@ -149,7 +158,7 @@ impl JobStore for SqliteJobStore {
     async fn undispatched(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
         let query = "SELECT id FROM jobs WHERE status = 'pending' AND dispatched = 0 AND created_at < ?1
              ORDER BY created_at LIMIT ?2";
-        self.0
+        self.database
             .read(move |connection| select(connection, query, (before.as_millis(), limit), job_id))
             .await
     }
@@ -164,79 +173,4 @@ fn load(connection: &Connection, id: JobId) -> Result<Job, StoreError> {
 
 fn job_id(row: &Row<'_>) -> Result<JobId, StoreError> {
     row.get(0).map(JobId::from_bytes).map_err(sqlite)
-}
-
-fn page(connection: &Connection, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
-    let filter = if query.status.is_some() {
-        "AND status = :status"
-    } else {
-        "AND :status IS NULL"
-    };
-    let mut jobs = jobs(connection, query, now, filter)?;
-    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    let has_more = jobs.len() > limit;
-    jobs.truncate(limit);
-    let counted = count(connection, query, now, filter)?;
-    Ok(HistoryPage {
-        jobs,
-        has_more,
-        total: counted.min(MAX_COUNTED),
-        total_is_exact: counted <= MAX_COUNTED,
-    })
-}
-
-fn jobs(
-    connection: &Connection,
-    query: &HistoryQuery,
-    now: Timestamp,
-    filter: &str,
-) -> Result<Vec<JobSummary>, StoreError> {
-    let before = if query.before.is_some() {
-        "AND id < :before"
-    } else {
-        "AND :before IS NULL"
-    };
-    let select_page = format!(
-        "SELECT {SUMMARY_COLUMNS} FROM jobs WHERE tenant = :tenant {filter} {before} AND expires_at > :now
-         ORDER BY id DESC LIMIT :limit OFFSET :offset"
-    );
-    let params = named_params! {
-        ":tenant": query.tenant.as_str(),
-        ":status": query.status.map(JobStatus::as_str),
-        ":before": query.before.as_ref().map(JobId::as_bytes),
-        ":now": now.as_millis(),
-        ":limit": query.limit + 1,
-        ":offset": query.offset,
-    };
-    select(connection, &select_page, params, rows::summary)
-}
-
-/// Counts one more than it reports, to know whether the count is exact.
-fn count(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: &str) -> Result<u32, StoreError> {
-    let select_count = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE tenant = :tenant {filter} AND expires_at > :now LIMIT :limit)"
-    );
-    let params = named_params! {
-        ":tenant": query.tenant.as_str(),
-        ":status": query.status.map(JobStatus::as_str),
-        ":now": now.as_millis(),
-        ":limit": MAX_COUNTED + 1,
-    };
-    let counted = select(connection, &select_count, params, |row| row.get(0).map_err(sqlite))?;
-    Ok(counted.first().copied().unwrap_or(0))
-}
-
-fn select<T>(
-    connection: &Connection,
-    query: &str,
-    params: impl Params,
-    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
-    let mut rows = statement.query(params).map_err(sqlite)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(sqlite)? {
-        found.push(read(row)?);
-    }
-    Ok(found)
 }

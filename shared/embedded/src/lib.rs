@@ -4,6 +4,7 @@ mod database;
 mod error;
 mod job_queue;
 mod job_store;
+mod listing;
 mod log_store;
 mod rows;
 

@@ -6,7 +6,7 @@ use callboard_core::job::{Job, JobState};
 use callboard_core::ports::StoreError;
 use callboard_core::time::Timestamp;
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, named_params};
 
 use crate::error::sqlite;
 
@@ -87,4 +87,20 @@ fn column<T: FromSql>(row: &Row<'_>, name: &str) -> Result<T, StoreError> {
 
 fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt(Box::new(error)))
+}
+
+/// Runs a query, whose text is prepared once, and reads every row.
+pub(crate) fn select<T>(
+    connection: &Connection,
+    query: &str,
+    params: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
+    let mut rows = statement.query(params).map_err(sqlite)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(sqlite)? {
+        found.push(read(row)?);
+    }
+    Ok(found)
 }

@@ -172,7 +172,10 @@ async fn a_synchronous_request_answers_with_the_result_or_with_202_when_the_wait
     let file = data.path().join("go");
     let waiting = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}}).to_string();
     let late = client.post("/api/v1/jobs?sync=true", waiting).await?;
-    ensure!(late.status == StatusCode::ACCEPTED, "{late:?}");
+    ensure!(
+        late.status == StatusCode::ACCEPTED && late.body["status"] == "running",
+        "{late:?}"
+    );
     let id = late.body["job_id"].as_str().unwrap_or_default();
     ensure!(late.header("location") == format!("/api/v1/jobs/{id}"), "{late:?}");
     std::fs::write(&file, "")?;

@@ -25,7 +25,7 @@ fn cases() -> [Case; 4] {
             hosts: json!({"good": {}, "bad": {}, "gone": gone}),
             rc: 4,
             reason: "playbook_failed",
-            error: r#"1 of 3 hosts failed: bad in task "Check the disk": The disk of bad is full."#,
+            error: r#"1 of 3 hosts failed, 1 unreachable: bad in task "Check the disk": The disk of bad is full."#,
         },
         Case {
             hosts: json!({"good": {}, "gone": gone}),

@@ -48,6 +48,40 @@ fn inventories_are_lists_files_and_folders_and_the_last_wins() -> anyhow::Result
 }
 
 #[test]
+fn without_an_inventory_the_configured_one_is_used_and_else_this_machine() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let many = playbook("features/many_hosts.yml");
+    let hosts = "web1 ansible_connection=local\nweb2 ansible_connection=local\n";
+    let told = |arguments: &[&str], expected: &str| {
+        let run = desk.run(arguments)?;
+        ensure!(run.code == 0 && run.stdout.contains(expected), "{arguments:?}: {run:?}");
+        anyhow::Ok(())
+    };
+    told(&[&many], ", localhost: ok=1")?;
+    desk.write("hosts.ini", hosts)?;
+    told(
+        &[&many, "--", "-i", "hosts.ini"],
+        ", web1: ok=1 changed=0, web2: ok=1 changed=0\n",
+    )?;
+    desk.write("ansible.cfg", "[defaults]\ninventory = hosts.ini\n")?;
+    told(&[&many], ", web1: ok=1 changed=0, web2: ok=1 changed=0\n")?;
+    told(&[&many, "-i", "localhost,"], ", localhost: ok=1")
+}
+
+#[test]
+fn a_question_that_nobody_could_answer_is_refused() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    for flag in ["-K", "--ask-vault-pass", "--step"] {
+        let run = desk.run(&[&playbook("hello.yml"), "--", flag])?;
+        ensure!(
+            run.code == 1 && run.stderr.contains(&format!("{flag} asks questions")),
+            "{run:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn extra_variables_come_in_every_form_and_the_last_wins() -> anyhow::Result<()> {
     let desk = Desk::new()?;
     desk.write("vars.yml", "value: {from: yaml, sum: '{{ 1 + 1 }}'}")?;

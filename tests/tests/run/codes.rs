@@ -56,7 +56,7 @@ fn what_cannot_be_run_says_so_before_anything_is_recorded() -> anyhow::Result<()
         (
             1,
             vec![&*hello, "-i", "web"],
-            "the inventory web is no file; a list of hosts needs a comma: web,",
+            "there is no inventory web (for a list of hosts add a comma: -i web,)",
         ),
         (2, vec![&*hello, "--nonsense"], "unexpected argument '--nonsense' found"),
         (
@@ -77,9 +77,20 @@ fn what_cannot_be_run_says_so_before_anything_is_recorded() -> anyhow::Result<()
 }
 
 #[tokio::test]
-async fn sigint_ends_everything_that_the_playbook_has_started() -> anyhow::Result<()> {
+async fn a_signal_ends_everything_that_the_playbook_has_started() -> anyhow::Result<()> {
+    for (signal, code, by) in [
+        (Signal::INT, 130, "by SIGINT (Ctrl-C) to callboard run"),
+        (Signal::TERM, 143, "by SIGTERM to callboard run"),
+        (Signal::HUP, 129, "by SIGHUP (the terminal was closed) to callboard run"),
+    ] {
+        ends(signal, code, by).await?;
+    }
+    Ok(())
+}
+
+async fn ends(signal: Signal, code: i32, by: &str) -> anyhow::Result<()> {
     let desk = Desk::new()?;
-    let marker = format!("interrupted-{}", std::process::id());
+    let marker = format!("interrupted-{code}-{}", std::process::id());
     desk.write("marker.yml", &format!("marker: {marker}"))?;
     let mut command = callboard(desk.data.path())?;
     command.args(["run", &playbook("start_daemon.yml"), "-e", "@marker.yml"]);
@@ -89,15 +100,26 @@ async fn sigint_ends_everything_that_the_playbook_has_started() -> anyhow::Resul
         processes::with_marker(&marker).len() >= 2
     })
     .await?;
-    processes::signal(run.id(), Signal::INT)?;
+    processes::signal(run.id(), signal)?;
     let run = Finished::from(run.wait_with_output()?);
-    ensure!(run.code == 130, "{run:?}");
+    ensure!(run.code == code, "{run:?}");
     ensure!(processes::with_marker(&marker).is_empty(), "something is left");
     let line = run.stdout.lines().last().unwrap_or_default();
-    ensure!(
-        line.starts_with("canceled in ") && line.contains("by SIGINT (Ctrl-C) to callboard run"),
-        "{line}"
-    );
+    ensure!(line.starts_with("canceled in ") && line.contains(by), "{line}");
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_is_gone_changes_nothing_about_the_end() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+    let mut command = callboard(desk.data.path())?;
+    let run: Finished = command
+        .args(["run", &playbook("hello.yml")])
+        .stdout(full)
+        .output()?
+        .into();
+    ensure!(run.code == 0 && run.stderr.is_empty(), "{run:?}");
     Ok(())
 }
 

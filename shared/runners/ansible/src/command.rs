@@ -21,6 +21,7 @@ pub(crate) struct JobSpec {
     pub(crate) cwd: PathBuf,
     pub(crate) nonce: String,
     pub(crate) color: bool,
+    pub(crate) fallback_inventory: Vec<String>,
 }
 
 /// Prepares a job: writes what it reads into its folder, and says what to run.
@@ -31,7 +32,14 @@ pub(crate) fn prepare(
     workspace: &Workspace,
 ) -> io::Result<JobSpec> {
     let mut argv = vec!["ansible-playbook".to_owned()];
-    argv.extend(inventory::arguments(&request.inventory, workspace)?);
+    let mut fallback_inventory = inventory::sources(&request.inventory, workspace)?;
+    if !settings.configured_inventory_first {
+        argv.extend(
+            fallback_inventory
+                .drain(..)
+                .map(|source| format!("--inventory={source}")),
+        );
+    }
     if !request.extra_vars.is_empty() {
         let literal = !request.options.template_extra_vars;
         let path = workspace.write("extra_vars.json", &extra_vars(&request.extra_vars, literal))?;
@@ -52,6 +60,7 @@ pub(crate) fn prepare(
         cwd,
         nonce,
         color: settings.color,
+        fallback_inventory,
     })
 }
 

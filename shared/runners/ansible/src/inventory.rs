@@ -8,29 +8,29 @@ use serde_json::{Value, json};
 
 use crate::workspace::Workspace;
 
-/// Returns `--inventory` arguments, in order; writes what they name into the job's folder.
-pub(crate) fn arguments(inventory: &Inventory, workspace: &Workspace) -> io::Result<Vec<String>> {
+/// Returns what `--inventory` is given, in order; writes what that names into the job's folder.
+pub(crate) fn sources(inventory: &Inventory, workspace: &Workspace) -> io::Result<Vec<String>> {
     let several = match inventory {
         Inventory::Several(several) => several.as_slice(),
         one => std::slice::from_ref(one),
     };
     let numbered = several.iter().enumerate();
-    let mut arguments: Vec<String> = numbered
-        .map(|(number, one)| argument(one, number, workspace))
+    let mut sources: Vec<String> = numbered
+        .map(|(number, one)| source(one, number, workspace))
         .collect::<io::Result<_>>()?;
     if several.iter().any(lists_localhost) {
         let path = workspace.write("localhost.json", this_machine().to_string().as_bytes())?;
-        arguments.push(format!("--inventory={}", path.display()));
+        sources.push(path.display().to_string());
     }
-    Ok(arguments)
+    Ok(sources)
 }
 
-fn argument(inventory: &Inventory, number: usize, workspace: &Workspace) -> io::Result<String> {
+fn source(inventory: &Inventory, number: usize, workspace: &Workspace) -> io::Result<String> {
     match inventory {
-        Inventory::Text(text) => Ok(format!("--inventory={text}")),
+        Inventory::Text(text) => Ok(text.clone()),
         Inventory::Inline(inline) => {
             let path = workspace.write(&format!("inventory-{number}.json"), &serde_json::to_vec(&inline.data)?)?;
-            Ok(format!("--inventory={}", path.display()))
+            Ok(path.display().to_string())
         }
         Inventory::Several(_) => Err(io::Error::new(
             io::ErrorKind::InvalidInput,

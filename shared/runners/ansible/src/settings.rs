@@ -30,6 +30,8 @@ pub struct AnsibleSettings {
     pub working_folder: Option<PathBuf>,
     /// Whether Ansible prints in colour where its configuration does not forbid it.
     pub color: bool,
+    /// Whether an inventory that Ansible's configuration names goes before that of the request.
+    pub configured_inventory_first: bool,
     /// More arguments for `ansible-playbook`, as they are.
     pub extra_arguments: Vec<String>,
     /// How long a job may take to end after SIGTERM before SIGKILL.

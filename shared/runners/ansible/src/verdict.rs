@@ -67,10 +67,17 @@ fn failure(rc: i32, findings: &Findings) -> (Reason, String) {
             Reason::HostsUnreachable,
             told(dark, stats, "unreachable", failures, |host| host.dark > 0),
         ),
-        (failed, _) => (
-            Reason::PlaybookFailed,
-            told(failed, stats, "failed", failures, |host| host.failures > 0),
-        ),
+        (failed, dark) => {
+            let what = if dark == 0 {
+                "failed".to_owned()
+            } else {
+                format!("failed, {dark} unreachable")
+            };
+            (
+                Reason::PlaybookFailed,
+                told(failed, stats, &what, failures, |host| host.failures > 0),
+            )
+        }
     }
 }
 

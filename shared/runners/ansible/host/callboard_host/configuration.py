@@ -64,6 +64,12 @@ def rebind() -> None:
     _renew_display()
 
 
+def names_inventory() -> bool:
+    """Tells whether the job's configuration names an inventory, or the one that is named by default is there."""
+    sources, origin = C.config.get_config_value_and_origin("DEFAULT_HOST_LIST", variables=vars(C))
+    return origin != "default" or any(os.path.exists(source) for source in sources)
+
+
 def use_events_callback(force_color: bool) -> None:
     """Puts the events callback around the stdout callback that the job's configuration names."""
     os.environ["ORIGINAL_STDOUT_CALLBACK"] = C.DEFAULT_STDOUT_CALLBACK

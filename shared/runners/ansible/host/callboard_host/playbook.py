@@ -24,6 +24,14 @@ UNEXPECTED = 250
 class JobCLI(PlaybookCLI):  # type: ignore[misc]
     """``ansible-playbook`` that tells the service what Ansible made of the inventory and why it stopped."""
 
+    fallback_inventory: list[str] = []
+
+    def post_process_args(self, options: Any) -> Any:
+        """Takes the fallback where neither the arguments nor the configuration name an inventory."""
+        if not options.inventory and self.fallback_inventory and not configuration.names_inventory():
+            options.inventory = list(self.fallback_inventory)
+        return super().post_process_args(options)
+
     def run(self) -> Any:
         """Runs the playbook; an error goes to the service as well as to the output."""
         try:
@@ -63,6 +71,7 @@ def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
         configuration.rebind()
         configuration.use_events_callback(spec.color)
         sys.argv = [askpass.argv0(), *spec.argv[1:]]
+        JobCLI.fallback_inventory = spec.fallback_inventory
         JobCLI.cli_executor(list(sys.argv))
     except SystemExit as exit_:
         return _end(_status(exit_))

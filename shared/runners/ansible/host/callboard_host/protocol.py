@@ -26,6 +26,7 @@ class JobSpec:
     cwd: str
     nonce: str
     color: bool
+    fallback_inventory: list[str]
 
     @classmethod
     def read(cls, fd: int) -> JobSpec:

@@ -1,0 +1,114 @@
+//! Pages of a tenant's jobs, newest first, and how many there are.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary, MAX_COUNTED};
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::job::JobStatus;
+use callboard_core::ports::StoreError;
+use callboard_core::time::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use crate::error::sqlite;
+use crate::rows::{self, SUMMARY_COLUMNS, select};
+
+/// How long a list that had more jobs than are counted is taken to have more, without counting again.
+const COUNTED_FOR: Duration = Duration::from_secs(1);
+
+type ListName = (Tenant, Option<JobStatus>);
+
+/// Reads pages. Clones share what they know.
+#[derive(Clone, Default)]
+pub(crate) struct Lists {
+    /// When each list that was too long to count was found to be so.
+    long: Arc<Mutex<HashMap<ListName, Instant>>>,
+}
+
+impl Lists {
+    /// Returns the page that a query asks for.
+    pub(crate) fn page(
+        &self,
+        connection: &Connection,
+        query: &HistoryQuery,
+        now: Timestamp,
+    ) -> Result<HistoryPage, StoreError> {
+        let filter = if query.status.is_some() {
+            "AND status = :status"
+        } else {
+            "AND :status IS NULL"
+        };
+        let mut jobs = jobs(connection, query, now, filter)?;
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let has_more = jobs.len() > limit;
+        jobs.truncate(limit);
+        let counted = self.count(connection, query, now, filter)?;
+        Ok(HistoryPage {
+            jobs,
+            has_more,
+            total: counted.min(MAX_COUNTED),
+            total_is_exact: counted <= MAX_COUNTED,
+        })
+    }
+
+    fn count(
+        &self,
+        connection: &Connection,
+        query: &HistoryQuery,
+        now: Timestamp,
+        filter: &str,
+    ) -> Result<u32, StoreError> {
+        let name = (query.tenant.clone(), query.status);
+        let lock = || self.long.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().get(&name).is_some_and(|found| found.elapsed() < COUNTED_FOR) {
+            return Ok(MAX_COUNTED + 1);
+        }
+        let counted = count(connection, query, now, filter)?;
+        if counted > MAX_COUNTED {
+            lock().insert(name, Instant::now());
+        }
+        Ok(counted)
+    }
+}
+
+fn jobs(
+    connection: &Connection,
+    query: &HistoryQuery,
+    now: Timestamp,
+    filter: &str,
+) -> Result<Vec<JobSummary>, StoreError> {
+    let before = if query.before.is_some() {
+        "AND id < :before"
+    } else {
+        "AND :before IS NULL"
+    };
+    let select_page = format!(
+        "SELECT {SUMMARY_COLUMNS} FROM jobs WHERE tenant = :tenant {filter} {before} AND expires_at > :now
+         ORDER BY id DESC LIMIT :limit OFFSET :offset"
+    );
+    let params = named_params! {
+        ":tenant": query.tenant.as_str(),
+        ":status": query.status.map(JobStatus::as_str),
+        ":before": query.before.as_ref().map(JobId::as_bytes),
+        ":now": now.as_millis(),
+        ":limit": query.limit + 1,
+        ":offset": query.offset,
+    };
+    select(connection, &select_page, params, rows::summary)
+}
+
+/// Counts one more than it reports, to know whether the count is exact.
+fn count(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: &str) -> Result<u32, StoreError> {
+    let select_count = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE tenant = :tenant {filter} AND expires_at > :now LIMIT :limit)"
+    );
+    let params = named_params! {
+        ":tenant": query.tenant.as_str(),
+        ":status": query.status.map(JobStatus::as_str),
+        ":now": now.as_millis(),
+        ":limit": MAX_COUNTED + 1,
+    };
+    let counted = select(connection, &select_count, params, |row| row.get(0).map_err(sqlite))?;
+    Ok(counted.first().copied().unwrap_or(0))
+}
