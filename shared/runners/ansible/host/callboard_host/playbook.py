@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 import time
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 from ansible import cli
 from ansible.cli.playbook import PlaybookCLI
@@ -24,7 +24,7 @@ UNEXPECTED = 250
 class JobCLI(PlaybookCLI):  # type: ignore[misc]
     """``ansible-playbook`` that tells the service what Ansible made of the inventory and why it stopped."""
 
-    fallback_inventory: list[str] = []
+    fallback_inventory: ClassVar[list[str]] = []
 
     def post_process_args(self, options: Any) -> Any:
         """Takes the fallback where neither the arguments nor the configuration name an inventory."""
