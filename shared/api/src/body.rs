@@ -2,7 +2,7 @@
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, StatusCode, header};
-use callboard_core::json;
+use callboard_core::json::{self, JsonError};
 use http_body_util::LengthLimitError;
 use serde_json::Value;
 
@@ -18,10 +18,8 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
     }
     let bytes = to_bytes(body, limit).await.map_err(|error| refuse(&error, limit))?;
     if bytes.is_empty() {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "The body is empty; send a request as JSON.",
-        ));
+        let (pointer, message) = (String::new(), "it is empty".to_owned());
+        return Err(Problem::not_json(JsonError { pointer, message }));
     }
     json::parse(&bytes).map_err(Problem::not_json)
 }
