@@ -120,21 +120,6 @@ async fn sqlite_keeps_messages_and_their_times_when_it_is_opened_again() -> anyh
 }
 
 #[tokio::test]
-async fn sqlite_keeps_a_message_hidden_for_as_long_as_its_receiver_asks() -> anyhow::Result<()> {
-    let (ClockedQueue { queue, clock }, _folder) = make_queue().await?;
-    queue.send(JobId::new(), Duration::ZERO).await?;
-    let message = queue.try_receive(VISIBILITY).await?.context("a message")?;
-    for _ in 0..3 {
-        queue.hide(message, VISIBILITY * 2).await?;
-        clock.advance(VISIBILITY);
-        assert!(queue.try_receive(VISIBILITY).await?.is_none());
-    }
-    clock.advance(VISIBILITY);
-    assert!(queue.try_receive(VISIBILITY).await?.is_some());
-    Ok(())
-}
-
-#[tokio::test]
 async fn sqlite_wakes_a_receiver_that_waits() -> anyhow::Result<()> {
     let (database, _folder) = make_database()?;
     let queue = SqliteQueue::new(database, Arc::new(SystemClock));

@@ -87,20 +87,6 @@ impl SqliteQueue {
             .await
     }
 
-    /// Extends the time for which a received message stays hidden, from now.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn hide(&self, message: Message, visibility: Duration) -> Result<(), StoreError> {
-        let until = (self.clock.now() + visibility).as_millis();
-        self.database
-            .write(move |connection| {
-                let hide = "UPDATE messages SET visible_at = ?2 WHERE id = ?1";
-                connection.execute(hide, (message.id, until)).map(drop).map_err(sqlite)
-            })
-            .await
-    }
-
     /// Deletes a message whose job needs no more work.
     ///
     /// # Errors
