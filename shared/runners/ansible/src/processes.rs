@@ -53,6 +53,11 @@ pub(crate) fn collect(pid: i32) -> bool {
     !matches!(waited, Some(Ok(None)))
 }
 
+/// Tells whether a process has ended; its children have another parent by then.
+pub(crate) fn has_ended(pid: i32) -> bool {
+    read(pid).is_none_or(|stat| stat.zombie)
+}
+
 /// Kills a living process, or collects a dead child of ours.
 fn end(stat: &Stat, me: i32) {
     let Some(pid) = Pid::from_raw(stat.pid) else { return };

@@ -96,8 +96,9 @@ impl AnsibleRunner {
         if let Some(pid) = supervisor {
             self.supervisors.forget(pid).await;
         }
-        if !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_))) {
-            self.supervisors.end_strays(self.host.pid().await).await;
+        // what a lost supervisor has left was ended before its pipes were drained
+        if !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_) | Exit::SupervisorLost(_))) {
+            self.supervisors.end_strays(supervisor, self.host.pid().await).await;
         }
         Ok(Run {
             exit: exit?,
@@ -127,7 +128,7 @@ impl AnsibleRunner {
         };
         if let Exit::SupervisorLost(pid) = exit {
             self.supervisors.forget(pid).await;
-            self.supervisors.end_strays(self.host.pid().await).await;
+            self.supervisors.end_strays(Some(pid), self.host.pid().await).await;
         }
         if pumped.is_none() {
             pumped = tokio::time::timeout(DRAIN_LIMIT, pumping).await.ok();
@@ -187,11 +188,4 @@ fn sentence(error: &dyn std::error::Error) -> String {
         .map(|first| first.to_uppercase().to_string())
         .unwrap_or_default();
     format!("{first}{}.", chars.as_str())
-}
-
-impl Findings {
-    /// Tells whether Ansible found an inventory without hosts.
-    pub(crate) fn has_no_hosts(&self) -> bool {
-        self.hosts == Some(0)
-    }
 }

@@ -31,11 +31,15 @@ impl Supervisors {
     }
 
     /// Ends what lost supervisors have left to us, until nothing of it lives.
-    pub(crate) async fn end_strays(&self, host: Option<i32>) {
+    ///
+    /// The socket of a process that dies closes before its children become ours: `lost` must have ended before a look
+    /// that finds nothing counts.
+    pub(crate) async fn end_strays(&self, lost: Option<i32>, host: Option<i32>) {
         for _ in 0..TRIES {
+            let ended = lost.is_none_or(processes::has_ended);
             let mut known = self.lock().clone();
             known.extend(host);
-            if processes::end_strays(&known) == 0 {
+            if processes::end_strays(&known) == 0 && ended {
                 return;
             }
             tokio::time::sleep(PAUSE).await;

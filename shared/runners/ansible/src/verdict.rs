@@ -40,7 +40,7 @@ pub(crate) fn outcome(exit: Exit, findings: &Findings) -> Outcome {
 }
 
 fn failure(rc: i32, findings: &Findings) -> (Reason, String) {
-    if findings.has_no_hosts() {
+    if findings.hosts == Some(0) {
         return (
             Reason::InventoryInvalid,
             "The inventory names no hosts; what Ansible printed says what it made of it.".to_owned(),
