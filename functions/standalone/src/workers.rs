@@ -15,6 +15,8 @@ use crate::parts::Parts;
 const VISIBILITY: Duration = Duration::from_secs(60);
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Several heartbeats: after a halt of the whole machine, workers come before the sweep.
+const PATIENCE: Duration = Duration::from_secs(5);
 const DELETE_BATCH: u32 = 500;
 
 /// Takes and executes jobs, one at a time, until `draining` is set.
@@ -55,7 +57,7 @@ async fn execute(parts: &Parts, worker: &Worker, message: Message, limits: Limit
 /// Sweeps for ever.
 pub(crate) async fn keep_sweeping(parts: Parts) {
     loop {
-        match sweep(&*parts.store, &*parts.queue, &*parts.clock).await {
+        match sweep(&*parts.store, &*parts.queue, &*parts.clock, PATIENCE).await {
             Ok(swept) if swept.lost + swept.dispatched > 0 => {
                 tracing::warn!(swept.lost, swept.dispatched, "swept");
             }

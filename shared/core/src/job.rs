@@ -128,6 +128,18 @@ impl JobState {
         Ok(())
     }
 
+    /// Takes the job from a worker whose lease has run out.
+    ///
+    /// # Errors
+    /// The lease is no longer `expired`: it was renewed, given up or taken meanwhile.
+    pub fn seize(&mut self, expired: Lease, lease: Lease) -> Result<(), Refused> {
+        if self.status != JobStatus::Running || self.lease != Some(expired) {
+            return Err(Refused);
+        }
+        self.lease = Some(lease);
+        Ok(())
+    }
+
     /// Ends the job.
     ///
     /// # Errors

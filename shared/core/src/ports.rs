@@ -68,6 +68,10 @@ pub trait JobStore: Send + Sync {
         progress: Option<Progress>,
     ) -> Result<Option<CancelRequest>, StoreError>;
 
+    /// Takes a running job from a worker whose lease has run out, so that its end can be written; `Conflict` if the
+    /// lease is not `expired` any more.
+    async fn seize(&self, id: JobId, expired: Lease, lease: Lease) -> Result<(), StoreError>;
+
     /// Writes the final state, once; `Conflict` if the lease is lost.
     async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError>;
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::execute::conclude;
+use crate::id::LeaseToken;
+use crate::job::Lease;
 use crate::outcome::{Outcome, Reason};
 use crate::ports::{JobQueue, JobStore, StoreError};
 use crate::time::Clock;
@@ -11,6 +13,8 @@ use crate::time::Clock;
 const BATCH: u32 = 100;
 /// How long a submission may take before the sweep queues its job.
 const DISPATCH_GRACE: Duration = Duration::from_secs(10);
+/// How long a sweep may take to write the end of a job that it has taken; then another sweep may take it.
+const SWEEP_LEASE: Duration = Duration::from_secs(30);
 
 /// What one sweep did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -21,14 +25,33 @@ pub struct Swept {
     pub dispatched: u32,
 }
 
-/// Sweeps once.
+/// Sweeps once. A worker in this process that was held up together with the sweep has `patience` to renew its leases
+/// before they count as lost.
 ///
 /// # Errors
 /// The store or the queue is unavailable; the next sweep goes on where this one stopped.
-pub async fn sweep(store: &dyn JobStore, queue: &dyn JobQueue, clock: &dyn Clock) -> Result<Swept, StoreError> {
+pub async fn sweep(
+    store: &dyn JobStore,
+    queue: &dyn JobQueue,
+    clock: &dyn Clock,
+    patience: Duration,
+) -> Result<Swept, StoreError> {
     let mut swept = Swept::default();
-    for job in store.expired_leases(clock.now(), BATCH).await? {
-        let Some(lease) = job.state.lease else { continue };
+    let expired = store.expired_leases(clock.now(), BATCH).await?;
+    if !expired.is_empty() {
+        tokio::time::sleep(patience).await;
+    }
+    for job in expired {
+        let Some(expired) = job.state.lease else { continue };
+        let lease = Lease {
+            token: LeaseToken::new(),
+            until: clock.now() + SWEEP_LEASE,
+        };
+        match store.seize(job.id, expired, lease).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => continue,
+            Err(error) => return Err(error),
+        }
         let outcome = match &job.state.cancel {
             Some(cancel) => crate::job::canceled(cancel),
             None => Outcome::failed(

@@ -126,6 +126,12 @@ impl JobStore for SqliteJobStore {
         Ok(self.change(id, move |state| state.renew(lease, progress)).await?.cancel)
     }
 
+    async fn seize(&self, id: JobId, expired: Lease, lease: Lease) -> Result<(), StoreError> {
+        self.change(id, move |state| state.seize(expired, lease))
+            .await
+            .map(drop)
+    }
+
     async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
         self.change(id, move |state| state.finish(token, outcome, now))
             .await

@@ -54,6 +54,7 @@ macro_rules! job_store_contract {
             finish_against_release_leaves_one_state,
             expired_leases_are_those_that_are_over,
             expired_leases_are_bounded,
+            a_lease_that_is_over_is_seized_once_and_not_if_it_was_renewed,
             a_job_that_ended_has_no_lease_to_expire,
             undispatched_jobs_are_those_the_queue_was_not_given,
             undispatched_jobs_are_bounded,

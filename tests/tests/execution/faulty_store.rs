@@ -91,6 +91,10 @@ impl JobStore for FaultyStore {
         self.up()?.renew(id, lease, news).await
     }
 
+    async fn seize(&self, id: JobId, expired: Lease, lease: Lease) -> Result<(), StoreError> {
+        self.up()?.seize(id, expired, lease).await
+    }
+
     async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
         self.up()?.finish(id, token, outcome, now).await
     }

@@ -148,7 +148,7 @@ impl Site {
     }
 
     pub(crate) async fn sweep(&self) -> Result<Swept, StoreError> {
-        sweep(&*self.store, &*self.queue, &self.clock).await
+        sweep(&*self.store, &*self.queue, &self.clock, Duration::ZERO).await
     }
 
     /// Takes the next message, if there is one now.

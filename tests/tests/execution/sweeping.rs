@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callboard_core::job::JobStatus;
+use callboard_core::job::{JobStatus, Lease};
 use callboard_core::options::Options;
 use callboard_core::outcome::Reason;
 use callboard_core::sweep::{Swept, sweep};
@@ -43,7 +43,11 @@ async fn a_queue_that_is_down_costs_no_job() -> anyhow::Result<()> {
     let over = lease_until(site.clock.now());
     site.store.claim(lost.id, over, site.clock.now()).await?;
     site.clock.advance(SECOND * 11);
-    assert!(sweep(&*site.store, &DeadQueue, &site.clock).await.is_err());
+    assert!(
+        sweep(&*site.store, &DeadQueue, &site.clock, Duration::ZERO)
+            .await
+            .is_err()
+    );
     assert_eq!(site.state(lost.id).await?.status, JobStatus::Pending);
     assert_eq!(site.sweep().await?, Swept { lost: 0, dispatched: 2 });
     let mut received = [site.receive().await?, site.receive().await?];
@@ -92,6 +96,28 @@ async fn a_job_whose_worker_reports_is_left_alone_however_long_it_runs() -> anyh
     }
     site.store.request_cancel(job.id, cancel_by("ann")).await?;
     running.await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_was_held_up_with_the_sweep_keeps_its_job() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = site.job(Options::default()).await?;
+    let held = lease_until(site.clock.now());
+    site.store.claim(job.id, held, site.clock.now()).await?;
+    site.clock.advance(SECOND);
+    let renewed = Lease {
+        until: site.clock.now() + LEASE,
+        ..held
+    };
+    let sweeping = sweep(&*site.store, &*site.queue, &site.clock, SECOND / 4);
+    let renewing = async {
+        tokio::time::sleep(SECOND / 20).await;
+        site.store.renew(job.id, renewed, None).await
+    };
+    let (swept, renewal) = tokio::join!(sweeping, renewing);
+    assert_eq!((swept?, renewal?), (Swept::default(), None));
+    assert_eq!(site.state(job.id).await?.lease, Some(renewed));
     Ok(())
 }
 

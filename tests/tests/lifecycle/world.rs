@@ -105,7 +105,7 @@ impl World {
             expected.lost += u32::from(swept.lost);
             expected.dispatched += u32::from(swept.dispatched);
         }
-        let swept = sweep(&self.store, &self.queue, &self.clock).await?;
+        let swept = sweep(&self.store, &self.queue, &self.clock, Duration::ZERO).await?;
         ensure!(swept == expected, "the sweep did {swept:?}, not {expected:?}");
         Ok(())
     }

@@ -156,7 +156,7 @@ impl From<Run> for Ended {
 #[async_trait]
 impl Runner for AnsibleRunner {
     async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended {
-        let workspace = match self.root.job(job.id) {
+        let workspace = match self.root.attempt(job.id, job.state.attempt) {
             Ok(workspace) => workspace,
             Err(error) => return failed(job, RunError::Io(error)),
         };

@@ -46,12 +46,12 @@ impl WorkRoot {
         Ok(path)
     }
 
-    /// Makes the folder of a job.
-    pub(crate) fn job(&self, id: JobId) -> io::Result<Workspace> {
+    /// Makes the folder of one attempt; an earlier one may not have gone yet.
+    pub(crate) fn attempt(&self, id: JobId, attempt: u32) -> io::Result<Workspace> {
         let id = id.to_string();
         let short = id.rsplit('-').next().unwrap_or(&id);
         let workspace = Workspace {
-            path: self.path.join(short),
+            path: self.path.join(format!("{short}-{attempt}")),
         };
         for folder in [workspace.path.clone(), workspace.home(), workspace.temporary()] {
             make_private(&folder)?;

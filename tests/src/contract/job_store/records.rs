@@ -65,6 +65,7 @@ pub async fn an_unknown_job_is_not_found(store: &dyn JobStore) -> anyhow::Result
     absent(store.claim(id, lease, now()).await)?;
     absent(store.renew(id, lease, None).await)?;
     absent(store.finish(id, lease.token, success(), now()).await)?;
+    absent(store.seize(id, lease, lease).await)?;
     absent(store.release(id, lease.token).await)?;
     absent(store.request_cancel(id, cancel_by("nobody")).await)?;
     absent(store.mark_dispatched(id).await)?;

@@ -4,7 +4,7 @@ use callboard_core::job::{Job, Lease};
 use callboard_core::ports::JobStore;
 
 use crate::contract::samples::{
-    HOUR, cancel_by, create, create_claimed, create_many, lease, lease_until, now, success, tenant,
+    HOUR, cancel_by, create, create_claimed, create_many, lease, lease_until, now, refused, success, tenant,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -41,6 +41,26 @@ pub async fn expired_leases_are_bounded(store: &dyn JobStore) -> anyhow::Result<
     }
     assert_eq!(batches, [2, 2, 1]);
     Ok(())
+}
+
+/// Whoever seizes names the lease that is over; its former holder has lost the job.
+pub async fn a_lease_that_is_over_is_seized_once_and_not_if_it_was_renewed(store: &dyn JobStore) -> anyhow::Result<()> {
+    let over = lease_until(now() - SECOND);
+    let job = claim_until(store, over).await?;
+    let renewed = Lease {
+        until: now() - SECOND / 2,
+        ..over
+    };
+    store.renew(job.id, renewed, None).await?;
+    let (ours, theirs) = (lease(), lease());
+    refused(store.seize(job.id, over, ours).await)?;
+    store.seize(job.id, renewed, ours).await?;
+    refused(store.seize(job.id, renewed, theirs).await)?;
+    refused(store.renew(job.id, renewed, None).await)?;
+    refused(store.finish(job.id, over.token, success(), now()).await)?;
+    assert_eq!(store.get(job.id, now()).await?.state.lease, Some(ours));
+    store.finish(job.id, ours.token, success(), now()).await?;
+    refused(store.seize(job.id, ours, theirs).await)
 }
 
 /// An ended or released job is nobody's any more, so there is no lease to run out.
