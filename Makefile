@@ -2,20 +2,25 @@
 
 PYTHON ?= python3
 DEV := target/python-dev
+SAM := target/sam-tools
 
-.PHONY: test lint fmt bench openapi
+.PHONY: test lint fmt bench openapi image-test
 
 ## Runs every test: Rust, Python, and the real program with real playbooks.
 test:
 	$(PYTHON) tests/run.py
 
-## Checks formatting and lints of both languages, and that the documentation builds.
-lint: $(DEV)/ready
+## Checks formatting and lints of both languages, that the documentation builds, the SAM template and the events.
+lint: $(DEV)/ready $(SAM)/ready
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	cd shared/runners/ansible/host && $(CURDIR)/$(DEV)/bin/ruff format --check . && $(CURDIR)/$(DEV)/bin/ruff check . \
 		&& $(CURDIR)/$(DEV)/bin/mypy
+	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam validate --template infra/template.yaml --region us-east-1
+	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam validate --lint --template infra/template.yaml --region us-east-1
+	$(SAM)/bin/cfn-lint infra/template.yaml
+	$(PYTHON) tests/check_events.py
 
 fmt: $(DEV)/ready
 	cargo fmt --all
@@ -32,3 +37,12 @@ openapi:
 
 $(DEV)/ready: shared/runners/ansible/requirements.txt shared/runners/ansible/host/requirements-dev.txt
 	$(PYTHON) tests/python_dev.py $(DEV)
+
+$(SAM)/ready: infra/requirements.txt
+	$(PYTHON) -m venv --clear $(SAM)
+	$(SAM)/bin/python -m pip install --quiet --requirement infra/requirements.txt
+	touch $@
+
+## Builds the worker's image and runs jobs with it in Lambda's sandbox. Needs Docker, and root.
+image-test: $(SAM)/ready
+	$(PYTHON) tests/emulators.py run -- $(SAM)/bin/python tests/image/run.py

@@ -10,6 +10,7 @@ use callboard_core::time::SystemClock;
 use callboard_embedded::{Database, FileLogStore, Message, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
+use callboard_tests::contract::log_store::append;
 use callboard_tests::{job_queue_contract, job_store_contract, log_store_contract};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -140,9 +141,9 @@ async fn files_keep_streams_when_they_are_opened_again() -> anyhow::Result<()> {
         attempt: 1,
         stream: callboard_core::ports::Stream::Stdout,
     };
-    logs.append(key, 0, "abc".into()).await?;
+    append(&logs, key, 0, "abc").await?;
     let again = FileLogStore::new(folder.path().join("logs"));
-    again.append(key, 3, "def".into()).await?;
+    append(&again, key, 3, "def").await?;
     assert_eq!(again.read(key, 0..10).await?, "abcdef");
     Ok(())
 }

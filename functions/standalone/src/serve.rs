@@ -21,6 +21,7 @@ use crate::signals::Signals;
 use crate::{logging, setup, workers};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(100);
 /// How long open connections may take to end once every job has.
 const HANG_UP: Duration = Duration::from_secs(2);
 
@@ -113,6 +114,8 @@ fn app(
         settings: ApiSettings {
             max_body_bytes: arguments.max_body,
             sync_wait: Duration::from_secs(arguments.sync_wait),
+            poll: POLL,
+            answers: None,
         },
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use callboard_core::id::JobId;
-use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
+use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, StoreError, Stream};
 
 /// Shows what is appended to `Stdout`, and passes everything on.
 pub(crate) struct Tee {
@@ -18,10 +18,10 @@ pub(crate) struct Tee {
 
 #[async_trait]
 impl LogStore for Tee {
-    async fn append(&self, key: LogKey, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
-        self.logs.append(key, offset, bytes.clone()).await?;
-        if key.stream == Stream::Stdout {
-            let to_stderr = self.to_stderr;
+    async fn append(&self, job: JobId, attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError> {
+        self.logs.append(job, attempt, chunks).await?;
+        if let Some(printed) = chunks.iter().find(|chunk| chunk.stream == Stream::Stdout) {
+            let (bytes, to_stderr) = (printed.bytes.clone(), self.to_stderr);
             drop(tokio::task::spawn_blocking(move || show(&bytes, to_stderr)).await);
         }
         Ok(())

@@ -20,7 +20,24 @@ pub struct ApiSettings {
     pub max_body_bytes: usize,
     /// How long `?sync=true` waits for a job to end.
     pub sync_wait: Duration,
+    /// How often a request that waits for output looks for it.
+    pub poll: Duration,
+    /// What bounds an answer, where something does.
+    pub answers: Option<AnswerLimits>,
 }
+
+/// The bounds of an answer that is sent at once, as a Lambda function sends it.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerLimits {
+    /// The largest body, in bytes.
+    pub max_bytes: u64,
+    /// How long an answer may be in the making.
+    pub max_time: Duration,
+}
+
+/// Who calls, where the way that a request came by tells: an extension of the request.
+#[derive(Clone, Debug)]
+pub struct Caller(pub String);
 
 /// The result of one check of readiness.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use callboard_core::cancel::{CancelError, cancel as cancel_job};
 use callboard_core::id::Tenant;
 use callboard_core::job::JobStatus;
 
-use crate::app::{App, PathId};
+use crate::app::{App, Caller, PathId};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::wire::Canceling;
@@ -32,13 +32,15 @@ pub(crate) async fn cancel(
     State(app): State<App>,
     PathId(id): PathId,
     params: Params,
+    caller: Option<Extension<Caller>>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let by = peer.map_or_else(
-        || "a client of the API".to_owned(),
-        |Extension(ConnectInfo(address))| format!("the API client at {}", address.ip()),
-    );
+    let by = match (caller, peer) {
+        (Some(Extension(Caller(name))), _) => name,
+        (None, Some(Extension(ConnectInfo(address)))) => format!("the API client at {}", address.ip()),
+        (None, None) => "a client of the API".to_owned(),
+    };
     match cancel_job(&*app.store, &*app.clock, &Tenant::default(), id, by).await {
         Ok(job) => {
             let answer = Canceling::from(job);

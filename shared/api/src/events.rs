@@ -22,7 +22,6 @@ const MAX_WAIT_SECONDS: u64 = 25;
 /// A page is cut when it would grow beyond this; a single event is always whole.
 const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
 const INDEX_BYTES: u64 = 8;
-const POLL: Duration = Duration::from_millis(100);
 
 /// A page of events.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,7 +70,7 @@ pub(crate) async fn events(
         if !page.events.is_empty() || page.complete || Instant::now() >= deadline {
             return Ok(Json(page));
         }
-        sleep(POLL).await;
+        sleep(app.settings.poll).await;
     }
 }
 

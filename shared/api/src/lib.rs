@@ -17,7 +17,7 @@ mod wire;
 use axum::Router;
 use axum::routing::{get, post};
 
-pub use app::{ApiSettings, App, Health, HealthCheck};
+pub use app::{AnswerLimits, ApiSettings, App, Caller, Health, HealthCheck};
 pub use openapi::document;
 pub use wire::JobView;
 

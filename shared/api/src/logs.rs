@@ -1,11 +1,11 @@
 //! `GET /api/v1/jobs/{id}/logs`: what a job printed, byte for byte.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use axum::http::response::Builder;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +19,8 @@ use crate::params::Params;
 use crate::problem::Problem;
 
 const CHUNK_BYTES: u64 = 256 * 1024;
-const FOLLOW_PAUSE: Duration = Duration::from_millis(100);
+/// How long a client may take to begin reading from a URL that it was led to.
+const URL_VALID_FOR: Duration = Duration::from_secs(300);
 
 /// Returns what the job has printed.
 #[utoipa::path(
@@ -28,13 +29,15 @@ const FOLLOW_PAUSE: Duration = Duration::from_millis(100);
     tag = "output",
     params(
         ("id" = String, Path, description = "The job's id."),
-        ("follow" = Option<bool>, Query, description = "Goes on until the job has ended."),
+        ("follow" = Option<bool>, Query, description = "Goes on until the job has ended; where answers are bounded, as by Lambda, for as long as they may take."),
         ("Range" = Option<String>, Header, description = "One range of bytes (RFC 9110); not with `follow`."),
     ),
     responses(
         (status = 200, description = "The output, with its ANSI sequences.", body = String, content_type = "text/plain"),
         (status = 206, description = "The range.", body = String, content_type = "text/plain"),
+        (status = 307, description = "The output is too large for an answer; `Location` leads to it for five minutes."),
         (status = 404, description = "There is no such job.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The output is too large for an answer and still grows; ask for ranges.", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The output has no such range yet.", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -51,13 +54,16 @@ pub(crate) async fn logs(
         return answer(builder(StatusCode::OK), follow_stream(app, job));
     }
     let key = stdout(&job);
+    let max_bytes = app.settings.answers.map_or(u64::MAX, |limits| limits.max_bytes);
     let size = app.logs.size(key).await?;
     match asked(&headers, size) {
+        Asked::Whole if size > max_bytes => elsewhere(&app, key, size, max_bytes).await,
         Asked::Whole => answer(
             builder(StatusCode::OK).header(CONTENT_LENGTH, size),
             range_stream(app, key, 0..size),
         ),
         Asked::Part(range) => {
+            let range = range.start..range.end.min(range.start.saturating_add(max_bytes));
             let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
             let length = range.end - range.start;
             let builder = builder(StatusCode::PARTIAL_CONTENT).header(CONTENT_RANGE, content_range);
@@ -82,6 +88,17 @@ fn builder(status: StatusCode) -> Builder {
         .header("X-Content-Type-Options", "nosniff")
         .header(CACHE_CONTROL, "no-store")
         .header(ACCEPT_RANGES, "bytes")
+}
+
+/// Leads to where output is that is too large for an answer.
+async fn elsewhere(app: &App, key: LogKey, size: u64, max_bytes: u64) -> Result<Response, Problem> {
+    let Some(url) = app.logs.presign(key, URL_VALID_FOR).await? else {
+        let detail = format!(
+            "The output has {size} bytes so far, and an answer at most {max_bytes}: ask for parts with a `Range` header."
+        );
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    };
+    Ok((StatusCode::TEMPORARY_REDIRECT, [(LOCATION, url)]).into_response())
 }
 
 fn answer(builder: Builder, body: Body) -> Result<Response, Problem> {
@@ -113,26 +130,36 @@ fn range_stream(app: App, key: LogKey, range: Range<u64>) -> Body {
     }))
 }
 
-/// Streams what is there and what comes, until the job has ended and nothing is left.
+/// Streams what is there and what comes, until the job has ended and nothing is left, or the answer's limits are met.
 fn follow_stream(app: App, job: Job) -> Body {
-    Body::from_stream(try_unfold((app, job, 0), |(app, mut job, mut offset)| async move {
-        loop {
-            let bytes: Bytes = app.logs.read(stdout(&job), offset..offset + CHUNK_BYTES).await?;
-            if !bytes.is_empty() {
-                offset += bytes.len() as u64;
-                return Ok::<_, StoreError>(Some((bytes, (app, job, offset))));
+    let (started, limits) = (Instant::now(), app.settings.answers);
+    let left = move |offset: u64| match limits {
+        Some(limits) if started.elapsed() >= limits.max_time => 0,
+        Some(limits) => limits.max_bytes.saturating_sub(offset),
+        None => u64::MAX,
+    };
+    Body::from_stream(try_unfold(
+        (app, job, 0),
+        move |(app, mut job, mut offset)| async move {
+            loop {
+                let range = offset..offset + CHUNK_BYTES.min(left(offset));
+                let bytes: Bytes = app.logs.read(stdout(&job), range).await?;
+                if !bytes.is_empty() {
+                    offset += bytes.len() as u64;
+                    return Ok::<_, StoreError>(Some((bytes, (app, job, offset))));
+                }
+                if job.state.status.is_final() || left(offset) == 0 {
+                    return Ok(None);
+                }
+                tokio::time::sleep(app.settings.poll).await;
+                let attempt = job.state.attempt;
+                job = app.job(job.id).await?;
+                if job.state.attempt > attempt.max(1) {
+                    offset = 0;
+                }
             }
-            if job.state.status.is_final() {
-                return Ok(None);
-            }
-            tokio::time::sleep(FOLLOW_PAUSE).await;
-            let attempt = job.state.attempt;
-            job = app.job(job.id).await?;
-            if job.state.attempt > attempt.max(1) {
-                offset = 0;
-            }
-        }
-    }))
+        },
+    ))
 }
 
 /// What a `Range` header asks for.

@@ -163,6 +163,10 @@ impl From<StoreError> for Problem {
                 tracing::error!(error = &error as &dyn std::error::Error, "a store is unavailable");
                 Self::unavailable()
             }
+            StoreError::Rejected(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a store rejects a call");
+                Self::internal()
+            }
             StoreError::Corrupt(_) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

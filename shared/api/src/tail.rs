@@ -25,18 +25,18 @@ impl Tail {
             attempt: job.state.attempt,
             stream: Stream::Stdout,
         };
-        let bytes = logs.size(key).await?;
-        let start = bytes.saturating_sub(MAX_BYTES);
-        let read = logs.read(key, start..bytes).await?;
-        let whole_chars = read
+        let tail = logs.tail(key, MAX_BYTES).await?;
+        let truncated = tail.size > MAX_BYTES;
+        let whole_chars = tail
+            .bytes
             .iter()
-            .position(|byte| start == 0 || !is_continuation(*byte))
-            .unwrap_or(read.len());
-        let text = String::from_utf8_lossy(&read[whole_chars..]).into_owned();
+            .position(|byte| !truncated || !is_continuation(*byte))
+            .unwrap_or(tail.bytes.len());
+        let text = String::from_utf8_lossy(&tail.bytes[whole_chars..]).into_owned();
         Ok(Self {
             text,
-            truncated: start > 0,
-            bytes,
+            truncated,
+            bytes: tail.size,
         })
     }
 }

@@ -173,12 +173,12 @@ impl From<JobSummary> for JobListItem {
     fn from(job: JobSummary) -> Self {
         Self {
             job_id: job.id.to_string(),
-            status: job.state.status,
+            status: job.status,
             playbook: job.playbook,
-            reason: job.state.outcome.and_then(|end| end.reason),
+            reason: job.reason,
             created_at: job.created_at,
-            started_at: job.state.started_at,
-            finished_at: job.state.finished_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
         }
     }
 }

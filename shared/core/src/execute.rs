@@ -7,12 +7,14 @@ use tokio::sync::watch;
 
 use crate::id::JobId;
 use crate::job::{CancelRequest, Job, Lease, canceled};
-use crate::outcome::{Outcome, Reason};
+use crate::outcome::{Outcome, Reason, Stats};
 use crate::output::Output;
 use crate::ports::{Ended, JobQueue, JobStore, LogStore, Runner, StoreError};
 use crate::supervise::Supervision;
 use crate::time::Clock;
 
+/// How many hosts that were not reached an error names; the counts per host have them all.
+const MAX_HOSTS_NAMED: usize = 20;
 const FINISH_TRIES: u32 = 10;
 const FINISH_PAUSE: Duration = Duration::from_millis(50);
 /// How long a job waits for each attempt it has had before the next.
@@ -215,16 +217,44 @@ fn verdict(ended: Ended, stop: Option<StopReason>) -> Outcome {
                 limit.as_secs()
             ),
         ),
-        StopReason::Deadline => {
-            Outcome::failed(Reason::Deadline, "The worker's time was over before the job had ended.")
-        }
+        StopReason::Deadline => Outcome::failed(
+            Reason::Deadline,
+            "The worker's time was over before the job had ended, so it was stopped.",
+        ),
         StopReason::Shutdown | StopReason::LeaseLost => {
             Outcome::failed(Reason::Shutdown, "The service was shut down while the job ran.")
         }
     };
+    let reached = ended.outcome.stats.as_ref().and_then(reached);
+    let error = verdict.error.map(|error| match reached {
+        Some(reached) => format!("{error} {reached}"),
+        None => error,
+    });
     Outcome {
         rc: ended.outcome.rc,
         stats: ended.outcome.stats,
+        error,
         ..verdict
     }
+}
+
+/// Tells which hosts a job that was stopped had reached, and which it had not.
+fn reached(stats: &Stats) -> Option<String> {
+    let reached = stats.values().filter(|host| host.processed > 0).count();
+    let mut missed = stats
+        .iter()
+        .filter(|(_, host)| host.processed == 0)
+        .map(|(name, _)| name.as_str());
+    let first: Vec<&str> = missed.by_ref().take(MAX_HOSTS_NAMED).collect();
+    if first.is_empty() {
+        return None;
+    }
+    let more = match missed.count() {
+        0 => String::new(),
+        number => format!(" and {number} more"),
+    };
+    let (all, names) = (stats.len(), first.join(", "));
+    Some(format!(
+        "{reached} of {all} hosts were reached; not reached: {names}{more}."
+    ))
 }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::id::{JobId, Tenant};
 use crate::job::{JobState, JobStatus};
+use crate::outcome::Reason;
 use crate::time::Timestamp;
 
 /// How far `total` counts.
@@ -41,8 +42,30 @@ pub struct JobSummary {
     pub playbook: String,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// What has become of it.
-    pub state: JobState,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Why it did not succeed.
+    pub reason: Option<Reason>,
+    /// When its last attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl JobSummary {
+    /// Takes from a job's state what a list shows.
+    #[must_use]
+    pub fn new(id: JobId, playbook: String, created_at: Timestamp, state: &JobState) -> Self {
+        Self {
+            id,
+            playbook,
+            created_at,
+            status: state.status,
+            reason: state.outcome.as_ref().and_then(|outcome| outcome.reason),
+            started_at: state.started_at,
+            finished_at: state.finished_at,
+        }
+    }
 }
 
 /// One page of a list.

@@ -77,6 +77,12 @@ impl Job {
     /// Makes a pending job that is kept for `retention` after now.
     #[must_use]
     pub fn new(tenant: Tenant, request: JobRequest, now: Timestamp, retention: Duration) -> Self {
+        Self::with_id(JobId::new(), tenant, request, now, retention)
+    }
+
+    /// Makes a pending job whose id is known before.
+    #[must_use]
+    pub fn with_id(id: JobId, tenant: Tenant, request: JobRequest, now: Timestamp, retention: Duration) -> Self {
         let state = JobState {
             status: JobStatus::Pending,
             attempt: 0,
@@ -88,7 +94,7 @@ impl Job {
             outcome: None,
         };
         Self {
-            id: JobId::new(),
+            id,
             tenant,
             request,
             created_at: now,
@@ -99,6 +105,11 @@ impl Job {
 }
 
 impl JobState {
+    /// Ends a job that was never to start, because its request cannot be carried out.
+    pub(crate) fn refuse(&mut self, error: String, now: Timestamp) {
+        self.end(Outcome::failed(crate::outcome::Reason::RequestInvalid, error), now);
+    }
+
     /// Starts an attempt under a fresh lease.
     ///
     /// # Errors

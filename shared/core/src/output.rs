@@ -7,9 +7,9 @@ use tokio::sync::Mutex;
 
 use crate::event::Event;
 use crate::id::JobId;
-use crate::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
+use crate::ports::{Chunk, LogStore, Manifest, StoreError, Stream};
 use crate::progress::Progress;
-use crate::stream::StreamWriter;
+use crate::stream::StreamBuffer;
 
 /// A buffer that holds this much is written without waiting for the next flush.
 const FLUSH_BYTES: usize = 256 * 1024;
@@ -36,9 +36,11 @@ struct Writer {
     logs: Arc<dyn LogStore>,
     job: JobId,
     attempt: u32,
-    stdout: StreamWriter,
-    events: StreamWriter,
-    index: StreamWriter,
+    stdout: StreamBuffer,
+    events: StreamBuffer,
+    index: StreamBuffer,
+    /// Kept until the store has it: a write that failed, or whose future was dropped, is repeated as it was.
+    sending: Vec<Chunk>,
     count: u64,
     /// Whoever writes was told to stop, so what would have followed is missing.
     cut_short: bool,
@@ -48,14 +50,14 @@ impl Output {
     /// Starts the streams of an attempt.
     #[must_use]
     pub fn new(logs: Arc<dyn LogStore>, job: JobId, attempt: u32) -> Self {
-        let stream = |stream| StreamWriter::new(LogKey { job, attempt, stream });
         let writer = Writer {
             logs,
             job,
             attempt,
-            stdout: stream(Stream::Stdout),
-            events: stream(Stream::Events),
-            index: stream(Stream::EventIndex),
+            stdout: StreamBuffer::new(Stream::Stdout),
+            events: StreamBuffer::new(Stream::Events),
+            index: StreamBuffer::new(Stream::EventIndex),
+            sending: Vec::new(),
             count: 0,
             cut_short: false,
         };
@@ -149,7 +151,8 @@ impl Output {
 
 impl Writer {
     async fn relieve(&mut self) -> Result<(), StoreError> {
-        let waiting = self.stdout.unwritten() + self.events.unwritten();
+        let sending: usize = self.sending.iter().map(|chunk| chunk.bytes.len()).sum();
+        let waiting = sending + self.stdout.waiting() + self.events.waiting();
         if waiting < FLUSH_BYTES {
             return Ok(());
         }
@@ -162,11 +165,23 @@ impl Writer {
         }
     }
 
-    /// Events before their index, so that the index never points past what is there.
     async fn flush(&mut self) -> Result<(), StoreError> {
-        self.stdout.flush(&*self.logs).await?;
-        self.events.flush(&*self.logs).await?;
-        self.index.flush(&*self.logs).await
+        loop {
+            if self.sending.is_empty() {
+                self.sending = self.take_waiting();
+            }
+            if self.sending.is_empty() {
+                return Ok(());
+            }
+            self.logs.append(self.job, self.attempt, &self.sending).await?;
+            self.sending.clear();
+        }
+    }
+
+    /// Events before their index, so that the index never points past what is there.
+    fn take_waiting(&mut self) -> Vec<Chunk> {
+        let streams = [&mut self.stdout, &mut self.events, &mut self.index];
+        streams.into_iter().filter_map(StreamBuffer::take).collect()
     }
 
     async fn seal(&mut self, complete: bool) -> Result<Manifest, StoreError> {

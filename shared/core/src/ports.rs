@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The store could not be asked; trying again may help.
     #[error("the store is unavailable")]
     Unavailable(#[source] Source),
+    /// The store does not take such a call: a permission, a name or a setting is wrong. Trying again does not help.
+    #[error("the store rejects the call")]
+    Rejected(#[source] Source),
     /// The store holds something that cannot be read.
     #[error("the store holds something unreadable")]
     Corrupt(#[source] Source),
@@ -45,7 +48,7 @@ impl StoreError {
 /// Keeps the records of jobs. Every write after a claim is conditional on the lease token.
 #[async_trait]
 pub trait JobStore: Send + Sync {
-    /// Adds a pending job; `Conflict` if the id is taken.
+    /// Adds a job, pending or refused; `Conflict` if the id is taken.
     async fn create(&self, job: &Job) -> Result<(), StoreError>;
 
     /// Returns a job; an expired one is `NotFound`.
@@ -123,6 +126,26 @@ pub struct LogKey {
     pub stream: Stream,
 }
 
+/// What a stream grows by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Chunk {
+    /// The stream.
+    pub stream: Stream,
+    /// Where the bytes belong in it.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// The end of a stream.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tail {
+    /// Its last bytes.
+    pub bytes: Bytes,
+    /// How many bytes the stream has in all.
+    pub size: u64,
+}
+
 /// What a finished attempt left, so that a reader can tell whether it has all of it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Manifest {
@@ -143,15 +166,29 @@ pub struct Manifest {
 /// Keeps what jobs print. A stream grows at its end only, and can be read while it grows.
 #[async_trait]
 pub trait LogStore: Send + Sync {
-    /// Writes bytes at an offset that is the stream's present size; writing the same again changes nothing. `Conflict`
-    /// if it would leave a gap.
-    async fn append(&self, key: LogKey, offset: u64, bytes: Bytes) -> Result<(), StoreError>;
+    /// Writes chunks, at most one a stream, each at an offset that is its stream's present size; nobody sees one of
+    /// them without those before it. Writing the same again changes nothing. `Conflict`, and nothing is written, if
+    /// one of them would leave a gap.
+    async fn append(&self, job: JobId, attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError>;
 
     /// Reads what the stream has of a range; what lies beyond its end is left out.
     async fn read(&self, key: LogKey, range: Range<u64>) -> Result<Bytes, StoreError>;
 
     /// Returns the present size of a stream in bytes; 0 if nothing was written.
     async fn size(&self, key: LogKey) -> Result<u64, StoreError>;
+
+    /// Reads the end of what a stream has: at most `max_bytes`.
+    async fn tail(&self, key: LogKey, max_bytes: u64) -> Result<Tail, StoreError> {
+        let size = self.size(key).await?;
+        let bytes = self.read(key, size.saturating_sub(max_bytes)..size).await?;
+        Ok(Tail { bytes, size })
+    }
+
+    /// Returns a URL that anybody may read a stream from for a while, where the store has one and the stream is so
+    /// large that it is better read from there.
+    async fn presign(&self, _key: LogKey, _valid_for: Duration) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
 
     /// Ends an attempt's streams.
     async fn seal(&self, job: JobId, attempt: u32, manifest: &Manifest) -> Result<(), StoreError>;

@@ -1,26 +1,22 @@
 //! One byte stream of a job on its way to the log store.
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::ports::{LogKey, LogStore, StoreError};
+use crate::ports::{Chunk, Stream};
 
-/// Buffers, counts and hashes what is pushed, and appends it to the store.
-pub(crate) struct StreamWriter {
-    key: LogKey,
-    written: u64,
-    /// Kept until the store has it: a write that failed, or whose future was dropped, is repeated as it was.
-    sending: Bytes,
+/// Buffers, counts and hashes what is pushed.
+pub(crate) struct StreamBuffer {
+    stream: Stream,
+    end: u64,
     waiting: Vec<u8>,
     hash: Sha256,
 }
 
-impl StreamWriter {
-    pub(crate) fn new(key: LogKey) -> Self {
+impl StreamBuffer {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self {
-            key,
-            written: 0,
-            sending: Bytes::new(),
+            stream,
+            end: 0,
             waiting: Vec::new(),
             hash: Sha256::new(),
         }
@@ -29,28 +25,28 @@ impl StreamWriter {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
         self.waiting.extend_from_slice(bytes);
-    }
-
-    /// Returns how many bytes the store is not known to have.
-    pub(crate) fn unwritten(&self) -> usize {
-        self.sending.len() + self.waiting.len()
+        self.end += bytes.len() as u64;
     }
 
     /// Returns how many bytes were pushed.
     pub(crate) fn end(&self) -> u64 {
-        self.written + self.unwritten() as u64
+        self.end
     }
 
-    pub(crate) async fn flush(&mut self, logs: &dyn LogStore) -> Result<(), StoreError> {
-        while self.unwritten() > 0 {
-            if self.sending.is_empty() {
-                self.sending = std::mem::take(&mut self.waiting).into();
-            }
-            logs.append(self.key, self.written, self.sending.clone()).await?;
-            self.written += self.sending.len() as u64;
-            self.sending.clear();
-        }
-        Ok(())
+    /// Returns how many bytes wait to be taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes what waits, if anything does.
+    pub(crate) fn take(&mut self) -> Option<Chunk> {
+        let offset = self.end - self.waiting.len() as u64;
+        let bytes = std::mem::take(&mut self.waiting);
+        (!bytes.is_empty()).then(|| Chunk {
+            stream: self.stream,
+            offset,
+            bytes: bytes.into(),
+        })
     }
 
     pub(crate) fn sha256(&self) -> String {

@@ -25,6 +25,12 @@ impl Timestamp {
         self.0
     }
 
+    /// Returns the calendar month in UTC, as `2026-11`.
+    #[must_use]
+    pub fn month(self) -> String {
+        self.to_string().chars().take(7).collect()
+    }
+
     /// Returns the time from `earlier` to this instant; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

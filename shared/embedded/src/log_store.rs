@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use bytes::Bytes;
 use callboard_core::id::JobId;
-use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
+use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, StoreError, Stream};
 
 /// Keeps streams below one folder. What is written is readable by the owner only.
 #[derive(Clone)]
@@ -44,9 +44,13 @@ impl FileLogStore {
 
 #[async_trait]
 impl LogStore for FileLogStore {
-    async fn append(&self, key: LogKey, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
-        let path = self.path(key);
-        if blocking(move || append(&path, offset, &bytes)).await? {
+    async fn append(&self, job: JobId, attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError> {
+        let with_path = |chunk: &Chunk| {
+            let stream = chunk.stream;
+            (self.path(LogKey { job, attempt, stream }), chunk.clone())
+        };
+        let chunks: Vec<_> = chunks.iter().map(with_path).collect();
+        if blocking(move || append(&chunks)).await? {
             Ok(())
         } else {
             Err(StoreError::Conflict)
@@ -84,13 +88,19 @@ impl LogStore for FileLogStore {
 }
 
 /// Answers false, and writes nothing, if that would leave a gap.
-fn append(path: &Path, offset: u64, bytes: &[u8]) -> std::io::Result<bool> {
-    let mut file = open_for_append(path)?;
-    if offset > file.metadata()?.len() {
-        return Ok(false);
+fn append(chunks: &[(PathBuf, Chunk)]) -> std::io::Result<bool> {
+    let mut opened = Vec::with_capacity(chunks.len());
+    for (path, chunk) in chunks {
+        let file = open_for_append(path)?;
+        if chunk.offset > file.metadata()?.len() {
+            return Ok(false);
+        }
+        opened.push((file, chunk));
     }
-    file.seek(SeekFrom::Start(offset))?;
-    file.write_all(bytes)?;
+    for (mut file, chunk) in opened {
+        file.seek(SeekFrom::Start(chunk.offset))?;
+        file.write_all(&chunk.bytes)?;
+    }
     Ok(true)
 }
 

@@ -25,12 +25,14 @@ pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
 }
 
 pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
-    Ok(JobSummary {
-        id: JobId::from_bytes(column(row, "id")?),
-        playbook: column(row, "playbook")?,
-        created_at: Timestamp::from_millis(column(row, "created_at")?),
-        state: json(&column::<String>(row, "state")?)?,
-    })
+    let (id, created_at) = (JobId::from_bytes(column(row, "id")?), column(row, "created_at")?);
+    let state = json(&column::<String>(row, "state")?)?;
+    Ok(JobSummary::new(
+        id,
+        column(row, "playbook")?,
+        Timestamp::from_millis(created_at),
+        &state,
+    ))
 }
 
 pub(crate) fn insert(connection: &Connection, job: &Job, state: &str, request: &str) -> Result<(), StoreError> {

@@ -28,6 +28,7 @@ macro_rules! job_store_contract {
             every_kind_of_request_survives,
             every_outcome_survives,
             every_state_survives,
+            a_refused_job_is_created_ended,
             an_id_is_taken_once,
             an_unknown_job_is_not_found,
             an_expired_job_is_hidden,

@@ -9,6 +9,7 @@ use callboard_core::options::Options;
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::Stream;
 use callboard_core::time::Clock;
+use callboard_tests::contract::log_store::append;
 use callboard_tests::contract::samples::{cancel_by, lease, success};
 use tokio::sync::Notify;
 
@@ -140,7 +141,7 @@ async fn lose(site: &Site, options: Options) -> anyhow::Result<callboard_core::i
     let held = site.clock.now() + LEASE;
     let claim = callboard_tests::contract::samples::lease_until(held);
     site.store.claim(job.id, claim, site.clock.now()).await?;
-    site.logs.append(stdout_key(job.id, 1), 0, "first\n".into()).await?;
+    append(&*site.logs, stdout_key(job.id, 1), 0, "first\n").await?;
     assert_eq!(site.sweep().await?.lost, 0);
     site.clock.advance(LEASE + Duration::from_millis(1));
     assert_eq!(site.sweep().await?.lost, 1);

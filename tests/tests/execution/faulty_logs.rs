@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use callboard_core::id::JobId;
-use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError};
+use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, StoreError};
 
 use crate::faulty_store::unavailable;
 
@@ -69,8 +69,8 @@ impl FaultyLogs {
 
 #[async_trait]
 impl LogStore for FaultyLogs {
-    async fn append(&self, key: LogKey, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
-        self.write(self.inner.append(key, offset, bytes)).await
+    async fn append(&self, job: JobId, attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError> {
+        self.write(self.inner.append(job, attempt, chunks)).await
     }
 
     async fn read(&self, key: LogKey, range: Range<u64>) -> Result<Bytes, StoreError> {

@@ -32,6 +32,7 @@ pub(crate) enum PumpError {
 #[serde(tag = "callboard", rename_all = "snake_case")]
 enum Note {
     Inventory { hosts: u64 },
+    Hosts { names: Vec<String> },
     AnsibleError { message: String },
 }
 
@@ -161,6 +162,7 @@ impl<'a> Pump<'a> {
             self.lines.whole.pop_front();
             match note {
                 Note::Inventory { hosts } => self.findings.hosts = Some(hosts),
+                Note::Hosts { names } => self.findings.tracker.expect(names),
                 Note::AnsibleError { message } => self.findings.error = Some(message),
             }
         }

@@ -24,7 +24,10 @@ pub(crate) struct Tracker {
     progress: Progress,
     play_hosts: u32,
     pub(crate) failures: Vec<Failure>,
+    /// Ansible's own counts, which it gives at the playbook's end.
     pub(crate) stats: Option<Stats>,
+    /// What the tasks so far come to, by host.
+    counted: Stats,
 }
 
 /// How many failures are remembered; the first that was not rescued is told.
@@ -44,6 +47,7 @@ struct EventData {
 struct TaskResult {
     msg: Option<Value>,
     censored: Option<String>,
+    changed: Option<Value>,
 }
 
 type Counts = BTreeMap<String, u32>;
@@ -61,6 +65,20 @@ struct StatsData {
 }
 
 impl Tracker {
+    /// Notes the hosts that the job is for.
+    pub(crate) fn expect(&mut self, hosts: Vec<String>) {
+        for host in hosts {
+            self.counted.entry(host).or_default();
+        }
+    }
+
+    /// Returns Ansible's counts, or those of a playbook that did not come to its end: there, a host that no task has
+    /// reached has `processed` 0.
+    pub(crate) fn stats_so_far(&self) -> Option<Stats> {
+        let counted = (!self.counted.is_empty()).then(|| self.counted.clone());
+        self.stats.clone().or(counted)
+    }
+
     /// Reads one event; returns the progress if it has changed.
     pub(crate) fn read(&mut self, event: &Event) -> Option<Progress> {
         let data = event.event_data.as_ref()?.get();
@@ -72,10 +90,31 @@ impl Tracker {
             return None;
         }
         let data: EventData = serde_json::from_str(data).ok()?;
+        self.count(&event.event, &data);
         self.step(&event.event, data);
         let done = self.progress.hosts_ok + self.progress.hosts_failed;
         self.progress.hosts_pending = self.play_hosts.saturating_sub(done);
         Some(self.progress.clone())
+    }
+
+    fn count(&mut self, event: &str, data: &EventData) {
+        let Some(name) = &data.host else { return };
+        let host = self.counted.entry(name.clone()).or_default();
+        let changed = data.res.as_ref().and_then(|result| result.changed.as_ref()?.as_bool());
+        host.processed = 1;
+        match event {
+            "runner_on_failed" if data.ignore_errors == Some(true) => {
+                host.ok += 1;
+                host.ignored += 1;
+            }
+            "runner_on_failed" => host.failures += 1,
+            "runner_on_unreachable" => host.dark += 1,
+            "runner_on_skipped" => host.skipped += 1,
+            _ => {
+                host.ok += 1;
+                host.changed += u32::from(changed == Some(true));
+            }
+        }
     }
 
     fn step(&mut self, event: &str, data: EventData) {

@@ -11,7 +11,7 @@ const SIGKILL: i32 = 9;
 
 /// Reads the end of a job.
 pub(crate) fn outcome(exit: Exit, findings: &Findings) -> Outcome {
-    let stats = findings.tracker.stats.clone();
+    let stats = findings.tracker.stats_so_far();
     match exit {
         Exit::Code(0) => Outcome {
             status: JobStatus::Successful,
@@ -32,10 +32,14 @@ pub(crate) fn outcome(exit: Exit, findings: &Findings) -> Outcome {
             stats,
             ..Outcome::failed(Reason::RunnerError, by_signal(signal))
         },
-        Exit::SupervisorLost(_) | Exit::NotStarted => {
-            Outcome::failed(Reason::RunnerError, "The Ansible host died while it ran the job.")
-        }
-        Exit::Unstoppable(why) => Outcome::failed(Reason::RunnerError, format!("The job could not be stopped: {why}.")),
+        Exit::SupervisorLost(_) | Exit::NotStarted => Outcome {
+            stats,
+            ..Outcome::failed(Reason::RunnerError, "The Ansible host died while it ran the job.")
+        },
+        Exit::Unstoppable(why) => Outcome {
+            stats,
+            ..Outcome::failed(Reason::RunnerError, format!("The job could not be stopped: {why}."))
+        },
     }
 }
 

@@ -117,10 +117,5 @@ async fn create_in(store: &dyn JobStore, tenant: &Tenant, status: JobStatus) -> 
 }
 
 fn summary_of(job: &Job) -> JobSummary {
-    JobSummary {
-        id: job.id,
-        playbook: job.request.playbook.clone(),
-        created_at: job.created_at,
-        state: job.state.clone(),
-    }
+    JobSummary::new(job.id, job.request.playbook.clone(), job.created_at, &job.state)
 }

@@ -1,13 +1,15 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use callboard_core::history::HistoryQuery;
 use callboard_core::id::JobId;
 use callboard_core::job::{Job, JobStatus, canceled};
+use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::JobStore;
 
 use super::variants::{outcomes, requests};
 use crate::contract::samples::{
-    HOUR, absent, cancel_by, create, create_claimed, failure, ids, job, lease, now, query, refused, success,
+    HOUR, absent, cancel_by, create, create_claimed, failure, ids, job, lease, now, query, refused, success, tenant,
 };
 
 /// What was created is what is read.
@@ -47,6 +49,27 @@ pub async fn every_state_survives(store: &dyn JobStore) -> anyhow::Result<()> {
         assert_eq!(job.state.status, status);
     }
     Ok(())
+}
+
+/// A job that was never to start is recorded as it ended, and neither the queue nor a sweep is concerned with it.
+pub async fn a_refused_job_is_created_ended(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (mut job, tenant) = (job(), tenant());
+    job.tenant = tenant.clone();
+    job.state.status = JobStatus::Failed;
+    job.state.finished_at = Some(job.created_at);
+    job.state.outcome = Some(Outcome::failed(Reason::RequestInvalid, "/playbook is missing"));
+    store.create(&job).await?;
+    assert_eq!(store.get(job.id, now()).await?, job);
+    let failed = HistoryQuery {
+        status: Some(JobStatus::Failed),
+        ..query(&tenant)
+    };
+    for query in [query(&tenant), failed] {
+        assert_eq!(ids(&store.list(&query, now()).await?), [job.id]);
+    }
+    assert!(!store.undispatched(now() + HOUR, 100).await?.contains(&job.id));
+    refused(store.claim(job.id, lease(), now()).await)?;
+    refused(store.request_cancel(job.id, cancel_by("ann")).await)
 }
 
 /// A second job of the same id is refused and changes nothing.

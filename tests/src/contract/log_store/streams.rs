@@ -4,6 +4,7 @@ use callboard_core::id::JobId;
 use callboard_core::ports::{LogKey, LogStore, Stream};
 use futures_util::future::try_join;
 
+use super::append;
 use crate::contract::samples::refused;
 
 const CHUNK: usize = 256 * 1024;
@@ -15,9 +16,7 @@ pub async fn what_is_appended_is_read(store: &dyn LogStore) -> anyhow::Result<()
     let chunks: [&[u8]; 4] = [b"hello\n", b"\x00\xff\x1b[31m", b"", b"\r\nend"];
     let mut expected = Vec::new();
     for chunk in chunks {
-        store
-            .append(key, expected.len() as u64, Bytes::from_static(chunk))
-            .await?;
+        append(store, key, expected.len() as u64, chunk).await?;
         expected.extend_from_slice(chunk);
         assert_eq!(store.size(key).await?, expected.len() as u64);
         assert_eq!(store.read(key, 0..u64::MAX).await?, expected);
@@ -37,11 +36,22 @@ pub async fn a_stream_that_was_never_written_is_empty(store: &dyn LogStore) -> a
 /// A range is cut at the end of the stream; one that begins behind it is empty.
 pub async fn what_lies_beyond_the_end_is_left_out(store: &dyn LogStore) -> anyhow::Result<()> {
     let key = stdout();
-    store.append(key, 0, Bytes::from_static(b"0123456789")).await?;
+    append(store, key, 0, "0123456789").await?;
     assert_eq!(store.read(key, 8..12).await?, "89");
     for empty in [10..10, 10..20, 11..12, u64::MAX - 1..u64::MAX, 3..3] {
         let read = store.read(key, empty.clone()).await?;
         ensure!(read.is_empty(), "{empty:?} has {read:?}");
+    }
+    Ok(())
+}
+
+/// The end of a stream comes with the stream's size; what has less than was asked for comes whole.
+pub async fn the_end_of_a_stream_comes_with_its_size(store: &dyn LogStore) -> anyhow::Result<()> {
+    let key = stdout();
+    for (offset, more, end) in [(0, "", ""), (0, "012", "012"), (3, "34", "1234"), (5, "56789", "6789")] {
+        append(store, key, offset, more).await?;
+        let tail = store.tail(key, 4).await?;
+        assert_eq!((tail.bytes, tail.size), (end.into(), offset + more.len() as u64));
     }
     Ok(())
 }
@@ -52,10 +62,10 @@ pub async fn appending_the_same_again_changes_nothing(store: &dyn LogStore) -> a
     let chunks = [(0, "first "), (6, "second "), (13, "third")];
     for (offset, chunk) in chunks {
         for _ in 0..2 {
-            store.append(key, offset, Bytes::from_static(chunk.as_bytes())).await?;
+            append(store, key, offset, chunk).await?;
         }
     }
-    store.append(key, 0, Bytes::from_static(b"first ")).await?;
+    append(store, key, 0, "first ").await?;
     assert_eq!(store.read(key, 0..100).await?, "first second third");
     assert_eq!(store.size(key).await?, 18);
     Ok(())
@@ -64,10 +74,10 @@ pub async fn appending_the_same_again_changes_nothing(store: &dyn LogStore) -> a
 /// Nothing is written beyond the end, neither to a new stream nor to one that has something.
 pub async fn a_gap_is_refused(store: &dyn LogStore) -> anyhow::Result<()> {
     let key = stdout();
-    refused(store.append(key, 1, Bytes::from_static(b"x")).await)?;
+    refused(append(store, key, 1, "x").await)?;
     assert_eq!(store.size(key).await?, 0);
-    store.append(key, 0, Bytes::from_static(b"abc")).await?;
-    refused(store.append(key, 4, Bytes::from_static(b"x")).await)?;
+    append(store, key, 0, "abc").await?;
+    refused(append(store, key, 4, "x").await)?;
     assert_eq!(store.read(key, 0..100).await?, "abc");
     Ok(())
 }
@@ -79,7 +89,7 @@ pub async fn a_stream_can_be_read_while_it_grows(store: &dyn LogStore) -> anyhow
     let write = async {
         for start in (0..content.len()).step_by(7_000) {
             let end = content.len().min(start + 7_000);
-            store.append(key, start as u64, content.slice(start..end)).await?;
+            append(store, key, start as u64, &content[start..end]).await?;
         }
         anyhow::Ok(())
     };
@@ -99,9 +109,7 @@ pub async fn a_stream_can_be_read_while_it_grows(store: &dyn LogStore) -> anyhow
 pub async fn a_large_stream_reads_back_by_ranges(store: &dyn LogStore) -> anyhow::Result<()> {
     let (key, content) = (stdout(), pattern(LARGE));
     for start in (0..LARGE).step_by(CHUNK) {
-        store
-            .append(key, start as u64, content.slice(start..start + CHUNK))
-            .await?;
+        append(store, key, start as u64, &content[start..start + CHUNK]).await?;
     }
     assert_eq!(store.size(key).await?, LARGE as u64);
     ensure!(store.read(key, 0..LARGE as u64).await? == content, "the whole differs");

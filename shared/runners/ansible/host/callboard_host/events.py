@@ -16,8 +16,10 @@ MAX_EVENT_BYTES = 1 << 20
 MAX_FIELD_BYTES = MAX_EVENT_BYTES >> 5
 MAX_DEPTH = 100
 MAX_INTEGER_BITS = 1000
+MAX_HOSTS_TOLD = 10_000
 
 inventory: Any = None
+_hosts_told = False
 _pipe = -1
 _begin = ""
 _end = ""
@@ -70,6 +72,7 @@ def _encode(event: dict[str, Any], encoder: type[json.JSONEncoder]) -> bytes:
     data = event["event_data"]
     if event["event"] == "playbook_on_play_start":
         data["hosts_count"] = _count_hosts(data.get("pattern"))
+        _tell_hosts()
     line = _to_json(event, encoder)
     if len(line) <= MAX_EVENT_BYTES:
         return line
@@ -101,6 +104,14 @@ def _simplify(value: Any, depth: int) -> Any:
 
 def _name(value: Any) -> str:
     return f"<{type(value).__name__}>"
+
+
+def _tell_hosts() -> None:
+    """Names the job's hosts, once ``--limit`` has had its effect: a job that is stopped tells which it had not reached."""
+    global _hosts_told
+    if inventory and not _hosts_told:
+        _hosts_told = True
+        tell("hosts", names=[str(host) for host in inventory.list_hosts()[:MAX_HOSTS_TOLD]])
 
 
 def _count_hosts(pattern: Any) -> int:

@@ -1,0 +1,25 @@
+//! Jobs from EventBridge and its Scheduler. Nobody waits for the answer: it is for the log and for those who try.
+
+use callboard_core::id::Tenant;
+use callboard_core::ports::StoreError;
+use callboard_core::submit::Submitter;
+use serde_json::{Value, json};
+
+use crate::trigger::JobEvent;
+
+/// Accepts the request of an event.
+///
+/// # Errors
+/// The store is unavailable: Lambda invokes the function again with the same event.
+pub(crate) async fn accept(submitter: &Submitter, event: JobEvent) -> Result<Value, StoreError> {
+    let job = submitter
+        .accept(Tenant::default(), event.id, &Ok(event.request))
+        .await?;
+    let outcome = job.state.outcome.as_ref();
+    Ok(json!({
+        "job_id": job.id,
+        "status": job.state.status,
+        "reason": outcome.and_then(|outcome| outcome.reason),
+        "error": outcome.and_then(|outcome| outcome.error.as_deref()),
+    }))
+}

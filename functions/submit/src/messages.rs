@@ -1,0 +1,47 @@
+//! Jobs from other systems, over the intake queue: each message is a job request.
+
+use anyhow::Context;
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::json;
+use callboard_core::submit::Submitter;
+use callboard_core::time::Timestamp;
+use futures_util::future::join_all;
+use serde_json::Value;
+
+/// Accepts a batch, and tells which messages are to be delivered again. A message that is no valid request is recorded
+/// as refused and is not one of them: it would be no better the next time.
+pub(crate) async fn accept(submitter: &Submitter, batch: SqsEvent) -> anyhow::Result<Value> {
+    let accepted = join_all(batch.records.iter().map(|message| accept_one(submitter, message))).await;
+    let failed = batch.records.iter().zip(accepted).filter_map(|(message, accepted)| {
+        let error = accepted.err()?;
+        tracing::error!(
+            message.id = message.message_id,
+            "a message is left in the queue: {error:#}"
+        );
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = message.message_id.clone().unwrap_or_default();
+        Some(failure)
+    });
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failed.collect();
+    Ok(serde_json::to_value(response)?)
+}
+
+async fn accept_one(submitter: &Submitter, message: &SqsMessage) -> anyhow::Result<()> {
+    let body = json::parse(message.body.as_deref().unwrap_or_default().as_bytes());
+    let job = submitter.accept(Tenant::default(), id(message)?, &body).await?;
+    tracing::info!(message.id = message.message_id, job.id = %job.id, "a message became a job");
+    Ok(())
+}
+
+/// A message keeps its id and the time that it was sent through every delivery.
+fn id(message: &SqsMessage) -> anyhow::Result<JobId> {
+    let sent = message
+        .attributes
+        .get("SentTimestamp")
+        .context("the message has no SentTimestamp")?;
+    let sent = sent.parse().context("the message's SentTimestamp is no number")?;
+    let id = message.message_id.as_deref().context("the message has no id")?;
+    Ok(JobId::of_event(Timestamp::from_millis(sent), id))
+}

@@ -1,0 +1,137 @@
+//! Telling apart what invokes the function.
+
+use aws_lambda_events::sqs::SqsEvent;
+use callboard_core::id::JobId;
+use callboard_core::time::Timestamp;
+use callboard_lambda::is_http;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What invoked the function.
+#[derive(Debug)]
+pub(crate) enum Trigger {
+    /// API Gateway, with a request of a client.
+    Http(Value),
+    /// EventBridge or its Scheduler, with a job request.
+    Event(JobEvent),
+    /// SQS, with messages of other systems.
+    Messages(SqsEvent),
+    /// The schedule that has the function look for lost and forgotten jobs.
+    Sweep,
+}
+
+/// A job request that came with an event.
+#[derive(Debug)]
+pub(crate) struct JobEvent {
+    /// The id of its job: the same for every delivery of the event.
+    pub(crate) id: JobId,
+    /// The job request.
+    pub(crate) request: Value,
+}
+
+/// The fields of an EventBridge event that matter here.
+#[derive(Deserialize)]
+struct Envelope {
+    id: String,
+    time: Timestamp,
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    #[serde(default)]
+    resources: Vec<String>,
+    detail: Value,
+}
+
+/// The input of a schedule, as the template writes it with the Scheduler's context attributes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scheduled {
+    schedule_arn: String,
+    scheduled_time: Timestamp,
+    job: Value,
+}
+
+impl Trigger {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// It is of a known kind, but not complete.
+    pub(crate) fn of(event: Value) -> Result<Self, serde_json::Error> {
+        if is_http(&event) {
+            return Ok(Self::Http(event));
+        }
+        if event["Records"].is_array() {
+            return serde_json::from_value(event).map(Self::Messages);
+        }
+        if event == json!({"callboard": "sweep"}) {
+            return Ok(Self::Sweep);
+        }
+        if event["detail-type"].is_string() {
+            return serde_json::from_value(event).map(|envelope: Envelope| Self::Event(envelope.into()));
+        }
+        if event["schedule_arn"].is_string() {
+            return serde_json::from_value(event).map(|scheduled: Scheduled| Self::Event(scheduled.into()));
+        }
+        Ok(Self::Event(JobEvent {
+            id: JobId::new(),
+            request: event,
+        }))
+    }
+}
+
+impl From<Envelope> for JobEvent {
+    /// EventBridge may send an event more than once, and a scheduled rule may send two for one time.
+    fn from(envelope: Envelope) -> Self {
+        let key = if envelope.detail_type == "Scheduled Event" {
+            envelope.resources.join(" ")
+        } else {
+            envelope.id
+        };
+        Self {
+            id: JobId::of_event(envelope.time, &key),
+            request: envelope.detail,
+        }
+    }
+}
+
+impl From<Scheduled> for JobEvent {
+    fn from(scheduled: Scheduled) -> Self {
+        Self {
+            id: JobId::of_event(scheduled.scheduled_time, &scheduled.schedule_arn),
+            request: scheduled.job,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_that_fires_twice_for_one_time_names_one_job() -> Result<(), serde_json::Error> {
+        let fired = |time: &str, id: &str| {
+            let event = json!({
+                "version": "0", "id": id, "detail-type": "Scheduled Event", "source": "aws.events",
+                "account": "123456789012", "time": time, "region": "eu-central-1",
+                "resources": ["arn:aws:events:eu-central-1:123456789012:rule/nightly"], "detail": {"playbook": "a.yml"},
+            });
+            job(event)
+        };
+        let first = fired("2026-11-21T02:00:00Z", "1")?;
+        assert_eq!(first, fired("2026-11-21T02:00:00Z", "2")?);
+        assert_ne!(first, fired("2026-11-22T02:00:00Z", "1")?);
+        Ok(())
+    }
+
+    #[test]
+    fn an_input_of_a_schedule_with_an_unknown_field_is_refused() {
+        let event = json!({"schedule_arn": "arn", "scheduled_time": "2026-11-21T02:00:00Z", "job": {}, "extra": 1});
+        assert!(Trigger::of(event).is_err());
+    }
+
+    fn job(event: Value) -> Result<JobId, serde_json::Error> {
+        match Trigger::of(event)? {
+            Trigger::Event(event) => Ok(event.id),
+            other => Err(serde::de::Error::custom(format!("{other:?}"))),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! From a batch of messages to executed jobs, and to the messages that are to be delivered again.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use callboard_aws::message;
+use callboard_core::execute::{Disposition, Limits, Worker};
+use futures_util::future::join_all;
+use lambda_runtime::{Error, LambdaEvent};
+use tokio::sync::watch;
+
+/// Executes batches.
+pub(crate) struct Batches {
+    pub(crate) worker: Worker,
+    /// Never becomes true: Lambda gives no notice.
+    pub(crate) shutdown: watch::Receiver<bool>,
+    /// How long before the invocation's deadline jobs are stopped, so that their end can be written.
+    pub(crate) margin: Duration,
+}
+
+impl Batches {
+    /// Executes the jobs of a batch, all at the same time: they share the invocation's deadline.
+    pub(crate) async fn execute(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
+        let limits = Limits {
+            deadline: Some(self.deadline(event.context.deadline())),
+            shutdown: self.shutdown.clone(),
+        };
+        let records = &event.payload.records;
+        let executed = join_all(records.iter().map(|message| self.execute_one(message, limits.clone()))).await;
+        let failed = records.iter().zip(executed).filter_map(|(message, executed)| {
+            let error = executed.err()?;
+            tracing::error!(
+                message.id = message.message_id,
+                "a message is left in the queue: {error:#}"
+            );
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = message.message_id.clone().unwrap_or_default();
+            Some(failure)
+        });
+        let mut response = SqsBatchResponse::default();
+        response.batch_item_failures = failed.collect();
+        Ok(response)
+    }
+
+    async fn execute_one(&self, message: &SqsMessage, limits: Limits) -> anyhow::Result<()> {
+        let id = message::parse(message.body.as_deref().unwrap_or_default())?;
+        if self.worker.execute(id, limits).await? == Disposition::Nothing {
+            tracing::info!(job.id = %id, "the job is not there, has ended, or is another worker's: nothing to do");
+        }
+        Ok(())
+    }
+
+    fn deadline(&self, invocation: SystemTime) -> Instant {
+        let left = invocation.duration_since(SystemTime::now()).unwrap_or_default();
+        Instant::now() + left.saturating_sub(self.margin)
+    }
+}

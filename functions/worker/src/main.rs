@@ -1,0 +1,68 @@
+//! The worker function: executes the jobs of an SQS batch with the Ansible of its container image.
+
+mod batch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use callboard_ansible::environment::Environment;
+use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
+use callboard_core::execute::{Worker, WorkerSettings};
+use callboard_lambda::{Parts, Settings, number, required, start_logging};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tokio::sync::watch;
+
+use crate::batch::Batches;
+
+const TIMES: WorkerSettings = WorkerSettings {
+    lease: Duration::from_secs(60),
+    heartbeat: Duration::from_secs(5),
+    flush: Duration::from_secs(1),
+};
+/// How long a playbook has to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), Error> {
+    start_logging();
+    let parts = Parts::connect(Settings::from_env()?).await;
+    let runner = Arc::new(AnsibleRunner::new(ansible()?).context("the folder for running jobs cannot be made")?);
+    runner.warm_up().await?;
+    let (_never, shutdown) = watch::channel(false);
+    let batches = Batches {
+        worker: Worker {
+            store: parts.store.clone(),
+            queue: parts.queue.clone(),
+            logs: parts.logs.clone(),
+            runner,
+            clock: parts.clock.clone(),
+            settings: TIMES,
+        },
+        shutdown,
+        margin: Duration::from_secs(number("CALLBOARD_DEADLINE_MARGIN", 60)?.into()),
+    };
+    let function = |event: LambdaEvent<_>| batches.execute(event);
+    lambda_runtime::run(service_fn(function)).await
+}
+
+/// The Ansible of the image; see the Dockerfile beside this.
+fn ansible() -> anyhow::Result<AnsibleSettings> {
+    let playbooks = PathBuf::from(required("CALLBOARD_PLAYBOOKS")?);
+    Ok(AnsibleSettings {
+        environment: Environment {
+            python: required("CALLBOARD_PYTHON")?.into(),
+            host: required("CALLBOARD_HOST")?.into(),
+        },
+        playbooks: PlaybookFolder::open(&playbooks)
+            .with_context(|| format!("the playbooks folder {} cannot be used", playbooks.display()))?,
+        work: PathBuf::from("/tmp"),
+        home: Home::Private,
+        working_folder: None,
+        color: true,
+        configured_inventory_first: false,
+        extra_arguments: Vec::new(),
+        grace: GRACE,
+    })
+}

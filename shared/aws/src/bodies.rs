@@ -1,0 +1,56 @@
+//! What is too large for an item: kept in the bucket, referred to by the item.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use callboard_core::ports::StoreError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::aws;
+use crate::item::{Stored, corrupt};
+
+/// A larger value goes to the bucket. DynamoDB counts the whole item for each of the five writes of a job's life and
+/// for each heartbeat, one unit a KB; beyond this the PUT, and the GETs of those who read it, are the cheaper way.
+const INLINE_BYTES: usize = 4096;
+
+/// The bucket, as the job store uses it.
+#[derive(Clone, Debug)]
+pub(crate) struct Bodies {
+    pub(crate) client: Client,
+    pub(crate) bucket: String,
+}
+
+impl Bodies {
+    /// Keeps a value: in the item if it is small, else as the object `key`.
+    pub(crate) async fn store(&self, key: String, value: &impl Serialize) -> Result<Stored, StoreError> {
+        let json = serde_json::to_string(value).map_err(corrupt)?;
+        if json.len() <= INLINE_BYTES {
+            return Ok(Stored::Inline(json));
+        }
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .content_type("application/json")
+            .body(ByteStream::from(json.into_bytes()))
+            .send()
+            .await
+            .map_err(aws)?;
+        Ok(Stored::Object(key))
+    }
+
+    /// Reads a value from where it is.
+    pub(crate) async fn load<T: DeserializeOwned>(&self, stored: Stored) -> Result<T, StoreError> {
+        match stored {
+            Stored::Inline(json) => serde_json::from_str(&json).map_err(corrupt),
+            Stored::Object(key) => {
+                let object = self.client.get_object().bucket(&self.bucket).key(key);
+                let body = object.send().await.map_err(aws)?.body.collect().await;
+                let bytes = body
+                    .map_err(|error| StoreError::Unavailable(error.into()))?
+                    .into_bytes();
+                serde_json::from_slice(&bytes).map_err(corrupt)
+            }
+        }
+    }
+}

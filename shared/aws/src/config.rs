@@ -1,0 +1,42 @@
+//! How all clients of AWS are set up.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+/// An endpoint in the same region answers in milliseconds; one that cannot be reached is given up early.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The largest body, 8 MiB, needs 13 Mbit/s.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Half of what API Gateway waits for a function.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+const MAX_ATTEMPTS: u32 = 4;
+/// Doubled for each retry and shortened at random. Callers with more time try again by themselves.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Reads region, credentials and endpoints from the environment as the SDK does. Throttling, timeouts, broken
+/// connections and server errors are retried.
+pub async fn sdk_config() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT);
+    let retries = RetryConfig::standard()
+        .with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(INITIAL_BACKOFF);
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .timeout_config(timeouts.build())
+        .retry_config(retries)
+        .load()
+        .await
+}
+
+/// Makes the client of S3. An endpoint of one's own has no host name per bucket, so the bucket goes into the path.
+#[must_use]
+pub fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let own_endpoint = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(own_endpoint);
+    aws_sdk_s3::Client::from_conf(config.build())
+}

@@ -1,0 +1,47 @@
+//! What AWS's services answer, in the words of the ports.
+
+use std::error::Error;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use callboard_core::ports::StoreError;
+
+/// Codes of 4xx answers to calls that may succeed when they are repeated: throttling, lost races, slow requests.
+const TRANSIENT: [&str; 13] = [
+    "KmsThrottled",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];
+
+/// Translates what the SDK has given up on. An adapter first takes out of it what means `NotFound` or `Conflict` in
+/// its call.
+pub(crate) fn aws<E>(error: SdkError<E>) -> StoreError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    if is_transient(&error) {
+        StoreError::Unavailable(Box::new(error))
+    } else {
+        StoreError::Rejected(Box::new(error))
+    }
+}
+
+fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    match error {
+        SdkError::ConstructionFailure(_) => false,
+        SdkError::ServiceError(answer) => {
+            let code = answer.err().code().unwrap_or_default();
+            answer.raw().status().is_server_error() || TRANSIENT.contains(&code)
+        }
+        _ => true,
+    }
+}

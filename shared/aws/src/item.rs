@@ -1,0 +1,277 @@
+//! Between items of the jobs table and the domain's types.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_core::history::JobSummary;
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, Lease};
+use callboard_core::outcome::{Outcome, Reason};
+use callboard_core::ports::StoreError;
+use callboard_core::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::bodies::Bodies;
+
+/// An item, as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// How many partitions of an index share the load of a month, or of what is active.
+pub(crate) const SHARDS: u8 = 4;
+
+/// Returns the key of a job's item.
+pub(crate) fn key(id: JobId) -> Item {
+    HashMap::from([
+        ("pk".to_owned(), string(format!("JOB#{id}"))),
+        ("sk".to_owned(), string("JOB")),
+    ])
+}
+
+/// Returns the shard of an id: its last bits are random.
+pub(crate) fn shard(id: JobId) -> u8 {
+    id.as_bytes()[15] % SHARDS
+}
+
+/// Returns the partition of `history` that lists a month's jobs.
+pub(crate) fn history_partition(tenant: &Tenant, month: &str, shard: u8) -> String {
+    format!("{}#{month}#{shard}", tenant.as_str())
+}
+
+/// Returns the partition of `outcome` that lists a month's jobs of a final status.
+pub(crate) fn outcome_partition(tenant: &Tenant, status: JobStatus, month: &str, shard: u8) -> String {
+    format!("{}#{status}#{month}#{shard}", tenant.as_str())
+}
+
+/// Returns the partition of `active` that lists pending and running jobs.
+pub(crate) fn active_partition(shard: u8) -> String {
+    format!("ACTIVE#{shard}")
+}
+
+/// Makes the item of a new job, pending or ended.
+pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Item {
+    let mut item = key(job.id);
+    let seconds = job.expires_at + Duration::from_millis(999);
+    let attributes = [
+        ("job_id", string(job.id.to_string())),
+        ("tenant", string(job.tenant.as_str())),
+        ("playbook", string(&*job.request.playbook)),
+        ("created_at", instant(job.created_at)),
+        ("retained_until", instant(job.expires_at)),
+        ("expires_at", number(seconds.as_millis() / 1000)),
+        ("status", string(job.state.status.as_str())),
+        ("attempt", number(job.state.attempt)),
+        (
+            "history_pk",
+            string(history_partition(&job.tenant, &job.id.time().month(), shard(job.id))),
+        ),
+    ];
+    item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+    item.extend([request.attribute("request")]);
+    match (outcome, &job.state.outcome) {
+        (Some(stored), Some(outcome)) => {
+            let at = job.state.finished_at.unwrap_or(job.created_at);
+            item.extend([stored.attribute("outcome")]);
+            item.extend(ended(&job.tenant, job.id, outcome, at));
+        }
+        _ => item.extend(waiting(job)),
+    }
+    item
+}
+
+/// Returns what leads the sweep to a job that the queue was not given yet.
+fn waiting(job: &Job) -> [(String, AttributeValue); 2] {
+    [
+        ("active_pk".to_owned(), string(active_partition(shard(job.id)))),
+        ("due".to_owned(), instant(job.created_at)),
+    ]
+}
+
+/// Returns what the end of a job writes, beside the outcome itself.
+pub(crate) fn ended(tenant: &Tenant, id: JobId, outcome: &Outcome, at: Timestamp) -> Vec<(String, AttributeValue)> {
+    let partition = outcome_partition(tenant, outcome.status, &id.time().month(), shard(id));
+    let mut attributes = vec![
+        ("status".to_owned(), string(outcome.status.as_str())),
+        ("finished_at".to_owned(), instant(at)),
+        ("outcome_pk".to_owned(), string(partition)),
+    ];
+    attributes.extend(
+        outcome
+            .reason
+            .map(|reason| ("reason".to_owned(), string(reason.as_str()))),
+    );
+    attributes
+}
+
+/// Reads a job. What was too large for the item is fetched.
+pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreError> {
+    let id = id(&item)?;
+    let request = bodies.load(Stored::take(&mut item, "request")?.ok_or_else(|| missing("request"))?);
+    let outcome = Stored::take(&mut item, "outcome")?;
+    let fields = Fields(&item);
+    let state = JobState {
+        status: fields.status()?,
+        attempt: fields.number("attempt")?,
+        started_at: fields.optional_instant("started_at")?,
+        finished_at: fields.optional_instant("finished_at")?,
+        lease: fields.lease()?,
+        cancel: fields.json("cancel")?,
+        progress: fields.json("progress")?,
+        outcome: match outcome {
+            Some(outcome) => Some(bodies.load::<Outcome>(outcome).await?),
+            None => None,
+        },
+    };
+    Ok(Job {
+        id,
+        tenant: Tenant::from(fields.string("tenant")?.to_owned()),
+        request: request.await?,
+        created_at: fields.instant("created_at")?,
+        expires_at: fields.instant("retained_until")?,
+        state,
+    })
+}
+
+/// Reads what an index shows of a job.
+pub(crate) fn summary(item: &Item) -> Result<JobSummary, StoreError> {
+    let fields = Fields(item);
+    let reason = item.get("reason").map(|_| fields.string("reason"));
+    Ok(JobSummary {
+        id: id(item)?,
+        playbook: fields.string("playbook")?.to_owned(),
+        created_at: fields.instant("created_at")?,
+        status: fields.status()?,
+        reason: reason.transpose()?.map(parse_reason).transpose()?,
+        started_at: fields.optional_instant("started_at")?,
+        finished_at: fields.optional_instant("finished_at")?,
+    })
+}
+
+/// Reads who asked for a job to be stopped, if anybody did.
+pub(crate) fn cancel(item: &Item) -> Result<Option<CancelRequest>, StoreError> {
+    Fields(item).json("cancel")
+}
+
+/// Reads where a job stands.
+pub(crate) fn status(item: &Item) -> Result<JobStatus, StoreError> {
+    Fields(item).status()
+}
+
+/// Reads whose job it is.
+pub(crate) fn tenant(item: &Item) -> Result<Tenant, StoreError> {
+    Ok(Tenant::from(Fields(item).string("tenant")?.to_owned()))
+}
+
+/// Reads the id of a job.
+pub(crate) fn id(item: &Item) -> Result<JobId, StoreError> {
+    Fields(item).string("job_id")?.parse().map_err(corrupt)
+}
+
+/// A value that is in the item itself, or elsewhere because it is large.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// Its JSON.
+    Inline(String),
+    /// The key of an object that holds its JSON.
+    Object(String),
+}
+
+impl Stored {
+    /// Returns the attribute that keeps the value: `name`, or `name_ref`.
+    pub(crate) fn attribute(self, name: &str) -> (String, AttributeValue) {
+        match self {
+            Self::Inline(json) => (name.to_owned(), string(json)),
+            Self::Object(key) => (format!("{name}_ref"), string(key)),
+        }
+    }
+
+    fn take(item: &mut Item, name: &str) -> Result<Option<Self>, StoreError> {
+        let take = |item: &mut Item, name: &str| match item.remove(name) {
+            Some(AttributeValue::S(text)) => Ok(Some(text)),
+            Some(_) => Err(missing(name)),
+            None => Ok(None),
+        };
+        Ok(match take(item, name)? {
+            Some(json) => Some(Self::Inline(json)),
+            None => take(item, &format!("{name}_ref"))?.map(Self::Object),
+        })
+    }
+}
+
+/// Makes a string attribute.
+pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// Makes a number attribute.
+pub(crate) fn number(number: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(format!("{number}"))
+}
+
+/// Makes the attribute of an instant: milliseconds since the Unix epoch.
+pub(crate) fn instant(at: Timestamp) -> AttributeValue {
+    number(at.as_millis())
+}
+
+/// Makes an attribute of JSON text.
+pub(crate) fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_json::to_string(value).map(AttributeValue::S).map_err(corrupt)
+}
+
+/// Wraps what makes something in the table unreadable.
+pub(crate) fn corrupt(error: impl Into<callboard_core::ports::Source>) -> StoreError {
+    StoreError::Corrupt(error.into())
+}
+
+fn missing(name: &str) -> StoreError {
+    corrupt(format!("the attribute {name:?} is missing or of the wrong type"))
+}
+
+fn parse_reason(text: &str) -> Result<Reason, StoreError> {
+    serde_json::from_value(text.into()).map_err(corrupt)
+}
+
+/// Typed access to an item.
+struct Fields<'a>(&'a Item);
+
+impl<'a> Fields<'a> {
+    fn string(&self, name: &str) -> Result<&'a str, StoreError> {
+        let text = self.0.get(name).and_then(|value| value.as_s().ok());
+        text.map(String::as_str).ok_or_else(|| missing(name))
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
+        let text = self.0.get(name).and_then(|value| value.as_n().ok());
+        text.and_then(|text| text.parse().ok()).ok_or_else(|| missing(name))
+    }
+
+    fn instant(&self, name: &str) -> Result<Timestamp, StoreError> {
+        self.number(name).map(Timestamp::from_millis)
+    }
+
+    fn optional_instant(&self, name: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.0.get(name).map(|_| self.instant(name)).transpose()
+    }
+
+    fn status(&self) -> Result<JobStatus, StoreError> {
+        self.string("status")?.parse().map_err(corrupt)
+    }
+
+    fn lease(&self) -> Result<Option<Lease>, StoreError> {
+        if !self.0.contains_key("lease_token") {
+            return Ok(None);
+        }
+        Ok(Some(Lease {
+            token: self.string("lease_token")?.parse().map_err(corrupt)?,
+            until: self.instant("lease_until")?,
+        }))
+    }
+
+    fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        if !self.0.contains_key(name) {
+            return Ok(None);
+        }
+        serde_json::from_str(self.string(name)?).map(Some).map_err(corrupt)
+    }
+}

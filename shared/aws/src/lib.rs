@@ -1,0 +1,18 @@
+//! Adapters for AWS.
+
+mod bodies;
+mod config;
+mod error;
+mod item;
+mod job_queue;
+mod job_store;
+mod listing;
+mod log_store;
+pub mod message;
+mod update;
+
+pub use aws_config::SdkConfig;
+pub use config::{s3_client, sdk_config};
+pub use job_queue::SqsQueue;
+pub use job_store::{DynamoDbJobStore, JobStoreSettings};
+pub use log_store::S3LogStore;

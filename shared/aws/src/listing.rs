@@ -1,0 +1,243 @@
+//! Lists of jobs, newest first, merged from the partitions of an index.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use callboard_core::history::{HistoryPage, HistoryQuery, MAX_COUNTED};
+use callboard_core::id::JobId;
+use callboard_core::job::JobStatus;
+use callboard_core::ports::StoreError;
+use callboard_core::time::Timestamp;
+use futures_util::future::try_join_all;
+
+use crate::error::aws;
+use crate::item::{self, Item, SHARDS, instant, string};
+use crate::update::names_in;
+
+/// The table's indexes.
+pub(crate) struct Listing<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) table: &'a str,
+    pub(crate) retention: Duration,
+}
+
+/// An index, and what of it a list shows.
+struct Source {
+    index: &'static str,
+    partition_key: &'static str,
+    filter: &'static str,
+    values: Vec<(&'static str, AttributeValue)>,
+    /// Partitions whose jobs are of the same time, the newest group first.
+    groups: Vec<Vec<String>>,
+}
+
+impl Listing<'_> {
+    /// Returns the page that a query asks for.
+    pub(crate) async fn page(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
+        let source = self.source(query, now);
+        let (offset, limit) = (to_usize(query.offset), to_usize(query.limit));
+        let mut found = self.newest(&source, query.before, offset + limit + 1).await?;
+        let has_more = found.len() > offset + limit;
+        let counted = if has_more || query.before.is_some() {
+            self.count(&source).await?
+        } else {
+            found.len()
+        };
+        found.truncate(offset + limit);
+        let summaries = found.iter().skip(offset).map(item::summary);
+        let counted = u32::try_from(counted).unwrap_or(u32::MAX);
+        Ok(HistoryPage {
+            jobs: summaries.collect::<Result<_, _>>()?,
+            has_more,
+            total: counted.min(MAX_COUNTED),
+            total_is_exact: counted <= MAX_COUNTED,
+        })
+    }
+
+    /// Returns up to `limit` pending or running jobs that the sweep should look at: those due before an instant.
+    pub(crate) async fn due(&self, status: JobStatus, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let source = Source {
+            index: "active",
+            partition_key: "active_pk",
+            filter: "#status = :status AND #due < :before",
+            values: vec![(":status", string(status.as_str())), (":before", instant(before))],
+            groups: vec![(0..SHARDS).map(item::active_partition).collect()],
+        };
+        let mut found = Vec::new();
+        for partition in source.groups.iter().flatten() {
+            let oldest_first = self.query(&source, partition).scan_index_forward(true);
+            found.extend(self.collect(oldest_first, to_usize(limit)).await?);
+        }
+        let mut ids = found.iter().map(item::id).collect::<Result<Vec<_>, _>>()?;
+        ids.sort();
+        ids.truncate(to_usize(limit));
+        Ok(ids)
+    }
+
+    fn source(&self, query: &HistoryQuery, now: Timestamp) -> Source {
+        let (tenant, shards) = (&query.tenant, 0..SHARDS);
+        let months = months(now, self.retention);
+        let kept = vec![(":now", instant(now))];
+        match query.status {
+            None => Source {
+                index: "history",
+                partition_key: "history_pk",
+                filter: "#retained_until > :now",
+                values: kept,
+                groups: groups(&months, |month, shard| item::history_partition(tenant, month, shard)),
+            },
+            Some(status) if status.is_final() => Source {
+                index: "outcome",
+                partition_key: "outcome_pk",
+                filter: "#retained_until > :now",
+                values: kept,
+                groups: groups(&months, |month, shard| {
+                    item::outcome_partition(tenant, status, month, shard)
+                }),
+            },
+            Some(status) => Source {
+                index: "active",
+                partition_key: "active_pk",
+                filter: "#retained_until > :now AND #tenant = :tenant AND #status = :status",
+                values: vec![
+                    (":now", instant(now)),
+                    (":tenant", string(tenant.as_str())),
+                    (":status", string(status.as_str())),
+                ],
+                groups: vec![shards.map(item::active_partition).collect()],
+            },
+        }
+    }
+
+    /// Returns the newest items of a source, up to `wanted`.
+    async fn newest(&self, source: &Source, before: Option<JobId>, wanted: usize) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::new();
+        for group in &source.groups {
+            let missing = wanted - found.len();
+            let shards = group.iter().map(|partition| {
+                let mut query = self.query(source, partition);
+                if let Some(before) = before {
+                    let condition = format!("#{} = :partition AND #job_id < :id", source.partition_key);
+                    query = with_names(query, &condition)
+                        .key_condition_expression(condition)
+                        .expression_attribute_values(":id", string(before.to_string()));
+                }
+                self.collect(query.scan_index_forward(false), missing)
+            });
+            let mut merged = try_join_all(shards).await?.concat();
+            merged.sort_by(|one, other| other.get("job_id").map(id_text).cmp(&one.get("job_id").map(id_text)));
+            merged.truncate(missing);
+            found.extend(merged);
+            if found.len() >= wanted {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Counts a source's jobs, up to one more than is reported, to know whether the count is exact.
+    async fn count(&self, source: &Source) -> Result<usize, StoreError> {
+        let enough = to_usize(MAX_COUNTED) + 1;
+        let mut counted = 0;
+        for group in &source.groups {
+            let share = enough.saturating_sub(counted).div_ceil(group.len());
+            let mut open: Vec<(&String, Option<Item>)> = group.iter().map(|partition| (partition, None)).collect();
+            while !open.is_empty() && counted < enough {
+                let counts = open.into_iter().map(|(partition, from)| async move {
+                    let query = self.query(source, partition).select(Select::Count);
+                    let query = query.set_exclusive_start_key(from).limit(to_i32(share));
+                    let output = query.send().await.map_err(aws)?;
+                    let rest = output.last_evaluated_key.map(|key| (partition, Some(key)));
+                    Ok::<_, StoreError>((usize::try_from(output.count).unwrap_or(0), rest))
+                });
+                let counts = try_join_all(counts).await?;
+                counted += counts.iter().map(|(count, _)| count).sum::<usize>();
+                open = counts.into_iter().filter_map(|(_, rest)| rest).collect();
+            }
+        }
+        Ok(counted)
+    }
+
+    /// Reads pages until there are enough items, or no more.
+    async fn collect(&self, query: QueryFluentBuilder, wanted: usize) -> Result<Vec<Item>, StoreError> {
+        let mut found: Vec<Item> = Vec::new();
+        let mut from = None;
+        while found.len() < wanted {
+            let page = query.clone().set_exclusive_start_key(from).limit(to_i32(wanted));
+            let output = page.send().await.map_err(aws)?;
+            found.extend(output.items.unwrap_or_default());
+            from = output.last_evaluated_key;
+            if from.is_none() {
+                break;
+            }
+        }
+        found.truncate(wanted);
+        Ok(found)
+    }
+
+    fn query(&self, source: &Source, partition: &str) -> QueryFluentBuilder {
+        let condition = format!("#{} = :partition", source.partition_key);
+        let mut query = self.client.query().table_name(self.table).index_name(source.index);
+        query = with_names(query, &format!("{condition} {}", source.filter))
+            .key_condition_expression(condition)
+            .filter_expression(source.filter)
+            .expression_attribute_values(":partition", string(partition));
+        for (name, value) in &source.values {
+            query = query.expression_attribute_values(*name, value.clone());
+        }
+        query
+    }
+}
+
+fn with_names(query: QueryFluentBuilder, expression: &str) -> QueryFluentBuilder {
+    names_in(expression).fold(query, |query, (placeholder, name)| {
+        query.expression_attribute_names(placeholder, name)
+    })
+}
+
+fn groups(months: &[String], partition: impl Fn(&str, u8) -> String) -> Vec<Vec<String>> {
+    let shards = |month: &String| (0..SHARDS).map(|shard| partition(month, shard)).collect();
+    months.iter().map(shards).collect()
+}
+
+/// Returns the months that may hold jobs, the newest first.
+fn months(now: Timestamp, retention: Duration) -> Vec<String> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let mut months = Vec::new();
+    let (mut at, oldest) = (now + DAY, now - retention - DAY);
+    while at > oldest {
+        months.push(at.month());
+        at = at - DAY;
+    }
+    months.push(oldest.month());
+    months.dedup();
+    months
+}
+
+fn id_text(value: &AttributeValue) -> &str {
+    value.as_s().map_or("", String::as_str)
+}
+
+fn to_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn to_i32(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_month_of_the_retention_is_looked_at_once() {
+        let now = Timestamp::from_millis(1_763_672_400_123);
+        let month = Duration::from_secs(30 * 24 * 3600);
+        assert_eq!(months(now, month), ["2025-11", "2025-10"]);
+        let quarter = months(now, month * 3);
+        assert_eq!(quarter, ["2025-11", "2025-10", "2025-09", "2025-08"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! [`LogStore`] on S3: a prefix per attempt, an object per append, whose name says what is in it.
+//!
+//! | key below `logs/JOB/ATTEMPT/` | |
+//! |---|---|
+//! | `0000000000000b6f-3e8.64-77f.c8-8.8` | what one append wrote ([`segment`]) |
+//! | `stdout`, `events.jsonl`, `events.index` | a stream in one piece, if it was in many when the attempt was sealed |
+//! | `manifest.json` | the manifest: the attempt is sealed |
+//!
+//! S3 shows every object to every reader as soon as it is written, and lists them in the order of their names, which
+//! is the order of the appends. So one list tells a reader all that there is.
+
+mod bucket;
+mod key;
+mod listing;
+mod segment;
+mod whole;
+
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_s3::presigning::PresigningConfig;
+use bytes::Bytes;
+use callboard_core::id::JobId;
+use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, StoreError, Stream, Tail};
+
+use crate::config::s3_client;
+use bucket::Bucket;
+use key::{Attempt, Object};
+use listing::Listing;
+use segment::Segment;
+
+/// As much as a function can pass on: 6 MB, and base64 takes a third of them.
+const LARGE_BYTES: u64 = 4 * 1024 * 1024;
+/// A stream in more segments than this is copied when it is sealed: once, so that no reader has to collect it.
+const MANY_SEGMENTS: usize = 16;
+
+/// Keeps output in a bucket.
+#[derive(Debug)]
+pub struct S3LogStore {
+    bucket: Bucket,
+    known: Known,
+}
+
+/// The attempt that was written last, or was read last and is sealed: what need not be listed.
+#[derive(Debug, Default)]
+struct Known(Mutex<Option<(Attempt, Listing)>>);
+
+impl S3LogStore {
+    /// Uses a bucket.
+    #[must_use]
+    pub fn new(config: &SdkConfig, bucket: String) -> Self {
+        let client = s3_client(config);
+        Self {
+            bucket: Bucket { client, name: bucket },
+            known: Known::default(),
+        }
+    }
+
+    async fn list(&self, attempt: Attempt) -> Result<Listing, StoreError> {
+        if let Some(listing) = self.known.sealed(attempt) {
+            return Ok(listing);
+        }
+        let listing = self.bucket.list(attempt).await?;
+        if listing.is_sealed() {
+            self.known.set(attempt, listing.clone());
+        }
+        Ok(listing)
+    }
+}
+
+#[async_trait]
+impl LogStore for S3LogStore {
+    async fn append(&self, job: JobId, attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError> {
+        let attempt = Attempt { job, number: attempt };
+        let mut listing = self.known.take(attempt).unwrap_or_default();
+        if listing.would_have_gap(chunks) {
+            listing = self.bucket.list(attempt).await?;
+        }
+        if listing.would_have_gap(chunks) {
+            return Err(StoreError::Conflict);
+        }
+        let content = Segment::content(chunks);
+        if !content.is_empty() {
+            let segment = Object::Segment(Segment::new(chunks, |stream| listing.size(stream)));
+            listing.add(segment, content.len() as u64);
+            self.bucket.put(attempt, segment, content).await?;
+        }
+        self.known.set(attempt, listing);
+        Ok(())
+    }
+
+    async fn read(&self, key: LogKey, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let attempt = key.into();
+        let listing = self.list(attempt).await?;
+        self.bucket.read(attempt, &listing, key.stream, &range).await
+    }
+
+    async fn size(&self, key: LogKey) -> Result<u64, StoreError> {
+        Ok(self.list(key.into()).await?.size(key.stream))
+    }
+
+    async fn tail(&self, key: LogKey, max_bytes: u64) -> Result<Tail, StoreError> {
+        let attempt = key.into();
+        let listing = self.list(attempt).await?;
+        let size = listing.size(key.stream);
+        let range = size.saturating_sub(max_bytes)..size;
+        let bytes = self.bucket.read(attempt, &listing, key.stream, &range).await?;
+        Ok(Tail { bytes, size })
+    }
+
+    /// The URL is valid no longer than the credentials that it is signed with.
+    async fn presign(&self, key: LogKey, valid_for: Duration) -> Result<Option<String>, StoreError> {
+        let (attempt, object) = (key.into(), Object::Whole(key.stream));
+        let size = self.bucket.size(attempt, object).await?;
+        if size.is_none_or(|size| size <= LARGE_BYTES) {
+            return Ok(None);
+        }
+        let validity = PresigningConfig::expires_in(valid_for).map_err(|error| StoreError::Rejected(error.into()))?;
+        self.bucket.presign(attempt, object, validity).await.map(Some)
+    }
+
+    async fn seal(&self, job: JobId, attempt: u32, manifest: &Manifest) -> Result<(), StoreError> {
+        let attempt = Attempt { job, number: attempt };
+        let listing = match self.known.take(attempt) {
+            Some(listing) if listing.is_all_of(manifest) => listing,
+            _ => self.bucket.list(attempt).await?,
+        };
+        for stream in Stream::ALL {
+            let is_costly = listing.segments(stream) > MANY_SEGMENTS || listing.size(stream) > LARGE_BYTES;
+            if is_costly && !listing.has_whole(stream) {
+                whole::write(&self.bucket, attempt, &listing, stream).await?;
+            }
+        }
+        let text = serde_json::to_vec(manifest).map_err(|error| StoreError::Corrupt(Box::new(error)))?;
+        self.bucket.put(attempt, Object::Manifest, text.into()).await
+    }
+
+    async fn manifest(&self, job: JobId, attempt: u32) -> Result<Option<Manifest>, StoreError> {
+        let attempt = Attempt { job, number: attempt };
+        let text = self.bucket.get(attempt, Object::Manifest).await?;
+        text.map(|text| serde_json::from_slice(&text))
+            .transpose()
+            .map_err(|error| StoreError::Corrupt(Box::new(error)))
+    }
+
+    async fn remove(&self, job: JobId) -> Result<(), StoreError> {
+        self.known.clear();
+        self.bucket.remove(job).await
+    }
+}
+
+impl Known {
+    /// Takes what is known of an attempt: while a write is under way, and if it fails, that is unknown.
+    fn take(&self, attempt: Attempt) -> Option<Listing> {
+        self.lock()
+            .take_if(|(of, _)| *of == attempt)
+            .map(|(_, listing)| listing)
+    }
+
+    fn sealed(&self, attempt: Attempt) -> Option<Listing> {
+        let known = self.lock();
+        let found = known.iter().find(|(of, listing)| *of == attempt && listing.is_sealed());
+        found.map(|(_, listing)| listing.clone())
+    }
+
+    fn set(&self, attempt: Attempt, listing: Listing) {
+        *self.lock() = Some((attempt, listing));
+    }
+
+    fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Attempt, Listing)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,101 @@
+//! What an attempt has in the bucket, and where in it a range of a stream is.
+
+use std::ops::Range;
+
+use callboard_core::ports::{Chunk, Manifest, StoreError, Stream};
+
+use crate::log_store::key::Object;
+use crate::log_store::segment::Segment;
+
+/// The objects of an attempt.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listing {
+    /// In the order in which they were written. One that was written twice may be there twice.
+    segments: Vec<Segment>,
+    /// The sizes of the streams that are there in one piece as well.
+    whole: [Option<u64>; Stream::ALL.len()],
+    sealed: bool,
+}
+
+/// A range of an object.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Piece {
+    pub(super) object: Object,
+    pub(super) range: Range<u64>,
+}
+
+impl Listing {
+    /// Adds an object.
+    pub(super) fn add(&mut self, object: Object, size: u64) {
+        match object {
+            Object::Segment(segment) => self.segments.push(segment),
+            Object::Whole(stream) => self.whole[stream as usize] = Some(size),
+            Object::Manifest => self.sealed = true,
+        }
+    }
+
+    /// Tells whether nothing will be added any more.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
+    /// Tells whether nothing is missing of what a manifest says.
+    pub(super) fn is_all_of(&self, manifest: &Manifest) -> bool {
+        self.size(Stream::Stdout) == manifest.stdout_bytes && self.size(Stream::Events) == manifest.events_bytes
+    }
+
+    /// Returns the size of a stream in bytes.
+    pub(super) fn size(&self, stream: Stream) -> u64 {
+        let ends = self.segments.iter().map(|segment| segment.range(stream).end);
+        ends.max().unwrap_or(0)
+    }
+
+    /// Returns how many segments have something of a stream.
+    pub(super) fn segments(&self, stream: Stream) -> usize {
+        let ranges = self.segments.iter().map(|segment| segment.range(stream));
+        ranges.filter(|range| !range.is_empty()).count()
+    }
+
+    /// Tells whether a stream is there in one piece.
+    pub(super) fn has_whole(&self, stream: Stream) -> bool {
+        self.whole[stream as usize] == Some(self.size(stream))
+    }
+
+    /// Tells whether chunks would stand beyond the end of their streams.
+    pub(super) fn would_have_gap(&self, chunks: &[Chunk]) -> bool {
+        chunks.iter().any(|chunk| chunk.offset > self.size(chunk.stream))
+    }
+
+    /// Returns where a range of a stream is, in order; what lies beyond the end is left out.
+    pub(super) fn locate(&self, stream: Stream, range: &Range<u64>) -> Result<Vec<Piece>, StoreError> {
+        let range = range.start..range.end.min(self.size(stream));
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.has_whole(stream) {
+            let object = Object::Whole(stream);
+            return Ok(vec![Piece { object, range }]);
+        }
+        self.locate_in_segments(stream, &range)
+    }
+
+    fn locate_in_segments(&self, stream: Stream, range: &Range<u64>) -> Result<Vec<Piece>, StoreError> {
+        let mut pieces = Vec::new();
+        let mut next = range.start;
+        for segment in &self.segments {
+            let has = segment.range(stream);
+            if has.contains(&next) {
+                let found = next..has.end.min(range.end);
+                next = found.end;
+                pieces.push(Piece {
+                    object: Object::Segment(*segment),
+                    range: segment.locate(stream, &found),
+                });
+            }
+            if next == range.end {
+                return Ok(pieces);
+            }
+        }
+        Err(StoreError::Corrupt(format!("{stream:?} has nothing at {next}").into()))
+    }
+}

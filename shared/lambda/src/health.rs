@@ -1,0 +1,29 @@
+//! What readiness means for a function: the table answers.
+
+use std::sync::Arc;
+
+use callboard_api::{Health, HealthCheck};
+use callboard_core::id::JobId;
+use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::time::Clock;
+
+/// Checks the store. Workers are Lambda's matter: they start when there is a job.
+pub(crate) struct StoreHealth {
+    pub(crate) store: Arc<dyn JobStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+#[async_trait::async_trait]
+impl Health for StoreHealth {
+    async fn check(&self) -> Vec<HealthCheck> {
+        let fault = match self.store.get(JobId::new(), self.clock.now()).await {
+            Ok(_) | Err(StoreError::NotFound) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        vec![HealthCheck { name: "store", fault }]
+    }
+
+    fn is_draining(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,12 @@
+//! What the Lambda functions share: their settings, the adapters behind them, their log, and API Gateway's events.
+
+mod gateway;
+mod health;
+mod logging;
+mod parts;
+mod settings;
+
+pub use gateway::{GatewayError, answer, is_http};
+pub use logging::start_logging;
+pub use parts::Parts;
+pub use settings::{Settings, number, required};

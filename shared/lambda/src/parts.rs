@@ -1,0 +1,91 @@
+//! The adapters for AWS, and the use cases over them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_api::{AnswerLimits, ApiSettings, App};
+use callboard_aws::{DynamoDbJobStore, JobStoreSettings, S3LogStore, SqsQueue, sdk_config};
+use callboard_core::ports::{JobQueue, JobStore, LogStore};
+use callboard_core::submit::Submitter;
+use callboard_core::time::{Clock, SystemClock};
+
+use crate::health::StoreHealth;
+use crate::settings::Settings;
+
+/// The largest body that a function may answer with is 6 MB, in base64: this many bytes and the headers.
+const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+/// API Gateway waits 30 s for an answer.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(25);
+/// Lambda takes requests of up to 6 MB.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Each look for output is a request to S3 that costs.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The adapters of one deployment.
+#[derive(Clone)]
+pub struct Parts {
+    /// Records.
+    pub store: Arc<dyn JobStore>,
+    /// Jobs that wait.
+    pub queue: Arc<dyn JobQueue>,
+    /// Output.
+    pub logs: Arc<dyn LogStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    settings: Settings,
+}
+
+impl Parts {
+    /// Makes the adapters; nothing is asked of AWS yet.
+    pub async fn connect(settings: Settings) -> Self {
+        let config = sdk_config().await;
+        let store = JobStoreSettings {
+            table: settings.table.clone(),
+            bucket: settings.bucket.clone(),
+            retention: settings.retention,
+        };
+        Self {
+            store: Arc::new(DynamoDbJobStore::new(&config, store)),
+            queue: Arc::new(SqsQueue::new(&config, settings.queue_url.clone())),
+            logs: Arc::new(S3LogStore::new(&config, settings.bucket.clone())),
+            clock: Arc::new(SystemClock),
+            settings,
+        }
+    }
+
+    /// Makes what accepts jobs. Which playbooks there are, only the worker's image knows.
+    #[must_use]
+    pub fn submitter(&self) -> Submitter {
+        Submitter {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            catalog: None,
+            clock: self.clock.clone(),
+            retention: self.settings.retention,
+        }
+    }
+
+    /// Makes what the API's routes work with.
+    #[must_use]
+    pub fn app(&self) -> App {
+        App {
+            submitter: self.submitter(),
+            store: self.store.clone(),
+            logs: self.logs.clone(),
+            clock: self.clock.clone(),
+            health: Arc::new(StoreHealth {
+                store: self.store.clone(),
+                clock: self.clock.clone(),
+            }),
+            settings: ApiSettings {
+                max_body_bytes: MAX_BODY_BYTES,
+                sync_wait: self.settings.sync_wait,
+                poll: POLL,
+                answers: Some(AnswerLimits {
+                    max_bytes: MAX_ANSWER_BYTES,
+                    max_time: MAX_ANSWER_TIME,
+                }),
+            },
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What the template tells a function by variables.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Where everything is. Each field has a variable of the same meaning.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `CALLBOARD_TABLE`: the table of jobs.
+    pub table: String,
+    /// `CALLBOARD_QUEUE_URL`: the queue of jobs.
+    pub queue_url: String,
+    /// `CALLBOARD_BUCKET`: the bucket of output, and of what is too large for the table.
+    pub bucket: String,
+    /// `CALLBOARD_RETENTION_DAYS`: how long jobs are kept; 30 days by default.
+    pub retention: Duration,
+    /// `CALLBOARD_SYNC_WAIT`: how long `?sync=true` waits for a job's end, in seconds; 25 by default.
+    pub sync_wait: Duration,
+}
+
+impl Settings {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// One is missing or cannot be read; the error names it.
+    pub fn from_env() -> anyhow::Result<Self> {
+        Ok(Self {
+            table: required("CALLBOARD_TABLE")?,
+            queue_url: required("CALLBOARD_QUEUE_URL")?,
+            bucket: required("CALLBOARD_BUCKET")?,
+            retention: DAY * number("CALLBOARD_RETENTION_DAYS", 30)?,
+            sync_wait: Duration::from_secs(number("CALLBOARD_SYNC_WAIT", 25)?.into()),
+        })
+    }
+}
+
+/// Reads a variable that must be there.
+///
+/// # Errors
+/// It is not set, or empty.
+pub fn required(name: &str) -> anyhow::Result<String> {
+    let value = std::env::var(name).unwrap_or_default();
+    anyhow::ensure!(
+        !value.is_empty(),
+        "the variable {name} is not set; infra/template.yaml sets it"
+    );
+    Ok(value)
+}
+
+/// Reads a variable that holds a number, and has a default.
+///
+/// # Errors
+/// It is set to something else.
+pub fn number(name: &str, default: u32) -> anyhow::Result<u32> {
+    match std::env::var(name) {
+        Ok(text) if !text.is_empty() => text
+            .parse()
+            .with_context(|| format!("the variable {name} must be a whole number, not {text:?}")),
+        _ => Ok(default),
+    }
+}
