@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV := target/python-dev
 SAM := target/sam-tools
 
-.PHONY: test lint fmt bench openapi image-test
+.PHONY: test lint fmt bench openapi emulators image-test sam-test
 
 ## Runs every test: Rust, Python, and the real program with real playbooks.
 test:
@@ -31,6 +31,10 @@ bench:
 	cargo build --release -p callboard -p callboard-tests
 	target/release/bench
 
+## Starts AWS's emulators for tests that are run one by one; prints the variables that lead to them.
+emulators:
+	$(PYTHON) tests/emulators.py up
+
 ## Renews infra/openapi.json.
 openapi:
 	cargo run --quiet -p callboard -- openapi > infra/openapi.json
@@ -46,3 +50,8 @@ $(SAM)/ready: infra/requirements.txt
 ## Builds the worker's image and runs jobs with it in Lambda's sandbox. Needs Docker, and root.
 image-test: $(SAM)/ready
 	$(PYTHON) tests/emulators.py run -- $(SAM)/bin/python tests/image/run.py
+
+## Builds with `sam build` and runs all three functions with `sam local invoke`. Needs Docker.
+sam-test: $(SAM)/ready tests/image/requirements.txt
+	$(SAM)/bin/python -m pip install --quiet --requirement tests/image/requirements.txt
+	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" $(PYTHON) tests/emulators.py run -- $(SAM)/bin/python tests/image/sam_test.py

@@ -5,50 +5,67 @@ A step that cannot run, or that runs no test, counts as a failure.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import python_dev
+from emulator_files import Unavailable
+from emulators import Emulators
+from processes import Processes, exit_on_signals
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = ROOT / "shared/runners/ansible/host"
+PROGRAMS = ("callboard", "callboard-submit", "callboard-query", "callboard-worker")
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
 PYTEST = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
+PROCESSES = Processes(grace=5)
 
 
 def main() -> int:
     """Runs the steps and prints the sum."""
+    exit_on_signals()
     passed = failed = 0
-    for name, counts in (("Rust", rust()), ("Python", python())):
-        for ok, bad in counts:
-            passed += ok
-            failed += bad
-        print(f"--- {name} done", flush=True)
+    try:
+        interpreter = python_environment()
+        for name, counts in (("Rust", rust()), ("Python", python(interpreter))):
+            for ok, bad in counts:
+                passed += ok
+                failed += bad
+            print(f"--- {name} done", flush=True)
+    finally:
+        PROCESSES.stop()
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
 
 def rust() -> Iterator[tuple[int, int]]:
-    """Builds the program, then runs the tests of every crate, those that drive the program among them."""
-    if stream(["cargo", "build", "-p", "callboard"], ROOT)[0]:
-        yield 0, 1
-        return
-    code, lines = stream(["cargo", "test", "--workspace", "--no-fail-fast"], ROOT)
+    """Builds the programs, and runs the tests of every crate, with the emulators that start during the build."""
+    with Emulators() as emulators:
+        build = ["cargo", "build", *(argument for name in PROGRAMS for argument in ("-p", name))]
+        tests = ["cargo", "test", "--workspace", "--no-fail-fast"]
+        if stream(build, ROOT)[0] or stream([*tests, "--no-run"], ROOT)[0]:
+            yield 0, 1
+            return
+        environment = dict[str, str]()
+        try:
+            environment = emulators.environment()
+        except (OSError, subprocess.CalledProcessError, Unavailable) as error:
+            print(error, getattr(error, "output", ""))
+            yield 0, 1
+        code, lines = stream(tests, ROOT, environment)
     counts = [(int(found[1]), int(found[2])) for found in map(CARGO.match, lines) if found]
     yield from counts
-    if code and not any(bad for _ok, bad in counts) or not counts:
+    if (code and not any(bad for _ok, bad in counts)) or not counts:
         yield 0, 1
 
 
-def python() -> Iterator[tuple[int, int]]:
+def python(interpreter: Path | None) -> Iterator[tuple[int, int]]:
     """Runs the tests of the Ansible host."""
-    try:
-        interpreter = python_dev.make(ROOT / "target/python-dev")
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(error)
+    if not interpreter:
         yield 0, 1
         return
     code, lines = stream([str(interpreter), "-m", "pytest"], HOST)
@@ -59,15 +76,30 @@ def python() -> Iterator[tuple[int, int]]:
     yield found.get("passed", 0), bad or (1 if code else 0)
 
 
-def stream(command: Sequence[str], folder: Path) -> tuple[int, list[str]]:
+def python_environment() -> Path | None:
+    """Makes the environment that the tests of both languages run Ansible with; returns its interpreter."""
+    try:
+        return python_dev.make(ROOT / "target/python-dev")
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(error)
+        return None
+
+
+def stream(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> tuple[int, list[str]]:
     """Runs a command, shows what it prints as it comes, and returns its exit code and its lines."""
     print("$", " ".join(command), flush=True)
     lines = []
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        for line in process.stdout or ():
-            print(line, end="", flush=True)
-            lines.append(line.rstrip("\n"))
-    return process.returncode, lines
+    process = PROCESSES.start(
+        command,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    for line in process.stdout or ():
+        print(line, end="", flush=True)
+        lines.append(line.rstrip("\n"))
+    return process.wait(), lines
 
 
 if __name__ == "__main__":

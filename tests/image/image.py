@@ -48,7 +48,9 @@ def daemon(log: Path) -> Iterator[None]:
         yield
         return
     if not shutil.which("dockerd") or os.geteuid() != 0:
-        raise Unavailable("no Docker daemon answers `docker info`; start it, or run this as root with dockerd installed")
+        raise Unavailable(
+            "no Docker daemon answers `docker info`; start it, or run this as root with dockerd installed"
+        )
     with log.open("w") as output, subprocess.Popen(["dockerd"], stdout=output, stderr=output) as process:
         try:
             deadline = time.monotonic() + START_LIMIT

@@ -67,7 +67,7 @@ class Function:
 
     def tail(self) -> str:
         """Returns the last lines of the log."""
-        return "".join(line for _at, line in self.log[-40:])
+        return "".join(line for _at, line in self.log[-20:])
 
     def stop(self) -> None:
         """Kills the emulator and all that it has started."""

@@ -10,20 +10,21 @@ CALLBOARD_BUILD_OPTIONS   more options for `docker build`, such as `--network ho
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-import traceback
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import image as images
 import sandbox
 import stack
 from image import Image, Unavailable
+from report import Tests
 from sandbox import Sandbox
 from scenarios import Scenario, playbook, scenarios
 from sshd import Server
@@ -34,26 +35,6 @@ READY = "the Ansible host is ready"
 COLD_STARTS = 3
 # Not Lambda's, nor anybody's: files must be readable by whomever
 STRANGER = (54321, 54321)
-
-
-class Tests:
-    """The tests in the order in which they ran."""
-
-    def __init__(self) -> None:
-        self.passed = self.failed = 0
-
-    def check(self, name: str, test: Callable[[], object]) -> None:
-        """Runs a test and counts it."""
-        start = time.monotonic()
-        try:
-            test()
-        except Exception as error:
-            self.failed += 1
-            print(f"FAILED {name}", flush=True)
-            print("".join(traceback.format_exception(error)), flush=True)
-        else:
-            self.passed += 1
-            print(f"ok     {name} ({time.monotonic() - start:.1f} s)", flush=True)
 
 
 class Suite:
@@ -89,7 +70,7 @@ class Suite:
         assert answer == {"batchItemFailures": []}, answer
         record = self.around.record(job_id)
         output = self.around.output(job_id) if record["status"] != "pending" else ""
-        assert record["status"] == "successful", f"{record}\n{output}\n{worker.tail()}"
+        assert record["status"] == "successful", f"{record['error']}\n{output}\n{worker.tail()}"
         assert scenario.output in output, output
         assert worker.temporary_files() == files, f"left in /tmp: {worker.temporary_files() ^ files}"
         assert worker.processes() == processes, f"left running: {worker.processes() ^ processes}"
@@ -99,7 +80,7 @@ class Suite:
         try:
             worker.invoke(stack.no_messages())
             for scenario in all_:
-                self.tests.check(scenario.name, lambda scenario=scenario: self.run(worker, scenario))
+                self.tests.check(scenario.name, partial(self.run, worker, scenario))
         finally:
             worker.stop()
 
@@ -114,16 +95,15 @@ def main() -> int:
         images.export(image, WORK / "root")
     sandbox.install_emulator(WORK / "root")
     environment = stack.function_environment(stack.create_resources())
-    around, server = stack.Stack(environment), Server()
-    try:
+    with contextlib.ExitStack() as stops:
+        stops.callback(shutil.rmtree, WORK / "root")
+        around = stack.Stack(environment)
+        stops.callback(around.stop)
+        server = Server()
+        stops.callback(server.stop)
         suite = Suite(image, WORK / "root", environment, around)
         tests(suite, server)
-    finally:
-        server.stop()
-        around.stop()
-        shutil.rmtree(WORK / "root")
-    print(f"{suite.tests.passed} passed, {suite.tests.failed} failed")
-    return 1 if suite.tests.failed or not suite.tests.passed else 0
+    return suite.tests.end()
 
 
 def tests(suite: Suite, server: Server) -> None:

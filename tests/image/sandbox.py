@@ -23,7 +23,7 @@ def install_emulator(root: Path) -> None:
 
 
 class Sandbox(rie.Function):
-    """A worker in the sandbox. The function has a foreign user; the emulator keeps root, as Lambda's own side is apart."""
+    """A worker in the sandbox. It has a foreign user; the emulator, which is Lambda's side, keeps root."""
 
     def __init__(
         self,

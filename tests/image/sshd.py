@@ -40,9 +40,9 @@ mount --make-rprivate /
 for name in passwd shadow group; do
     cp -p /etc/$name $folder/$name
 done
-echo "{user}:x:{uid}:{uid}::$folder/home:/bin/sh" >> $folder/passwd
-echo "{user}:{hash}:19000::::::" >> $folder/shadow
-echo "{user}:x:{uid}:" >> $folder/group
+echo "$3:x:$4:$4::$folder/home:/bin/sh" >> $folder/passwd
+echo "$3:$5:19000::::::" >> $folder/shadow
+echo "$3:x:$4:" >> $folder/group
 for name in passwd shadow group; do
     mount --bind $folder/$name /etc/$name
 done
@@ -66,8 +66,8 @@ class Server:
             subprocess.run(command, check=True)
         shutil.copy(self.folder / "key.pub", self.folder / "authorized_keys")
         (self.folder / "sshd_config").write_text(CONFIG.format(port=self.port, folder=self.folder))
-        script = SCRIPT.replace("{user}", USER).replace("{uid}", str(UID)).replace("{hash}", HASH)
-        command = ["unshare", "--mount", "sh", "-c", script, "sshd", str(self.folder), tool("sshd")]
+        arguments = [str(self.folder), tool("sshd"), USER, str(UID), HASH]
+        command = ["unshare", "--mount", "sh", "-c", SCRIPT, "sshd", *arguments]
         self.log = (self.folder / "log").open("w+")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self._wait()

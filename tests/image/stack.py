@@ -28,12 +28,17 @@ def create_resources(table: str = "", queue: str = "", bucket: str = "") -> dict
     suffix = uuid.uuid4().hex[:8]
     table, queue, bucket = table or f"jobs-{suffix}", queue or f"jobs-{suffix}", bucket or f"logs-{suffix}"
     properties = resources["JobsTable"]["Properties"]
-    boto3.client("dynamodb").create_table(TableName=table, **{name: properties[name] for name in TABLE_PROPERTIES})
+    client("dynamodb").create_table(TableName=table, **{name: properties[name] for name in TABLE_PROPERTIES})
     properties = resources["JobsQueue"]["Properties"]
     attributes = {name: str(properties[name]) for name in QUEUE_PROPERTIES if name in properties}
-    url = boto3.client("sqs").create_queue(QueueName=queue, Attributes=attributes)["QueueUrl"]
-    boto3.client("s3").create_bucket(Bucket=bucket)
+    url = client("sqs").create_queue(QueueName=queue, Attributes=attributes)["QueueUrl"]
+    client("s3").create_bucket(Bucket=bucket)
     return {"CALLBOARD_TABLE": table, "CALLBOARD_QUEUE_URL": url, "CALLBOARD_BUCKET": bucket}
+
+
+def client(service: str) -> Any:
+    """Returns a client of the emulators; boto3 takes the region from another variable than the other SDKs."""
+    return boto3.client(service, region_name=os.environ["AWS_REGION"])
 
 
 def function_environment(resources: dict[str, str]) -> dict[str, str]:

@@ -187,6 +187,13 @@ impl Answer {
     }
 }
 
+/// Returns the names of an object's fields, as they stand.
+#[must_use]
+pub fn names(object: &Value) -> Vec<&str> {
+    let fields = object.as_object().into_iter().flatten();
+    fields.map(|(name, _)| name.as_str()).collect()
+}
+
 async fn answer(response: reqwest::Response) -> anyhow::Result<Answer> {
     let status = response.status();
     let headers = response.headers().clone();

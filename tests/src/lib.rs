@@ -1,8 +1,10 @@
 //! What the tests share: the real program, started as a user would, and a client for its API.
 
+pub mod aws;
 pub mod client;
 pub mod contract;
 pub mod events;
+pub mod log;
 pub mod processes;
 pub mod program;
 pub mod service;

@@ -1,4 +1,4 @@
-//! The `callboard` program, as it was built beside the tests.
+//! The `callboard` program and the functions, as they were built beside the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -26,19 +26,19 @@ impl From<Output> for Finished {
     }
 }
 
-/// Returns the path of the program.
+/// Returns the path of a program, such as `callboard`.
 ///
 /// # Errors
 /// It was not built; `make test` builds it first.
-pub fn path() -> anyhow::Result<PathBuf> {
+pub fn path(name: &str) -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let found = test
         .ancestors()
         .skip(1)
         .take(2)
-        .map(|folder| folder.join("callboard"))
+        .map(|folder| folder.join(name))
         .find(|path| path.is_file());
-    found.with_context(|| format!("no program `callboard` beside {}: build it first", test.display()))
+    found.with_context(|| format!("no program `{name}` beside {}: build it first", test.display()))
 }
 
 /// Prepares a call of the program with data and work folders of its own.
@@ -46,7 +46,7 @@ pub fn path() -> anyhow::Result<PathBuf> {
 /// # Errors
 /// The program was not built.
 pub fn callboard(data: &Path) -> anyhow::Result<Command> {
-    let mut command = Command::new(path()?);
+    let mut command = Command::new(path("callboard")?);
     command.env("CALLBOARD_DATA", data).env("CALLBOARD_GRACE", "2");
     Ok(command)
 }

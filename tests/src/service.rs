@@ -1,9 +1,7 @@
 //! A running `callboard serve` with a data folder of its own.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -11,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::log::Log;
 use crate::program::callboard;
 
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -20,7 +19,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 pub struct Service {
     child: Child,
     address: String,
-    log: Arc<Mutex<String>>,
+    log: Log,
 }
 
 impl Service {
@@ -62,16 +61,8 @@ impl Service {
     pub fn spawn(mut command: Command) -> anyhow::Result<Self> {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         let stderr = child.stderr.take().context("standard error is piped")?;
-        let log = Arc::new(Mutex::new(String::new()));
-        let copy = log.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                if let Ok(mut log) = copy.lock() {
-                    log.push_str(&line);
-                    log.push('\n');
-                }
-            }
-        });
+        let log = Log::default();
+        log.collect(stderr);
         let mut service = Self {
             child,
             address: String::new(),
@@ -96,7 +87,7 @@ impl Service {
     /// Returns what it has logged.
     #[must_use]
     pub fn log(&self) -> String {
-        self.log.lock().map(|log| log.clone()).unwrap_or_default()
+        self.log.text()
     }
 
     /// Sends a signal.

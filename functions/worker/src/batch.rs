@@ -1,17 +1,22 @@
 //! From a batch of messages to executed jobs, and to the messages that are to be delivered again.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use callboard_aws::message;
+use callboard_aws::{SqsQueue, message};
 use callboard_core::execute::{Disposition, Limits, Worker};
 use futures_util::future::join_all;
 use lambda_runtime::{Error, LambdaEvent};
 use tokio::sync::watch;
 
+/// When a message comes again whose job could not be claimed, or that names none.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+
 /// Executes batches.
 pub(crate) struct Batches {
     pub(crate) worker: Worker,
+    pub(crate) queue: Arc<SqsQueue>,
     /// Never becomes true: Lambda gives no notice.
     pub(crate) shutdown: watch::Receiver<bool>,
     /// How long before the invocation's deadline jobs are stopped, so that their end can be written.
@@ -27,18 +32,19 @@ impl Batches {
         };
         let records = &event.payload.records;
         let executed = join_all(records.iter().map(|message| self.execute_one(message, limits.clone()))).await;
-        let failed = records.iter().zip(executed).filter_map(|(message, executed)| {
-            let error = executed.err()?;
-            tracing::error!(
-                message.id = message.message_id,
-                "a message is left in the queue: {error:#}"
-            );
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = message.message_id.clone().unwrap_or_default();
-            Some(failure)
-        });
         let mut response = SqsBatchResponse::default();
-        response.batch_item_failures = failed.collect();
+        for (message, executed) in records.iter().zip(executed) {
+            if let Err(error) = executed {
+                tracing::error!(
+                    message.id = message.message_id,
+                    "a message is left in the queue: {error:#}"
+                );
+                self.deliver_again(message).await;
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = message.message_id.clone().unwrap_or_default();
+                response.batch_item_failures.push(failure);
+            }
+        }
         Ok(response)
     }
 
@@ -48,6 +54,18 @@ impl Batches {
             tracing::info!(job.id = %id, "the job is not there, has ended, or is another worker's: nothing to do");
         }
         Ok(())
+    }
+
+    async fn deliver_again(&self, message: &SqsMessage) {
+        let receipt = message.receipt_handle.as_deref().unwrap_or_default();
+        if let Err(error) = self.queue.deliver_again(receipt, RETRY_AFTER).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                message.id = message.message_id,
+                error,
+                "it comes again after its visibility timeout"
+            );
+        }
     }
 
     fn deadline(&self, invocation: SystemTime) -> Instant {

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::batch::Batches;
 
 const TIMES: WorkerSettings = WorkerSettings {
-    lease: Duration::from_secs(60),
+    lease: Duration::from_secs(30),
     heartbeat: Duration::from_secs(5),
     flush: Duration::from_secs(1),
 };
@@ -40,6 +40,7 @@ async fn main() -> Result<(), Error> {
             clock: parts.clock.clone(),
             settings: TIMES,
         },
+        queue: parts.queue,
         shutdown,
         margin: Duration::from_secs(number("CALLBOARD_DEADLINE_MARGIN", 60)?.into()),
     };

@@ -56,7 +56,6 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> It
     let attributes = [
         ("job_id", string(job.id.to_string())),
         ("tenant", string(job.tenant.as_str())),
-        ("playbook", string(&*job.request.playbook)),
         ("created_at", instant(job.created_at)),
         ("retained_until", instant(job.expires_at)),
         ("expires_at", number(seconds.as_millis() / 1000)),
@@ -68,6 +67,9 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> It
         ),
     ];
     item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+    if !job.request.playbook.is_empty() {
+        item.insert("playbook".to_owned(), string(&*job.request.playbook));
+    }
     item.extend([request.attribute("request")]);
     match (outcome, &job.state.outcome) {
         (Some(stored), Some(outcome)) => {
@@ -136,13 +138,12 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
 /// Reads what an index shows of a job.
 pub(crate) fn summary(item: &Item) -> Result<JobSummary, StoreError> {
     let fields = Fields(item);
-    let reason = item.get("reason").map(|_| fields.string("reason"));
     Ok(JobSummary {
         id: id(item)?,
-        playbook: fields.string("playbook")?.to_owned(),
+        playbook: fields.optional_string("playbook").unwrap_or_default().to_owned(),
         created_at: fields.instant("created_at")?,
         status: fields.status()?,
-        reason: reason.transpose()?.map(parse_reason).transpose()?,
+        reason: fields.optional_string("reason").map(parse_reason).transpose()?,
         started_at: fields.optional_instant("started_at")?,
         finished_at: fields.optional_instant("finished_at")?,
     })
@@ -239,6 +240,10 @@ impl<'a> Fields<'a> {
     fn string(&self, name: &str) -> Result<&'a str, StoreError> {
         let text = self.0.get(name).and_then(|value| value.as_s().ok());
         text.map(String::as_str).ok_or_else(|| missing(name))
+    }
+
+    fn optional_string(&self, name: &str) -> Option<&'a str> {
+        self.string(name).ok()
     }
 
     fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {

@@ -29,16 +29,32 @@ impl SqsQueue {
         let client = Client::new(config);
         Self { client, url }
     }
+
+    /// Has a message that could not be dealt with delivered again after `delay`, not after the queue's visibility
+    /// timeout, which is longer than a job may take. `receipt` is the handle of its present delivery.
+    ///
+    /// # Errors
+    /// The message keeps its visibility timeout.
+    pub async fn deliver_again(&self, receipt: &str, delay: Duration) -> Result<(), StoreError> {
+        let change = self.client.change_message_visibility().queue_url(&self.url);
+        let change = change.receipt_handle(receipt).visibility_timeout(seconds(delay));
+        change.send().await.map(drop).map_err(aws)
+    }
+}
+
+/// Returns whole seconds, rounded up.
+fn seconds(span: Duration) -> i32 {
+    let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+    i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 
 #[async_trait]
 impl JobQueue for SqsQueue {
     /// Shortens a delay to 15 minutes: a retry that starts early does no harm.
     async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
-        let delay = delay.min(MAX_DELAY);
-        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        let delay = seconds(delay.min(MAX_DELAY));
         let send = self.client.send_message().queue_url(&self.url);
-        let send = send.message_body(message::write(id)).delay_seconds(seconds as i32);
+        let send = send.message_body(message::write(id)).delay_seconds(delay);
         send.send().await.map(drop).map_err(aws)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use callboard_api::{AnswerLimits, ApiSettings, App};
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings, S3LogStore, SqsQueue, sdk_config};
-use callboard_core::ports::{JobQueue, JobStore, LogStore};
+use callboard_core::ports::{JobStore, LogStore};
 use callboard_core::submit::Submitter;
 use callboard_core::time::{Clock, SystemClock};
 
@@ -27,7 +27,7 @@ pub struct Parts {
     /// Records.
     pub store: Arc<dyn JobStore>,
     /// Jobs that wait.
-    pub queue: Arc<dyn JobQueue>,
+    pub queue: Arc<SqsQueue>,
     /// Output.
     pub logs: Arc<dyn LogStore>,
     /// Time.

@@ -1,4 +1,4 @@
-//! What every [`LogStore`](callboard_core::ports::LogStore) must do.
+//! What every [`LogStore`] must do.
 
 mod attempts;
 mod streams;

@@ -1,14 +1,14 @@
-//! `/openapi.json` and `/health`.
+//! `/openapi.json`.
 
 use anyhow::{Context, ensure};
+use callboard_tests::Client;
 use callboard_tests::client::Answer;
-use callboard_tests::{Client, Service};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn every_documented_route_answers_as_documented() -> anyhow::Result<()> {
-    let (service, _data) = Service::start(&[])?;
+    let (service, _data) = crate::start(&[])?;
     let client = service.client();
     let served = client
         .request(Method::GET, "/openapi.json")
@@ -58,17 +58,5 @@ fn check(route: &str, answer: &Answer, operation: &Value) -> anyhow::Result<()> 
         let kind = answer.content_type.split(';').next().unwrap_or_default();
         ensure!(content.contains_key(kind), "{route}: {kind} is not documented");
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn health_tells_whether_the_service_lives_and_can_work() -> anyhow::Result<()> {
-    let (service, _data) = Service::start(&[])?;
-    let client = service.client();
-    let live = client.get("/health/live").await?;
-    ensure!(live.status == 200 && live.body["status"] == "ok", "{live:?}");
-    let ready = client.get("/health/ready").await?;
-    let expected = json!({"status": "ready", "checks": {"ansible": "ok", "store": "ok"}});
-    ensure!(ready.status == 200 && ready.body == expected, "{ready:?}");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use callboard_tests::{Client, Service};
+use callboard_tests::Client;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const AT_ONCE: Duration = Duration::from_secs(15);
 
 #[tokio::test]
 async fn events_are_those_of_ansible_runner_and_account_for_every_line_of_the_log() -> anyhow::Result<()> {
-    let (service, _data) = Service::start(&[])?;
+    let (service, _data) = crate::start(&[])?;
     let client = service.client();
     let request = json!({"playbook": "count.yml", "inventory": "a,b,", "extra_vars": {"numbers": 20}});
     let job = client.run(&request).await?;
@@ -92,7 +92,7 @@ async fn check_pages(client: &Client, id: &str, events: &[Value]) -> anyhow::Res
 
 #[tokio::test]
 async fn a_long_poll_answers_as_soon_as_an_event_comes_and_empty_when_none_does() -> anyhow::Result<()> {
-    let (service, data) = Service::start(&["--workers", "1"])?;
+    let (service, data) = crate::start(&["--workers", "1"])?;
     let client = service.client();
     let (first, second) = (data.path().join("first"), data.path().join("second"));
     let running = wait_for(&client, &first).await?;
@@ -116,29 +116,32 @@ async fn a_long_poll_answers_as_soon_as_an_event_comes_and_empty_when_none_does(
         "{silent}"
     );
 
-    let (of_running, of_pending) = tokio::join!(
-        opened(&client, &running, after, &first),
-        opened(&client, &pending, 0, &second)
-    );
+    let (of_running, of_pending) = tokio::join!(opened(&client, &running, after, &first), polled(&client, &pending, 0));
     ensure!(of_running?["events"][0]["counter"] == after + 1);
     let begun = of_pending?;
     ensure!(
         begun["events"][0]["event"] == "playbook_on_start" && begun["status"] == "running",
         "{begun}"
     );
+    std::fs::write(&second, "")?;
     client.ended(&running).await?;
     client.ended(&pending).await?;
     Ok(())
 }
 
-/// Polls with the longest wait, and lets the job go on meanwhile.
+/// Polls, and lets the job go on meanwhile.
 async fn opened(client: &Client, id: &str, after: u64, file: &Path) -> anyhow::Result<Value> {
-    let started = Instant::now();
-    let query = format!("after={after}&wait=25");
-    let (page, written) = tokio::join!(page(client, id, &query), tokio::fs::write(file, ""));
+    let (page, written) = tokio::join!(polled(client, id, after), tokio::fs::write(file, ""));
     written?;
-    ensure!(started.elapsed() < AT_ONCE, "the poll sat out its wait");
     page
+}
+
+/// Polls with the longest wait.
+async fn polled(client: &Client, id: &str, after: u64) -> anyhow::Result<Value> {
+    let started = Instant::now();
+    let page = page(client, id, &format!("after={after}&wait=25")).await?;
+    ensure!(started.elapsed() < AT_ONCE, "the poll sat out its wait");
+    Ok(page)
 }
 
 async fn wait_for(client: &Client, file: &Path) -> anyhow::Result<String> {

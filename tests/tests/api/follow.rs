@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use callboard_tests::{Client, Service};
+use callboard_tests::Client;
 use reqwest::{Method, Response};
 use serde_json::json;
 
 #[tokio::test]
 async fn following_a_log_delivers_everything_as_it_comes_and_ends_with_the_job() -> anyhow::Result<()> {
-    let (service, data) = Service::start(&["--workers", "1"])?;
+    let (service, data) = crate::start(&["--workers", "1"])?;
     let client = service.client();
     let (first, second) = (data.path().join("first"), data.path().join("second"));
     let running = wait_for(&client, &first).await?;
@@ -40,7 +40,7 @@ async fn following_a_log_delivers_everything_as_it_comes_and_ends_with_the_job()
 
 #[tokio::test]
 async fn following_a_pending_job_ends_when_it_is_canceled() -> anyhow::Result<()> {
-    let (service, data) = Service::start(&["--workers", "1"])?;
+    let (service, data) = crate::start(&["--workers", "1"])?;
     let client = service.client();
     let file = data.path().join("go");
     wait_for(&client, &file).await?;

@@ -1,7 +1,7 @@
 //! `GET /api/v1/jobs`.
 
 use anyhow::ensure;
-use callboard_tests::{Client, Service};
+use callboard_tests::Client;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::names;
 
 #[tokio::test]
 async fn jobs_are_listed_newest_first_by_status_offset_and_cursor() -> anyhow::Result<()> {
-    let (service, _data) = Service::start(&[])?;
+    let (service, _data) = crate::start(&[])?;
     let client = service.client();
     let mut ids = Vec::new();
     for number in 0..5 {

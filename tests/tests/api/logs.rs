@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use anyhow::ensure;
-use callboard_tests::{Client, Service};
+use callboard_tests::Client;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_log_is_delivered_whole_and_in_ranges() -> anyhow::Result<()> {
-    let (service, data) = Service::start(&["--workers", "1"])?;
+    let (service, data) = crate::start(&["--workers", "1"])?;
     let client = service.client();
     let job = client
         .run(&json!({"playbook": "count.yml", "extra_vars": {"numbers": 40}}))

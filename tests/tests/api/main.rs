@@ -1,16 +1,20 @@
 //! The HTTP API of the real program: submitting, listing, reading output and events, and its own description.
+//!
+//! Most of it holds on AWS as well: see `api_on_aws`.
 
 mod description;
 mod events;
 mod follow;
+mod health;
 mod list;
 mod logs;
 mod submit;
 
-use serde_json::Value;
+use callboard_tests::Service;
+use callboard_tests::client::names;
+use tempfile::TempDir;
 
-/// Returns the names of an object's fields, as they stand.
-fn names(object: &Value) -> Vec<&str> {
-    let fields = object.as_object().into_iter().flatten();
-    fields.map(|(name, _)| name.as_str()).collect()
+/// Starts what a test asks; the folder is the test's own.
+fn start(arguments: &[&str]) -> anyhow::Result<(Service, TempDir)> {
+    Service::start(arguments)
 }

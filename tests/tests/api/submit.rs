@@ -1,7 +1,6 @@
 //! `POST /api/v1/jobs`, and the record of a job through its life.
 
 use anyhow::ensure;
-use callboard_tests::Service;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -27,7 +26,7 @@ const RECORD: [&str; 15] = [
 
 #[tokio::test]
 async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Result<()> {
-    let (service, data) = Service::start(&["--workers", "1"])?;
+    let (service, data) = crate::start(&["--workers", "1"])?;
     let client = service.client();
     let file = data.path().join("go");
     let before = json!({
@@ -150,7 +149,7 @@ fn check_successful(job: &Value, pending: &Value) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_synchronous_request_answers_with_the_result_or_with_202_when_the_wait_is_over() -> anyhow::Result<()> {
-    let (service, data) = Service::start(&["--sync-wait", "2"])?;
+    let (service, data) = crate::start(&["--sync-wait", "2"])?;
     let client = service.client();
     let hello = json!({"playbook": "hello.yml"}).to_string();
     let done = client.post("/api/v1/jobs?sync=true", hello.clone()).await?;

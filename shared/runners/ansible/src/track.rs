@@ -91,6 +91,9 @@ impl Tracker {
         }
         let data: EventData = serde_json::from_str(data).ok()?;
         self.count(&event.event, &data);
+        if event.event == "runner_on_start" {
+            return None;
+        }
         self.step(&event.event, data);
         let done = self.progress.hosts_ok + self.progress.hosts_failed;
         self.progress.hosts_pending = self.play_hosts.saturating_sub(done);
@@ -99,10 +102,14 @@ impl Tracker {
 
     fn count(&mut self, event: &str, data: &EventData) {
         let Some(name) = &data.host else { return };
-        let host = self.counted.entry(name.clone()).or_default();
+        if !self.counted.contains_key(name) {
+            self.counted.insert(name.clone(), HostStats::default());
+        }
+        let Some(host) = self.counted.get_mut(name) else { return };
         let changed = data.res.as_ref().and_then(|result| result.changed.as_ref()?.as_bool());
         host.processed = 1;
         match event {
+            "runner_on_start" => {}
             "runner_on_failed" if data.ignore_errors == Some(true) => {
                 host.ok += 1;
                 host.ignored += 1;
@@ -153,6 +160,7 @@ fn is_told(event: &str) -> bool {
         event,
         "playbook_on_play_start"
             | "playbook_on_task_start"
+            | "runner_on_start"
             | "runner_on_ok"
             | "runner_on_skipped"
             | "runner_on_failed"

@@ -107,11 +107,12 @@ def _name(value: Any) -> str:
 
 
 def _tell_hosts() -> None:
-    """Names the job's hosts, once ``--limit`` has had its effect: a job that is stopped tells which it had not reached."""
+    """Names the job's hosts, after ``--limit``: a job that is stopped tells which it had not reached."""
     global _hosts_told
     if inventory and not _hosts_told:
         _hosts_told = True
-        tell("hosts", names=[str(host) for host in inventory.list_hosts()[:MAX_HOSTS_TOLD]])
+        hosts = inventory.get_hosts(ignore_restrictions=True)
+        tell("hosts", names=[host.name for host in hosts[:MAX_HOSTS_TOLD]])
 
 
 def _count_hosts(pattern: Any) -> int:

@@ -1,0 +1,38 @@
+//! What the emulator answers.
+
+use anyhow::Context;
+use reqwest::StatusCode;
+use serde_json::Value;
+
+/// A function failed, died or took too long.
+#[derive(Debug, thiserror::Error)]
+#[error("{error_type}: {message}")]
+pub struct FunctionError {
+    /// Lambda's name for it, such as `Runtime.ExitError`.
+    pub error_type: String,
+    /// What it says.
+    pub message: String,
+}
+
+/// The emulator answers 200 to errors of the function as well.
+pub(super) fn read(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
+    let text = String::from_utf8_lossy(body).into_owned();
+    if text.starts_with("Task timed out after") {
+        return Err(error("Sandbox.Timedout", text).into());
+    }
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    if let (Some(kind), Some(message)) = (value["errorType"].as_str(), value["errorMessage"].as_str()) {
+        return Err(error(kind, message.to_owned()).into());
+    }
+    if status != StatusCode::OK {
+        return Err(error("Runtime.Unavailable", format!("{status} {text}")).into());
+    }
+    serde_json::from_slice(body).with_context(|| format!("the function's answer is no JSON: {text}"))
+}
+
+fn error(error_type: &str, message: String) -> FunctionError {
+    FunctionError {
+        error_type: error_type.to_owned(),
+        message,
+    }
+}

@@ -1,0 +1,25 @@
+//! Ports for programs that cannot choose one by themselves.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use anyhow::Context;
+
+/// Below those that systems give to whoever asks for any, so that nobody else is given one meanwhile.
+const FIRST: u16 = 10_000;
+const COUNT: u16 = 20_000;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// Returns an address of this machine that nothing listens on and that was not returned before.
+pub(super) fn free() -> anyhow::Result<String> {
+    let start = u16::try_from(std::process::id() % u32::from(COUNT))?;
+    (0..COUNT)
+        .map(|_| {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+            let port = FIRST + (start + number) % COUNT;
+            format!("127.0.0.1:{port}")
+        })
+        .find(|address| TcpListener::bind(address).is_ok())
+        .context("no port is free")
+}

@@ -1,0 +1,126 @@
+//! Table, queues and bucket of the template, under names of their own. They are not deleted: the emulators keep them in
+//! memory.
+
+mod bucket;
+mod queue;
+mod table;
+
+use callboard_aws::{SdkConfig, s3_client};
+use callboard_core::id::JobId;
+
+use super::endpoints;
+use super::lambda::Environment;
+use super::template::Template;
+
+/// What one deployment has.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    /// How clients of AWS are set up.
+    pub config: SdkConfig,
+    /// The template that all this was made from.
+    pub template: Template,
+    /// The name of `JobsTable`.
+    pub table: String,
+    /// The name of `LogsBucket`.
+    pub bucket: String,
+    /// `JobsQueue`.
+    pub jobs: Queue,
+    /// `JobsDeadLetterQueue`.
+    pub dead_jobs: Queue,
+    /// `IntakeQueue`.
+    pub intake: Queue,
+    /// `IntakeDeadLetterQueue`.
+    pub dead_intake: Queue,
+}
+
+/// A queue of SQS.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Its URL, which names it in SQS's API.
+    pub url: String,
+    /// Its ARN.
+    pub arn: String,
+}
+
+impl Resources {
+    /// Makes everything.
+    ///
+    /// # Errors
+    /// The emulators are not there, or refuse what the template says; or the template lacks something.
+    pub async fn create() -> anyhow::Result<Self> {
+        let (config, template) = (endpoints::sdk_config().await?, Template::load()?);
+        let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&config), s3_client(&config));
+        let (name, sqs) = (JobId::new(), aws_sdk_sqs::Client::new(&config));
+        let (table, bucket) = (format!("jobs-{name}"), format!("logs-{name}"));
+        table::create(&dynamodb, &template.properties("JobsTable")?, &table).await?;
+        bucket::create(&s3, &template.properties("LogsBucket")?, &bucket).await?;
+        let queues = queue::Queues {
+            client: &sqs,
+            template: &template,
+            name: name.to_string(),
+        };
+        let (jobs, dead_jobs) = queues.create_with_dead_letters("JobsQueue").await?;
+        let (intake, dead_intake) = queues.create_with_dead_letters("IntakeQueue").await?;
+        Ok(Self {
+            config,
+            template,
+            table,
+            bucket,
+            jobs,
+            dead_jobs,
+            intake,
+            dead_intake,
+        })
+    }
+
+    /// Makes a client of DynamoDB.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// Makes a client of SQS.
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    /// Makes a client of S3.
+    #[must_use]
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        s3_client(&self.config)
+    }
+
+    /// Returns the variables that the template gives a function, such as `SubmitFunction`, with what was made here.
+    ///
+    /// # Errors
+    /// The template has no such function.
+    pub fn environment(&self, function: &str) -> anyhow::Result<Environment> {
+        let properties = self.template.properties(function)?;
+        let all = self.template.at("/Globals/Function/Environment/Variables")?.variables();
+        let own = properties.at("/Environment/Variables").map(|own| own.variables());
+        let mut environment: Environment = all
+            .into_iter()
+            .chain(own.unwrap_or_default())
+            .map(|(name, value)| (name.to_owned(), self.name_of(&value)))
+            .collect();
+        let timeout: u32 = properties.number("/Timeout")?;
+        let memory: u32 = properties.number("/MemorySize")?;
+        environment.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned(), function.to_owned());
+        environment.insert("AWS_LAMBDA_FUNCTION_TIMEOUT".to_owned(), timeout.to_string());
+        environment.insert("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), memory.to_string());
+        Ok(environment)
+    }
+
+    /// What `!Ref` gives for a resource that was made here.
+    fn name_of(&self, value: &str) -> String {
+        let name = match value {
+            "JobsTable" => &self.table,
+            "LogsBucket" => &self.bucket,
+            "JobsQueue" => &self.jobs.url,
+            "IntakeQueue" => &self.intake.url,
+            other => other,
+        };
+        name.to_owned()
+    }
+}

@@ -1,0 +1,179 @@
+//! Everything that a deployment is, on this machine: resources, functions, API, event source mappings and the sweep.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::gateway::Gateway;
+use super::lambda::{Environment, Pool};
+use super::mapping::{Mapping, MappingSettings};
+use super::resources::{Queue, Resources};
+use crate::client::Client;
+
+/// What a stack is to be like.
+#[derive(Clone, Debug)]
+pub struct StackSettings {
+    /// How many workers there are.
+    pub workers: usize,
+    /// How often jobs of lost workers are looked for; on AWS once a minute.
+    pub sweep: Duration,
+    /// When a message that was not done with is delivered again.
+    pub retry_after: Duration,
+    /// Variables for all functions, beside those of the template.
+    pub environment: Environment,
+}
+
+/// A running stack, with threads of its own; its functions are killed when it is dropped.
+pub struct Stack {
+    /// Table, queues and bucket.
+    pub resources: Resources,
+    /// The instances of `SubmitFunction`.
+    pub submit: Pool,
+    /// The instances of `QueryFunction`.
+    pub query: Pool,
+    /// The instances of `WorkerFunction`.
+    pub worker: Pool,
+    gateway: Gateway,
+    _mappings: [Mapping; 2],
+    runtime: Option<Runtime>,
+}
+
+/// A synchronous request keeps an instance as long as it waits, and so does a long poll.
+const SUBMIT: usize = 3;
+const QUERY: usize = 4;
+
+impl Default for StackSettings {
+    fn default() -> Self {
+        Self {
+            workers: 2,
+            sweep: Duration::from_secs(1),
+            retry_after: Duration::from_secs(1),
+            environment: Environment::new(),
+        }
+    }
+}
+
+impl StackSettings {
+    /// Sets a variable of all functions.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+impl Stack {
+    /// Starts a stack with the tests' playbooks, and with the Ansible that the Python tests use. Its workers are warm.
+    ///
+    /// # Errors
+    /// The emulators are not there, or something does not come up.
+    pub fn start(settings: &StackSettings) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        // A test is within a runtime of its own, in which another cannot wait.
+        let assembled = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| runtime.block_on(Self::assemble(settings)));
+            thread.join()
+        });
+        match assembled {
+            Ok(Ok(mut stack)) => {
+                stack.runtime = Some(runtime);
+                Ok(stack)
+            }
+            Ok(Err(error)) => {
+                runtime.shutdown_background();
+                Err(error)
+            }
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// Returns a client of the API.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.gateway.client()
+    }
+
+    /// Returns what the functions have logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        [&self.submit, &self.query, &self.worker].map(Pool::log).concat()
+    }
+
+    async fn assemble(settings: &StackSettings) -> anyhow::Result<Self> {
+        let resources = Resources::create().await?;
+        let environment = |function| {
+            let mut environment = resources.environment(function)?;
+            environment.extend(ansible());
+            environment.extend(settings.environment.clone());
+            anyhow::Ok(environment)
+        };
+        let submit = Pool::start("submit", SUBMIT, &environment("SubmitFunction")?).await?;
+        let query = Pool::start("query", QUERY, &environment("QueryFunction")?).await?;
+        let worker = Pool::start("worker", settings.workers, &environment("WorkerFunction")?).await?;
+        worker.warm_up(&json!({"Records": []})).await?;
+        let map = |event: &str, queue: &Queue, pool: &Pool| {
+            let mut mapping = MappingSettings::read(&resources.template.properties(event)?)?;
+            mapping.retry_after = settings.retry_after;
+            anyhow::Ok(Mapping::start(resources.sqs(), queue.clone(), pool.clone(), mapping))
+        };
+        let mappings = [
+            map("WorkerFunction/Properties/Events/Jobs", &resources.jobs, &worker)?,
+            map("SubmitFunction/Properties/Events/Intake", &resources.intake, &submit)?,
+        ];
+        let gateway = Gateway::start(&resources.template, submit.clone(), query.clone()).await?;
+        let event = resources
+            .template
+            .properties("SubmitFunction/Properties/Events/Sweep")?;
+        let event = serde_json::from_str(event.text("/Input")?)?;
+        tokio::spawn(sweep(submit.clone(), event, settings.sweep));
+        Ok(Self {
+            resources,
+            submit,
+            query,
+            worker,
+            gateway,
+            _mappings: mappings,
+            runtime: None,
+        })
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+        for pool in [&self.submit, &self.query, &self.worker] {
+            pool.stop();
+        }
+        // Shown for a test that fails.
+        eprintln!("{}", self.log());
+    }
+}
+
+/// The variables that the worker's image has.
+fn ansible() -> Environment {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let variables = [
+        ("CALLBOARD_PYTHON", root.join("target/python-dev/bin/python3")),
+        ("CALLBOARD_HOST", root.join("shared/runners/ansible/host")),
+        ("CALLBOARD_PLAYBOOKS", crate::playbooks()),
+    ];
+    let text = |path: PathBuf| path.to_string_lossy().into_owned();
+    variables.map(|(name, path)| (name.to_owned(), text(path))).into()
+}
+
+async fn sweep(submit: Pool, event: Value, every: Duration) {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = submit.invoke(event.clone()).await {
+            eprintln!("the sweep failed: {error:#}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The suite of the HTTP API, on AWS.
+//!
+//! Two modules are not the same: an HTTP API does not stream, so that to follow a log is another matter, and readiness is
+//! that of other parts.
+
+#[path = "../api/description.rs"]
+mod description;
+#[path = "../api/events.rs"]
+mod events;
+mod follow;
+mod health;
+#[path = "../api/list.rs"]
+mod list;
+#[path = "../api/logs.rs"]
+mod logs;
+#[path = "../api/submit.rs"]
+mod submit;
+
+use anyhow::{Context, bail};
+use callboard_tests::aws::{Stack, StackSettings};
+use callboard_tests::client::names;
+use tempfile::TempDir;
+
+/// Starts what a test asks for in the words of `callboard serve`; the folder is the test's own.
+fn start(arguments: &[&str]) -> anyhow::Result<(Stack, TempDir)> {
+    let mut settings = StackSettings::default();
+    for pair in arguments.chunks(2) {
+        let value = pair.get(1).context("each argument has a value")?;
+        match pair[0] {
+            "--workers" => settings.workers = value.parse()?,
+            "--sync-wait" => settings.set("CALLBOARD_SYNC_WAIT", value),
+            other => bail!("there is no {other} on AWS"),
+        }
+    }
+    Ok((Stack::start(&settings)?, tempfile::tempdir()?))
+}

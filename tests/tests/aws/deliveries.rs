@@ -1,0 +1,85 @@
+//! Messages of the jobs queue: delivered twice, or naming no job.
+
+use callboard_tests::aws::{Resources, Stack};
+use serde_json::{Value, json};
+
+use crate::{messages, start, until_messages};
+
+#[tokio::test]
+async fn a_failing_playbook_is_told() -> anyhow::Result<()> {
+    let stack = start()?;
+    let client = stack.client();
+    let hosts = json!({"good": {"ansible_connection": "local"}, "bad": {"ansible_connection": "local"}});
+    let inventory = json!({"type": "inline", "data": {"all": {"hosts": hosts}}});
+    let request = json!({"playbook": "features/failing.yml", "inventory": inventory});
+    let job = client.run(&request).await?;
+    assert_eq!(
+        (&job["status"], &job["reason"]),
+        (&json!("failed"), &json!("playbook_failed")),
+        "{job}"
+    );
+    assert_eq!(job["result"]["rc"], 2);
+    let missing = client.run(&json!({"playbook": "no_such.yml"})).await?;
+    assert_eq!(missing["reason"], "source_unavailable", "{missing}");
+    let resources = &stack.resources;
+    until_messages(resources, &resources.jobs, 0).await?;
+    assert_eq!(messages(resources, &resources.dead_jobs).await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_is_delivered_twice_runs_once() -> anyhow::Result<()> {
+    let stack = start()?;
+    let (client, resources) = (stack.client(), &stack.resources);
+    let id = client
+        .submit(&json!({"playbook": "sleep.yml", "extra_vars": {"seconds": 2}}))
+        .await?;
+    client.until(&id, |job| job["status"] == "running").await?;
+    send(resources, &body(&id)).await?;
+    let ended = client.ended(&id).await?;
+    assert_eq!((&ended["status"], &ended["attempt"]), (&json!("successful"), &json!(1)));
+    send(resources, &body(&id)).await?;
+    until_messages(resources, &resources.jobs, 0).await?;
+    assert_eq!(client.job(&id).await?, ended);
+    assert_eq!(nothing_to_do(&stack), 2, "{}", stack.log());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_that_names_no_job_ends_in_the_dead_letter_queue_and_keeps_nobody_waiting() -> anyhow::Result<()> {
+    let stack = start()?;
+    let (client, resources) = (stack.client(), &stack.resources);
+    for poison in ["{}", "\u{1F480}", r#"{"job_id": "../../etc"}"#] {
+        send(resources, poison).await?;
+    }
+    let job = client.run(&json!({"playbook": "hello.yml"})).await?;
+    assert_eq!(job["status"], "successful");
+    until_messages(resources, &resources.dead_jobs, 3).await?;
+    until_messages(resources, &resources.jobs, 0).await?;
+    // an id that is nobody's is no fault of the queue: its job was deleted
+    send(resources, &body("01a1faf8-50a0-70a1-801c-2d3e4f506172")).await?;
+    until_messages(resources, &resources.jobs, 0).await?;
+    assert_eq!(messages(resources, &resources.dead_jobs).await?, 3);
+    Ok(())
+}
+
+async fn send(resources: &Resources, body: &str) -> anyhow::Result<()> {
+    let send = resources.sqs().send_message().queue_url(&resources.jobs.url);
+    Ok(send.message_body(body).send().await.map(drop)?)
+}
+
+fn body(id: &str) -> String {
+    json!({"job_id": id}).to_string()
+}
+
+fn nothing_to_do(stack: &Stack) -> usize {
+    let log = stack.worker.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter(|line| {
+            line["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("nothing to do"))
+        })
+        .count()
+}

@@ -1,0 +1,22 @@
+//! The contract suites, on S3 and SQS, and what is particular to them.
+
+mod fake;
+mod faults;
+mod logs;
+mod lossy;
+mod queue;
+mod records;
+
+use callboard_tests::{job_queue_contract, job_store_contract, log_store_contract};
+
+mod dynamodb_job_store {
+    super::job_store_contract!(crate::records::make);
+}
+
+mod s3_log_store {
+    super::log_store_contract!(crate::logs::make);
+}
+
+mod sqs_queue {
+    super::job_queue_contract!(crate::queue::make);
+}

@@ -1,0 +1,69 @@
+//! SQS, with the receiving end that Lambda has otherwise.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use callboard_aws::{SqsQueue, message};
+use callboard_core::id::JobId;
+use callboard_core::ports::{JobQueue, StoreError};
+use callboard_tests::aws::Resources;
+use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
+
+/// Both ends of a queue.
+pub(crate) struct BothEnds {
+    sender: SqsQueue,
+    client: Client,
+    url: String,
+}
+
+pub(crate) async fn make() -> anyhow::Result<(BothEnds, ())> {
+    let resources = Resources::create().await?;
+    let (client, url) = (resources.sqs(), resources.jobs.url);
+    let sender = SqsQueue::new(&resources.config, url.clone());
+    Ok((BothEnds { sender, client, url }, ()))
+}
+
+#[async_trait]
+impl JobQueue for BothEnds {
+    async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
+        self.sender.send(id, delay).await
+    }
+}
+
+#[async_trait]
+impl TestQueue for BothEnds {
+    type Receipt = String;
+
+    async fn receive(&self) -> anyhow::Result<Option<(JobId, String)>> {
+        let receive = self.client.receive_message().queue_url(&self.url);
+        let receive = receive.visibility_timeout(VISIBILITY.as_secs().try_into()?);
+        let received = receive.send().await?.messages.unwrap_or_default().pop();
+        let Some(received) = received else {
+            return Ok(None);
+        };
+        let body = received.body.context("a message has a body")?;
+        let receipt = received.receipt_handle.context("a message has a receipt")?;
+        Ok(Some((message::parse(&body)?, receipt)))
+    }
+
+    async fn acknowledge(&self, receipt: String) -> anyhow::Result<()> {
+        let delete = self.client.delete_message().queue_url(&self.url);
+        delete.receipt_handle(receipt).send().await?;
+        Ok(())
+    }
+
+    /// LocalStack looks once a second which messages have become visible.
+    async fn pass(&self, span: Duration) {
+        tokio::time::sleep(span + Duration::from_millis(1_200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_delay_that_sqs_does_not_take_is_shortened() -> anyhow::Result<()> {
+    let (queue, ()) = make().await?;
+    queue.send(JobId::new(), Duration::from_secs(24 * 3600)).await?;
+    assert!(queue.receive().await?.is_none());
+    Ok(())
+}

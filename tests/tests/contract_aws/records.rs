@@ -1,0 +1,130 @@
+//! The job store, and what is particular to DynamoDB.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_aws::{DynamoDbJobStore, JobStoreSettings};
+use callboard_core::history::HistoryQuery;
+use callboard_core::id::JobId;
+use callboard_core::job::{Job, JobStatus};
+use callboard_core::outcome::{HostStats, Outcome};
+use callboard_core::ports::JobStore;
+use callboard_tests::aws::Resources;
+use callboard_tests::contract::samples::{
+    cancel_by, create, failure, ids, job, lease, now, query, refused, request, success, tenant,
+};
+
+use crate::lossy::Lossy;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+pub(crate) async fn make() -> anyhow::Result<(DynamoDbJobStore, Resources)> {
+    let resources = Resources::create().await?;
+    let store = DynamoDbJobStore::new(&resources.config, settings(&resources));
+    Ok((store, resources))
+}
+
+#[tokio::test]
+async fn a_step_whose_answer_is_lost_happens_once() -> anyhow::Result<()> {
+    let (_direct, resources) = make().await?;
+    let lossy = Lossy::start().await?;
+    let store = DynamoDbJobStore::new(&lossy.config().await, settings(&resources));
+    let (job, first, second, third) = (job(), lease(), lease(), lease());
+    store.create(&job).await?;
+    assert_eq!(store.claim(job.id, first, now()).await?.state.attempt, 1);
+    store.renew(job.id, first, None).await?;
+    store.seize(job.id, first, second).await?;
+    store.release(job.id, second.token).await?;
+    assert_eq!(store.claim(job.id, third, now()).await?.state.attempt, 2);
+    store.request_cancel(job.id, cancel_by("ann")).await?;
+    store.finish(job.id, third.token, success(), now()).await?;
+    refused(store.finish(job.id, third.token, failure(), now()).await)?;
+    refused(store.create(&job).await)?;
+    let waiting = create(&store).await?;
+    assert_eq!(
+        store.request_cancel(waiting.id, cancel_by("ann")).await?.state.status,
+        JobStatus::Canceled
+    );
+    assert!(lossy.lost() > 9, "only {} answers were lost", lossy.lost());
+    Ok(())
+}
+
+#[tokio::test]
+async fn months_and_shards_are_merged_in_order() -> anyhow::Result<()> {
+    let (store, _resources) = make().await?;
+    let (tenant, mut expected) = (tenant(), Vec::new());
+    for day in 0..90_u32 {
+        let (at, key) = (now() - DAY * day, format!("day {day}"));
+        let job = Job::with_id(JobId::of_event(at, &key), tenant.clone(), request(), at, DAY * 100);
+        store.create(&job).await?;
+        if day % 3 == 0 {
+            let lease = lease();
+            store.claim(job.id, lease, now()).await?;
+            store.finish(job.id, lease.token, success(), now()).await?;
+        }
+        expected.push(job.id);
+    }
+    let finished: Vec<JobId> = expected.iter().copied().step_by(3).collect();
+    for (status, expected) in [(None, expected), (Some(JobStatus::Successful), finished)] {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = HistoryQuery {
+                status,
+                limit: 7,
+                before,
+                ..query(&tenant)
+            };
+            let page = store.list(&page, now()).await?;
+            assert_eq!((page.total as usize, page.total_is_exact), (expected.len(), true));
+            found.extend(ids(&page));
+            before = found.last().copied();
+            if !page.has_more {
+                break;
+            }
+        }
+        assert_eq!(found, expected);
+        let skipped = HistoryQuery {
+            status,
+            offset: 20,
+            limit: 5,
+            ..query(&tenant)
+        };
+        assert_eq!(ids(&store.list(&skipped, now()).await?), expected[20..25]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_large_is_in_the_bucket_and_the_item_stays_small() -> anyhow::Result<()> {
+    let (store, resources) = make().await?;
+    let (mut job, lease) = (job(), lease());
+    let filler = "x".repeat(3_000_000);
+    job.request.extra_vars = [("filler".to_owned(), filler.into())].into_iter().collect();
+    store.create(&job).await?;
+    let claimed = store.claim(job.id, lease, now()).await?;
+    assert_eq!(claimed.request, job.request);
+    let host = |number| (format!("host-{number:05}.example.org"), HostStats::default());
+    let outcome = Outcome {
+        stats: Some((0..10_000).map(host).collect()),
+        ..success()
+    };
+    store.finish(job.id, lease.token, outcome.clone(), now()).await?;
+    assert_eq!(store.get(job.id, now()).await?.state.outcome, Some(outcome));
+    let pk = AttributeValue::S(format!("JOB#{}", job.id));
+    let get = resources.dynamodb().get_item().table_name(&resources.table);
+    let get = get.key("pk", pk).key("sk", AttributeValue::S("JOB".to_owned()));
+    let item = get.send().await?.item.context("an item")?;
+    ensure!(format!("{item:?}").len() < 2_000, "{item:?}");
+    let seconds: i64 = item["expires_at"].as_n().ok().context("a TTL")?.parse()?;
+    assert_eq!(seconds, (job.expires_at.as_millis() + 999) / 1000);
+    Ok(())
+}
+
+fn settings(resources: &Resources) -> JobStoreSettings {
+    JobStoreSettings {
+        table: resources.table.clone(),
+        bucket: resources.bucket.clone(),
+        retention: DAY * 100,
+    }
+}
