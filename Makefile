@@ -28,8 +28,8 @@ fmt: $(DEV)/ready
 
 ## Measures; prints a table and writes target/bench.json.
 bench:
-	cargo build --release -p callboard -p callboard-tests
-	target/release/bench
+	cargo build --release -p callboard -p callboard-submit -p callboard-query -p callboard-worker -p callboard-tests
+	$(PYTHON) tests/emulators.py run -- target/release/bench
 
 ## Starts AWS's emulators for tests that are run one by one; prints the variables that lead to them.
 emulators:

@@ -30,6 +30,9 @@ from scenarios import Scenario, playbook, scenarios
 from sshd import Server
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests"))
+from processes import exit_on_signals  # noqa: E402
+
 WORK = ROOT / "target/image-test"
 READY = "the Ansible host is ready"
 COLD_STARTS = 3
@@ -146,6 +149,7 @@ def collect_playbooks() -> Path:
 
 
 if __name__ == "__main__":
+    exit_on_signals()
     try:
         sys.exit(main())
     except Unavailable as error:

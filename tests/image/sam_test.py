@@ -25,6 +25,9 @@ from image import Unavailable
 from report import Tests
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests"))
+from processes import exit_on_signals  # noqa: E402
+
 WORK = ROOT / "target/sam-test"
 HOST = "host.docker.internal"
 ENVIRONMENT = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -137,6 +140,7 @@ def count_jobs(sam: Sam) -> None:
 
 
 if __name__ == "__main__":
+    exit_on_signals()
     try:
         sys.exit(main())
     except Unavailable as error:

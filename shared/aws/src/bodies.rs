@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::aws;
-use crate::item::{Stored, corrupt};
+use crate::fields::corrupt;
+use crate::item::Stored;
 
 /// A larger value goes to the bucket. DynamoDB counts the whole item for each of the five writes of a job's life and
 /// for each heartbeat, one unit a KB; beyond this the PUT, and the GETs of those who read it, are the cheaper way.

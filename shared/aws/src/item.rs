@@ -6,14 +6,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::history::JobSummary;
 use callboard_core::id::{JobId, Tenant};
-use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, Lease};
+use callboard_core::job::{CancelRequest, Job, JobState, JobStatus};
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::StoreError;
 use callboard_core::time::Timestamp;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::bodies::Bodies;
+use crate::fields::{Fields, corrupt, instant, missing, number, string};
 
 /// An item, as the SDK has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -200,83 +199,6 @@ impl Stored {
     }
 }
 
-/// Makes a string attribute.
-pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(text.into())
-}
-
-/// Makes a number attribute.
-pub(crate) fn number(number: impl std::fmt::Display) -> AttributeValue {
-    AttributeValue::N(format!("{number}"))
-}
-
-/// Makes the attribute of an instant: milliseconds since the Unix epoch.
-pub(crate) fn instant(at: Timestamp) -> AttributeValue {
-    number(at.as_millis())
-}
-
-/// Makes an attribute of JSON text.
-pub(crate) fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
-    serde_json::to_string(value).map(AttributeValue::S).map_err(corrupt)
-}
-
-/// Wraps what makes something in the table unreadable.
-pub(crate) fn corrupt(error: impl Into<callboard_core::ports::Source>) -> StoreError {
-    StoreError::Corrupt(error.into())
-}
-
-fn missing(name: &str) -> StoreError {
-    corrupt(format!("the attribute {name:?} is missing or of the wrong type"))
-}
-
 fn parse_reason(text: &str) -> Result<Reason, StoreError> {
     serde_json::from_value(text.into()).map_err(corrupt)
-}
-
-/// Typed access to an item.
-struct Fields<'a>(&'a Item);
-
-impl<'a> Fields<'a> {
-    fn string(&self, name: &str) -> Result<&'a str, StoreError> {
-        let text = self.0.get(name).and_then(|value| value.as_s().ok());
-        text.map(String::as_str).ok_or_else(|| missing(name))
-    }
-
-    fn optional_string(&self, name: &str) -> Option<&'a str> {
-        self.string(name).ok()
-    }
-
-    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
-        let text = self.0.get(name).and_then(|value| value.as_n().ok());
-        text.and_then(|text| text.parse().ok()).ok_or_else(|| missing(name))
-    }
-
-    fn instant(&self, name: &str) -> Result<Timestamp, StoreError> {
-        self.number(name).map(Timestamp::from_millis)
-    }
-
-    fn optional_instant(&self, name: &str) -> Result<Option<Timestamp>, StoreError> {
-        self.0.get(name).map(|_| self.instant(name)).transpose()
-    }
-
-    fn status(&self) -> Result<JobStatus, StoreError> {
-        self.string("status")?.parse().map_err(corrupt)
-    }
-
-    fn lease(&self) -> Result<Option<Lease>, StoreError> {
-        if !self.0.contains_key("lease_token") {
-            return Ok(None);
-        }
-        Ok(Some(Lease {
-            token: self.string("lease_token")?.parse().map_err(corrupt)?,
-            until: self.instant("lease_until")?,
-        }))
-    }
-
-    fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
-        if !self.0.contains_key(name) {
-            return Ok(None);
-        }
-        serde_json::from_str(self.string(name)?).map(Some).map_err(corrupt)
-    }
 }

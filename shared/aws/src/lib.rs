@@ -3,12 +3,14 @@
 mod bodies;
 mod config;
 mod error;
+mod fields;
 mod item;
 mod job_queue;
 mod job_store;
 mod listing;
 mod log_store;
 pub mod message;
+mod table;
 mod update;
 
 pub use aws_config::SdkConfig;

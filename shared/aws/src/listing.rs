@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use callboard_core::history::{HistoryPage, HistoryQuery, MAX_COUNTED};
@@ -13,13 +12,14 @@ use callboard_core::time::Timestamp;
 use futures_util::future::try_join_all;
 
 use crate::error::aws;
-use crate::item::{self, Item, SHARDS, instant, string};
+use crate::fields::{instant, string};
+use crate::item::{self, Item, SHARDS};
+use crate::table::Table;
 use crate::update::names_in;
 
 /// The table's indexes.
 pub(crate) struct Listing<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) table: &'a str,
+    pub(crate) table: &'a Table,
     pub(crate) retention: Duration,
 }
 
@@ -179,7 +179,12 @@ impl Listing<'_> {
 
     fn query(&self, source: &Source, partition: &str) -> QueryFluentBuilder {
         let condition = format!("#{} = :partition", source.partition_key);
-        let mut query = self.client.query().table_name(self.table).index_name(source.index);
+        let mut query = self
+            .table
+            .client
+            .query()
+            .table_name(&self.table.name)
+            .index_name(source.index);
         query = with_names(query, &format!("{condition} {}", source.filter))
             .key_condition_expression(condition)
             .filter_expression(source.filter)

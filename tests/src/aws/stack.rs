@@ -156,7 +156,8 @@ impl Drop for Stack {
 }
 
 /// The variables that the worker's image has.
-fn ansible() -> Environment {
+#[must_use]
+pub fn ansible() -> Environment {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let variables = [
         ("CALLBOARD_PYTHON", root.join("target/python-dev/bin/python3")),

@@ -1,5 +1,7 @@
 //! The bench: every figure against a stated reference, measured in the same run.
 
+mod capacity;
+mod functions;
 mod jobs;
 mod lists;
 mod memory;
@@ -19,5 +21,11 @@ async fn main() -> anyhow::Result<()> {
     requests::get(&mut report).await.context("rate of reading a record")?;
     lists::depth(&mut report).await.context("lists")?;
     memory::resident(&mut report).await.context("memory")?;
+    functions::zips(&mut report)
+        .await
+        .context("submit and query functions")?;
+    functions::worker(&mut report).await.context("worker function")?;
+    capacity::of_a_job(&mut report).await.context("capacity of a job")?;
+    capacity::of_lists(&mut report).await.context("capacity of lists")?;
     report.finish()
 }

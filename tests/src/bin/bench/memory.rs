@@ -44,7 +44,7 @@ pub(crate) async fn resident(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn resident_mib(pid: u32) -> anyhow::Result<f64> {
+pub(crate) fn resident_mib(pid: u32) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status
         .lines()

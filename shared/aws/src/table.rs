@@ -1,0 +1,127 @@
+//! The table: conditional writes of one item.
+//!
+//! Each write leaves a mark of its own in the item, so that one whose answer was lost, and whose repetition therefore
+//! meets its own effect, is known to have happened.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::ReturnValue;
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::ports::StoreError;
+use uuid::Uuid;
+
+use crate::error::aws;
+use crate::fields::string;
+use crate::item::{self, Item};
+use crate::update::Update;
+
+/// The table of jobs.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
+/// Why a conditional write changed nothing.
+pub(crate) enum Unmet {
+    /// The condition does not hold; the item as it is.
+    Refused(Box<Item>),
+    /// The table could not be asked, or has no such job.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Unmet {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Unmet {
+    pub(crate) fn into_conflict(self) -> StoreError {
+        match self {
+            Self::Refused(_) => StoreError::Conflict,
+            Self::Store(error) => error,
+        }
+    }
+}
+
+impl Table {
+    /// Adds an item; `Conflict` if the job is there.
+    pub(crate) async fn put(&self, id: JobId, mut item: Item) -> Result<(), StoreError> {
+        let mark = Uuid::new_v4().to_string();
+        item.insert("written".to_owned(), string(mark.as_str()));
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        match put.condition_expression("attribute_not_exists(pk)").send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                let unmet = self.unmet(id, &mark).await;
+                unmet.map(drop).map_err(Unmet::into_conflict)
+            }
+            Err(error) => Err(aws(error)),
+        }
+    }
+
+    /// Makes an update of one job; returns its item after it.
+    pub(crate) async fn update(&self, id: JobId, update: Update) -> Result<Item, Unmet> {
+        let mark = Uuid::new_v4().to_string();
+        let update = update
+            .and("attribute_exists(#pk)")
+            .set("written", string(mark.as_str()));
+        let (expression, condition) = (update.expression(), update.condition());
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(item::key(id)))
+            .update_expression(expression)
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        match updated {
+            Ok(output) => Ok(output.attributes.unwrap_or_default()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                self.unmet(id, &mark).await
+            }
+            Err(error) => Err(aws(error).into()),
+        }
+    }
+
+    /// Finds out why a condition did not hold: it was met before, by this very write, or it is not.
+    async fn unmet(&self, id: JobId, mark: &str) -> Result<Item, Unmet> {
+        let item = self.item(id).await?;
+        if item.get("written") == Some(&string(mark)) {
+            Ok(item)
+        } else {
+            Err(Unmet::Refused(Box::new(item)))
+        }
+    }
+
+    /// Reads a job's item as the last write left it.
+    pub(crate) async fn item(&self, id: JobId) -> Result<Item, StoreError> {
+        let get = self.client.get_item().table_name(&self.name);
+        let found = get.set_key(Some(item::key(id))).consistent_read(true).send().await;
+        found.map_err(aws)?.item.ok_or(StoreError::NotFound)
+    }
+
+    /// Reads whose job it is. That never changes, so any replica will do if it has the job at all.
+    pub(crate) async fn tenant(&self, id: JobId) -> Result<Tenant, StoreError> {
+        let get = self.client.get_item().table_name(&self.name);
+        let get = get.set_key(Some(item::key(id))).projection_expression("tenant");
+        let found = get.send().await.map_err(aws)?.item;
+        let item = match found {
+            Some(item) => item,
+            None => self.item(id).await?,
+        };
+        item::tenant(&item)
+    }
+}
