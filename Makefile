@@ -17,6 +17,9 @@ lint: $(DEV)/ready $(SAM)/ready
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	cd shared/runners/ansible/host && $(CURDIR)/$(DEV)/bin/ruff format --check . && $(CURDIR)/$(DEV)/bin/ruff check . \
 		&& $(CURDIR)/$(DEV)/bin/mypy
+	! cargo tree --package callboard --edges normal --prefix none | grep -E '^(aws-|lambda)'
+	! cargo tree --package callboard-submit --package callboard-query --package callboard-worker --edges normal --prefix none \
+		| grep -E '^(rusqlite|clap) '
 	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam validate --template infra/template.yaml --region us-east-1
 	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam validate --lint --template infra/template.yaml --region us-east-1
 	$(SAM)/bin/cfn-lint infra/template.yaml

@@ -4,6 +4,7 @@ mod deliveries;
 mod files;
 mod large;
 mod losses;
+mod outages;
 mod producers;
 
 use std::time::Duration;
@@ -65,4 +66,10 @@ async fn jobs(client: &Client) -> anyhow::Result<Vec<Value>> {
 
 fn text<'a>(value: &'a Value, name: &str) -> anyhow::Result<&'a str> {
     value[name].as_str().with_context(|| format!("no {name:?} in {value}"))
+}
+
+/// Reads a file of `events/`.
+fn event(file: &str) -> anyhow::Result<Value> {
+    let path = format!("{}/../events/{file}", env!("CARGO_MANIFEST_DIR"));
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }

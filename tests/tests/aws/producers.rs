@@ -1,9 +1,9 @@
 //! Where jobs come from: the API, schedules, events, messages of other systems.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{jobs, messages, start, text, until_messages};
+use crate::{event, jobs, messages, start, text, until_messages};
 
 #[tokio::test]
 async fn a_request_goes_through_every_part_to_its_answer() -> anyhow::Result<()> {
@@ -96,9 +96,4 @@ async fn messages_of_other_systems_become_jobs_and_bad_ones_are_recorded() -> an
     }
     assert_eq!(messages(resources, &resources.dead_intake).await?, 0);
     Ok(())
-}
-
-fn event(file: &str) -> anyhow::Result<Value> {
-    let path = format!("{}/../events/{file}", env!("CARGO_MANIFEST_DIR"));
-    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }
