@@ -12,6 +12,7 @@ use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
 use callboard_core::execute::{Worker, WorkerSettings};
 use callboard_lambda::{Parts, Settings, number, required, start_logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use rustix::process::DumpableBehavior;
 use tokio::sync::watch;
 
 use crate::batch::Batches;
@@ -27,6 +28,8 @@ const GRACE: Duration = Duration::from_secs(10);
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Error> {
     start_logging();
+    // a playbook runs as the same user: it must not read this process's variables, which are the role's credentials
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let parts = Parts::connect(Settings::from_env()?).await;
     let runner = Arc::new(AnsibleRunner::new(ansible()?).context("the folder for running jobs cannot be made")?);
     runner.warm_up().await?;
