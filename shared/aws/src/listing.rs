@@ -1,5 +1,7 @@
 //! Lists of jobs, newest first, merged from the partitions of an index.
 
+mod source;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -12,10 +14,11 @@ use callboard_core::time::Timestamp;
 use futures_util::future::try_join_all;
 
 use crate::error::aws;
-use crate::fields::{instant, string};
-use crate::item::{self, Item, SHARDS};
+use crate::fields::string;
+use crate::item::{self, Item};
 use crate::table::Table;
 use crate::update::names_in;
+use source::Source;
 
 /// The table's indexes.
 pub(crate) struct Listing<'a> {
@@ -23,20 +26,10 @@ pub(crate) struct Listing<'a> {
     pub(crate) retention: Duration,
 }
 
-/// An index, and what of it a list shows.
-struct Source {
-    index: &'static str,
-    partition_key: &'static str,
-    filter: &'static str,
-    values: Vec<(&'static str, AttributeValue)>,
-    /// Partitions whose jobs are of the same time, the newest group first.
-    groups: Vec<Vec<String>>,
-}
-
 impl Listing<'_> {
     /// Returns the page that a query asks for.
     pub(crate) async fn page(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
-        let source = self.source(query, now);
+        let source = Source::of(query, now, self.retention);
         let (offset, limit) = (to_usize(query.offset), to_usize(query.limit));
         let mut found = self.newest(&source, query.before, offset + limit + 1).await?;
         let has_more = found.len() > offset + limit;
@@ -58,13 +51,7 @@ impl Listing<'_> {
 
     /// Returns up to `limit` pending or running jobs that the sweep should look at: those due before an instant.
     pub(crate) async fn due(&self, status: JobStatus, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let source = Source {
-            index: "active",
-            partition_key: "active_pk",
-            filter: "#status = :status AND #due < :before",
-            values: vec![(":status", string(status.as_str())), (":before", instant(before))],
-            groups: vec![(0..SHARDS).map(item::active_partition).collect()],
-        };
+        let source = Source::due(status, before);
         let mut found = Vec::new();
         for partition in source.groups.iter().flatten() {
             let oldest_first = self.query(&source, partition).scan_index_forward(true);
@@ -74,41 +61,6 @@ impl Listing<'_> {
         ids.sort();
         ids.truncate(to_usize(limit));
         Ok(ids)
-    }
-
-    fn source(&self, query: &HistoryQuery, now: Timestamp) -> Source {
-        let (tenant, shards) = (&query.tenant, 0..SHARDS);
-        let months = months(now, self.retention);
-        let kept = vec![(":now", instant(now))];
-        match query.status {
-            None => Source {
-                index: "history",
-                partition_key: "history_pk",
-                filter: "#retained_until > :now",
-                values: kept,
-                groups: groups(&months, |month, shard| item::history_partition(tenant, month, shard)),
-            },
-            Some(status) if status.is_final() => Source {
-                index: "outcome",
-                partition_key: "outcome_pk",
-                filter: "#retained_until > :now",
-                values: kept,
-                groups: groups(&months, |month, shard| {
-                    item::outcome_partition(tenant, status, month, shard)
-                }),
-            },
-            Some(status) => Source {
-                index: "active",
-                partition_key: "active_pk",
-                filter: "#retained_until > :now AND #tenant = :tenant AND #status = :status",
-                values: vec![
-                    (":now", instant(now)),
-                    (":tenant", string(tenant.as_str())),
-                    (":status", string(status.as_str())),
-                ],
-                groups: vec![shards.map(item::active_partition).collect()],
-            },
-        }
     }
 
     /// Returns the newest items of a source, up to `wanted`.
@@ -202,25 +154,6 @@ fn with_names(query: QueryFluentBuilder, expression: &str) -> QueryFluentBuilder
     })
 }
 
-fn groups(months: &[String], partition: impl Fn(&str, u8) -> String) -> Vec<Vec<String>> {
-    let shards = |month: &String| (0..SHARDS).map(|shard| partition(month, shard)).collect();
-    months.iter().map(shards).collect()
-}
-
-/// Returns the months that may hold jobs, the newest first.
-fn months(now: Timestamp, retention: Duration) -> Vec<String> {
-    const DAY: Duration = Duration::from_secs(24 * 3600);
-    let mut months = Vec::new();
-    let (mut at, oldest) = (now + DAY, now - retention - DAY);
-    while at > oldest {
-        months.push(at.month());
-        at = at - DAY;
-    }
-    months.push(oldest.month());
-    months.dedup();
-    months
-}
-
 fn id_text(value: &AttributeValue) -> &str {
     value.as_s().map_or("", String::as_str)
 }
@@ -231,18 +164,4 @@ fn to_usize(number: u32) -> usize {
 
 fn to_i32(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_month_of_the_retention_is_looked_at_once() {
-        let now = Timestamp::from_millis(1_763_672_400_123);
-        let month = Duration::from_secs(30 * 24 * 3600);
-        assert_eq!(months(now, month), ["2025-11", "2025-10"]);
-        let quarter = months(now, month * 3);
-        assert_eq!(quarter, ["2025-11", "2025-10", "2025-09", "2025-08"]);
-    }
 }

@@ -1,0 +1,103 @@
+//! Where the jobs of a list are: an index, its partitions, and a filter.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_core::history::HistoryQuery;
+use callboard_core::job::JobStatus;
+use callboard_core::time::Timestamp;
+
+use crate::fields::{instant, string};
+use crate::item::{self, SHARDS};
+
+/// An index, and what of it a list shows.
+pub(super) struct Source {
+    pub(super) index: &'static str,
+    pub(super) partition_key: &'static str,
+    pub(super) filter: &'static str,
+    pub(super) values: Vec<(&'static str, AttributeValue)>,
+    /// Partitions whose jobs are of the same time, the newest group first.
+    pub(super) groups: Vec<Vec<String>>,
+}
+
+impl Source {
+    /// Returns where the jobs of a list are, for jobs that are kept so long.
+    pub(super) fn of(query: &HistoryQuery, now: Timestamp, retention: Duration) -> Self {
+        let (tenant, shards) = (&query.tenant, 0..SHARDS);
+        let months = months(now, retention);
+        let kept = vec![(":now", instant(now))];
+        match query.status {
+            None => Self {
+                index: "history",
+                partition_key: "history_pk",
+                filter: "#retained_until > :now",
+                values: kept,
+                groups: groups(&months, |month, shard| item::history_partition(tenant, month, shard)),
+            },
+            Some(status) if status.is_final() => Self {
+                index: "outcome",
+                partition_key: "outcome_pk",
+                filter: "#retained_until > :now",
+                values: kept,
+                groups: groups(&months, |month, shard| {
+                    item::outcome_partition(tenant, status, month, shard)
+                }),
+            },
+            Some(status) => Self {
+                index: "active",
+                partition_key: "active_pk",
+                filter: "#retained_until > :now AND #tenant = :tenant AND #status = :status",
+                values: vec![
+                    (":now", instant(now)),
+                    (":tenant", string(tenant.as_str())),
+                    (":status", string(status.as_str())),
+                ],
+                groups: vec![shards.map(item::active_partition).collect()],
+            },
+        }
+    }
+
+    /// Returns where the sweep finds pending or running jobs that were due before an instant.
+    pub(super) fn due(status: JobStatus, before: Timestamp) -> Self {
+        Self {
+            index: "active",
+            partition_key: "active_pk",
+            filter: "#status = :status AND #due < :before",
+            values: vec![(":status", string(status.as_str())), (":before", instant(before))],
+            groups: vec![(0..SHARDS).map(item::active_partition).collect()],
+        }
+    }
+}
+
+fn groups(months: &[String], partition: impl Fn(&str, u8) -> String) -> Vec<Vec<String>> {
+    let shards = |month: &String| (0..SHARDS).map(|shard| partition(month, shard)).collect();
+    months.iter().map(shards).collect()
+}
+
+/// Returns the months that may hold jobs, the newest first.
+fn months(now: Timestamp, retention: Duration) -> Vec<String> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let mut months = Vec::new();
+    let (mut at, oldest) = (now + DAY, now - retention - DAY);
+    while at > oldest {
+        months.push(at.month());
+        at = at - DAY;
+    }
+    months.push(oldest.month());
+    months.dedup();
+    months
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_month_of_the_retention_is_looked_at_once() {
+        let now = Timestamp::from_millis(1_763_672_400_123);
+        let month = Duration::from_secs(30 * 24 * 3600);
+        assert_eq!(months(now, month), ["2025-11", "2025-10"]);
+        let quarter = months(now, month * 3);
+        assert_eq!(quarter, ["2025-11", "2025-10", "2025-09", "2025-08"]);
+    }
+}
