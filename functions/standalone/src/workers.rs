@@ -1,5 +1,6 @@
 //! The loops of `serve`: workers that take jobs from the queue, and the sweep.
 
+use callboard_core::causes::causes;
 use std::time::Duration;
 
 use callboard_core::execute::{Limits, Worker};
@@ -46,7 +47,7 @@ async fn execute(parts: &Parts, worker: &Worker, message: Message, limits: Limit
     let executed = tokio::spawn(async move { worker.execute(message.job_id, limits).await });
     match executed.await {
         Ok(Err(error)) => return report(&error, "the job could not be claimed or ended"),
-        Err(error) => tracing::error!(job.id = %message.job_id, error = &error as &dyn std::error::Error, "panic"),
+        Err(error) => tracing::error!(job.id = %message.job_id, error = %causes(&error), "panic"),
         Ok(Ok(_)) => {}
     }
     if let Err(error) = parts.queue.acknowledge(message).await {
@@ -79,5 +80,5 @@ async fn delete_expired(parts: &Parts) -> Result<(), StoreError> {
 }
 
 fn report(error: &StoreError, message: &str) {
-    tracing::error!(error = error as &dyn std::error::Error, "{message}");
+    tracing::error!(error = %causes(error), "{message}");
 }

@@ -9,6 +9,8 @@ use callboard_core::time::Timestamp;
 use futures_util::future::join_all;
 use serde_json::Value;
 
+use crate::trigger::job_id;
+
 /// Accepts a batch, and tells which messages are to be delivered again. A message that is no valid request is recorded
 /// as refused and is not one of them: it would be no better the next time.
 pub(crate) async fn accept(submitter: &Submitter, batch: SqsEvent) -> anyhow::Result<Value> {
@@ -43,5 +45,5 @@ fn id(message: &SqsMessage) -> anyhow::Result<JobId> {
         .context("the message has no SentTimestamp")?;
     let sent = sent.parse().context("the message's SentTimestamp is no number")?;
     let id = message.message_id.as_deref().context("the message has no id")?;
-    Ok(JobId::of_event(Timestamp::from_millis(sent), id))
+    Ok(job_id(Timestamp::from_millis(sent), id))
 }

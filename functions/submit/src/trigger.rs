@@ -1,11 +1,18 @@
 //! Telling apart what invokes the function.
 
+use std::time::Duration;
+
 use aws_lambda_events::sqs::SqsEvent;
 use callboard_core::id::JobId;
-use callboard_core::time::Timestamp;
+use callboard_core::time::{Clock, SystemClock, Timestamp};
 use callboard_lambda::is_http;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+/// An id begins with the event's time, and lists look for ids of the time that jobs are kept. No queue of AWS keeps an
+/// event longer.
+const MAX_AGE: Duration = Duration::from_secs(14 * 24 * 3600);
+const MAX_AHEAD: Duration = Duration::from_secs(3600);
 
 /// What invoked the function.
 #[derive(Debug)]
@@ -86,20 +93,37 @@ impl From<Envelope> for JobEvent {
         } else {
             envelope.id
         };
-        Self {
-            id: JobId::of_event(envelope.time, &key),
-            request: envelope.detail,
-        }
+        Self::new(envelope.time, &key, envelope.detail)
     }
 }
 
 impl From<Scheduled> for JobEvent {
     fn from(scheduled: Scheduled) -> Self {
+        Self::new(scheduled.scheduled_time, &scheduled.schedule_arn, scheduled.job)
+    }
+}
+
+impl JobEvent {
+    /// Several targets of one event may ask for different jobs, so the request is part of what names the job.
+    fn new(at: Timestamp, key: &str, request: Value) -> Self {
         Self {
-            id: JobId::of_event(scheduled.scheduled_time, &scheduled.schedule_arn),
-            request: scheduled.job,
+            id: job_id(at, &format!("{key}\n{request}")),
+            request,
         }
     }
+}
+
+/// Makes the id of the job that an event asks for.
+pub(crate) fn job_id(at: Timestamp, key: &str) -> JobId {
+    let now = SystemClock.now();
+    if at > now + MAX_AHEAD || at < now - MAX_AGE {
+        tracing::warn!(
+            event.time = at.as_millis(),
+            "the event's time is not near; delivered again, it is another job"
+        );
+        return JobId::new();
+    }
+    JobId::of_event(at, key)
 }
 
 #[cfg(test)]
@@ -108,17 +132,20 @@ mod tests {
 
     #[test]
     fn a_schedule_that_fires_twice_for_one_time_names_one_job() -> Result<(), serde_json::Error> {
-        let fired = |time: &str, id: &str| {
+        let now = SystemClock.now();
+        let fired = |time: Timestamp, id: &str| {
             let event = json!({
                 "version": "0", "id": id, "detail-type": "Scheduled Event", "source": "aws.events",
-                "account": "123456789012", "time": time, "region": "eu-central-1",
+                "account": "123456789012", "time": time.to_string(), "region": "eu-central-1",
                 "resources": ["arn:aws:events:eu-central-1:123456789012:rule/nightly"], "detail": {"playbook": "a.yml"},
             });
             job(event)
         };
-        let first = fired("2026-11-21T02:00:00Z", "1")?;
-        assert_eq!(first, fired("2026-11-21T02:00:00Z", "2")?);
-        assert_ne!(first, fired("2026-11-22T02:00:00Z", "1")?);
+        let far = now + Duration::from_secs(400 * 24 * 3600);
+        let first = fired(now, "1")?;
+        assert_eq!(first, fired(now, "2")?);
+        assert_ne!(fired(far, "1")?, fired(far, "1")?);
+        assert_ne!(first, fired(now - Duration::from_secs(3600), "1")?);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! From a batch of messages to executed jobs, and to the messages that are to be delivered again.
 
+use callboard_core::causes::causes;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,7 +11,7 @@ use futures_util::future::join_all;
 use lambda_runtime::{Error, LambdaEvent};
 use tokio::sync::watch;
 
-/// When a message comes again whose job could not be claimed, or that names none.
+/// When a message comes again whose job could not be claimed, or that names none: so long for each delivery it had.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Executes batches.
@@ -58,11 +59,13 @@ impl Batches {
 
     async fn deliver_again(&self, message: &SqsMessage) {
         let receipt = message.receipt_handle.as_deref().unwrap_or_default();
-        if let Err(error) = self.queue.deliver_again(receipt, RETRY_AFTER).await {
-            let error = &error as &dyn std::error::Error;
+        let received = message.attributes.get("ApproximateReceiveCount");
+        let received: u32 = received.and_then(|count| count.parse().ok()).unwrap_or(1);
+        if let Err(error) = self.queue.deliver_again(receipt, RETRY_AFTER * received).await {
+            let error = causes(&error);
             tracing::warn!(
                 message.id = message.message_id,
-                error,
+                %error,
                 "it comes again after its visibility timeout"
             );
         }

@@ -133,33 +133,31 @@ fn range_stream(app: App, key: LogKey, range: Range<u64>) -> Body {
 /// Streams what is there and what comes, until the job has ended and nothing is left, or the answer's limits are met.
 fn follow_stream(app: App, job: Job) -> Body {
     let (started, limits) = (Instant::now(), app.settings.answers);
-    let left = move |offset: u64| match limits {
+    let left = move |sent: u64| match limits {
         Some(limits) if started.elapsed() >= limits.max_time => 0,
-        Some(limits) => limits.max_bytes.saturating_sub(offset),
+        Some(limits) => limits.max_bytes.saturating_sub(sent),
         None => u64::MAX,
     };
-    Body::from_stream(try_unfold(
-        (app, job, 0),
-        move |(app, mut job, mut offset)| async move {
-            loop {
-                let range = offset..offset + CHUNK_BYTES.min(left(offset));
-                let bytes: Bytes = app.logs.read(stdout(&job), range).await?;
-                if !bytes.is_empty() {
-                    offset += bytes.len() as u64;
-                    return Ok::<_, StoreError>(Some((bytes, (app, job, offset))));
-                }
-                if job.state.status.is_final() || left(offset) == 0 {
-                    return Ok(None);
-                }
-                tokio::time::sleep(app.settings.poll).await;
-                let attempt = job.state.attempt;
-                job = app.job(job.id).await?;
-                if job.state.attempt > attempt.max(1) {
-                    offset = 0;
-                }
+    let start = (app, job, 0, 0);
+    Body::from_stream(try_unfold(start, move |(app, mut job, mut offset, sent)| async move {
+        loop {
+            let range = offset..offset + CHUNK_BYTES.min(left(sent));
+            let bytes: Bytes = app.logs.read(stdout(&job), range).await?;
+            if !bytes.is_empty() {
+                let length = bytes.len() as u64;
+                return Ok::<_, StoreError>(Some((bytes, (app, job, offset + length, sent + length))));
             }
-        },
-    ))
+            if job.state.status.is_final() || left(sent) == 0 {
+                return Ok(None);
+            }
+            tokio::time::sleep(app.settings.poll).await;
+            let attempt = job.state.attempt;
+            job = app.job(job.id).await?;
+            if job.state.attempt > attempt.max(1) {
+                offset = 0;
+            }
+        }
+    }))
 }
 
 /// What a `Range` header asks for.

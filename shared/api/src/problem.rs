@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use callboard_core::causes::causes;
 use callboard_core::fields::FieldError;
 use callboard_core::json::JsonError;
 use callboard_core::ports::{PlaybookError, StoreError};
@@ -160,16 +161,16 @@ impl From<StoreError> for Problem {
             StoreError::NotFound => Self::new(StatusCode::NOT_FOUND, "There is no such job, or no longer."),
             StoreError::Conflict => Self::new(StatusCode::CONFLICT, "The job's present state does not allow that."),
             StoreError::Unavailable(_) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a store is unavailable");
+                tracing::error!(error = %causes(&error), "a store is unavailable");
                 Self::unavailable()
             }
             StoreError::Rejected(_) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a store rejects a call");
+                tracing::error!(error = %causes(&error), "a store rejects a call");
                 Self::internal()
             }
             StoreError::Corrupt(_) => {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "a store holds something unreadable"
                 );
                 Self::internal()

@@ -7,9 +7,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use callboard_core::causes::causes;
 use callboard_core::id::Tenant;
 use callboard_core::job::Job;
-use callboard_core::ports::StoreError;
 use tokio::time::{Instant, sleep};
 
 use crate::app::App;
@@ -52,23 +52,29 @@ pub(crate) async fn submit(
     }
     let body = body::read(&headers, body, app.settings.max_body_bytes).await?;
     let job = app.submitter.submit(Tenant::default(), &body).await?;
-    let job = if sync { wait(&app, job).await? } else { job };
+    // the job is accepted by now: whoever is told otherwise posts it again
+    let job = if sync { wait(&app, job).await } else { job };
     if sync && job.state.status.is_final() {
-        let view = JobView::read(&*app.logs, job).await?;
-        return Ok(Json(Completed::from(view)).into_response());
+        match JobView::read(&*app.logs, job.clone()).await {
+            Ok(view) => return Ok(Json(Completed::from(view)).into_response()),
+            Err(error) => tracing::error!(job.id = %job.id, error = %causes(&error), "the result could not be read"),
+        }
     }
     let location = [(header::LOCATION, format!("/api/v1/jobs/{}", job.id))];
     Ok((StatusCode::ACCEPTED, location, Json(Accepted::from(&job))).into_response())
 }
 
-/// Waits until the job has ended, or for as long as it may be waited; returns the job as it is then.
-async fn wait(app: &App, mut job: Job) -> Result<Job, StoreError> {
+/// Waits until the job has ended, or for as long as it may be waited; returns the job as it was seen last.
+async fn wait(app: &App, mut job: Job) -> Job {
     let deadline = Instant::now() + app.settings.sync_wait;
     let mut pause = FIRST_LOOK;
     while Instant::now() < deadline && !job.state.status.is_final() {
         sleep(pause).await;
-        job = app.job(job.id).await?;
+        match app.job(job.id).await {
+            Ok(seen) => job = seen,
+            Err(error) => tracing::error!(job.id = %job.id, error = %causes(&error), "the job could not be looked at"),
+        }
         pause = LONGEST_PAUSE.min(pause * 5 / 4);
     }
-    Ok(job)
+    job
 }

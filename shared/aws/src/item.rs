@@ -158,6 +158,11 @@ pub(crate) fn status(item: &Item) -> Result<JobStatus, StoreError> {
     Fields(item).status()
 }
 
+/// Reads until when a job is kept.
+pub(crate) fn retained_until(item: &Item) -> Result<Timestamp, StoreError> {
+    Fields(item).instant("retained_until")
+}
+
 /// Reads whose job it is.
 pub(crate) fn tenant(item: &Item) -> Result<Tenant, StoreError> {
     Ok(Tenant::from(Fields(item).string("tenant")?.to_owned()))

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_core::causes::causes;
 use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken};
 use callboard_core::job::{CancelRequest, Job, JobStatus, Lease, canceled};
@@ -15,7 +16,6 @@ use callboard_core::outcome::Outcome;
 use callboard_core::ports::{JobStore, StoreError};
 use callboard_core::progress::Progress;
 use callboard_core::time::Timestamp;
-use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use crate::bodies::Bodies;
@@ -95,6 +95,17 @@ impl DynamoDbJobStore {
         self.bodies.store(body, outcome).await
     }
 
+    /// Takes back a claim that came to nothing; the attempt does not count.
+    async fn unclaim(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
+        let update = held(token)
+            .set("status", status(JobStatus::Pending))
+            .set_to("attempt", "#attempt - :one")
+            .value("one", number(1))
+            .remove(&["lease_token", "lease_until", "due", "started_at"]);
+        let undone = self.table.update(id, update).await;
+        undone.map(drop).map_err(Unmet::into_conflict)
+    }
+
     async fn end_canceled(&self, update: Update, id: JobId, cancel: &CancelRequest) -> Result<Item, Unmet> {
         let update = self.end(update, id, &canceled(cancel), cancel.at).await?;
         self.table.update(id, update.set("cancel", json(cancel)?)).await
@@ -114,12 +125,11 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn get(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
-        let job = self.job(self.table.item(id).await?).await?;
-        if job.expires_at > now {
-            Ok(job)
-        } else {
-            Err(StoreError::NotFound)
+        let item = self.table.item(id).await?;
+        if item::retained_until(&item)? <= now {
+            return Err(StoreError::NotFound);
         }
+        self.job(item).await
     }
 
     async fn list(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
@@ -143,8 +153,19 @@ impl JobStore for DynamoDbJobStore {
             .set_to("attempt", "#attempt + :one")
             .value("one", number(1))
             .set("started_at", instant(now));
-        let item = self.table.update(id, update).await.map_err(Unmet::into_conflict)?;
-        self.job(item).await
+        let update = update.and("#retained_until > :now").value("now", instant(now));
+        let item = match self.table.update(id, update).await {
+            Err(Unmet::Refused(item)) if item::retained_until(&item)? <= now => return Err(StoreError::NotFound),
+            other => other.map_err(Unmet::into_conflict)?,
+        };
+        match self.job(item).await {
+            Ok(job) => Ok(job),
+            Err(error) => {
+                // whoever cannot read the request will not run it: it goes back as it was, for the next delivery
+                self.unclaim(id, lease.token).await?;
+                Err(error)
+            }
+        }
     }
 
     async fn renew(
@@ -216,10 +237,16 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn expired_leases(&self, now: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
-        let due = self.listing().due(JobStatus::Running, now, limit).await?;
-        let jobs = try_join_all(due.into_iter().map(|id| self.get_if_there(id))).await?;
-        let over = |job: &Job| job.state.lease.is_some_and(|lease| lease.until < now);
-        Ok(jobs.into_iter().flatten().filter(over).collect())
+        let mut expired = Vec::new();
+        for id in self.listing().due(JobStatus::Running, now, limit).await? {
+            match self.get_if_there(id).await {
+                Ok(job) => expired.extend(job),
+                Err(error) if error.is_retryable() => return Err(error),
+                Err(error) => tracing::error!(job.id = %id, error = %causes(&error), "a lost job cannot be read"),
+            }
+        }
+        expired.retain(|job| job.state.lease.is_some_and(|lease| lease.until < now));
+        Ok(expired)
     }
 
     async fn undispatched(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

@@ -55,7 +55,7 @@ impl Listing<'_> {
         let mut found = Vec::new();
         for partition in source.groups.iter().flatten() {
             let oldest_first = self.query(&source, partition).scan_index_forward(true);
-            found.extend(self.collect(oldest_first, to_usize(limit)).await?);
+            found.extend(self.collect(oldest_first, to_usize(limit), source.most_match).await?);
         }
         let mut ids = found.iter().map(item::id).collect::<Result<Vec<_>, _>>()?;
         ids.sort();
@@ -76,7 +76,7 @@ impl Listing<'_> {
                         .key_condition_expression(condition)
                         .expression_attribute_values(":id", string(before.to_string()));
                 }
-                self.collect(query.scan_index_forward(false), missing)
+                self.collect(query.scan_index_forward(false), missing, source.most_match)
             });
             let mut merged = try_join_all(shards).await?.concat();
             merged.sort_by(|one, other| other.get("job_id").map(id_text).cmp(&one.get("job_id").map(id_text)));
@@ -112,12 +112,19 @@ impl Listing<'_> {
         Ok(counted)
     }
 
-    /// Reads pages until there are enough items, or no more.
-    async fn collect(&self, query: QueryFluentBuilder, wanted: usize) -> Result<Vec<Item>, StoreError> {
+    /// Reads pages until there are enough items, or no more. DynamoDB limits a page before it filters: where the filter
+    /// leaves out more than a few, pages are as large as they come.
+    async fn collect(
+        &self,
+        query: QueryFluentBuilder,
+        wanted: usize,
+        most_match: bool,
+    ) -> Result<Vec<Item>, StoreError> {
         let mut found: Vec<Item> = Vec::new();
         let mut from = None;
         while found.len() < wanted {
-            let page = query.clone().set_exclusive_start_key(from).limit(to_i32(wanted));
+            let limit = most_match.then(|| to_i32(wanted));
+            let page = query.clone().set_exclusive_start_key(from).set_limit(limit);
             let output = page.send().await.map_err(aws)?;
             found.extend(output.items.unwrap_or_default());
             from = output.last_evaluated_key;

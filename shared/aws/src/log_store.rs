@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_s3::presigning::PresigningConfig;
 use bytes::Bytes;
+use callboard_core::causes::causes;
 use callboard_core::id::JobId;
 use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, StoreError, Stream, Tail};
 
@@ -128,14 +129,18 @@ impl LogStore for S3LogStore {
             Some(listing) if listing.is_all_of(manifest) => listing,
             _ => self.bucket.list(attempt).await?,
         };
+        let text = serde_json::to_vec(manifest).map_err(|error| StoreError::Corrupt(Box::new(error)))?;
+        self.bucket.put(attempt, Object::Manifest, text.into()).await?;
         for stream in Stream::ALL {
             let is_costly = listing.segments(stream) > MANY_SEGMENTS || listing.size(stream) > LARGE_BYTES;
-            if is_costly && !listing.has_whole(stream) {
-                whole::write(&self.bucket, attempt, &listing, stream).await?;
+            if !is_costly || listing.has_whole(stream) {
+                continue;
+            }
+            if let Err(error) = whole::write(&self.bucket, attempt, &listing, stream).await {
+                tracing::warn!(job.id = %job, error = %causes(&error), "a stream stays in segments, which have all of it");
             }
         }
-        let text = serde_json::to_vec(manifest).map_err(|error| StoreError::Corrupt(Box::new(error)))?;
-        self.bucket.put(attempt, Object::Manifest, text.into()).await
+        Ok(())
     }
 
     async fn manifest(&self, job: JobId, attempt: u32) -> Result<Option<Manifest>, StoreError> {

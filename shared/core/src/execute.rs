@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::causes::causes;
 use crate::id::JobId;
-use crate::job::{CancelRequest, Job, Lease, canceled};
+use crate::job::{CancelRequest, Job, JobStatus, Lease, canceled};
 use crate::outcome::{Outcome, Reason, Stats};
 use crate::output::Output;
 use crate::ports::{Ended, JobQueue, JobStore, LogStore, Runner, StoreError};
@@ -15,6 +16,8 @@ use crate::time::Clock;
 
 /// How many hosts that were not reached an error names; the counts per host have them all.
 const MAX_HOSTS_NAMED: usize = 20;
+/// How much of a worker's time after its deadline the rest of the output may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 const FINISH_TRIES: u32 = 10;
 const FINISH_PAUSE: Duration = Duration::from_millis(50);
 /// How long a job waits for each attempt it has had before the next.
@@ -119,42 +122,79 @@ impl Worker {
             Err(error) => return Err(error),
         };
         tracing::info!(job.id = %id, job.attempt = job.state.attempt, "job started");
-        let (ended, stop) = self.run(&job, lease, limits).await;
-        if stop == Some(StopReason::LeaseLost) {
-            tracing::warn!(job.id = %id, "the lease was lost; the job was stopped and nothing is written");
-            return Ok(Disposition::Executed);
-        }
-        self.conclude(&job, lease, verdict(ended, stop)).await
-    }
-
-    async fn run(&self, job: &Job, lease: Lease, limits: Limits) -> (Ended, Option<StopReason>) {
         let output = Output::new(self.logs.clone(), job.id, job.state.attempt);
         let (stop, stopped) = watch::channel(None);
+        let deadline = limits.deadline;
         let supervision = Supervision {
             worker: self,
-            job,
+            job: &job,
             lease,
             output: &output,
             stop: &stop,
             limits,
         };
-        let mut ended = tokio::select! {
-            ended = self.runner.run(job, &output, Stop::new(stopped)) => ended,
+        let ended = tokio::select! {
+            ended = self.runner.run(&job, &output, Stop::new(stopped)) => ended,
             never = supervision.watch() => match never {},
         };
-        if let Err(error) = output.close(true).await {
-            tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "the output could not be kept");
-            ended.outcome = Outcome::failed(Reason::RunnerError, "The job's output could not be kept.");
-        }
         let reason = if ended.stopped { stop.borrow().clone() } else { None };
-        (ended, reason)
+        if reason == Some(StopReason::LeaseLost) {
+            tracing::warn!(job.id = %id, "the lease was lost; the job was stopped and nothing is written");
+            return Ok(Disposition::Executed);
+        }
+        let end = async {
+            let kept = self.close(&job, &output, deadline).await;
+            let again = if kept { Again::WhereAllowed } else { Again::Never };
+            self.conclude(&job, lease, unless_lost(verdict(ended, reason), kept), again)
+                .await
+        };
+        tokio::select! {
+            concluded = end => concluded,
+            never = supervision.keep_lease() => match never {},
+        }
     }
 
-    async fn conclude(&self, job: &Job, lease: Lease, outcome: Outcome) -> Result<Disposition, StoreError> {
+    /// Writes the rest of the output and seals it; tells whether all of it is kept.
+    async fn close(&self, job: &Job, output: &Output, deadline: Option<Instant>) -> bool {
+        let closed = match deadline {
+            Some(deadline) => tokio::time::timeout_at((deadline + CLOSE_LIMIT).into(), output.close(true)).await,
+            None => Ok(output.close(true).await),
+        };
+        match closed {
+            Ok(Ok(_)) => return true,
+            Ok(Err(error)) => {
+                tracing::error!(job.id = %job.id, error = %causes(&error), "the output could not be kept");
+            }
+            Err(_) => tracing::error!(job.id = %job.id, "the output could not be kept in time"),
+        }
+        false
+    }
+
+    async fn conclude(
+        &self,
+        job: &Job,
+        lease: Lease,
+        outcome: Outcome,
+        again: Again,
+    ) -> Result<Disposition, StoreError> {
         let mut pause = FINISH_PAUSE;
         for attempt in 1.. {
-            match conclude(&*self.store, &*self.queue, &*self.clock, job, lease, outcome.clone()).await {
+            match conclude(
+                &*self.store,
+                &*self.queue,
+                &*self.clock,
+                job,
+                lease,
+                outcome.clone(),
+                again,
+            )
+            .await
+            {
                 Err(error) if error.is_retryable() && attempt < FINISH_TRIES => tokio::time::sleep(pause).await,
+                Err(StoreError::Conflict) if attempt > 1 => {
+                    tracing::warn!(job.id = %job.id, "an earlier try has written the end, or the lease was lost");
+                    break;
+                }
                 Err(StoreError::Conflict) => {
                     tracing::warn!(job.id = %job.id, "the lease was lost before the end could be written");
                     break;
@@ -165,6 +205,32 @@ impl Worker {
             pause *= 2;
         }
         Ok(Disposition::Executed)
+    }
+}
+
+/// Whether an attempt may be followed by another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Again {
+    /// If reason and request allow it.
+    WhereAllowed,
+    /// In no case: the playbook came to its end.
+    Never,
+}
+
+/// What a job ended with whose output is not all there.
+fn unless_lost(outcome: Outcome, kept: bool) -> Outcome {
+    if kept || outcome.status == JobStatus::Canceled {
+        return outcome;
+    }
+    let error = match &outcome.error {
+        Some(error) => format!("{error} The job's output could not be kept."),
+        None => "The playbook succeeded, but the job's output could not be kept.".to_owned(),
+    };
+    Outcome {
+        status: JobStatus::Failed,
+        reason: outcome.reason.or(Some(Reason::RunnerError)),
+        error: Some(error),
+        ..outcome
     }
 }
 
@@ -179,8 +245,10 @@ pub(crate) async fn conclude(
     job: &Job,
     lease: Lease,
     outcome: Outcome,
+    again: Again,
 ) -> Result<(), StoreError> {
-    let again = outcome.reason.is_some_and(Reason::is_retryable)
+    let again = again == Again::WhereAllowed
+        && outcome.reason.is_some_and(Reason::is_retryable)
         && job.state.cancel.is_none()
         && job.state.attempt < job.request.options.max_attempts();
     if !again {

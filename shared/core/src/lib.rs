@@ -4,6 +4,7 @@
 //! ([`submit`], [`execute`], [`cancel`], [`history`], [`sweep`]) are written over them.
 
 pub mod cancel;
+pub mod causes;
 pub mod event;
 pub mod execute;
 pub mod fields;

@@ -60,7 +60,8 @@ pub trait JobStore: Send + Sync {
     /// Notes that the queue has the job's id.
     async fn mark_dispatched(&self, id: JobId) -> Result<(), StoreError>;
 
-    /// Starts an attempt and returns the job as claimed; `Conflict` unless it is pending.
+    /// Starts an attempt and returns the job as claimed; `Conflict` unless it is pending, `NotFound` if it has expired. A
+    /// claim that fails leaves the job as it was.
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError>;
 
     /// Extends a lease and records progress; answers whether a cancel was asked for. `Conflict` if the lease is lost.

@@ -1,5 +1,6 @@
 //! Submitting a job: read the request, check it, record it, and give its id to the queue.
 
+use crate::causes::causes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,8 +106,8 @@ impl Submitter {
 
     async fn dispatch_or_leave(&self, job: &Job) {
         if let Err(error) = self.dispatch(job).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(job.id = %job.id, error, "the job waits for the sweep to be queued");
+            let error = causes(&error);
+            tracing::warn!(job.id = %job.id, %error, "the job waits for the sweep to be queued");
         }
     }
 

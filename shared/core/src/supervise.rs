@@ -1,5 +1,6 @@
 //! Watching over a running job: its lease, its limits, its output, and whether somebody wants it stopped.
 
+use crate::causes::causes;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ pub(crate) struct Supervision<'a> {
 
 impl Supervision<'_> {
     /// Watches until it is dropped, which is when the job has ended. A store that hangs delays no other duty.
-    pub(crate) async fn watch(self) -> Infallible {
+    pub(crate) async fn watch(&self) -> Infallible {
         tokio::select! {
             never = self.keep_lease() => never,
             never = self.keep_flushing() => never,
@@ -31,7 +32,8 @@ impl Supervision<'_> {
         }
     }
 
-    async fn keep_lease(&self) -> Infallible {
+    /// Renews the lease until it is dropped.
+    pub(crate) async fn keep_lease(&self) -> Infallible {
         let mut lease = self.lease;
         let mut ticks = every(self.worker.settings.heartbeat);
         ticks.tick().await;
@@ -74,8 +76,8 @@ impl Supervision<'_> {
             }
             Err(StoreError::Conflict | StoreError::NotFound) => self.request(StopReason::LeaseLost),
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(job.id = %self.job.id, error, "the lease could not be renewed");
+                let error = causes(&error);
+                tracing::warn!(job.id = %self.job.id, %error, "the lease could not be renewed");
                 self.output.restore_progress(progress);
                 if clock.now() >= lease.until {
                     self.request(StopReason::LeaseLost);
@@ -86,8 +88,8 @@ impl Supervision<'_> {
 
     async fn flush(&self) {
         if let Err(error) = self.output.flush().await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(job.id = %self.job.id, error, "the output could not be written yet");
+            let error = causes(&error);
+            tracing::warn!(job.id = %self.job.id, %error, "the output could not be written yet");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The SQLite file: one writer that commits for several callers at once, and readers beside it.
 
+use callboard_core::causes::causes;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -169,7 +170,7 @@ fn write_loop(connection: &Connection, writes: &mpsc::Receiver<Write>) {
 fn commit(connection: &Connection, group: Vec<Write>) {
     if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
         tracing::error!(
-            error = &error as &dyn std::error::Error,
+            error = %causes(&error),
             "the database cannot be written"
         );
         for write in group {
@@ -180,7 +181,7 @@ fn commit(connection: &Connection, group: Vec<Write>) {
     let replies: Vec<Reply> = group.into_iter().map(|write| write(connection)).collect();
     let committed = connection.execute_batch("COMMIT");
     if let Err(error) = &committed {
-        tracing::error!(error = error as &dyn std::error::Error, "a commit failed");
+        tracing::error!(error = %causes(error), "a commit failed");
         drop(connection.execute_batch("ROLLBACK"));
     }
     for reply in replies {

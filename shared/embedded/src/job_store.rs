@@ -114,7 +114,17 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError> {
-        self.change_job(id, move |state| state.claim(lease, now)).await
+        self.database
+            .write(move |connection| {
+                let mut job = load(connection, id)?;
+                if job.expires_at <= now {
+                    return Err(StoreError::NotFound);
+                }
+                job.state.claim(lease, now).map_err(|Refused| StoreError::Conflict)?;
+                rows::update(connection, id, &job.state)?;
+                Ok(job)
+            })
+            .await
     }
 
     async fn renew(

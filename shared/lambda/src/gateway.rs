@@ -13,11 +13,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use callboard_api::Caller;
-use http::header::{CONTENT_TYPE, HeaderMap};
-use http::{HeaderValue, Method, Request, Response};
+use callboard_core::causes::causes;
+use http::header::{CONTENT_TYPE, HeaderMap, LOCATION};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use serde_json::Value;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::{Value, json};
 use tower::ServiceExt;
+
+/// API Gateway decodes the path. What it decoded and what cannot stand in a path is encoded again; a `%` that is left is
+/// taken as it is.
+const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 /// Why an event could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -43,25 +58,69 @@ pub fn is_http(event: &Value) -> bool {
     context.is_object() && (event["httpMethod"].is_string() || context["http"]["method"].is_string())
 }
 
-/// Has a router answer an event.
+/// Has a router answer an event. What is wrong with the request is the client's to know.
 ///
 /// # Errors
-/// [`GatewayError`] says what is wrong with the event or the answer.
+/// [`GatewayError::Event`]: the event is none of API Gateway's.
 pub async fn answer(router: Router, event: Value) -> Result<Value, GatewayError> {
-    if event["httpMethod"].is_string() {
-        let (parts, body) = respond(router, from_rest(serde_json::from_value(event)?)?).await?;
+    let is_rest = event["httpMethod"].is_string();
+    let (stage, request) = if is_rest {
+        from_rest(serde_json::from_value(event)?)
+    } else {
+        from_http(serde_json::from_value(event)?)
+    };
+    let answered = match request {
+        Ok(request) => respond(router, request).await,
+        Err(error) => Err(error),
+    };
+    let (mut parts, body) = answered.or_else(|error| problem(&error))?;
+    if let Some(stage) = stage {
+        put_before_location(&mut parts.headers, &stage);
+    }
+    let (is_base64_encoded, body) = encode(&parts.headers, body);
+    if is_rest {
         let mut response = ApiGatewayProxyResponse::default();
         response.status_code = parts.status.as_u16().into();
-        (response.is_base64_encoded, response.body) = encode(&parts.headers, body);
         response.multi_value_headers = parts.headers;
+        (response.is_base64_encoded, response.body) = (is_base64_encoded, body);
         Ok(serde_json::to_value(response)?)
     } else {
-        let (parts, body) = respond(router, from_http(serde_json::from_value(event)?)?).await?;
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = parts.status.as_u16().into();
-        (response.is_base64_encoded, response.body) = encode(&parts.headers, body);
         response.headers = parts.headers;
+        (response.is_base64_encoded, response.body) = (is_base64_encoded, body);
         Ok(serde_json::to_value(response)?)
+    }
+}
+
+/// Answers what never reached the router, or could not be sent.
+fn problem(error: &GatewayError) -> Result<(http::response::Parts, Bytes), GatewayError> {
+    let (status, title) = match error {
+        GatewayError::Answer(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The answer could not be made whole; try again.",
+        ),
+        _ => (StatusCode::BAD_REQUEST, "The request cannot be read."),
+    };
+    tracing::warn!(error = %causes(error), http.status = status.as_u16(), "a request could not be answered");
+    let body =
+        json!({"type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "detail": title});
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.status = status;
+    parts
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    Ok((parts, body.to_string().into()))
+}
+
+/// A client resolves `Location` against the host, where the API's stage comes first.
+fn put_before_location(headers: &mut HeaderMap, stage: &str) {
+    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let with_stage = location
+        .filter(|location| location.starts_with('/'))
+        .map(|location| format!("/{stage}{location}"));
+    if let Some(value) = with_stage.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        headers.insert(LOCATION, value);
     }
 }
 
@@ -75,26 +134,21 @@ async fn respond(router: Router, request: Request<Body>) -> Result<(http::respon
 }
 
 /// Makes a request of an HTTP API's event.
-fn from_http(event: ApiGatewayV2httpRequest) -> Result<Request<Body>, GatewayError> {
+fn from_http(event: ApiGatewayV2httpRequest) -> (Option<String>, Result<Request<Body>, GatewayError>) {
     let context = event.request_context;
     let path = event.raw_path.unwrap_or_default();
     let stage = context.stage.filter(|stage| stage != "$default");
     let query = event.raw_query_string.unwrap_or_default();
     let iam = context.authorizer.and_then(|authorizer| authorizer.iam);
     let caller = caller(iam.and_then(|iam| iam.user_arn), context.http.source_ip);
-    let body = decode(event.body, event.is_base64_encoded)?;
-    request(
-        context.http.method,
-        strip_stage(&path, stage.as_deref()),
-        &query,
-        event.headers,
-        caller,
-        body,
-    )
+    let path = strip_stage(&path, stage.as_deref());
+    let request = decode(event.body, event.is_base64_encoded)
+        .and_then(|body| request(context.http.method, path, &query, event.headers, caller, body));
+    (stage, request)
 }
 
 /// Makes a request of a REST API's event.
-fn from_rest(event: ApiGatewayProxyRequest) -> Result<Request<Body>, GatewayError> {
+fn from_rest(event: ApiGatewayProxyRequest) -> (Option<String>, Result<Request<Body>, GatewayError>) {
     let query = if event.multi_value_query_string_parameters.is_empty() {
         event.query_string_parameters
     } else {
@@ -105,18 +159,13 @@ fn from_rest(event: ApiGatewayProxyRequest) -> Result<Request<Body>, GatewayErro
     } else {
         event.multi_value_headers
     };
-    let identity = event.request_context.identity;
+    let (identity, stage) = (event.request_context.identity, event.request_context.stage);
     let caller = caller(identity.user_arn, identity.source_ip);
     let path = event.path.unwrap_or_default();
-    let body = decode(event.body, event.is_base64_encoded)?;
-    request(
-        event.http_method,
-        &path,
-        &query.to_query_string(),
-        headers,
-        caller,
-        body,
-    )
+    let query = query.to_query_string();
+    let request = decode(event.body, event.is_base64_encoded)
+        .and_then(|body| request(event.http_method, &path, &query, headers, caller, body));
+    (stage, request)
 }
 
 fn request(
@@ -127,8 +176,9 @@ fn request(
     caller: Caller,
     body: Vec<u8>,
 ) -> Result<Request<Body>, GatewayError> {
+    let path = utf8_percent_encode(path, NOT_IN_A_PATH);
     let uri = if query.is_empty() {
-        path.to_owned()
+        path.to_string()
     } else {
         format!("{path}?{query}")
     };
@@ -165,19 +215,94 @@ fn decode(body: Option<String>, is_base64: bool) -> Result<Vec<u8>, GatewayError
     })
 }
 
-/// Returns the body as it is written, and whether that is base64.
+/// Returns the body as it is written, and whether that is base64: text that would grow more as a JSON string, such as
+/// output with colours, is base64 too, so that the limit of an answer's bytes holds.
 fn encode(headers: &HeaderMap, body: Bytes) -> (bool, Option<EventBody>) {
     if body.is_empty() {
         return (false, None);
     }
-    match (is_text(headers.get(CONTENT_TYPE)), String::from_utf8(body.into())) {
-        (true, Ok(text)) => (false, Some(EventBody::Text(text))),
-        (_, Ok(text)) => (true, Some(EventBody::Binary(text.into_bytes()))),
-        (_, Err(error)) => (true, Some(EventBody::Binary(error.into_bytes()))),
+    let is_text = is_text(headers.get(CONTENT_TYPE)) && escaped_length(&body) <= body.len() / 3 * 4;
+    match String::from_utf8(body.into()) {
+        Ok(text) if is_text => (false, Some(EventBody::Text(text))),
+        Ok(text) => (true, Some(EventBody::Binary(text.into_bytes()))),
+        Err(error) => (true, Some(EventBody::Binary(error.into_bytes()))),
     }
+}
+
+/// Returns how long text is in a JSON string.
+fn escaped_length(text: &[u8]) -> usize {
+    let length = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.iter().map(length).sum()
 }
 
 fn is_text(content_type: Option<&HeaderValue>) -> bool {
     let value = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.starts_with("text/") || value.contains("json")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Uri;
+    use axum::routing::get;
+
+    use super::*;
+
+    fn router() -> Router {
+        Router::new()
+            .route("/output", get(|| async { "\u{1b}[0;32mok\u{1b}[0m\n".repeat(100) }))
+            .route("/plain", get(|| async { "ok\n" }))
+            .fallback(|uri: Uri| async move { ([(LOCATION, "/api/v1/jobs/1")], uri.to_string()) })
+    }
+
+    fn event(path: &str, stage: &str) -> Value {
+        json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "a=1", "headers": {},
+            "isBase64Encoded": false,
+            "requestContext": {
+                "accountId": "1", "apiId": "a", "stage": stage, "time": "", "timeEpoch": 0, "requestId": "r",
+                "http": {"method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": ""},
+            },
+        })
+    }
+
+    async fn body_of(path: &str) -> Result<(Value, Value), Box<dyn std::error::Error>> {
+        let answer = answer(router(), event(path, "$default")).await?;
+        Ok((answer["isBase64Encoded"].clone(), answer["body"].clone()))
+    }
+
+    #[tokio::test]
+    async fn text_that_grows_in_json_is_sent_as_base64() -> Result<(), Box<dyn std::error::Error>> {
+        assert_eq!(body_of("/plain").await?, (json!(false), json!("ok\n")));
+        assert_eq!(body_of("/output").await?.0, json!(true));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_path_that_was_decoded_is_encoded_again_and_no_path_is_a_fault_of_ours()
+    -> Result<(), Box<dyn std::error::Error>> {
+        for (path, seen) in [
+            ("/a b", "/a%20b?a=1"),
+            ("/a?b", "/a%3Fb?a=1"),
+            ("/gr\u{f6}\u{df}e", "/gr%C3%B6%C3%9Fe?a=1"),
+        ] {
+            assert_eq!(body_of(path).await?.1, json!(seen));
+        }
+        for path in ["", "no slash", "//", "/%", "/\u{0}"] {
+            let status = answer(router(), event(path, "$default")).await?["statusCode"].clone();
+            assert!(status == json!(200) || status == json!(400), "{path:?}: {status}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_stage_is_taken_off_the_path_and_put_before_a_location() -> Result<(), Box<dyn std::error::Error>> {
+        let answer = answer(router(), event("/prod/api", "prod")).await?;
+        assert_eq!(answer["body"], "/api?a=1");
+        assert_eq!(answer["headers"]["location"], "/prod/api/v1/jobs/1");
+        Ok(())
+    }
 }

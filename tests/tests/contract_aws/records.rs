@@ -128,3 +128,30 @@ fn settings(resources: &Resources) -> JobStoreSettings {
         retention: DAY * 100,
     }
 }
+
+#[tokio::test]
+async fn a_job_whose_request_cannot_be_read_is_not_started() -> anyhow::Result<()> {
+    let (store, resources) = make().await?;
+    let mut job = job();
+    job.request.extra_vars = [("filler".to_owned(), "x".repeat(10_000).into())].into_iter().collect();
+    store.create(&job).await?;
+    let key = format!("requests/{}.json", job.id);
+    let (s3, bucket) = (resources.s3(), &resources.bucket);
+    let body = s3
+        .get_object()
+        .bucket(bucket)
+        .key(&key)
+        .send()
+        .await?
+        .body
+        .collect()
+        .await?;
+    s3.delete_object().bucket(bucket).key(&key).send().await?;
+    ensure!(store.claim(job.id, lease(), now()).await.is_err());
+    ensure!(store.expired_leases(job.expires_at, 10).await?.is_empty());
+    let put = s3.put_object().bucket(bucket).key(&key);
+    put.body(body.into_bytes().into()).send().await?;
+    assert_eq!(store.get(job.id, now()).await?, job);
+    assert_eq!(store.claim(job.id, lease(), now()).await?.state.attempt, 1);
+    Ok(())
+}

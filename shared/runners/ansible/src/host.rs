@@ -1,5 +1,6 @@
 //! The Ansible host process: started once, asked to fork a job, started again when it has died.
 
+use callboard_core::causes::causes;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
@@ -98,7 +99,7 @@ impl Host {
         let host = ensure(&mut running, settings, root).await?;
         if let Err(error) = host.socket.send(b"job", &borrow(&theirs)).await {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "the Ansible host is gone and is started again"
             );
             *running = None;

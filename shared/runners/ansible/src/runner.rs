@@ -1,5 +1,6 @@
 //! [`Runner`] for playbooks: one forked child of the Ansible host for each job.
 
+use callboard_core::causes::causes;
 use std::io;
 use std::time::Duration;
 
@@ -162,14 +163,14 @@ impl Runner for AnsibleRunner {
         };
         let ended = self.run_in(&workspace, job, output, stop).await;
         if let Err(error) = workspace.wipe() {
-            tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "the job's folder is left");
+            tracing::error!(job.id = %job.id, error = %causes(&error), "the job's folder is left");
         }
         ended.unwrap_or_else(|error| failed(job, error))
     }
 }
 
 fn failed(job: &Job, error: RunError) -> Ended {
-    tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "the job could not be run");
+    tracing::error!(job.id = %job.id, error = %causes(&error), "the job could not be run");
     let outcome = match error {
         RunError::Playbook(error) => Outcome::failed(Reason::SourceUnavailable, sentence(&error)),
         other => Outcome::failed(Reason::RunnerError, sentence(&other)),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 const MAX_MESSAGE_CHARS: usize = 600;
+const MAX_NAME_CHARS: usize = 200;
 
 /// A task that failed, or a host that could not be reached.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -129,12 +130,12 @@ impl Tracker {
             "playbook_on_play_start" => {
                 self.play_hosts = data.hosts_count.unwrap_or(0);
                 self.progress = Progress {
-                    current_play: data.name,
+                    current_play: data.name.map(short),
                     ..Progress::default()
                 };
             }
             "playbook_on_task_start" => {
-                self.progress.current_task = data.name;
+                self.progress.current_task = data.name.map(short);
                 self.progress.hosts_ok = 0;
             }
             "runner_on_failed" if data.ignore_errors != Some(true) => self.fail(data),
@@ -152,6 +153,14 @@ impl Tracker {
                 message: data.res.map(message).unwrap_or_default(),
             });
         }
+    }
+}
+
+/// A play without a name has that of all its hosts.
+fn short(name: String) -> String {
+    match name.char_indices().nth(MAX_NAME_CHARS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The folder of a running job: its home, its temporary files, what it is given to read. Wiped when it ends.
 
+use callboard_core::causes::causes;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
@@ -63,7 +64,7 @@ impl WorkRoot {
 impl Drop for WorkRoot {
     fn drop(&mut self) {
         if let Err(error) = wipe(&self.path) {
-            tracing::warn!(path = %self.path.display(), error = &error as &dyn std::error::Error, "a folder is left");
+            tracing::warn!(path = %self.path.display(), error = %causes(&error), "a folder is left");
         }
     }
 }

@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings};
 use callboard_core::history::HistoryQuery;
-use callboard_core::job::JobStatus;
+use callboard_core::job::{JobStatus, Lease};
 use callboard_core::ports::JobStore;
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::{failure, job_of, lease, now, query, success, tenant};
@@ -124,7 +124,11 @@ pub(crate) async fn of_a_job(report: &mut Report) -> anyhow::Result<()> {
     store.create(&job).await?;
     store.claim(job.id, held, now()).await?;
     meter.take();
-    store.renew(job.id, held, None).await?;
+    let renewed = Lease {
+        until: held.until + Duration::from_secs(5),
+        ..held
+    };
+    store.renew(job.id, renewed, None).await?;
     let heartbeat = meter.take().writes;
     let what = "item and `active` index";
     report.add(

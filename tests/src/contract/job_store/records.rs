@@ -103,6 +103,7 @@ pub async fn an_expired_job_is_hidden(store: &dyn JobStore) -> anyhow::Result<()
     assert_eq!(ids(&store.list(&query(&job.tenant), last).await?), [job.id]);
     absent(store.get(job.id, job.expires_at).await)?;
     absent(store.get(job.id, job.expires_at + HOUR).await)?;
+    absent(store.claim(job.id, lease(), job.expires_at).await)?;
     assert!(store.list(&query(&job.tenant), job.expires_at).await?.jobs.is_empty());
     Ok(())
 }
