@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use callboard_ansible::AnsibleRunner;
 use callboard_aws::{SqsQueue, message};
 use callboard_core::execute::{Disposition, Limits, Worker};
 use futures_util::future::join_all;
@@ -18,6 +19,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 pub(crate) struct Batches {
     pub(crate) worker: Worker,
     pub(crate) queue: Arc<SqsQueue>,
+    /// What is cleaned after each batch, where `/tmp` is this worker's alone.
+    pub(crate) to_clean: Option<Arc<AnsibleRunner>>,
     /// Never becomes true: Lambda gives no notice.
     pub(crate) shutdown: watch::Receiver<bool>,
     /// How long before the invocation's deadline jobs are stopped, so that their end can be written.
@@ -33,6 +36,9 @@ impl Batches {
         };
         let records = &event.payload.records;
         let executed = join_all(records.iter().map(|message| self.execute_one(message, limits.clone()))).await;
+        if let Some(Err(error)) = self.to_clean.as_ref().map(|runner| runner.clean()) {
+            tracing::error!(error = %causes(&error), "what the jobs have left in /tmp could not be removed");
+        }
         let mut response = SqsBatchResponse::default();
         for (message, executed) in records.iter().zip(executed) {
             if let Err(error) = executed {

@@ -39,11 +39,12 @@ async fn main() -> Result<(), Error> {
             store: parts.store.clone(),
             queue: parts.queue.clone(),
             logs: parts.logs.clone(),
-            runner,
+            runner: runner.clone(),
             clock: parts.clock.clone(),
             settings: TIMES,
         },
         queue: parts.queue,
+        to_clean: std::env::var_os("CALLBOARD_OWNS_TMP").map(|_| runner.clone()),
         shutdown,
         margin: Duration::from_secs(number("CALLBOARD_DEADLINE_MARGIN", 60)?.into()),
     };

@@ -14,6 +14,7 @@ pub fn start_logging() {
         .with_target(false)
         .json()
         .flatten_event(true)
+        .with_span_list(false)
         .init();
 }
 

@@ -70,6 +70,15 @@ impl AnsibleRunner {
         self.host.ready(&self.settings, &self.root).await
     }
 
+    /// Removes what jobs have left anywhere in the folder for running jobs, such as `/tmp`. Only where that folder is this
+    /// process's alone, as in Lambda, and while no job runs.
+    ///
+    /// # Errors
+    /// Something cannot be removed.
+    pub fn clean(&self) -> io::Result<()> {
+        self.root.clean()
+    }
+
     /// Runs a job. A host that dies before it has started the job is replaced, once, and the job started again.
     async fn run_in(&self, workspace: &Workspace, job: &Job, output: &Output, stop: Stop) -> Result<Ended, RunError> {
         let playbook = self.settings.playbooks.resolve(&job.request.playbook)?;

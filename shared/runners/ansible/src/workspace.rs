@@ -47,6 +47,16 @@ impl WorkRoot {
         Ok(path)
     }
 
+    /// Removes all that jobs have left in the folder that this one is in, the host's folder excepted. For a machine where
+    /// that is this process's alone, while no job runs.
+    pub(crate) fn clean(&self) -> io::Result<()> {
+        let shared = self.path.parent().unwrap_or(&self.path);
+        let all = shared.parent().unwrap_or(shared);
+        keep_only(all, shared)?;
+        keep_only(shared, &self.path)?;
+        keep_only(&self.path, &self.path.join("host"))
+    }
+
     /// Makes the folder of one attempt; an earlier one may not have gone yet.
     pub(crate) fn attempt(&self, id: JobId, attempt: u32) -> io::Result<Workspace> {
         let id = id.to_string();
@@ -140,6 +150,21 @@ fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+fn keep_only(folder: &Path, kept: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.path() == kept {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            wipe(&entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn remove_abandoned(shared: &Path) {
     for entry in fs::read_dir(shared).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -171,4 +196,31 @@ fn open_up(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cleaning_leaves_nothing_but_the_host_s_folder() -> Result<(), Box<dyn std::error::Error>> {
+        let parent = tempfile::tempdir()?;
+        let root = WorkRoot::create(parent.path())?;
+        let host = root.host()?;
+        fs::write(host.join("kept"), "")?;
+        let attempt = root.attempt(JobId::new(), 1)?;
+        let closed = parent.path().join("closed");
+        fs::create_dir_all(closed.join("deep"))?;
+        symlink(&host, parent.path().join("link"))?;
+        for folder in [parent.path(), &closed.join("deep"), &attempt.home()] {
+            fs::write(folder.join("left"), "")?;
+        }
+        fs::set_permissions(closed.join("deep"), Permissions::from_mode(0o000))?;
+        root.clean()?;
+        let names = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().count();
+        let shared = root.path.parent().unwrap_or(&root.path);
+        assert_eq!((names(parent.path()), names(shared), names(&root.path)), (1, 1, 1));
+        assert!(host.join("kept").exists());
+        Ok(())
+    }
 }
