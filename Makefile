@@ -3,6 +3,8 @@
 PYTHON ?= python3
 DEV := target/python-dev
 SAM := target/sam-tools
+RUFF := shared/runners/ansible/host/pyproject.toml
+SCRIPTS := tests functions/worker
 
 .PHONY: test lint fmt bench openapi emulators image-test sam-test
 
@@ -17,6 +19,7 @@ lint: $(DEV)/ready $(SAM)/ready
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	cd shared/runners/ansible/host && $(CURDIR)/$(DEV)/bin/ruff format --check . && $(CURDIR)/$(DEV)/bin/ruff check . \
 		&& $(CURDIR)/$(DEV)/bin/mypy
+	$(DEV)/bin/ruff format --check --config $(RUFF) $(SCRIPTS) && $(DEV)/bin/ruff check --config $(RUFF) $(SCRIPTS)
 	! cargo tree --package callboard --edges normal --prefix none | grep -E '^(aws-|lambda)'
 	! cargo tree --package callboard-submit --package callboard-query --package callboard-worker --edges normal --prefix none \
 		| grep -E '^(rusqlite|clap) '
@@ -28,6 +31,7 @@ lint: $(DEV)/ready $(SAM)/ready
 fmt: $(DEV)/ready
 	cargo fmt --all
 	cd shared/runners/ansible/host && $(CURDIR)/$(DEV)/bin/ruff format .
+	$(DEV)/bin/ruff format --config $(RUFF) $(SCRIPTS)
 
 ## Measures; prints a table and writes target/bench.json.
 bench:
