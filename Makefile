@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV := target/python-dev
 SAM := target/sam-tools
 RUFF := shared/runners/ansible/host/pyproject.toml
-SCRIPTS := tests functions/worker
+SCRIPTS := $(wildcard tests/*.py) tests/image functions/worker
 
 .PHONY: test lint fmt bench openapi emulators image-test sam-test
 
