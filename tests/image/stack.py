@@ -133,3 +133,8 @@ def no_messages() -> Any:
     event = copy.deepcopy(load("sqs-jobs.json"))
     event["Records"] = []
     return event
+
+
+if __name__ == "__main__":
+    for name, value in create_resources("callboard-jobs", "callboard-jobs", "callboard-logs").items():
+        print(f"export {name}={value}")

@@ -1,6 +1,6 @@
 //! [`JobStore`] on one DynamoDB table.
 //!
-//! Every step of a job is one conditional `UpdateItem`.
+//! Every step of a job is one conditional write.
 
 use std::time::Duration;
 

@@ -16,8 +16,8 @@ use crate::settings::Settings;
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 /// API Gateway waits 30 s for an answer.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(25);
-/// Lambda takes requests of up to 6 MB.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Lambda takes events of up to 6 MB, the request's headers and context among it.
+const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 /// Each look for output is a request to S3 that costs.
 const POLL: Duration = Duration::from_secs(1);
 
