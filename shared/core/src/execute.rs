@@ -17,7 +17,7 @@ use crate::time::Clock;
 /// How many hosts that were not reached an error names; the counts per host have them all.
 const MAX_HOSTS_NAMED: usize = 20;
 /// How much of a worker's time after its deadline the rest of the output may take.
-const CLOSE_LIMIT: Duration = Duration::from_secs(30);
+const CLOSE_LIMIT: Duration = Duration::from_secs(40);
 const FINISH_TRIES: u32 = 10;
 const FINISH_PAUSE: Duration = Duration::from_millis(50);
 /// How long a job waits for each attempt it has had before the next.

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use callboard_core::id::JobId;
-use callboard_core::job::JobStatus;
+use callboard_core::job::{JobState, JobStatus};
 use callboard_core::options::Options;
 use callboard_core::outcome::Reason;
 use callboard_core::output::Output;
 use callboard_core::ports::Stream;
+use callboard_core::time::Clock;
 use callboard_tests::contract::samples::{cancel_by, success};
 use tokio::sync::Notify;
 
 use crate::faulty_logs::{Fault, FaultyLogs};
 use crate::script::{Act, Script, filling};
-use crate::site::{Site, stdout_key};
+use crate::site::{LEASE, Site, stdout_key};
 
 const FOR_EVER: u32 = u32::MAX;
 const MIB: usize = 1024 * 1024;
@@ -97,6 +98,47 @@ async fn a_job_whose_output_cannot_be_kept_ends_as_runner_error() -> anyhow::Res
         (JobStatus::Failed, Some(Reason::RunnerError))
     );
     assert_eq!(site.logs.manifest(job.id, 1).await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_playbook_that_succeeded_is_not_run_again_because_its_output_is_lost() -> anyhow::Result<()> {
+    let (site, _logs) = site(Fault::Down, FOR_EVER)?;
+    let options = Options {
+        max_attempts: Some(3),
+        ..Options::default()
+    };
+    let job = site.job(options).await?;
+    site.execute(job.id, Arc::new(Script::new(&[Act::Print("a\n")])))
+        .await?;
+    let state = site.state(job.id).await?;
+    let outcome = state.outcome.unwrap_or_else(success);
+    assert_eq!((state.status, state.attempt), (JobStatus::Failed, 1));
+    assert_eq!((outcome.reason, outcome.rc), (Some(Reason::RunnerError), Some(0)));
+    let error = outcome.error.unwrap_or_default();
+    ensure!(error.contains("succeeded"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_lease_is_kept_while_the_rest_of_the_output_is_written() -> anyhow::Result<()> {
+    let (site, logs) = site(Fault::Slow(Duration::from_secs(1)), FOR_EVER)?;
+    let (job, gate) = (site.job(Options::default()).await?, Arc::new(Notify::new()));
+    let acts = [Act::WorkUntil(gate.clone()), Act::Print("a\n")];
+    let running = site.start(job.id, Script::new(&acts)).await?;
+    gate.notify_one();
+    while logs.faults() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for _ in 0..3 {
+        site.clock.advance(LEASE - Duration::from_secs(1));
+        let until = site.clock.now() + LEASE;
+        let renewed = |state: &JobState| state.lease.is_some_and(|lease| lease.until == until);
+        site.wait_for(job.id, renewed).await?;
+        assert_eq!(site.sweep().await?.lost, 0);
+    }
+    running.await??;
+    assert_eq!(site.state(job.id).await?.status, JobStatus::Successful);
     Ok(())
 }
 
