@@ -18,11 +18,11 @@ use crate::model::{Facts, Model};
 use crate::steps::{Act, Step, Token};
 
 /// Longer than any case takes by its own clock.
-const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(crate) const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 const MANY: u32 = 1000;
 
 pub(crate) struct World {
-    store: SqliteJobStore,
+    store: Arc<dyn JobStore>,
     queue: SqliteQueue,
     clock: FakeClock,
     jobs: Vec<(JobId, Model)>,
@@ -30,11 +30,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn open(folder: &Path) -> anyhow::Result<Self> {
+    /// Opens a world on SQLite; the job store may be another.
+    pub(crate) async fn open(folder: &Path, store: Option<Arc<dyn JobStore>>) -> anyhow::Result<Self> {
         let database = Database::open(&folder.join("callboard.db"))?;
         let clock = FakeClock::default();
         let mut world = Self {
-            store: SqliteJobStore::new(database.clone()),
+            store: store.unwrap_or_else(|| Arc::new(SqliteJobStore::new(database.clone()))),
             queue: SqliteQueue::new(database, Arc::new(clock.clone())),
             clock,
             jobs: Vec::new(),
@@ -105,7 +106,7 @@ impl World {
             expected.lost += u32::from(swept.lost);
             expected.dispatched += u32::from(swept.dispatched);
         }
-        let swept = sweep(&self.store, &self.queue, &self.clock, Duration::ZERO).await?;
+        let swept = sweep(&*self.store, &self.queue, &self.clock, Duration::ZERO).await?;
         ensure!(swept == expected, "the sweep did {swept:?}, not {expected:?}");
         Ok(())
     }
@@ -124,7 +125,7 @@ impl World {
             }
             Act::Renew { token, seconds } => {
                 let lease = lease(token.of(model), now, *seconds);
-                (renew(store, *id, lease, model).await?, model.renew(lease))
+                (renew(&**store, *id, lease, model).await?, model.renew(lease))
             }
             Act::Finish { token, well } => {
                 let (token, outcome) = (token.of(model), if *well { success() } else { failure() });
@@ -166,12 +167,7 @@ impl Token {
 }
 
 /// Renews, and checks that the answer carries the cancel request if there is one.
-async fn renew(
-    store: &SqliteJobStore,
-    id: JobId,
-    lease: Lease,
-    model: &Model,
-) -> anyhow::Result<Result<(), StoreError>> {
+async fn renew(store: &dyn JobStore, id: JobId, lease: Lease, model: &Model) -> anyhow::Result<Result<(), StoreError>> {
     let renewed = store.renew(id, lease, None).await;
     if let Ok(cancel) = &renewed {
         let by = cancel.as_ref().map(|cancel| &cancel.by);
