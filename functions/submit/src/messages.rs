@@ -1,11 +1,12 @@
 //! Jobs from other systems, over the intake queue: each message is a job request.
 
 use anyhow::Context;
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::json;
 use callboard_core::submit::Submitter;
 use callboard_core::time::Timestamp;
+use callboard_lambda::batch_response;
 use futures_util::future::join_all;
 use serde_json::Value;
 
@@ -15,19 +16,7 @@ use crate::trigger::job_id;
 /// as refused and is not one of them: it would be no better the next time.
 pub(crate) async fn accept(submitter: &Submitter, batch: SqsEvent) -> anyhow::Result<Value> {
     let accepted = join_all(batch.records.iter().map(|message| accept_one(submitter, message))).await;
-    let failed = batch.records.iter().zip(accepted).filter_map(|(message, accepted)| {
-        let error = accepted.err()?;
-        tracing::error!(
-            message.id = message.message_id,
-            "a message is left in the queue: {error:#}"
-        );
-        let mut failure = BatchItemFailure::default();
-        failure.item_identifier = message.message_id.clone().unwrap_or_default();
-        Some(failure)
-    });
-    let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = failed.collect();
-    Ok(serde_json::to_value(response)?)
+    Ok(serde_json::to_value(batch_response(&batch.records, &accepted))?)
 }
 
 async fn accept_one(submitter: &Submitter, message: &SqsMessage) -> anyhow::Result<()> {

@@ -1,13 +1,14 @@
 //! From a batch of messages to executed jobs, and to the messages that are to be delivered again.
 
-use callboard_core::causes::causes;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use callboard_ansible::AnsibleRunner;
 use callboard_aws::{SqsQueue, message};
+use callboard_core::causes::causes;
 use callboard_core::execute::{Disposition, Limits, Worker};
+use callboard_lambda::batch_response;
 use futures_util::future::join_all;
 use lambda_runtime::{Error, LambdaEvent};
 use tokio::sync::watch;
@@ -39,20 +40,10 @@ impl Batches {
         if let Some(Err(error)) = self.to_clean.as_ref().map(|runner| runner.clean()) {
             tracing::error!(error = %causes(&error), "what the jobs have left in /tmp could not be removed");
         }
-        let mut response = SqsBatchResponse::default();
-        for (message, executed) in records.iter().zip(executed) {
-            if let Err(error) = executed {
-                tracing::error!(
-                    message.id = message.message_id,
-                    "a message is left in the queue: {error:#}"
-                );
-                self.deliver_again(message).await;
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = message.message_id.clone().unwrap_or_default();
-                response.batch_item_failures.push(failure);
-            }
+        for (message, _) in records.iter().zip(&executed).filter(|(_, executed)| executed.is_err()) {
+            self.deliver_again(message).await;
         }
-        Ok(response)
+        Ok(batch_response(records, &executed))
     }
 
     async fn execute_one(&self, message: &SqsMessage, limits: Limits) -> anyhow::Result<()> {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::causes::causes;
 use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken};
@@ -20,17 +19,15 @@ use uuid::Uuid;
 
 use crate::bodies::Bodies;
 use crate::config::s3_client;
-use crate::fields::{instant, json, number, string};
+use crate::fields::{instant, json, number};
 use crate::item::{self, Item, Stored};
 use crate::listing::Listing;
+use crate::steps::{held, holding, is, status};
 use crate::table::{Table, Unmet};
 use crate::update::Update;
 
 /// How often a step is tried that found the job in another state than a moment before.
 const TRIES: u32 = 10;
-
-const IS_PENDING: &str = "#status = :pending";
-const HOLDS_LEASE: &str = "#lease_token = :held";
 
 /// Where the records are.
 #[derive(Clone, Debug)]
@@ -102,13 +99,27 @@ impl DynamoDbJobStore {
             .set_to("attempt", "#attempt - :one")
             .value("one", number(1))
             .remove(&["lease_token", "lease_until", "due", "started_at"]);
-        let undone = self.table.update(id, update).await;
-        undone.map(drop).map_err(Unmet::into_conflict)
+        self.table.step(id, update).await.map(drop)
     }
 
     async fn end_canceled(&self, update: Update, id: JobId, cancel: &CancelRequest) -> Result<Item, Unmet> {
         let update = self.end(update, id, &canceled(cancel), cancel.at).await?;
         self.table.update(id, update.set("cancel", json(cancel)?)).await
+    }
+
+    fn listing(&self) -> Listing<'_> {
+        Listing {
+            table: &self.table,
+            retention: self.retention,
+        }
+    }
+
+    async fn get_if_there(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        match self.table.item(id).await {
+            Ok(item) => self.job(item).await.map(Some),
+            Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -137,23 +148,20 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn mark_dispatched(&self, id: JobId) -> Result<(), StoreError> {
-        let update = Update::when(IS_PENDING)
-            .value("pending", status(JobStatus::Pending))
-            .remove(&["due"]);
-        match self.table.update(id, update).await {
+        match self.table.update(id, is(JobStatus::Pending).remove(&["due"])).await {
             Ok(_) | Err(Unmet::Refused(_)) => Ok(()),
             Err(Unmet::Store(error)) => Err(error),
         }
     }
 
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError> {
-        let update = holding(Update::when(IS_PENDING), lease)
-            .value("pending", status(JobStatus::Pending))
+        let update = holding(is(JobStatus::Pending), lease)
+            .and("#retained_until > :now")
+            .value("now", instant(now))
             .set("status", status(JobStatus::Running))
             .set_to("attempt", "#attempt + :one")
             .value("one", number(1))
             .set("started_at", instant(now));
-        let update = update.and("#retained_until > :now").value("now", instant(now));
         let item = match self.table.update(id, update).await {
             Err(Unmet::Refused(item)) if item::retained_until(&item)? <= now => return Err(StoreError::NotFound),
             other => other.map_err(Unmet::into_conflict)?,
@@ -176,25 +184,19 @@ impl JobStore for DynamoDbJobStore {
     ) -> Result<Option<CancelRequest>, StoreError> {
         let progress = progress.map(|progress| json(&progress)).transpose()?;
         let update = holding(held(lease.token), lease).set_some("progress", progress);
-        let item = self.table.update(id, update).await.map_err(Unmet::into_conflict)?;
-        item::cancel(&item)
+        item::cancel(&self.table.step(id, update).await?)
     }
 
     async fn seize(&self, id: JobId, expired: Lease, lease: Lease) -> Result<(), StoreError> {
         let update = held(expired.token)
             .and("#lease_until = :expired")
             .value("expired", instant(expired.until));
-        let seized = self.table.update(id, holding(update, lease)).await;
-        seized.map(drop).map_err(Unmet::into_conflict)
+        self.table.step(id, holding(update, lease)).await.map(drop)
     }
 
     async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
         let update = self.end(held(token), id, &outcome, now).await?;
-        self.table
-            .update(id, update)
-            .await
-            .map(drop)
-            .map_err(Unmet::into_conflict)
+        self.table.step(id, update).await.map(drop)
     }
 
     async fn release(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
@@ -215,8 +217,7 @@ impl JobStore for DynamoDbJobStore {
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
         let marked = json(&cancel)?;
         for _ in 0..TRIES {
-            let running = Update::when("#status = :running")
-                .value("running", status(JobStatus::Running))
+            let running = is(JobStatus::Running)
                 .value("cancel", marked.clone())
                 .set_to("cancel", "if_not_exists(#cancel, :cancel)");
             let item = match self.table.update(id, running).await {
@@ -226,8 +227,7 @@ impl JobStore for DynamoDbJobStore {
             if item::status(&item)?.is_final() {
                 return Err(StoreError::Conflict);
             }
-            let pending = Update::when(IS_PENDING).value("pending", status(JobStatus::Pending));
-            match self.end_canceled(pending, id, &cancel).await {
+            match self.end_canceled(is(JobStatus::Pending), id, &cancel).await {
                 Ok(item) => return self.job(item).await,
                 Err(Unmet::Refused(_)) => {}
                 Err(Unmet::Store(error)) => return Err(error),
@@ -252,37 +252,4 @@ impl JobStore for DynamoDbJobStore {
     async fn undispatched(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
         self.listing().due(JobStatus::Pending, before, limit).await
     }
-}
-
-impl DynamoDbJobStore {
-    fn listing(&self) -> Listing<'_> {
-        Listing {
-            table: &self.table,
-            retention: self.retention,
-        }
-    }
-
-    async fn get_if_there(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        match self.table.item(id).await {
-            Ok(item) => self.job(item).await.map(Some),
-            Err(StoreError::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-fn held(token: LeaseToken) -> Update {
-    Update::when(HOLDS_LEASE).value("held", string(token.to_string()))
-}
-
-/// Adds the lease that the job has from now on.
-fn holding(update: Update, lease: Lease) -> Update {
-    update
-        .set("lease_token", string(lease.token.to_string()))
-        .set("lease_until", instant(lease.until))
-        .set("due", instant(lease.until))
-}
-
-fn status(status: JobStatus) -> AttributeValue {
-    string(status.as_str())
 }

@@ -10,6 +10,7 @@ mod job_store;
 mod listing;
 mod log_store;
 pub mod message;
+mod steps;
 mod table;
 mod update;
 

@@ -3,7 +3,11 @@
 //! Each write leaves a mark of its own in the item, so that one whose answer was lost, and whose repetition therefore
 //! meets its own effect, is known to have happened.
 
+use std::error::Error;
+
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::ReturnValue;
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::ports::StoreError;
@@ -52,15 +56,10 @@ impl Table {
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
         match put.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                let unmet = self.unmet(id, &mark).await;
+            Err(error) => {
+                let unmet = self.unmet(id, &mark, error).await;
                 unmet.map(drop).map_err(Unmet::into_conflict)
             }
-            Err(error) => Err(aws(error)),
         }
     }
 
@@ -85,19 +84,24 @@ impl Table {
             .await;
         match updated {
             Ok(output) => Ok(output.attributes.unwrap_or_default()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                self.unmet(id, &mark).await
-            }
-            Err(error) => Err(aws(error).into()),
+            Err(error) => self.unmet(id, &mark, error).await,
         }
     }
 
-    /// Finds out why a condition did not hold: it was met before, by this very write, or it is not.
-    async fn unmet(&self, id: JobId, mark: &str) -> Result<Item, Unmet> {
+    /// Makes an update of one job for which its present state is no matter; `Conflict` if the condition does not hold.
+    pub(crate) async fn step(&self, id: JobId, update: Update) -> Result<Item, StoreError> {
+        self.update(id, update).await.map_err(Unmet::into_conflict)
+    }
+
+    /// Finds out what a failed write has come to. Where its condition did not hold, that was met before, by this very
+    /// write, or it is not.
+    async fn unmet<E>(&self, id: JobId, mark: &str, error: SdkError<E, HttpResponse>) -> Result<Item, Unmet>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        if error.code() != Some("ConditionalCheckFailedException") {
+            return Err(aws(error).into());
+        }
         let item = self.item(id).await?;
         if item.get("written") == Some(&string(mark)) {
             Ok(item)

@@ -7,15 +7,14 @@ use tokio::sync::watch;
 
 use crate::causes::causes;
 use crate::id::JobId;
-use crate::job::{CancelRequest, Job, JobStatus, Lease, canceled};
-use crate::outcome::{Outcome, Reason, Stats};
+use crate::job::{CancelRequest, Job, Lease};
+use crate::outcome::{Outcome, Reason};
 use crate::output::Output;
-use crate::ports::{Ended, JobQueue, JobStore, LogStore, Runner, StoreError};
+use crate::ports::{JobQueue, JobStore, LogStore, Runner, StoreError};
 use crate::supervise::Supervision;
 use crate::time::Clock;
+use crate::verdict::{unless_lost, verdict};
 
-/// How many hosts that were not reached an error names; the counts per host have them all.
-const MAX_HOSTS_NAMED: usize = 20;
 /// How much of a worker's time after its deadline the rest of the output may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(40);
 const FINISH_TRIES: u32 = 10;
@@ -217,23 +216,6 @@ pub(crate) enum Again {
     Never,
 }
 
-/// What a job ended with whose output is not all there.
-fn unless_lost(outcome: Outcome, kept: bool) -> Outcome {
-    if kept || outcome.status == JobStatus::Canceled {
-        return outcome;
-    }
-    let error = match &outcome.error {
-        Some(error) => format!("{error} The job's output could not be kept."),
-        None => "The playbook succeeded, but the job's output could not be kept.".to_owned(),
-    };
-    Outcome {
-        status: JobStatus::Failed,
-        reason: outcome.reason.or(Some(Reason::RunnerError)),
-        error: Some(error),
-        ..outcome
-    }
-}
-
 /// Writes the end of an attempt: the job's end, or its return to the queue where its request allows that.
 ///
 /// # Errors
@@ -264,65 +246,4 @@ pub(crate) async fn conclude(
         store.mark_dispatched(job.id).await?;
     }
     Ok(())
-}
-
-/// What a job's end means once it is known why it was stopped, if it was.
-fn verdict(ended: Ended, stop: Option<StopReason>) -> Outcome {
-    let Some(stop) = stop else { return ended.outcome };
-    let verdict = match stop {
-        StopReason::Canceled(cancel) => canceled(&cancel),
-        StopReason::Timeout(limit) => Outcome::failed(
-            Reason::Timeout,
-            format!(
-                "The job ran longer than its timeout of {} s and was stopped.",
-                limit.as_secs()
-            ),
-        ),
-        StopReason::IdleTimeout(limit) => Outcome::failed(
-            Reason::IdleTimeout,
-            format!(
-                "The job printed nothing for {} s, its idle timeout, and was stopped.",
-                limit.as_secs()
-            ),
-        ),
-        StopReason::Deadline => Outcome::failed(
-            Reason::Deadline,
-            "The worker's time was over before the job had ended, so it was stopped.",
-        ),
-        StopReason::Shutdown | StopReason::LeaseLost => {
-            Outcome::failed(Reason::Shutdown, "The service was shut down while the job ran.")
-        }
-    };
-    let reached = ended.outcome.stats.as_ref().and_then(reached);
-    let error = verdict.error.map(|error| match reached {
-        Some(reached) => format!("{error} {reached}"),
-        None => error,
-    });
-    Outcome {
-        rc: ended.outcome.rc,
-        stats: ended.outcome.stats,
-        error,
-        ..verdict
-    }
-}
-
-/// Tells which hosts a job that was stopped had reached, and which it had not.
-fn reached(stats: &Stats) -> Option<String> {
-    let reached = stats.values().filter(|host| host.processed > 0).count();
-    let mut missed = stats
-        .iter()
-        .filter(|(_, host)| host.processed == 0)
-        .map(|(name, _)| name.as_str());
-    let first: Vec<&str> = missed.by_ref().take(MAX_HOSTS_NAMED).collect();
-    if first.is_empty() {
-        return None;
-    }
-    let more = match missed.count() {
-        0 => String::new(),
-        number => format!(" and {number} more"),
-    };
-    let (all, names) = (stats.len(), first.join(", "));
-    Some(format!(
-        "{reached} of {all} hosts were reached; not reached: {names}{more}."
-    ))
 }

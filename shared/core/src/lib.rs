@@ -25,3 +25,4 @@ pub mod submit;
 mod supervise;
 pub mod sweep;
 pub mod time;
+mod verdict;

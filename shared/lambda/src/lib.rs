@@ -1,11 +1,13 @@
 //! What the Lambda functions share: their settings, the adapters behind them, their log, and API Gateway's events.
 
+mod batch;
 mod gateway;
 mod health;
 mod logging;
 mod parts;
 mod settings;
 
+pub use batch::batch_response;
 pub use gateway::{GatewayError, answer, is_http};
 pub use logging::start_logging;
 pub use parts::Parts;

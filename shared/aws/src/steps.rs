@@ -1,0 +1,31 @@
+//! What the steps of a job have in common: the state they start from, and the lease.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_core::id::LeaseToken;
+use callboard_core::job::{JobStatus, Lease};
+
+use crate::fields::{instant, string};
+use crate::update::Update;
+
+/// Begins the update of a job that is in a state.
+pub(crate) fn is(state: JobStatus) -> Update {
+    Update::when("#status = :is").value("is", status(state))
+}
+
+/// Begins the update of a job by whoever holds its lease.
+pub(crate) fn held(token: LeaseToken) -> Update {
+    Update::when("#lease_token = :held").value("held", string(token.to_string()))
+}
+
+/// Adds the lease that the job has from now on.
+pub(crate) fn holding(update: Update, lease: Lease) -> Update {
+    update
+        .set("lease_token", string(lease.token.to_string()))
+        .set("lease_until", instant(lease.until))
+        .set("due", instant(lease.until))
+}
+
+/// Makes the attribute of a state.
+pub(crate) fn status(status: JobStatus) -> AttributeValue {
+    string(status.as_str())
+}
