@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod client;
 pub mod contract;
+pub mod daemon;
 pub mod events;
 pub mod log;
 pub mod processes;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use callboard_tests::processes::{self, Process};
-use callboard_tests::{Client, Service, wait};
+use callboard_tests::{Client, Service, daemon, wait};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ async fn a_job_outlives_its_host_and_one_that_may_be_started_twice_is() -> anyho
     let again = start_daemon(&client, &marker, &json!({"max_attempts": 2})).await?;
     kill(&service, Victims::Everything).await?;
     client.until(&again, |job| job["attempt"] == 2).await?;
-    started(&client, &again, &marker).await?;
+    daemon::runs(&client, &again, &marker).await?;
     kill(&service, Victims::Everything).await?;
     let job = client.ended(&again).await?;
     ensure!(job["attempt"] == 2 && job["reason"] == "runner_error", "{job}");
@@ -100,17 +100,9 @@ async fn neither_processes_nor_descriptors_nor_folders_accumulate() -> anyhow::R
 }
 
 async fn start_daemon(client: &Client, marker: &str, options: &Value) -> anyhow::Result<String> {
-    let request = json!({"playbook": "start_daemon.yml", "extra_vars": {"marker": marker}, "options": options});
-    let id = client.submit(&request).await?;
-    started(client, &id, marker).await?;
+    let id = daemon::start(client, marker, options).await?;
+    daemon::runs(client, &id, marker).await?;
     Ok(id)
-}
-
-async fn started(client: &Client, id: &str, marker: &str) -> anyhow::Result<()> {
-    let waits = |job: &Value| job["progress"]["current_task"] == "Go on until stopped";
-    client.until(id, waits).await?;
-    let both = || processes::with_marker(marker).len() >= 2;
-    wait::until("the daemon and its task run", both).await
 }
 
 /// Kills, and waits until the victims have died: a host takes a moment to die, and no job to fork.

@@ -1,8 +1,8 @@
 //! The loops of `serve`: workers that take jobs from the queue, and the sweep.
 
-use callboard_core::causes::causes;
 use std::time::Duration;
 
+use callboard_core::causes::causes;
 use callboard_core::execute::{Limits, Worker};
 use callboard_core::ports::StoreError;
 use callboard_core::sweep::sweep;

@@ -1,11 +1,11 @@
 //! Submitting a job: read the request, check it, record it, and give its id to the queue.
 
-use crate::causes::causes;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::causes::causes;
 use crate::fields::FieldError;
 use crate::id::{JobId, Tenant};
 use crate::job::Job;

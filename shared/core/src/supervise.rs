@@ -1,12 +1,12 @@
 //! Watching over a running job: its lease, its limits, its output, and whether somebody wants it stopped.
 
-use crate::causes::causes;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::causes::causes;
 use crate::execute::{Limits, StopReason, Worker};
 use crate::job::{Job, Lease};
 use crate::output::Output;

@@ -1,11 +1,11 @@
 //! The SQLite file: one writer that commits for several callers at once, and readers beside it.
 
-use callboard_core::causes::causes;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use callboard_core::causes::causes;
 use callboard_core::ports::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;

@@ -1,11 +1,11 @@
 //! `DELETE /api/v1/jobs/{id}` and `POST /api/v1/jobs/{id}/cancel`.
 
 use anyhow::ensure;
-use callboard_tests::{Service, wait};
+use callboard_tests::{Service, daemon, wait};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{check_end, daemon_runs, nothing_lives, start_daemon};
+use crate::{check_end, nothing_lives};
 
 #[tokio::test]
 async fn a_pending_job_that_is_canceled_never_starts() -> anyhow::Result<()> {
@@ -48,8 +48,8 @@ async fn canceled_is_written_once_everything_that_the_job_started_is_gone() -> a
     let (service, data) = Service::start(&[])?;
     let client = service.client();
     let marker = data.path().join("marker").display().to_string();
-    let id = start_daemon(&client, &marker, &json!({})).await?;
-    daemon_runs(&client, &id, &marker).await?;
+    let id = daemon::start(&client, &marker, &json!({})).await?;
+    daemon::runs(&client, &id, &marker).await?;
     let (delete, cancel) = (format!("/api/v1/jobs/{id}"), format!("/api/v1/jobs/{id}/cancel"));
     let first = client.delete(&delete).await?;
     ensure!(

@@ -2,9 +2,10 @@
 
 use anyhow::ensure;
 use callboard_tests::Service;
+use callboard_tests::daemon;
 use serde_json::json;
 
-use crate::{check_end, daemon_runs, nothing_lives, start_daemon};
+use crate::{check_end, nothing_lives};
 
 #[tokio::test]
 async fn a_job_past_one_of_its_limits_is_stopped_with_all_that_it_started() -> anyhow::Result<()> {
@@ -13,11 +14,11 @@ async fn a_job_past_one_of_its_limits_is_stopped_with_all_that_it_started() -> a
     let mut jobs = Vec::new();
     for reason in ["timeout", "idle_timeout"] {
         let marker = data.path().join(reason).display().to_string();
-        let id = start_daemon(&client, &marker, &json!({reason: 5})).await?;
+        let id = daemon::start(&client, &marker, &json!({reason: 5})).await?;
         jobs.push((reason, marker, id));
     }
     for (_, marker, id) in &jobs {
-        daemon_runs(&client, id, marker).await?;
+        daemon::runs(&client, id, marker).await?;
     }
     for (reason, marker, id) in &jobs {
         let job = client.ended(id).await?;

@@ -1,22 +1,17 @@
 //! The service dies without a word.
 
 use anyhow::ensure;
-use callboard_tests::{Service, processes, wait};
+use callboard_tests::{Service, daemon, processes, wait};
 use rustix::process::Signal;
-use serde_json::json;
 
-use crate::{check_end, daemon_runs, start_daemon};
+use crate::check_end;
 
 /// Takes as long as a lease: half a minute.
 #[tokio::test]
 async fn jobs_of_a_killed_service_are_ended_with_it_and_found_lost_when_their_lease_is_over() -> anyhow::Result<()> {
     let (mut service, data) = Service::start(&[])?;
     let client = service.client();
-    let markers = ["once", "again"].map(|name| data.path().join(name).display().to_string());
-    let once = start_daemon(&client, &markers[0], &json!({})).await?;
-    let again = start_daemon(&client, &markers[1], &json!({"max_attempts": 2})).await?;
-    daemon_runs(&client, &once, &markers[0]).await?;
-    daemon_runs(&client, &again, &markers[1]).await?;
+    let daemon::Two { once, again, markers } = daemon::start_two(&client, data.path()).await?;
     service.signal(Signal::KILL)?;
     service.wait()?;
     for marker in &markers {

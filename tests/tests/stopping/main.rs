@@ -9,21 +9,7 @@ mod together;
 use anyhow::ensure;
 use callboard_tests::{Client, processes};
 use reqwest::Method;
-use serde_json::{Value, json};
-
-/// Submits a job that starts a process in a session of its own, deaf to SIGTERM, and goes on until it is stopped.
-async fn start_daemon(client: &Client, marker: &str, options: &Value) -> anyhow::Result<String> {
-    let request = json!({"playbook": "start_daemon.yml", "extra_vars": {"marker": marker}, "options": options});
-    client.submit(&request).await
-}
-
-/// Waits until such a job has started all that it will start.
-async fn daemon_runs(client: &Client, id: &str, marker: &str) -> anyhow::Result<()> {
-    let waits = |job: &Value| job["progress"]["current_task"] == "Go on until stopped";
-    client.until(id, waits).await?;
-    let both = || processes::with_marker(marker).len() >= 2;
-    callboard_tests::wait::until("the daemon and its task run", both).await
-}
+use serde_json::Value;
 
 /// Checks that nothing with the marker is alive at this moment.
 fn nothing_lives(marker: &str) -> anyhow::Result<()> {

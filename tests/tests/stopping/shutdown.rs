@@ -1,5 +1,6 @@
 //! SIGTERM and SIGINT to the service, and what it finds when it starts again.
 
+use callboard_tests::daemon;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
@@ -7,17 +8,13 @@ use callboard_tests::{Client, Service, processes, wait};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::{check_end, daemon_runs, follow, nothing_lives, start_daemon};
+use crate::{check_end, follow, nothing_lives};
 
 #[tokio::test]
 async fn sigterm_stops_jobs_after_the_grace_and_leaves_nothing_running() -> anyhow::Result<()> {
     let (mut service, data) = Service::start(&["--workers", "2", "--shutdown-grace", "2"])?;
     let client = service.client();
-    let markers = ["once", "again"].map(|name| data.path().join(name).display().to_string());
-    let once = start_daemon(&client, &markers[0], &json!({})).await?;
-    let again = start_daemon(&client, &markers[1], &json!({"max_attempts": 2})).await?;
-    daemon_runs(&client, &once, &markers[0]).await?;
-    daemon_runs(&client, &again, &markers[1]).await?;
+    let daemon::Two { once, again, markers } = daemon::start_two(&client, data.path()).await?;
     let pending = client.submit(&json!({"playbook": "hello.yml"})).await?;
     let followers = [follow(&client, &once), follow(&client, &pending)];
 
@@ -39,7 +36,7 @@ async fn sigterm_stops_jobs_after_the_grace_and_leaves_nothing_running() -> anyh
     let stdout = stopped["result"]["stdout"].as_str().unwrap_or_default();
     ensure!(stdout.contains("TASK [Go on until stopped]"), "{stdout}");
     ensure!(client.ended(&pending).await?["status"] == "successful");
-    daemon_runs(&client, &again, &markers[1]).await?;
+    daemon::runs(&client, &again, &markers[1]).await?;
     let second = client.job(&again).await?;
     ensure!(second["attempt"] == 2 && second["status"] == "running", "{second}");
     client.delete(&format!("/api/v1/jobs/{again}")).await?;
@@ -66,8 +63,8 @@ async fn a_job_may_end_within_the_grace_unless_a_second_signal_comes_and_history
     let (log, events) = (client.logs(&patient).await?, client.events(&patient).await?);
     ensure!(!log.is_empty() && !events.is_empty());
     let marker = data.path().join("marker").display().to_string();
-    let stopped = start_daemon(&client, &marker, &json!({})).await?;
-    daemon_runs(&client, &stopped, &marker).await?;
+    let stopped = daemon::start(&client, &marker, &json!({})).await?;
+    daemon::runs(&client, &stopped, &marker).await?;
     service.signal(Signal::INT)?;
     refuses(&client).await?;
     service.signal(Signal::INT)?;

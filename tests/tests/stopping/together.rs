@@ -1,10 +1,10 @@
 //! Several programs on one data folder.
 
 use anyhow::ensure;
-use callboard_tests::{Finished, Service, callboard, playbooks};
+use callboard_tests::{Finished, Service, callboard, daemon, playbooks};
 use serde_json::json;
 
-use crate::{check_end, daemon_runs, nothing_lives, start_daemon};
+use crate::{check_end, nothing_lives};
 
 #[tokio::test]
 async fn services_and_runs_on_one_data_folder_share_its_jobs_and_each_job_runs_once() -> anyhow::Result<()> {
@@ -32,8 +32,8 @@ async fn services_and_runs_on_one_data_folder_share_its_jobs_and_each_job_runs_o
 
     for number in 0..2 {
         let marker = data.path().join(format!("marker{number}")).display().to_string();
-        let id = start_daemon(&clients[number], &marker, &json!({})).await?;
-        daemon_runs(&clients[number], &id, &marker).await?;
+        let id = daemon::start(&clients[number], &marker, &json!({})).await?;
+        daemon::runs(&clients[number], &id, &marker).await?;
         clients[1 - number].delete(&format!("/api/v1/jobs/{id}")).await?;
         let job = clients[1 - number].ended(&id).await?;
         nothing_lives(&marker)?;

@@ -1,11 +1,11 @@
 //! The Ansible host process: started once, asked to fork a job, started again when it has died.
 
-use callboard_core::causes::causes;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::time::Duration;
 
+use callboard_core::causes::causes;
 use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 use serde::Deserialize;

@@ -1,10 +1,10 @@
 //! [`Runner`] for playbooks: one forked child of the Ansible host for each job.
 
-use callboard_core::causes::causes;
 use std::io;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use callboard_core::causes::causes;
 use callboard_core::execute::Stop;
 use callboard_core::job::Job;
 use callboard_core::outcome::{Outcome, Reason};

@@ -1,11 +1,11 @@
 //! The folder of a running job: its home, its temporary files, what it is given to read. Wiped when it ends.
 
-use callboard_core::causes::causes;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use callboard_core::causes::causes;
 use callboard_core::id::JobId;
 
 /// Ansible's sockets need 33 bytes below a job's folder for temporary files; that needs up to 47 below this.
