@@ -92,7 +92,7 @@ fn request(playbook: &str, arguments: &RunArguments) -> anyhow::Result<JobReques
         ..Options::default()
     };
     Ok(JobRequest {
-        playbook: playbook.to_owned(),
+        source: Source::Playbook(playbook.to_owned()),
         inventory,
         options,
         ..JobRequest::default()

@@ -1,13 +1,15 @@
 //! What the API answers with.
 
+use callboard_core::access::Access;
 use callboard_core::history::{Cursor, HistoryPage, HistoryQuery, JobSummary};
 use callboard_core::id::Tenant;
 use callboard_core::inventory::Inventory;
 use callboard_core::job::{CancelRequest, Job, JobStatus};
 use callboard_core::options::Options;
-use callboard_core::outcome::{Reason, Stats};
+use callboard_core::outcome::{InventorySummary, Reason, Stats};
 use callboard_core::ports::{LogStore, StoreError};
 use callboard_core::progress::Progress;
+use callboard_core::source::{Source, TypedSource};
 use callboard_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,10 +24,17 @@ pub struct JobView {
     job_id: String,
     /// Where it stands.
     status: JobStatus,
+    /// The playbook's path or the role's name.
     playbook: String,
+    /// What it runs, where that is not a playbook of the playbooks folder.
+    source: Option<TypedSource>,
+    /// The commit that runs, where the source is a Git repository.
+    commit: Option<String>,
     #[schema(value_type = Object)]
     extra_vars: Map<String, Value>,
     inventory: Inventory,
+    /// References to credentials; never their values.
+    credentials: Access,
     options: Options,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -63,6 +72,8 @@ pub(crate) struct JobResult {
     /// Counts per host: ok, changed, failures, dark, skipped, rescued, ignored, processed.
     #[schema(value_type = Option<Object>)]
     stats: Option<Stats>,
+    /// What Ansible made of the inventory.
+    inventory: Option<InventorySummary>,
 }
 
 impl JobView {
@@ -84,6 +95,10 @@ impl JobView {
         let (reason, error) = outcome
             .as_ref()
             .map_or((None, None), |end| (end.reason, end.error.clone()));
+        let commit = match (&outcome, &job.state.progress) {
+            (Some(end), _) => end.commit.clone(),
+            (None, progress) => progress.as_ref().and_then(|progress| progress.commit.clone()),
+        };
         let result = outcome.zip(tail).map(|(end, tail)| JobResult {
             rc: end.rc,
             stdout: tail.text,
@@ -91,13 +106,20 @@ impl JobView {
             stdout_bytes: tail.bytes,
             stdout_url: format!("/api/v1/jobs/{}/logs", job.id),
             stats: end.stats,
+            inventory: end.inventory,
         });
         Self {
             job_id: job.id.to_string(),
             status: job.state.status,
-            playbook: job.request.playbook,
+            playbook: job.request.source.name(),
+            source: match job.request.source {
+                Source::Playbook(_) => None,
+                Source::Typed(source) => Some(source),
+            },
+            commit,
             extra_vars: job.request.extra_vars,
             inventory: job.request.inventory,
+            credentials: job.request.credentials,
             options: job.request.options,
             created_at: job.created_at,
             started_at: job.state.started_at,

@@ -66,8 +66,9 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> It
         ),
     ];
     item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
-    if !job.request.playbook.is_empty() {
-        item.insert("playbook".to_owned(), string(&*job.request.playbook));
+    let playbook = job.request.source.name();
+    if !playbook.is_empty() {
+        item.insert("playbook".to_owned(), string(playbook));
     }
     item.extend([request.attribute("request")]);
     match (outcome, &job.state.outcome) {

@@ -1,5 +1,7 @@
 //! Reading the fields of a request: every fault is collected, each with a JSON pointer to its field.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::json::escape;
@@ -32,6 +34,12 @@ impl Faults {
         self.0.len()
     }
 
+    /// Returns the faults.
+    #[must_use]
+    pub fn into_inner(self) -> Vec<FieldError> {
+        self.0
+    }
+
     /// Returns `value` if nothing was found, else every fault.
     ///
     /// # Errors
@@ -62,6 +70,15 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Starts to read an object whose names are the caller's own.
+    pub(crate) fn of_map(object: &'a Map<String, Value>, pointer: &str) -> Self {
+        Self {
+            pointer: pointer.to_owned(),
+            object,
+            known: Vec::new(),
+        }
+    }
+
     /// Returns the pointer of one of the fields.
     #[must_use]
     pub fn pointer(&self, name: &str) -> String {
@@ -74,6 +91,28 @@ impl<'a> Fields<'a> {
             self.known.push(name);
         }
         self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Takes a field for known that somebody else reads.
+    pub fn allow(&mut self, name: &'static str) {
+        self.get(name);
+    }
+
+    /// Reads a field that says which of several forms the object has; absent is a fault.
+    pub fn variant(&mut self, name: &'static str, forms: &[&'static str], faults: &mut Faults) -> Option<&'static str> {
+        let value = self.get(name);
+        let form = value.and_then(|value| forms.iter().find(|form| value.as_str() == Some(form)));
+        if form.is_none() {
+            let what = if value.is_none() {
+                "is missing"
+            } else {
+                "is not known here"
+            };
+            let known: Vec<String> = forms.iter().map(|form| format!("{form:?}")).collect();
+            let verb = if known.len() == 1 { "is" } else { "are" };
+            faults.add(self.pointer(name), format!("{what}; known {verb} {}", known.join(", ")));
+        }
+        form.copied()
     }
 
     /// Reads a boolean; absent is `false`.
@@ -117,10 +156,60 @@ impl<'a> Fields<'a> {
         check_line(value, &self.pointer(name), max, faults)
     }
 
+    /// Reads a text of one line as [`Fields::line`] does; absent is a fault.
+    pub fn required_line(&mut self, name: &'static str, max: usize, faults: &mut Faults) -> Option<&'a str> {
+        if self.get(name).is_none() {
+            faults.add(self.pointer(name), "is missing");
+        }
+        self.line(name, max, faults)
+    }
+
+    /// Reads a text of any lines, not empty, at most `max` bytes, without NUL; absent is `None`.
+    pub fn text(&mut self, name: &'static str, max: usize, faults: &mut Faults) -> Option<&'a str> {
+        let detail = match self.get(name)? {
+            Value::String(text) if text.is_empty() => "must not be empty".to_owned(),
+            Value::String(text) if text.len() > max => format!("must have at most {max} bytes, not {}", text.len()),
+            Value::String(text) if text.contains('\0') => "must not hold NUL".to_owned(),
+            Value::String(text) => return Some(text),
+            other => format!("must be a string, not {}", kind(other)),
+        };
+        faults.add(self.pointer(name), detail);
+        None
+    }
+
+    /// Reads an object; absent is `None`.
+    pub fn object(&mut self, name: &'static str, faults: &mut Faults) -> Option<&'a Map<String, Value>> {
+        match self.get(name)? {
+            Value::Object(members) => Some(members),
+            other => {
+                faults.add(self.pointer(name), format!("must be an object, not {}", kind(other)));
+                None
+            }
+        }
+    }
+
+    /// Reads an object of one-line texts; absent is empty.
+    pub fn line_map(&mut self, name: &'static str, max: usize, faults: &mut Faults) -> BTreeMap<String, String> {
+        let pointer = self.pointer(name);
+        let members = self.object(name, faults).into_iter().flatten();
+        members
+            .filter_map(|(name, value)| {
+                let line = check_line(value, &format!("{pointer}/{}", escape(name)), max, faults)?;
+                Some((name.clone(), line.to_owned()))
+            })
+            .collect()
+    }
+
     /// Reads a list of one-line texts; absent is empty.
     pub fn lines(&mut self, name: &'static str, max: usize, faults: &mut Faults) -> Vec<String> {
+        self.get(name);
+        self.lines_of(name, max, faults)
+    }
+
+    /// Reads a list of one-line texts by a name that is the caller's own; absent is empty.
+    pub(crate) fn lines_of(&self, name: &str, max: usize, faults: &mut Faults) -> Vec<String> {
         let pointer = self.pointer(name);
-        match self.get(name) {
+        match self.object.get(name).filter(|value| !value.is_null()) {
             None => Vec::new(),
             Some(Value::Array(items)) => items
                 .iter()

@@ -1,12 +1,19 @@
 //! Inventories: which hosts a job works on.
 
+mod inline;
+mod remote;
+
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
+pub use self::inline::InlineInventory;
+pub use self::remote::{DynamicInventory, GitInventory, UrlFormat, UrlInventory, placeholders};
 use crate::fields::{Faults, Fields, kind};
+use crate::reference::CredentialUse;
 
 const MAX_HOST_LIST_BYTES: usize = 1 << 20;
+const MAX_INVENTORIES: usize = 100;
 
 /// Which hosts a job works on.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
@@ -16,32 +23,25 @@ pub enum Inventory {
     /// is a path; only `callboard run -i` may name one.
     #[schema(example = "localhost,")]
     Text(String),
-    /// An inventory in the request.
-    Inline(InlineInventory),
+    /// An inventory of another form.
+    Typed(TypedInventory),
     /// Several inventories, merged in order, as `-i` given several times.
     #[schema(no_recursion)]
     Several(Vec<Inventory>),
 }
 
-/// Groups as in Ansible's YAML inventory, in the request.
+/// An inventory that says where it is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct InlineInventory {
-    /// Says that this is an inline inventory.
-    #[serde(rename = "type")]
-    pub kind: InlineKind,
-    /// Top-level groups with `hosts`, `vars` and `children`: `{"web": {"hosts": {"web1": {"port": 80}}}}`.
-    #[schema(value_type = Object)]
-    pub data: Map<String, Value>,
-}
-
-/// The word `inline`.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum InlineKind {
-    /// An inline inventory.
-    #[default]
-    Inline,
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum TypedInventory {
+    /// In the request.
+    Inline(InlineInventory),
+    /// In a Git repository.
+    Git(GitInventory),
+    /// At a URL.
+    Url(UrlInventory),
+    /// Made by an inventory plugin.
+    Dynamic(DynamicInventory),
 }
 
 impl Default for Inventory {
@@ -54,11 +54,39 @@ impl Inventory {
     /// Reads an inventory, or a list of them, from a request; every fault is added with its pointer.
     pub fn parse(value: &Value, pointer: &str, faults: &mut Faults) -> Self {
         match value {
+            Value::Array(items) if items.len() > MAX_INVENTORIES => {
+                faults.add(pointer, format!("must have at most {MAX_INVENTORIES} inventories"));
+                Self::default()
+            }
             Value::Array(items) if !items.is_empty() => {
                 let item = |(index, item)| Self::parse_one(item, &format!("{pointer}/{index}"), faults);
                 Self::Several(items.iter().enumerate().map(item).collect())
             }
             _ => Self::parse_one(value, pointer, faults),
+        }
+    }
+
+    /// Returns the inventories that it consists of, in order.
+    #[must_use]
+    pub fn parts(&self) -> &[Self] {
+        match self {
+            Self::Several(several) => several,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// Adds the stored credentials that it names.
+    pub(crate) fn uses(&self, pointer: &str, uses: &mut Vec<CredentialUse>) {
+        match self {
+            Self::Text(_) | Self::Typed(TypedInventory::Inline(_)) => {}
+            Self::Typed(TypedInventory::Git(git)) => git.uses(pointer, uses),
+            Self::Typed(TypedInventory::Url(url)) => url.uses(pointer, uses),
+            Self::Typed(TypedInventory::Dynamic(dynamic)) => dynamic.uses(pointer, uses),
+            Self::Several(several) => {
+                for (index, one) in several.iter().enumerate() {
+                    one.uses(&format!("{pointer}/{index}"), uses);
+                }
+            }
         }
     }
 
@@ -68,7 +96,7 @@ impl Inventory {
                 check_host_list(hosts, pointer, faults);
                 Self::Text(hosts.clone())
             }
-            Value::Object(_) => parse_typed(value, pointer, faults).unwrap_or_default(),
+            Value::Object(_) => parse_typed(value, pointer, faults).map(Self::Typed).unwrap_or_default(),
             other => {
                 let detail = "must be a string such as \"localhost,\" or an object with a type";
                 faults.add(pointer, format!("{detail}, not {}", kind(other)));
@@ -76,6 +104,18 @@ impl Inventory {
             }
         }
     }
+}
+
+fn parse_typed(value: &Value, pointer: &str, faults: &mut Faults) -> Option<TypedInventory> {
+    let mut fields = Fields::of(value, pointer, faults)?;
+    let inventory = match fields.variant("type", &["inline", "git", "url", "dynamic"], faults)? {
+        "inline" => TypedInventory::Inline(InlineInventory::parse(&mut fields, faults)),
+        "git" => TypedInventory::Git(GitInventory::parse(&mut fields, faults)),
+        "url" => TypedInventory::Url(UrlInventory::parse(&mut fields, faults)),
+        _ => TypedInventory::Dynamic(DynamicInventory::parse(&mut fields, faults)),
+    };
+    fields.finish(faults);
+    Some(inventory)
 }
 
 fn check_host_list(hosts: &str, pointer: &str, faults: &mut Faults) {
@@ -91,113 +131,4 @@ fn check_host_list(hosts: &str, pointer: &str, faults: &mut Faults) {
     } else if hosts.split(',').all(|host| host.trim().is_empty()) {
         faults.add(pointer, "names no host");
     }
-}
-
-fn parse_typed(value: &Value, pointer: &str, faults: &mut Faults) -> Option<Inventory> {
-    let mut fields = Fields::of(value, pointer, faults)?;
-    let inventory = match fields.get("type") {
-        Some(Value::String(name)) if name == "inline" => parse_inline(&mut fields, faults),
-        Some(_) => {
-            faults.add(fields.pointer("type"), "is not known here; known is \"inline\"");
-            return None;
-        }
-        None => {
-            faults.add(fields.pointer("type"), "is missing; known is \"inline\"");
-            return None;
-        }
-    };
-    fields.finish(faults);
-    inventory
-}
-
-fn parse_inline(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Inventory> {
-    let pointer = fields.pointer("data");
-    match fields.get("data") {
-        Some(Value::Object(groups)) => {
-            let before = faults.count();
-            for (name, group) in groups {
-                check_group(name, group, &pointer, faults);
-            }
-            if faults.count() == before && !groups.values().any(names_host) {
-                faults.add(pointer, "names no host");
-            }
-            Some(Inventory::Inline(InlineInventory {
-                kind: InlineKind::Inline,
-                data: groups.clone(),
-            }))
-        }
-        Some(other) => {
-            faults.add(pointer, format!("must be an object of groups, not {}", kind(other)));
-            None
-        }
-        None => {
-            faults.add(
-                pointer,
-                "is missing: an object of groups, as in {\"web\": {\"hosts\": {\"web1\": null}}}",
-            );
-            None
-        }
-    }
-}
-
-fn check_group(name: &str, group: &Value, parent: &str, faults: &mut Faults) {
-    let pointer = &check_name(name, parent, faults);
-    if group.is_null() {
-        return;
-    }
-    let Some(mut fields) = Fields::of(group, pointer, faults) else {
-        return;
-    };
-    let hosts = fields.pointer("hosts");
-    for (name, vars) in check_members(&mut fields, "hosts", faults).into_iter().flatten() {
-        check_host(name, vars, &hosts, faults);
-    }
-    check_members(&mut fields, "vars", faults);
-    let children = fields.pointer("children");
-    for (name, child) in check_members(&mut fields, "children", faults).into_iter().flatten() {
-        check_group(name, child, &children, faults);
-    }
-    fields.finish(faults);
-}
-
-fn check_host(name: &str, vars: &Value, parent: &str, faults: &mut Faults) {
-    let pointer = check_name(name, parent, faults);
-    if !vars.is_object() && !vars.is_null() {
-        faults.add(
-            pointer,
-            format!("must be an object of variables or null, not {}", kind(vars)),
-        );
-    }
-}
-
-/// Checks the name of a group or host; returns its pointer.
-fn check_name(name: &str, parent: &str, faults: &mut Faults) -> String {
-    let pointer = format!("{parent}/{}", crate::json::escape(name));
-    if name.is_empty() || name.chars().any(char::is_control) {
-        faults.add(
-            pointer.as_str(),
-            "must have a name that is not empty and without control characters",
-        );
-    }
-    pointer
-}
-
-fn check_members<'a>(
-    fields: &mut Fields<'a>,
-    name: &'static str,
-    faults: &mut Faults,
-) -> Option<&'a Map<String, Value>> {
-    match fields.get(name)? {
-        Value::Object(members) => Some(members),
-        other => {
-            faults.add(fields.pointer(name), format!("must be an object, not {}", kind(other)));
-            None
-        }
-    }
-}
-
-fn names_host(group: &Value) -> bool {
-    let has = |name: &str| group.get(name).and_then(Value::as_object);
-    has("hosts").is_some_and(|hosts| !hosts.is_empty())
-        || has("children").is_some_and(|children| children.values().any(names_host))
 }

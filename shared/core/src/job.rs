@@ -218,11 +218,9 @@ impl JobState {
 /// Makes the outcome of a job that somebody stopped.
 #[must_use]
 pub fn canceled(cancel: &CancelRequest) -> Outcome {
+    let error = format!("The job was canceled by {} at {}.", cancel.by, cancel.at);
     Outcome {
         status: JobStatus::Canceled,
-        reason: Some(crate::outcome::Reason::CanceledByRequest),
-        error: Some(format!("The job was canceled by {} at {}.", cancel.by, cancel.at)),
-        rc: None,
-        stats: None,
+        ..Outcome::failed(crate::outcome::Reason::CanceledByRequest, error)
     }
 }

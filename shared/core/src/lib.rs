@@ -3,8 +3,10 @@
 //! This crate knows nothing of AWS, HTTP, SQLite or Python. Adapters implement [`ports`]; the use cases
 //! ([`submit`], [`execute`], [`cancel`], [`history`], [`sweep`]) are written over them.
 
+pub mod access;
 pub mod cancel;
 pub mod causes;
+pub mod credential;
 pub mod event;
 pub mod execute;
 pub mod fields;
@@ -16,9 +18,14 @@ pub mod json;
 pub mod options;
 pub mod outcome;
 pub mod output;
+pub mod policy;
 pub mod ports;
 pub mod progress;
+pub mod reference;
+pub mod repository;
 pub mod request;
+pub mod secret;
+pub mod source;
 mod status;
 mod stream;
 pub mod submit;

@@ -98,6 +98,19 @@ pub struct HostStats {
 /// Counts by host name.
 pub type Stats = BTreeMap<String, HostStats>;
 
+/// What Ansible made of a job's inventory.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct InventorySummary {
+    /// How many hosts there are.
+    pub hosts: u64,
+    /// How many groups there are, `all` and `ungrouped` not among them.
+    pub groups: u64,
+    /// How many hosts each group has; the first 100 groups by name.
+    pub group_hosts: BTreeMap<String, u64>,
+    /// The names of the first 100 hosts.
+    pub host_names: Vec<String>,
+}
+
 /// The end of a job, or of one attempt at it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Outcome {
@@ -111,6 +124,12 @@ pub struct Outcome {
     pub rc: Option<i32>,
     /// Counts per host, if the playbook came to its end.
     pub stats: Option<Stats>,
+    /// The commit that ran, where the source is a Git repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// What Ansible made of the inventory, if it came to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<InventorySummary>,
 }
 
 impl Outcome {
@@ -123,6 +142,8 @@ impl Outcome {
             error: Some(error.into()),
             rc: None,
             stats: None,
+            commit: None,
+            inventory: None,
         }
     }
 }

@@ -6,6 +6,9 @@ use utoipa::ToSchema;
 /// The present play and task, and what became of the play's hosts.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Progress {
+    /// The commit that runs, where the source is a Git repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// The name of the play, once there is one.
     pub current_play: Option<String>,
     /// The name of the task, once there is one.

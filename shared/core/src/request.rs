@@ -4,21 +4,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::access::Access;
 use crate::fields::{Faults, FieldError, Fields, kind};
 use crate::inventory::Inventory;
 use crate::json::escape;
 use crate::options::Options;
+use crate::reference::CredentialUse;
+use crate::source::Source;
 
-const MAX_PLAYBOOK_BYTES: usize = 1024;
-
-/// A request to run a playbook.
+/// A request to run a playbook or a role.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 #[schema(example = json!({"playbook": "hello.yml", "extra_vars": {"greeting": "Callboard"}}))]
 pub struct JobRequest {
-    /// The playbook: a path inside the playbooks folder.
-    #[schema(min_length = 1, max_length = 1024, example = "hello.yml")]
-    pub playbook: String,
+    /// What to run.
+    #[serde(flatten)]
+    pub source: Source,
     /// Variables for the playbook, of highest precedence. Their values are data: `{{ ... }}` in them stays literal.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
@@ -26,6 +26,9 @@ pub struct JobRequest {
     /// The hosts; by default `"localhost,"`.
     #[serde(default)]
     pub inventory: Inventory,
+    /// How Ansible gets at the hosts.
+    #[serde(default, skip_serializing_if = "Access::is_empty")]
+    pub credentials: Access,
     /// How to run it.
     #[serde(default)]
     pub options: Options,
@@ -44,11 +47,15 @@ impl JobRequest {
 
     fn read(body: &Value, faults: &mut Faults) -> Option<Self> {
         let mut fields = Fields::of(body, "", faults)?;
-        let playbook = parse_playbook(&mut fields, faults);
+        let source = Source::parse(&mut fields, faults);
         let extra_vars = parse_extra_vars(&mut fields, faults);
         let inventory = fields
             .get("inventory")
             .map(|value| Inventory::parse(value, "/inventory", faults))
+            .unwrap_or_default();
+        let credentials = fields
+            .get("credentials")
+            .map(|value| Access::parse(value, "/credentials", faults))
             .unwrap_or_default();
         let options = fields
             .get("options")
@@ -56,28 +63,24 @@ impl JobRequest {
             .unwrap_or_default();
         fields.finish(faults);
         Some(Self {
-            playbook: playbook?.to_owned(),
+            source: source?,
             extra_vars,
             inventory,
+            credentials,
             options,
         })
     }
-}
 
-fn parse_playbook<'a>(fields: &mut Fields<'a>, faults: &mut Faults) -> Option<&'a str> {
-    let present = fields.get("playbook").is_some();
-    let playbook = fields.line("playbook", MAX_PLAYBOOK_BYTES, faults);
-    if !present {
-        faults.add("/playbook", "is missing: name a file of the playbooks folder");
+    /// Returns every place that names a stored credential.
+    #[must_use]
+    pub fn credential_uses(&self) -> Vec<CredentialUse> {
+        let mut uses = Vec::new();
+        self.source.uses(&mut uses);
+        self.inventory.uses("/inventory", &mut uses);
+        self.credentials.uses(&mut uses);
+        self.options.uses(&mut uses);
+        uses
     }
-    let playbook = playbook?;
-    if playbook.starts_with('/') || playbook.split('/').any(|part| part == "..") {
-        faults.add(
-            "/playbook",
-            "must be a path inside the playbooks folder: not absolute and without `..`",
-        );
-    }
-    Some(playbook)
 }
 
 fn parse_extra_vars(fields: &mut Fields<'_>, faults: &mut Faults) -> Map<String, Value> {
@@ -95,7 +98,7 @@ fn parse_extra_vars(fields: &mut Fields<'_>, faults: &mut Faults) -> Map<String,
 }
 
 /// Ansible gives keys such as `__ansible_unsafe` a meaning of its own wherever they stand.
-fn check_reserved(vars: &Map<String, Value>, pointer: &str, faults: &mut Faults) {
+pub(crate) fn check_reserved(vars: &Map<String, Value>, pointer: &str, faults: &mut Faults) {
     for (name, value) in vars {
         let pointer = format!("{pointer}/{}", escape(name));
         if name.starts_with("__ansible_") {

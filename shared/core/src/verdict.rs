@@ -43,6 +43,8 @@ pub(crate) fn verdict(ended: Ended, stop: Option<StopReason>) -> Outcome {
     Outcome {
         rc: ended.outcome.rc,
         stats: ended.outcome.stats,
+        commit: ended.outcome.commit,
+        inventory: ended.outcome.inventory,
         error,
         ..verdict
     }

@@ -48,7 +48,7 @@ pub(crate) fn insert(connection: &Connection, job: &Job, state: &str, request: &
         ":status": job.state.status.as_str(),
         ":created_at": job.created_at.as_millis(),
         ":expires_at": job.expires_at.as_millis(),
-        ":playbook": job.request.playbook,
+        ":playbook": job.request.source.name(),
         ":state": state,
         ":request": request,
     });
