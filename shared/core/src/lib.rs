@@ -21,6 +21,7 @@ pub mod output;
 pub mod policy;
 pub mod ports;
 pub mod progress;
+pub mod redact;
 pub mod reference;
 pub mod repository;
 pub mod request;

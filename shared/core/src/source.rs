@@ -19,6 +19,7 @@ const MAX_URL_BYTES: usize = 2048;
 /// What a job runs: as a request says it, `playbook` or `source`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there is one in each job")]
 pub enum Source {
     /// A playbook of the playbooks folder: a path inside it.
     #[schema(example = "hello.yml")]

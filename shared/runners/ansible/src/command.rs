@@ -1,17 +1,22 @@
 //! From a request to the arguments, environment and files of its `ansible-playbook`.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use callboard_core::options::Options;
-use callboard_core::request::JobRequest;
+use callboard_core::job::Job;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::agent::Agent;
+use crate::git::Repositories;
+use crate::inventory::{self, Inventories};
+use crate::keys::Keys;
+use crate::material::{Material, Sourcing};
+use crate::reach::Reach;
 use crate::settings::AnsibleSettings;
+use crate::unready::Unready;
 use crate::workspace::Workspace;
-use crate::{environ, inventory};
+use crate::{arguments, environ};
 
 /// What the host is told to run; `protocol.py` reads it.
 #[derive(Debug, Serialize)]
@@ -22,66 +27,107 @@ pub(crate) struct JobSpec {
     pub(crate) nonce: String,
     pub(crate) color: bool,
     pub(crate) fallback_inventory: Vec<String>,
+    /// Folders that go before those of the configuration.
+    pub(crate) collections: Vec<PathBuf>,
+    pub(crate) roles: Vec<PathBuf>,
 }
 
-/// Prepares a job: writes what it reads into its folder, and says what to run.
-pub(crate) fn prepare(
-    settings: &AnsibleSettings,
-    request: &JobRequest,
-    playbook: &Path,
-    workspace: &Workspace,
-) -> io::Result<JobSpec> {
-    let mut argv = vec!["ansible-playbook".to_owned()];
-    let mut fallback_inventory = inventory::sources(&request.inventory, workspace)?;
-    if !settings.configured_inventory_first {
-        argv.extend(
-            fallback_inventory
-                .drain(..)
-                .map(|source| format!("--inventory={source}")),
-        );
-    }
-    if !request.extra_vars.is_empty() {
-        let literal = !request.options.template_extra_vars;
-        let path = workspace.write("extra_vars.json", &extra_vars(&request.extra_vars, literal))?;
-        argv.push(format!("--extra-vars=@{}", path.display()));
-    }
-    argv.extend(option_arguments(&request.options));
-    argv.extend(settings.extra_arguments.iter().cloned());
-    argv.push(playbook.display().to_string());
-    let folder = playbook.parent().unwrap_or(Path::new("/"));
-    let cwd = settings.working_folder.clone().unwrap_or_else(|| folder.to_owned());
-    let mut env = environ::variables(settings, workspace)?;
-    environ::add_configuration(&mut env, settings, &cwd, folder);
-    inventory::restrict(&mut env, &request.inventory);
-    let nonce = uuid::Uuid::new_v4().simple().to_string();
-    Ok(JobSpec {
-        argv,
-        env,
-        cwd,
-        nonce,
-        color: settings.color,
-        fallback_inventory,
-    })
+/// A job that can be started.
+pub(crate) struct Prepared {
+    pub(crate) spec: JobSpec,
+    pub(crate) commit: Option<String>,
+    /// Holds the key for ssh until the job has ended.
+    pub(crate) _agent: Option<Agent>,
 }
 
-fn option_arguments(options: &Options) -> Vec<String> {
-    let mut arguments = Vec::new();
-    let mut flag = |set: bool, name: &str| {
-        if set {
-            arguments.push(name.to_owned());
+/// What a job is prepared with.
+pub(crate) struct Preparation<'a> {
+    pub(crate) settings: &'a AnsibleSettings,
+    pub(crate) reach: &'a Reach,
+    pub(crate) repositories: &'a Repositories,
+    pub(crate) job: &'a Job,
+    pub(crate) keys: &'a Keys,
+    pub(crate) workspace: &'a Workspace,
+}
+
+impl Preparation<'_> {
+    /// Gets what the job needs, writes what it reads into its folder, and says what to run.
+    pub(crate) async fn prepare(&self) -> Result<Prepared, Unready> {
+        let request = &self.job.request;
+        let mut env = environ::variables(self.settings, self.workspace)?;
+        let (material, mut sources) = tokio::try_join!(self.material(&env), self.inventories(&request.inventory))?;
+        let mut argv = vec!["ansible-playbook".to_owned()];
+        if !self.settings.configured_inventory_first {
+            argv.extend(sources.drain(..).map(|source| format!("--inventory={source}")));
         }
-    };
-    flag(options.check, "--check");
-    flag(options.diff, "--diff");
-    flag(
-        options.verbosity > 0,
-        &format!("-{}", "v".repeat(options.verbosity.into())),
-    );
-    arguments.extend(options.tags.iter().map(|tag| format!("--tags={tag}")));
-    arguments.extend(options.skip_tags.iter().map(|tag| format!("--skip-tags={tag}")));
-    arguments.extend(options.limit.iter().map(|limit| format!("--limit={limit}")));
-    arguments.extend(options.forks.iter().map(|forks| format!("--forks={forks}")));
-    arguments
+        self.add_extra_vars(&mut argv)?;
+        argv.extend(arguments::arguments(&request.options));
+        inventory::variables(&request.inventory, &mut env);
+        env.extend(arguments::variables(&request.options));
+        let agent = self
+            .keys
+            .hand_over(&self.workspace.keys()?, &mut argv, &mut env)
+            .await?;
+        argv.extend(self.settings.extra_arguments.iter().cloned());
+        argv.push(material.playbook.display().to_string());
+        let cwd = self
+            .settings
+            .working_folder
+            .clone()
+            .unwrap_or_else(|| material.folder.clone());
+        environ::add_configuration(&mut env, &material.root, &cwd, &material.folder);
+        let spec = JobSpec {
+            argv,
+            env,
+            cwd,
+            nonce: uuid::Uuid::new_v4().simple().to_string(),
+            color: self.settings.color,
+            fallback_inventory: sources,
+            collections: material.collections,
+            roles: material.roles,
+        };
+        Ok(Prepared {
+            spec,
+            commit: material.commit,
+            _agent: agent,
+        })
+    }
+
+    async fn material(&self, env: &BTreeMap<String, String>) -> Result<Material, Unready> {
+        let sourcing = Sourcing {
+            settings: self.settings,
+            reach: self.reach,
+            repositories: self.repositories,
+            job: self.job,
+            keys: self.keys,
+            workspace: self.workspace,
+            env,
+        };
+        sourcing.prepare().await
+    }
+
+    async fn inventories(&self, inventory: &callboard_core::inventory::Inventory) -> Result<Vec<String>, Unready> {
+        let inventories = Inventories {
+            reach: self.reach,
+            repositories: self.repositories,
+            tenant: &self.job.tenant,
+            keys: self.keys,
+            workspace: self.workspace,
+        };
+        inventories.sources(inventory).await
+    }
+
+    fn add_extra_vars(&self, argv: &mut Vec<String>) -> Result<(), Unready> {
+        let request = &self.job.request;
+        if !request.extra_vars.is_empty() {
+            let literal = !request.options.template_extra_vars;
+            let path = self
+                .workspace
+                .write("extra_vars.json", &extra_vars(&request.extra_vars, literal))?;
+            argv.push(format!("--extra-vars=@{}", path.display()));
+        }
+        Ok(())
+    }
 }
 
 /// Writes variables as JSON; literal ones in the form that tells Ansible not to look for templates in them.

@@ -63,17 +63,11 @@ fn is_utf8(env: &BTreeMap<String, String>) -> bool {
 }
 
 /// Ansible looks for `ansible.cfg` in the working folder only. A job also gets the nearest one above its playbook,
-/// up to the playbooks folder; a setting of the operator's goes before both.
-pub(crate) fn add_configuration(
-    env: &mut BTreeMap<String, String>,
-    settings: &AnsibleSettings,
-    cwd: &Path,
-    folder: &Path,
-) {
+/// up to the root of its source; a setting of the operator's goes before both.
+pub(crate) fn add_configuration(env: &mut BTreeMap<String, String>, root: &Path, cwd: &Path, folder: &Path) {
     if env.contains_key("ANSIBLE_CONFIG") || cwd.join("ansible.cfg").is_file() {
         return;
     }
-    let root = settings.playbooks.path();
     let above = folder.ancestors().take_while(|ancestor| ancestor.starts_with(root));
     if let Some(found) = above
         .map(|ancestor| ancestor.join("ansible.cfg"))

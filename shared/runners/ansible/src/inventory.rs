@@ -1,42 +1,179 @@
 //! From a request's inventory to the arguments and files that give it to Ansible.
 
-use std::collections::BTreeMap;
-use std::io;
+mod listing;
 
-use callboard_core::inventory::Inventory;
+use std::collections::BTreeMap;
+
+use callboard_core::id::Tenant;
+use callboard_core::inventory::{DynamicInventory, GitInventory, Inventory, TypedInventory, UrlFormat, UrlInventory};
+use callboard_core::secret::Secret;
+use callboard_http::{Guard, Limits};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use crate::archive;
+use crate::git::{Repositories, Wanted};
+use crate::keys::{Keys, inventory_profile};
+use crate::reach::Reach;
+use crate::unready::Unready;
 use crate::workspace::Workspace;
 
-/// Returns what `--inventory` is given, in order; writes what that names into the job's folder.
-pub(crate) fn sources(inventory: &Inventory, workspace: &Workspace) -> io::Result<Vec<String>> {
-    let several = match inventory {
-        Inventory::Several(several) => several.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let numbered = several.iter().enumerate();
-    let mut sources: Vec<String> = numbered
-        .map(|(number, one)| source(one, number, workspace))
-        .collect::<io::Result<_>>()?;
-    if several.iter().any(lists_localhost) {
-        let path = workspace.write("localhost.json", this_machine().to_string().as_bytes())?;
-        sources.push(path.display().to_string());
-    }
-    Ok(sources)
+/// The largest inventory that is fetched from a URL.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+/// The plugins that Ansible enables by default.
+const DEFAULT_PLUGINS: &str = "host_list,script,auto,yaml,ini,toml";
+
+/// Makes inventories ready.
+pub(crate) struct Inventories<'a> {
+    pub(crate) reach: &'a Reach,
+    pub(crate) repositories: &'a Repositories,
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) keys: &'a Keys,
+    pub(crate) workspace: &'a Workspace,
 }
 
-fn source(inventory: &Inventory, number: usize, workspace: &Workspace) -> io::Result<String> {
-    match inventory {
-        Inventory::Text(text) => Ok(text.clone()),
-        Inventory::Inline(inline) => {
-            let path = workspace.write(&format!("inventory-{number}.json"), &serde_json::to_vec(&inline.data)?)?;
-            Ok(path.display().to_string())
+impl Inventories<'_> {
+    /// Returns what `--inventory` is given, in order; puts what that names into the job's folder.
+    pub(crate) async fn sources(&self, inventory: &Inventory) -> Result<Vec<String>, Unready> {
+        let mut sources = Vec::new();
+        for (number, one) in inventory.parts().iter().enumerate() {
+            sources.push(self.source(one, number).await.map_err(Unready::of_inventory)?);
         }
-        Inventory::Several(_) => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "a list of inventories in a list",
-        )),
+        if inventory.parts().iter().any(lists_localhost) {
+            let path = self
+                .workspace
+                .write("localhost.json", this_machine().to_string().as_bytes())?;
+            sources.push(path.display().to_string());
+        }
+        Ok(sources)
     }
+
+    async fn source(&self, inventory: &Inventory, number: usize) -> Result<String, Unready> {
+        let typed = match inventory {
+            Inventory::Text(text) => return Ok(text.clone()),
+            Inventory::Several(_) => return Err(Unready::inventory("A list of inventories holds a list.")),
+            Inventory::Typed(typed) => typed,
+        };
+        match typed {
+            // the plugins that take a file for their configuration look at its name, and leave `.json` alone
+            TypedInventory::Inline(inline) => self.write(
+                &format!("inventory-{number}.json"),
+                inline.structure().to_string().as_bytes(),
+            ),
+            TypedInventory::Git(git) => self.git(git, number).await,
+            TypedInventory::Url(url) => self.url(url, number).await,
+            TypedInventory::Dynamic(dynamic) => self.dynamic(dynamic, number),
+        }
+    }
+
+    async fn git(&self, inventory: &GitInventory, number: usize) -> Result<String, Unready> {
+        let scratch = self.workspace.scratch()?;
+        let git = inventory.git();
+        let wanted = Wanted::new(self.reach, self.tenant, git, self.keys.find(git.credential), &scratch)?;
+        let tree = self.workspace.path().join(format!("inventory-{number}"));
+        let commit = self.repositories.checkout(&wanted, &tree).await?;
+        let found = archive::inside(&tree, &inventory.path);
+        let found = found.ok_or_else(|| {
+            let (repo, path) = (&inventory.repo, &inventory.path);
+            Unready::inventory(format!(
+                "The repository {repo} has no inventory {path:?} at commit {commit}."
+            ))
+        })?;
+        Ok(found.display().to_string())
+    }
+
+    async fn url(&self, inventory: &UrlInventory, number: usize) -> Result<String, Unready> {
+        let policy = self.reach.policy.clone();
+        let guard = Guard::allowing(move |host| policy.allows_private_host(host));
+        let headers = header_map(&self.keys.headers(inventory)?)?;
+        let limits = Limits {
+            max_bytes: MAX_BYTES,
+            timeout: FETCH_TIMEOUT,
+        };
+        let fetched = callboard_http::get(&inventory.url, &headers, limits, &guard).await;
+        let bytes = fetched.map_err(|error| {
+            let message = format!(
+                "The inventory at {} could not be fetched: {error}.",
+                without_query(&inventory.url)
+            );
+            Unready::inventory(message).caused(error)
+        })?;
+        let bytes = match inventory.format {
+            UrlFormat::Json => listing::structure(bytes, without_query(&inventory.url))?,
+            UrlFormat::Yaml | UrlFormat::Ini => bytes,
+        };
+        // without an ending: no plugin takes it for its configuration
+        let name = match inventory.format {
+            UrlFormat::Json => format!("inventory-{number}.json"),
+            UrlFormat::Yaml => format!("inventory-{number}"),
+            UrlFormat::Ini => format!("inventory-{number}.ini"),
+        };
+        self.write(&name, &bytes)
+    }
+
+    fn dynamic(&self, inventory: &DynamicInventory, number: usize) -> Result<String, Unready> {
+        let mut config = inventory.config.clone();
+        config.insert("plugin".to_owned(), inventory.plugin.clone().into());
+        if inventory.cloud_credential.is_some() {
+            config.insert("profile".to_owned(), inventory_profile(number).into());
+        }
+        let short = inventory.plugin.rsplit('.').next().unwrap_or_default();
+        self.write(
+            &format!("inventory-{number}.{short}.yml"),
+            Value::Object(config).to_string().as_bytes(),
+        )
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<String, Unready> {
+        Ok(self.workspace.write(name, content)?.display().to_string())
+    }
+}
+
+/// Adds the variables by which Ansible takes no inventory for read that it could not read, and knows the plugins that are named.
+pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String>) {
+    let typed: Vec<&TypedInventory> = inventory
+        .parts()
+        .iter()
+        .filter_map(|one| match one {
+            Inventory::Typed(typed) => Some(typed),
+            _ => None,
+        })
+        .collect();
+    if typed.is_empty() {
+        return;
+    }
+    env.entry("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED".to_owned())
+        .or_insert_with(|| "true".to_owned());
+    let named: Vec<&str> = typed
+        .iter()
+        .filter_map(|typed| match typed {
+            TypedInventory::Dynamic(dynamic) => Some(dynamic.plugin.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !named.is_empty() {
+        let known = env
+            .get("ANSIBLE_INVENTORY_ENABLED")
+            .map_or(DEFAULT_PLUGINS, String::as_str);
+        let enabled = format!("{known},{}", named.join(","));
+        env.insert("ANSIBLE_INVENTORY_ENABLED".to_owned(), enabled);
+    }
+}
+
+fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap, Unready> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let wrong = || {
+            Unready::inventory(format!(
+                "The header {name:?} of the inventory's request cannot be sent."
+            ))
+        };
+        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        map.insert(HeaderName::try_from(name.as_str()).map_err(|_| wrong())?, value);
+    }
+    Ok(map)
 }
 
 fn lists_localhost(inventory: &Inventory) -> bool {
@@ -52,14 +189,6 @@ fn this_machine() -> Value {
     }}}})
 }
 
-/// Inline groups are data; without this, a group named `plugin` would name an inventory plugin to run.
-pub(crate) fn restrict(env: &mut BTreeMap<String, String>, inventory: &Inventory) {
-    let is_inline = |one: &Inventory| matches!(one, Inventory::Inline(_));
-    let inline = match inventory {
-        Inventory::Several(several) => several.iter().any(is_inline),
-        one => is_inline(one),
-    };
-    if inline {
-        env.insert("ANSIBLE_INVENTORY_ENABLED".to_owned(), "host_list,yaml".to_owned());
-    }
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or(url)
 }

@@ -1,27 +1,41 @@
 //! Runs Ansible playbooks: the pinned environment, the Ansible host, and the runner that uses both.
 
+mod agent;
+mod archive;
+mod arguments;
 mod collect;
+mod collection;
 mod command;
 mod control;
 mod demux;
 mod environ;
 pub mod environment;
+mod files;
+mod galaxy;
+mod git;
 mod host;
 mod host_files;
 mod inventory;
+mod keys;
+mod material;
 mod packets;
 mod playbooks;
 mod processes;
+mod program;
 mod pump;
 pub mod python;
+mod reach;
 mod runner;
 mod settings;
 mod supervisors;
 mod track;
+mod unready;
 mod verdict;
 mod workspace;
+mod wrapper;
 
 pub use host::{HostError, Versions};
 pub use playbooks::PlaybookFolder;
+pub use reach::{FetchLimits, Reach};
 pub use runner::AnsibleRunner;
 pub use settings::{AnsibleSettings, Home};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use callboard_core::event::Event;
+use callboard_core::outcome::InventorySummary;
 use callboard_core::output::Output;
 use callboard_core::ports::StoreError;
 use serde::Deserialize;
@@ -31,7 +32,8 @@ pub(crate) enum PumpError {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "callboard", rename_all = "snake_case")]
 enum Note {
-    Inventory { hosts: u64 },
+    Inventory(InventorySummary),
+    InventoryError { message: String },
     Hosts { names: Vec<String> },
     AnsibleError { message: String },
 }
@@ -40,7 +42,8 @@ enum Note {
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) tracker: Tracker,
-    pub(crate) hosts: Option<u64>,
+    pub(crate) inventory: Option<InventorySummary>,
+    pub(crate) inventory_error: Option<String>,
     pub(crate) error: Option<String>,
 }
 
@@ -161,7 +164,8 @@ impl<'a> Pump<'a> {
         while let Some(note) = self.lines.whole.front().and_then(|line| note(line)) {
             self.lines.whole.pop_front();
             match note {
-                Note::Inventory { hosts } => self.findings.hosts = Some(hosts),
+                Note::Inventory(summary) => self.findings.inventory = Some(summary),
+                Note::InventoryError { message } => self.findings.inventory_error = Some(message),
                 Note::Hosts { names } => self.findings.tracker.expect(names),
                 Note::AnsibleError { message } => self.findings.error = Some(message),
             }

@@ -1,6 +1,7 @@
 //! [`Runner`] for playbooks: one forked child of the Ansible host for each job.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,16 +10,22 @@ use callboard_core::execute::Stop;
 use callboard_core::job::Job;
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::output::Output;
-use callboard_core::ports::{Ended, PlaybookError, Runner};
+use callboard_core::ports::{Ended, Runner};
+use callboard_core::progress::Progress;
+use callboard_core::redact::{Redactor, TooLarge};
 use tokio::sync::Notify;
 
-use crate::command::{self, JobSpec};
+use crate::command::{Preparation, Prepared};
 use crate::control::{Control, Exit};
+use crate::git::Repositories;
 use crate::host::{Host, HostError, Versions};
+use crate::keys::Keys;
 use crate::processes;
 use crate::pump::{Findings, Pump, PumpError};
+use crate::reach::Reach;
 use crate::settings::AnsibleSettings;
 use crate::supervisors::Supervisors;
+use crate::unready::Unready;
 use crate::verdict;
 use crate::workspace::{WorkRoot, Workspace};
 
@@ -31,13 +38,17 @@ pub struct AnsibleRunner {
     root: WorkRoot,
     host: Host,
     supervisors: Supervisors,
+    reach: Reach,
+    repositories: Repositories,
 }
 
 /// Why a job did not come to an exit code.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error(transparent)]
-    Playbook(#[from] PlaybookError),
+    Unready(#[from] Unready),
+    #[error("the job's secrets are too many to be kept out of what it prints")]
+    Secrets(#[from] TooLarge),
     #[error(transparent)]
     Host(#[from] HostError),
     #[error("the job's folder could not be made ready")]
@@ -51,7 +62,7 @@ impl AnsibleRunner {
     ///
     /// # Errors
     /// The folder for running jobs cannot be made.
-    pub fn new(settings: AnsibleSettings) -> io::Result<Self> {
+    pub fn new(settings: AnsibleSettings, reach: Reach) -> io::Result<Self> {
         processes::become_subreaper()?;
         let root = WorkRoot::create(&settings.work)?;
         Ok(Self {
@@ -59,6 +70,8 @@ impl AnsibleRunner {
             root,
             host: Host::new(),
             supervisors: Supervisors::default(),
+            reach,
+            repositories: Repositories::default(),
         })
     }
 
@@ -79,18 +92,68 @@ impl AnsibleRunner {
         self.root.clean()
     }
 
-    /// Runs a job. A host that dies before it has started the job is replaced, once, and the job started again.
+    /// Gets what a job needs and runs it, unless it is to be stopped before. What it prints, and the errors that are told of
+    /// it, hold none of its secrets.
     async fn run_in(&self, workspace: &Workspace, job: &Job, output: &Output, stop: Stop) -> Result<Ended, RunError> {
-        let playbook = self.settings.playbooks.resolve(&job.request.playbook)?;
-        let spec = command::prepare(&self.settings, &job.request, &playbook, workspace)?;
-        let first = self.fork(&spec, job, output, stop.clone()).await?;
+        let mut stopped = stop.clone();
+        let prepared = tokio::select! {
+            prepared = self.prepare(workspace, job) => prepared?,
+            () = stopped.requested() => return Ok(Ended {
+                outcome: Outcome::failed(Reason::RunnerError, "The job was stopped before its playbook had started."),
+                stopped: true,
+            }),
+        };
+        let (prepared, redactor) = prepared;
+        output.report(Progress {
+            commit: prepared.commit.clone(),
+            ..Progress::default()
+        });
+        let mut ended = self.start(&prepared, job, output, stop, &redactor).await?;
+        ended.outcome.commit = prepared.commit;
+        Ok(ended)
+    }
+
+    async fn prepare(&self, workspace: &Workspace, job: &Job) -> Result<(Prepared, Arc<Redactor>), RunError> {
+        let keys = Keys::resolve(&self.reach, job).await?;
+        let redactor = Arc::new(Redactor::new(&keys.secrets())?);
+        let preparation = Preparation {
+            settings: &self.settings,
+            reach: &self.reach,
+            repositories: &self.repositories,
+            job,
+            keys: &keys,
+            workspace,
+        };
+        let prepared = preparation.prepare().await;
+        let prepared = prepared.map_err(|error| error.redacted(&redactor))?;
+        Ok((prepared, redactor))
+    }
+
+    /// Runs a job that is prepared. A host that dies before it has started the job is replaced, once, and the job started again.
+    async fn start(
+        &self,
+        prepared: &Prepared,
+        job: &Job,
+        output: &Output,
+        stop: Stop,
+        redactor: &Arc<Redactor>,
+    ) -> Result<Ended, RunError> {
+        let first = self.fork(prepared, job, output, stop.clone(), redactor).await?;
         match first.exit {
-            Exit::NotStarted => Ok(self.fork(&spec, job, output, stop).await?.into()),
+            Exit::NotStarted => Ok(self.fork(prepared, job, output, stop, redactor).await?.into()),
             _ => Ok(first.into()),
         }
     }
 
-    async fn fork(&self, spec: &JobSpec, job: &Job, output: &Output, stop: Stop) -> Result<Run, RunError> {
+    async fn fork(
+        &self,
+        prepared: &Prepared,
+        job: &Job,
+        output: &Output,
+        stop: Stop,
+        redactor: &Arc<Redactor>,
+    ) -> Result<Run, RunError> {
+        let spec = &prepared.spec;
         let channels = self.host.fork(&self.settings, &self.root, spec).await?;
         let mut control = Control::new(channels.control, self.settings.grace, &self.supervisors);
         let mut pump = Pump::new(
@@ -100,6 +163,8 @@ impl AnsibleRunner {
             job.id.to_string(),
             output,
         );
+        let _ = redactor;
+        pump.findings.tracker.commit.clone_from(&prepared.commit);
         let exit = self.drive(&mut control, &mut pump, stop).await;
         let (stopped, supervisor) = (control.stopped, control.supervisor);
         drop(control);
@@ -157,7 +222,7 @@ struct Run {
 impl From<Run> for Ended {
     fn from(run: Run) -> Self {
         Self {
-            outcome: verdict::outcome(run.exit, &run.findings),
+            outcome: verdict::outcome(&run.exit, &run.findings),
             stopped: run.stopped,
         }
     }
@@ -181,7 +246,7 @@ impl Runner for AnsibleRunner {
 fn failed(job: &Job, error: RunError) -> Ended {
     tracing::error!(job.id = %job.id, error = %causes(&error), "the job could not be run");
     let outcome = match error {
-        RunError::Playbook(error) => Outcome::failed(Reason::SourceUnavailable, sentence(&error)),
+        RunError::Unready(error) => Outcome::failed(error.reason, error.message),
         other => Outcome::failed(Reason::RunnerError, sentence(&other)),
     };
     Ended {

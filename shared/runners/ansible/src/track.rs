@@ -22,6 +22,8 @@ pub(crate) struct Failure {
 /// What a job's events have told so far.
 #[derive(Default)]
 pub(crate) struct Tracker {
+    /// The commit that runs, for the progress.
+    pub(crate) commit: Option<String>,
     progress: Progress,
     play_hosts: u32,
     pub(crate) failures: Vec<Failure>,
@@ -98,7 +100,10 @@ impl Tracker {
         self.step(&event.event, data);
         let done = self.progress.hosts_ok + self.progress.hosts_failed;
         self.progress.hosts_pending = self.play_hosts.saturating_sub(done);
-        Some(self.progress.clone())
+        Some(Progress {
+            commit: self.commit.clone(),
+            ..self.progress.clone()
+        })
     }
 
     fn count(&mut self, event: &str, data: &EventData) {

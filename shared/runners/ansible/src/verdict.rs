@@ -8,43 +8,54 @@ use crate::pump::Findings;
 use crate::track::Failure;
 
 const SIGKILL: i32 = 9;
+const MAX_MESSAGE_CHARS: usize = 1000;
 
 /// Reads the end of a job.
-pub(crate) fn outcome(exit: Exit, findings: &Findings) -> Outcome {
+pub(crate) fn outcome(exit: &Exit, findings: &Findings) -> Outcome {
     let stats = findings.tracker.stats_so_far();
-    match exit {
+    let ended = match exit {
         Exit::Code(0) => Outcome {
             status: JobStatus::Successful,
             reason: None,
             error: None,
-            rc: Some(0),
-            stats,
+            ..Outcome::failed(Reason::PlaybookFailed, "")
         },
         Exit::Code(rc) => {
-            let (reason, error) = failure(rc, findings);
-            Outcome {
-                rc: Some(rc),
-                stats,
-                ..Outcome::failed(reason, error)
-            }
+            let (reason, error) = failure(*rc, findings);
+            Outcome::failed(reason, error)
         }
-        Exit::Signal(signal) => Outcome {
-            stats,
-            ..Outcome::failed(Reason::RunnerError, by_signal(signal))
+        Exit::Signal(signal) => Outcome::failed(Reason::RunnerError, by_signal(*signal)),
+        Exit::SupervisorLost(_) | Exit::NotStarted => {
+            Outcome::failed(Reason::RunnerError, "The Ansible host died while it ran the job.")
+        }
+        Exit::Unstoppable(why) => {
+            Outcome::failed(Reason::RunnerError, format!("The job could not be stopped: {why}."))
+        }
+    };
+    Outcome {
+        rc: match exit {
+            Exit::Code(rc) => Some(*rc),
+            _ => None,
         },
-        Exit::SupervisorLost(_) | Exit::NotStarted => Outcome {
-            stats,
-            ..Outcome::failed(Reason::RunnerError, "The Ansible host died while it ran the job.")
-        },
-        Exit::Unstoppable(why) => Outcome {
-            stats,
-            ..Outcome::failed(Reason::RunnerError, format!("The job could not be stopped: {why}."))
-        },
+        stats,
+        inventory: findings.inventory.clone(),
+        ..ended
     }
 }
 
 fn failure(rc: i32, findings: &Findings) -> (Reason, String) {
-    if findings.hosts == Some(0) {
+    if let Some(message) = &findings.inventory_error {
+        let told: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
+        return (
+            Reason::InventoryInvalid,
+            format!("The inventory could not be read: {told}"),
+        );
+    }
+    if findings
+        .inventory
+        .as_ref()
+        .is_some_and(|inventory| inventory.hosts == 0)
+    {
         return (
             Reason::InventoryInvalid,
             "The inventory names no hosts; what Ansible printed says what it made of it.".to_owned(),

@@ -1,12 +1,14 @@
 //! The folder of a running job: its home, its temporary files, what it is given to read. Wiped when it ends.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use callboard_core::causes::causes;
 use callboard_core::id::JobId;
+
+use crate::files::write_private;
 
 /// Ansible's sockets need 33 bytes below a job's folder for temporary files; that needs up to 47 below this.
 const MAX_PARENT_BYTES: usize = 27;
@@ -86,6 +88,27 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
+    /// Returns the folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a folder for what is fetched; it lasts as long as the job.
+    pub(crate) fn scratch(&self) -> io::Result<PathBuf> {
+        self.folder("fetch")
+    }
+
+    /// Makes the folder of the job's secrets; its name is short, since a socket is in it.
+    pub(crate) fn keys(&self) -> io::Result<PathBuf> {
+        self.folder("k")
+    }
+
+    fn folder(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        make_private(&path)?;
+        Ok(path)
+    }
+
     /// Returns the job's home, unless it has its caller's.
     pub(crate) fn home(&self) -> PathBuf {
         self.path.join("home")
@@ -99,12 +122,7 @@ impl Workspace {
     /// Writes a file that only the job's user can read; returns its path.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<PathBuf> {
         let path = self.path.join(name);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        file.write_all(content)?;
+        write_private(&path, content)?;
         Ok(path)
     }
 

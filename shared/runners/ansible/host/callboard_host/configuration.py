@@ -46,8 +46,11 @@ def forget_inheritance() -> None:
         display.FilterUserInjector.username = getpass.getuser()
 
 
-def rebind() -> None:
-    """Reads the configuration anew from this process's environment and folder, and renews every copy."""
+def rebind(collections: list[str], roles: list[str]) -> None:
+    """Reads the configuration anew from this process's environment and folder, and renews every copy.
+
+    The folders of collections and roles that a source brings go before those that the configuration names.
+    """
     config: Any = C.config
     config._get_ini_config_value.cache_clear()
     config._parsers.clear()
@@ -56,12 +59,20 @@ def rebind() -> None:
     config._config_file = config_manager.find_ini_config_file(config.WARNINGS)
     if config._config_file:
         config._parse_config_file()
+    _prepend("COLLECTIONS_PATHS", "ANSIBLE_COLLECTIONS_PATH", collections)
+    _prepend("DEFAULT_ROLES_PATH", "ANSIBLE_ROLES_PATH", roles)
     constants = vars(C)
     for setting in config.get_configuration_definitions():
         C.set_constant(setting, config.get_config_value(setting, variables=constants))
     _renew_copies()
     _renew_log()
     _renew_display()
+
+
+def _prepend(setting: str, variable: str, folders: list[str]) -> None:
+    if folders:
+        configured = C.config.get_config_value(setting, variables=vars(C)) or []
+        os.environ[variable] = os.pathsep.join([*folders, *configured])
 
 
 def names_inventory() -> bool:

@@ -9,16 +9,21 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, ClassVar, TextIO
 
 from ansible import cli
 from ansible.cli.playbook import PlaybookCLI
 from ansible.errors import AnsibleError
+from ansible.utils.display import Display
 
 from callboard_host import askpass, configuration, events, protocol
 
 INVALID_CONFIGURATION = 5
 UNEXPECTED = 250
+IMPLICIT_GROUPS = ("all", "ungrouped")
+MAX_NAMES = 100
+MAX_FAULTS = 5
 
 
 class JobCLI(PlaybookCLI):  # type: ignore[misc]
@@ -41,13 +46,44 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
             raise
 
     def _play_prereqs(self) -> Any:
-        loader, inventory, variables = super()._play_prereqs()
-        hosts = len(inventory.list_hosts())
-        events.tell("inventory", hosts=hosts)
+        with _inventory_faults() as faults:
+            try:
+                loader, inventory, variables = super()._play_prereqs()
+            except AnsibleError:
+                if faults:
+                    events.tell("inventory_error", message=" ".join(faults[:MAX_FAULTS]))
+                raise
+        hosts = inventory.list_hosts()
+        groups = {name: len(group.get_hosts()) for name, group in inventory.groups.items() if name not in IMPLICIT_GROUPS}
+        events.tell(
+            "inventory",
+            hosts=len(hosts),
+            groups=len(groups),
+            group_hosts=dict(sorted(groups.items())[:MAX_NAMES]),
+            host_names=[host.name for host in hosts[:MAX_NAMES]],
+        )
         if not hosts:
             raise AnsibleError("The inventory names no hosts.")
         events.inventory = inventory
         return loader, inventory, variables
+
+
+@contextlib.contextmanager
+def _inventory_faults() -> Iterator[list[str]]:
+    """Collects what the inventory plugins object to, which Ansible only warns of."""
+    faults: list[str] = []
+    display: Any = Display()
+    warn = display.error_as_warning
+
+    def collect(msg: str | None, exception: BaseException) -> None:
+        faults.append(f"{msg or ''} {exception}".strip())
+        warn(msg, exception)
+
+    display.error_as_warning = collect
+    try:
+        yield faults
+    finally:
+        del display.error_as_warning
 
 
 def _with_place(error: BaseException) -> str:
@@ -68,7 +104,7 @@ def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
     try:
         _take_streams(channels.output)
         _take_environment(spec)
-        configuration.rebind()
+        configuration.rebind(spec.collections, spec.roles)
         configuration.use_events_callback(spec.color)
         sys.argv = [askpass.argv0(), *spec.argv[1:]]
         JobCLI.fallback_inventory = spec.fallback_inventory

@@ -27,6 +27,8 @@ class JobSpec:
     nonce: str
     color: bool
     fallback_inventory: list[str]
+    collections: list[str]
+    roles: list[str]
 
     @classmethod
     def read(cls, fd: int) -> JobSpec:

@@ -1,0 +1,122 @@
+//! An ssh-agent that holds one key while it is needed: the key is on disk only for the moment in which it is added.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use callboard_core::credential::KeyPair;
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::files::{write_private, write_script};
+use crate::program::{Program, ProgramError};
+use crate::unready::Unready;
+
+const PAUSE: Duration = Duration::from_millis(2);
+const TRIES: u32 = 1000;
+const ADD_LIMIT: Duration = Duration::from_secs(20);
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// A running agent; it ends when dropped.
+pub(crate) struct Agent {
+    socket: PathBuf,
+    _process: Child,
+}
+
+impl Agent {
+    /// Starts an agent in a folder and gives it a key, with its certificate if there is one.
+    pub(crate) async fn start(folder: &Path, key: &KeyPair) -> Result<Self, Unready> {
+        let missing = |error| {
+            Unready::credential("The program ssh-agent could not be run; OpenSSH must be installed where jobs run.")
+                .caused(error)
+        };
+        // short: the path of a socket has at most 107 bytes
+        let id = Uuid::new_v4().simple().to_string();
+        let socket = folder.join(format!("a{}", &id[..8]));
+        let process = Command::new("ssh-agent")
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .env_clear()
+            .env("PATH", search_path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(missing)?;
+        for _ in 0..TRIES {
+            if socket.exists() {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        let agent = Self {
+            socket,
+            _process: process,
+        };
+        agent.add(&folder.join(format!("k{}", &id[..8])), key).await?;
+        Ok(agent)
+    }
+
+    /// Returns the path of the agent's socket, for `SSH_AUTH_SOCK`.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    async fn add(&self, folder: &Path, key: &KeyPair) -> Result<(), Unready> {
+        fs::create_dir(folder)?;
+        let file = folder.join("key");
+        write_private(&file, key.private_key.expose().as_bytes())?;
+        if let Some(certificate) = &key.certificate {
+            write_private(
+                &folder.join("key-cert.pub"),
+                format!("{}\n", certificate.trim()).as_bytes(),
+            )?;
+        }
+        let passphrase = folder.join("passphrase");
+        write_private(
+            &passphrase,
+            key.passphrase.as_ref().map_or("", |secret| secret.expose()).as_bytes(),
+        )?;
+        // answers once: ssh-add asks again for as long as an answer is wrong
+        let askpass = folder.join("askpass");
+        write_script(
+            &askpass,
+            "cd \"${0%/*}\" && [ -e passphrase ] && cat passphrase && rm passphrase; echo",
+        )?;
+        let env = BTreeMap::from([
+            ("PATH".to_owned(), search_path()),
+            ("SSH_AUTH_SOCK".to_owned(), self.socket.display().to_string()),
+            ("SSH_ASKPASS".to_owned(), askpass.display().to_string()),
+            ("SSH_ASKPASS_REQUIRE".to_owned(), "force".to_owned()),
+            ("HOME".to_owned(), folder.display().to_string()),
+        ]);
+        let program = Program {
+            arguments: vec!["ssh-add".into(), "-q".into(), file.into()],
+            env: &env,
+            folder,
+            max_file_bytes: MAX_FILE_BYTES,
+            limit: ADD_LIMIT,
+        };
+        let added = program.run().await;
+        fs::remove_dir_all(folder)?;
+        added.map(drop).map_err(|error| refused(key, error))
+    }
+}
+
+fn refused(key: &KeyPair, error: ProgramError) -> Unready {
+    let why = match (&error, &key.passphrase) {
+        (ProgramError::Start(..), _) => "ssh-add could not be run; OpenSSH must be installed where jobs run",
+        (_, Some(_)) => "ssh-add does not take it: the passphrase or the key is wrong",
+        (_, None) => "ssh-add does not take it: it is no key that OpenSSH knows, or it needs a passphrase",
+    };
+    Unready::credential(format!("The private key cannot be used: {why}.")).caused(error)
+}
+
+fn search_path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
+}

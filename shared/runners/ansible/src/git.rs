@@ -1,0 +1,156 @@
+//! Trees of Git repositories: which commit a name means, fetched once, kept as an archive, unpacked for each job.
+
+mod client;
+mod submodules;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use callboard_core::credential::{Credential, GitAccess};
+use callboard_core::id::Tenant;
+use callboard_core::policy::git_refusal;
+use callboard_core::repository::{RepoUrl, is_commit};
+use callboard_core::source::GitSource;
+use uuid::Uuid;
+
+use self::client::Client;
+use crate::archive;
+use crate::environment::digest;
+use crate::reach::Reach;
+use crate::unready::Unready;
+
+/// How deep submodules may hold submodules.
+const MAX_DEPTH: u32 = 5;
+
+/// Fetches trees; those of one commit one at a time.
+#[derive(Default)]
+pub(crate) struct Repositories(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
+
+/// A tree that is wanted.
+#[derive(Clone)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) reach: &'a Reach,
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) repo: RepoUrl,
+    /// A branch, a tag or a commit.
+    pub(crate) revision: Option<&'a str>,
+    pub(crate) access: Option<&'a GitAccess>,
+    /// Tells two credentials for one repository apart.
+    pub(crate) identity: String,
+    pub(crate) submodules: bool,
+    /// Where to work; wiped with the job.
+    pub(crate) scratch: &'a Path,
+}
+
+impl<'a> Wanted<'a> {
+    /// Says what is wanted of a repository that a request names, if it may be had.
+    pub(crate) fn new(
+        reach: &'a Reach,
+        tenant: &'a Tenant,
+        git: GitSource<'a>,
+        credential: Option<&'a Credential>,
+        scratch: &'a Path,
+    ) -> Result<Self, Unready> {
+        let wrong = |wrong| Unready::source(format!("The repository's address {wrong}."));
+        let access = match credential {
+            Some(Credential::Git(access)) => Some(access),
+            _ => None,
+        };
+        let wanted = Self {
+            reach,
+            tenant,
+            repo: RepoUrl::parse(git.repo).map_err(wrong)?,
+            revision: git.branch,
+            access,
+            identity: serde_json::to_string(&git.credential).unwrap_or_default(),
+            submodules: git.submodules,
+            scratch,
+        };
+        wanted.check()?;
+        Ok(wanted)
+    }
+
+    fn check(&self) -> Result<(), Unready> {
+        if self.reach.policy.repository(&self.repo).is_none() {
+            return Err(Unready::source(format!("The repository {}.", git_refusal(&self.repo))));
+        }
+        let bound = self.access.filter(|access| !access.hosts.is_empty());
+        let host = self.repo.host();
+        if bound.is_some_and(|access| !access.hosts.contains(&host)) {
+            return Err(Unready::credential(format!(
+                "The credential for {} may not be used for the host {host}.",
+                self.repo
+            )));
+        }
+        Ok(())
+    }
+
+    fn key(&self, commit: &str) -> String {
+        let parts = [self.tenant.as_str(), self.repo.as_str(), &self.identity];
+        format!("git/{}/{commit}", digest(parts.map(str::as_bytes)))
+    }
+}
+
+impl Repositories {
+    /// Puts a tree into a folder; returns the id of its commit.
+    ///
+    /// A name costs one `ls-remote`; a commit that the cache does not have, one shallow fetch.
+    pub(crate) async fn checkout(&self, wanted: &Wanted<'_>, folder: &Path) -> Result<String, Unready> {
+        self.checkout_at(wanted, folder, MAX_DEPTH).await
+    }
+
+    async fn checkout_at(&self, wanted: &Wanted<'_>, folder: &Path, depth: u32) -> Result<String, Unready> {
+        let client = Client::new(wanted).await?;
+        let (commit, name) = match wanted.revision.filter(|revision| is_commit(revision)) {
+            Some(commit) => (commit.to_owned(), None),
+            None => client.resolve().await?,
+        };
+        let tree = self.archive(wanted, &client, &commit, name.as_deref()).await?;
+        let unreadable = |error| {
+            Unready::source(format!(
+                "The content of {} at {commit} cannot be used: {error}.",
+                wanted.repo
+            ))
+        };
+        archive::unpack(tree, folder.to_owned()).await.map_err(unreadable)?;
+        if wanted.submodules {
+            self.add_submodules(wanted, &client, &commit, folder, depth).await?;
+        }
+        Ok(commit)
+    }
+
+    /// Returns the archive of a commit, from the cache if that has it.
+    async fn archive(
+        &self,
+        wanted: &Wanted<'_>,
+        client: &Client<'_>,
+        commit: &str,
+        name: Option<&str>,
+    ) -> Result<PathBuf, Unready> {
+        let key = format!("{}.tar", wanted.key(commit));
+        let lock = self.lock(&key);
+        let _one_at_a_time = lock.lock().await;
+        let scratch = wanted.scratch.join(format!("archive-{}", Uuid::new_v4().simple()));
+        std::fs::create_dir(&scratch)?;
+        // a cache that cannot be asked costs a fetch, not the job
+        if let Ok(Some(found)) = wanted.reach.archives.get(&key, &scratch).await {
+            return Ok(found.path);
+        }
+        let archive = scratch.join("tree.tar");
+        client.fetch(commit, name).await?;
+        client.export(commit, &archive).await?;
+        if let Err(error) = wanted.reach.archives.put(&key, &archive).await {
+            tracing::warn!(error = %callboard_core::causes::causes(&error), "a source could not be cached");
+        }
+        Ok(archive)
+    }
+
+    fn lock(&self, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let lock = locks.get(key).and_then(Weak::upgrade).unwrap_or_default();
+        locks.insert(key.to_owned(), Arc::downgrade(&lock));
+        lock
+    }
+}

@@ -1,0 +1,99 @@
+//! Running a program on behalf of a job before it starts: git, ansible-galaxy, ssh-add. Bounded, and gone when dropped.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Command;
+
+/// How much of what a program prints is kept.
+const MAX_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
+/// The unit of `ulimit -f`.
+const BLOCK_BYTES: u64 = 512;
+
+/// Why a program did not do what it was for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProgramError {
+    #[error("{0} could not be run")]
+    Start(String, #[source] io::Error),
+    #[error("it took longer than {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("it ended with {status}: {stderr}")]
+    Failed { status: ExitStatus, stderr: String },
+}
+
+/// A program to run.
+pub(crate) struct Program<'a> {
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) env: &'a BTreeMap<String, String>,
+    pub(crate) folder: &'a Path,
+    /// No file that it writes may become larger.
+    pub(crate) max_file_bytes: u64,
+    pub(crate) limit: Duration,
+}
+
+impl Program<'_> {
+    /// Runs it and returns what it printed.
+    pub(crate) async fn run(&self) -> Result<Vec<u8>, ProgramError> {
+        let run = self.run_unbounded();
+        let ended = tokio::time::timeout(self.limit, run).await;
+        ended.unwrap_or(Err(ProgramError::TimedOut(self.limit)))
+    }
+
+    async fn run_unbounded(&self) -> Result<Vec<u8>, ProgramError> {
+        let failed = |error| ProgramError::Start(self.arguments[0].to_string_lossy().into_owned(), error);
+        let script = format!("ulimit -f {}; exec \"$@\"", self.max_file_bytes.div_ceil(BLOCK_BYTES));
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", &script, "sh"])
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.env)
+            .current_dir(self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let _group = Group(child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)));
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (stdout, stderr, status) = tokio::join!(read(stdout), read(stderr), child.wait());
+        let (stdout, stderr, status) = (
+            stdout.map_err(failed)?,
+            stderr.map_err(failed)?,
+            status.map_err(failed)?,
+        );
+        if status.success() {
+            return Ok(stdout);
+        }
+        let stderr = String::from_utf8_lossy(&stderr).trim().to_owned();
+        Err(ProgramError::Failed { status, stderr })
+    }
+}
+
+/// Keeps the beginning and lets the rest go by, so that the program does not wait for a reader.
+async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    if let Some(mut pipe) = pipe {
+        (&mut pipe).take(MAX_OUTPUT_BYTES).read_to_end(&mut kept).await?;
+        tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
+    }
+    Ok(kept)
+}
+
+/// A program's process group: what it has started ends with it.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            let _gone = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}

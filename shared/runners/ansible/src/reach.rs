@@ -1,0 +1,38 @@
+//! What jobs may reach beyond the worker, and by which means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_core::policy::Policy;
+use callboard_core::ports::{ArchiveCache, Secrets};
+
+/// What the runner gets sources, inventories and secrets with.
+#[derive(Clone)]
+pub struct Reach {
+    /// What requests may reach.
+    pub policy: Arc<Policy>,
+    /// Where secrets come from.
+    pub secrets: Arc<dyn Secrets>,
+    /// What was fetched before.
+    pub archives: Arc<dyn ArchiveCache>,
+    /// What bounds a fetch.
+    pub limits: FetchLimits,
+}
+
+/// What bounds the fetching of a source, of its requirements and of an inventory.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// How long each step may take.
+    pub timeout: Duration,
+    /// How large the pack of a repository, and its tree, may be.
+    pub max_bytes: u64,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(300),
+            max_bytes: 1 << 30,
+        }
+    }
+}

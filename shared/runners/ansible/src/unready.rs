@@ -1,0 +1,82 @@
+//! Why a job could not be started: a reason, a sentence for the person who asks why, and the cause for the log.
+
+use callboard_core::causes::causes;
+use callboard_core::outcome::Reason;
+use callboard_core::ports::{SecretError, Source, StoreError};
+use callboard_core::redact::Redactor;
+
+/// Why a job could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Unready {
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+    #[source]
+    pub(crate) source: Option<Source>,
+}
+
+impl Unready {
+    pub(crate) fn source(message: impl Into<String>) -> Self {
+        Self::of(Reason::SourceUnavailable, message)
+    }
+
+    pub(crate) fn inventory(message: impl Into<String>) -> Self {
+        Self::of(Reason::InventoryInvalid, message)
+    }
+
+    pub(crate) fn credential(message: impl Into<String>) -> Self {
+        Self::of(Reason::CredentialUnavailable, message)
+    }
+
+    pub(crate) fn caused(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The same fault, met while the inventory was made ready: a repository may hold either.
+    pub(crate) fn of_inventory(mut self) -> Self {
+        if self.reason == Reason::SourceUnavailable {
+            self.reason = Reason::InventoryInvalid;
+        }
+        self
+    }
+
+    /// The same without the job's secrets; its cause may hold them and is told in the same way.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        Self {
+            reason: self.reason,
+            message: redactor.text(&self.message),
+            source: self.source.map(|source| redactor.text(&causes(&*source).to_string()).into()),
+        }
+    }
+
+    fn of(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+            source: None,
+        }
+    }
+}
+
+impl From<std::io::Error> for Unready {
+    fn from(error: std::io::Error) -> Self {
+        Self::of(Reason::RunnerError, "The job's folder could not be made ready.").caused(error)
+    }
+}
+
+impl From<StoreError> for Unready {
+    fn from(error: StoreError) -> Self {
+        Self::of(Reason::RunnerError, "The cache of sources could not be used.").caused(error)
+    }
+}
+
+impl From<SecretError> for Unready {
+    fn from(error: SecretError) -> Self {
+        Self {
+            reason: Reason::CredentialUnavailable,
+            message: error.message,
+            source: error.source,
+        }
+    }
+}
