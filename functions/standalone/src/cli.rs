@@ -53,6 +53,9 @@ pub(crate) struct Common {
         default_value_t = 30
     )]
     pub(crate) retention_days: u32,
+    /// What requests may reach, in YAML; the variable CALLBOARD_POLICY holds it otherwise [default: nothing]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// How the service logs
     #[arg(
         long,
@@ -80,6 +83,8 @@ pub(crate) enum Verb {
     Run(Box<RunArguments>),
     /// Runs the service: API, queue and workers
     Serve(ServeArguments),
+    /// Makes a new key for stored credentials and seals them with it; the service may go on meanwhile
+    RotateKey,
     /// Prints the OpenAPI document of the API
     Openapi,
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod health;
+mod keys;
 mod logging;
 mod parts;
 mod report;
@@ -45,6 +46,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         match cli.verb {
             Verb::Run(arguments) => run::run(&cli.common, *arguments).await,
             Verb::Serve(arguments) => serve::serve(&cli.common, arguments).await,
+            Verb::RotateKey => keys::rotate(&cli.common).await,
             Verb::Openapi => Ok(ExitCode::SUCCESS),
         }
     });

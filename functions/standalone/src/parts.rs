@@ -7,12 +7,14 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::AnsibleRunner;
 use callboard_core::execute::{Worker, WorkerSettings};
-use callboard_core::ports::{LogStore, PlaybookCatalog};
+use callboard_core::policy::Policy;
+use callboard_core::ports::{CredentialStore, LogStore, PlaybookCatalog};
 use callboard_core::submit::Submitter;
 use callboard_core::time::{Clock, SystemClock};
-use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
 
 use crate::cli::Common;
+use crate::setup;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const LEASE: Duration = Duration::from_secs(30);
@@ -23,17 +25,22 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<SqliteJobStore>,
     pub(crate) queue: Arc<SqliteQueue>,
     pub(crate) logs: Arc<dyn LogStore>,
+    pub(crate) credentials: Arc<dyn CredentialStore>,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Parts {
-    /// Opens a data folder.
-    pub(crate) fn open(data: &Path) -> anyhow::Result<Self> {
-        let database = Database::open(&data.join("callboard.db"))
-            .with_context(|| format!("the data folder {} cannot be used", data.display()))?;
+    /// Opens the data folder and reads the policy.
+    pub(crate) fn open(common: &Common) -> anyhow::Result<Self> {
+        let policy = setup::policy(common)?;
+        let data = setup::data(common)?;
+        let database = database(&data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(Self {
             store: Arc::new(SqliteJobStore::new(database.clone())),
+            credentials: Arc::new(credentials(database.clone(), &data)),
+            policy: Arc::new(policy),
             queue: Arc::new(SqliteQueue::new(database, clock.clone())),
             logs: Arc::new(FileLogStore::new(data.join("logs"))),
             clock,
@@ -46,6 +53,8 @@ impl Parts {
             store: self.store.clone(),
             queue: self.queue.clone(),
             catalog: Some(catalog),
+            credentials: self.credentials.clone(),
+            policy: self.policy.clone(),
             clock: self.clock.clone(),
             retention: DAY * common.retention_days,
         }
@@ -66,4 +75,15 @@ impl Parts {
             },
         }
     }
+}
+
+/// Opens the database of a data folder.
+pub(crate) fn database(data: &Path) -> anyhow::Result<Database> {
+    Database::open(&data.join("callboard.db"))
+        .with_context(|| format!("the data folder {} cannot be used", data.display()))
+}
+
+/// Makes the store of credentials of a data folder.
+pub(crate) fn credentials(database: Database, data: &Path) -> SqliteCredentialStore {
+    SqliteCredentialStore::new(database, data.join("callboard.key"))
 }

@@ -17,6 +17,7 @@ use callboard_core::inventory::Inventory;
 use callboard_core::options::Options;
 use callboard_core::ports::JobStore;
 use callboard_core::request::JobRequest;
+use callboard_core::source::Source;
 use tokio::sync::watch;
 
 use crate::cli::{Common, RunArguments};
@@ -44,7 +45,7 @@ pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Res
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
     let settings = settings(common, &arguments, environment, folder)?;
-    let mut parts = Parts::open(&setup::data(common)?)?;
+    let mut parts = Parts::open(common)?;
     let submitter = parts.submitter(common, Arc::new(settings.playbooks.clone()));
     parts.logs = Arc::new(Tee {
         logs: parts.logs.clone(),

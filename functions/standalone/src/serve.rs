@@ -40,7 +40,7 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
     let address = listener.local_addr()?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
-    let parts = Parts::open(&setup::data(common)?)?;
+    let parts = Parts::open(common)?;
     let settings = AnsibleSettings {
         environment,
         playbooks: playbooks.clone(),
@@ -104,6 +104,7 @@ fn app(
         submitter: parts.submitter(common, Arc::new(playbooks)),
         store: parts.store.clone(),
         logs: parts.logs.clone(),
+        credentials: parts.credentials.clone(),
         clock: parts.clock.clone(),
         health: Arc::new(StandaloneHealth {
             store,

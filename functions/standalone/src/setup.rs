@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::environment::{self, Environment, EnvironmentSettings, Progress};
+use callboard_core::policy::Policy;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::Common;
@@ -43,6 +44,21 @@ pub(crate) fn data(common: &Common) -> anyhow::Result<PathBuf> {
     })?;
     data.canonicalize()
         .with_context(|| format!("the data folder {} cannot be used", data.display()))
+}
+
+/// Reads what requests may reach.
+pub(crate) fn policy(common: &Common) -> anyhow::Result<Policy> {
+    let Some(path) = &common.policy else {
+        let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
+        return callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY holds no policy");
+    };
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "the policy {} cannot be read; name another with --policy",
+            path.display()
+        )
+    })?;
+    callboard_policy::parse(&text).with_context(|| format!("{} holds no policy", path.display()))
 }
 
 fn folder(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {

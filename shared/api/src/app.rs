@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::Job;
-use callboard_core::ports::{JobStore, LogStore, StoreError};
+use callboard_core::ports::{CredentialStore, JobStore, LogStore, StoreError};
 use callboard_core::submit::Submitter;
 use callboard_core::time::Clock;
 
@@ -67,6 +67,8 @@ pub struct App {
     pub store: Arc<dyn JobStore>,
     /// Output.
     pub logs: Arc<dyn LogStore>,
+    /// Credentials, of which the API never reads a value.
+    pub credentials: Arc<dyn CredentialStore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Readiness.

@@ -12,8 +12,9 @@ use tokio::sync::oneshot;
 
 use crate::error::{OpenError, sqlite, unavailable};
 
-const SCHEMA: &str = include_str!("schema.sql");
-pub(crate) const SCHEMA_VERSION: i64 = 1;
+/// What leads from each version to the next.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("credentials.sql")];
+pub(crate) const SCHEMA_VERSION: u32 = STEPS.len() as u32;
 /// How many callers' writes share one commit, and so one wait for the disk.
 const GROUP: usize = 64;
 const MAX_READERS: usize = 4;
@@ -141,7 +142,7 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         source,
     };
     connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
-    let found: i64 = connection
+    let found: u32 = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(failed)?;
     if found > SCHEMA_VERSION {
@@ -150,8 +151,10 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
             found,
         });
     }
-    if found == 0 {
-        connection.execute_batch(SCHEMA).map_err(failed)?;
+    if found < SCHEMA_VERSION {
+        for step in STEPS.iter().skip(found as usize) {
+            connection.execute_batch(step).map_err(failed)?;
+        }
         connection
             .pragma_update(None, "user_version", SCHEMA_VERSION)
             .map_err(failed)?;

@@ -25,7 +25,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// Its version.
-        found: i64,
+        found: u32,
     },
     /// The writer could not be started.
     #[error("the writer thread could not be started")]

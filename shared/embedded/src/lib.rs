@@ -1,13 +1,21 @@
-//! Adapters for one machine: jobs and their queue in SQLite, output in plain files.
+//! Adapters for one machine: jobs, their queue and credentials in SQLite, output and archives in plain files.
 
+mod archive_cache;
+mod blocking;
+mod credential_rows;
+mod credential_store;
 mod database;
 mod error;
 mod job_queue;
 mod job_store;
+mod key_file;
 mod listing;
 mod log_store;
 mod rows;
+mod sealing;
 
+pub use archive_cache::FolderArchiveCache;
+pub use credential_store::{KeyRotation, SqliteCredentialStore};
 pub use database::Database;
 pub use error::OpenError;
 pub use job_queue::{Message, SqliteQueue};

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use callboard_core::id::JobId;
 use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, StoreError, Stream};
 
+use crate::blocking::{blocking, or_absent};
+
 /// Keeps streams below one folder. What is written is readable by the owner only.
 #[derive(Clone)]
 pub struct FileLogStore {
@@ -152,21 +154,4 @@ fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
         .open(&staged)?;
     file.write_all(text)?;
     fs::rename(&staged, path)
-}
-
-fn or_absent<T>(result: std::io::Result<T>, absent: T) -> std::io::Result<T> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(absent),
-        other => other,
-    }
-}
-
-async fn blocking<T, F>(work: F) -> Result<T, StoreError>
-where
-    T: Send + 'static,
-    F: FnOnce() -> std::io::Result<T> + Send + 'static,
-{
-    let joined = tokio::task::spawn_blocking(work).await;
-    let result = joined.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-    result.map_err(|error| StoreError::Unavailable(Box::new(error)))
 }

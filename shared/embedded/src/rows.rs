@@ -83,7 +83,7 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreErro
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(Box::new(error)))
 }
 
-fn column<T: FromSql>(row: &Row<'_>, name: &str) -> Result<T, StoreError> {
+pub(crate) fn column<T: FromSql>(row: &Row<'_>, name: &str) -> Result<T, StoreError> {
     row.get(name).map_err(sqlite)
 }
 

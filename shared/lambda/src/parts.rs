@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_api::{AnswerLimits, ApiSettings, App};
-use callboard_aws::{DynamoDbJobStore, JobStoreSettings, S3LogStore, SqsQueue, sdk_config};
-use callboard_core::ports::{JobStore, LogStore};
+use callboard_aws::{
+    DynamoDbJobStore, JobStoreSettings, S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue, sdk_config,
+};
+use callboard_core::policy::Policy;
+use callboard_core::ports::{ArchiveCache, CredentialStore, JobStore, LogStore};
 use callboard_core::submit::Submitter;
 use callboard_core::time::{Clock, SystemClock};
 
@@ -30,6 +33,12 @@ pub struct Parts {
     pub queue: Arc<SqsQueue>,
     /// Output.
     pub logs: Arc<dyn LogStore>,
+    /// Credentials.
+    pub credentials: Arc<dyn CredentialStore>,
+    /// What sources came to.
+    pub archives: Arc<dyn ArchiveCache>,
+    /// What requests may reach.
+    pub policy: Arc<Policy>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     settings: Settings,
@@ -48,6 +57,12 @@ impl Parts {
             store: Arc::new(DynamoDbJobStore::new(&config, store)),
             queue: Arc::new(SqsQueue::new(&config, settings.queue_url.clone())),
             logs: Arc::new(S3LogStore::new(&config, settings.bucket.clone())),
+            credentials: Arc::new(SecretsManagerCredentialStore::new(
+                &config,
+                settings.secrets_prefix.clone(),
+            )),
+            archives: Arc::new(S3ArchiveCache::new(&config, settings.bucket.clone())),
+            policy: Arc::new(settings.policy.clone()),
             clock: Arc::new(SystemClock),
             settings,
         }
@@ -60,6 +75,8 @@ impl Parts {
             store: self.store.clone(),
             queue: self.queue.clone(),
             catalog: None,
+            credentials: self.credentials.clone(),
+            policy: self.policy.clone(),
             clock: self.clock.clone(),
             retention: self.settings.retention,
         }
@@ -72,6 +89,7 @@ impl Parts {
             submitter: self.submitter(),
             store: self.store.clone(),
             logs: self.logs.clone(),
+            credentials: self.credentials.clone(),
             clock: self.clock.clone(),
             health: Arc::new(StoreHealth {
                 store: self.store.clone(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use callboard_core::policy::Policy;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -19,6 +20,10 @@ pub struct Settings {
     pub retention: Duration,
     /// `CALLBOARD_SYNC_WAIT`: how long `?sync=true` waits for a job's end, in seconds; 25 by default.
     pub sync_wait: Duration,
+    /// `CALLBOARD_SECRETS_PREFIX`: what the names of credentials in Secrets Manager begin with.
+    pub secrets_prefix: String,
+    /// `CALLBOARD_POLICY`: what requests may reach, in YAML; by default nothing.
+    pub policy: Policy,
 }
 
 impl Settings {
@@ -33,8 +38,15 @@ impl Settings {
             bucket: required("CALLBOARD_BUCKET")?,
             retention: DAY * number("CALLBOARD_RETENTION_DAYS", 30)?,
             sync_wait: Duration::from_secs(number("CALLBOARD_SYNC_WAIT", 25)?.into()),
+            secrets_prefix: required("CALLBOARD_SECRETS_PREFIX")?,
+            policy: policy()?,
         })
     }
+}
+
+fn policy() -> anyhow::Result<Policy> {
+    let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
+    callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY holds no policy")
 }
 
 /// Reads a variable that must be there.

@@ -1,0 +1,156 @@
+//! [`ArchiveCache`] in a folder: a file per key, the least recently used ones removed when the folder grows too large.
+
+use std::fs::{self, DirBuilder, File, FileTimes, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use callboard_core::ports::{Archive, ArchiveCache, StoreError};
+use callboard_core::time::Timestamp;
+use uuid::Uuid;
+
+use crate::blocking::{blocking, or_absent};
+
+/// No key begins with a dot.
+const STAGING: &str = ".staging";
+/// What was staged and is older was left by a process that died.
+const STALE: Duration = Duration::from_secs(24 * 3600);
+
+/// Keeps archives below one folder, which only the owner reads.
+#[derive(Clone, Debug)]
+pub struct FolderArchiveCache {
+    root: PathBuf,
+    max_bytes: u64,
+}
+
+/// A file of the cache.
+struct Kept {
+    path: PathBuf,
+    bytes: u64,
+    used: SystemTime,
+}
+
+impl FolderArchiveCache {
+    /// Uses a folder, which is made when the first archive is put, and lets it grow to about `max_bytes`.
+    #[must_use]
+    pub fn new(root: PathBuf, max_bytes: u64) -> Self {
+        Self { root, max_bytes }
+    }
+
+    fn path(&self, key: &str) -> Result<PathBuf, StoreError> {
+        let good = |part: &str| {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+            !part.is_empty() && !part.starts_with('.') && part.bytes().all(allowed)
+        };
+        if key.split('/').all(good) {
+            Ok(self.root.join(key))
+        } else {
+            Err(StoreError::Rejected(format!("{key:?} is no key of an archive").into()))
+        }
+    }
+
+    fn store(&self, path: &Path, file: &Path) -> std::io::Result<()> {
+        if fs::metadata(file)?.len() > self.max_bytes {
+            return Ok(());
+        }
+        let staging = self.root.join(STAGING);
+        make_folder(&staging)?;
+        if let Some(parent) = path.parent() {
+            make_folder(parent)?;
+        }
+        let staged = staging.join(Uuid::new_v4().to_string());
+        let placed = stage(file, &staged).and_then(|()| fs::rename(&staged, path));
+        if placed.is_err() {
+            drop(fs::remove_file(&staged));
+        }
+        placed.and_then(|()| self.shrink(path))
+    }
+
+    /// Removes what was used least recently, but never what was just put.
+    fn shrink(&self, newest: &Path) -> std::io::Result<()> {
+        let mut kept = Vec::new();
+        collect(&self.root, &mut kept)?;
+        kept.sort_by_key(|file| file.used);
+        let mut total: u64 = kept.iter().map(|file| file.bytes).sum();
+        for file in kept.iter().filter(|file| file.path != newest) {
+            let stale = file.path.parent() == Some(&self.root.join(STAGING)) && is_stale(file.used);
+            if total > self.max_bytes || stale {
+                or_absent(fs::remove_file(&file.path), ())?;
+                total = total.saturating_sub(file.bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ArchiveCache for FolderArchiveCache {
+    async fn get(&self, key: &str, _folder: &Path) -> Result<Option<Archive>, StoreError> {
+        let path = self.path(key)?;
+        blocking(move || or_absent(look(path).map(Some), None)).await
+    }
+
+    async fn put(&self, key: &str, file: &Path) -> Result<(), StoreError> {
+        let (cache, path, file) = (self.clone(), self.path(key)?, file.to_owned());
+        blocking(move || cache.store(&path, &file)).await
+    }
+}
+
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn stage(file: &Path, staged: &Path) -> std::io::Result<()> {
+    fs::copy(file, staged)?;
+    fs::set_permissions(staged, Permissions::from_mode(0o600))?;
+    let now = FileTimes::new()
+        .set_modified(SystemTime::now())
+        .set_accessed(SystemTime::now());
+    File::options().write(true).open(staged)?.set_times(now)
+}
+
+/// Finds an archive. The time of access says when it was used last, whatever the file system makes of reading.
+fn look(path: PathBuf) -> std::io::Result<Archive> {
+    let file = File::open(&path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(ErrorKind::NotFound.into());
+    }
+    drop(file.set_times(FileTimes::new().set_accessed(SystemTime::now())));
+    let made_at = timestamp(metadata.modified()?);
+    Ok(Archive { path, made_at })
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(0) + since
+}
+
+fn is_stale(used: SystemTime) -> bool {
+    used.elapsed().is_ok_and(|age| age > STALE)
+}
+
+/// Several processes may remove the same files.
+fn collect(folder: &Path, kept: &mut Vec<Kept>) -> std::io::Result<()> {
+    let Some(entries) = or_absent(fs::read_dir(folder).map(Some), None)? else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry?;
+        let Some(metadata) = or_absent(entry.metadata().map(Some), None)? else {
+            continue;
+        };
+        if metadata.is_dir() {
+            collect(&entry.path(), kept)?;
+        } else {
+            kept.push(Kept {
+                path: entry.path(),
+                bytes: metadata.len(),
+                used: metadata.accessed()?,
+            });
+        }
+    }
+    Ok(())
+}

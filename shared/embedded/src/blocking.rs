@@ -1,0 +1,24 @@
+//! Work on files.
+
+use std::io::ErrorKind;
+
+use callboard_core::ports::StoreError;
+
+/// Takes what is not there for `absent`.
+pub(crate) fn or_absent<T>(result: std::io::Result<T>, absent: T) -> std::io::Result<T> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(absent),
+        other => other,
+    }
+}
+
+/// Works on files beside the runtime.
+pub(crate) async fn blocking<T, F>(work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> std::io::Result<T> + Send + 'static,
+{
+    let joined = tokio::task::spawn_blocking(work).await;
+    let result = joined.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    result.map_err(|error| StoreError::Unavailable(Box::new(error)))
+}

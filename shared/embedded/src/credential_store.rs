@@ -1,0 +1,192 @@
+//! [`CredentialStore`] on SQLite: values are sealed with the newest key of a file beside the database.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use callboard_core::credential::{Credential, CredentialSummary};
+use callboard_core::id::Tenant;
+use callboard_core::ports::{CredentialStore, StoreError};
+use callboard_core::time::Timestamp;
+use rusqlite::Connection;
+use zeroize::Zeroizing;
+
+use crate::credential_rows::{self as rows, Row, Subject};
+use crate::database::Database;
+use crate::key_file::{KeyError, KeyFile};
+use crate::sealing::{Key, Sealed};
+
+/// Keeps credentials in the `credentials` table.
+#[derive(Clone)]
+pub struct SqliteCredentialStore {
+    database: Database,
+    keys: KeyFile,
+}
+
+/// What a change of the key came to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeyRotation {
+    /// The id of the new key.
+    pub key_id: String,
+    /// How many credentials were sealed anew.
+    pub credentials: usize,
+    /// The file that has the new key, and those before it.
+    pub key_file: PathBuf,
+}
+
+impl SqliteCredentialStore {
+    /// Uses a database, and a file of keys that is made when the first credential is stored.
+    #[must_use]
+    pub fn new(database: Database, key_file: PathBuf) -> Self {
+        let keys = KeyFile::new(key_file);
+        Self { database, keys }
+    }
+
+    /// Makes a new key and seals every credential with it, all or none. The former keys stay in the file, for copies of
+    /// the database.
+    ///
+    /// # Errors
+    /// A credential cannot be opened, or the file or the database cannot be written; then everything is as it was.
+    pub async fn rotate_key(&self) -> Result<KeyRotation, StoreError> {
+        let files = self.keys.clone();
+        self.database
+            .write(move |connection| {
+                let former = sealing_keys(&files, connection)?;
+                let new = Key::generate()?;
+                let mut resealed = Vec::new();
+                for row in rows::all(connection)? {
+                    let sealed = seal(&new, &row.subject, &open(&files, &former, &row)?)?;
+                    resealed.push((row.subject, sealed));
+                }
+                let credentials = resealed.len();
+                let key_id = new.id().to_owned();
+                files.replace(&[vec![new], former].concat())?;
+                for (subject, sealed) in resealed {
+                    rows::reseal(connection, &subject, &sealed)?;
+                }
+                Ok(KeyRotation {
+                    key_id,
+                    credentials,
+                    key_file: files.path().to_owned(),
+                })
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl CredentialStore for SqliteCredentialStore {
+    async fn create(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<CredentialSummary, StoreError> {
+        let (subject, plain) = (Subject::new(tenant, name, credential.kind()), plain(credential)?);
+        let files = self.keys.clone();
+        self.database
+            .write(move |connection| {
+                let sealed = seal(newest(&sealing_keys(&files, connection)?, &files)?, &subject, &plain)?;
+                let row = Row::new(subject, sealed, now);
+                rows::insert(connection, &row)?;
+                Ok(row.summary())
+            })
+            .await
+    }
+
+    async fn rotate(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<CredentialSummary, StoreError> {
+        let (subject, plain) = (Subject::new(tenant, name, credential.kind()), plain(credential)?);
+        let files = self.keys.clone();
+        self.database
+            .write(move |connection| {
+                let mut row = rows::get(connection, &subject.tenant, &subject.name)?;
+                if row.subject.kind != subject.kind {
+                    return Err(StoreError::Conflict);
+                }
+                row.sealed = seal(newest(&sealing_keys(&files, connection)?, &files)?, &subject, &plain)?;
+                row.updated_at = now;
+                rows::update(connection, &row)?;
+                Ok(row.summary())
+            })
+            .await
+    }
+
+    async fn get(&self, tenant: &Tenant, name: &str) -> Result<Credential, StoreError> {
+        let (files, tenant, name) = (self.keys.clone(), tenant.as_str().to_owned(), name.to_owned());
+        self.database
+            .read(move |connection| {
+                let row = rows::get(connection, &tenant, &name)?;
+                // read after the row: a rotation writes the file first
+                let plain = open(&files, &files.read()?, &row)?;
+                serde_json::from_slice(&plain).map_err(|_| unreadable())
+            })
+            .await
+    }
+
+    async fn describe(&self, tenant: &Tenant, name: &str) -> Result<CredentialSummary, StoreError> {
+        let (tenant, name) = (tenant.as_str().to_owned(), name.to_owned());
+        self.database
+            .read(move |connection| Ok(rows::get(connection, &tenant, &name)?.summary()))
+            .await
+    }
+
+    async fn list(&self, tenant: &Tenant) -> Result<Vec<CredentialSummary>, StoreError> {
+        let tenant = tenant.as_str().to_owned();
+        self.database
+            .read(move |connection| {
+                let found = rows::of_tenant(connection, &tenant)?;
+                Ok(found.into_iter().map(|row| row.summary()).collect())
+            })
+            .await
+    }
+
+    async fn remove(&self, tenant: &Tenant, name: &str) -> Result<(), StoreError> {
+        let (tenant, name) = (tenant.as_str().to_owned(), name.to_owned());
+        self.database
+            .write(move |connection| rows::delete(connection, &tenant, &name))
+            .await
+    }
+}
+
+/// Returns the keys; the first is made, but not while there are credentials that another one must have sealed.
+fn sealing_keys(files: &KeyFile, connection: &Connection) -> Result<Vec<Key>, StoreError> {
+    if rows::is_empty(connection)? {
+        files.read_or_make()
+    } else {
+        Ok(files.read()?)
+    }
+}
+
+fn newest<'a>(keys: &'a [Key], files: &KeyFile) -> Result<&'a Key, StoreError> {
+    let empty = || KeyError::Empty(files.path().to_owned());
+    Ok(keys.first().ok_or_else(empty)?)
+}
+
+fn plain(credential: &Credential) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let json = serde_json::to_vec(credential);
+    json.map(Zeroizing::new).map_err(|_| unreadable())
+}
+
+fn seal(key: &Key, subject: &Subject, plain: &[u8]) -> Result<Sealed, StoreError> {
+    key.seal(plain, &subject.to_bytes()?)
+}
+
+fn open(files: &KeyFile, keys: &[Key], row: &Row) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let (path, id) = (files.path().to_owned(), row.sealed.key_id.clone());
+    let Some(key) = keys.iter().find(|key| key.id() == id) else {
+        return Err(KeyError::Unknown { path, id }.into());
+    };
+    let opened = key.open(&row.sealed, &row.subject.to_bytes()?);
+    Ok(opened.ok_or(KeyError::Changed { path, id })?)
+}
+
+/// Serde's own message would quote what it read.
+fn unreadable() -> StoreError {
+    StoreError::Corrupt("the value of a credential is not of a form that this release knows; store it again".into())
+}

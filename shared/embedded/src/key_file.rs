@@ -1,0 +1,159 @@
+//! The file of the keys that seal credentials. It has a line for each key, the newest first: that one seals, all open.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use callboard_core::ports::StoreError;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::sealing::Key;
+
+const PRIVATE: u32 = 0o600;
+const OTHERS: u32 = 0o077;
+const HEADER: &str = "# The keys of the credentials in callboard.db, the newest first. Keep this file secret, and not beside copies of\n\
+                      # the database. `callboard rotate-key` adds a key; without these keys the credentials are lost.\n";
+
+/// What is wrong with the keys, and what to do about it; never a key.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeyError {
+    #[error(
+        "the key file {0} is not there, and stored credentials need it: put it back, or delete and store them again"
+    )]
+    Missing(PathBuf),
+    #[error("the key file {path} may be read by others (mode {mode:03o}): chmod 600 it, then `callboard rotate-key`")]
+    Open { path: PathBuf, mode: u32 },
+    #[error("line {line} of the key file {path} is no key, or was changed: put back a copy of the file")]
+    Malformed { path: PathBuf, line: usize },
+    #[error("the key file {0} has no key: put back a copy of the file")]
+    Empty(PathBuf),
+    #[error(
+        "the key file {path} has no key {id}, which the credential is sealed with: put back the file that has it, or store the credential again"
+    )]
+    Unknown { path: PathBuf, id: String },
+    #[error(
+        "the credential cannot be opened with key {id} of the key file {path}: it was changed outside of Callboard; store it again"
+    )]
+    Changed { path: PathBuf, id: String },
+    #[error("the key file {path} cannot be used")]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+impl From<KeyError> for StoreError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Io { .. } => Self::Rejected(Box::new(error)),
+            _ => Self::Corrupt(Box::new(error)),
+        }
+    }
+}
+
+/// Where the keys are.
+#[derive(Clone)]
+pub(crate) struct KeyFile(PathBuf);
+
+impl KeyFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Returns the keys, the newest first; there is at least one.
+    pub(crate) fn read(&self) -> Result<Vec<Key>, KeyError> {
+        let mut file = match File::open(&self.0) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(KeyError::Missing(self.0.clone())),
+            Err(error) => return Err(self.io(error)),
+        };
+        let mode = file.metadata().map_err(|error| self.io(error))?.mode() & 0o777;
+        if mode & OTHERS != 0 {
+            let path = self.0.clone();
+            return Err(KeyError::Open { path, mode });
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text).map_err(|error| self.io(error))?;
+        self.parse(&text)
+    }
+
+    /// Returns the keys, after making the first one if there is no file. Of several who make one, all get the same.
+    pub(crate) fn read_or_make(&self) -> Result<Vec<Key>, StoreError> {
+        match self.read() {
+            Err(KeyError::Missing(_)) => {
+                let first = [Key::generate()?];
+                self.write(&first, false).map_err(|error| self.io(error))?;
+                Ok(self.read()?)
+            }
+            read => Ok(read?),
+        }
+    }
+
+    /// Puts other keys in the place of those that are there.
+    pub(crate) fn replace(&self, keys: &[Key]) -> Result<(), KeyError> {
+        self.write(keys, true).map_err(|error| self.io(error))
+    }
+
+    fn parse(&self, text: &str) -> Result<Vec<Key>, KeyError> {
+        let lines = text.lines().enumerate();
+        let of_keys = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+        let parsed = of_keys.map(|(index, line)| {
+            let (path, line_number) = (self.0.clone(), index + 1);
+            Key::parse(line).ok_or(KeyError::Malformed {
+                path,
+                line: line_number,
+            })
+        });
+        let keys: Vec<Key> = parsed.collect::<Result<_, _>>()?;
+        if keys.is_empty() {
+            return Err(KeyError::Empty(self.0.clone()));
+        }
+        Ok(keys)
+    }
+
+    /// The file is whole, and on the disk, before it has its name.
+    fn write(&self, keys: &[Key], replace: bool) -> std::io::Result<()> {
+        let staged = self.0.with_extension(format!("{}.new", Uuid::new_v4().simple()));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(PRIVATE)
+            .open(&staged)?;
+        let named = write_all(&mut file, keys).and_then(|()| match replace {
+            true => fs::rename(&staged, &self.0),
+            false => link_new(&staged, &self.0),
+        });
+        if !replace || named.is_err() {
+            fs::remove_file(&staged)?;
+        }
+        named?;
+        match self.0.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+
+    fn io(&self, source: std::io::Error) -> KeyError {
+        let path = self.0.clone();
+        KeyError::Io { path, source }
+    }
+}
+
+fn write_all(file: &mut File, keys: &[Key]) -> std::io::Result<()> {
+    file.write_all(HEADER.as_bytes())?;
+    for key in keys {
+        file.write_all(key.line().as_bytes())?;
+    }
+    file.sync_all()
+}
+
+/// Gives a file its name, unless there is one of that name: then somebody else was faster.
+fn link_new(staged: &Path, path: &Path) -> std::io::Result<()> {
+    match fs::hard_link(staged, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    }
+}
