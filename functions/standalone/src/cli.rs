@@ -20,6 +20,9 @@ pub(crate) struct Common {
     /// The Python to make the Ansible environment with [default: the newest suitable one]
     #[arg(long, global = true, value_name = "FILE", env = "CALLBOARD_PYTHON")]
     pub(crate) python: Option<PathBuf>,
+    /// More Python packages for the Ansible environment: a requirements file of pip's, such as one that lists boto3
+    #[arg(long, global = true, value_name = "FILE", env = "CALLBOARD_REQUIREMENTS")]
+    pub(crate) requirements: Option<PathBuf>,
     /// Where the Ansible environment is kept [default: ~/.cache/callboard]
     #[arg(long, global = true, value_name = "DIR", env = "CALLBOARD_CACHE")]
     pub(crate) cache: Option<PathBuf>,
@@ -56,6 +59,33 @@ pub(crate) struct Common {
     /// What requests may reach, in YAML; the variable CALLBOARD_POLICY holds it otherwise [default: nothing]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// How long the fetching of a repository or of requirements may take, in seconds
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        env = "CALLBOARD_FETCH_TIMEOUT",
+        default_value_t = 300
+    )]
+    pub(crate) fetch_timeout: u64,
+    /// How large a repository may be, in bytes
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        env = "CALLBOARD_FETCH_MAX_BYTES",
+        default_value_t = 1 << 30
+    )]
+    pub(crate) fetch_max_bytes: u64,
+    /// How large the cache of repositories and requirements may become, in bytes
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        env = "CALLBOARD_CACHE_MAX_BYTES",
+        default_value_t = 5 << 30
+    )]
+    pub(crate) cache_max_bytes: u64,
     /// How the service logs
     #[arg(
         long,

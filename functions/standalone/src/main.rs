@@ -10,6 +10,7 @@ mod run;
 mod serve;
 mod setup;
 mod signals;
+mod stub_secrets;
 mod tee;
 mod workers;
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use callboard_ansible::AnsibleRunner;
+use callboard_ansible::{AnsibleRunner, FetchLimits, Reach};
 use callboard_core::execute::{Worker, WorkerSettings};
 use callboard_core::policy::Policy;
 use callboard_core::ports::{CredentialStore, LogStore, PlaybookCatalog};
 use callboard_core::submit::Submitter;
 use callboard_core::time::{Clock, SystemClock};
-use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{
+    Database, FileLogStore, FolderArchiveCache, SqliteCredentialStore, SqliteJobStore, SqliteQueue,
+};
 
 use crate::cli::Common;
 use crate::setup;
@@ -44,6 +46,22 @@ impl Parts {
             queue: Arc::new(SqliteQueue::new(database, clock.clone())),
             logs: Arc::new(FileLogStore::new(data.join("logs"))),
             clock,
+        })
+    }
+
+    /// Returns what jobs get their sources, inventories and secrets with.
+    pub(crate) fn reach(&self, common: &Common) -> anyhow::Result<Reach> {
+        Ok(Reach {
+            policy: self.policy.clone(),
+            secrets: Arc::new(crate::stub_secrets::Stub(self.credentials.clone())),
+            archives: Arc::new(FolderArchiveCache::new(
+                setup::cache(common)?.join("archives"),
+                common.cache_max_bytes,
+            )),
+            limits: FetchLimits {
+                timeout: Duration::from_secs(common.fetch_timeout),
+                max_bytes: common.fetch_max_bytes,
+            },
         })
     }
 

@@ -51,7 +51,9 @@ pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Res
         logs: parts.logs.clone(),
         to_stderr: arguments.json,
     });
-    let runner = Arc::new(AnsibleRunner::new(settings).context("the folder for running jobs cannot be made")?);
+    let runner = Arc::new(
+        AnsibleRunner::new(settings, parts.reach(common)?).context("the folder for running jobs cannot be made")?,
+    );
     let job = submitter.record(Tenant::default(), request).await?;
     parts.store.mark_dispatched(job.id).await?;
     let ending = execute(&parts.worker(runner, HEARTBEAT), &parts, job.id, &mut signals).await?;

@@ -52,7 +52,9 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
         extra_arguments: Vec::new(),
         grace: Duration::from_secs(common.grace),
     };
-    let runner = Arc::new(AnsibleRunner::new(settings).context("the folder for running jobs cannot be made")?);
+    let runner = Arc::new(
+        AnsibleRunner::new(settings, parts.reach(common)?).context("the folder for running jobs cannot be made")?,
+    );
     runner.warm_up().await?;
 
     let (drain, draining) = watch::channel(false);

@@ -15,18 +15,37 @@ use crate::cli::Common;
 
 /// Makes the environment ready; the first time takes a minute and is shown.
 pub(crate) async fn environment(common: &Common) -> anyhow::Result<Environment> {
-    let cache = match &common.cache {
-        Some(cache) => cache.clone(),
-        None => folder("XDG_CACHE_HOME", ".cache").context("name a cache folder with --cache")?,
-    };
+    let cache = cache(common)?;
     let settings = EnvironmentSettings {
         cache,
         python: common.python.clone(),
+        more: packages(common)?,
     };
     let spinner = Spinner::new();
     let environment = environment::ensure(&settings, &|progress| spinner.show(progress)).await;
     spinner.0.finish_and_clear();
     Ok(environment?)
+}
+
+/// Reads which packages the environment is to have beside Ansible's own.
+fn packages(common: &Common) -> anyhow::Result<String> {
+    let Some(path) = &common.requirements else {
+        return Ok(String::new());
+    };
+    std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "the requirements {} cannot be read; name others with --requirements",
+            path.display()
+        )
+    })
+}
+
+/// Returns the folder of what can be made or fetched again.
+pub(crate) fn cache(common: &Common) -> anyhow::Result<PathBuf> {
+    match &common.cache {
+        Some(cache) => Ok(cache.clone()),
+        None => folder("XDG_CACHE_HOME", ".cache").context("name a cache folder with --cache"),
+    }
 }
 
 /// Returns the data folder, and makes it for this user alone if it is not there.

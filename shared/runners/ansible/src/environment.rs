@@ -17,10 +17,7 @@ use crate::host_files;
 use crate::python::Python;
 
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
-const ANSIBLE: Recipe = Recipe {
-    requirements: include_str!("../requirements.txt"),
-    modules: "ansible, ansible_runner",
-};
+const PINS: &str = include_str!("../requirements.txt");
 
 /// Where the environment is kept and which Python it is made with.
 #[derive(Clone, Debug)]
@@ -29,6 +26,8 @@ pub struct EnvironmentSettings {
     pub cache: PathBuf,
     /// The Python to make it with; without one, [`find`](crate::python::find) looks for it.
     pub python: Option<PathBuf>,
+    /// More packages for the environment, in the format of pip's requirements files: what playbooks import where they run.
+    pub more: String,
 }
 
 /// An environment that is ready to run Ansible.
@@ -63,7 +62,7 @@ type Report<'a> = &'a (dyn Fn(Progress<'_>) + Send + Sync);
 
 /// What is installed and how it is checked; tests use a smaller one.
 struct Recipe {
-    requirements: &'static str,
+    requirements: String,
     modules: &'static str,
 }
 
@@ -77,7 +76,15 @@ pub async fn ensure(
     settings: &EnvironmentSettings,
     progress: &(dyn Fn(Progress<'_>) + Send + Sync),
 ) -> Result<Environment, EnvironmentError> {
-    ensure_with(&ANSIBLE, settings, progress).await
+    let recipe = Recipe {
+        requirements: if settings.more.is_empty() {
+            PINS.to_owned()
+        } else {
+            format!("{PINS}\n{}\n", settings.more)
+        },
+        modules: "ansible, ansible_runner",
+    };
+    ensure_with(&recipe, settings, progress).await
 }
 
 async fn ensure_with(
@@ -158,10 +165,12 @@ mod tests {
 
     type Tested = Result<(), Box<dyn Error>>;
 
-    const SMALL: Recipe = Recipe {
-        requirements: "lockfile==0.12.2\n",
-        modules: "lockfile",
-    };
+    fn small(version: &str) -> Recipe {
+        Recipe {
+            requirements: format!("lockfile=={version}\n"),
+            modules: "lockfile",
+        }
+    }
 
     /// What was reported: one word for each report.
     #[derive(Default)]
@@ -192,6 +201,7 @@ mod tests {
         EnvironmentSettings {
             cache: cache.to_owned(),
             python: None,
+            more: String::new(),
         }
     }
 
@@ -250,17 +260,18 @@ mod tests {
         )?;
         let mut settings = settings(cache.path());
         settings.python = Some(python.clone());
-        let folder = cache.path().join(name(&SMALL, &settings));
+        let recipe = small("0.12.2");
+        let folder = cache.path().join(name(&recipe, &settings));
         let left = folder.join("lib/left");
         fs::create_dir_all(&left)?;
 
-        let environment = ensure_with(&SMALL, &settings, &silent).await?;
+        let environment = ensure_with(&recipe, &settings, &silent).await?;
         assert!(!left.exists(), "what was half made is removed");
         fs::remove_file(&python)?;
-        assert_eq!(ensure_with(&SMALL, &settings, &silent).await?, environment);
+        assert_eq!(ensure_with(&recipe, &settings, &silent).await?, environment);
 
         fs::write(folder.join("complete"), "/usr/bin/python3.1")?;
-        let error = ensure_with(&SMALL, &settings, &silent).await.err();
+        let error = ensure_with(&recipe, &settings, &silent).await.err();
         assert!(matches!(error, Some(EnvironmentError::NoPython(_))), "{error:?}");
         Ok(())
     }
@@ -268,10 +279,7 @@ mod tests {
     #[tokio::test]
     async fn what_pip_cannot_install_is_told_in_its_words_and_leaves_no_marker() -> Tested {
         let cache = tempfile::tempdir()?;
-        let recipe = Recipe {
-            requirements: "lockfile==99.99.99\n",
-            modules: "lockfile",
-        };
+        let recipe = small("99.99.99");
         let settings = settings(cache.path());
         let error = ensure_with(&recipe, &settings, &silent).await.err();
         let text = error.map(|error| error.to_string()).unwrap_or_default();

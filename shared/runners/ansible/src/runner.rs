@@ -244,10 +244,15 @@ impl Runner for AnsibleRunner {
 }
 
 fn failed(job: &Job, error: RunError) -> Ended {
-    tracing::error!(job.id = %job.id, error = %causes(&error), "the job could not be run");
     let outcome = match error {
-        RunError::Unready(error) => Outcome::failed(error.reason, error.message),
-        other => Outcome::failed(Reason::RunnerError, sentence(&other)),
+        RunError::Unready(error) if error.reason != Reason::RunnerError => {
+            tracing::warn!(job.id = %job.id, job.reason = error.reason.as_str(), error = %causes(&error), "the job could not be started");
+            Outcome::failed(error.reason, error.message)
+        }
+        other => {
+            tracing::error!(job.id = %job.id, error = %causes(&other), "the job could not be run");
+            Outcome::failed(Reason::RunnerError, sentence(&other))
+        }
     };
     Ended {
         outcome,

@@ -46,7 +46,9 @@ impl Unready {
         Self {
             reason: self.reason,
             message: redactor.text(&self.message),
-            source: self.source.map(|source| redactor.text(&causes(&*source).to_string()).into()),
+            source: self
+                .source
+                .map(|source| redactor.text(&causes(&*source).to_string()).into()),
         }
     }
 

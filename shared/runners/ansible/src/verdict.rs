@@ -28,9 +28,7 @@ pub(crate) fn outcome(exit: &Exit, findings: &Findings) -> Outcome {
         Exit::SupervisorLost(_) | Exit::NotStarted => {
             Outcome::failed(Reason::RunnerError, "The Ansible host died while it ran the job.")
         }
-        Exit::Unstoppable(why) => {
-            Outcome::failed(Reason::RunnerError, format!("The job could not be stopped: {why}."))
-        }
+        Exit::Unstoppable(why) => Outcome::failed(Reason::RunnerError, format!("The job could not be stopped: {why}.")),
     };
     Outcome {
         rc: match exit {

@@ -87,7 +87,7 @@ impl Maker<'_> {
 
     async fn install(&self) -> Result<(), EnvironmentError> {
         let (python, requirements) = (interpreter(self.folder), self.folder.join("requirements.txt"));
-        fs::write(&requirements, self.recipe.requirements).map_err(|source| self.unwritable(source))?;
+        fs::write(&requirements, &self.recipe.requirements).map_err(|source| self.unwritable(source))?;
         let mut args = PIP.map(OsStr::new).to_vec();
         args.push(requirements.as_os_str());
         let each = |line: &str| (self.progress)(Progress::Installing { line });
