@@ -3,6 +3,8 @@
 mod app;
 mod body;
 mod cancel;
+mod credential_schema;
+mod credentials;
 mod events;
 mod health;
 mod jobs;
@@ -15,34 +17,58 @@ mod tail;
 mod wire;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
 pub use app::{AnswerLimits, ApiSettings, App, Caller, Health, HealthCheck};
 pub use openapi::document;
 pub use wire::JobView;
 
-/// Every route: what changes jobs and what asks about them.
+/// Every route: what changes jobs and credentials, and what asks about them.
 pub fn router(app: App) -> Router {
-    let jobs = get(jobs::list).post(submit::submit);
-    let job = get(jobs::get).delete(cancel::cancel);
-    let routes = routes(jobs, job).route("/api/v1/jobs/{id}/cancel", post(cancel::cancel));
-    finish(routes, app)
+    let routes = Routes {
+        jobs: get(jobs::list).post(submit::submit),
+        job: get(jobs::get).delete(cancel::cancel),
+        credentials: get(credentials::list).post(credentials::create),
+        credential: get(credentials::get)
+            .put(credentials::rotate)
+            .delete(credentials::remove),
+    };
+    let cancel = post(cancel::cancel);
+    finish(routes.router().route("/api/v1/jobs/{id}/cancel", cancel), app)
 }
 
-/// Only the routes that ask about jobs.
+/// Only the routes that ask.
 pub fn query_router(app: App) -> Router {
-    finish(routes(get(jobs::list), get(jobs::get)), app)
+    let routes = Routes {
+        jobs: get(jobs::list),
+        job: get(jobs::get),
+        credentials: get(credentials::list),
+        credential: get(credentials::get),
+    };
+    finish(routes.router(), app)
 }
 
-fn routes(jobs: axum::routing::MethodRouter<App>, job: axum::routing::MethodRouter<App>) -> Router<App> {
-    Router::new()
-        .route("/api/v1/jobs", jobs)
-        .route("/api/v1/jobs/{id}", job)
-        .route("/api/v1/jobs/{id}/logs", get(logs::logs))
-        .route("/api/v1/jobs/{id}/events", get(events::events))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/openapi.json", get(openapi::serve))
+/// What differs between the routers.
+struct Routes {
+    jobs: MethodRouter<App>,
+    job: MethodRouter<App>,
+    credentials: MethodRouter<App>,
+    credential: MethodRouter<App>,
+}
+
+impl Routes {
+    fn router(self) -> Router<App> {
+        Router::new()
+            .route("/api/v1/jobs", self.jobs)
+            .route("/api/v1/jobs/{id}", self.job)
+            .route("/api/v1/jobs/{id}/logs", get(logs::logs))
+            .route("/api/v1/jobs/{id}/events", get(events::events))
+            .route("/api/v1/credentials", self.credentials)
+            .route("/api/v1/credentials/{name}", self.credential)
+            .route("/health/live", get(health::live))
+            .route("/health/ready", get(health::ready))
+            .route("/openapi.json", get(openapi::serve))
+    }
 }
 
 /// The fallback for methods reaches only the routes that were added before it.

@@ -20,6 +20,11 @@ use utoipa::OpenApi;
         crate::cancel::cancel,
         crate::logs::logs,
         crate::events::events,
+        crate::credentials::create,
+        crate::credentials::list,
+        crate::credentials::get,
+        crate::credentials::rotate,
+        crate::credentials::remove,
         crate::health::live,
         crate::health::ready,
     )

@@ -120,7 +120,7 @@ impl Problem {
     fn unavailable() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "The job store does not answer; try again in a moment.",
+            "A store does not answer; try again in a moment.",
         )
     }
 

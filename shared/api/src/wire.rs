@@ -1,6 +1,7 @@
 //! What the API answers with.
 
 use callboard_core::access::Access;
+use callboard_core::credential::CredentialSummary;
 use callboard_core::history::{Cursor, HistoryPage, HistoryQuery, JobSummary};
 use callboard_core::id::Tenant;
 use callboard_core::inventory::Inventory;
@@ -263,4 +264,11 @@ impl From<Job> for Canceling {
             cancel: job.state.cancel,
         }
     }
+}
+
+/// Every credential, as far as it is shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CredentialList {
+    /// By name.
+    pub(crate) credentials: Vec<CredentialSummary>,
 }

@@ -12,6 +12,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Half of what API Gateway waits for a function.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+/// A file of 500 MB needs 70 Mbit/s.
+const FILE_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ATTEMPTS: u32 = 4;
 /// Doubled for each retry and shortened at random. Callers with more time try again by themselves.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
@@ -36,7 +38,18 @@ pub async fn sdk_config() -> SdkConfig {
 /// Makes the client of S3. An endpoint of one's own has no host name per bucket, so the bucket goes into the path.
 #[must_use]
 pub fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(s3_config(config).build())
+}
+
+/// Makes a client of S3 for files that are too large for the times of the others.
+pub(crate) fn s3_client_for_files(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_timeout(FILE_TIMEOUT);
+    aws_sdk_s3::Client::from_conf(s3_config(config).timeout_config(timeouts.build()).build())
+}
+
+fn s3_config(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
     let own_endpoint = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(own_endpoint);
-    aws_sdk_s3::Client::from_conf(config.build())
+    aws_sdk_s3::config::Builder::from(config).force_path_style(own_endpoint)
 }

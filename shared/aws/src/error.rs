@@ -35,6 +35,24 @@ where
     }
 }
 
+/// Translates what Secrets Manager answers.
+pub(crate) fn secrets_manager<E>(error: SdkError<E>) -> StoreError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    match error.code() {
+        Some("ResourceNotFoundException") => StoreError::NotFound,
+        Some("ResourceExistsException") => StoreError::Conflict,
+        _ => aws(error),
+    }
+}
+
+/// Tells whether a secret's name is taken by one that is being deleted: Secrets Manager has no code for it.
+pub(crate) fn is_being_deleted<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let message = error.message().unwrap_or_default();
+    error.code() == Some("InvalidRequestException") && (message.contains("deletion") || message.contains("deleted"))
+}
+
 fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => false,

@@ -1,7 +1,10 @@
 //! Adapters for AWS.
 
+mod archive_cache;
 mod bodies;
 mod config;
+mod credential_store;
+mod credential_tags;
 mod error;
 mod fields;
 mod item;
@@ -14,8 +17,10 @@ mod steps;
 mod table;
 mod update;
 
+pub use archive_cache::S3ArchiveCache;
 pub use aws_config::SdkConfig;
 pub use config::{s3_client, sdk_config};
+pub use credential_store::SecretsManagerCredentialStore;
 pub use job_queue::SqsQueue;
 pub use job_store::{DynamoDbJobStore, JobStoreSettings};
 pub use log_store::S3LogStore;
