@@ -1,0 +1,102 @@
+//! Redacting a stream that comes in chunks, with marks in it that keep their places.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{REPLACEMENT, Redactor};
+
+/// A part of a stream: text, or a mark that stands between two bytes of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Piece<'a, M> {
+    /// Text; where chunks end has no meaning.
+    Text(Cow<'a, [u8]>),
+    /// A mark.
+    Mark(M),
+}
+
+/// Redacts a stream. It holds back no more than the end that may still become a secret.
+pub struct Stream<M> {
+    redactor: Arc<Redactor>,
+    held: Vec<u8>,
+    /// How many bytes of `held` belong to a secret that has been replaced already.
+    covered: usize,
+    /// Marks by their place in `held`.
+    marks: VecDeque<(usize, M)>,
+}
+
+impl<M> Stream<M> {
+    /// Begins a stream.
+    #[must_use]
+    pub fn new(redactor: Arc<Redactor>) -> Self {
+        Self {
+            redactor,
+            held: Vec::new(),
+            covered: 0,
+            marks: VecDeque::new(),
+        }
+    }
+
+    /// Takes the next piece; returns what is decided by it, in order. A mark within a secret comes after its replacement.
+    pub fn push<'a>(&mut self, piece: Piece<'a, M>) -> Vec<Piece<'a, M>> {
+        if self.redactor.is_empty() {
+            return vec![piece];
+        }
+        match piece {
+            Piece::Text(text) => self.held.extend_from_slice(&text),
+            Piece::Mark(mark) => self.marks.push_back((self.held.len(), mark)),
+        }
+        self.decide(self.held.len() - self.redactor.undecided(&self.held))
+    }
+
+    /// Returns what is left when the stream has ended.
+    pub fn finish(&mut self) -> Vec<Piece<'static, M>> {
+        self.decide(self.held.len())
+    }
+
+    /// Gives out what stands before `end`: no form that begins there is still incomplete.
+    fn decide<'a>(&mut self, end: usize) -> Vec<Piece<'a, M>> {
+        let mut pieces = Vec::new();
+        let mut at = self.covered;
+        let spans = self.redactor.spans(&self.held);
+        for span in spans.into_iter().take_while(|span| span.start < end) {
+            if span.start >= at {
+                self.pass(at..span.start, &mut pieces);
+                pieces.push(Piece::Text(Cow::Borrowed(REPLACEMENT.as_bytes())));
+            }
+            at = at.max(span.end);
+        }
+        self.pass(at.min(end)..end, &mut pieces);
+        self.covered = at.saturating_sub(end);
+        self.held.drain(..end);
+        for (place, _) in &mut self.marks {
+            *place -= end;
+        }
+        pieces
+    }
+
+    /// Gives out a range of the held text, with every mark up to its end.
+    fn pass(&mut self, range: Range<usize>, pieces: &mut Vec<Piece<'_, M>>) {
+        let mut at = range.start;
+        while let Some((place, mark)) = self.marks.pop_front_if(|(place, _)| *place <= range.end) {
+            self.copy(at..place.max(at), pieces);
+            at = at.max(place);
+            pieces.push(Piece::Mark(mark));
+        }
+        self.copy(at..range.end, pieces);
+    }
+
+    fn copy(&self, range: Range<usize>, pieces: &mut Vec<Piece<'_, M>>) {
+        if !range.is_empty() {
+            pieces.push(Piece::Text(Cow::Owned(self.held[range].to_vec())));
+        }
+    }
+}
+
+impl<M> fmt::Debug for Stream<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
+    }
+}
