@@ -20,7 +20,7 @@ impl fmt::Display for Causes<'_> {
         let mut next = self.0.source();
         while let Some(cause) = next {
             let text = cause.to_string();
-            if !told.ends_with(&text) {
+            if !told.trim_end_matches('.').ends_with(&text) {
                 write!(f, ": {text}")?;
             }
             told = text;

@@ -146,6 +146,10 @@ fn parse_data(fields: &mut Fields<'_>, faults: &mut Faults) -> Map<String, Value
             for (name, group) in groups {
                 check_group(name, group, &pointer, faults);
             }
+            if groups.contains_key("plugin") {
+                let why = "is a name that Ansible keeps for the configuration of inventory plugins; put the group below `all`";
+                faults.add(format!("{pointer}/plugin"), why);
+            }
             if faults.count() == before && !groups.values().any(names_host) {
                 faults.add(pointer, "names no host");
             }

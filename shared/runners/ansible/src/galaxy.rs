@@ -170,6 +170,9 @@ async fn run(
             scratch.join("cache").display().to_string(),
         ),
     ]);
+    if let Some(authorities) = env.get("SSL_CERT_FILE").cloned() {
+        env.insert("GIT_SSL_CAINFO".to_owned(), authorities);
+    }
     if let Some((url, token)) = requirements.server {
         let token = token.map(|token| format!("token = {token}\n")).unwrap_or_default();
         let text = format!("[galaxy]\nserver_list = callboard\n[galaxy_server.callboard]\nurl = {url}\n{token}");
@@ -219,7 +222,10 @@ fn words(stderr: &str) -> String {
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with("[DEPRECATION"));
-    let from_error: Vec<&str> = lines.clone().skip_while(|line| !line.contains("ERROR")).collect();
+    let from_error: Vec<&str> = lines
+        .clone()
+        .skip_while(|line| !line.contains("ERROR") && !line.contains("WARNING"))
+        .collect();
     let lines = if from_error.is_empty() {
         lines.collect()
     } else {

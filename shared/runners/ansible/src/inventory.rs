@@ -143,6 +143,10 @@ pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String
     if typed.is_empty() {
         return;
     }
+    if inventory.parts().iter().all(is_data) {
+        // nothing that a request holds is anything but hosts and groups
+        env.insert("ANSIBLE_INVENTORY_ENABLED".to_owned(), "host_list,yaml".to_owned());
+    }
     env.entry("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED".to_owned())
         .or_insert_with(|| "true".to_owned());
     let named: Vec<&str> = typed
@@ -174,6 +178,14 @@ fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap, Unready> {
         map.insert(HeaderName::try_from(name.as_str()).map_err(|_| wrong())?, value);
     }
     Ok(map)
+}
+
+fn is_data(inventory: &Inventory) -> bool {
+    match inventory {
+        Inventory::Text(text) => text.contains(','),
+        Inventory::Typed(typed) => matches!(typed, TypedInventory::Inline(_)),
+        Inventory::Several(_) => false,
+    }
 }
 
 fn lists_localhost(inventory: &Inventory) -> bool {

@@ -207,6 +207,8 @@ impl<'a> Client<'a> {
                         "The repository {repo} is larger than the limit of {} bytes.",
                         limits.max_bytes
                     )
+                } else if let Some(hint) = hint(stderr) {
+                    format!("The repository {repo} could not be read: {hint}.")
                 } else {
                     format!("The repository {repo} could not be read: {}", words(stderr))
                 }
@@ -214,6 +216,39 @@ impl<'a> Client<'a> {
         };
         Unready::source(message).caused(error)
     }
+}
+
+/// What git says when it is refused, and what that means here.
+const REFUSALS: [(&str, &str); 6] = [
+    (
+        "terminal prompts disabled",
+        "the server asks for a login; name a git_credential",
+    ),
+    ("Authentication failed", "the server does not accept the git_credential"),
+    (
+        "returned error: 403",
+        "the server does not let this git_credential read it",
+    ),
+    (
+        "Permission denied",
+        "the server does not accept the git_credential's key",
+    ),
+    (
+        "Host key verification failed",
+        "the server's host key is not known; add known_hosts to the git_credential or to the policy",
+    ),
+    (
+        "returned error: 30",
+        "the server redirects to another address; name that one",
+    ),
+];
+
+/// Says what a refusal means, where that is known.
+fn hint(stderr: &str) -> Option<&'static str> {
+    REFUSALS
+        .iter()
+        .find(|(said, _)| stderr.contains(said))
+        .map(|(_, hint)| *hint)
 }
 
 /// Returns what git said, on one line: its errors, and what the server said, without the hints.
