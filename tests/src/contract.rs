@@ -9,7 +9,9 @@
 //!
 //! A behaviour that does not hold fails with an error or an assertion; nothing here knows an adapter.
 
+pub mod archive_cache;
 pub mod clock;
+pub mod credential_store;
 pub mod job_queue;
 pub mod job_store;
 pub mod log_store;

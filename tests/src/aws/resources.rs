@@ -23,6 +23,8 @@ pub struct Resources {
     pub table: String,
     /// The name of `LogsBucket`.
     pub bucket: String,
+    /// What the names of credentials in Secrets Manager begin with.
+    pub secrets: String,
     /// `JobsQueue`.
     pub jobs: Queue,
     /// `JobsDeadLetterQueue`.
@@ -66,6 +68,7 @@ impl Resources {
             template,
             table,
             bucket,
+            secrets: format!("callboard/{name}"),
             jobs,
             dead_jobs,
             intake,
@@ -119,6 +122,7 @@ impl Resources {
             "LogsBucket" => &self.bucket,
             "JobsQueue" => &self.jobs.url,
             "IntakeQueue" => &self.intake.url,
+            "callboard/${AWS::StackName}" => &self.secrets,
             other => other,
         };
         name.to_owned()

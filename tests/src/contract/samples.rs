@@ -9,6 +9,7 @@ use callboard_core::job::{CancelRequest, Job, JobStatus, Lease};
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::{JobStore, StoreError};
 use callboard_core::request::JobRequest;
+use callboard_core::source::Source;
 use callboard_core::time::{Clock, SystemClock, Timestamp};
 use futures_util::future::try_join_all;
 
@@ -37,7 +38,7 @@ pub fn job_of(tenant: &Tenant) -> Job {
 #[must_use]
 pub fn request() -> JobRequest {
     JobRequest {
-        playbook: "site.yml".to_owned(),
+        source: Source::Playbook("site.yml".to_owned()),
         ..JobRequest::default()
     }
 }
@@ -72,6 +73,8 @@ pub fn success() -> Outcome {
         error: None,
         rc: Some(0),
         stats: None,
+        commit: None,
+        inventory: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The contract suites, on S3 and SQS, and what is particular to them.
 
+mod archives;
+mod credentials;
 mod fake;
 mod faults;
 mod logs;
@@ -7,7 +9,9 @@ mod lossy;
 mod queue;
 mod records;
 
-use callboard_tests::{job_queue_contract, job_store_contract, log_store_contract};
+use callboard_tests::{
+    archive_cache_contract, credential_store_contract, job_queue_contract, job_store_contract, log_store_contract,
+};
 
 mod dynamodb_job_store {
     super::job_store_contract!(crate::records::make);
@@ -19,4 +23,12 @@ mod s3_log_store {
 
 mod sqs_queue {
     super::job_queue_contract!(crate::queue::make);
+}
+
+mod secrets_manager_credential_store {
+    super::credential_store_contract!(crate::credentials::make);
+}
+
+mod s3_archive_cache {
+    super::archive_cache_contract!(crate::archives::make);
 }

@@ -8,11 +8,11 @@ use callboard_core::execute::{Disposition, Limits, Worker, WorkerSettings};
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobState, JobStatus};
 use callboard_core::options::Options;
-use callboard_core::ports::{JobStore, LogKey, LogStore, Manifest, Runner, StoreError, Stream};
+use callboard_core::ports::{CredentialStore, JobStore, LogKey, LogStore, Manifest, Runner, StoreError, Stream};
 use callboard_core::request::JobRequest;
 use callboard_core::sweep::{Swept, sweep};
 use callboard_core::time::Clock;
-use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::samples::{HOUR, request};
 use tempfile::TempDir;
@@ -29,6 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 pub(crate) struct Site {
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) logs: Arc<dyn LogStore>,
+    pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) queue: Arc<SqliteQueue>,
     pub(crate) clock: FakeClock,
     shutdown: watch::Sender<bool>,
@@ -43,6 +44,10 @@ impl Site {
         Ok(Self {
             store: Arc::new(SqliteJobStore::new(database.clone())),
             logs: Arc::new(FileLogStore::new(folder.path().join("logs"))),
+            credentials: Arc::new(SqliteCredentialStore::new(
+                database.clone(),
+                folder.path().join("callboard.key"),
+            )),
             queue: Arc::new(SqliteQueue::new(database, Arc::new(clock.clone()))),
             clock,
             shutdown: watch::Sender::new(false),

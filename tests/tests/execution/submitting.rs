@@ -86,6 +86,8 @@ async fn submit(site: &Site, queue: Arc<dyn JobQueue>, body: &Value) -> Result<c
         store: site.store.clone(),
         queue,
         catalog: Some(Arc::new(OnePlaybook)),
+        credentials: site.credentials.clone(),
+        policy: Arc::default(),
         clock: Arc::new(site.clock.clone()),
         retention: HOUR,
     };

@@ -71,7 +71,11 @@ fn lifecycle(part: &Part<'_>) -> anyhow::Result<LifecycleRule> {
     Ok(LifecycleRule::builder()
         .id(part.text("/Id")?)
         .status(ExpirationStatus::from(part.text("/Status")?))
-        .filter(LifecycleRuleFilter::builder().prefix("").build())
+        .filter(
+            LifecycleRuleFilter::builder()
+                .prefix(part.text("/Prefix").unwrap_or_default())
+                .build(),
+        )
         .set_expiration(expiration)
         .set_abort_incomplete_multipart_upload(abort)
         .build()?)

@@ -10,6 +10,7 @@ use callboard_core::job::{Job, Lease};
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::JobStore;
 use callboard_core::request::JobRequest;
+use callboard_core::source::Source;
 use callboard_core::time::{Clock, SystemClock};
 use callboard_embedded::{Database, SqliteJobStore};
 use callboard_tests::{Client, Service};
@@ -82,7 +83,7 @@ async fn fill(data: &Path, jobs: usize) -> anyhow::Result<()> {
 async fn add(store: &dyn JobStore, fails: bool) -> anyhow::Result<()> {
     let now = SystemClock.now();
     let request = JobRequest {
-        playbook: "hello.yml".to_owned(),
+        source: Source::Playbook("hello.yml".to_owned()),
         ..JobRequest::default()
     };
     let job = Job::new(Tenant::default(), request, now, Duration::from_secs(86_400));

@@ -110,6 +110,7 @@ pub async fn progress_is_kept_until_there_is_news(store: &dyn JobStore) -> anyho
 
 fn progress(task: &str) -> Progress {
     Progress {
+        commit: Some("c0ffee".to_owned()),
         current_play: None,
         current_task: Some(task.to_owned()),
         hosts_ok: 1,

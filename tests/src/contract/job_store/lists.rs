@@ -117,5 +117,5 @@ async fn create_in(store: &dyn JobStore, tenant: &Tenant, status: JobStatus) -> 
 }
 
 fn summary_of(job: &Job) -> JobSummary {
-    JobSummary::new(job.id, job.request.playbook.clone(), job.created_at, &job.state)
+    JobSummary::new(job.id, job.request.source.name(), job.created_at, &job.state)
 }

@@ -1,6 +1,6 @@
 //! Requests and outcomes of every kind that a job may have.
 
-use callboard_core::inventory::{InlineInventory, InlineKind, Inventory};
+use callboard_core::inventory::{InlineInventory, Inventory, TypedInventory};
 use callboard_core::job::canceled;
 use callboard_core::options::Options;
 use callboard_core::outcome::{HostStats, Outcome, Reason};
@@ -33,12 +33,12 @@ pub(super) fn requests() -> anyhow::Result<Vec<JobRequest>> {
 
 fn inventories() -> anyhow::Result<Vec<Inventory>> {
     let text = Inventory::Text("a,b,ünï.example,".to_owned());
-    let inline = Inventory::Inline(InlineInventory {
-        kind: InlineKind::Inline,
+    let inline = Inventory::Typed(TypedInventory::Inline(InlineInventory {
         data: object(
             json!({"web": {"hosts": {"z": null, "a": {"port": 80}}, "vars": {"v": []}, "children": {"c": null}}}),
         )?,
-    });
+        ..InlineInventory::default()
+    }));
     let several = Inventory::Several(vec![text.clone(), inline.clone()]);
     Ok(vec![text, inline, several, Inventory::Several(vec![])])
 }
@@ -55,6 +55,18 @@ fn options() -> Vec<Options> {
         timeout: Some(604_800),
         idle_timeout: Some(1),
         max_attempts: Some(10),
+        start_at_task: Some("Install".to_owned()),
+        r#become: true,
+        become_user: Some("root".to_owned()),
+        become_method: Some("sudo".to_owned()),
+        remote_user: Some("deploy".to_owned()),
+        connection: Some("ssh".to_owned()),
+        strategy: Some("free".to_owned()),
+        flush_cache: true,
+        vault_ids: vec!["prod@prod-vault".to_owned()],
+        environment: [("APP_STAGE".to_owned(), "prod".to_owned())].into(),
+        labels: [("ticket".to_owned(), "OPS-1".to_owned())].into(),
+        callback_url: Some("https://example.com/done".to_owned()),
         template_extra_vars: true,
     };
     vec![Options::default(), every]

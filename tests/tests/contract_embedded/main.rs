@@ -1,5 +1,8 @@
 //! The contract suites, on the adapters for one machine.
 
+mod archives;
+mod credentials;
+
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,7 +14,9 @@ use callboard_embedded::{Database, FileLogStore, Message, SqliteJobStore, Sqlite
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
 use callboard_tests::contract::log_store::append;
-use callboard_tests::{job_queue_contract, job_store_contract, log_store_contract};
+use callboard_tests::{
+    archive_cache_contract, credential_store_contract, job_queue_contract, job_store_contract, log_store_contract,
+};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -25,6 +30,14 @@ mod sqlite_queue {
 
 mod file_log_store {
     super::log_store_contract!(super::make_logs);
+}
+
+mod sqlite_credential_store {
+    super::credential_store_contract!(super::credentials::make);
+}
+
+mod folder_archive_cache {
+    super::archive_cache_contract!(super::archives::make);
 }
 
 /// A queue and the clock that it reads.
