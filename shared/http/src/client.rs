@@ -1,0 +1,55 @@
+//! Talking to services whose addresses are trusted.
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use url::Host;
+
+use crate::error::FetchError;
+use crate::guard::{Guard, Guarded};
+use crate::{Limits, body, client};
+
+/// A client for services that an operator or an owner of credentials has named. They may have private addresses, but not
+/// link-local ones. It follows no redirects.
+#[derive(Clone, Debug)]
+pub struct Client {
+    client: reqwest::Client,
+    guard: Arc<Guard>,
+    max_bytes: usize,
+}
+
+impl Client {
+    /// Makes a client; the limits hold for each call.
+    ///
+    /// # Errors
+    /// The system gives no random numbers, or no memory.
+    pub fn new(limits: Limits) -> Result<Self, FetchError> {
+        let guard = Arc::new(Guard::allowing(|_host| true));
+        Ok(Self {
+            client: client(Guarded(Arc::clone(&guard)), limits.timeout)?,
+            guard,
+            max_bytes: limits.max_bytes,
+        })
+    }
+
+    /// Sends a request, and returns the answer whatever its status.
+    ///
+    /// # Errors
+    /// There is no answer within the limits.
+    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FetchError> {
+        let request = reqwest::Request::try_from(request).map_err(|_| FetchError::Address)?;
+        let url = request.url();
+        let host = url.host_str().ok_or(FetchError::Address)?.to_owned();
+        // the resolver is not asked for an address that is written out
+        if !matches!(url.host(), Some(Host::Domain(_))) {
+            self.guard.addresses(url).await?;
+        }
+        let answer = self.client.execute(request).await;
+        let answer = answer.map_err(|error| FetchError::of(&host, error))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let mut response = Response::new(body::read(answer, &host, self.max_bytes).await?);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+}

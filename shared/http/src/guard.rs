@@ -1,0 +1,89 @@
+//! Which hosts may have which addresses; asked before the first connection is made.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::net::lookup_host;
+use url::{Host, Url};
+
+use crate::address::{is_link_local, is_public};
+use crate::error::FetchError;
+
+/// Decides by its name whether a host may have a private address. A link-local one, where clouds keep the machine's own
+/// credentials, is never allowed.
+pub struct Guard(Box<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl Guard {
+    /// Allows public addresses only.
+    #[must_use]
+    pub fn public() -> Self {
+        Self::allowing(|_host| false)
+    }
+
+    /// Allows private addresses of those hosts of which `allows` says so. It is asked with the host as in a URL: lower case,
+    /// an IPv6 address in brackets.
+    #[must_use]
+    pub fn allowing(allows: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(allows))
+    }
+
+    /// Looks up a URL's host, once; returns its addresses if every one of them may be connected to.
+    pub(crate) async fn addresses(&self, url: &Url) -> Result<Pinned, FetchError> {
+        let host = url.host_str().ok_or(FetchError::Address)?;
+        let found = look_up(url).await?;
+        let private = (self.0)(host);
+        if found.iter().all(|&address| allowed(address, private)) {
+            return Ok(Pinned(found));
+        }
+        Err(FetchError::Private { host: host.to_owned() })
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+fn allowed(address: IpAddr, private: bool) -> bool {
+    is_public(address) || (private && !is_link_local(address))
+}
+
+async fn look_up(url: &Url) -> Result<Vec<IpAddr>, FetchError> {
+    match url.host() {
+        Some(Host::Ipv4(address)) => Ok(vec![address.into()]),
+        Some(Host::Ipv6(address)) => Ok(vec![address.into()]),
+        Some(Host::Domain(name)) => {
+            let found = lookup_host((name, 0)).await;
+            let found = found.map_err(|error| FetchError::unreachable(name, error))?;
+            Ok(found.map(|address| address.ip()).collect())
+        }
+        None => Err(FetchError::Address),
+    }
+}
+
+/// The addresses that were looked at; a client that has them for its resolver connects to nothing else.
+pub(crate) struct Pinned(Vec<IpAddr>);
+
+impl Resolve for Pinned {
+    fn resolve(&self, _name: Name) -> Resolving {
+        let addresses: Vec<_> = self.0.iter().map(|&address| SocketAddr::new(address, 0)).collect();
+        Box::pin(async move { Ok(Box::new(addresses.into_iter()) as Addrs) })
+    }
+}
+
+/// Looks up every name anew, through a guard: for clients of several hosts.
+pub(crate) struct Guarded(pub(crate) Arc<Guard>);
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = Arc::clone(&self.0);
+        Box::pin(async move {
+            let url = Url::parse(&format!("http://{}", name.as_str()))?;
+            let Pinned(found) = guard.addresses(&url).await?;
+            Ok(Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! The HTTP client for what requests make a worker fetch.
+//!
+//! [`get`] is for addresses that a request names: it reaches only the public internet and the hosts that a [`Guard`]
+//! allows, and takes what it is given nowhere else. [`Client`] is for addresses that an operator or an owner of credentials
+//! has set, such as that of HashiCorp Vault.
+
+mod address;
+mod body;
+mod client;
+mod error;
+mod fetch;
+mod guard;
+mod redirect;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::Resolve;
+use reqwest::redirect::Policy;
+
+pub use client::Client;
+pub use error::FetchError;
+pub use fetch::get;
+pub use guard::Guard;
+
+const USER_AGENT: &str = concat!("callboard/", env!("CARGO_PKG_VERSION"));
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much a server may send, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The bytes of an answer's body.
+    pub max_bytes: usize,
+    /// The time from the first look-up of a name to the last byte.
+    pub timeout: Duration,
+}
+
+fn client(resolver: impl Resolve + 'static, timeout: Duration) -> Result<reqwest::Client, FetchError> {
+    let unmade = |source: Box<dyn std::error::Error + Send + Sync>| FetchError::Client { source };
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::config().map_err(|error| unmade(error.into()))?)
+        .dns_resolver(Arc::new(resolver))
+        .redirect(Policy::none())
+        .no_proxy()
+        .no_gzip()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .build();
+    client.map_err(|error| unmade(error.into()))
+}

@@ -1,0 +1,22 @@
+//! TLS: rustls over ring, with the certificates that the system trusts.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::crypto::ring;
+use rustls::{ClientConfig, Error, RootCertStore};
+
+/// Returns the configuration of every client. `SSL_CERT_FILE` and `SSL_CERT_DIR` are read at the first call.
+pub(crate) fn config() -> Result<ClientConfig, Error> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let roots = ROOTS.get_or_init(|| Arc::new(roots()));
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(Arc::clone(roots)).with_no_client_auth())
+}
+
+/// A machine without certificates trusts nobody, which a connection then says.
+fn roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
