@@ -1,6 +1,7 @@
 //! Putting events together with the output they belong to, as ansible-runner's `OutputEventFilter` does.
 
 use callboard_core::event::Event;
+use callboard_core::redact::Redactor;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -18,6 +19,15 @@ pub(crate) struct PartialEvent {
     parent_uuid: Option<String>,
     verbosity: Option<i64>,
     pub(crate) event_data: Option<Box<RawValue>>,
+}
+
+impl PartialEvent {
+    /// Redacts what the event tells; its name and its ids are Ansible's.
+    pub(crate) fn redact(&mut self, redactor: &Redactor) {
+        let Some(data) = self.event_data.take() else { return };
+        let redacted = String::from_utf8(redactor.json(data.get().as_bytes())).ok();
+        self.event_data = redacted.and_then(|data| RawValue::from_string(data).ok());
+    }
 }
 
 /// Numbers the events of one job and gives each its output.

@@ -17,6 +17,7 @@ mod host;
 mod host_files;
 mod inventory;
 mod keys;
+mod lines;
 mod material;
 mod packets;
 mod playbooks;

@@ -1,23 +1,24 @@
 //! Moving a job's output and events from its pipes to where they are kept, in constant memory.
 
-use std::collections::VecDeque;
+use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
 
 use callboard_core::event::Event;
 use callboard_core::outcome::InventorySummary;
 use callboard_core::output::Output;
 use callboard_core::ports::StoreError;
+use callboard_core::redact::{self, Redactor};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use crate::collect::{Collector, PartialEvent};
 use crate::demux::{Demux, Piece};
+use crate::lines::Lines;
 use crate::track::Tracker;
 
 const CHUNK_BYTES: usize = 64 * 1024;
-/// The host sends no longer line; a longer one is not the host's.
-const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Why output could not be moved on.
 #[derive(Debug, thiserror::Error)]
@@ -47,14 +48,27 @@ pub(crate) struct Findings {
     pub(crate) error: Option<String>,
 }
 
+/// Where an event stands in the output.
+enum Mark {
+    Begin(PartialEvent),
+    End,
+}
+
 /// The two pipes of a job, and what becomes of what comes through them.
 pub(crate) struct Pump<'a> {
     text: pipe::Receiver,
     lines: Lines,
     demux: Demux,
+    redactor: Arc<Redactor>,
+    stream: redact::Stream<Mark>,
+    sink: Sink<'a>,
+}
+
+/// Where redacted output and events go.
+struct Sink<'a> {
     collector: Collector,
     output: &'a Output,
-    pub(crate) findings: Findings,
+    findings: Findings,
 }
 
 impl<'a> Pump<'a> {
@@ -64,22 +78,30 @@ impl<'a> Pump<'a> {
         nonce: &str,
         job: String,
         output: &'a Output,
+        redactor: Arc<Redactor>,
     ) -> Self {
-        let lines = Lines {
-            pipe: events,
-            partial: Vec::new(),
-            whole: VecDeque::new(),
-            ended: false,
-        };
-        let collector = Collector::new(job);
         Self {
             text,
-            lines,
+            lines: Lines::new(events),
             demux: Demux::new(nonce),
-            collector,
-            output,
-            findings: Findings::default(),
+            stream: redact::Stream::new(Arc::clone(&redactor)),
+            redactor,
+            sink: Sink {
+                collector: Collector::new(job),
+                output,
+                findings: Findings::default(),
+            },
         }
+    }
+
+    /// Says which commit runs, for the progress that is reported.
+    pub(crate) fn runs_commit(&mut self, commit: Option<String>) {
+        self.sink.findings.tracker.commit = commit;
+    }
+
+    /// Returns what was learned.
+    pub(crate) fn into_findings(self) -> Findings {
+        self.sink.findings
     }
 
     /// Runs until both pipes have ended.
@@ -103,32 +125,27 @@ impl<'a> Pump<'a> {
 
     async fn take(&mut self, chunk: &[u8]) -> Result<(), PumpError> {
         for piece in self.demux.split(chunk) {
-            let mut events = Vec::new();
-            match piece {
+            let mark = match piece {
                 Piece::Text(range) => {
-                    let text = self.demux.bytes(range);
-                    self.output.stdout(text).await?;
-                    self.collector.text(text, &mut events);
+                    let text = Cow::Borrowed(self.demux.bytes(range));
+                    self.sink.take(self.stream.push(redact::Piece::Text(text))).await?;
+                    continue;
                 }
-                Piece::Begin => {
-                    if let Some(event) = self.next_event().await? {
-                        self.collector.begin(event, &mut events);
-                    }
-                }
-                Piece::End => self.collector.end(&mut events),
+                Piece::Begin => self.next_event().await?.map(Mark::Begin),
+                Piece::End => Some(Mark::End),
+            };
+            if let Some(mark) = mark {
+                self.sink.take(self.stream.push(redact::Piece::Mark(mark))).await?;
             }
-            self.keep(events).await?;
         }
         Ok(())
     }
 
     async fn finish(&mut self) -> Result<(), PumpError> {
-        let mut events = Vec::new();
-        let rest = self.demux.finish();
-        self.output.stdout(rest).await?;
-        self.collector.text(rest, &mut events);
-        self.collector.end(&mut events);
-        self.keep(events).await?;
+        let rest = Cow::Borrowed(self.demux.finish());
+        self.sink.take(self.stream.push(redact::Piece::Text(rest))).await?;
+        self.sink.take(self.stream.finish()).await?;
+        self.sink.take(vec![redact::Piece::Mark(Mark::End)]).await?;
         while !self.lines.ended {
             self.lines.fill().await?;
             self.read_notes();
@@ -137,21 +154,11 @@ impl<'a> Pump<'a> {
         Ok(())
     }
 
-    async fn keep(&mut self, events: Vec<Event>) -> Result<(), PumpError> {
-        for event in events {
-            if let Some(progress) = self.findings.tracker.read(&event) {
-                self.output.report(progress);
-            }
-            self.output.event(&event).await?;
-        }
-        Ok(())
-    }
-
     async fn next_event(&mut self) -> Result<Option<PartialEvent>, PumpError> {
         loop {
             self.read_notes();
             if let Some(line) = self.lines.whole.pop_front() {
-                return Ok(serde_json::from_slice(&line).ok());
+                return Ok(self.event(&line));
             }
             if self.lines.ended {
                 return Ok(None);
@@ -160,16 +167,56 @@ impl<'a> Pump<'a> {
         }
     }
 
+    fn event(&self, line: &[u8]) -> Option<PartialEvent> {
+        let mut event: PartialEvent = serde_json::from_slice(line).ok()?;
+        if !self.redactor.is_empty() {
+            event.redact(&self.redactor);
+        }
+        Some(event)
+    }
+
     fn read_notes(&mut self) {
+        let redacted = |text: String| self.redactor.text(&text);
+        let findings = &mut self.sink.findings;
         while let Some(note) = self.lines.whole.front().and_then(|line| note(line)) {
             self.lines.whole.pop_front();
             match note {
-                Note::Inventory(summary) => self.findings.inventory = Some(summary),
-                Note::InventoryError { message } => self.findings.inventory_error = Some(message),
-                Note::Hosts { names } => self.findings.tracker.expect(names),
-                Note::AnsibleError { message } => self.findings.error = Some(message),
+                Note::Inventory(summary) => {
+                    let host_names = summary.host_names.into_iter().map(redacted).collect();
+                    findings.inventory = Some(InventorySummary { host_names, ..summary });
+                }
+                Note::InventoryError { message } => findings.inventory_error = Some(redacted(message)),
+                Note::Hosts { names } => findings.tracker.expect(names.into_iter().map(redacted).collect()),
+                Note::AnsibleError { message } => findings.error = Some(redacted(message)),
             }
         }
+    }
+}
+impl Sink<'_> {
+    async fn take(&mut self, pieces: Vec<redact::Piece<'_, Mark>>) -> Result<(), StoreError> {
+        for piece in pieces {
+            let mut events = Vec::new();
+            match piece {
+                redact::Piece::Text(text) => {
+                    self.output.stdout(&text).await?;
+                    self.collector.text(&text, &mut events);
+                }
+                redact::Piece::Mark(Mark::Begin(event)) => self.collector.begin(event, &mut events),
+                redact::Piece::Mark(Mark::End) => self.collector.end(&mut events),
+            }
+            self.keep(events).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
+        for event in events {
+            if let Some(progress) = self.findings.tracker.read(&event) {
+                self.output.report(progress);
+            }
+            self.output.event(&event).await?;
+        }
+        Ok(())
     }
 }
 
@@ -181,33 +228,5 @@ fn note(line: &[u8]) -> Option<Note> {
     }
 }
 
-/// Lines of the events pipe, read as they are needed.
-struct Lines {
-    pipe: pipe::Receiver,
-    partial: Vec<u8>,
-    whole: VecDeque<Vec<u8>>,
-    ended: bool,
-}
-
-impl Lines {
-    fn wants_more(&self) -> bool {
-        self.whole.is_empty() && !self.ended
-    }
-
-    /// Reads once. Safe to be dropped while it waits.
-    async fn fill(&mut self) -> io::Result<()> {
-        let mut chunk = [0; 16 * 1024];
-        let length = self.pipe.read(&mut chunk).await?;
-        self.ended = length == 0;
-        for part in chunk[..length].split_inclusive(|byte| *byte == b'\n') {
-            self.partial.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                self.whole.push_back(std::mem::take(&mut self.partial));
-            }
-        }
-        if self.partial.len() > MAX_LINE_BYTES {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "an event has no end"));
-        }
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod tests;

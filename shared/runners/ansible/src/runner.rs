@@ -162,9 +162,9 @@ impl AnsibleRunner {
             &spec.nonce,
             job.id.to_string(),
             output,
+            Arc::clone(redactor),
         );
-        let _ = redactor;
-        pump.findings.tracker.commit.clone_from(&prepared.commit);
+        pump.runs_commit(prepared.commit.clone());
         let exit = self.drive(&mut control, &mut pump, stop).await;
         let (stopped, supervisor) = (control.stopped, control.supervisor);
         drop(control);
@@ -177,7 +177,7 @@ impl AnsibleRunner {
         }
         Ok(Run {
             exit: exit?,
-            findings: pump.findings,
+            findings: pump.into_findings(),
             stopped,
         })
     }

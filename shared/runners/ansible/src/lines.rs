@@ -1,0 +1,54 @@
+//! The lines of a job's events pipe.
+
+use std::collections::VecDeque;
+use std::io;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+
+/// The host sends no longer line; a longer one is not the host's.
+const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Lines, read as they are needed.
+pub(crate) struct Lines {
+    pipe: pipe::Receiver,
+    partial: Vec<u8>,
+    /// Lines that have been read and not yet been taken.
+    pub(crate) whole: VecDeque<Vec<u8>>,
+    /// True when there will be no more.
+    pub(crate) ended: bool,
+}
+
+impl Lines {
+    /// Begins to read.
+    pub(crate) fn new(pipe: pipe::Receiver) -> Self {
+        Self {
+            pipe,
+            partial: Vec::new(),
+            whole: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    /// Tells whether there is none to take, but may be.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.whole.is_empty() && !self.ended
+    }
+
+    /// Reads once. Safe to be dropped while it waits.
+    pub(crate) async fn fill(&mut self) -> io::Result<()> {
+        let mut chunk = [0; 16 * 1024];
+        let length = self.pipe.read(&mut chunk).await?;
+        self.ended = length == 0;
+        for part in chunk[..length].split_inclusive(|byte| *byte == b'\n') {
+            self.partial.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                self.whole.push_back(std::mem::take(&mut self.partial));
+            }
+        }
+        if self.partial.len() > MAX_LINE_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an event has no end"));
+        }
+        Ok(())
+    }
+}
