@@ -10,7 +10,6 @@ mod run;
 mod serve;
 mod setup;
 mod signals;
-mod stub_secrets;
 mod tee;
 mod workers;
 

@@ -14,6 +14,7 @@ use callboard_core::time::{Clock, SystemClock};
 use callboard_embedded::{
     Database, FileLogStore, FolderArchiveCache, SqliteCredentialStore, SqliteJobStore, SqliteQueue,
 };
+use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::cli::Common;
 use crate::setup;
@@ -51,9 +52,15 @@ impl Parts {
 
     /// Returns what jobs get their sources, inventories and secrets with.
     pub(crate) fn reach(&self, common: &Common) -> anyhow::Result<Reach> {
+        let (credentials, policy) = (self.credentials.clone(), self.policy.clone());
+        let settings = callboard_secrets::Settings {
+            endpoints: Endpoints::from_environment(),
+            ..callboard_secrets::Settings::default()
+        };
+        let resolver = Resolver::new(credentials, policy, Arc::new(Environment), settings)?;
         Ok(Reach {
             policy: self.policy.clone(),
-            secrets: Arc::new(crate::stub_secrets::Stub(self.credentials.clone())),
+            secrets: Arc::new(resolver),
             archives: Arc::new(FolderArchiveCache::new(
                 setup::cache(common)?.join("archives"),
                 common.cache_max_bytes,

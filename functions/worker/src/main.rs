@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::environment::Environment;
-use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
+use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach};
 use callboard_core::execute::{Worker, WorkerSettings};
 use callboard_lambda::{Parts, Settings, number, required, start_logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -31,7 +31,17 @@ async fn main() -> Result<(), Error> {
     // a playbook runs as the same user: it must not read this process's variables, which are the role's credentials
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let parts = Parts::connect(Settings::from_env()?).await;
-    let runner = Arc::new(AnsibleRunner::new(ansible()?).context("the folder for running jobs cannot be made")?);
+    let reach = Reach {
+        policy: parts.policy.clone(),
+        secrets: Arc::new(parts.secrets()?),
+        archives: parts.archives.clone(),
+        limits: FetchLimits {
+            timeout: Duration::from_secs(number("CALLBOARD_FETCH_TIMEOUT", 300)?.into()),
+            max_bytes: u64::from(number("CALLBOARD_FETCH_MAX_MB", 400)?) << 20,
+        },
+    };
+    let runner = AnsibleRunner::new(ansible()?, reach).context("the folder for running jobs cannot be made")?;
+    let runner = Arc::new(runner);
     runner.warm_up().await?;
     let (_never, shutdown) = watch::channel(false);
     let batches = Batches {

@@ -11,6 +11,7 @@ use callboard_core::policy::Policy;
 use callboard_core::ports::{ArchiveCache, CredentialStore, JobStore, LogStore};
 use callboard_core::submit::Submitter;
 use callboard_core::time::{Clock, SystemClock};
+use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::health::StoreHealth;
 use crate::settings::Settings;
@@ -66,6 +67,19 @@ impl Parts {
             clock: Arc::new(SystemClock),
             settings,
         }
+    }
+
+    /// Returns what resolves the secrets of jobs, with the function's own identity where the policy lets it.
+    ///
+    /// # Errors
+    /// There can be no HTTP client here.
+    pub fn secrets(&self) -> anyhow::Result<Resolver> {
+        let settings = callboard_secrets::Settings {
+            own_prefix: Some(self.settings.secrets_prefix.clone()),
+            endpoints: Endpoints::from_environment(),
+        };
+        let (credentials, policy) = (self.credentials.clone(), self.policy.clone());
+        Ok(Resolver::new(credentials, policy, Arc::new(Environment), settings)?)
     }
 
     /// Makes what accepts jobs. Which playbooks there are, only the worker's image knows.
