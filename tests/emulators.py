@@ -1,15 +1,16 @@
-"""Starts AWS's emulators for the tests, without Docker: LocalStack, DynamoDB Local, the Runtime Interface Emulator.
+"""Starts emulators for the tests, without Docker: LocalStack, DynamoDB Local, the Runtime Interface Emulator, OpenBao.
 
 python tests/emulators.py run -- COMMAND...   starts them, runs COMMAND with the variables that lead to them, stops them
 python tests/emulators.py up                  starts them, prints the variables, and stops them when it is interrupted
 
-Where AWS_ENDPOINT_URL is set already, that is used and no service is started.
+Where AWS_ENDPOINT_URL is set already, that is used and no service of AWS is started; CALLBOARD_TEST_VAULT likewise.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shlex
 import signal
 import socket
@@ -55,6 +56,7 @@ class Emulators:
         parts = [self.rie]
         parts += [] if "AWS_ENDPOINT_URL" in given else [self.localstack]
         parts += [] if given else [self.dynamodb]
+        parts += [] if "CALLBOARD_TEST_VAULT" in os.environ else [self.openbao]
         self.parts = [pool.submit(part) for part in parts]
         pool.shutdown(wait=False)
         return self
@@ -101,6 +103,14 @@ class Emulators:
         command = [java, library, "-jar", f"{folder}/DynamoDBLocal.jar", "-inMemory", "-port", str(port)]
         self.serve("DynamoDB Local", command, f"http://127.0.0.1:{port}", {})
         return {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}"}
+
+    def openbao(self) -> dict[str, str]:
+        """Starts OpenBao, which keeps all in memory and has an engine of KV 2 at ``secret/``."""
+        program, address = emulator_files.openbao(self.processes), f"127.0.0.1:{free_port()}"
+        token = secrets.token_hex(16)
+        options = [f"-dev-listen-address={address}", f"-dev-root-token-id={token}", "-dev-no-store-token"]
+        self.serve("OpenBao", [str(program), "server", "-dev", *options], f"http://{address}/v1/sys/health", {})
+        return {"CALLBOARD_TEST_VAULT": f"http://{address}", "CALLBOARD_TEST_VAULT_TOKEN": token}
 
     def serve(self, name: str, command: Sequence[str], url: str, environment: Mapping[str, str]) -> None:
         """Starts a server and waits until it answers."""
@@ -164,11 +174,11 @@ def free_port() -> int:
 
 
 def answers(url: str) -> bool:
-    """Tells whether there is an answer, be it a refusal."""
+    """Tells whether there is an answer, be it a refusal; a server that is not ready yet gives none, or a 5xx."""
     try:
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5).close()
-    except urllib.error.HTTPError:
-        return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
     except OSError:
         return False
     return True

@@ -92,7 +92,7 @@ def build(ansible_galaxy: str, folder: Path) -> list[Artifact]:
         "ANSIBLE_HOME": str(home / ".ansible"),
         "ANSIBLE_CONFIG": str(configuration),
     }
-    run([galaxy, "collection", "build", "--output-path", str(built), *map(str, folders)], environment, folder)
+    run([galaxy, "collection", "build", "--output-path", str(built), *map(str, folders)], environment)
     return [read(built / f"{NAMESPACE}-{source.name}-{source.version}.tar.gz") for source in SOURCES]
 
 

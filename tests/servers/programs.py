@@ -30,11 +30,10 @@ def program(name: str, why: str) -> str:
     return path
 
 
-def run(command: Sequence[str], environment: Mapping[str, str] | None = None, folder: Path | None = None) -> str:
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
     """Runs a program to its end and returns what it printed; raises ``Unavailable`` with that unless it went well."""
     finished = subprocess.run(
         command,
-        cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -8,6 +8,7 @@ pub mod events;
 pub mod log;
 pub mod processes;
 pub mod program;
+pub mod servers;
 pub mod service;
 pub mod stock;
 pub mod text;

@@ -1,0 +1,93 @@
+//! The few calls of AWS that are needed, without an SDK: `callboard` links none.
+
+mod answer;
+mod endpoints;
+mod keepers;
+mod sign;
+mod sts;
+
+use std::sync::Arc;
+
+use callboard_core::ports::AwsKeys;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, Request};
+
+use crate::call::{Answer, Caller};
+use crate::fault::Fault;
+
+pub use endpoints::Endpoints;
+pub(crate) use sts::{Role, caller_identity};
+
+/// Where AWS's global services are.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+
+/// A service of AWS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Service {
+    SecretsManager,
+    Ssm,
+    Sts,
+}
+
+impl Service {
+    /// Returns the name in hosts and signatures.
+    fn name(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secretsmanager",
+            Self::Ssm => "ssm",
+            Self::Sts => "sts",
+        }
+    }
+}
+
+/// Calls AWS.
+pub(crate) struct Aws {
+    caller: Arc<Caller>,
+    endpoints: Endpoints,
+}
+
+/// One call, but for whose it is.
+struct Call<'a> {
+    service: Service,
+    region: &'a str,
+    headers: &'a [(HeaderName, &'static str)],
+    body: Vec<u8>,
+}
+
+impl Aws {
+    pub(crate) fn new(caller: Arc<Caller>, endpoints: Endpoints) -> Self {
+        Self { caller, endpoints }
+    }
+
+    /// Sends a signed call, and returns the answer to it if that is one of success.
+    async fn send(&self, call: Call<'_>, keys: &AwsKeys) -> Result<Answer, Fault> {
+        let mut request = Request::post(self.endpoints.url(call.service, call.region)).body(call.body);
+        if let Ok(request) = &mut request {
+            for (name, value) in call.headers {
+                request
+                    .headers_mut()
+                    .insert(name, http::HeaderValue::from_static(value));
+            }
+        }
+        let request = request.map_err(|error| Fault::caused("the address of AWS is not valid", error))?;
+        let request = sign::sign(request, call.service, call.region, keys)?;
+        let answer = self.caller.call(request, answer::is_busy).await?;
+        if answer.status().is_success() {
+            Ok(answer)
+        } else {
+            Err(answer::fault(&answer))
+        }
+    }
+}
+
+/// The content type of AWS's JSON protocol.
+const JSON: (HeaderName, &str) = (CONTENT_TYPE, "application/x-amz-json-1.1");
+/// The content type of AWS's query protocol.
+const FORM: (HeaderName, &str) = (CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8");
+
+/// Returns the region of an ARN; none if the text is no ARN, or of a service without regions.
+pub(crate) fn region_of_arn(text: &str) -> Option<String> {
+    let region = text.strip_prefix("arn:")?.split(':').nth(2)?;
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (!region.is_empty() && region.bytes().all(good)).then(|| region.to_owned())
+}
