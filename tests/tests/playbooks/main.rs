@@ -1,6 +1,8 @@
 //! Real playbooks through the real service: everything that Ansible can do works as with `ansible-playbook`.
 
 mod configuration;
+mod connecting;
+mod environment;
 mod failures;
 mod features;
 mod inventories;

@@ -9,13 +9,21 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn check_and_diff_show_what_would_change() -> anyhow::Result<()> {
     let (service, _data) = Service::start(&[])?;
-    for (check, diff) in [(true, false), (true, true), (false, true), (false, false)] {
+    let (short, long) = (["check", "diff"], ["check_mode", "diff_mode"]);
+    for ([check_name, diff_name], check, diff) in [
+        (short, true, false),
+        (short, true, true),
+        (short, false, true),
+        (short, false, false),
+        (long, true, false),
+        (long, false, true),
+    ] {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("file");
         fs::write(&file, "old line\n")?;
         let request = json!({
             "playbook": "features/write_file.yml", "extra_vars": {"dir": dir.path()},
-            "options": {"check": check, "diff": diff},
+            "options": {check_name: check, diff_name: diff},
         });
         let played = crate::play(&service.client(), &request).await?;
         let content = fs::read_to_string(&file)?;
@@ -32,7 +40,7 @@ async fn check_and_diff_show_what_would_change() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn tags_limit_and_verbosity_choose_what_runs() -> anyhow::Result<()> {
+async fn tags_limit_start_and_verbosity_choose_what_runs() -> anyhow::Result<()> {
     let (service, _data) = Service::start(&[])?;
     let all = [
         "one untagged",
@@ -56,6 +64,11 @@ async fn tags_limit_and_verbosity_choose_what_runs() -> anyhow::Result<()> {
         ),
         (
             json!({"tags": ["tagged"], "skip_tags": ["deploy"]}),
+            vec!["one one", "two one"],
+        ),
+        (json!({"start_at_task": "Two"}), vec!["one two", "two two"]),
+        (
+            json!({"start_at_task": "On*", "skip_tags": ["two"]}),
             vec!["one one", "two one"],
         ),
         (json!({"limit": "all:!one"}), vec!["two untagged", "two one", "two two"]),
@@ -156,5 +169,39 @@ async fn with_the_free_strategy_a_host_goes_ahead_of_one_that_waits() -> anyhow:
     });
     let played = crate::play(&service.client(), &request).await?;
     ensure!(played.job["status"] == "successful", "{}", played.log);
+    Ok(())
+}
+
+/// The first host of `strategy.yml` waits for what the second does in the next task.
+#[tokio::test]
+async fn the_strategy_of_a_play_that_names_none_is_the_one_that_is_asked_for() -> anyhow::Result<()> {
+    let (service, _data) = Service::start(&[])?;
+    for (options, reason) in [
+        (json!({"strategy": "free"}), Value::Null),
+        (json!({"strategy": "linear", "timeout": 3}), json!("timeout")),
+        (json!({"timeout": 3}), json!("timeout")),
+    ] {
+        let dir = tempfile::tempdir()?;
+        let request = json!({
+            "playbook": "features/strategy.yml", "inventory": crate::hosts(&json!({"first": {}, "second": {}})),
+            "extra_vars": {"dir": dir.path()}, "options": options,
+        });
+        let played = crate::play(&service.client(), &request).await?;
+        ensure!(played.job["reason"] == reason, "{options}: {}", played.log);
+        ensure!(dir.path().join("ahead").exists() == reason.is_null(), "{options}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn labels_and_where_the_end_is_to_be_told_are_kept_with_the_job() -> anyhow::Result<()> {
+    let (service, _data) = Service::start(&[])?;
+    let options = json!({
+        "labels": {"team": "web", "ticket/id": "ö-1"}, "callback_url": "https://ci.example/hooks/1?x=y",
+    });
+    let request = json!({"playbook": "hello.yml", "options": options});
+    let played = crate::play(&service.client(), &request).await?;
+    ensure!(played.job["status"] == "successful", "{}", played.log);
+    ensure!(played.job["options"] == options, "{}", played.job);
     Ok(())
 }
