@@ -42,10 +42,10 @@ pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Res
     };
     refuse_prompts(&arguments.more)?;
     let request = request(name, &arguments)?;
+    let mut parts = Parts::open(common)?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
     let settings = settings(common, &arguments, environment, folder)?;
-    let mut parts = Parts::open(common)?;
     let submitter = parts.submitter(common, Arc::new(settings.playbooks.clone()));
     parts.logs = Arc::new(Tee {
         logs: parts.logs.clone(),

@@ -38,9 +38,9 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
         .await
         .with_context(|| format!("cannot listen on {}; choose another with --listen", arguments.listen))?;
     let address = listener.local_addr()?;
+    let parts = Parts::open(common)?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
-    let parts = Parts::open(common)?;
     let settings = AnsibleSettings {
         environment,
         playbooks: playbooks.clone(),

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 /// A new credential: its name, and what its kind holds.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"name": "prod-become", "kind": "password", "password": "correct horse battery"}))]
 #[expect(dead_code, reason = "describes what is read elsewhere")]
 pub(crate) struct NewCredential {
     /// The name by which jobs refer to it: letters, digits, `.`, `_` and `-`, the first a letter or digit.
@@ -17,6 +18,7 @@ pub(crate) struct NewCredential {
 /// What a credential holds. A secret has at least 4 bytes.
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(example = json!({"kind": "password", "password": "correct horse battery staple"}))]
 #[expect(dead_code, reason = "describes what is read elsewhere")]
 pub(crate) enum CredentialFields {
     /// A key for ssh.

@@ -2,12 +2,15 @@
 //!
 //! Most of it holds on AWS as well: see `api_on_aws`.
 
+mod credentials;
 mod description;
 mod events;
 mod follow;
 mod health;
+mod keys;
 mod list;
 mod logs;
+mod policy;
 mod submit;
 
 use callboard_tests::Service;

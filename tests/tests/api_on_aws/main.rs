@@ -3,6 +3,8 @@
 //! Two modules are not the same: an HTTP API does not stream, so that to follow a log is another matter, and readiness is
 //! that of other parts.
 
+#[path = "../api/credentials.rs"]
+mod credentials;
 #[path = "../api/description.rs"]
 mod description;
 #[path = "../api/events.rs"]
