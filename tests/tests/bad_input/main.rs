@@ -2,6 +2,7 @@
 
 mod bodies;
 mod cases;
+mod credentials;
 mod failing;
 mod routes;
 
