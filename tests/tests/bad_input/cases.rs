@@ -130,7 +130,7 @@ fn invalid_inventories() -> [(Value, Vec<&'static str>); 12] {
         (json!("a,\u{0}b"), vec!["/inventory"]),
         (json!([]), vec!["/inventory"]),
         (
-            json!(["a,", "b", {"type": "git"}]),
+            json!(["a,", "b", {"type": "gitt"}]),
             vec!["/inventory/1", "/inventory/2/type"],
         ),
         (json!({"data": {}}), vec!["/inventory/type"]),

@@ -6,7 +6,10 @@ use callboard_core::causes::causes;
 use callboard_core::ports::{CredentialStore, StoreError};
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::credential_store::password;
-use callboard_tests::contract::samples::{now, tenant};
+use callboard_tests::contract::samples::{now, refused, tenant};
+use serde_json::json;
+
+use crate::fake::{Answer, Fake};
 
 pub(crate) async fn make() -> anyhow::Result<(SecretsManagerCredentialStore, Resources)> {
     let resources = Resources::create().await?;
@@ -62,4 +65,84 @@ async fn a_secret_that_somebody_else_made_or_changed_is_no_credential_and_is_not
         ensure!(!format!("{error:?} {}", causes(&error)).contains("s3cret-text"));
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn only_a_worker_asks_for_a_value() -> anyhow::Result<()> {
+    let fake = Fake::start(|_, _| Answer::Whole(200, secret().to_string())).await?;
+    let store = SecretsManagerCredentialStore::new(&fake.config().await, "callboard/stack".to_owned());
+    let (tenant, value) = (tenant(), password("value")?);
+    store.create(&tenant, "a", &value, now()).await?;
+    store.describe(&tenant, "a").await?;
+    store.rotate(&tenant, "a", &value, now()).await?;
+    store.list(&tenant).await?;
+    store.remove(&tenant, "a").await?;
+    let requests = fake.requests();
+    ensure!(
+        requests.len() == 8 && requests.iter().all(|request| request.contains("secretsmanager.")),
+        "{requests:?}"
+    );
+    ensure!(
+        !requests.iter().any(|request| request.contains("getsecretvalue")),
+        "{requests:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_secrets_manager_refuses_is_told_apart() -> anyhow::Result<()> {
+    for (status, code, retryable) in [
+        (400, "ThrottlingException", true),
+        (500, "InternalServiceError", true),
+        (400, "AccessDeniedException", false),
+        (400, "DecryptionFailure", false),
+        (400, "InvalidParameterException", false),
+    ] {
+        let error = json!({"__type": code, "message": "Because."}).to_string();
+        let fake = Fake::start(move |_, _| Answer::Whole(status, error.clone())).await?;
+        let store = SecretsManagerCredentialStore::new(&fake.config().await, "callboard/stack".to_owned());
+        let (tenant, value) = (tenant(), password("value")?);
+        for error in [
+            store.create(&tenant, "a", &value, now()).await.err(),
+            store.get(&tenant, "a").await.err(),
+            store.describe(&tenant, "a").await.err(),
+        ] {
+            let error = error.with_context(|| format!("{code} is no error"))?;
+            ensure!(
+                matches!(error, StoreError::Unavailable(_) | StoreError::Rejected(_)),
+                "{code}: {error:?}"
+            );
+            ensure!(error.is_retryable() == retryable, "{code}: {error:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_was_lost_is_repeated_and_one_that_came_too_late_is_a_conflict() -> anyhow::Result<()> {
+    let exists = json!({"__type": "ResourceExistsException", "message": "It exists."});
+    let fake = Fake::start(move |_, before| match before {
+        0 => Answer::Close,
+        1 => Answer::Whole(200, secret().to_string()),
+        _ => Answer::Whole(400, exists.to_string()),
+    })
+    .await?;
+    let store = SecretsManagerCredentialStore::new(&fake.config().await, "callboard/stack".to_owned());
+    let (tenant, value) = (tenant(), password("value")?);
+    store.create(&tenant, "a", &value, now()).await?;
+    refused(store.create(&tenant, "a", &value, now()).await)?;
+    assert_eq!(fake.requests().len(), 3);
+    Ok(())
+}
+
+/// What describes a secret, and stands for other answers as well.
+fn secret() -> serde_json::Value {
+    let tag = |name: &str, value: &str| json!({"Key": format!("callboard:{name}"), "Value": value});
+    let date = "2026-11-21T06:00:00.000Z";
+    let tags = [
+        tag("kind", "password"),
+        tag("created_at", date),
+        tag("updated_at", date),
+    ];
+    json!({"Name": "callboard/stack/default/a", "Tags": tags})
 }

@@ -47,7 +47,7 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    /// Answers each request, given as `METHOD TARGET`, and how many came before it.
+    /// Answers each request, given as `METHOD TARGET` with the operation where a header names it, and how many came before it.
     pub(crate) async fn start(answer: impl Fn(&str, usize) -> Answer + Send + 'static) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = format!("http://{}", listener.local_addr()?);
@@ -113,7 +113,9 @@ async fn receive(stream: &mut BufReader<TcpStream>) -> anyhow::Result<String> {
     let length = length.map_or(Ok(0), |length| length.trim().parse())?;
     stream.read_exact(&mut vec![0; length]).await?;
     let request = head.first().and_then(|line| line.strip_suffix(" http/1.1\r\n"));
-    Ok(request.context("a request line")?.to_owned())
+    let request = request.context("a request line")?;
+    let operation = head.iter().find_map(|line| line.strip_prefix("x-amz-target:"));
+    Ok(format!("{request}{}", operation.unwrap_or_default().trim_end()))
 }
 
 async fn send(mut stream: BufReader<TcpStream>, status: u16, length: usize, body: &str) {
