@@ -33,7 +33,12 @@ def create_resources(table: str = "", queue: str = "", bucket: str = "") -> dict
     attributes = {name: str(properties[name]) for name in QUEUE_PROPERTIES if name in properties}
     url = client("sqs").create_queue(QueueName=queue, Attributes=attributes)["QueueUrl"]
     client("s3").create_bucket(Bucket=bucket)
-    return {"CALLBOARD_TABLE": table, "CALLBOARD_QUEUE_URL": url, "CALLBOARD_BUCKET": bucket}
+    return {
+        "CALLBOARD_TABLE": table,
+        "CALLBOARD_QUEUE_URL": url,
+        "CALLBOARD_BUCKET": bucket,
+        "CALLBOARD_SECRETS_PREFIX": f"callboard/{suffix}",
+    }
 
 
 def client(service: str) -> Any:

@@ -70,16 +70,21 @@ impl FolderArchiveCache {
 
     /// Removes what was used least recently, but never what was just put.
     fn shrink(&self, newest: &Path) -> std::io::Result<()> {
-        let mut kept = Vec::new();
-        collect(&self.root, &mut kept)?;
+        let staging = self.root.join(STAGING);
+        let mut all = Vec::new();
+        collect(&self.root, &mut all)?;
+        let (staged, mut kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|file| file.path.starts_with(&staging));
+        for file in staged.iter().filter(|file| is_stale(file.used)) {
+            or_absent(fs::remove_file(&file.path), ())?;
+        }
         kept.sort_by_key(|file| file.used);
         let mut total: u64 = kept.iter().map(|file| file.bytes).sum();
         for file in kept.iter().filter(|file| file.path != newest) {
-            let stale = file.path.parent() == Some(&self.root.join(STAGING)) && is_stale(file.used);
-            if total > self.max_bytes || stale {
-                or_absent(fs::remove_file(&file.path), ())?;
-                total = total.saturating_sub(file.bytes);
+            if total <= self.max_bytes {
+                break;
             }
+            or_absent(fs::remove_file(&file.path), ())?;
+            total = total.saturating_sub(file.bytes);
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ impl SqliteCredentialStore {
     /// the database.
     ///
     /// # Errors
-    /// A credential cannot be opened, or the file or the database cannot be written; then everything is as it was.
+    /// A credential cannot be opened, or the file or the database cannot be written; then no credential has changed.
     pub async fn rotate_key(&self) -> Result<KeyRotation, StoreError> {
         let files = self.keys.clone();
         self.database

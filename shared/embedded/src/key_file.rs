@@ -76,8 +76,11 @@ impl KeyFile {
             return Err(KeyError::Open { path, mode });
         }
         let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(|error| self.io(error))?;
-        self.parse(&text)
+        match file.read_to_string(&mut text) {
+            Ok(_) => self.parse(&text),
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(self.malformed(0)),
+            Err(error) => Err(self.io(error)),
+        }
     }
 
     /// Returns the keys, after making the first one if there is no file. Of several who make one, all get the same.
@@ -100,13 +103,7 @@ impl KeyFile {
     fn parse(&self, text: &str) -> Result<Vec<Key>, KeyError> {
         let lines = text.lines().enumerate();
         let of_keys = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-        let parsed = of_keys.map(|(index, line)| {
-            let (path, line_number) = (self.0.clone(), index + 1);
-            Key::parse(line).ok_or(KeyError::Malformed {
-                path,
-                line: line_number,
-            })
-        });
+        let parsed = of_keys.map(|(index, line)| Key::parse(line).ok_or_else(|| self.malformed(index)));
         let keys: Vec<Key> = parsed.collect::<Result<_, _>>()?;
         if keys.is_empty() {
             return Err(KeyError::Empty(self.0.clone()));
@@ -133,6 +130,13 @@ impl KeyFile {
         match self.0.parent() {
             Some(folder) => File::open(folder)?.sync_all(),
             None => Ok(()),
+        }
+    }
+
+    fn malformed(&self, index: usize) -> KeyError {
+        KeyError::Malformed {
+            path: self.0.clone(),
+            line: index + 1,
         }
     }
 
