@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-const RECORD: [&str; 15] = [
+const RECORD: [&str; 18] = [
     "job_id",
     "status",
     "playbook",
+    "source",
+    "commit",
     "extra_vars",
     "inventory",
+    "credentials",
     "options",
     "created_at",
     "started_at",
@@ -50,6 +53,7 @@ async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Re
         "job_id": id, "status": "pending", "created_at": accepted.body["created_at"],
         "started_at": null, "finished_at": null, "attempt": 0,
         "progress": null, "cancel": null, "reason": null, "error": null, "result": null,
+        "source": null, "commit": null, "credentials": {},
     });
     for (name, value) in request.as_object().into_iter().flatten() {
         expected[name] = value.clone();
@@ -142,6 +146,7 @@ fn check_successful(job: &Value, pending: &Value) -> anyhow::Result<()> {
         "stats": {"web1": {
             "ok": 1, "changed": 0, "failures": 0, "dark": 0, "skipped": 0, "rescued": 0, "ignored": 0, "processed": 1,
         }},
+        "inventory": {"hosts": 2, "groups": 1, "group_hosts": {"web": 2}, "host_names": ["web1", "web2"]},
     });
     assert_eq!(*result, expected);
     Ok(())

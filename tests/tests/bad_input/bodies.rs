@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::cases::{invalid, unreadable};
+use crate::fields;
 use crate::{check_problem, check_unharmed};
 
 const MAX_BODY: usize = 50_000;
@@ -20,7 +21,7 @@ async fn a_body_that_is_no_json_or_no_valid_request_is_refused_with_a_pointer_to
         let answer = post(&client, "application/json", body).await?;
         check_problem(&what, &answer, 400, &[&pointer])?;
     }
-    for (body, pointers) in invalid() {
+    for (body, pointers) in invalid().into_iter().chain(fields::invalid()) {
         let what = body.to_string();
         let answer = client.post("/api/v1/jobs", what.clone()).await?;
         check_problem(&what, &answer, 422, &pointers)?;

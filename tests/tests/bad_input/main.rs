@@ -4,6 +4,7 @@ mod bodies;
 mod cases;
 mod credentials;
 mod failing;
+mod fields;
 mod routes;
 
 use anyhow::ensure;

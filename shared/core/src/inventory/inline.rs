@@ -70,13 +70,14 @@ impl InlineInventory {
             ),
             _ => {}
         }
+        let before = faults.count();
         let inventory = Self {
             data: parse_data(fields, faults),
             hosts: parse_hosts(fields, faults),
             groups: parse_groups(fields, faults),
             host_vars: parse_host_vars(fields, faults),
         };
-        if listed {
+        if listed && faults.count() == before {
             inventory.check_names(fields, faults);
         }
         inventory
