@@ -21,11 +21,17 @@ async fn a_body_that_is_no_json_or_no_valid_request_is_refused_with_a_pointer_to
         let answer = post(&client, "application/json", body).await?;
         check_problem(&what, &answer, 400, &[&pointer])?;
     }
+    let mut wrong = Vec::new();
     for (body, pointers) in invalid().into_iter().chain(fields::invalid()) {
         let what = body.to_string();
         let answer = client.post("/api/v1/jobs", what.clone()).await?;
-        check_problem(&what, &answer, 422, &pointers)?;
+        wrong.extend(
+            check_problem(&what, &answer, 422, &pointers)
+                .err()
+                .map(|error| format!("{error:.600}")),
+        );
     }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     for kind in [
         "text/plain",
         "application/x-www-form-urlencoded",

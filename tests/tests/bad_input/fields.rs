@@ -192,7 +192,7 @@ fn inventories() -> Vec<Case> {
         (json!({"type": "dynamic"}), vec!["/inventory/plugin"]),
         (
             json!({"type": "dynamic", "plugin": "../x", "config": 1}),
-            vec!["/inventory/plugin", "/inventory/config", "/inventory/plugin"],
+            vec!["/inventory/plugin", "/inventory/config"],
         ),
         (
             json!({"type": "dynamic", "plugin": "a.b.c", "config": {"plugin": "x"}, "cloud_credential": "x"}),

@@ -67,7 +67,7 @@ fn playbook(stock: &PathBuf) -> anyhow::Result<f64> {
 }
 
 /// The `ansible-playbook` of the very environment that the service uses.
-fn stock_ansible(service: &Service) -> anyhow::Result<PathBuf> {
+pub(crate) fn stock_ansible(service: &Service) -> anyhow::Result<PathBuf> {
     let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", service.pid()))?;
     let hosts = children
         .split_whitespace()

@@ -7,6 +7,7 @@ mod lists;
 mod memory;
 mod report;
 mod requests;
+mod sources;
 
 use anyhow::Context;
 
@@ -20,6 +21,11 @@ async fn main() -> anyhow::Result<()> {
     requests::submit(&mut report).await.context("latency of a submission")?;
     requests::get(&mut report).await.context("rate of reading a record")?;
     lists::depth(&mut report).await.context("lists")?;
+    sources::git(&mut report).await.context("sources from Git")?;
+    sources::validation(&mut report)
+        .await
+        .context("validation of an inventory")?;
+    sources::large_body(&mut report).await.context("a large body")?;
     memory::resident(&mut report).await.context("memory")?;
     functions::zips(&mut report)
         .await
