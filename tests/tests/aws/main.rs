@@ -7,6 +7,7 @@ mod large;
 mod losses;
 mod outages;
 mod producers;
+mod requests;
 
 use std::time::Duration;
 
