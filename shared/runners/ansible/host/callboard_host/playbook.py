@@ -54,7 +54,9 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
                     events.tell("inventory_error", message=" ".join(faults[:MAX_FAULTS]))
                 raise
         hosts = inventory.list_hosts()
-        groups = {name: len(group.get_hosts()) for name, group in inventory.groups.items() if name not in IMPLICIT_GROUPS}
+        groups = {
+            name: len(group.get_hosts()) for name, group in inventory.groups.items() if name not in IMPLICIT_GROUPS
+        }
         events.tell(
             "inventory",
             hosts=len(hosts),
