@@ -49,14 +49,13 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
         with _inventory_faults() as faults:
             try:
                 loader, inventory, variables = super()._play_prereqs()
-            except AnsibleError:
-                if faults:
-                    events.tell("inventory_error", message=" ".join(faults[:MAX_FAULTS]))
+            except AnsibleError as error:
+                if faults:  # the error says in which of the inventories
+                    events.tell("inventory_error", message=" ".join([f"{error}.", *faults[:MAX_FAULTS]]))
                 raise
         hosts = inventory.list_hosts()
-        groups = {
-            name: len(group.get_hosts()) for name, group in inventory.groups.items() if name not in IMPLICIT_GROUPS
-        }
+        named = [group for name, group in inventory.groups.items() if name not in IMPLICIT_GROUPS]
+        groups = {group.name: len(group.get_hosts()) for group in named}
         events.tell(
             "inventory",
             hosts=len(hosts),
@@ -78,7 +77,7 @@ def _inventory_faults() -> Iterator[list[str]]:
     warn = display.error_as_warning
 
     def collect(msg: str | None, exception: BaseException) -> None:
-        faults.append(f"{msg or ''} {exception}".strip())
+        faults.append(f"{msg or ''} {_with_place(exception)}".strip())
         warn(msg, exception)
 
     display.error_as_warning = collect

@@ -156,7 +156,7 @@ class Host:
         env = environment(cwd / "home") if env is None else env
         nonce = secrets.token_hex(16)
         spec = {"argv": ["ansible-playbook", *argv], "env": env, "cwd": str(cwd), "color": color, "nonce": nonce}
-        spec["fallback_inventory"] = []
+        spec.update(fallback_inventory=[], collections=[], roles=[])
         return self.send(json.dumps(spec).encode(), nonce)
 
     def run(self, *argv: str, cwd: Path, env: dict[str, str] | None = None, color: bool = False) -> Job:

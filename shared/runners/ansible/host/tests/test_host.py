@@ -39,7 +39,9 @@ def test_a_job_gives_output_events_and_exit_code(host: Host, folder: Path) -> No
         "runner_on_ok",
         "playbook_on_stats",
     ]
-    assert job.told("inventory") == [{"callboard": "inventory", "hosts": 1}]
+    assert job.told("inventory") == [
+        {"callboard": "inventory", "hosts": 1, "groups": 0, "group_hosts": {}, "host_names": ["localhost"]}
+    ]
 
 
 @pytest.mark.parametrize(
