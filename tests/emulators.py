@@ -29,7 +29,7 @@ from emulator_files import Unavailable, program, say
 from processes import Processes, exit_on_signals
 
 START_LIMIT = 180
-SERVICES = "events,s3,scheduler,secretsmanager,sqs,ssm,sts"
+SERVICES = "ec2,events,s3,scheduler,secretsmanager,sqs,ssm,sts"
 ACCOUNT = {
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
@@ -53,7 +53,7 @@ class Emulators:
         self.resources.callback(self.processes.stop)
         pool = ThreadPoolExecutor()
         given = os.environ.keys() & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"}
-        parts = [self.rie]
+        parts = [self.rie, self.collections]
         parts += [] if "AWS_ENDPOINT_URL" in given else [self.localstack]
         parts += [] if given else [self.dynamodb]
         parts += [] if "CALLBOARD_TEST_VAULT" in os.environ else [self.openbao]
@@ -76,6 +76,10 @@ class Emulators:
     def rie(self) -> dict[str, str]:
         """Makes the Runtime Interface Emulator, which the tests start themselves, once for each function."""
         return {"CALLBOARD_RIE": str(emulator_files.rie(self.processes))}
+
+    def collections(self) -> dict[str, str]:
+        """Makes the collections that the worker's image has, among them that of AWS's plugins."""
+        return {"CALLBOARD_TEST_COLLECTIONS": str(emulator_files.collections(self.processes))}
 
     def localstack(self) -> dict[str, str]:
         """Starts LocalStack."""

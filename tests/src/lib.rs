@@ -10,6 +10,7 @@ pub mod processes;
 pub mod program;
 pub mod servers;
 pub mod service;
+pub mod site;
 pub mod stock;
 pub mod text;
 pub mod wait;
@@ -17,6 +18,7 @@ pub mod wait;
 pub use client::Client;
 pub use program::{Finished, callboard};
 pub use service::Service;
+pub use site::{Played, Site};
 pub use stock::Stock;
 
 /// The folder of playbooks that the tests run.

@@ -25,6 +25,22 @@ pub fn runtime_interface_emulator() -> anyhow::Result<PathBuf> {
     required("CALLBOARD_RIE").map(PathBuf::from)
 }
 
+/// Returns the address of LocalStack.
+///
+/// # Errors
+/// No variable says where it is.
+pub fn url() -> anyhow::Result<String> {
+    required("AWS_ENDPOINT_URL")
+}
+
+/// Returns the collections path that has those of the worker's image.
+///
+/// # Errors
+/// No variable says where it is.
+pub fn collections() -> anyhow::Result<PathBuf> {
+    required("CALLBOARD_TEST_COLLECTIONS").map(PathBuf::from)
+}
+
 fn required(name: &str) -> anyhow::Result<String> {
     env::var(name).with_context(|| format!("the variable {name} is not set: {HOW}"))
 }

@@ -1,0 +1,160 @@
+//! A service whose jobs may reach the servers of the tests.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::program::callboard;
+use crate::servers::{Part, Servers};
+use crate::service::Service;
+use crate::text::plain;
+
+/// The service, its folders and the servers.
+pub struct Site {
+    /// The service.
+    pub service: Service,
+    /// The data folder.
+    pub data: TempDir,
+    /// Where the folders of running jobs are.
+    pub work: TempDir,
+    /// The servers.
+    pub servers: Servers,
+}
+
+/// A job that has ended.
+#[derive(Debug)]
+pub struct Played {
+    /// Its id.
+    pub id: String,
+    /// Its record.
+    pub job: Value,
+    /// What it printed, without colours.
+    pub log: String,
+}
+
+impl Site {
+    /// Starts servers, and a service with the policy that `policy` makes for them. The service trusts their certificates.
+    ///
+    /// # Errors
+    /// Something does not come up.
+    pub fn start(parts: &[Part], policy: impl FnOnce(&Servers) -> anyhow::Result<Value>) -> anyhow::Result<Self> {
+        Self::start_with(parts, policy, |_command| Ok(()))
+    }
+
+    /// The same, with a command line that `prepare` adds to.
+    ///
+    /// # Errors
+    /// Something does not come up.
+    pub fn start_with(
+        parts: &[Part],
+        policy: impl FnOnce(&Servers) -> anyhow::Result<Value>,
+        prepare: impl FnOnce(&mut Command) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let servers = Servers::start(parts)?;
+        let (data, work) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let file = data.path().join("policy.yml");
+        fs::write(&file, policy(&servers)?.to_string())?;
+        let mut command = callboard(data.path())?;
+        command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "4", "--playbooks"]);
+        command.arg(crate::playbooks()).arg("--policy").arg(file);
+        command.arg("--work").arg(work.path());
+        command.env("SSL_CERT_FILE", servers.authority());
+        prepare(&mut command)?;
+        Ok(Self {
+            service: Service::spawn(command)?,
+            data,
+            work,
+            servers,
+        })
+    }
+
+    /// Returns a client of the service.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.service.client()
+    }
+
+    /// Stores a credential.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub async fn store(&self, name: &str, credential: &Value) -> anyhow::Result<()> {
+        let mut body = credential.clone();
+        body["name"] = json!(name);
+        let answer = self.client().post("/api/v1/credentials", body.to_string()).await?;
+        ensure!(answer.status == StatusCode::CREATED, "{name}: {answer:?}");
+        Ok(())
+    }
+
+    /// Runs a job to its end.
+    ///
+    /// # Errors
+    /// It is refused, or takes too long.
+    pub async fn play(&self, request: &Value) -> anyhow::Result<Played> {
+        let id = self.client().submit(request).await?;
+        self.played(&id).await
+    }
+
+    /// Waits until a job has ended.
+    ///
+    /// # Errors
+    /// It takes too long.
+    pub async fn played(&self, id: &str) -> anyhow::Result<Played> {
+        let client = self.client();
+        let job = client.ended(id).await?;
+        let log = plain(&client.logs(id).await?);
+        let id = id.to_owned();
+        Ok(Played { id, job, log })
+    }
+
+    /// Posts a request that is refused; returns each fault's detail by its pointer.
+    ///
+    /// # Errors
+    /// It is accepted.
+    pub async fn refused(&self, request: &Value) -> anyhow::Result<Value> {
+        let answer = self.client().post("/api/v1/jobs", request.to_string()).await?;
+        ensure!(
+            answer.status == StatusCode::UNPROCESSABLE_ENTITY,
+            "{request}: {answer:?}"
+        );
+        let faults = answer.body["errors"].as_array().context("a refusal has errors")?;
+        let fault = |fault: &Value| Some((fault["pointer"].as_str()?.to_owned(), fault["detail"].clone()));
+        Ok(Value::Object(faults.iter().filter_map(fault).collect()))
+    }
+}
+
+impl Played {
+    /// Returns the messages that tasks have shown, in order.
+    #[must_use]
+    pub fn messages(&self) -> Vec<&str> {
+        let lines = self
+            .log
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("\"msg\": \""));
+        lines
+            .map(|line| line.trim_end_matches(',').trim_end_matches('"'))
+            .collect()
+    }
+
+    /// Checks that the job has failed for a reason and with words that tell why.
+    ///
+    /// # Errors
+    /// It ended otherwise, or the words are others.
+    pub fn failed(&self, reason: &str, words: &[&str]) -> anyhow::Result<()> {
+        let (job, error) = (&self.job, self.job["error"].as_str().unwrap_or_default());
+        ensure!(
+            job["status"] == "failed" && job["reason"] == reason,
+            "{job}\n{}",
+            self.log
+        );
+        for word in words {
+            ensure!(error.contains(word), "the error lacks {word:?}: {error:?}");
+        }
+        Ok(())
+    }
+}
