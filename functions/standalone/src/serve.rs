@@ -9,6 +9,7 @@ use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::{ApiSettings, App};
 use callboard_core::execute::Limits;
+use rustix::process::DumpableBehavior;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -28,6 +29,8 @@ const HANG_UP: Duration = Duration::from_secs(2);
 /// Serves until it is told to stop.
 pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     logging::start(common.log_format, "info");
+    // a playbook runs as the same user: it must not read this process's variables or memory
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let playbooks = PlaybookFolder::open(&arguments.playbooks).with_context(|| {
         format!(
             "the playbooks folder {} cannot be used; name one with --playbooks",
