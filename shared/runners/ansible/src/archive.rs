@@ -1,31 +1,96 @@
 //! Archives of trees: how the cache keeps a source, and how each job gets a copy of its own.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::path::{Component, Path, PathBuf};
+
+use tar::EntryType;
 
 /// The buffer for reading and writing archives.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Writes the files of an archive below a folder that is made for it. Nothing is written outside it, whatever the archive says.
+/// Writes the files of an archive below a folder that is made for it, or is empty. Nothing is written outside it, whatever
+/// the archive says.
 pub(crate) async fn unpack(archive: PathBuf, folder: PathBuf) -> io::Result<()> {
     on_a_thread(move || {
+        let mut tree = Tree {
+            root: folder.clone(),
+            folders: HashSet::from([PathBuf::new()]),
+        };
         fs::create_dir_all(&folder)?;
         let mut archive = tar::Archive::new(BufReader::with_capacity(BUFFER_BYTES, File::open(archive)?));
-        archive.set_preserve_mtime(false);
         for entry in archive.entries()? {
-            let mut entry = entry?;
-            if !entry.unpack_in(&folder)? {
-                let path = entry.path()?.display().to_string();
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("{path} leads out of the tree"),
-                ));
-            }
+            tree.add(&mut entry?)?;
         }
         Ok(())
     })
     .await
+}
+
+/// A tree in the making. What is written goes only into folders that this has made itself, and never over anything, so that
+/// no link leads it elsewhere.
+struct Tree {
+    root: PathBuf,
+    folders: HashSet<PathBuf>,
+}
+
+impl Tree {
+    fn add(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> io::Result<()> {
+        let kind = entry.header().entry_type();
+        if matches!(kind, EntryType::XGlobalHeader) {
+            return Ok(());
+        }
+        let path = inner_path(&entry.path()?)?;
+        if kind.is_dir() {
+            return self.add_folder(&path);
+        }
+        self.add_folder(path.parent().unwrap_or(Path::new("")))?;
+        let target = self.root.join(&path);
+        match kind {
+            EntryType::Regular | EntryType::Continuous => {
+                let executable = entry.header().mode()? & 0o111 != 0;
+                let mode = if executable { 0o755 } else { 0o644 };
+                let mut file = OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .mode(mode)
+                    .open(target)?;
+                io::copy(entry, &mut file).map(drop)
+            }
+            EntryType::Symlink => {
+                let link = entry.link_name()?.ok_or(io::ErrorKind::InvalidData)?;
+                symlink(link, target)
+            }
+            _ => Err(refused(&path, "is no file, folder or symbolic link")),
+        }
+    }
+
+    fn add_folder(&mut self, path: &Path) -> io::Result<()> {
+        if self.folders.contains(path) {
+            return Ok(());
+        }
+        self.add_folder(path.parent().unwrap_or(Path::new("")))?;
+        fs::create_dir(self.root.join(path))?;
+        self.folders.insert(path.to_owned());
+        Ok(())
+    }
+}
+
+/// Returns the path of an entry without `.`; one that leads out of the tree is refused.
+fn inner_path(path: &Path) -> io::Result<PathBuf> {
+    path.components()
+        .filter(|part| !matches!(part, Component::CurDir))
+        .map(|part| match part {
+            Component::Normal(name) => Ok(name),
+            _ => Err(refused(path, "leads out of the tree")),
+        })
+        .collect()
+}
+
+fn refused(path: &Path, why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{} {why}", path.display()))
 }
 
 /// Writes an archive of a folder's content.
@@ -51,4 +116,60 @@ pub(crate) fn inside(tree: &Path, path: &str) -> Option<PathBuf> {
 
 async fn on_a_thread(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    fn header(kind: EntryType, size: usize) -> tar::Header {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(size as u64);
+        header.set_mode(0o644);
+        header
+    }
+
+    #[tokio::test]
+    async fn a_tree_comes_out_as_it_went_in() -> Tested {
+        let folder = tempfile::tempdir()?;
+        let [tree, archive, copy] = ["tree", "archive.tar", "copy"].map(|name| folder.path().join(name));
+        fs::create_dir_all(tree.join("a/b"))?;
+        fs::write(tree.join("a/b/file"), "content")?;
+        fs::write(tree.join("run"), "#!/bin/sh\n")?;
+        fs::set_permissions(tree.join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        symlink("a/b", tree.join("link"))?;
+        pack(tree, archive.clone()).await?;
+        unpack(archive, copy.clone()).await?;
+        assert_eq!(fs::read(copy.join("link/file"))?, b"content");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(copy.join("run"))?.permissions());
+        assert_eq!(mode & 0o777, 0o755);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_through_a_link_or_outside_the_tree() -> Tested {
+        let folder = tempfile::tempdir()?;
+        let outside = folder.path().join("outside");
+        fs::create_dir(&outside)?;
+        for (number, path) in ["link/file", "link", "../outside/file", "/outside/file"]
+            .into_iter()
+            .enumerate()
+        {
+            let archive = folder.path().join(format!("{number}.tar"));
+            let mut builder = tar::Builder::new(File::create(&archive)?);
+            builder.append_link(&mut header(EntryType::Symlink, 0), "link", &outside)?;
+            let mut evil = header(EntryType::Regular, 4);
+            evil.as_gnu_mut().ok_or("a GNU header")?.name[..path.len()].copy_from_slice(path.as_bytes());
+            evil.set_cksum();
+            builder.append(&evil, &b"evil"[..])?;
+            builder.into_inner()?;
+            let unpacked = unpack(archive, folder.path().join(format!("tree-{number}"))).await;
+            assert!(unpacked.is_err(), "{path}");
+            assert_eq!(fs::read_dir(&outside)?.count(), 0, "{path}");
+        }
+        Ok(())
+    }
 }
