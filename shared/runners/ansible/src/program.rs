@@ -13,6 +13,8 @@ use tokio::process::Command;
 
 /// How much of what a program prints is kept.
 const MAX_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
+/// What programs say when a file becomes larger than it may.
+pub(crate) const TOO_LARGE: &str = "File too large";
 /// The unit of `ulimit -f`.
 const BLOCK_BYTES: u64 = 512;
 
@@ -47,7 +49,9 @@ impl Program<'_> {
 
     async fn run_unbounded(&self) -> Result<Vec<u8>, ProgramError> {
         let failed = |error| ProgramError::Start(self.arguments[0].to_string_lossy().into_owned(), error);
-        let script = format!("ulimit -f {}; exec \"$@\"", self.max_file_bytes.div_ceil(BLOCK_BYTES));
+        let blocks = self.max_file_bytes.div_ceil(BLOCK_BYTES);
+        // without the signal, a program that meets the limit says so
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
         let mut child = Command::new("/bin/sh")
             .args(["-c", &script, "sh"])
             .args(&self.arguments)

@@ -11,15 +11,17 @@ use uuid::Uuid;
 use super::Wanted;
 use crate::agent::Agent;
 use crate::files::{write_private, write_script};
-use crate::program::{Program, ProgramError};
+use crate::program::{Program, ProgramError, TOO_LARGE};
 use crate::unready::Unready;
 
 /// How many bytes of git's own words an error repeats.
 const MAX_WORDS: usize = 400;
 const LOCAL_REF: &str = "refs/callboard/source";
 /// What git is told on every call.
-const CONFIGURATION: [&str; 8] = [
+const CONFIGURATION: [&str; 9] = [
     "protocol.version=2",
+    // one file, so that the limit of a file's size bounds the whole
+    "fetch.unpackLimit=1",
     "credential.helper=",
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -191,28 +193,14 @@ impl<'a> Client<'a> {
                 "The repository {repo} could not be fetched within {} s.",
                 limit.as_secs()
             ),
-            ProgramError::Failed { stderr, .. }
-                if stderr.contains("File size limit") || stderr.contains("too large") =>
-            {
-                format!(
-                    "The repository {repo} is larger than the limit of {} bytes.",
-                    limits.max_bytes
-                )
-            }
-            ProgramError::Failed { status, stderr } => {
-                use std::os::unix::process::ExitStatusExt;
-                const SIGXFSZ: i32 = 25;
-                if status.signal() == Some(SIGXFSZ) || status.code() == Some(128 + SIGXFSZ) {
-                    format!(
-                        "The repository {repo} is larger than the limit of {} bytes.",
-                        limits.max_bytes
-                    )
-                } else if let Some(hint) = hint(stderr) {
-                    format!("The repository {repo} could not be read: {hint}.")
-                } else {
-                    format!("The repository {repo} could not be read: {}", words(stderr))
-                }
-            }
+            ProgramError::Failed { stderr, .. } if stderr.contains(TOO_LARGE) => format!(
+                "The repository {repo} is larger than the limit of {} bytes.",
+                limits.max_bytes
+            ),
+            ProgramError::Failed { stderr, .. } => match hint(stderr) {
+                Some(hint) => format!("The repository {repo} could not be read: {hint}."),
+                None => format!("The repository {repo} could not be read: {}", words(stderr)),
+            },
         };
         Unready::source(message).caused(error)
     }
