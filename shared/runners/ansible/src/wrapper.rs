@@ -2,46 +2,43 @@
 
 use serde_json::{Map, Value};
 
-/// Writes a playbook that runs one role on every host.
+/// Writes a playbook that runs one role on every host; Ansible finds no template in literal variables.
 pub(crate) fn playbook(role: &str, vars: &Map<String, Value>, literal: bool) -> String {
     let role = quoted(role);
     let mut text = format!("- name: {role}\n  hosts: all\n  roles:\n    - role: {role}\n");
     if !vars.is_empty() {
+        // on the whole: a single string with this tag would become what it looks like, a number or a date
+        let tag = if literal { "!unsafe " } else { "" };
         let mut yaml = String::new();
-        write_map(vars, literal, &mut yaml);
-        text.push_str(&format!("      vars: {yaml}\n"));
+        write_map(vars, &mut yaml);
+        text.push_str(&format!("      vars: {tag}{yaml}\n"));
     }
     text
 }
 
-/// Writes a value in YAML's flow style, which is JSON's; a literal string is tagged so that Ansible finds no template in it.
-fn write(value: &Value, literal: bool, yaml: &mut String) {
+/// Writes a value in YAML's flow style, which is JSON's.
+fn write(value: &Value, yaml: &mut String) {
     match value {
-        Value::String(text) => {
-            if literal {
-                yaml.push_str("!unsafe ");
-            }
-            yaml.push_str(&quoted(text));
-        }
+        Value::String(text) => yaml.push_str(&quoted(text)),
         Value::Array(items) => {
             yaml.push('[');
             for item in items {
-                write(item, literal, yaml);
+                write(item, yaml);
                 yaml.push_str(", ");
             }
             yaml.push(']');
         }
-        Value::Object(entries) => write_map(entries, literal, yaml),
+        Value::Object(entries) => write_map(entries, yaml),
         other => yaml.push_str(&other.to_string()),
     }
 }
 
-fn write_map(entries: &Map<String, Value>, literal: bool, yaml: &mut String) {
+fn write_map(entries: &Map<String, Value>, yaml: &mut String) {
     yaml.push('{');
     for (name, value) in entries {
         yaml.push_str(&quoted(name));
         yaml.push_str(": ");
-        write(value, literal, yaml);
+        write(value, yaml);
         yaml.push_str(", ");
     }
     yaml.push('}');
@@ -73,12 +70,12 @@ mod tests {
         let vars = vars.as_object().cloned().unwrap_or_default();
         let text = playbook("nginx", &vars, true);
         assert!(
-            text.starts_with("- name: \"nginx\"\n  hosts: all\n  roles:\n    - role: \"nginx\"\n      vars: {"),
+            text.starts_with("- name: \"nginx\"\n  hosts: all\n  roles:\n    - role: \"nginx\"\n      vars: !unsafe {"),
             "{text}"
         );
-        assert!(text.contains(r#""a": !unsafe "{{ x }}""#), "{text}");
+        assert!(text.contains(r#""a": "{{ x }}""#), "{text}");
         assert!(
-            text.contains(r#""b\U0000000a": [1, null, {"c": !unsafe "\U00002028\U000000e9\"", }, ]"#),
+            text.contains(r#""b\U0000000a": [1, null, {"c": "\U00002028\U000000e9\"", }, ]"#),
             "{text}"
         );
         assert!(!playbook("nginx", &vars, false).contains("!unsafe"));
