@@ -32,6 +32,10 @@ const MAX_REQUIREMENTS_BYTES: u64 = 1 << 20;
 /// How long the answer to a range of versions holds.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
 const MAX_WORDS: usize = 600;
+/// How ansible-galaxy begins an error.
+const ERRORS: [&str; 2] = ["[ERROR]:", "ERROR!"];
+/// What follows on these is no reason.
+const ASIDES: [&str; 3] = ["Hint:", "<<< caused by", "[RequirementInformation"];
 /// Starts ansible-galaxy with the replacement for the semaphores that a Lambda does not have.
 const GALAXY: &str = "import sys
 from callboard_host import semaphores
@@ -216,31 +220,53 @@ fn failed(requirements: &Requirements<'_>, reach: &Reach, error: ProgramError) -
     Unready::source(message).caused(error)
 }
 
-/// Returns what ansible-galaxy said was wrong, on one line.
+/// Returns what ansible-galaxy said was wrong, on one line: its error, else its warnings, without its advice.
 fn words(stderr: &str) -> String {
-    let lines = stderr
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("[DEPRECATION"));
-    let from_error: Vec<&str> = lines
-        .clone()
-        .skip_while(|line| !line.contains("ERROR") && !line.contains("WARNING"))
-        .collect();
-    let lines = if from_error.is_empty() {
-        lines.collect()
-    } else {
-        from_error
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let begins = |marks: &[&str]| {
+        lines
+            .iter()
+            .position(|line| marks.iter().any(|mark| line.starts_with(mark)))
     };
-    let text: String = lines
+    let first = begins(&ERRORS).or_else(|| begins(&["[WARNING]"])).unwrap_or(0);
+    let told = lines[first..].iter().copied();
+    let told: Vec<&str> = told
+        .take_while(|line| !ASIDES.iter().any(|aside| line.starts_with(aside)))
+        .collect();
+    let text: String = told
         .join(" ")
         .chars()
         .filter(|char| !char.is_control())
         .take(MAX_WORDS)
         .collect();
-    let text = text.trim_start_matches("[ERROR]:").trim_start_matches("ERROR!").trim();
-    if text.is_empty() {
-        "it gave no reason.".to_owned()
-    } else {
-        text.to_owned()
+    let text = ERRORS
+        .iter()
+        .fold(text.as_str(), |text, mark| text.trim_start_matches(mark));
+    match text.trim().trim_end_matches('.') {
+        "" => "ansible-galaxy gave no reason.".to_owned(),
+        text => format!("{text}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ansible_galaxy_says_is_told_without_what_surrounds_it() {
+        for (said, told) in [
+            (
+                "[DEPRECATION WARNING]: old\n[WARNING]: Skipping it.\n[ERROR]: It is\n  not there.\nIt is not there.\n\n<<< caused by >>>\n\nx\n",
+                "It is not there. It is not there.",
+            ),
+            (
+                "[ERROR]: No such thing:\n* a.b:1\n\nHint: wait\n",
+                "No such thing: * a.b:1.",
+            ),
+            ("Traceback\nOSError: full", "Traceback OSError: full."),
+            ("\n", "ansible-galaxy gave no reason."),
+        ] {
+            assert_eq!(words(said), told);
+        }
     }
 }
