@@ -17,6 +17,7 @@ pub mod wait;
 
 pub use client::Client;
 pub use program::{Finished, callboard};
+pub use servers::{Part, Servers};
 pub use service::Service;
 pub use site::{Played, Site};
 pub use stock::Stock;

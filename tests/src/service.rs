@@ -1,16 +1,19 @@
 //! A running `callboard serve` with a data folder of its own.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use serde_json::Value;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::client::Client;
 use crate::log::Log;
 use crate::program::callboard;
+use crate::servers::Servers;
 
 const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -51,6 +54,31 @@ impl Service {
             .args(["serve", "--listen", "127.0.0.1:0", "--playbooks"])
             .arg(playbooks)
             .args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts a service that trusts the servers' certificates and whose requests may reach what `policy` says; `prepare`
+    /// adds to its arguments and variables.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_among(
+        servers: &Servers,
+        policy: &Value,
+        data: &Path,
+        prepare: impl FnOnce(&mut Command),
+    ) -> anyhow::Result<Self> {
+        let (mut file, path) = NamedTempFile::new_in(servers.folder())?.keep()?;
+        // JSON is YAML too
+        file.write_all(policy.to_string().as_bytes())?;
+        let mut command = callboard(data)?;
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--playbooks"])
+            .arg(crate::playbooks())
+            .arg("--policy")
+            .arg(path)
+            .env("SSL_CERT_FILE", servers.authority());
+        prepare(&mut command);
         Self::spawn(command)
     }
 
