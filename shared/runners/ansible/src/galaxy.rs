@@ -32,10 +32,12 @@ const MAX_REQUIREMENTS_BYTES: u64 = 1 << 20;
 /// How long the answer to a range of versions holds.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
 const MAX_WORDS: usize = 600;
-/// How ansible-galaxy begins an error.
-const ERRORS: [&str; 2] = ["[ERROR]:", "ERROR!"];
+/// How ansible-galaxy begins what it says.
+const MARKS: [&str; 4] = ["[ERROR]:", "ERROR!", "[WARNING]:", " - "];
 /// What follows on these is no reason.
-const ASIDES: [&str; 3] = ["Hint:", "<<< caused by", "[RequirementInformation"];
+const ASIDES: [&str; 4] = ["Hint:", "<<< caused by", "[RequirementInformation", "Traceback"];
+/// Part of an error that says no more than that there was a warning.
+const ADVICE: &str = "--ignore-errors";
 /// Starts ansible-galaxy with the replacement for the semaphores that a Lambda does not have.
 const GALAXY: &str = "import sys
 from callboard_host import semaphores
@@ -136,7 +138,7 @@ fn key(settings: &AnsibleSettings, tenant: &Tenant, requirements: &Requirements<
     {
         if fs::metadata(file)?.len() > MAX_REQUIREMENTS_BYTES {
             return Err(Unready::source(format!(
-                "{} holds a file of more than {MAX_REQUIREMENTS_BYTES} bytes.",
+                "{} hold a file of more than {MAX_REQUIREMENTS_BYTES} bytes.",
                 requirements.of
             )));
         }
@@ -215,31 +217,32 @@ fn failed(requirements: &Requirements<'_>, reach: &Reach, error: ProgramError) -
             "{of} could not be installed within {} s.",
             reach.limits.timeout.as_secs()
         ),
-        ProgramError::Failed { stderr, .. } => format!("{of} could not be installed: {}", words(stderr)),
+        ProgramError::Failed { stderr, .. } => {
+            let words = words(stderr).replace(&format!("{}/", requirements.folder.display()), "");
+            format!("{of} could not be installed: {words}")
+        }
     };
     Unready::source(message).caused(error)
 }
 
-/// Returns what ansible-galaxy said was wrong, on one line: its error, else its warnings, without its advice.
+/// Returns what ansible-galaxy said was wrong, on one line: its error, else its first warning, without its advice.
 fn words(stderr: &str) -> String {
-    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
     let begins = |marks: &[&str]| {
-        lines
-            .iter()
-            .position(|line| marks.iter().any(|mark| line.starts_with(mark)))
+        let reason = |line: &&str| marks.iter().any(|mark| line.starts_with(mark)) && !line.contains(ADVICE);
+        lines.iter().position(reason)
     };
-    let first = begins(&ERRORS).or_else(|| begins(&["[WARNING]"])).unwrap_or(0);
-    let told = lines[first..].iter().copied();
-    let told: Vec<&str> = told
-        .take_while(|line| !ASIDES.iter().any(|aside| line.starts_with(aside)))
-        .collect();
+    let first = begins(&["[ERROR]", "ERROR!"]).or_else(|| begins(&["[WARNING]"]));
+    let told = lines[first.unwrap_or(0)..].iter().skip_while(|line| line.is_empty());
+    let told = told.take_while(|line| !line.is_empty() && !ASIDES.iter().any(|aside| line.starts_with(aside)));
+    let told: Vec<&str> = told.copied().collect();
     let text: String = told
         .join(" ")
         .chars()
         .filter(|char| !char.is_control())
         .take(MAX_WORDS)
         .collect();
-    let text = ERRORS
+    let text = MARKS
         .iter()
         .fold(text.as_str(), |text, mark| text.trim_start_matches(mark));
     match text.trim().trim_end_matches('.') {
@@ -256,14 +259,18 @@ mod tests {
     fn what_ansible_galaxy_says_is_told_without_what_surrounds_it() {
         for (said, told) in [
             (
-                "[DEPRECATION WARNING]: old\n[WARNING]: Skipping it.\n[ERROR]: It is\n  not there.\nIt is not there.\n\n<<< caused by >>>\n\nx\n",
-                "It is not there. It is not there.",
+                "[WARNING]: Skipping it.\n[ERROR]: It is\n  not there.\n\n<<< caused by >>>\n\nx\n",
+                "It is not there.",
             ),
             (
-                "[ERROR]: No such thing:\n* a.b:1\n\nHint: wait\n",
+                "[ERROR]: No such thing:\n* a.b:1\nHint: wait\n",
                 "No such thing: * a.b:1.",
             ),
-            ("Traceback\nOSError: full", "Traceback OSError: full."),
+            (
+                "[DEPRECATION WARNING]: old\n[WARNING]: - x was NOT installed: y\nfatal: z\n\n[ERROR]: - you can use --ignore-errors\n",
+                "x was NOT installed: y fatal: z.",
+            ),
+            ("\nOSError: full", "OSError: full."),
             ("\n", "ansible-galaxy gave no reason."),
         ] {
             assert_eq!(words(said), told);
