@@ -1,0 +1,50 @@
+//! Another tenant's credentials.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use callboard_core::id::Tenant;
+use callboard_core::policy::Policy;
+use callboard_core::ports::CredentialStore;
+use callboard_core::submit::{SubmitError, Submitter};
+use callboard_core::time::SystemClock;
+use callboard_embedded::{Database, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
+use callboard_tests::contract::credential_store::password;
+use callboard_tests::contract::samples::now;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_credential_of_another_tenant_is_as_one_that_is_not_there() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let database = Database::open(&folder.path().join("callboard.db"))?;
+    let credentials = SqliteCredentialStore::new(database.clone(), folder.path().join("callboard.key"));
+    let (owner, other) = (Tenant::from("owner".to_owned()), Tenant::default());
+    credentials
+        .create(&owner, "owned", &password("of-the-owner")?, now())
+        .await?;
+    let clock = Arc::new(SystemClock);
+    let submitter = Submitter {
+        store: Arc::new(SqliteJobStore::new(database.clone())),
+        queue: Arc::new(SqliteQueue::new(database, clock.clone())),
+        catalog: None,
+        credentials: Arc::new(credentials),
+        policy: Arc::new(Policy::default()),
+        clock,
+        retention: Duration::from_secs(60),
+    };
+    let request = |name: &str| json!({"playbook": "site.yml", "credentials": {"password": name}});
+    let mut told = Vec::new();
+    for name in ["owned", "never-there"] {
+        match submitter.submit(other.clone(), &request(name)).await {
+            Err(SubmitError::Invalid(faults)) => told.push(format!("{faults:?}").replace(name, "NAME")),
+            result => bail!("{name}: {result:?}"),
+        }
+    }
+    ensure!(
+        told[0] == told[1] && told[0].contains("/credentials/password"),
+        "{told:?}"
+    );
+    submitter.submit(owner, &request("owned")).await?;
+    Ok(())
+}
