@@ -144,6 +144,7 @@ fn has_tried(site: &Site, played: &Played) -> anyhow::Result<()> {
     for words in [
         "\"processes looked at True\"",
         "\"files 6\"",
+        "\"git False, become True\"",
         "ok: [canary]",
         "end of the long line",
         "SSH: EXEC ssh",

@@ -24,6 +24,11 @@ async fn the_token_of_a_galaxy_server_gets_the_collection_and_is_left_nowhere() 
     let played = site.play(&request).await?;
     ensure!(played.job["status"] == "successful", "{} {}", played.job, played.log);
     ensure!(played.log.contains("from base 1.1.0"), "{}", played.log);
+    ensure!(
+        !played.log.contains("token = "),
+        "the role has found the token: {}",
+        played.log
+    );
     let forms = Forms::of(&[("the token", galaxy.token.as_str())]);
     forms.absent("the log", played.log.as_bytes())?;
     forms.absent("the service's log", site.service.log().as_bytes())?;

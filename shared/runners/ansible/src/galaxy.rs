@@ -29,6 +29,8 @@ const PLACES: [&str; 6] = [
     "roles/requirements.yaml",
 ];
 const MAX_REQUIREMENTS_BYTES: u64 = 1 << 20;
+/// What ansible-galaxy is told of the server, its token included.
+const CONFIGURATION: &str = "galaxy.cfg";
 /// How long the answer to a range of versions holds.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
 const MAX_WORDS: usize = 600;
@@ -95,7 +97,13 @@ pub(crate) async fn install(
         return unpack(cached, unpacked.join("installed")).await;
     }
     let installed = unpacked.join("installed");
-    match run(settings, reach, requirements, env, &unpacked, &installed).await {
+    let ran = run(settings, reach, requirements, env, &unpacked, &installed).await;
+    // the playbook that runs next is not to find the token
+    let configuration = unpacked.join(CONFIGURATION);
+    if configuration.exists() {
+        fs::remove_file(configuration)?;
+    }
+    match ran {
         Ok(()) => {
             let packed = unpacked.join("installed.tar");
             archive::pack(installed.clone(), packed.clone()).await?;
@@ -182,7 +190,7 @@ async fn run(
     if let Some((url, token)) = requirements.server {
         let token = token.map(|token| format!("token = {token}\n")).unwrap_or_default();
         let text = format!("[galaxy]\nserver_list = callboard\n[galaxy_server.callboard]\nurl = {url}\n{token}");
-        let path = scratch.join("galaxy.cfg");
+        let path = scratch.join(CONFIGURATION);
         crate::files::write_private(&path, text.as_bytes()).map_err(io)?;
         env.insert("ANSIBLE_CONFIG".to_owned(), path.display().to_string());
     }

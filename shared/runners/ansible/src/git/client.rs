@@ -294,6 +294,15 @@ fn environment(folder: &Path) -> BTreeMap<String, String> {
     env
 }
 
+impl Drop for Client<'_> {
+    /// The playbook that runs next is not to find what git logged in with.
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            tracing::warn!(error = %callboard_core::causes::causes(&error), "what git was given is left until the job ends");
+        }
+    }
+}
+
 /// A token is asked for by a script that reads it from a file: it is in no argument and no variable.
 fn use_token(wanted: &Wanted<'_>, folder: &Path, env: &mut BTreeMap<String, String>) -> Result<(), Unready> {
     let Some(access) = wanted.access else { return Ok(()) };
