@@ -7,6 +7,7 @@ mod galaxy;
 mod identity;
 mod passwords;
 mod private;
+mod references;
 mod ssh;
 mod tenants;
 mod vault;
