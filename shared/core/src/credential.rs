@@ -319,13 +319,13 @@ impl Credential {
         let kind = fields.variant("kind", &CredentialKind::NAMES, faults)?;
         let credential = match kind {
             "ssh" => key_pair(&mut fields, faults, true).map(Self::Ssh),
-            "password" => required(&mut fields, "password", faults).map(|password| Self::Password { password }),
+            "password" => password(&mut fields, faults).map(|password| Self::Password { password }),
             "vault" => {
                 let vault_id = fields.line("vault_id", MAX_LINE_BYTES, faults).map(str::to_owned);
                 if vault_id.as_deref().is_some_and(|id| id.contains(['@', ','])) {
                     faults.add("/vault_id", "must be a label without `@` and `,`");
                 }
-                required(&mut fields, "password", faults).map(|password| Self::Vault { password, vault_id })
+                password(&mut fields, faults).map(|password| Self::Vault { password, vault_id })
             }
             "git" => git(&mut fields, faults).map(Self::Git),
             "galaxy" => {
@@ -381,6 +381,18 @@ fn required(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) ->
         faults.add(fields.pointer(name), "must be one line");
     }
     Some(secret)
+}
+
+/// Reads a password that Ansible gets in a file, from which it strips white space.
+fn password(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Secret> {
+    let password = required(fields, "password", faults)?;
+    if password.expose().trim() != password.expose() {
+        faults.add(
+            fields.pointer("password"),
+            "must not begin or end with white space, which Ansible takes away",
+        );
+    }
+    Some(password)
 }
 
 fn header_value(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Secret> {
@@ -466,7 +478,7 @@ fn aws(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<AwsAccess> {
         .get("secret_access_key")
         .and_then(|_| required(fields, "secret_access_key", faults));
     let session_token = secret(fields, "session_token", MAX_SECRET_BYTES, faults);
-    if access_key_id.is_some() != secret_access_key.is_some() {
+    if access_key_id.is_some() != fields.get("secret_access_key").is_some() {
         faults.add(fields.pointer("access_key_id"), "and secret_access_key go together");
     }
     if access_key_id.is_none() && role_arn.is_none() {

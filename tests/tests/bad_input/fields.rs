@@ -195,8 +195,12 @@ fn inventories() -> Vec<Case> {
             vec!["/inventory/plugin", "/inventory/config"],
         ),
         (
-            json!({"type": "dynamic", "plugin": "a.b.c", "config": {"plugin": "x"}, "cloud_credential": "x"}),
-            vec!["/inventory/config/plugin", "/inventory/cloud_credential"],
+            json!({"type": "dynamic", "plugin": "a.b.c", "config": {"plugin": "x", "secret_key": "y"}, "cloud_credential": "x"}),
+            vec![
+                "/inventory/config/plugin",
+                "/inventory/config/secret_key",
+                "/inventory/cloud_credential",
+            ],
         ),
     ]
 }

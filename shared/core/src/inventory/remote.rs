@@ -208,6 +208,19 @@ fn check_url(url: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Options of inventory plugins that are secrets.
+const SECRET_OPTIONS: [&str; 9] = [
+    "secret_key",
+    "aws_secret_key",
+    "aws_secret_access_key",
+    "session_token",
+    "aws_session_token",
+    "aws_security_token",
+    "password",
+    "token",
+    "api_token",
+];
+
 impl DynamicInventory {
     pub(super) fn parse(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
         let plugin = fields.required_line("plugin", 255, faults).unwrap_or_default();
@@ -223,6 +236,13 @@ impl DynamicInventory {
             faults.add(
                 format!("{}/plugin", fields.pointer("config")),
                 "is given beside config already",
+            );
+        }
+        for name in SECRET_OPTIONS.into_iter().filter(|name| config.contains_key(*name)) {
+            let pointer = format!("{}/{name}", fields.pointer("config"));
+            faults.add(
+                pointer,
+                "is a secret, which a request must not hold; name a cloud_credential",
             );
         }
         let cloud_credential = CredentialRef::field(fields, "cloud_credential", faults);

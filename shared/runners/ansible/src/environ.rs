@@ -42,6 +42,8 @@ pub(crate) fn variables(settings: &AnsibleSettings, workspace: &Workspace) -> io
             workspace.link_ansible_home(&real)?;
         }
         env.insert("HOME".to_owned(), workspace.home().display().to_string());
+        // the machine's own identity in the cloud is the service's, not the job's
+        env.insert("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned());
     }
     env.insert("TMPDIR".to_owned(), temporary.clone());
     env.insert("ANSIBLE_LOCAL_TEMP".to_owned(), temporary);

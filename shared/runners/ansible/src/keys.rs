@@ -198,8 +198,6 @@ impl Keys {
         let path = folder.join("aws");
         write_private(&path, text.as_bytes())?;
         env.insert("AWS_SHARED_CREDENTIALS_FILE".to_owned(), path.display().to_string());
-        // the machine's own identity is not the job's
-        env.insert("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned());
         Ok(())
     }
 }
