@@ -4,6 +4,7 @@ mod canary;
 mod changes;
 mod forms;
 mod galaxy;
+mod hashicorp;
 mod identity;
 mod passwords;
 mod private;
