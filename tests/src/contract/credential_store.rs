@@ -1,4 +1,4 @@
-//! What every [`CredentialStore`] must do.
+//! What every `CredentialStore` must do.
 
 mod changes;
 mod values;
