@@ -1,7 +1,11 @@
 //! What the operator of a deployment allows requests to reach: the one place where that is decided.
 
+mod git;
+
 use serde_json::Value;
 
+use self::git::read_rules;
+pub use self::git::{GitRule, git_refusal};
 use crate::access::CloudRef;
 use crate::fields::{Faults, FieldError, Fields};
 use crate::inventory::{Inventory, TypedInventory};
@@ -12,7 +16,6 @@ use crate::request::JobRequest;
 use crate::source::{GitSource, Source, TypedSource};
 
 const MAX_LINE_BYTES: usize = 2048;
-const MAX_KNOWN_HOSTS_BYTES: usize = 64 * 1024;
 /// The public Galaxy, which every policy allows that does not say otherwise.
 pub const PUBLIC_GALAXY: &str = "https://galaxy.ansible.com";
 
@@ -26,15 +29,6 @@ pub struct Policy {
     environment: Vec<String>,
     roles: Vec<String>,
     secrets: Vec<String>,
-}
-
-/// Git repositories that may be used: those of a host, or of some of its organisations.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct GitRule {
-    host: String,
-    organisations: Vec<String>,
-    /// The host's keys for ssh, as lines of `known_hosts`.
-    pub known_hosts: Option<String>,
 }
 
 impl Default for Policy {
@@ -241,35 +235,6 @@ impl ExternalSecret {
     }
 }
 
-impl GitRule {
-    fn allows(&self, repo: &RepoUrl) -> bool {
-        let (host, path) = place(repo);
-        let below = |organisation: &String| {
-            let rest = path.to_ascii_lowercase();
-            rest.strip_prefix(&organisation.to_ascii_lowercase())
-                .is_some_and(|rest| rest.starts_with('/'))
-        };
-        self.host == host && (self.organisations.is_empty() || self.organisations.iter().any(below))
-    }
-}
-
-/// Azure DevOps has another host, and a prefix to its paths, for ssh.
-fn place(repo: &RepoUrl) -> (String, &str) {
-    let path = repo.path();
-    match repo.host().as_str() {
-        "ssh.dev.azure.com" => ("dev.azure.com".to_owned(), path.strip_prefix("v3/").unwrap_or(path)),
-        host => (host.to_owned(), path.trim_start_matches('~')),
-    }
-}
-
-/// Says that a repository is not allowed, and how it would be.
-#[must_use]
-pub fn git_refusal(repo: &RepoUrl) -> String {
-    let (host, path) = place(repo);
-    let organisation = path.split('/').next().unwrap_or_default();
-    refusal(repo.as_str(), "git", &format!("{host}/{organisation}"))
-}
-
 fn refusal(what: &str, list: &str, entry: &str) -> String {
     format!(
         "{what:?} is not allowed here; an operator allows it by adding {entry:?} to {list:?} of the policy (CALLBOARD_POLICY)"
@@ -289,62 +254,6 @@ fn matches(pattern: &str, text: &str) -> bool {
         return false;
     };
     (0..=text.len()).any(|at| text.is_char_boundary(at) && matches(rest, &text[at..]))
-}
-
-fn read_rules(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<GitRule> {
-    let pointer = fields.pointer("git");
-    match fields.get("git") {
-        None => Vec::new(),
-        Some(Value::Array(items)) => {
-            let numbered = items.iter().enumerate();
-            numbered
-                .filter_map(|(index, item)| read_rule(item, &format!("{pointer}/{index}"), faults))
-                .collect()
-        }
-        Some(_) => {
-            faults.add(
-                pointer,
-                "must be a list, as in [github.com/acme, {host: git.example.com}]",
-            );
-            Vec::new()
-        }
-    }
-}
-
-fn read_rule(value: &Value, pointer: &str, faults: &mut Faults) -> Option<GitRule> {
-    let rule = if let Value::String(text) = value {
-        let (host, organisation) = text.split_once('/').unwrap_or((text, ""));
-        let organisation = organisation.trim_matches('/');
-        GitRule {
-            host: host.to_ascii_lowercase(),
-            organisations: (!organisation.is_empty())
-                .then(|| organisation.to_owned())
-                .into_iter()
-                .collect(),
-            known_hosts: None,
-        }
-    } else {
-        let mut fields = Fields::of(value, pointer, faults)?;
-        let rule = GitRule {
-            host: fields
-                .required_line("host", 255, faults)
-                .unwrap_or_default()
-                .to_ascii_lowercase(),
-            organisations: fields.lines("organisations", MAX_LINE_BYTES, faults),
-            known_hosts: fields
-                .text("known_hosts", MAX_KNOWN_HOSTS_BYTES, faults)
-                .map(str::to_owned),
-        };
-        fields.finish(faults);
-        rule
-    };
-    if rule.host.is_empty() || rule.host.contains(['/', '@', '*', ' ']) {
-        faults.add(
-            pointer,
-            "must name a host, as in \"github.com/acme\" or {host: github.com, organisations: [acme]}",
-        );
-    }
-    Some(rule)
 }
 
 #[cfg(test)]
