@@ -10,6 +10,7 @@ use callboard_core::causes::causes;
 use callboard_core::id::Tenant;
 use callboard_core::ports::Archive;
 use callboard_core::time::{Clock, SystemClock};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::archive;
@@ -61,6 +62,8 @@ pub(crate) struct Requirements<'a> {
     pub(crate) exact: bool,
     /// The folder that ansible-galaxy runs in; an `ansible.cfg` there counts.
     pub(crate) folder: PathBuf,
+    /// The commit that is in the folder.
+    pub(crate) commit: Option<String>,
 }
 
 /// Finds what a source says that it requires.
@@ -92,7 +95,10 @@ pub(crate) async fn install(
     let key = key(settings, tenant, requirements)?;
     let unpacked = scratch.join(format!("galaxy-{}", Uuid::new_v4().simple()));
     fs::create_dir(&unpacked)?;
-    let cached = reach.archives.get(&key, &unpacked).await.ok().flatten();
+    let cached = match &key {
+        Some(key) => reach.archives.get(key, &unpacked).await.ok().flatten(),
+        None => None,
+    };
     if let Some(cached) = cached.as_ref().filter(|cached| requirements.exact || is_fresh(cached)) {
         return unpack(cached, unpacked.join("installed")).await;
     }
@@ -105,10 +111,8 @@ pub(crate) async fn install(
     }
     match ran {
         Ok(()) => {
-            let packed = unpacked.join("installed.tar");
-            archive::pack(installed.clone(), packed.clone()).await?;
-            if let Err(error) = reach.archives.put(&key, &packed).await {
-                tracing::warn!(error = %causes(&error), "what ansible-galaxy installed could not be cached");
+            if let Some(key) = key {
+                keep(reach, &key, &installed, &unpacked.join("installed.tar")).await?;
             }
             Ok(installed)
         }
@@ -122,6 +126,14 @@ pub(crate) async fn install(
     }
 }
 
+async fn keep(reach: &Reach, key: &str, installed: &Path, packed: &Path) -> Result<(), Unready> {
+    archive::pack(installed.to_owned(), packed.to_owned()).await?;
+    if let Err(error) = reach.archives.put(key, packed).await {
+        tracing::warn!(error = %causes(&error), "what ansible-galaxy installed could not be cached");
+    }
+    Ok(())
+}
+
 async fn unpack(cached: &Archive, folder: PathBuf) -> Result<PathBuf, Unready> {
     archive::unpack(cached.path.clone(), folder.clone()).await?;
     Ok(folder)
@@ -131,7 +143,12 @@ fn is_fresh(cached: &Archive) -> bool {
     SystemClock.now().since(cached.made_at) < FRESH
 }
 
-fn key(settings: &AnsibleSettings, tenant: &Tenant, requirements: &Requirements<'_>) -> Result<String, Unready> {
+/// Returns what the cache calls the requirements; `None` if what they lead to is not known by them.
+fn key(
+    settings: &AnsibleSettings,
+    tenant: &Tenant,
+    requirements: &Requirements<'_>,
+) -> Result<Option<String>, Unready> {
     let environment = settings.environment.python.display().to_string();
     let mut parts = vec![
         tenant.as_str().as_bytes().to_vec(),
@@ -152,7 +169,34 @@ fn key(settings: &AnsibleSettings, tenant: &Tenant, requirements: &Requirements<
         }
         parts.push(fs::read(file)?);
     }
-    Ok(format!("requirements/{}.tar", digest(parts.iter().map(Vec::as_slice))))
+    if requirements
+        .files
+        .iter()
+        .any(|file| names_a_file(file, &requirements.folder))
+    {
+        let Some(commit) = &requirements.commit else {
+            return Ok(None);
+        };
+        parts.push(commit.clone().into_bytes());
+    }
+    let digest = digest(parts.iter().map(Vec::as_slice));
+    Ok(Some(format!("requirements/{digest}.tar")))
+}
+
+/// Tells whether requirements name something in the folder that they are installed from: a collection, an archive, a
+/// file of more requirements.
+fn names_a_file(requirements: &Path, folder: &Path) -> bool {
+    fn any(value: &Value, is: &dyn Fn(&str) -> bool) -> bool {
+        match value {
+            Value::String(text) => is(text),
+            Value::Array(items) => items.iter().any(|item| any(item, is)),
+            Value::Object(entries) => entries.values().any(|entry| any(entry, is)),
+            _ => false,
+        }
+    }
+    let text = fs::read_to_string(requirements).unwrap_or_default();
+    let value: Value = serde_saphyr::from_str(&text).unwrap_or_default();
+    any(&value, &|text| !text.is_empty() && folder.join(text).exists())
 }
 
 async fn run(

@@ -183,18 +183,13 @@ impl Sourcing<'_> {
                 "The repository {repo} has no role at {place}: there is no tasks folder."
             )));
         }
-        let name = match (&role.role, &role.path) {
-            (Some(name), _) => name.as_str(),
-            (None, Some(path)) if !path.trim_matches(['/', '.']).is_empty() => {
-                path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
-            }
-            (None, _) => repo
-                .trim_end_matches('/')
-                .trim_end_matches(".git")
-                .rsplit(['/', ':'])
-                .next()
-                .unwrap_or(repo),
-        };
+        let last = role
+            .path
+            .as_deref()
+            .and_then(|path| Path::new(path).file_name()?.to_str());
+        let of_repo = repo.trim_end_matches('/').trim_end_matches(".git");
+        let of_repo = of_repo.rsplit(['/', ':']).next().unwrap_or(repo);
+        let name = role.role.as_deref().or(last).unwrap_or(of_repo);
         // the role goes by its own name, wherever its folder is; those beside it are found as well
         let named = self.workspace.scratch()?.join("roles");
         fs::create_dir_all(&named)?;
@@ -313,7 +308,8 @@ impl Sourcing<'_> {
             return Ok(());
         }
         let root = material.root.clone();
-        let requirements = self.requirements(format!("The requirements of {of}"), files, &root);
+        let mut requirements = self.requirements(format!("The requirements of {of}"), files, &root);
+        requirements.commit = material.commit.clone();
         self.install(material, &requirements).await
     }
 
@@ -325,6 +321,7 @@ impl Sourcing<'_> {
             identity: String::new(),
             exact: false,
             folder: folder.to_owned(),
+            commit: None,
         }
     }
 
