@@ -16,6 +16,8 @@ use crate::unready::Unready;
 
 /// How many bytes of git's own words an error repeats.
 const MAX_WORDS: usize = 400;
+/// The length of a commit's id where the repository's hash is SHA-256.
+const SHA256_DIGITS: usize = 64;
 const LOCAL_REF: &str = "refs/callboard/source";
 /// What git is told on every call.
 const CONFIGURATION: [&str; 9] = [
@@ -107,9 +109,10 @@ impl<'a> Client<'a> {
     /// Fetches one commit without its history.
     pub(super) async fn fetch(&self, commit: &str, name: Option<&str>) -> Result<(), Unready> {
         let repository = self.repository();
-        self.git(&["init", "--quiet", "--bare", "--template=", &repository])
-            .await
-            .map_err(|error| self.unreachable(error))?;
+        let mut init = vec!["init", "--quiet", "--bare", "--template="];
+        init.extend((commit.len() == SHA256_DIGITS).then_some("--object-format=sha256"));
+        init.push(&repository);
+        self.git(&init).await.map_err(|error| self.unreachable(error))?;
         // nothing that the tree's own attributes leave out or replace in an archive
         let info = self.folder.join("repository.git/info");
         fs::create_dir_all(&info)?;
