@@ -5,7 +5,7 @@ use callboard_tests::Part;
 use callboard_tests::servers::{Mode::Plain, Repository};
 use serde_json::json;
 
-use crate::{World, with};
+use crate::{World, playbook, with};
 
 /// A collection whose role `site` uses a module of its own, and has `callboard_test.base` greet.
 fn publish(repository: &Repository, galaxy: &str, version: &str) -> anyhow::Result<String> {
@@ -144,6 +144,39 @@ async fn a_role_that_a_collection_does_not_have_is_answered_with_those_that_it_h
         let source = json!({"type": "role", "repo": repository.url(), "role": role});
         let error = world.fail(&source, "source_unavailable").await?;
         ensure!(error.starts_with(&told), "{told}: {error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_collection_that_lies_in_the_source_is_that_of_the_commit_that_runs() -> anyhow::Result<()> {
+    const ABOUT: &str = "{namespace: acme, name: web, version: 1.0.0, readme: README.md, authors: [Acme]}";
+    const SITE: &str = "- hosts: all\n  gather_facts: false\n  roles: [acme.web.site]\n";
+    let world = World::start(&[Part::Git])?;
+    let (repository, _) = world.repository("site")?;
+    for word in ["first", "second"] {
+        let files = [
+            ("site.yml", SITE, Plain),
+            (
+                "requirements.yml",
+                "collections: [{source: ./local, type: dir}]\n",
+                Plain,
+            ),
+            ("local/galaxy.yml", ABOUT, Plain),
+            ("local/README.md", "Web\n", Plain),
+            (
+                "local/roles/site/tasks/main.yml",
+                &format!("- ansible.builtin.debug: {{msg: {word}}}\n"),
+                Plain,
+            ),
+        ];
+        repository.commit("main", &files)?;
+        let played = world.succeed(&playbook(repository.url(), "site.yml")).await?;
+        ensure!(
+            played.log.contains(&format!("\"msg\": \"{word}\"")),
+            "{word}: {}",
+            played.log
+        );
     }
     Ok(())
 }

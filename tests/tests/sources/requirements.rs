@@ -14,7 +14,6 @@ async fn collections_and_roles_are_installed_from_every_usual_place_and_only_onc
     let roles = ["first", "second", "third"].map(|name| publish_role(&world, name));
     let [first, second, third] = roles;
     let ((first, first_name), (second, second_name), (third, third_name)) = (first?, second?, third?);
-    let of_roles = |role: &Repository, name: &str| requirement(role, name);
     let collection = |name: &str, version: &str| format!("{{name: callboard_test.{name}, version: '{version}'}}");
     let servers = format!(
         "[galaxy]\nserver_list = own\n[galaxy_server.own]\nurl = {}\n",
@@ -35,17 +34,17 @@ async fn collections_and_roles_are_installed_from_every_usual_place_and_only_onc
             ("ansible.cfg", &servers, Plain),
             (
                 "requirements.yml",
-                &format!("roles:\n  - {}\n", of_roles(&first, "first")),
+                &format!("roles:\n  - {}\n", requirement(&first, "first")),
                 Plain,
             ),
             (
                 "roles/requirements.yml",
-                &format!("- {}\n", of_roles(&second, "second")),
+                &format!("- {}\n", requirement(&second, "second")),
                 Plain,
             ),
             (
                 "plays/roles/requirements.yaml",
-                &format!("- {}\n", of_roles(&third, "third")),
+                &format!("- {}\n", requirement(&third, "third")),
                 Plain,
             ),
             (

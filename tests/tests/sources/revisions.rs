@@ -1,5 +1,7 @@
 //! Which commit runs.
 
+use std::process::Command;
+
 use anyhow::ensure;
 use callboard_tests::Part;
 use callboard_tests::servers::{Area, Mode::Plain};
@@ -126,5 +128,37 @@ async fn an_old_server_gives_what_is_at_the_tip_of_a_name() -> anyhow::Result<()
         .fail(&with(&source, "branch", second.as_str()), "source_unavailable")
         .await?;
     ensure!(error.contains(repository.url()) && error.contains(&second), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_repository_may_be_hashed_with_sha_256() -> anyhow::Result<()> {
+    let world = World::start(&[Part::Git])?;
+    let (beside, name) = (world.repository("beside")?.0, world.name("long"));
+    let mut init = Command::new("git");
+    init.args([
+        "init",
+        "--quiet",
+        "--bare",
+        "--object-format=sha256",
+        "--initial-branch=main",
+    ]);
+    ensure!(
+        init.arg(beside.path().with_file_name(format!("{name}.git")))
+            .status()?
+            .success()
+    );
+    let commit = world.git()?.publish(&name, &[("site.yml", &say("long"), Plain)])?;
+    let (repository, _) = world.repository("long")?;
+    let source = playbook(repository.url(), "site.yml");
+    for source in [&source, &with(&source, "branch", commit.as_str())] {
+        let played = world.succeed(source).await?;
+        ensure!(
+            played.job["commit"] == commit.as_str() && commit.len() == 64,
+            "{}",
+            played.job
+        );
+    }
+    ensure!(world.git()?.fetches(&name)? == 1);
     Ok(())
 }

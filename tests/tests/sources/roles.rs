@@ -41,6 +41,11 @@ async fn a_role_is_found_by_its_folder_or_its_name_with_those_that_it_depends_on
             ["common runs", "nginx says Hello filed"],
         ),
         (
+            with(&role, "path", "roles//nginx/."),
+            "roles//nginx/.",
+            ["common runs", "nginx says Hello filed"],
+        ),
+        (
             with(&role, "path", "./roles/nginx/"),
             "./roles/nginx/",
             ["common runs", "nginx says Hello filed"],

@@ -156,6 +156,20 @@ async fn a_job_that_is_canceled_while_its_server_hangs_ends_at_once_and_leaves_n
     Ok(())
 }
 
+#[tokio::test]
+async fn the_timeouts_of_a_job_count_while_its_source_is_fetched() -> anyhow::Result<()> {
+    let world = World::start(&[Part::Git])?;
+    let source = playbook(&format!("{}/slow/x.git", world.git()?.url), "site.yml");
+    for timeout in ["timeout", "idle_timeout"] {
+        let job = world
+            .play(&json!({"source": source, "options": {timeout: 1}}))
+            .await?
+            .job;
+        ensure!(job["status"] == "failed" && job["reason"] == timeout, "{job}");
+    }
+    no_git_lives(&world)
+}
+
 /// Text that cannot be packed.
 fn noise(bytes: usize) -> String {
     let mut state: u64 = 1;
