@@ -106,7 +106,7 @@ pub struct CollectionRoleSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255, example = ">=6.0.0")]
     pub version: Option<String>,
-    /// The Galaxy server; by default that of the service. It must be in the policy.
+    /// The Galaxy server, which must be in the policy; by default that of Ansible's configuration where jobs run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2048, example = "https://galaxy.ansible.com")]
     pub galaxy_server: Option<String>,

@@ -3,20 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use callboard_core::job::Job;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::agent::Agent;
-use crate::git::Repositories;
-use crate::inventory::{self, Inventories};
-use crate::keys::Keys;
-use crate::material::{Material, Sourcing};
-use crate::reach::Reach;
-use crate::settings::AnsibleSettings;
+use crate::material::Sourcing;
+use crate::task::Task;
 use crate::unready::Unready;
-use crate::workspace::Workspace;
-use crate::{arguments, environ};
+use crate::{arguments, environ, inventory};
 
 /// What the host is told to run; `protocol.py` reads it.
 #[derive(Debug, Serialize)]
@@ -40,22 +34,13 @@ pub(crate) struct Prepared {
     pub(crate) _agent: Option<Agent>,
 }
 
-/// What a job is prepared with.
-pub(crate) struct Preparation<'a> {
-    pub(crate) settings: &'a AnsibleSettings,
-    pub(crate) reach: &'a Reach,
-    pub(crate) repositories: &'a Repositories,
-    pub(crate) job: &'a Job,
-    pub(crate) keys: &'a Keys,
-    pub(crate) workspace: &'a Workspace,
-}
-
-impl Preparation<'_> {
+impl Task<'_> {
     /// Gets what the job needs, writes what it reads into its folder, and says what to run.
     pub(crate) async fn prepare(&self) -> Result<Prepared, Unready> {
         let request = &self.job.request;
         let mut env = environ::variables(self.settings, self.workspace)?;
-        let (material, mut sources) = tokio::try_join!(self.material(&env), self.inventories(&request.inventory))?;
+        let sourcing = Sourcing { task: self, env: &env };
+        let (material, mut sources) = tokio::try_join!(sourcing.prepare(), self.inventories())?;
         let mut argv = vec!["ansible-playbook".to_owned()];
         if !self.settings.configured_inventory_first {
             argv.extend(sources.drain(..).map(|source| format!("--inventory={source}")));
@@ -91,30 +76,6 @@ impl Preparation<'_> {
             commit: material.commit,
             _agent: agent,
         })
-    }
-
-    async fn material(&self, env: &BTreeMap<String, String>) -> Result<Material, Unready> {
-        let sourcing = Sourcing {
-            settings: self.settings,
-            reach: self.reach,
-            repositories: self.repositories,
-            job: self.job,
-            keys: self.keys,
-            workspace: self.workspace,
-            env,
-        };
-        sourcing.prepare().await
-    }
-
-    async fn inventories(&self, inventory: &callboard_core::inventory::Inventory) -> Result<Vec<String>, Unready> {
-        let inventories = Inventories {
-            reach: self.reach,
-            repositories: self.repositories,
-            tenant: &self.job.tenant,
-            keys: self.keys,
-            workspace: self.workspace,
-        };
-        inventories.sources(inventory).await
     }
 
     fn add_extra_vars(&self, argv: &mut Vec<String>) -> Result<(), Unready> {

@@ -1,5 +1,8 @@
 //! Collections and roles that a source requires, installed by ansible-galaxy and kept by the cache.
 
+mod key;
+mod words;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -10,11 +13,11 @@ use callboard_core::causes::causes;
 use callboard_core::id::Tenant;
 use callboard_core::ports::Archive;
 use callboard_core::time::{Clock, SystemClock};
-use serde_json::Value;
 use uuid::Uuid;
 
+use self::key::key;
+use self::words::words;
 use crate::archive;
-use crate::environment::digest;
 use crate::program::{Program, ProgramError};
 use crate::reach::Reach;
 use crate::settings::AnsibleSettings;
@@ -29,18 +32,10 @@ const PLACES: [&str; 6] = [
     "roles/requirements.yml",
     "roles/requirements.yaml",
 ];
-const MAX_REQUIREMENTS_BYTES: u64 = 1 << 20;
 /// What ansible-galaxy is told of the server, its token included.
 const CONFIGURATION: &str = "galaxy.cfg";
 /// How long the answer to a range of versions holds.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
-const MAX_WORDS: usize = 600;
-/// How ansible-galaxy begins what it says.
-const MARKS: [&str; 4] = ["[ERROR]:", "ERROR!", "[WARNING]:", " - "];
-/// What follows on these is no reason.
-const ASIDES: [&str; 4] = ["Hint:", "<<< caused by", "[RequirementInformation", "Traceback"];
-/// Part of an error that says no more than that there was a warning.
-const ADVICE: &str = "--ignore-errors";
 /// Starts ansible-galaxy with the replacement for the semaphores that a Lambda does not have.
 const GALAXY: &str = "import sys
 from callboard_host import semaphores
@@ -143,62 +138,6 @@ fn is_fresh(cached: &Archive) -> bool {
     SystemClock.now().since(cached.made_at) < FRESH
 }
 
-/// Returns what the cache calls the requirements; `None` if what they lead to is not known by them.
-fn key(
-    settings: &AnsibleSettings,
-    tenant: &Tenant,
-    requirements: &Requirements<'_>,
-) -> Result<Option<String>, Unready> {
-    let environment = settings.environment.python.display().to_string();
-    let mut parts = vec![
-        tenant.as_str().as_bytes().to_vec(),
-        requirements.identity.clone().into_bytes(),
-        environment.into_bytes(),
-    ];
-    let configuration = requirements.folder.join("ansible.cfg");
-    for file in requirements
-        .files
-        .iter()
-        .chain(configuration.is_file().then_some(&configuration))
-    {
-        if fs::metadata(file)?.len() > MAX_REQUIREMENTS_BYTES {
-            return Err(Unready::source(format!(
-                "{} hold a file of more than {MAX_REQUIREMENTS_BYTES} bytes.",
-                requirements.of
-            )));
-        }
-        parts.push(fs::read(file)?);
-    }
-    if requirements
-        .files
-        .iter()
-        .any(|file| names_a_file(file, &requirements.folder))
-    {
-        let Some(commit) = &requirements.commit else {
-            return Ok(None);
-        };
-        parts.push(commit.clone().into_bytes());
-    }
-    let digest = digest(parts.iter().map(Vec::as_slice));
-    Ok(Some(format!("requirements/{digest}.tar")))
-}
-
-/// Tells whether requirements name something in the folder that they are installed from: a collection, an archive, a
-/// file of more requirements.
-fn names_a_file(requirements: &Path, folder: &Path) -> bool {
-    fn any(value: &Value, is: &dyn Fn(&str) -> bool) -> bool {
-        match value {
-            Value::String(text) => is(text),
-            Value::Array(items) => items.iter().any(|item| any(item, is)),
-            Value::Object(entries) => entries.values().any(|entry| any(entry, is)),
-            _ => false,
-        }
-    }
-    let text = fs::read_to_string(requirements).unwrap_or_default();
-    let value: Value = serde_saphyr::from_str(&text).unwrap_or_default();
-    any(&value, &|text| !text.is_empty() && folder.join(text).exists())
-}
-
 async fn run(
     settings: &AnsibleSettings,
     reach: &Reach,
@@ -275,57 +214,4 @@ fn failed(requirements: &Requirements<'_>, reach: &Reach, error: ProgramError) -
         }
     };
     Unready::source(message).caused(error)
-}
-
-/// Returns what ansible-galaxy said was wrong, on one line: its error, else its first warning, without its advice.
-fn words(stderr: &str) -> String {
-    let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
-    let begins = |marks: &[&str]| {
-        let reason = |line: &&str| marks.iter().any(|mark| line.starts_with(mark)) && !line.contains(ADVICE);
-        lines.iter().position(reason)
-    };
-    let first = begins(&["[ERROR]", "ERROR!"]).or_else(|| begins(&["[WARNING]"]));
-    let told = lines[first.unwrap_or(0)..].iter().skip_while(|line| line.is_empty());
-    let told = told.take_while(|line| !line.is_empty() && !ASIDES.iter().any(|aside| line.starts_with(aside)));
-    let told: Vec<&str> = told.copied().collect();
-    let text: String = told
-        .join(" ")
-        .chars()
-        .filter(|char| !char.is_control())
-        .take(MAX_WORDS)
-        .collect();
-    let text = MARKS
-        .iter()
-        .fold(text.as_str(), |text, mark| text.trim_start_matches(mark));
-    match text.trim().trim_end_matches('.') {
-        "" => "ansible-galaxy gave no reason.".to_owned(),
-        text => format!("{text}."),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_ansible_galaxy_says_is_told_without_what_surrounds_it() {
-        for (said, told) in [
-            (
-                "[WARNING]: Skipping it.\n[ERROR]: It is\n  not there.\n\n<<< caused by >>>\n\nx\n",
-                "It is not there.",
-            ),
-            (
-                "[ERROR]: No such thing:\n* a.b:1\nHint: wait\n",
-                "No such thing: * a.b:1.",
-            ),
-            (
-                "[DEPRECATION WARNING]: old\n[WARNING]: - x was NOT installed: y\nfatal: z\n\n[ERROR]: - you can use --ignore-errors\n",
-                "x was NOT installed: y fatal: z.",
-            ),
-            ("\nOSError: full", "OSError: full."),
-            ("\n", "ansible-galaxy gave no reason."),
-        ] {
-            assert_eq!(words(said), told);
-        }
-    }
 }

@@ -1,7 +1,9 @@
 //! Trees of Git repositories: which commit a name means, fetched once, kept as an archive, unpacked for each job.
 
 mod client;
+mod login;
 mod submodules;
+mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

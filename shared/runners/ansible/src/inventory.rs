@@ -4,7 +4,6 @@ mod listing;
 
 use std::collections::BTreeMap;
 
-use callboard_core::id::Tenant;
 use callboard_core::inventory::{DynamicInventory, GitInventory, Inventory, TypedInventory, UrlFormat, UrlInventory};
 use callboard_core::secret::Secret;
 use callboard_http::{Guard, Limits};
@@ -12,11 +11,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::archive;
-use crate::git::{Repositories, Wanted};
-use crate::keys::{Keys, inventory_profile};
-use crate::reach::Reach;
+use crate::git::Wanted;
+use crate::keys::inventory_profile;
+use crate::task::Task;
 use crate::unready::Unready;
-use crate::workspace::Workspace;
 
 /// The largest inventory that is fetched from a URL.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -24,21 +22,13 @@ const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 /// The plugins that Ansible enables by default.
 const DEFAULT_PLUGINS: &str = "host_list,script,auto,yaml,ini,toml";
 
-/// Makes inventories ready.
-pub(crate) struct Inventories<'a> {
-    pub(crate) reach: &'a Reach,
-    pub(crate) repositories: &'a Repositories,
-    pub(crate) tenant: &'a Tenant,
-    pub(crate) keys: &'a Keys,
-    pub(crate) workspace: &'a Workspace,
-}
-
-impl Inventories<'_> {
+impl Task<'_> {
     /// Returns what `--inventory` is given, in order; puts what that names into the job's folder.
-    pub(crate) async fn sources(&self, inventory: &Inventory) -> Result<Vec<String>, Unready> {
+    pub(crate) async fn inventories(&self) -> Result<Vec<String>, Unready> {
+        let inventory = &self.job.request.inventory;
         let mut sources = Vec::new();
         for (number, one) in inventory.parts().iter().enumerate() {
-            sources.push(self.source(one, number).await.map_err(Unready::of_inventory)?);
+            sources.push(self.inventory(one, number).await.map_err(Unready::of_inventory)?);
         }
         if inventory.parts().iter().any(lists_localhost) {
             let path = self
@@ -49,7 +39,7 @@ impl Inventories<'_> {
         Ok(sources)
     }
 
-    async fn source(&self, inventory: &Inventory, number: usize) -> Result<String, Unready> {
+    async fn inventory(&self, inventory: &Inventory, number: usize) -> Result<String, Unready> {
         let typed = match inventory {
             Inventory::Text(text) => return Ok(text.clone()),
             Inventory::Several(_) => return Err(Unready::inventory("A list of inventories holds a list.")),
@@ -57,20 +47,26 @@ impl Inventories<'_> {
         };
         match typed {
             // the plugins that take a file for their configuration look at its name, and leave `.json` alone
-            TypedInventory::Inline(inline) => self.write(
+            TypedInventory::Inline(inline) => self.write_inventory(
                 &format!("inventory-{number}.json"),
                 inline.structure().to_string().as_bytes(),
             ),
-            TypedInventory::Git(git) => self.git(git, number).await,
-            TypedInventory::Url(url) => self.url(url, number).await,
-            TypedInventory::Dynamic(dynamic) => self.dynamic(dynamic, number),
+            TypedInventory::Git(git) => self.git_inventory(git, number).await,
+            TypedInventory::Url(url) => self.url_inventory(url, number).await,
+            TypedInventory::Dynamic(dynamic) => self.dynamic_inventory(dynamic, number),
         }
     }
 
-    async fn git(&self, inventory: &GitInventory, number: usize) -> Result<String, Unready> {
+    async fn git_inventory(&self, inventory: &GitInventory, number: usize) -> Result<String, Unready> {
         let scratch = self.workspace.scratch()?;
         let git = inventory.git();
-        let wanted = Wanted::new(self.reach, self.tenant, git, self.keys.find(git.credential), &scratch)?;
+        let wanted = Wanted::new(
+            self.reach,
+            &self.job.tenant,
+            git,
+            self.keys.find(git.credential),
+            &scratch,
+        )?;
         let tree = self.workspace.path().join(format!("inventory-{number}"));
         let commit = self.repositories.checkout(&wanted, &tree).await?;
         let found = archive::inside(&tree, &inventory.path);
@@ -83,7 +79,7 @@ impl Inventories<'_> {
         Ok(found.display().to_string())
     }
 
-    async fn url(&self, inventory: &UrlInventory, number: usize) -> Result<String, Unready> {
+    async fn url_inventory(&self, inventory: &UrlInventory, number: usize) -> Result<String, Unready> {
         let policy = self.reach.policy.clone();
         let guard = Guard::allowing(move |host| policy.allows_private_host(host));
         let headers = header_map(&self.keys.headers(inventory)?)?;
@@ -109,23 +105,23 @@ impl Inventories<'_> {
             UrlFormat::Yaml => format!("inventory-{number}"),
             UrlFormat::Ini => format!("inventory-{number}.ini"),
         };
-        self.write(&name, &bytes)
+        self.write_inventory(&name, &bytes)
     }
 
-    fn dynamic(&self, inventory: &DynamicInventory, number: usize) -> Result<String, Unready> {
+    fn dynamic_inventory(&self, inventory: &DynamicInventory, number: usize) -> Result<String, Unready> {
         let mut config = inventory.config.clone();
         config.insert("plugin".to_owned(), inventory.plugin.clone().into());
         if inventory.cloud_credential.is_some() {
             config.insert("profile".to_owned(), inventory_profile(number).into());
         }
         let short = inventory.plugin.rsplit('.').next().unwrap_or_default();
-        self.write(
+        self.write_inventory(
             &format!("inventory-{number}.{short}.yml"),
             Value::Object(config).to_string().as_bytes(),
         )
     }
 
-    fn write(&self, name: &str, content: &[u8]) -> Result<String, Unready> {
+    fn write_inventory(&self, name: &str, content: &[u8]) -> Result<String, Unready> {
         Ok(self.workspace.write(name, content)?.display().to_string())
     }
 }

@@ -29,6 +29,7 @@ mod reach;
 mod runner;
 mod settings;
 mod supervisors;
+mod task;
 mod track;
 mod unready;
 mod verdict;

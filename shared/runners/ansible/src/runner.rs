@@ -15,7 +15,7 @@ use callboard_core::progress::Progress;
 use callboard_core::redact::{Redactor, TooLarge};
 use tokio::sync::Notify;
 
-use crate::command::{Preparation, Prepared};
+use crate::command::Prepared;
 use crate::control::{Control, Exit};
 use crate::git::Repositories;
 use crate::host::{Host, HostError, Versions};
@@ -25,6 +25,7 @@ use crate::pump::{Findings, Pump, PumpError};
 use crate::reach::Reach;
 use crate::settings::AnsibleSettings;
 use crate::supervisors::Supervisors;
+use crate::task::Task;
 use crate::unready::Unready;
 use crate::verdict;
 use crate::workspace::{WorkRoot, Workspace};
@@ -116,7 +117,7 @@ impl AnsibleRunner {
     async fn prepare(&self, workspace: &Workspace, job: &Job) -> Result<(Prepared, Arc<Redactor>), RunError> {
         let keys = Keys::resolve(&self.reach, job).await?;
         let redactor = Arc::new(Redactor::new(&keys.secrets())?);
-        let preparation = Preparation {
+        let task = Task {
             settings: &self.settings,
             reach: &self.reach,
             repositories: &self.repositories,
@@ -124,7 +125,7 @@ impl AnsibleRunner {
             keys: &keys,
             workspace,
         };
-        let prepared = preparation.prepare().await;
+        let prepared = task.prepare().await;
         let prepared = prepared.map_err(|error| error.redacted(&redactor))?;
         Ok((prepared, redactor))
     }

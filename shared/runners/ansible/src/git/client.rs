@@ -9,13 +9,12 @@ use callboard_core::repository::Scheme;
 use uuid::Uuid;
 
 use super::Wanted;
+use super::login::{environment, use_key, use_token};
+use super::words::{hint, words};
 use crate::agent::Agent;
-use crate::files::{write_private, write_script};
 use crate::program::{Program, ProgramError, TOO_LARGE};
 use crate::unready::Unready;
 
-/// How many bytes of git's own words an error repeats.
-const MAX_WORDS: usize = 400;
 /// The length of a commit's id where the repository's hash is SHA-256.
 const SHA256_DIGITS: usize = 64;
 const LOCAL_REF: &str = "refs/callboard/source";
@@ -31,18 +30,6 @@ const CONFIGURATION: [&str; 9] = [
     "http.lowSpeedLimit=1000",
     "http.lowSpeedTime=60",
     "tar.umask=0022",
-];
-/// The service's variables that lead git through its network.
-const PASSED_ON: [&str; 9] = [
-    "PATH",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "SSL_CERT_DIR",
-    "TZ",
 ];
 
 /// git, for one repository.
@@ -209,92 +196,8 @@ impl<'a> Client<'a> {
     }
 }
 
-/// What git says when it is refused, and what that means here.
-const REFUSALS: [(&str, &str); 6] = [
-    (
-        "terminal prompts disabled",
-        "the server asks for a login; name a git_credential",
-    ),
-    ("Authentication failed", "the server does not accept the git_credential"),
-    (
-        "returned error: 403",
-        "the server does not let this git_credential read it",
-    ),
-    (
-        "Permission denied",
-        "the server does not accept the git_credential's key",
-    ),
-    (
-        "Host key verification failed",
-        "the server's host key is not known; add known_hosts to the git_credential or to the policy",
-    ),
-    (
-        "returned error: 30",
-        "the server redirects to another address; name that one",
-    ),
-];
-
-/// Says what a refusal means, where that is known.
-fn hint(stderr: &str) -> Option<&'static str> {
-    REFUSALS
-        .iter()
-        .find(|(said, _)| stderr.contains(said))
-        .map(|(_, hint)| *hint)
-}
-
-/// Returns what git said, on one line: its errors, and what the server said, without the hints.
-fn words(stderr: &str) -> String {
-    let told = stderr.lines().map(str::trim);
-    let mut lines: Vec<&str> = told.clone().filter(|line| is_error(line)).collect();
-    if lines.is_empty() {
-        lines = told.filter(|line| !line.is_empty()).collect();
-    }
-    let text: String = lines
-        .join(" ")
-        .chars()
-        .filter(|char| !char.is_control())
-        .take(MAX_WORDS)
-        .collect();
-    let text = text.trim_end_matches('.');
-    if text.is_empty() {
-        "git gave no reason.".to_owned()
-    } else {
-        format!("{text}.")
-    }
-}
-
-fn is_error(line: &str) -> bool {
-    ["fatal:", "error:", "remote:"]
-        .iter()
-        .any(|start| line.starts_with(start))
-        || line.contains("Permission denied")
-        || line.contains("Host key verification")
-}
-
 fn refuses_ids(error: &ProgramError) -> bool {
     matches!(error, ProgramError::Failed { stderr, .. } if stderr.contains("unadvertised object") || stderr.contains("not our ref"))
-}
-
-fn environment(folder: &Path) -> BTreeMap<String, String> {
-    let mut env: BTreeMap<String, String> = PASSED_ON
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
-        .collect();
-    let fixed = [
-        ("LC_ALL", "C.UTF-8"),
-        ("GIT_CONFIG_NOSYSTEM", "1"),
-        ("GIT_CONFIG_GLOBAL", "/dev/null"),
-        ("GIT_TERMINAL_PROMPT", "0"),
-        ("GIT_ALLOW_PROTOCOL", "https:ssh"),
-        ("GIT_ASKPASS", "/bin/false"),
-        ("GIT_OPTIONAL_LOCKS", "0"),
-    ];
-    env.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    env.insert("HOME".to_owned(), folder.display().to_string());
-    if let Ok(file) = std::env::var("SSL_CERT_FILE") {
-        env.insert("GIT_SSL_CAINFO".to_owned(), file);
-    }
-    env
 }
 
 impl Drop for Client<'_> {
@@ -304,64 +207,4 @@ impl Drop for Client<'_> {
             tracing::warn!(error = %callboard_core::causes::causes(&error), "what git was given is left until the job ends");
         }
     }
-}
-
-/// A token is asked for by a script that reads it from a file: it is in no argument and no variable.
-fn use_token(wanted: &Wanted<'_>, folder: &Path, env: &mut BTreeMap<String, String>) -> Result<(), Unready> {
-    let Some(access) = wanted.access else { return Ok(()) };
-    let Some(token) = &access.token else {
-        let wrong = format!(
-            "The repository {} is reached by https, but its credential holds no token.",
-            wanted.repo
-        );
-        return Err(Unready::credential(wrong));
-    };
-    let user = access.username.as_deref().unwrap_or("callboard");
-    write_private(&folder.join("user"), user.as_bytes())?;
-    write_private(&folder.join("token"), token.expose().as_bytes())?;
-    let script = folder.join("askpass");
-    let files = folder.display();
-    write_script(
-        &script,
-        &format!("case \"$1\" in Username*) exec cat '{files}/user';; *) exec cat '{files}/token';; esac"),
-    )?;
-    env.insert("GIT_ASKPASS".to_owned(), script.display().to_string());
-    Ok(())
-}
-
-/// A key is held by an agent; the server must be one whose key is known.
-async fn use_key(
-    wanted: &Wanted<'_>,
-    folder: &Path,
-    env: &mut BTreeMap<String, String>,
-) -> Result<Option<Agent>, Unready> {
-    let Some(key) = wanted.access.and_then(|access| access.key.as_ref()) else {
-        let wrong = format!(
-            "The repository {} is reached by ssh and needs a git_credential that holds a private_key.",
-            wanted.repo
-        );
-        return Err(Unready::credential(wrong));
-    };
-    let rule = wanted
-        .reach
-        .policy
-        .repository(&wanted.repo)
-        .and_then(|rule| rule.known_hosts.as_deref());
-    let own = wanted.access.and_then(|access| access.known_hosts.as_deref());
-    let known = [rule, own].map(Option::unwrap_or_default).join("\n");
-    let known_hosts = folder.join("known_hosts");
-    write_private(&known_hosts, format!("{known}\n").as_bytes())?;
-    let agent = Agent::start(folder, key).await?;
-    let options = [
-        "BatchMode=yes".to_owned(),
-        "StrictHostKeyChecking=yes".to_owned(),
-        format!("UserKnownHostsFile={}", known_hosts.display()),
-        format!("IdentityAgent={}", agent.socket().display()),
-        "ConnectTimeout=30".to_owned(),
-        "ServerAliveInterval=15".to_owned(),
-    ];
-    let options = options.map(|option| format!("-o {option}")).join(" ");
-    env.insert("GIT_SSH_COMMAND".to_owned(), format!("ssh -F /dev/null -a {options}"));
-    env.insert("GIT_SSH_VARIANT".to_owned(), "ssh".to_owned());
-    Ok(Some(agent))
 }

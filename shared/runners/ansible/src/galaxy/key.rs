@@ -1,0 +1,70 @@
+//! What the cache calls requirements: a hash of everything that decides what they lead to.
+
+use std::fs;
+use std::path::Path;
+
+use callboard_core::id::Tenant;
+use serde_json::Value;
+
+use super::Requirements;
+use crate::environment::digest;
+use crate::settings::AnsibleSettings;
+use crate::unready::Unready;
+
+const MAX_REQUIREMENTS_BYTES: u64 = 1 << 20;
+
+/// Returns what the cache calls the requirements; `None` if what they lead to is not known by them.
+pub(super) fn key(
+    settings: &AnsibleSettings,
+    tenant: &Tenant,
+    requirements: &Requirements<'_>,
+) -> Result<Option<String>, Unready> {
+    let environment = settings.environment.python.display().to_string();
+    let mut parts = vec![
+        tenant.as_str().as_bytes().to_vec(),
+        requirements.identity.clone().into_bytes(),
+        environment.into_bytes(),
+    ];
+    let configuration = requirements.folder.join("ansible.cfg");
+    for file in requirements
+        .files
+        .iter()
+        .chain(configuration.is_file().then_some(&configuration))
+    {
+        if fs::metadata(file)?.len() > MAX_REQUIREMENTS_BYTES {
+            return Err(Unready::source(format!(
+                "{} hold a file of more than {MAX_REQUIREMENTS_BYTES} bytes.",
+                requirements.of
+            )));
+        }
+        parts.push(fs::read(file)?);
+    }
+    if requirements
+        .files
+        .iter()
+        .any(|file| names_a_file(file, &requirements.folder))
+    {
+        let Some(commit) = &requirements.commit else {
+            return Ok(None);
+        };
+        parts.push(commit.clone().into_bytes());
+    }
+    let digest = digest(parts.iter().map(Vec::as_slice));
+    Ok(Some(format!("requirements/{digest}.tar")))
+}
+
+/// Tells whether requirements name something in the folder that they are installed from: a collection, an archive, a
+/// file of more requirements.
+fn names_a_file(requirements: &Path, folder: &Path) -> bool {
+    fn any(value: &Value, is: &dyn Fn(&str) -> bool) -> bool {
+        match value {
+            Value::String(text) => is(text),
+            Value::Array(items) => items.iter().any(|item| any(item, is)),
+            Value::Object(entries) => entries.values().any(|entry| any(entry, is)),
+            _ => false,
+        }
+    }
+    let text = fs::read_to_string(requirements).unwrap_or_default();
+    let value: Value = serde_saphyr::from_str(&text).unwrap_or_default();
+    any(&value, &|text| !text.is_empty() && folder.join(text).exists())
+}

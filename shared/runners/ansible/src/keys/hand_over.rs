@@ -1,0 +1,66 @@
+//! Giving secrets to Ansible: by file and by agent, in a folder that is the job's alone.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use callboard_core::secret::Secret;
+
+use super::Keys;
+use crate::agent::Agent;
+use crate::files::write_private;
+use crate::unready::Unready;
+
+impl Keys {
+    /// Writes what Ansible is given by file into a folder that is the job's alone; adds the arguments and variables that
+    /// lead there, and returns the agent that holds the key for ssh.
+    pub(crate) async fn hand_over(
+        &self,
+        folder: &Path,
+        argv: &mut Vec<String>,
+        env: &mut BTreeMap<String, String>,
+    ) -> Result<Option<Agent>, Unready> {
+        let mut put = |name: &str, flag: &str, secret: &Secret| -> Result<(), Unready> {
+            let path = folder.join(name);
+            write_private(&path, format!("{}\n", secret.expose()).as_bytes())?;
+            argv.push(format!("{flag}{}", path.display()));
+            Ok(())
+        };
+        if let Some(password) = &self.password {
+            put("connection", "--connection-password-file=", password)?;
+        }
+        if let Some(password) = &self.become_password {
+            put("become", "--become-password-file=", password)?;
+        }
+        for (number, (label, password)) in self.vaults.iter().enumerate() {
+            put(&format!("vault-{number}"), &format!("--vault-id={label}@"), password)?;
+        }
+        self.hand_over_profiles(folder, env)?;
+        let Some(key) = &self.ssh else { return Ok(None) };
+        let agent = Agent::start(folder, key).await?;
+        env.insert("SSH_AUTH_SOCK".to_owned(), agent.socket().display().to_string());
+        Ok(Some(agent))
+    }
+
+    fn hand_over_profiles(&self, folder: &Path, env: &mut BTreeMap<String, String>) -> Result<(), Unready> {
+        if self.profiles.is_empty() {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for (name, keys) in &self.profiles {
+            let (id, key) = (&keys.access_key_id, keys.secret_access_key.expose());
+            text.push_str(&format!(
+                "[{name}]\naws_access_key_id = {id}\naws_secret_access_key = {key}\n"
+            ));
+            if let Some(token) = &keys.session_token {
+                text.push_str(&format!("aws_session_token = {}\n", token.expose()));
+            }
+            if let Some(region) = &keys.region {
+                text.push_str(&format!("region = {region}\n"));
+            }
+        }
+        let path = folder.join("aws");
+        write_private(&path, text.as_bytes())?;
+        env.insert("AWS_SHARED_CREDENTIALS_FILE".to_owned(), path.display().to_string());
+        Ok(())
+    }
+}

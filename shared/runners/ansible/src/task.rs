@@ -1,0 +1,19 @@
+//! One job that is got ready: what it is, and what it is got ready with.
+
+use callboard_core::job::Job;
+
+use crate::git::Repositories;
+use crate::keys::Keys;
+use crate::reach::Reach;
+use crate::settings::AnsibleSettings;
+use crate::workspace::Workspace;
+
+/// A job to get ready. `command.rs` does it; `material.rs` gets its source, `inventory.rs` its inventory.
+pub(crate) struct Task<'a> {
+    pub(crate) settings: &'a AnsibleSettings,
+    pub(crate) reach: &'a Reach,
+    pub(crate) repositories: &'a Repositories,
+    pub(crate) job: &'a Job,
+    pub(crate) keys: &'a Keys,
+    pub(crate) workspace: &'a Workspace,
+}
