@@ -35,7 +35,7 @@ impl Client {
     pub fn new(base: String) -> Self {
         Self {
             base,
-            http: reqwest::Client::new(),
+            http: crate::http::client(),
         }
     }
 

@@ -68,7 +68,7 @@ impl Function {
             child: Mutex::new(child),
             address,
             log,
-            http: reqwest::Client::builder().no_proxy().build()?,
+            http: crate::http::client(),
         };
         function.wait_for_emulator().await?;
         Ok(function)

@@ -64,7 +64,11 @@ async fn large_output_is_read_from_a_url_once_it_is_sealed() -> anyhow::Result<(
         url.contains("X-Amz-SignedHeaders=host&"),
         "{url} needs more than itself"
     );
-    let answer = reqwest::get(&url).await?.error_for_status()?;
+    let answer = callboard_tests::http::client()
+        .get(&url)
+        .send()
+        .await?
+        .error_for_status()?;
     assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
     ensure!(answer.bytes().await? == content, "the URL gives something else");
     let reader = another(&resources);

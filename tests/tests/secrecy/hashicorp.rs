@@ -19,7 +19,7 @@ fn variable(name: &str) -> anyhow::Result<String> {
 }
 
 async fn call(method: Method, path: &str, body: &Value) -> anyhow::Result<()> {
-    let request = reqwest::Client::new()
+    let request = callboard_tests::http::client()
         .request(method, format!("{}/v1/{path}", variable("CALLBOARD_TEST_VAULT")?))
         .header("X-Vault-Token", variable("CALLBOARD_TEST_VAULT_TOKEN")?)
         .body(body.to_string());

@@ -17,7 +17,7 @@ const VALUE_HASH: &str = "ba73af2e251e767a57138cea851f0a88140d4a311d686d7e89fc6e
 /// Calls one of AWS's services that speak JSON, in the account that the emulator makes of a key's id.
 async fn call(account: &str, service: &str, target: &str, body: &Value) -> anyhow::Result<()> {
     let credential = format!("Credential={account}/20260101/{REGION}/{service}/aws4_request");
-    let request = reqwest::Client::new()
+    let request = callboard_tests::http::client()
         .post(endpoints::url()?)
         .header("Content-Type", "application/x-amz-json-1.1")
         .header("X-Amz-Target", target)

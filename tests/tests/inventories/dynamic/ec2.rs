@@ -20,7 +20,7 @@ pub(super) async fn run_instance(endpoint: &str, account: &str, tags: &[(&str, &
         write!(form, "&{tag}.Key={key}&{tag}.Value={value}")?;
     }
     let credential = format!("Credential={account}/20260101/us-east-1/ec2/aws4_request");
-    let request = reqwest::Client::new()
+    let request = callboard_tests::http::client()
         .post(endpoint)
         .header("Content-Type", "application/x-www-form-urlencoded")
         .header(
