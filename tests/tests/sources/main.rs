@@ -1,5 +1,6 @@
 //! What jobs run, from real Git and Galaxy servers: fetched once, as it was committed, and only what the policy allows.
 
+mod bundled;
 mod cache;
 mod collections;
 mod files;
