@@ -1,22 +1,21 @@
 //! What the domain needs of the outside world. Every adapter passes the contract suite of its port.
 
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+mod archives;
+mod logs;
+mod secrets;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use crate::access::CloudRef;
-use crate::credential::{Credential, CredentialKind, CredentialSummary};
+pub use self::archives::*;
+pub use self::logs::*;
+pub use self::secrets::*;
 use crate::history::{HistoryPage, HistoryQuery};
-use crate::id::{JobId, LeaseToken, Tenant};
+use crate::id::{JobId, LeaseToken};
 use crate::job::{CancelRequest, Job, Lease};
 use crate::outcome::Outcome;
 use crate::progress::Progress;
-use crate::reference::CredentialRef;
-use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// What lies under an error of an adapter.
@@ -103,221 +102,6 @@ pub trait JobStore: Send + Sync {
 pub trait JobQueue: Send + Sync {
     /// Sends an id, to be received after `delay` at the earliest.
     async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError>;
-}
-
-/// One of the byte streams that an attempt leaves.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Stream {
-    /// What Ansible printed, byte for byte, with its ANSI sequences.
-    Stdout,
-    /// The events, one JSON object a line, ordered by counter.
-    Events,
-    /// Where each event ends in `Events`: 8 bytes each, little-endian.
-    EventIndex,
-}
-
-impl Stream {
-    /// Every stream.
-    pub const ALL: [Self; 3] = [Self::Stdout, Self::Events, Self::EventIndex];
-}
-
-/// Names one stream of one attempt.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct LogKey {
-    /// The job.
-    pub job: JobId,
-    /// Its attempt, from 1.
-    pub attempt: u32,
-    /// The stream.
-    pub stream: Stream,
-}
-
-/// What a stream grows by.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Chunk {
-    /// The stream.
-    pub stream: Stream,
-    /// Where the bytes belong in it.
-    pub offset: u64,
-    /// The bytes.
-    pub bytes: Bytes,
-}
-
-/// The end of a stream.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Tail {
-    /// Its last bytes.
-    pub bytes: Bytes,
-    /// How many bytes the stream has in all.
-    pub size: u64,
-}
-
-/// What a finished attempt left, so that a reader can tell whether it has all of it.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Manifest {
-    /// Bytes of `Stdout`.
-    pub stdout_bytes: u64,
-    /// SHA-256 of `Stdout`, in hex.
-    pub stdout_sha256: String,
-    /// Bytes of `Events`.
-    pub events_bytes: u64,
-    /// SHA-256 of `Events`, in hex.
-    pub events_sha256: String,
-    /// Number of events.
-    pub events: u64,
-    /// Whether everything that the job printed is there.
-    pub complete: bool,
-}
-
-/// Keeps what jobs print. A stream grows at its end only, and can be read while it grows.
-#[async_trait]
-pub trait LogStore: Send + Sync {
-    /// Writes chunks, at most one a stream, each at an offset that is its stream's present size; nobody sees one of
-    /// them without those before it. Writing the same again changes nothing. `Conflict`, and nothing is written, if
-    /// one of them would leave a gap.
-    async fn append(&self, job: JobId, attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError>;
-
-    /// Reads what the stream has of a range; what lies beyond its end is left out.
-    async fn read(&self, key: LogKey, range: Range<u64>) -> Result<Bytes, StoreError>;
-
-    /// Returns the present size of a stream in bytes; 0 if nothing was written.
-    async fn size(&self, key: LogKey) -> Result<u64, StoreError>;
-
-    /// Reads the end of what a stream has: at most `max_bytes`.
-    async fn tail(&self, key: LogKey, max_bytes: u64) -> Result<Tail, StoreError> {
-        let size = self.size(key).await?;
-        let bytes = self.read(key, size.saturating_sub(max_bytes)..size).await?;
-        Ok(Tail { bytes, size })
-    }
-
-    /// Returns a URL that anybody may read a stream from for a while, where the store has one and the stream is so
-    /// large that it is better read from there.
-    async fn presign(&self, _key: LogKey, _valid_for: Duration) -> Result<Option<String>, StoreError> {
-        Ok(None)
-    }
-
-    /// Ends an attempt's streams.
-    async fn seal(&self, job: JobId, attempt: u32, manifest: &Manifest) -> Result<(), StoreError>;
-
-    /// Returns the manifest of a sealed attempt.
-    async fn manifest(&self, job: JobId, attempt: u32) -> Result<Option<Manifest>, StoreError>;
-
-    /// Forgets everything of a job.
-    async fn remove(&self, job: JobId) -> Result<(), StoreError>;
-}
-
-/// Keeps credentials. Their values leave it only through [`CredentialStore::get`], which only workers call.
-#[async_trait]
-pub trait CredentialStore: Send + Sync {
-    /// Adds a credential; `Conflict` if the tenant has one of that name.
-    async fn create(
-        &self,
-        tenant: &Tenant,
-        name: &str,
-        credential: &Credential,
-        now: Timestamp,
-    ) -> Result<CredentialSummary, StoreError>;
-
-    /// Replaces the value of a credential; `NotFound` if there is none, `Conflict` if it is of another kind.
-    async fn rotate(
-        &self,
-        tenant: &Tenant,
-        name: &str,
-        credential: &Credential,
-        now: Timestamp,
-    ) -> Result<CredentialSummary, StoreError>;
-
-    /// Returns what a credential holds; `NotFound` if there is none.
-    async fn get(&self, tenant: &Tenant, name: &str) -> Result<Credential, StoreError>;
-
-    /// Returns what may be shown of a credential; `NotFound` if there is none.
-    async fn describe(&self, tenant: &Tenant, name: &str) -> Result<CredentialSummary, StoreError>;
-
-    /// Returns what may be shown of every credential of a tenant, by name.
-    async fn list(&self, tenant: &Tenant) -> Result<Vec<CredentialSummary>, StoreError>;
-
-    /// Forgets a credential; `NotFound` if there is none.
-    async fn remove(&self, tenant: &Tenant, name: &str) -> Result<(), StoreError>;
-}
-
-/// Why a credential cannot be had, in words for the person who asks why; never the secret.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct SecretError {
-    /// Which credential, and what is wrong with it.
-    pub message: String,
-    /// What lies under it, for the log.
-    #[source]
-    pub source: Option<Source>,
-}
-
-impl SecretError {
-    /// Makes an error without a cause.
-    #[must_use]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            source: None,
-        }
-    }
-
-    /// Makes an error with its cause.
-    #[must_use]
-    pub fn caused(message: impl Into<String>, source: impl Into<Source>) -> Self {
-        Self {
-            message: message.into(),
-            source: Some(source.into()),
-        }
-    }
-}
-
-/// Gets at secrets for a job that a worker is about to run, wherever they are kept.
-#[async_trait]
-pub trait Secrets: Send + Sync {
-    /// Returns a credential that a request names, of the kind that its place needs.
-    async fn resolve(
-        &self,
-        tenant: &Tenant,
-        reference: &CredentialRef,
-        kinds: &[CredentialKind],
-    ) -> Result<Credential, SecretError>;
-
-    /// Returns keys for a cloud: those of a credential, or temporary ones of the role that is to be assumed. `session` names
-    /// the session in the cloud's own records.
-    async fn cloud(&self, tenant: &Tenant, cloud: &CloudRef, session: &str) -> Result<AwsKeys, SecretError>;
-}
-
-/// Keys for AWS, as they go into a profile.
-#[derive(Clone, Debug)]
-pub struct AwsKeys {
-    /// The id of the access key.
-    pub access_key_id: String,
-    /// The access key.
-    pub secret_access_key: Secret,
-    /// The token of temporary keys.
-    pub session_token: Option<Secret>,
-    /// The default region.
-    pub region: Option<String>,
-}
-
-/// An archive that a cache has.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Archive {
-    /// The file; it is not to be changed.
-    pub path: PathBuf,
-    /// When it was put there.
-    pub made_at: Timestamp,
-}
-
-/// Keeps what sources and their requirements came to, so that a second job need not fetch them again. Keys are paths of
-/// letters, digits, `-`, `.` and `/`. What is put under one key is whole for every reader, whoever puts it at the same time.
-#[async_trait]
-pub trait ArchiveCache: Send + Sync {
-    /// Returns an archive, if there is one; a cache that is elsewhere writes it into `folder`.
-    async fn get(&self, key: &str, folder: &Path) -> Result<Option<Archive>, StoreError>;
-
-    /// Keeps a file, in place of one that the key had.
-    async fn put(&self, key: &str, file: &Path) -> Result<(), StoreError>;
 }
 
 /// Why a playbook cannot be run.
