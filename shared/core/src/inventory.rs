@@ -62,6 +62,10 @@ impl Inventory {
                 let item = |(index, item)| Self::parse_one(item, &format!("{pointer}/{index}"), faults);
                 Self::Several(items.iter().enumerate().map(item).collect())
             }
+            Value::Array(_) => {
+                faults.add(pointer, "must not be an empty list");
+                Self::default()
+            }
             _ => Self::parse_one(value, pointer, faults),
         }
     }
@@ -123,6 +127,8 @@ fn check_host_list(hosts: &str, pointer: &str, faults: &mut Faults) {
         faults.add(pointer, "must not hold control characters");
     } else if hosts.len() > MAX_HOST_LIST_BYTES {
         faults.add(pointer, format!("must have at most {MAX_HOST_LIST_BYTES} bytes"));
+    } else if hosts.trim().is_empty() {
+        faults.add(pointer, "names no host");
     } else if !hosts.contains(',') {
         faults.add(
             pointer,

@@ -73,7 +73,45 @@ impl Policy {
             git: read_rules(&mut fields, &mut faults),
         };
         fields.finish(&mut faults);
+        policy.check_entries(&mut faults);
         faults.or(policy)
+    }
+
+    /// An entry that nothing can match is a mistake.
+    fn check_entries(&self, faults: &mut Faults) {
+        let lists: [(&str, &[String], &[&str], &str); 3] = [
+            (
+                "roles",
+                &self.roles,
+                &["arn:", "*"],
+                "must be the ARN of a role, or a pattern of ARNs",
+            ),
+            (
+                "secrets",
+                &self.secrets,
+                &["aws_secretsmanager:", "aws_ssm:", "hashicorp_vault:"],
+                "must begin with aws_secretsmanager:, aws_ssm: or hashicorp_vault:",
+            ),
+            (
+                "galaxy_servers",
+                &self.galaxy_servers,
+                &["https://", "http://"],
+                "must be the address of a Galaxy server",
+            ),
+        ];
+        for (name, entries, starts, wrong) in lists {
+            for (index, entry) in entries.iter().enumerate() {
+                if !starts.iter().any(|start| entry.starts_with(start)) {
+                    faults.add(format!("/{name}/{index}"), wrong);
+                }
+            }
+        }
+        for (index, host) in self.inventory_hosts.iter().enumerate() {
+            if host.contains("://") {
+                let right = "must be a host and no URL, as in \"cmdb.internal\"";
+                faults.add(format!("/inventory_hosts/{index}"), right);
+            }
+        }
     }
 
     /// Returns the rule that allows a repository.
@@ -237,7 +275,7 @@ impl ExternalSecret {
 
 fn refusal(what: &str, list: &str, entry: &str) -> String {
     format!(
-        "{what:?} is not allowed here; an operator allows it by adding {entry:?} to {list:?} of the policy (CALLBOARD_POLICY)"
+        "{what:?} is not allowed here; an operator allows it by adding {entry:?} to {list:?} of the policy (--policy, CALLBOARD_POLICY)"
     )
 }
 
@@ -315,6 +353,13 @@ mod tests {
             (json!({"git": "github.com"}), "/git"),
             (json!({"git": [{"organisations": ["a"]}]}), "/git/0/host"),
             (json!({"roles": [1]}), "/roles/0"),
+            (json!({"roles": ["deploy"]}), "/roles/0"),
+            (json!({"secrets": ["foo"]}), "/secrets/0"),
+            (json!({"git": ["https://github.com/acme"]}), "/git/0"),
+            (
+                json!({"inventory_hosts": ["http://127.0.0.1:80"]}),
+                "/inventory_hosts/0",
+            ),
             (json!([]), ""),
         ] {
             let faults = Policy::read(&policy).err().unwrap_or_default();

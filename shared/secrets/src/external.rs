@@ -123,7 +123,7 @@ impl Resolver {
 pub(crate) fn not_listed(entry: &str, list: &str) -> Fault {
     Fault::new(format!(
         "the worker's own identity is not allowed for it; an operator allows it by adding {entry:?} to {list:?} of the \
-         policy (CALLBOARD_POLICY)"
+         policy (--policy, CALLBOARD_POLICY)"
     ))
 }
 

@@ -93,10 +93,10 @@ fn read_rule(value: &Value, pointer: &str, faults: &mut Faults) -> Option<GitRul
         fields.finish(faults);
         rule
     };
-    if rule.host.is_empty() || rule.host.contains(['/', '@', '*', ' ']) {
+    if rule.host.is_empty() || rule.host.ends_with(':') || rule.host.contains(['/', '@', '*', ' ']) {
         faults.add(
             pointer,
-            "must name a host, as in \"github.com/acme\" or {host: github.com, organisations: [acme]}",
+            "must name a host and no URL, as in \"github.com/acme\" or {host: github.com, organisations: [acme]}",
         );
     }
     Some(rule)

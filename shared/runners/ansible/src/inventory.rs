@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use callboard_core::inventory::{DynamicInventory, GitInventory, Inventory, TypedInventory, UrlFormat, UrlInventory};
 use callboard_core::secret::Secret;
-use callboard_http::{Guard, Limits};
+use callboard_http::{FetchError, Guard, Limits};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -89,15 +89,14 @@ impl Task<'_> {
         };
         let fetched = callboard_http::get(&inventory.url, &headers, limits, &guard).await;
         let bytes = fetched.map_err(|error| {
-            let message = format!(
-                "The inventory at {} could not be fetched: {error}.",
-                without_query(&inventory.url)
-            );
-            Unready::inventory(message).caused(error)
+            let place = without_query(&inventory.url);
+            let hint = private_hint(&error);
+            Unready::inventory(format!("The inventory at {place} could not be fetched: {error}{hint}.")).caused(error)
         })?;
         let bytes = match inventory.format {
             UrlFormat::Json => listing::structure(bytes, without_query(&inventory.url))?,
-            UrlFormat::Yaml | UrlFormat::Ini => bytes,
+            UrlFormat::Yaml => listing::groups(bytes, without_query(&inventory.url))?,
+            UrlFormat::Ini => bytes,
         };
         // without an ending: no plugin takes it for its configuration
         let name = match inventory.format {
@@ -158,6 +157,18 @@ pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String
             .map_or(DEFAULT_PLUGINS, String::as_str);
         let enabled = format!("{known},{}", named.join(","));
         env.insert("ANSIBLE_INVENTORY_ENABLED".to_owned(), enabled);
+    }
+}
+
+/// Says how an operator allows a private address; one of a link, where clouds keep a machine's identity, cannot be.
+fn private_hint(error: &FetchError) -> String {
+    match error {
+        FetchError::Private { host } if !host.starts_with("169.254.") && !host.starts_with("[fe80") => {
+            format!(
+                "; an operator allows it by adding {host:?} to \"inventory_hosts\" of the policy (--policy, CALLBOARD_POLICY)"
+            )
+        }
+        _ => String::new(),
     }
 }
 

@@ -131,7 +131,7 @@ async fn the_worker_assumes_only_roles_that_the_policy_lists() -> anyhow::Result
     let refused = keys(&resolver, json!({"type": "aws", "role_arn": SECOND})).await?.err();
     let why = format!(
         "The role {SECOND:?} could not be assumed: the worker's own identity is not allowed for it; an operator allows it by \
-         adding {SECOND:?} to \"roles\" of the policy (CALLBOARD_POLICY)."
+         adding {SECOND:?} to \"roles\" of the policy (--policy, CALLBOARD_POLICY)."
     );
     assert_eq!(refused.map(|error| error.message), Some(why));
     let (resolver, proxy) = deployment(Value::Null).await?;

@@ -99,7 +99,7 @@ async fn the_workers_own_identity_reads_only_what_the_policy_lists() -> anyhow::
     assert_eq!(password(&resolver, &kept(&listed)).await?, "hunter22");
     let refused = refusal(&resolver, &kept("another")).await?;
     let why = "the worker's own identity is not allowed for it; an operator allows it by adding \
-               \"aws_secretsmanager:another\" to \"secrets\" of the policy (CALLBOARD_POLICY).";
+               \"aws_secretsmanager:another\" to \"secrets\" of the policy (--policy, CALLBOARD_POLICY).";
     assert!(refused.ends_with(why), "{refused}");
     let refused = refusal(&resolver, &json!({"type": "aws_ssm", "name": listed})).await?;
     assert!(refused.contains(&format!("adding \"aws_ssm:{listed}\"")), "{refused}");

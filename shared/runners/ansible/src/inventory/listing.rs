@@ -11,6 +11,7 @@ pub(super) fn structure(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready>
     let Value::Object(mut groups) = value else {
         return Err(wrong("must be a JSON object of groups"));
     };
+    check(&groups, place)?;
     let meta = groups.remove("_meta");
     if meta.is_none() && !groups.values().any(is_listed) {
         return Ok(bytes);
@@ -29,6 +30,33 @@ pub(super) fn structure(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready>
         }
     }
     Ok(Value::Object(structure).to_string().into_bytes())
+}
+
+/// Returns a YAML inventory as it is, unless it is YAML and no inventory: Ansible would take its text for the name of a host.
+pub(super) fn groups(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready> {
+    let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins };
+    let text = String::from_utf8_lossy(&bytes);
+    match serde_saphyr::from_str_with_options(&text, options) {
+        Ok(Value::Object(groups)) => check(&groups, place)?,
+        Ok(_) => {
+            return Err(Unready::inventory(format!(
+                "The inventory at {place} must be an object of groups."
+            )));
+        }
+        // what Ansible says of it has line and column
+        Err(_) => {}
+    }
+    Ok(bytes)
+}
+
+fn check(groups: &Map<String, Value>, place: &str) -> Result<(), Unready> {
+    let no_group = |group: &Value| !(group.is_object() || group.is_array() || group.is_null());
+    let wrong = match groups.iter().find(|(_, group)| no_group(group)) {
+        Some((name, _)) => format!("has {name:?}, which is no group"),
+        None if groups.is_empty() => "names no group".to_owned(),
+        None => return Ok(()),
+    };
+    Err(Unready::inventory(format!("The inventory at {place} {wrong}.")))
 }
 
 fn is_listed(group: &Value) -> bool {
@@ -83,8 +111,13 @@ mod tests {
         );
         let fixed = json!({"web": {"hosts": {"a": null}}}).to_string().into_bytes();
         assert_eq!(structure(fixed.clone(), "x").ok(), Some(fixed));
-        for wrong in ["[]", "{", "<html>"] {
+        for wrong in ["[]", "{", "<html>", "{}", r#"{"a": 1}"#] {
             assert!(structure(wrong.as_bytes().to_vec(), "x").is_err(), "{wrong}");
         }
+        for wrong in ["<html>hi</html>", "{}", "- a", "a: b", ""] {
+            assert!(groups(wrong.as_bytes().to_vec(), "x").is_err(), "{wrong}");
+        }
+        let yaml = "web:\n  hosts:\n    a: {x: !vault y}\n    a: null\n";
+        assert!(groups(yaml.as_bytes().to_vec(), "x").is_ok());
     }
 }
