@@ -83,7 +83,7 @@ impl Policy {
             (
                 "roles",
                 &self.roles,
-                &["arn:", "*"],
+                &["arn:"],
                 "must be the ARN of a role, or a pattern of ARNs",
             ),
             (
@@ -101,7 +101,10 @@ impl Policy {
         ];
         for (name, entries, starts, wrong) in lists {
             for (index, entry) in entries.iter().enumerate() {
-                if !starts.iter().any(|start| entry.starts_with(start)) {
+                let fixed = entry.split_once('*').map(|(fixed, _)| fixed);
+                let fits =
+                    |start: &&str| entry.starts_with(*start) || fixed.is_some_and(|fixed| start.starts_with(fixed));
+                if !starts.iter().any(fits) {
                     faults.add(format!("/{name}/{index}"), wrong);
                 }
             }
