@@ -200,6 +200,84 @@ mod tests {
     }
 
     #[test]
+    fn the_requests_that_the_product_was_designed_for_are_read_and_read_back() -> Result<(), Box<dyn std::error::Error>>
+    {
+        let vault = json!({
+            "type": "hashicorp_vault", "vault_path": "secret/ansible/prod-ssh", "vault_key": "private_key",
+            "vault_credential": "hcp-vault-token",
+        });
+        let sources = [
+            json!({
+                "type": "playbook", "repo": "git@github.com:org/ansible-playbooks.git", "branch": "main",
+                "path": "deploy/webserver.yml", "git_credential": "github-deploy-key",
+            }),
+            json!({
+                "type": "role", "repo": "git@github.com:org/ansible-roles.git", "branch": "v2.0.0", "path": "roles/nginx",
+                "role_vars": {"nginx_port": 8080},
+            }),
+            json!({
+                "type": "collection_role", "collection": "community.general", "role": "docker_swarm", "version": ">=6.0.0",
+                "galaxy_server": "https://galaxy.ansible.com", "role_vars": {"swarm_manager": true},
+            }),
+            json!({
+                "type": "collection_role", "collection": "mycompany.internal", "role": "app_deploy", "version": "1.2.0",
+                "galaxy_server": "https://hub.internal.com/api/galaxy/", "galaxy_credential": "automation-hub-token",
+            }),
+        ];
+        let inventories = [
+            json!({
+                "type": "inline", "hosts": ["10.0.1.10", "10.0.1.11"],
+                "groups": {"webservers": ["10.0.1.10"], "databases": ["10.0.1.11"]},
+                "host_vars": {"10.0.1.10": {"http_port": 8080}},
+            }),
+            json!({
+                "type": "inline",
+                "data": {"webservers": {"hosts": {"10.0.1.10": {"http_port": "8080"}, "10.0.1.11": null}}},
+            }),
+            json!({
+                "type": "dynamic", "plugin": "amazon.aws.aws_ec2", "cloud_credential": "aws-prod",
+                "config": {
+                    "regions": ["us-west-2"], "filters": {"tag:Environment": "production"},
+                    "keyed_groups": [{"key": "tags.Role", "prefix": "role"}],
+                },
+            }),
+            json!({
+                "type": "git", "repo": "https://dev.azure.com/org/project/_git/inventory", "branch": "main",
+                "path": "production/hosts.yml",
+            }),
+            json!({
+                "type": "url", "url": "https://cmdb.internal.com/api/ansible/inventory", "format": "yaml",
+                "headers": {"Authorization": "Bearer ${CMDB_TOKEN}"}, "credential": "cmdb-api-token",
+            }),
+        ];
+        let credentials = [
+            json!({"ssh": "prod-ssh-key", "become_password": "prod-become", "vault_password": "prod-vault"}),
+            json!({"ssh": vault, "become_password": {"type": "hashicorp_vault", "vault_path": "secret/sudo/prod"}}),
+            json!({"ssh": "prod-ssh-key", "cloud": {"type": "aws", "credential": "aws-prod"}}),
+        ];
+        let options = json!({
+            "timeout": 3600, "callback_url": "https://ci.example.com/webhook", "tags": ["deploy", "config"],
+            "skip_tags": ["debug"], "limit": "webservers", "verbosity": 2, "check_mode": false, "diff_mode": true, "forks": 10,
+        });
+        for (index, source) in sources.iter().enumerate() {
+            for inventory in &inventories {
+                let credentials = &credentials[index % credentials.len()];
+                let body = json!({
+                    "source": source, "inventory": inventory, "credentials": credentials, "extra_vars": {"a": 1},
+                    "options": options,
+                });
+                let request = JobRequest::parse(&body).map_err(|faults| format!("{body}: {faults:?}"))?;
+                assert!(request.options.diff && !request.options.check);
+                let kept = serde_json::to_value(&request)?;
+                let parts = (&kept["source"], &kept["inventory"], &kept["credentials"]);
+                assert_eq!(parts, (source, inventory, credentials));
+                assert_eq!(serde_json::from_value::<JobRequest>(kept)?, request);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
     fn a_request_reads_back_what_it_wrote() -> Result<(), Box<dyn std::error::Error>> {
         let body = json!({
             "playbook": "site.yml", "extra_vars": {"a": {"b": [1, null]}},
