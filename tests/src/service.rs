@@ -66,7 +66,7 @@ impl Service {
         servers: &Servers,
         policy: &Value,
         data: &Path,
-        prepare: impl FnOnce(&mut Command),
+        prepare: impl FnOnce(&mut Command) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
         let (mut file, path) = NamedTempFile::new_in(servers.folder())?.keep()?;
         // JSON is YAML too
@@ -78,7 +78,7 @@ impl Service {
             .arg("--policy")
             .arg(path)
             .env("SSL_CERT_FILE", servers.authority());
-        prepare(&mut command);
+        prepare(&mut command)?;
         Self::spawn(command)
     }
 

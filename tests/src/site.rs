@@ -1,6 +1,5 @@
 //! A service whose jobs may reach the servers of the tests.
 
-use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -9,7 +8,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::program::callboard;
 use crate::servers::{Part, Servers};
 use crate::service::Service;
 use crate::text::plain;
@@ -57,16 +55,13 @@ impl Site {
     ) -> anyhow::Result<Self> {
         let servers = Servers::start(parts)?;
         let (data, work) = (tempfile::tempdir()?, tempfile::tempdir()?);
-        let file = data.path().join("policy.yml");
-        fs::write(&file, policy(&servers)?.to_string())?;
-        let mut command = callboard(data.path())?;
-        command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "4", "--playbooks"]);
-        command.arg(crate::playbooks()).arg("--policy").arg(file);
-        command.arg("--work").arg(work.path());
-        command.env("SSL_CERT_FILE", servers.authority());
-        prepare(&mut command)?;
+        let policy = policy(&servers)?;
+        let service = Service::start_among(&servers, &policy, data.path(), |command| {
+            command.args(["--workers", "4", "--work"]).arg(work.path());
+            prepare(command)
+        })?;
         Ok(Self {
-            service: Service::spawn(command)?,
+            service,
             data,
             work,
             servers,

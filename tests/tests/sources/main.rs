@@ -55,7 +55,10 @@ impl World {
         prepare: impl FnOnce(&mut Command),
     ) -> anyhow::Result<Self> {
         let (servers, data) = (Servers::start(parts)?, tempfile::tempdir()?);
-        let service = Service::start_among(&servers, &policy(&servers)?, data.path(), prepare)?;
+        let service = Service::start_among(&servers, &policy(&servers)?, data.path(), |command| {
+            prepare(command);
+            Ok(())
+        })?;
         Ok(Self {
             client: service.client(),
             service,

@@ -1,13 +1,12 @@
 //! Reading what each kind of credential holds.
 
-use super::parse::{MAX_LINE_BYTES, header_value, required, secret};
+use super::parse::{MAX_LINE_BYTES, MAX_SECRET_BYTES, header_value, required, secret};
 use super::{AwsAccess, Credential, GitAccess, KeyPair, VaultAccess, VaultAuth};
 use crate::fields::{Faults, Fields};
 use crate::reference::{name, region};
 use crate::secret::Secret;
 
 const MAX_KEY_BYTES: usize = 32 * 1024;
-const MAX_SECRET_BYTES: usize = 8 * 1024;
 
 pub(super) fn key_pair(fields: &mut Fields<'_>, faults: &mut Faults, must: bool) -> Option<KeyPair> {
     if fields.get("private_key").is_none() && must {

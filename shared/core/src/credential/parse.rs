@@ -7,7 +7,7 @@ use crate::fields::{Faults, FieldError, Fields};
 use crate::reference::check_name;
 use crate::secret::{MIN_SECRET_BYTES, Secret};
 
-const MAX_SECRET_BYTES: usize = 8 * 1024;
+pub(super) const MAX_SECRET_BYTES: usize = 8 * 1024;
 pub(super) const MAX_LINE_BYTES: usize = 2048;
 
 impl Credential {

@@ -12,7 +12,7 @@ use crate::galaxy::{self, Requirements};
 use crate::git::Wanted;
 use crate::settings::Home;
 use crate::task::Task;
-use crate::unready::Unready;
+use crate::unready::{Unready, sentence};
 
 /// What a job runs.
 pub(crate) struct Material {
@@ -40,15 +40,15 @@ impl Sourcing<'_> {
     /// Makes the job's source ready.
     pub(crate) async fn prepare(&self) -> Result<Material, Unready> {
         let source = &self.task.job.request.source;
-        if let Some(path) = source.bundled() {
-            return self.bundled(path).await;
-        }
         match source {
             Source::Playbook(path) => self.bundled(path).await,
-            Source::Typed(TypedSource::Playbook(playbook)) => self.playbook(&playbook.path).await,
+            Source::Typed(TypedSource::Playbook(playbook)) => match playbook.repo {
+                Some(_) => self.playbook(&playbook.path).await,
+                None => self.bundled(&playbook.path).await,
+            },
             Source::Typed(TypedSource::Role(role)) => match role.repo {
                 Some(_) => self.role(role).await,
-                None => self.installed_role(role.role.as_deref().unwrap_or_default(), &role.role_vars, Vec::new()),
+                None => self.installed_role(role.role.as_deref().unwrap_or_default(), &role.role_vars),
             },
             Source::Typed(TypedSource::CollectionRole(role)) => self.collection_role(role).await,
             Source::Typed(TypedSource::Inline(inline)) => {
@@ -178,13 +178,4 @@ fn missing(path: &str, what: &str, repo: &str, commit: &str) -> Unready {
     Unready::source(format!(
         "The repository {repo} has no {what} {path:?} at commit {commit}."
     ))
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }

@@ -26,7 +26,7 @@ use crate::reach::Reach;
 use crate::settings::AnsibleSettings;
 use crate::supervisors::Supervisors;
 use crate::task::Task;
-use crate::unready::Unready;
+use crate::unready::{Unready, sentence};
 use crate::verdict;
 use crate::workspace::{WorkRoot, Workspace};
 
@@ -252,21 +252,11 @@ fn failed(job: &Job, error: RunError) -> Ended {
         }
         other => {
             tracing::error!(job.id = %job.id, error = %causes(&other), "the job could not be run");
-            Outcome::failed(Reason::RunnerError, sentence(&other))
+            Outcome::failed(Reason::RunnerError, sentence(&other.to_string()))
         }
     };
     Ended {
         outcome,
         stopped: false,
     }
-}
-
-fn sentence(error: &dyn std::error::Error) -> String {
-    let text = error.to_string();
-    let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
-    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
 }

@@ -2,7 +2,7 @@
 
 use callboard_core::causes::causes;
 use callboard_core::outcome::Reason;
-use callboard_core::ports::{SecretError, Source, StoreError};
+use callboard_core::ports::{SecretError, Source};
 use callboard_core::redact::Redactor;
 
 /// Why a job could not be started.
@@ -67,12 +67,6 @@ impl From<std::io::Error> for Unready {
     }
 }
 
-impl From<StoreError> for Unready {
-    fn from(error: StoreError) -> Self {
-        Self::of(Reason::RunnerError, "The cache of sources could not be used.").caused(error)
-    }
-}
-
 impl From<SecretError> for Unready {
     fn from(error: SecretError) -> Self {
         Self {
@@ -81,4 +75,14 @@ impl From<SecretError> for Unready {
             source: error.source,
         }
     }
+}
+
+/// Makes a sentence of an error's text: a capital at its beginning, one full stop at its end.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
 }

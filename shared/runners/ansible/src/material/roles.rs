@@ -39,11 +39,7 @@ impl Sourcing<'_> {
         let wrong =
             |wrong: String| Unready::source(format!("The repository {repo} is the collection {full}, {wrong}."));
         let known = collection::roles(folder);
-        let told = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
+        let told = told(&known);
         let Some(name) = role.role.as_deref() else {
             return Err(wrong(format!("so the source must name one of its roles: {told}")));
         };
@@ -102,7 +98,7 @@ impl Sourcing<'_> {
     pub(super) async fn collection_role(&self, role: &CollectionRoleSource) -> Result<Material, Unready> {
         let name = format!("{}.{}", role.collection, role.role);
         if role.version.is_none() && role.galaxy_server.is_none() && self.find_collection(&role.collection).is_some() {
-            return self.installed_role(&name, &role.role_vars, Vec::new());
+            return self.installed_role(&name, &role.role_vars);
         }
         let version = role.version.as_deref().unwrap_or("*");
         let file = json!({ "collections": [{ "name": role.collection, "version": version }] });
@@ -136,17 +132,11 @@ impl Sourcing<'_> {
     }
 
     /// A role that is installed where jobs run.
-    pub(super) fn installed_role(
-        &self,
-        name: &str,
-        vars: &Map<String, Value>,
-        collections: Vec<PathBuf>,
-    ) -> Result<Material, Unready> {
+    pub(super) fn installed_role(&self, name: &str, vars: &Map<String, Value>) -> Result<Material, Unready> {
         if let Some((collection, role)) = name.rsplit_once('.') {
             self.check_role(self.find_collection(collection).as_deref(), collection, role)?;
         }
         let mut material = self.wrap(name, vars)?;
-        material.collections = collections;
         material.add_roles(&self.task.settings.playbooks.path().join("roles"));
         material.add_collections(&self.task.settings.playbooks.path().join("collections"));
         material.root = self.task.settings.playbooks.path().to_owned();
@@ -164,11 +154,7 @@ impl Sourcing<'_> {
         if known.iter().any(|known| known == role) {
             return Ok(());
         }
-        let told = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
+        let told = told(&known);
         Err(Unready::source(format!(
             "The collection {collection} has no role {role:?}; it has: {told}."
         )))
@@ -195,6 +181,14 @@ impl Sourcing<'_> {
             .workspace
             .write("role.yml", wrapper::playbook(role, vars, literal).as_bytes())?;
         Ok(Material::alone(playbook, self.task.workspace.path()))
+    }
+}
+
+/// Names the roles that there are.
+fn told(known: &[String]) -> String {
+    match known {
+        [] => "none".to_owned(),
+        known => known.join(", "),
     }
 }
 
