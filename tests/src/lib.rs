@@ -5,6 +5,7 @@ pub mod client;
 pub mod contract;
 pub mod daemon;
 pub mod events;
+pub mod faults;
 pub mod http;
 pub mod log;
 pub mod processes;

@@ -44,18 +44,37 @@ pub(crate) struct Common {
         global = true,
         value_name = "SECONDS",
         env = "CALLBOARD_GRACE",
-        default_value_t = 10
+        default_value_t = 5
     )]
     pub(crate) grace: u64,
-    /// How long jobs and their output are kept, in days
+    /// How long jobs and their output are kept after their end, in days
     #[arg(
         long,
         global = true,
         value_name = "DAYS",
         env = "CALLBOARD_RETENTION_DAYS",
-        default_value_t = 30
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(1..=36_500)
     )]
     pub(crate) retention_days: u32,
+    /// How much of a job's output is kept, in bytes; what it prints beyond that is left out, and the job goes on
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        env = "CALLBOARD_MAX_OUTPUT",
+        default_value_t = 1 << 30
+    )]
+    pub(crate) max_output: u64,
+    /// How many of a job's events are kept
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        env = "CALLBOARD_MAX_EVENTS",
+        default_value_t = 1_000_000
+    )]
+    pub(crate) max_events: u64,
     /// What requests may reach, in YAML; the variable CALLBOARD_POLICY holds it otherwise [default: nothing]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
@@ -115,6 +134,10 @@ pub(crate) enum Verb {
     Serve(ServeArguments),
     /// Makes a new key for stored credentials and seals them with it; the service may go on meanwhile
     RotateKey,
+    /// Queues jobs again that wait although the queue has given them up
+    Redrive(RedriveArguments),
+    /// Checks that a finished job's output is what was written, and names what is missing or damaged
+    Verify(VerifyArguments),
     /// Prints the OpenAPI document of the API
     Openapi,
 }
@@ -186,7 +209,32 @@ pub(crate) struct ServeArguments {
     /// The largest request body, in bytes
     #[arg(long, value_name = "BYTES", env = "CALLBOARD_MAX_BODY", default_value_t = 6 * 1024 * 1024)]
     pub(crate) max_body: usize,
+    /// How many jobs may wait; a submission beyond that is answered with 429
+    #[arg(long, value_name = "N", env = "CALLBOARD_MAX_QUEUED", default_value_t = 10_000)]
+    pub(crate) max_queued: u32,
+    /// How many requests may follow output, poll events or wait for a job at a time; one beyond that is answered with 429
+    #[arg(long, value_name = "N", env = "CALLBOARD_MAX_FOLLOWERS", default_value_t = 200)]
+    pub(crate) max_followers: usize,
     /// How long ?sync=true waits, in seconds
     #[arg(long, value_name = "SECONDS", env = "CALLBOARD_SYNC_WAIT", default_value_t = 30)]
     pub(crate) sync_wait: u64,
+}
+
+/// The arguments of `redrive`.
+#[derive(Debug, Args)]
+pub(crate) struct RedriveArguments {
+    /// The jobs [default: all that the queue has given up]
+    #[arg(value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+}
+
+/// The arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The job, in the data folder
+    #[arg(value_name = "JOB", required_unless_present = "folder", conflicts_with = "folder")]
+    pub(crate) job: Option<String>,
+    /// A copy of the folder logs/JOB/ATTEMPT of the bucket, instead of a job in the data folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
 }

@@ -5,12 +5,14 @@ mod health;
 mod keys;
 mod logging;
 mod parts;
+mod redrive;
 mod report;
 mod run;
 mod serve;
 mod setup;
 mod signals;
 mod tee;
+mod verify;
 mod workers;
 
 use std::process::ExitCode;
@@ -47,6 +49,8 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Run(arguments) => run::run(&cli.common, *arguments).await,
             Verb::Serve(arguments) => serve::serve(&cli.common, arguments).await,
             Verb::RotateKey => keys::rotate(&cli.common).await,
+            Verb::Redrive(arguments) => redrive::redrive(&cli.common, arguments).await,
+            Verb::Verify(arguments) => verify::verify(&cli.common, arguments).await,
             Verb::Openapi => Ok(ExitCode::SUCCESS),
         }
     });

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, FetchLimits, Reach};
-use callboard_core::execute::{Worker, WorkerSettings};
+use callboard_core::execute::{Held, Worker, WorkerSettings};
+use callboard_core::output::OutputLimits;
 use callboard_core::policy::Policy;
 use callboard_core::ports::{CredentialStore, LogStore, PlaybookCatalog};
 use callboard_core::submit::Submitter;
+use callboard_core::sweep::{Seen, SweepSettings, Sweeper};
 use callboard_core::time::{Clock, SystemClock};
 use callboard_embedded::{
-    Database, FileLogStore, FolderArchiveCache, SqliteCredentialStore, SqliteJobStore, SqliteQueue,
+    Database, FileLogStore, FolderArchiveCache, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore,
+    SqliteQueue,
 };
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
@@ -20,7 +23,10 @@ use crate::cli::Common;
 use crate::setup;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const LEASE: Duration = Duration::from_secs(30);
+/// How long a job that has ended waits for a full disk.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a lease may stay as it is: that of `run`, and the grace of a job that is stopped.
+const SILENCE: Duration = Duration::from_secs(40);
 
 /// Everything that works on one data folder.
 #[derive(Clone)]
@@ -29,8 +35,10 @@ pub(crate) struct Parts {
     pub(crate) queue: Arc<SqliteQueue>,
     pub(crate) logs: Arc<dyn LogStore>,
     pub(crate) credentials: Arc<dyn CredentialStore>,
+    pub(crate) keys: Arc<SqliteIdempotencyStore>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) clock: Arc<dyn Clock>,
+    held: Held,
 }
 
 impl Parts {
@@ -43,7 +51,9 @@ impl Parts {
         Ok(Self {
             store: Arc::new(SqliteJobStore::new(database.clone())),
             credentials: Arc::new(credentials(database.clone(), &data)),
+            keys: Arc::new(SqliteIdempotencyStore::new(database.clone())),
             policy: Arc::new(policy),
+            held: Held::default(),
             queue: Arc::new(SqliteQueue::new(database, clock.clone())),
             logs: Arc::new(FileLogStore::new(data.join("logs"))),
             clock,
@@ -73,20 +83,29 @@ impl Parts {
     }
 
     /// Makes what accepts jobs.
-    pub(crate) fn submitter(&self, common: &Common, catalog: Arc<dyn PlaybookCatalog>) -> Submitter {
+    pub(crate) fn submitter(&self, common: &Common, catalog: Arc<dyn PlaybookCatalog>, max_queued: u32) -> Submitter {
         Submitter {
             store: self.store.clone(),
             queue: self.queue.clone(),
             catalog: Some(catalog),
             credentials: self.credentials.clone(),
+            keys: self.keys.clone(),
             policy: self.policy.clone(),
             clock: self.clock.clone(),
             retention: DAY * common.retention_days,
+            max_queued,
         }
     }
 
-    /// Makes what executes jobs; a cancel is noticed at the next heartbeat.
-    pub(crate) fn worker(&self, runner: Arc<AnsibleRunner>, heartbeat: Duration) -> Worker {
+    /// Makes what executes jobs; a cancel is noticed at the next heartbeat. A job whose lease cannot be renewed goes on for
+    /// as long as `lease`, where another process may take it.
+    pub(crate) fn worker(
+        &self,
+        common: &Common,
+        runner: Arc<AnsibleRunner>,
+        heartbeat: Duration,
+        lease: Option<Duration>,
+    ) -> Worker {
         Worker {
             store: self.store.clone(),
             queue: self.queue.clone(),
@@ -94,10 +113,29 @@ impl Parts {
             runner,
             clock: self.clock.clone(),
             settings: WorkerSettings {
-                lease: LEASE,
+                lease,
                 heartbeat,
                 flush: Duration::from_millis(100),
+                output: OutputLimits {
+                    max_bytes: common.max_output,
+                    max_events: common.max_events,
+                },
+                patience: PATIENCE,
             },
+            held: self.held.clone(),
+        }
+    }
+
+    /// Makes what sweeps.
+    pub(crate) fn sweeper(&self, common: &Common) -> Sweeper {
+        Sweeper {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            logs: self.logs.clone(),
+            clock: self.clock.clone(),
+            settings: SweepSettings::new(SILENCE + Duration::from_secs(common.grace), DAY * common.retention_days),
+            held: self.held.clone(),
+            seen: Seen::default(),
         }
     }
 }

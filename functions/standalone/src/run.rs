@@ -26,6 +26,8 @@ use crate::signals::{Ending, Signals};
 use crate::tee::Tee;
 use crate::{logging, report, setup};
 
+/// A `callboard serve` on the same data folder takes the job for lost some time after this.
+const LEASE: Duration = Duration::from_secs(30);
 /// Ctrl-C is noticed this soon.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
@@ -46,7 +48,7 @@ pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Res
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
     let settings = settings(common, &arguments, environment, folder)?;
-    let submitter = parts.submitter(common, Arc::new(settings.playbooks.clone()));
+    let submitter = parts.submitter(common, Arc::new(settings.playbooks.clone()), u32::MAX);
     parts.logs = Arc::new(Tee {
         logs: parts.logs.clone(),
         to_stderr: arguments.json,
@@ -55,8 +57,16 @@ pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Res
         AnsibleRunner::new(settings, parts.reach(common)?).context("the folder for running jobs cannot be made")?,
     );
     let job = submitter.record(Tenant::default(), request).await?;
-    parts.store.mark_dispatched(job.id).await?;
-    let ending = execute(&parts.worker(runner, HEARTBEAT), &parts, job.id, &mut signals).await?;
+    if let Some(due) = job.state.due {
+        parts.store.mark_dispatched(job.id, due).await?;
+    }
+    let ending = execute(
+        &parts.worker(common, runner, HEARTBEAT, Some(LEASE)),
+        &parts,
+        job.id,
+        &mut signals,
+    )
+    .await?;
     finish(&parts, job.id, arguments.json, ending).await
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
-use callboard_api::{ApiSettings, App};
+use callboard_api::{ApiSettings, App, Followers};
 use callboard_core::execute::Limits;
+use callboard_embedded::FolderLock;
 use rustix::process::DumpableBehavior;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -41,6 +42,8 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
         .await
         .with_context(|| format!("cannot listen on {}; choose another with --listen", arguments.listen))?;
     let address = listener.local_addr()?;
+    // its own workers' jobs are nobody else's while this is held: they need no lease that ends
+    let _lock = FolderLock::take(&setup::data(common)?)?;
     let parts = Parts::open(common)?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
@@ -70,10 +73,10 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
             deadline: None,
             shutdown: limits.clone(),
         };
-        let worker = parts.worker(runner.clone(), HEARTBEAT);
+        let worker = parts.worker(common, runner.clone(), HEARTBEAT, None);
         jobs.spawn(workers::work(parts.clone(), worker, draining.clone(), limits));
     }
-    let sweeping = tokio::spawn(workers::keep_sweeping(parts));
+    let sweeping = tokio::spawn(workers::keep_sweeping(parts.clone(), parts.sweeper(common)));
     let http = tokio::spawn(listen(listener, app, hung_up));
     tracing::info!(%address, "listening");
 
@@ -106,7 +109,7 @@ fn app(
 ) -> App {
     let (store, clock, runner) = (parts.store.clone(), parts.clock.clone(), runner.clone());
     App {
-        submitter: parts.submitter(common, Arc::new(playbooks)),
+        submitter: parts.submitter(common, Arc::new(playbooks), arguments.max_queued),
         store: parts.store.clone(),
         logs: parts.logs.clone(),
         credentials: parts.credentials.clone(),
@@ -123,6 +126,7 @@ fn app(
             poll: POLL,
             answers: None,
         },
+        followers: Followers::new(arguments.max_followers),
     }
 }
 

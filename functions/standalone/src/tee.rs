@@ -7,7 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use callboard_core::id::JobId;
-use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, StoreError, Stream};
+use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
+use callboard_core::segment::{Segment, SegmentHead};
 
 /// Shows what is appended to `Stdout`, and passes everything on.
 pub(crate) struct Tee {
@@ -18,13 +19,17 @@ pub(crate) struct Tee {
 
 #[async_trait]
 impl LogStore for Tee {
-    async fn append(&self, job: JobId, attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError> {
-        self.logs.append(job, attempt, chunks).await?;
-        if let Some(printed) = chunks.iter().find(|chunk| chunk.stream == Stream::Stdout) {
-            let (bytes, to_stderr) = (printed.bytes.clone(), self.to_stderr);
+    async fn append(&self, job: JobId, attempt: u32, segment: &Segment) -> Result<(), StoreError> {
+        self.logs.append(job, attempt, segment).await?;
+        let (bytes, to_stderr) = (segment.part(Stream::Stdout), self.to_stderr);
+        if !bytes.is_empty() {
             drop(tokio::task::spawn_blocking(move || show(&bytes, to_stderr)).await);
         }
         Ok(())
+    }
+
+    async fn segments(&self, job: JobId, attempt: u32) -> Result<Vec<SegmentHead>, StoreError> {
+        self.logs.segments(job, attempt).await
     }
 
     async fn read(&self, key: LogKey, range: Range<u64>) -> Result<Bytes, StoreError> {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use callboard_core::causes::causes;
 use callboard_core::execute::{Limits, Worker};
-use callboard_core::ports::StoreError;
-use callboard_core::sweep::sweep;
+use callboard_core::job::DeadLetter;
+use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::sweep::Sweeper;
 use callboard_embedded::Message;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -15,9 +16,9 @@ use crate::parts::Parts;
 /// How long a received message stays hidden; a job that runs longer is protected by its lease.
 const VISIBILITY: Duration = Duration::from_secs(60);
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
-/// Several heartbeats: after a halt of the whole machine, workers come before the sweep.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// A message that was received this often, each time in vain, is given up, as by SQS.
+const MAX_RECEIVES: u32 = 5;
 const DELETE_BATCH: u32 = 500;
 
 /// Takes and executes jobs, one at a time, until `draining` is set.
@@ -41,26 +42,53 @@ async fn set(flag: &mut watch::Receiver<bool>) {
     drop(flag.wait_for(|set| *set).await);
 }
 
-/// A message is acknowledged unless the store failed; then it comes again. A panic costs one job, not the worker.
+/// A message is acknowledged unless its job could not be dealt with; then it comes again, until it is given up. A panic
+/// costs one attempt, not the worker.
 async fn execute(parts: &Parts, worker: &Worker, message: Message, limits: Limits) {
     let worker = worker.clone();
     let executed = tokio::spawn(async move { worker.execute(message.job_id, limits).await });
-    match executed.await {
-        Ok(Err(error)) => return report(&error, "the job could not be claimed or ended"),
-        Err(error) => tracing::error!(job.id = %message.job_id, error = %causes(&error), "panic"),
-        Ok(Ok(_)) => {}
+    let error = match executed.await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(causes(&error).to_string()),
+        Err(panic) => Some(causes(&panic).to_string()),
+    };
+    if let Some(error) = error {
+        tracing::error!(job.id = %message.job_id, message.receives, error, "the job could not be claimed or ended");
+        if message.receives < MAX_RECEIVES || !bury(parts, message, &error).await {
+            return;
+        }
     }
     if let Err(error) = parts.queue.acknowledge(message).await {
         report(&error, "a message could not be acknowledged");
     }
 }
 
+/// Notes in the job's record that its message is given up; tells whether the message may be deleted.
+async fn bury(parts: &Parts, message: Message, error: &str) -> bool {
+    let letter = DeadLetter {
+        at: parts.clock.now(),
+        receives: message.receives,
+        error: format!("No worker could begin the job: {error}."),
+    };
+    match parts.store.bury(message.job_id, letter).await {
+        Ok(()) => {
+            tracing::error!(job.id = %message.job_id, "the message is given up; `callboard redrive` brings the job back");
+            true
+        }
+        Err(StoreError::Conflict | StoreError::NotFound) => true,
+        Err(error) => {
+            report(&error, "a message could not be given up");
+            false
+        }
+    }
+}
+
 /// Sweeps for ever.
-pub(crate) async fn keep_sweeping(parts: Parts) {
+pub(crate) async fn keep_sweeping(parts: Parts, sweeper: Sweeper) {
     loop {
-        match sweep(&*parts.store, &*parts.queue, &*parts.clock, PATIENCE).await {
-            Ok(swept) if swept.lost + swept.dispatched > 0 => {
-                tracing::warn!(swept.lost, swept.dispatched, "swept");
+        match sweeper.sweep().await {
+            Ok(swept) if swept.did_something() => {
+                tracing::warn!(swept.lost, swept.dispatched, swept.abandoned, "swept");
             }
             Ok(_) => {}
             Err(error) => report(&error, "the sweep failed"),
@@ -76,7 +104,7 @@ async fn delete_expired(parts: &Parts) -> Result<(), StoreError> {
     for id in parts.store.delete_expired(parts.clock.now(), DELETE_BATCH).await? {
         parts.logs.remove(id).await?;
     }
-    Ok(())
+    parts.keys.delete_over(parts.clock.now(), DELETE_BATCH).await
 }
 
 fn report(error: &StoreError, message: &str) {

@@ -12,9 +12,7 @@ use crate::trigger::JobEvent;
 /// # Errors
 /// The store is unavailable: Lambda invokes the function again with the same event.
 pub(crate) async fn accept(submitter: &Submitter, event: JobEvent) -> Result<Value, StoreError> {
-    let job = submitter
-        .accept(Tenant::default(), event.id, &Ok(event.request))
-        .await?;
+    let job = submitter.accept(Tenant::default(), event.id, Ok(event.request)).await?;
     let outcome = job.state.outcome.as_ref();
     Ok(json!({
         "job_id": job.id,

@@ -1,11 +1,12 @@
 //! The submit function: requests, schedules, events and messages become recorded, queued jobs; and the sweep.
 
+mod dead_letters;
 mod events;
 mod messages;
 mod trigger;
 
 use callboard_core::submit::Submitter;
-use callboard_core::sweep::{Swept, sweep};
+use callboard_core::sweep::{Sweeper, Swept};
 use callboard_lambda::{Parts, Settings, answer, start_logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
@@ -13,8 +14,10 @@ use std::time::{Duration, Instant};
 
 use crate::trigger::Trigger;
 
-/// The function has 29 s.
-const SWEEP_LIMIT: Duration = Duration::from_secs(15);
+/// The next sweep begins a minute after this one did. While jobs run, a sweep looks until then, as a worker is lost when
+/// its lease was seen unchanged for long enough.
+const SWEEP_LIMIT: Duration = Duration::from_secs(52);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -22,31 +25,67 @@ async fn main() -> Result<(), Error> {
     let parts = Parts::connect(Settings::from_env()?).await;
     let router = callboard_api::router(parts.app());
     let submitter = parts.submitter();
-    let function = |event: LambdaEvent<Value>| handle(&parts, &submitter, router.clone(), event.payload);
+    let sweeper = parts.sweeper();
+    let dead_letters = std::env::var("CALLBOARD_DEAD_LETTERS_ARN").unwrap_or_default();
+    let function = |event: LambdaEvent<Value>| {
+        handle(
+            &parts,
+            &submitter,
+            &sweeper,
+            &dead_letters,
+            router.clone(),
+            event.payload,
+        )
+    };
     lambda_runtime::run(service_fn(function)).await
 }
 
 /// Answers each kind of event in the way that its sender understands.
-async fn handle(parts: &Parts, submitter: &Submitter, router: axum::Router, event: Value) -> Result<Value, Error> {
+async fn handle(
+    parts: &Parts,
+    submitter: &Submitter,
+    sweeper: &Sweeper,
+    dead_letters: &str,
+    router: axum::Router,
+    event: Value,
+) -> Result<Value, Error> {
     Ok(match Trigger::of(event)? {
         Trigger::Http(event) => answer(router, event).await?,
         Trigger::Event(event) => events::accept(submitter, event).await?,
+        Trigger::Messages(batch) if dead_letters::are_in(&batch, dead_letters) => {
+            dead_letters::note(&*parts.store, submitter, batch).await?
+        }
         Trigger::Messages(batch) => messages::accept(submitter, batch).await?,
-        Trigger::Sweep => sweep_all(parts).await?,
+        Trigger::Sweep => sweep_all(sweeper).await?,
     })
 }
 
-/// Sweeps until there is nothing left to do, or it is time for the next sweep to go on.
-async fn sweep_all(parts: &Parts) -> Result<Value, Error> {
+/// Sweeps until there is nothing left to do and no job runs, or it is time for the next sweep to go on.
+async fn sweep_all(sweeper: &Sweeper) -> Result<Value, Error> {
     let (started, mut total) = (Instant::now(), Swept::default());
     loop {
-        let swept = sweep(&*parts.store, &*parts.queue, &*parts.clock, Duration::ZERO).await?;
+        let swept = sweeper.sweep().await?;
         total.lost += swept.lost;
         total.dispatched += swept.dispatched;
-        if swept == Swept::default() || started.elapsed() > SWEEP_LIMIT {
+        total.abandoned += swept.abandoned;
+        if started.elapsed() + LOOK_EVERY > SWEEP_LIMIT || !(swept.did_something() || swept.running > 0) {
             break;
         }
+        if !swept.did_something() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
-    tracing::info!(swept.lost = total.lost, swept.dispatched = total.dispatched, "swept");
-    Ok(json!({"lost": total.lost, "dispatched": total.dispatched}))
+    let Swept {
+        lost,
+        dispatched,
+        abandoned,
+        ..
+    } = total;
+    tracing::info!(
+        swept.lost = lost,
+        swept.dispatched = dispatched,
+        swept.abandoned = abandoned,
+        "swept"
+    );
+    Ok(json!({"lost": lost, "dispatched": dispatched, "abandoned": abandoned}))
 }

@@ -21,13 +21,13 @@ pub(crate) async fn accept(submitter: &Submitter, batch: SqsEvent) -> anyhow::Re
 
 async fn accept_one(submitter: &Submitter, message: &SqsMessage) -> anyhow::Result<()> {
     let body = json::parse(message.body.as_deref().unwrap_or_default().as_bytes());
-    let job = submitter.accept(Tenant::default(), id(message)?, &body).await?;
+    let job = submitter.accept(Tenant::default(), id(message)?, body).await?;
     tracing::info!(message.id = message.message_id, job.id = %job.id, "a message became a job");
     Ok(())
 }
 
 /// A message keeps its id and the time that it was sent through every delivery.
-fn id(message: &SqsMessage) -> anyhow::Result<JobId> {
+pub(crate) fn id(message: &SqsMessage) -> anyhow::Result<JobId> {
     let sent = message
         .attributes
         .get("SentTimestamp")

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach};
-use callboard_core::execute::{Worker, WorkerSettings};
+use callboard_core::execute::{Held, Worker, WorkerSettings};
+use callboard_core::output::OutputLimits;
 use callboard_lambda::{Parts, Settings, number, required, start_logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use rustix::process::DumpableBehavior;
@@ -17,13 +18,11 @@ use tokio::sync::watch;
 
 use crate::batch::Batches;
 
-const TIMES: WorkerSettings = WorkerSettings {
-    lease: Duration::from_secs(30),
-    heartbeat: Duration::from_secs(5),
-    flush: Duration::from_secs(1),
-};
+const LEASE: Option<Duration> = Some(Duration::from_secs(15));
+const HEARTBEAT: Duration = Duration::from_secs(4);
+const FLUSH: Duration = Duration::from_secs(1);
 /// How long a playbook has to end after SIGTERM.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Error> {
@@ -51,7 +50,17 @@ async fn main() -> Result<(), Error> {
             logs: parts.logs.clone(),
             runner: runner.clone(),
             clock: parts.clock.clone(),
-            settings: TIMES,
+            settings: WorkerSettings {
+                lease: LEASE,
+                heartbeat: HEARTBEAT,
+                flush: FLUSH,
+                output: OutputLimits {
+                    max_bytes: u64::from(number("CALLBOARD_MAX_OUTPUT_MB", 1024)?) << 20,
+                    max_events: number("CALLBOARD_MAX_EVENTS", 1_000_000)?.into(),
+                },
+                patience: Duration::ZERO,
+            },
+            held: Held::default(),
         },
         queue: parts.queue,
         to_clean: std::env::var_os("CALLBOARD_OWNS_TMP").map(|_| runner.clone()),

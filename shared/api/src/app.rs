@@ -10,6 +10,7 @@ use callboard_core::job::Job;
 use callboard_core::ports::{CredentialStore, JobStore, LogStore, StoreError};
 use callboard_core::submit::Submitter;
 use callboard_core::time::Clock;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
 
@@ -24,6 +25,24 @@ pub struct ApiSettings {
     pub poll: Duration,
     /// What bounds an answer, where something does.
     pub answers: Option<AnswerLimits>,
+}
+
+/// How many requests may wait for jobs at the same time: that follow output, poll events, or wait for an end.
+#[derive(Clone, Debug)]
+pub struct Followers(Arc<Semaphore>);
+
+impl Followers {
+    /// Lets so many wait.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self(Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Admits one more, for as long as the permit is kept.
+    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = self.0.clone().try_acquire_owned();
+        permit.map_err(|_| Problem::too_many_followers())
+    }
 }
 
 /// The bounds of an answer that is sent at once, as a Lambda function sends it.
@@ -75,6 +94,8 @@ pub struct App {
     pub health: Arc<dyn Health>,
     /// Limits.
     pub settings: ApiSettings,
+    /// Who waits.
+    pub followers: Followers,
 }
 
 impl App {

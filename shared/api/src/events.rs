@@ -51,6 +51,7 @@ pub(crate) struct EventPage {
     responses(
         (status = 200, description = "The events.", body = EventPage),
         (status = 404, description = "There is no such job.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests wait; `Retry-After` says when to try again.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong.", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -64,6 +65,7 @@ pub(crate) async fn events(
     let wait = params.number("wait", 0, MAX_WAIT_SECONDS, 0);
     params.finish()?;
     let deadline = Instant::now() + Duration::from_secs(wait);
+    let _waiting = if wait > 0 { Some(app.followers.admit()?) } else { None };
     loop {
         let job = app.job(id).await?;
         let page = read(&*app.logs, &job, after, limit).await?;

@@ -12,6 +12,7 @@ mod logs;
 mod openapi;
 mod params;
 mod problem;
+mod redrive;
 mod submit;
 mod tail;
 mod wire;
@@ -19,7 +20,7 @@ mod wire;
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 
-pub use app::{AnswerLimits, ApiSettings, App, Caller, Health, HealthCheck};
+pub use app::{AnswerLimits, ApiSettings, App, Caller, Followers, Health, HealthCheck};
 pub use openapi::document;
 pub use wire::JobView;
 
@@ -33,8 +34,11 @@ pub fn router(app: App) -> Router {
             .put(credentials::rotate)
             .delete(credentials::remove),
     };
-    let cancel = post(cancel::cancel);
-    finish(routes.router().route("/api/v1/jobs/{id}/cancel", cancel), app)
+    let router = routes
+        .router()
+        .route("/api/v1/jobs/{id}/cancel", post(cancel::cancel))
+        .route("/api/v1/jobs/{id}/redrive", post(redrive::redrive));
+    finish(router, app)
 }
 
 /// Only the routes that ask.

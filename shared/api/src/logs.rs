@@ -13,6 +13,7 @@ use bytes::Bytes;
 use callboard_core::job::Job;
 use callboard_core::ports::{LogKey, StoreError, Stream};
 use futures_util::stream::try_unfold;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::{App, PathId};
 use crate::params::Params;
@@ -38,6 +39,7 @@ const URL_VALID_FOR: Duration = Duration::from_secs(300);
         (status = 307, description = "The output is too large for an answer; `Location` leads to it for five minutes."),
         (status = 404, description = "There is no such job.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The output is too large for an answer and still grows; ask for ranges.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests follow; `Retry-After` says when to try again.", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The output has no such range yet.", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -51,7 +53,8 @@ pub(crate) async fn logs(
     params.finish()?;
     let job = app.job(id).await?;
     if follow {
-        return answer(builder(StatusCode::OK), follow_stream(app, job));
+        let waiting = app.followers.admit()?;
+        return answer(builder(StatusCode::OK), follow_stream(app, job, waiting));
     }
     let key = stdout(&job);
     let max_bytes = app.settings.answers.map_or(u64::MAX, |limits| limits.max_bytes);
@@ -131,33 +134,36 @@ fn range_stream(app: App, key: LogKey, range: Range<u64>) -> Body {
 }
 
 /// Streams what is there and what comes, until the job has ended and nothing is left, or the answer's limits are met.
-fn follow_stream(app: App, job: Job) -> Body {
+fn follow_stream(app: App, job: Job, waiting: OwnedSemaphorePermit) -> Body {
     let (started, limits) = (Instant::now(), app.settings.answers);
     let left = move |sent: u64| match limits {
         Some(limits) if started.elapsed() >= limits.max_time => 0,
         Some(limits) => limits.max_bytes.saturating_sub(sent),
         None => u64::MAX,
     };
-    let start = (app, job, 0, 0);
-    Body::from_stream(try_unfold(start, move |(app, mut job, mut offset, sent)| async move {
-        loop {
-            let range = offset..offset + CHUNK_BYTES.min(left(sent));
-            let bytes: Bytes = app.logs.read(stdout(&job), range).await?;
-            if !bytes.is_empty() {
-                let length = bytes.len() as u64;
-                return Ok::<_, StoreError>(Some((bytes, (app, job, offset + length, sent + length))));
+    let start = (app, job, 0, 0, waiting);
+    Body::from_stream(try_unfold(
+        start,
+        move |(app, mut job, mut offset, sent, waiting)| async move {
+            loop {
+                let range = offset..offset + CHUNK_BYTES.min(left(sent));
+                let bytes: Bytes = app.logs.read(stdout(&job), range).await?;
+                if !bytes.is_empty() {
+                    let length = bytes.len() as u64;
+                    return Ok::<_, StoreError>(Some((bytes, (app, job, offset + length, sent + length, waiting))));
+                }
+                if job.state.status.is_final() || left(sent) == 0 {
+                    return Ok(None);
+                }
+                tokio::time::sleep(app.settings.poll).await;
+                let attempt = job.state.attempt;
+                job = app.job(job.id).await?;
+                if job.state.attempt > attempt.max(1) {
+                    offset = 0;
+                }
             }
-            if job.state.status.is_final() || left(sent) == 0 {
-                return Ok(None);
-            }
-            tokio::time::sleep(app.settings.poll).await;
-            let attempt = job.state.attempt;
-            job = app.job(job.id).await?;
-            if job.state.attempt > attempt.max(1) {
-                offset = 0;
-            }
-        }
-    }))
+        },
+    ))
 }
 
 /// What a `Range` header asks for.

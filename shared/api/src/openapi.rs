@@ -18,6 +18,7 @@ use utoipa::OpenApi;
         crate::jobs::get,
         crate::cancel::delete,
         crate::cancel::cancel,
+        crate::redrive::redrive,
         crate::logs::logs,
         crate::events::events,
         crate::credentials::create,

@@ -131,6 +131,13 @@ impl Problem {
         )
     }
 
+    pub(crate) fn too_many_followers() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "As many requests wait for jobs as this service takes at a time; try again later, or ask without waiting.",
+        )
+    }
+
     pub(crate) fn draining() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -148,7 +155,7 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
@@ -197,6 +204,18 @@ impl From<SubmitError> for Problem {
             SubmitError::Playbook(error @ PlaybookError::Outside(_)) => {
                 playbook(format!("leads elsewhere: {error}"), StatusCode::UNPROCESSABLE_ENTITY)
             }
+            SubmitError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The Idempotency-Key stands for another request of the last 24 hours; use a new key for a new request.",
+            ),
+            SubmitError::InFlight => Self::new(
+                StatusCode::CONFLICT,
+                "The first request with this Idempotency-Key has not been answered yet; try again in a moment.",
+            ),
+            SubmitError::QueueFull(limit) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("{limit} jobs or more wait already, the limit of this service; try again later."),
+            ),
             SubmitError::Store(error) => error.into(),
         }
     }

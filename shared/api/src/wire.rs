@@ -5,10 +5,10 @@ use callboard_core::credential::CredentialSummary;
 use callboard_core::history::{Cursor, HistoryPage, HistoryQuery, JobSummary};
 use callboard_core::id::Tenant;
 use callboard_core::inventory::Inventory;
-use callboard_core::job::{CancelRequest, Job, JobStatus};
+use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus};
 use callboard_core::options::Options;
 use callboard_core::outcome::{InventorySummary, Reason, Stats};
-use callboard_core::ports::{LogStore, StoreError};
+use callboard_core::ports::{LogStore, Manifest, StoreError};
 use callboard_core::progress::Progress;
 use callboard_core::source::{Source, TypedSource};
 use callboard_core::time::Timestamp;
@@ -47,8 +47,10 @@ pub struct JobView {
     attempt: u32,
     /// How far it has come, while it runs.
     progress: Option<Progress>,
-    /// Who asked for it to be stopped, and when.
-    cancel: Option<CancelRequest>,
+    /// Who asked for it to be stopped, and when, and what came of that.
+    cancel: Option<CancelView>,
+    /// Set while it waits although the queue has given it up; redrive it.
+    dead_letter: Option<DeadLetter>,
     /// Why it did not succeed.
     reason: Option<Reason>,
     /// Why it did not succeed, in a sentence.
@@ -75,6 +77,77 @@ pub(crate) struct JobResult {
     stats: Option<Stats>,
     /// What Ansible made of the inventory.
     inventory: Option<InventorySummary>,
+    /// Whether all of the output is there.
+    log: LogView,
+}
+
+/// What is known of a finished job's output.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct LogView {
+    /// True when everything that was to be kept is there; false when the worker was lost, or could not write it all.
+    complete: bool,
+    /// Whether the job printed more than is kept of one.
+    truncated: bool,
+    /// Number of segments.
+    segments: u64,
+    /// Number of events.
+    events: u64,
+    /// SHA-256 of what Ansible printed, in hex; absent if the worker was lost.
+    stdout_sha256: Option<String>,
+    /// SHA-256 of the events, in hex; absent if the worker was lost.
+    events_sha256: Option<String>,
+}
+
+impl From<Manifest> for LogView {
+    fn from(manifest: Manifest) -> Self {
+        Self {
+            complete: manifest.complete,
+            truncated: manifest.truncated,
+            segments: manifest.segments,
+            events: manifest.events,
+            stdout_sha256: manifest.stdout_sha256,
+            events_sha256: manifest.events_sha256,
+        }
+    }
+}
+
+/// Who asked for a job to be stopped.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CancelView {
+    /// The client's address, or what else is known of whoever asked.
+    by: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// What came of it.
+    outcome: CancelOutcome,
+}
+
+/// What came of a request to stop a job.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CancelOutcome {
+    /// The job is being stopped.
+    Pending,
+    /// The job was stopped.
+    Stopped,
+    /// The job had ended before it could be stopped.
+    TooLate,
+}
+
+impl CancelView {
+    fn new(cancel: CancelRequest, status: JobStatus) -> Self {
+        let outcome = match status {
+            JobStatus::Pending | JobStatus::Running => CancelOutcome::Pending,
+            JobStatus::Canceled => CancelOutcome::Stopped,
+            JobStatus::Successful | JobStatus::Failed => CancelOutcome::TooLate,
+        };
+        Self {
+            by: cancel.by,
+            at: cancel.at,
+            outcome,
+        }
+    }
 }
 
 impl JobView {
@@ -83,15 +156,27 @@ impl JobView {
     /// # Errors
     /// The log store is unavailable.
     pub async fn read(logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
-        let tail = if job.state.status.is_final() {
-            Some(Tail::read(logs, &job).await?)
-        } else {
-            None
+        let output = match job.state.status.is_final() {
+            true if job.state.attempt > 0 => {
+                let manifest = logs.manifest(job.id, job.state.attempt).await?;
+                Some((
+                    Tail::read(logs, &job).await?,
+                    manifest.map(LogView::from).unwrap_or_default(),
+                ))
+            }
+            true => {
+                let nothing = LogView {
+                    complete: true,
+                    ..LogView::default()
+                };
+                Some((Tail::default(), nothing))
+            }
+            false => None,
         };
-        Ok(Self::new(job, tail))
+        Ok(Self::new(job, output))
     }
 
-    fn new(job: Job, tail: Option<Tail>) -> Self {
+    fn new(job: Job, output: Option<(Tail, LogView)>) -> Self {
         let outcome = job.state.outcome;
         let (reason, error) = outcome
             .as_ref()
@@ -100,7 +185,7 @@ impl JobView {
             (Some(end), _) => end.commit.clone(),
             (None, progress) => progress.as_ref().and_then(|progress| progress.commit.clone()),
         };
-        let result = outcome.zip(tail).map(|(end, tail)| JobResult {
+        let result = outcome.zip(output).map(|(end, (tail, log))| JobResult {
             rc: end.rc,
             stdout: tail.text,
             stdout_truncated: tail.truncated,
@@ -108,6 +193,7 @@ impl JobView {
             stdout_url: format!("/api/v1/jobs/{}/logs", job.id),
             stats: end.stats,
             inventory: end.inventory,
+            log,
         });
         Self {
             job_id: job.id.to_string(),
@@ -127,7 +213,8 @@ impl JobView {
             finished_at: job.state.finished_at,
             attempt: job.state.attempt,
             progress: job.state.progress,
-            cancel: job.state.cancel,
+            cancel: job.state.cancel.map(|cancel| CancelView::new(cancel, job.state.status)),
+            dead_letter: job.state.dead_letter,
             reason,
             error,
             result,
@@ -144,11 +231,12 @@ pub(crate) struct Accepted {
     created_at: Timestamp,
 }
 
-impl From<&Job> for Accepted {
-    fn from(job: &Job) -> Self {
+impl Accepted {
+    /// Tells of a job that was accepted; one that was accepted before is told of as it was then.
+    pub(crate) fn new(job: &Job, replayed: bool) -> Self {
         Self {
             job_id: job.id.to_string(),
-            status: job.state.status,
+            status: if replayed { JobStatus::Pending } else { job.state.status },
             created_at: job.created_at,
         }
     }
@@ -253,15 +341,16 @@ pub(crate) struct Canceling {
     job_id: String,
     /// `canceled` if the job had not started; `running` until everything it started is gone.
     pub(crate) status: JobStatus,
-    cancel: Option<CancelRequest>,
+    cancel: Option<CancelView>,
 }
 
 impl From<Job> for Canceling {
     fn from(job: Job) -> Self {
+        let status = job.state.status;
         Self {
             job_id: job.id.to_string(),
-            status: job.state.status,
-            cancel: job.state.cancel,
+            status,
+            cancel: job.state.cancel.map(|cancel| CancelView::new(cancel, status)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is too large for an item: kept in the bucket, referred to by the item.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use callboard_core::ports::StoreError;
 use serde::Serialize;
@@ -46,7 +47,12 @@ impl Bodies {
             Stored::Inline(json) => serde_json::from_str(&json).map_err(corrupt),
             Stored::Object(key) => {
                 let object = self.client.get_object().bucket(&self.bucket).key(key);
-                let body = object.send().await.map_err(aws)?.body.collect().await;
+                let body = match object.send().await {
+                    Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
+                        return Err(StoreError::NotFound);
+                    }
+                    sent => sent.map_err(aws)?.body.collect().await,
+                };
                 let bytes = body
                     .map_err(|error| StoreError::Unavailable(error.into()))?
                     .into_bytes();

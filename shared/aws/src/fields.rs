@@ -77,7 +77,7 @@ impl<'a> Fields<'a> {
         }
         Ok(Some(Lease {
             token: self.string("lease_token")?.parse().map_err(corrupt)?,
-            until: self.instant("lease_until")?,
+            beat: self.number("lease_beat")?,
         }))
     }
 

@@ -6,9 +6,11 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::history::JobSummary;
 use callboard_core::id::{JobId, Tenant};
-use callboard_core::job::{CancelRequest, Job, JobState, JobStatus};
+use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, Lease};
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::StoreError;
+use callboard_core::request::JobRequest;
+use callboard_core::source::Source;
 use callboard_core::time::Timestamp;
 
 use crate::bodies::Bodies;
@@ -51,13 +53,12 @@ pub(crate) fn active_partition(shard: u8) -> String {
 /// Makes the item of a new job, pending or ended.
 pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Item {
     let mut item = key(job.id);
-    let seconds = job.expires_at + Duration::from_millis(999);
     let attributes = [
         ("job_id", string(job.id.to_string())),
         ("tenant", string(job.tenant.as_str())),
         ("created_at", instant(job.created_at)),
-        ("retained_until", instant(job.expires_at)),
-        ("expires_at", number(seconds.as_millis() / 1000)),
+        ("retained_until", instant(job.expires_at())),
+        ("retention", number(job.retention.as_millis())),
         ("status", string(job.state.status.as_str())),
         ("attempt", number(job.state.attempt)),
         (
@@ -75,7 +76,7 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> It
         (Some(stored), Some(outcome)) => {
             let at = job.state.finished_at.unwrap_or(job.created_at);
             item.extend([stored.attribute("outcome")]);
-            item.extend(ended(&job.tenant, job.id, outcome, at));
+            item.extend(ended(&job.tenant, job.retention, job.id, outcome, at));
         }
         _ => item.extend(waiting(job)),
     }
@@ -83,20 +84,28 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> It
 }
 
 /// Returns what leads the sweep to a job that the queue was not given yet.
-fn waiting(job: &Job) -> [(String, AttributeValue); 2] {
-    [
-        ("active_pk".to_owned(), string(active_partition(shard(job.id)))),
-        ("due".to_owned(), instant(job.created_at)),
-    ]
+fn waiting(job: &Job) -> impl Iterator<Item = (String, AttributeValue)> {
+    let active = ("active_pk".to_owned(), string(active_partition(shard(job.id))));
+    let due = job.state.due.map(|due| ("due".to_owned(), instant(due)));
+    std::iter::once(active).chain(due)
 }
 
-/// Returns what the end of a job writes, beside the outcome itself.
-pub(crate) fn ended(tenant: &Tenant, id: JobId, outcome: &Outcome, at: Timestamp) -> Vec<(String, AttributeValue)> {
+/// Returns what the end of a job writes, beside the outcome itself. From then on, the table's TTL counts.
+pub(crate) fn ended(
+    tenant: &Tenant,
+    retention: Duration,
+    id: JobId,
+    outcome: &Outcome,
+    at: Timestamp,
+) -> Vec<(String, AttributeValue)> {
+    let seconds = at + retention + Duration::from_millis(999);
     let partition = outcome_partition(tenant, outcome.status, &id.time().month(), shard(id));
     let mut attributes = vec![
         ("status".to_owned(), string(outcome.status.as_str())),
         ("finished_at".to_owned(), instant(at)),
         ("outcome_pk".to_owned(), string(partition)),
+        ("retained_until".to_owned(), instant(at + retention)),
+        ("expires_at".to_owned(), number(seconds.as_millis() / 1000)),
     ];
     attributes.extend(
         outcome
@@ -124,13 +133,26 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
             Some(outcome) => Some(bodies.load::<Outcome>(outcome).await?),
             None => None,
         },
+        due: fields.optional_instant("due")?,
+        dead_letter: fields.json("dead_letter")?,
+    };
+    let request = match request.await {
+        // the bucket's lifecycle counts from the submission: a large request may be gone before its record
+        Err(StoreError::NotFound) if state.status.is_final() => {
+            let playbook = fields.optional_string("playbook").unwrap_or_default();
+            JobRequest {
+                source: Source::Playbook(playbook.to_owned()),
+                ..JobRequest::default()
+            }
+        }
+        request => request?,
     };
     Ok(Job {
         id,
         tenant: Tenant::from(fields.string("tenant")?.to_owned()),
-        request: request.await?,
+        request,
         created_at: fields.instant("created_at")?,
-        expires_at: fields.instant("retained_until")?,
+        retention: retention(&item)?,
         state,
     })
 }
@@ -162,6 +184,21 @@ pub(crate) fn status(item: &Item) -> Result<JobStatus, StoreError> {
 /// Reads until when a job is kept.
 pub(crate) fn retained_until(item: &Item) -> Result<Timestamp, StoreError> {
     Fields(item).instant("retained_until")
+}
+
+/// Reads how long a job is kept after its end.
+pub(crate) fn retention(item: &Item) -> Result<Duration, StoreError> {
+    Fields(item).number("retention").map(Duration::from_millis)
+}
+
+/// Reads the lease of a job that runs.
+pub(crate) fn lease(item: &Item) -> Result<Option<Lease>, StoreError> {
+    Fields(item).lease()
+}
+
+/// Reads since when a job is due to be queued.
+pub(crate) fn due(item: &Item) -> Result<Timestamp, StoreError> {
+    Fields(item).instant("due")
 }
 
 /// Reads whose job it is.

@@ -1,16 +1,20 @@
 //! [`JobQueue`] on SQS. Lambda's event source mapping receives.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
 use callboard_core::id::JobId;
 use callboard_core::ports::{JobQueue, StoreError};
 
 use crate::error::aws;
 use crate::message;
 
+/// How long the length of the queue is taken to be what it was: asking costs as much as sending.
+const MEASURED_FOR: Duration = Duration::from_secs(5);
 /// SQS hides no message longer.
 const MAX_DELAY: Duration = Duration::from_secs(900);
 
@@ -20,6 +24,7 @@ const MAX_DELAY: Duration = Duration::from_secs(900);
 pub struct SqsQueue {
     client: Client,
     url: String,
+    length: Arc<Mutex<Option<(Instant, u32)>>>,
 }
 
 impl SqsQueue {
@@ -27,7 +32,11 @@ impl SqsQueue {
     #[must_use]
     pub fn new(config: &SdkConfig, url: String) -> Self {
         let client = Client::new(config);
-        Self { client, url }
+        Self {
+            client,
+            url,
+            length: Arc::default(),
+        }
     }
 
     /// Has a message that could not be dealt with delivered again after `delay`, not after the queue's visibility
@@ -56,5 +65,21 @@ impl JobQueue for SqsQueue {
         let send = self.client.send_message().queue_url(&self.url);
         let send = send.message_body(message::write(id)).delay_seconds(delay);
         send.send().await.map(drop).map_err(aws)
+    }
+
+    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
+        let measured = *self.length.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, length)) = measured
+            && at.elapsed() < MEASURED_FOR
+        {
+            return Ok(length > limit);
+        }
+        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        let get = self.client.get_queue_attributes().queue_url(&self.url);
+        let found = get.attribute_names(name.clone()).send().await.map_err(aws)?;
+        let text = found.attributes.and_then(|mut attributes| attributes.remove(&name));
+        let length = text.and_then(|text| text.parse().ok()).unwrap_or(0);
+        *self.length.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), length));
+        Ok(length > limit)
     }
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use callboard_core::causes::causes;
 use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken};
-use callboard_core::job::{CancelRequest, Job, JobStatus, Lease, canceled};
+use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus, Lease, canceled};
 use callboard_core::outcome::Outcome;
-use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::ports::{DueJob, JobStore, StoreError};
 use callboard_core::progress::Progress;
 use callboard_core::time::Timestamp;
 use uuid::Uuid;
@@ -21,7 +20,7 @@ use crate::bodies::Bodies;
 use crate::config::s3_client;
 use crate::fields::{instant, json, number};
 use crate::item::{self, Item, Stored};
-use crate::listing::Listing;
+use crate::listing::{Listing, Source};
 use crate::steps::{held, holding, is, status};
 use crate::table::{Table, Unmet};
 use crate::update::Update;
@@ -78,13 +77,18 @@ impl DynamoDbJobStore {
 
     /// Adds to an update what the end of a job writes.
     async fn end(&self, update: Update, id: JobId, outcome: &Outcome, now: Timestamp) -> Result<Update, StoreError> {
-        let tenant = self.table.tenant(id).await?;
+        let (tenant, retention) = self.table.constants(id).await?;
         let (name, value) = self.store_outcome(id, outcome).await?.attribute("outcome");
-        let ended = item::ended(&tenant, id, outcome, now).into_iter();
+        let ended = item::ended(&tenant, retention, id, outcome, now).into_iter();
         let update = ended.fold(update, |update, (name, value)| update.set(&name, value));
-        Ok(update
-            .set(&name, value)
-            .remove(&["lease_token", "lease_until", "progress", "active_pk", "due"]))
+        Ok(update.set(&name, value).remove(&[
+            "lease_token",
+            "lease_beat",
+            "progress",
+            "active_pk",
+            "due",
+            "dead_letter",
+        ]))
     }
 
     async fn store_outcome(&self, id: JobId, outcome: &Outcome) -> Result<Stored, StoreError> {
@@ -98,7 +102,7 @@ impl DynamoDbJobStore {
             .set("status", status(JobStatus::Pending))
             .set_to("attempt", "#attempt - :one")
             .value("one", number(1))
-            .remove(&["lease_token", "lease_until", "due", "started_at"]);
+            .remove(&["lease_token", "lease_beat", "started_at"]);
         self.table.step(id, update).await.map(drop)
     }
 
@@ -111,14 +115,6 @@ impl DynamoDbJobStore {
         Listing {
             table: &self.table,
             retention: self.retention,
-        }
-    }
-
-    async fn get_if_there(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        match self.table.item(id).await {
-            Ok(item) => self.job(item).await.map(Some),
-            Err(StoreError::NotFound) => Ok(None),
-            Err(error) => Err(error),
         }
     }
 }
@@ -147,8 +143,12 @@ impl JobStore for DynamoDbJobStore {
         self.listing().page(query, now).await
     }
 
-    async fn mark_dispatched(&self, id: JobId) -> Result<(), StoreError> {
-        match self.table.update(id, is(JobStatus::Pending).remove(&["due"])).await {
+    async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError> {
+        let update = is(JobStatus::Pending)
+            .and("#due = :dispatched")
+            .value("dispatched", instant(due))
+            .remove(&["due"]);
+        match self.table.update(id, update).await {
             Ok(_) | Err(Unmet::Refused(_)) => Ok(()),
             Err(Unmet::Store(error)) => Err(error),
         }
@@ -156,14 +156,14 @@ impl JobStore for DynamoDbJobStore {
 
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError> {
         let update = holding(is(JobStatus::Pending), lease)
-            .and("#retained_until > :now")
-            .value("now", instant(now))
             .set("status", status(JobStatus::Running))
             .set_to("attempt", "#attempt + :one")
             .value("one", number(1))
-            .set("started_at", instant(now));
+            .set("started_at", instant(now))
+            .remove(&["due", "dead_letter"]);
         let item = match self.table.update(id, update).await {
-            Err(Unmet::Refused(item)) if item::retained_until(&item)? <= now => return Err(StoreError::NotFound),
+            // claimed already, by a try whose answer was lost
+            Err(Unmet::Refused(item)) if item::lease(&item)?.is_some_and(|held| held.token == lease.token) => *item,
             other => other.map_err(Unmet::into_conflict)?,
         };
         match self.job(item).await {
@@ -187,24 +187,31 @@ impl JobStore for DynamoDbJobStore {
         item::cancel(&self.table.step(id, update).await?)
     }
 
-    async fn seize(&self, id: JobId, expired: Lease, lease: Lease) -> Result<(), StoreError> {
-        let update = held(expired.token)
-            .and("#lease_until = :expired")
-            .value("expired", instant(expired.until));
-        self.table.step(id, holding(update, lease)).await.map(drop)
+    async fn seize(&self, id: JobId, silent: Lease, lease: Lease) -> Result<Job, StoreError> {
+        let update = held(silent.token)
+            .and("#lease_beat = :silent")
+            .value("silent", number(silent.beat));
+        let item = self.table.step(id, holding(update, lease)).await?;
+        self.job(item).await
     }
 
-    async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
+    async fn finish(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
         let update = self.end(held(token), id, &outcome, now).await?;
-        self.table.step(id, update).await.map(drop)
+        item::cancel(&self.table.step(id, update).await?)
     }
 
-    async fn release(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
+    async fn release(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
         let update = held(token)
             .and("attribute_not_exists(#cancel)")
             .set("status", status(JobStatus::Pending))
-            .set_to("due", "#created_at")
-            .remove(&["lease_token", "lease_until", "progress"]);
+            .set("due", instant(due))
+            .remove(&["lease_token", "lease_beat", "progress"]);
         let item = match self.table.update(id, update).await {
             Err(Unmet::Refused(item)) => item,
             other => return other.map(drop).map_err(Unmet::into_conflict),
@@ -236,20 +243,42 @@ impl JobStore for DynamoDbJobStore {
         Err(StoreError::Unavailable("the job's state changed too often".into()))
     }
 
-    async fn expired_leases(&self, now: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
-        let mut expired = Vec::new();
-        for id in self.listing().due(JobStatus::Running, now, limit).await? {
-            match self.get_if_there(id).await {
-                Ok(job) => expired.extend(job),
-                Err(error) if error.is_retryable() => return Err(error),
-                Err(error) => tracing::error!(job.id = %id, error = %causes(&error), "a lost job cannot be read"),
-            }
-        }
-        expired.retain(|job| job.state.lease.is_some_and(|lease| lease.until < now));
-        Ok(expired)
+    async fn abandon(&self, id: JobId, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
+        let update = self.end(is(JobStatus::Pending), id, &outcome, now).await?;
+        self.table.step(id, update).await.map(drop)
     }
 
-    async fn undispatched(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        self.listing().due(JobStatus::Pending, before, limit).await
+    async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError> {
+        let update = is(JobStatus::Pending).set("dead_letter", json(&letter)?);
+        self.table.step(id, update).await.map(drop)
+    }
+
+    async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
+        let update = is(JobStatus::Pending).set("due", instant(now)).remove(&["dead_letter"]);
+        let item = self.table.step(id, update).await?;
+        self.job(item).await
+    }
+
+    async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {
+        let mut running = Vec::new();
+        for item in self.listing().active(Source::running(), limit).await? {
+            let id = item::id(&item)?;
+            running.extend(item::lease(&item)?.map(|lease| (id, lease)));
+        }
+        Ok(running)
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
+        let items = self.listing().active(Source::due(now), limit).await?;
+        let jobs = items.iter().map(|item| {
+            let (id, due) = (item::id(item)?, item::due(item)?);
+            Ok(DueJob { id, due })
+        });
+        jobs.collect()
+    }
+
+    async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let items = self.listing().active(Source::pending_since(before), limit).await?;
+        items.iter().map(item::id).collect()
     }
 }

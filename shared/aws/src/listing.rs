@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use callboard_core::history::{HistoryPage, HistoryQuery, MAX_COUNTED};
 use callboard_core::id::JobId;
-use callboard_core::job::JobStatus;
 use callboard_core::ports::StoreError;
 use callboard_core::time::Timestamp;
 use futures_util::future::try_join_all;
@@ -18,7 +17,7 @@ use crate::fields::string;
 use crate::item::{self, Item};
 use crate::table::Table;
 use crate::update::names_in;
-use source::Source;
+pub(crate) use source::Source;
 
 /// The table's indexes.
 pub(crate) struct Listing<'a> {
@@ -49,18 +48,16 @@ impl Listing<'_> {
         })
     }
 
-    /// Returns up to `limit` pending or running jobs that the sweep should look at: those due before an instant.
-    pub(crate) async fn due(&self, status: JobStatus, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let source = Source::due(status, before);
+    /// Returns up to `limit` of the pending or running jobs of a source, the oldest first.
+    pub(crate) async fn active(&self, source: Source, limit: u32) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
         for partition in source.groups.iter().flatten() {
             let oldest_first = self.query(&source, partition).scan_index_forward(true);
             found.extend(self.collect(oldest_first, to_usize(limit), source.most_match).await?);
         }
-        let mut ids = found.iter().map(item::id).collect::<Result<Vec<_>, _>>()?;
-        ids.sort();
-        ids.truncate(to_usize(limit));
-        Ok(ids)
+        found.sort_by(|one, other| one.get("job_id").map(id_text).cmp(&other.get("job_id").map(id_text)));
+        found.truncate(to_usize(limit));
+        Ok(found)
     }
 
     /// Returns the newest items of a source, up to `wanted`.

@@ -2,17 +2,17 @@
 //!
 //! | key below `logs/JOB/ATTEMPT/` | |
 //! |---|---|
-//! | `0000000000000b6f-3e8.64-77f.c8-8.8` | what one append wrote ([`segment`]) |
+//! | `00000007-4096.3-32.0-8.8-<SHA-256>` | a segment ([`SegmentHead`]): what one append wrote |
 //! | `stdout`, `events.jsonl`, `events.index` | a stream in one piece, if it was in many when the attempt was sealed |
 //! | `manifest.json` | the manifest: the attempt is sealed |
 //!
 //! S3 shows every object to every reader as soon as it is written, and lists them in the order of their names, which
-//! is the order of the appends. So one list tells a reader all that there is.
+//! is the order of the appends. So one list tells a reader all that there is. A sealed attempt has the segments that its
+//! manifest counts: what a worker writes later, that has lost its job, is never read.
 
 mod bucket;
 mod key;
 mod listing;
-mod segment;
 mod whole;
 
 use std::ops::Range;
@@ -25,13 +25,13 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use bytes::Bytes;
 use callboard_core::causes::causes;
 use callboard_core::id::JobId;
-use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, StoreError, Stream, Tail};
+use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError, Stream, Tail};
+use callboard_core::segment::{Segment, SegmentHead};
 
 use crate::config::s3_client;
 use bucket::Bucket;
 use key::{Attempt, Object};
 use listing::Listing;
-use segment::Segment;
 
 /// As much as a function can pass on: 6 MB, and base64 takes a third of them.
 const LARGE_BYTES: u64 = 4 * 1024 * 1024;
@@ -64,33 +64,51 @@ impl S3LogStore {
         if let Some(listing) = self.known.sealed(attempt) {
             return Ok(listing);
         }
-        let listing = self.bucket.list(attempt).await?;
-        if listing.is_sealed() {
+        let mut listing = self.bucket.list(attempt).await?;
+        if listing.is_sealed()
+            && let Some(manifest) = self.manifest_of(attempt).await?
+        {
+            listing.cut(&manifest);
             self.known.set(attempt, listing.clone());
         }
         Ok(listing)
+    }
+
+    async fn manifest_of(&self, attempt: Attempt) -> Result<Option<Manifest>, StoreError> {
+        let text = self.bucket.get(attempt, Object::Manifest).await?;
+        text.map(|text| serde_json::from_slice(&text))
+            .transpose()
+            .map_err(|error| StoreError::Corrupt(Box::new(error)))
     }
 }
 
 #[async_trait]
 impl LogStore for S3LogStore {
-    async fn append(&self, job: JobId, attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError> {
+    async fn append(&self, job: JobId, attempt: u32, segment: &Segment) -> Result<(), StoreError> {
         let attempt = Attempt { job, number: attempt };
+        let head = segment.head;
         let mut listing = self.known.take(attempt).unwrap_or_default();
-        if listing.would_have_gap(chunks) {
+        if !listing.is_next(&head) && !listing.has(&head) {
             listing = self.bucket.list(attempt).await?;
         }
-        if listing.would_have_gap(chunks) {
+        if listing.is_sealed() {
             return Err(StoreError::Conflict);
         }
-        let content = Segment::content(chunks);
-        if !content.is_empty() {
-            let segment = Object::Segment(Segment::new(chunks, |stream| listing.size(stream)));
-            listing.add(segment, content.len() as u64);
-            self.bucket.put(attempt, segment, content).await?;
+        if !listing.has(&head) {
+            if !listing.is_next(&head) {
+                return Err(StoreError::Conflict);
+            }
+            let object = Object::Segment(head);
+            self.bucket.put(attempt, object, segment.content.clone()).await?;
+            listing.add(object, head.length());
         }
         self.known.set(attempt, listing);
         Ok(())
+    }
+
+    async fn segments(&self, job: JobId, attempt: u32) -> Result<Vec<SegmentHead>, StoreError> {
+        let listing = self.list(Attempt { job, number: attempt }).await?;
+        Ok(listing.heads().to_vec())
     }
 
     async fn read(&self, key: LogKey, range: Range<u64>) -> Result<Bytes, StoreError> {
@@ -130,7 +148,9 @@ impl LogStore for S3LogStore {
             _ => self.bucket.list(attempt).await?,
         };
         let text = serde_json::to_vec(manifest).map_err(|error| StoreError::Corrupt(Box::new(error)))?;
-        self.bucket.put(attempt, Object::Manifest, text.into()).await?;
+        self.bucket.put_once(attempt, Object::Manifest, text.into()).await?;
+        let mut listing = listing;
+        listing.cut(manifest);
         for stream in Stream::ALL {
             let is_costly = listing.segments(stream) > MANY_SEGMENTS || listing.size(stream) > LARGE_BYTES;
             if !is_costly || listing.has_whole(stream) {
@@ -144,11 +164,7 @@ impl LogStore for S3LogStore {
     }
 
     async fn manifest(&self, job: JobId, attempt: u32) -> Result<Option<Manifest>, StoreError> {
-        let attempt = Attempt { job, number: attempt };
-        let text = self.bucket.get(attempt, Object::Manifest).await?;
-        text.map(|text| serde_json::from_slice(&text))
-            .transpose()
-            .map_err(|error| StoreError::Corrupt(Box::new(error)))
+        self.manifest_of(Attempt { job, number: attempt }).await
     }
 
     async fn remove(&self, job: JobId) -> Result<(), StoreError> {

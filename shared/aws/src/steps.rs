@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::id::LeaseToken;
 use callboard_core::job::{JobStatus, Lease};
 
-use crate::fields::{instant, string};
+use crate::fields::{number, string};
 use crate::update::Update;
 
 /// Begins the update of a job that is in a state.
@@ -21,8 +21,7 @@ pub(crate) fn held(token: LeaseToken) -> Update {
 pub(crate) fn holding(update: Update, lease: Lease) -> Update {
     update
         .set("lease_token", string(lease.token.to_string()))
-        .set("lease_until", instant(lease.until))
-        .set("due", instant(lease.until))
+        .set("lease_beat", number(lease.beat))
 }
 
 /// Makes the attribute of a state.

@@ -4,6 +4,7 @@
 //! meets its own effect, is known to have happened.
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
@@ -117,15 +118,17 @@ impl Table {
         found.map_err(aws)?.item.ok_or(StoreError::NotFound)
     }
 
-    /// Reads whose job it is. That never changes, so any replica will do if it has the job at all.
-    pub(crate) async fn tenant(&self, id: JobId) -> Result<Tenant, StoreError> {
+    /// Reads whose job it is and how long it is kept. That never changes, so any replica will do if it has the job at all.
+    pub(crate) async fn constants(&self, id: JobId) -> Result<(Tenant, Duration), StoreError> {
         let get = self.client.get_item().table_name(&self.name);
-        let get = get.set_key(Some(item::key(id))).projection_expression("tenant");
+        let get = get
+            .set_key(Some(item::key(id)))
+            .projection_expression("tenant, retention");
         let found = get.send().await.map_err(aws)?.item;
         let item = match found {
             Some(item) => item,
             None => self.item(id).await?,
         };
-        item::tenant(&item)
+        Ok((item::tenant(&item)?, item::retention(&item)?))
     }
 }

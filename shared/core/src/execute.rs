@@ -1,26 +1,34 @@
 //! Executing a job: claim it, run it under supervision, write how it ended, once.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::causes::causes;
-use crate::id::JobId;
-use crate::job::{CancelRequest, Job, Lease};
+use crate::id::{JobId, LeaseToken};
+use crate::job::{CancelRequest, DISPATCH_GRACE, Job, JobStatus, Lease};
 use crate::outcome::{Outcome, Reason};
-use crate::output::Output;
+use crate::output::{Output, OutputLimits};
 use crate::ports::{JobQueue, JobStore, LogStore, Runner, StoreError};
 use crate::supervise::Supervision;
 use crate::time::Clock;
-use crate::verdict::{unless_lost, verdict};
+use crate::verdict::verdict;
 
 /// How much of a worker's time after its deadline the rest of the output may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(40);
-const FINISH_TRIES: u32 = 10;
-const FINISH_PAUSE: Duration = Duration::from_millis(50);
-/// How long a job waits for each attempt it has had before the next.
+/// How long the writing of the end may take where a worker has no deadline.
+const FINISH_PATIENCE: Duration = Duration::from_secs(3600);
+/// How long the writing of the end may take once the service is shutting down.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const CLAIM_TRIES: u32 = 4;
+/// How long a job waits before its second attempt, on the average one and a half times as long; twice as long before the
+/// third, and so on.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(300);
 
 /// Why a running job is to be stopped.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -61,12 +69,16 @@ impl Stop {
 /// The times that a worker keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerSettings {
-    /// How long a claim holds without being renewed.
-    pub lease: Duration,
+    /// How long a job goes on whose lease cannot be renewed, where another process may take it meanwhile.
+    pub lease: Option<Duration>,
     /// How often it is renewed; a cancel is noticed this soon.
     pub heartbeat: Duration,
     /// How often output is written out.
     pub flush: Duration,
+    /// How much output is kept.
+    pub output: OutputLimits,
+    /// How long a job that has ended waits for a log store that is unavailable, where its worker has no deadline.
+    pub patience: Duration,
 }
 
 /// What bounds one execution from outside the job.
@@ -76,6 +88,36 @@ pub struct Limits {
     pub deadline: Option<Instant>,
     /// Becomes true when running jobs are to be stopped.
     pub shutdown: watch::Receiver<bool>,
+}
+
+/// The leases that workers of this process hold. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Held(Arc<Mutex<HashSet<LeaseToken>>>);
+
+impl Held {
+    /// Tells whether a worker of this process holds the lease.
+    #[must_use]
+    pub fn has(&self, token: LeaseToken) -> bool {
+        self.with(|held| held.contains(&token))
+    }
+
+    fn hold(&self, token: LeaseToken) -> Holding {
+        self.with(|held| held.insert(token));
+        Holding(self.clone(), token)
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut HashSet<LeaseToken>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Holds a lease until it is dropped, also by a panic.
+struct Holding(Held, LeaseToken);
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.0.with(|held| held.remove(&self.1));
+    }
 }
 
 /// What became of a message that named a job.
@@ -102,6 +144,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// Times.
     pub settings: WorkerSettings,
+    /// Where it notes which leases it holds.
+    pub held: Held,
 }
 
 impl Worker {
@@ -110,24 +154,22 @@ impl Worker {
     /// # Errors
     /// The store could not be asked; the job is as it was, or its lease will run out.
     pub async fn execute(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
-        let now = self.clock.now();
-        let lease = Lease {
-            token: crate::id::LeaseToken::new(),
-            until: now + self.settings.lease,
-        };
-        let job = match self.store.claim(id, lease, now).await {
+        let lease = Lease::new();
+        let _holding = self.held.hold(lease.token);
+        let claimed_at = self.clock.elapsed();
+        let job = match self.claim(id, lease).await {
             Ok(job) => job,
             Err(StoreError::Conflict | StoreError::NotFound) => return Ok(Disposition::Nothing),
             Err(error) => return Err(error),
         };
         tracing::info!(job.id = %id, job.attempt = job.state.attempt, "job started");
-        let output = Output::new(self.logs.clone(), job.id, job.state.attempt);
+        let output = Output::new(self.logs.clone(), job.id, job.state.attempt, self.settings.output);
         let (stop, stopped) = watch::channel(None);
-        let deadline = limits.deadline;
+        let ending = limits.clone();
         let supervision = Supervision {
             worker: self,
             job: &job,
-            lease,
+            lease: Mutex::new((lease, claimed_at)),
             output: &output,
             stop: &stop,
             limits,
@@ -142,10 +184,8 @@ impl Worker {
             return Ok(Disposition::Executed);
         }
         let end = async {
-            let kept = self.close(&job, &output, deadline).await;
-            let again = if kept { Again::WhereAllowed } else { Again::Never };
-            self.conclude(&job, lease, unless_lost(verdict(ended, reason), kept), again)
-                .await
+            self.close(&job, &output, &ending).await;
+            self.conclude(&job, lease, verdict(ended, reason), &ending).await
         };
         tokio::select! {
             concluded = end => concluded,
@@ -153,67 +193,67 @@ impl Worker {
         }
     }
 
-    /// Writes the rest of the output and seals it; tells whether all of it is kept.
-    async fn close(&self, job: &Job, output: &Output, deadline: Option<Instant>) -> bool {
-        let closed = match deadline {
-            Some(deadline) => tokio::time::timeout_at((deadline + CLOSE_LIMIT).into(), output.close(true)).await,
-            None => Ok(output.close(true).await),
-        };
-        match closed {
-            Ok(Ok(_)) => return true,
-            Ok(Err(error)) => {
-                tracing::error!(job.id = %job.id, error = %causes(&error), "the output could not be kept");
+    /// Claims a job. A claim whose answer was lost is repeated, so that it does not count as that of a lost worker.
+    async fn claim(&self, id: JobId, lease: Lease) -> Result<Job, StoreError> {
+        let now = self.clock.now();
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..CLAIM_TRIES {
+            match self.store.claim(id, lease, now).await {
+                Err(error) if error.is_retryable() => tokio::time::sleep(pause).await,
+                claimed => return claimed,
             }
-            Err(_) => tracing::error!(job.id = %job.id, "the output could not be kept in time"),
+            pause *= 4;
         }
-        false
+        self.store.claim(id, lease, now).await
     }
 
+    /// Writes the rest of the output and seals it. What is missing then, the log says itself: it has no manifest.
+    async fn close(&self, job: &Job, output: &Output, limits: &Limits) {
+        if let Err(error) = output.close(true, limits.patience(self.settings.patience)).await {
+            tracing::error!(job.id = %job.id, error = %causes(&error), "the output could not be kept");
+        }
+    }
+
+    /// Writes the end of the attempt, for as long as it takes: until then, the job is this worker's.
     async fn conclude(
         &self,
         job: &Job,
         lease: Lease,
         outcome: Outcome,
-        again: Again,
+        limits: &Limits,
     ) -> Result<Disposition, StoreError> {
-        let mut pause = FINISH_PAUSE;
-        for attempt in 1.. {
-            match conclude(
-                &*self.store,
-                &*self.queue,
-                &*self.clock,
-                job,
-                lease,
-                outcome.clone(),
-                again,
-            )
-            .await
-            {
-                Err(error) if error.is_retryable() && attempt < FINISH_TRIES => tokio::time::sleep(pause).await,
-                Err(StoreError::Conflict) if attempt > 1 => {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let (store, queue, clock) = (&*self.store, &*self.queue, &*self.clock);
+            match conclude(store, queue, clock, job, lease, outcome.clone()).await {
+                Ok(()) => break,
+                Err(StoreError::Conflict) => {
                     tracing::warn!(job.id = %job.id, "an earlier try has written the end, or the lease was lost");
                     break;
                 }
-                Err(StoreError::Conflict) => {
-                    tracing::warn!(job.id = %job.id, "the lease was lost before the end could be written");
-                    break;
+                Err(error) if error.is_retryable() && started.elapsed() < limits.patience(FINISH_PATIENCE) => {
+                    let error = causes(&error);
+                    tracing::warn!(job.id = %job.id, %error, "the end could not be written yet");
                 }
                 Err(error) => return Err(error),
-                Ok(()) => break,
             }
-            pause *= 2;
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
         }
         Ok(Disposition::Executed)
     }
 }
 
-/// Whether an attempt may be followed by another.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Again {
-    /// If reason and request allow it.
-    WhereAllowed,
-    /// In no case: the playbook came to its end.
-    Never,
+impl Limits {
+    /// Returns how long something may take that comes after the job itself; `otherwise` where nothing bounds it.
+    fn patience(&self, otherwise: Duration) -> Duration {
+        match self.deadline {
+            Some(deadline) => (deadline + CLOSE_LIMIT).saturating_duration_since(Instant::now()),
+            None if *self.shutdown.borrow() => SHUTDOWN_PATIENCE,
+            None => otherwise,
+        }
+    }
 }
 
 /// Writes the end of an attempt: the job's end, or its return to the queue where its request allows that.
@@ -227,23 +267,38 @@ pub(crate) async fn conclude(
     job: &Job,
     lease: Lease,
     outcome: Outcome,
-    again: Again,
 ) -> Result<(), StoreError> {
-    let again = again == Again::WhereAllowed
-        && outcome.reason.is_some_and(Reason::is_retryable)
+    let again = outcome.reason.is_some_and(Reason::is_retryable)
         && job.state.cancel.is_none()
         && job.state.attempt < job.request.options.max_attempts();
     if !again {
         let reason = outcome.reason;
         let status = outcome.status;
-        store.finish(job.id, lease.token, outcome, clock.now()).await?;
+        let cancel = store.finish(job.id, lease.token, outcome, clock.now()).await?;
+        if let Some(cancel) = cancel.filter(|_| status != JobStatus::Canceled) {
+            tracing::info!(job.id = %job.id, cancel.by = cancel.by, "the cancel came too late: the job had ended");
+        }
         tracing::info!(job.id = %job.id, job.status = %status, job.reason = reason.map(Reason::as_str), "job ended");
         return Ok(());
     }
-    store.release(job.id, lease.token).await?;
+    let delay = retry_delay(job);
+    let due = clock.now() + delay + DISPATCH_GRACE;
+    store.release(job.id, lease.token, due).await?;
     tracing::warn!(job.id = %job.id, job.attempt = job.state.attempt, job.reason = outcome.reason.map(Reason::as_str), "job goes back to the queue");
-    if queue.send(job.id, RETRY_PAUSE * job.state.attempt).await.is_ok() {
-        store.mark_dispatched(job.id).await?;
+    // the job is released by now: what fails here, the sweep makes up for
+    let sent = match queue.send(job.id, delay).await {
+        Ok(()) => store.mark_dispatched(job.id, due).await,
+        failed => failed,
+    };
+    if let Err(error) = sent {
+        tracing::warn!(job.id = %job.id, error = %causes(&error), "the job waits for the sweep to be queued");
     }
     Ok(())
+}
+
+/// Returns how long a job waits before its next attempt. Jobs that were lost together do not come back together.
+fn retry_delay(job: &Job) -> Duration {
+    let doubled = 1_u32 << job.state.attempt.saturating_sub(1).min(16);
+    let pause = (RETRY_PAUSE * doubled).min(LONGEST_RETRY_PAUSE);
+    pause.mul_f64(1.0 + job.id.spread())
 }

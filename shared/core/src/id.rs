@@ -32,6 +32,12 @@ impl JobId {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
+    /// Returns a fraction from 0 to 1 that differs from job to job, so that what many jobs do is spread.
+    #[must_use]
+    pub fn spread(&self) -> f64 {
+        f64::from(self.as_bytes()[15]) / 256.0
+    }
+
     /// Returns the instant that the id begins with.
     #[must_use]
     pub fn time(&self) -> Timestamp {
@@ -99,7 +105,7 @@ impl From<String> for Tenant {
 }
 
 /// Proof of a claim: every write of a worker is conditional on the token of the lease it holds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeaseToken(Uuid);
 

@@ -12,13 +12,54 @@ use crate::request::JobRequest;
 pub use crate::status::{JobStatus, UnknownStatus};
 use crate::time::Timestamp;
 
-/// A worker's claim on a job, and until when it holds without being renewed.
+/// How long a submission may take before the sweep gives its job to the queue.
+pub const DISPATCH_GRACE: Duration = Duration::from_secs(10);
+
+/// A worker's claim on a job. It holds while it is renewed: who watches it needs no clock that agrees with the worker's.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Lease {
     /// Proves the claim.
     pub token: LeaseToken,
-    /// When the claim ends.
-    pub until: Timestamp,
+    /// How often it has been renewed.
+    pub beat: u64,
+}
+
+impl Lease {
+    /// Makes a claim that nobody else has.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            token: LeaseToken::new(),
+            beat: 0,
+        }
+    }
+
+    /// Returns the claim as its next renewal leaves it.
+    #[must_use]
+    pub fn renewed(self) -> Self {
+        Self {
+            beat: self.beat + 1,
+            ..self
+        }
+    }
+}
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A message that no worker could deal with, so that the queue gave it up. Its job waits until somebody redrives it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct DeadLetter {
+    /// When it was given up.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// How often it had been received.
+    pub receives: u32,
+    /// Why, in a sentence.
+    pub error: String,
 }
 
 /// Who asked for a job to be stopped, and when.
@@ -50,6 +91,12 @@ pub struct JobState {
     pub progress: Option<Progress>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// When the sweep gives it to the queue; set while it waits and the queue is not known to have it.
+    #[serde(default)]
+    pub due: Option<Timestamp>,
+    /// Set while it waits and the queue has given it up.
+    #[serde(default)]
+    pub dead_letter: Option<DeadLetter>,
 }
 
 /// One execution of a request.
@@ -63,8 +110,8 @@ pub struct Job {
     pub request: JobRequest,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// When it is forgotten.
-    pub expires_at: Timestamp,
+    /// How long it is kept after its end.
+    pub retention: Duration,
     /// What has become of it.
     pub state: JobState,
 }
@@ -92,14 +139,25 @@ impl Job {
             cancel: None,
             progress: None,
             outcome: None,
+            due: Some(now + DISPATCH_GRACE),
+            dead_letter: None,
         };
         Self {
             id,
             tenant,
             request,
             created_at: now,
-            expires_at: now + retention,
+            retention,
             state,
+        }
+    }
+
+    /// Returns when it is forgotten: never, before it has ended.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        match self.state.finished_at {
+            Some(at) => at + self.retention,
+            None => Timestamp::NEVER,
         }
     }
 }
@@ -110,11 +168,14 @@ impl JobState {
         self.end(Outcome::failed(crate::outcome::Reason::RequestInvalid, error), now);
     }
 
-    /// Starts an attempt under a fresh lease.
+    /// Starts an attempt under a fresh lease. A claim that is repeated, because its answer was lost, changes nothing.
     ///
     /// # Errors
     /// The job is not pending.
     pub fn claim(&mut self, lease: Lease, now: Timestamp) -> Result<(), Refused> {
+        if self.check(lease.token).is_ok() {
+            return Ok(());
+        }
         if self.status != JobStatus::Pending {
             return Err(Refused);
         }
@@ -123,7 +184,16 @@ impl JobState {
         self.started_at = Some(now);
         self.lease = Some(lease);
         self.progress = None;
+        self.due = None;
+        self.dead_letter = None;
         Ok(())
+    }
+
+    /// Notes that the queue has the job, if it is still due as it was.
+    pub fn mark_dispatched(&mut self, due: Timestamp) {
+        if self.due == Some(due) {
+            self.due = None;
+        }
     }
 
     /// Extends the lease, and records progress if there is news.
@@ -139,12 +209,12 @@ impl JobState {
         Ok(())
     }
 
-    /// Takes the job from a worker whose lease has run out.
+    /// Takes the job from a worker that has long not renewed its lease.
     ///
     /// # Errors
-    /// The lease is no longer `expired`: it was renewed, given up or taken meanwhile.
-    pub fn seize(&mut self, expired: Lease, lease: Lease) -> Result<(), Refused> {
-        if self.status != JobStatus::Running || self.lease != Some(expired) {
+    /// The lease is no longer `silent`: it was renewed, given up or taken meanwhile.
+    pub fn seize(&mut self, silent: Lease, lease: Lease) -> Result<(), Refused> {
+        if self.status != JobStatus::Running || self.lease != Some(silent) {
             return Err(Refused);
         }
         self.lease = Some(lease);
@@ -161,15 +231,17 @@ impl JobState {
         Ok(())
     }
 
-    /// Gives the job back, for another attempt; one that somebody asked to stop ends instead.
+    /// Gives the job back, for another attempt, to be queued at `due` if it is not by then; one that somebody asked to
+    /// stop ends instead.
     ///
     /// # Errors
     /// The lease is not the job's.
-    pub fn release(&mut self, token: LeaseToken) -> Result<(), Refused> {
+    pub fn release(&mut self, token: LeaseToken, due: Timestamp) -> Result<(), Refused> {
         self.check(token)?;
         self.status = JobStatus::Pending;
         self.lease = None;
         self.progress = None;
+        self.due = Some(due);
         match self.cancel.take() {
             Some(cancel) => self.request_cancel(cancel),
             None => Ok(()),
@@ -197,6 +269,45 @@ impl JobState {
         }
     }
 
+    /// Ends a job that waits and that no worker will take.
+    ///
+    /// # Errors
+    /// The job is not pending.
+    pub fn abandon(&mut self, outcome: Outcome, now: Timestamp) -> Result<(), Refused> {
+        self.check_pending()?;
+        self.end(outcome, now);
+        Ok(())
+    }
+
+    /// Notes that the queue has given the job up.
+    ///
+    /// # Errors
+    /// The job is not pending.
+    pub fn bury(&mut self, letter: DeadLetter) -> Result<(), Refused> {
+        self.check_pending()?;
+        self.dead_letter = Some(letter);
+        Ok(())
+    }
+
+    /// Has a job that waits given to the queue again.
+    ///
+    /// # Errors
+    /// The job is not pending.
+    pub fn redrive(&mut self, now: Timestamp) -> Result<(), Refused> {
+        self.check_pending()?;
+        self.dead_letter = None;
+        self.due = Some(now);
+        Ok(())
+    }
+
+    fn check_pending(&self) -> Result<(), Refused> {
+        if self.status == JobStatus::Pending {
+            Ok(())
+        } else {
+            Err(Refused)
+        }
+    }
+
     fn check(&self, token: LeaseToken) -> Result<(), Refused> {
         let held = self.lease.is_some_and(|lease| lease.token == token);
         if self.status == JobStatus::Running && held {
@@ -211,6 +322,8 @@ impl JobState {
         self.finished_at = Some(now);
         self.lease = None;
         self.progress = None;
+        self.due = None;
+        self.dead_letter = None;
         self.outcome = Some(outcome);
     }
 }

@@ -33,6 +33,8 @@ pub enum Reason {
     OutOfMemory,
     /// The worker stopped reporting.
     Lost,
+    /// It waited for so long that the queue may have forgotten it.
+    Undeliverable,
     /// The service was stopped while the job ran.
     Shutdown,
     /// Something around Ansible broke.
@@ -57,6 +59,7 @@ impl Reason {
             Self::Deadline => "deadline",
             Self::OutOfMemory => "out_of_memory",
             Self::Lost => "lost",
+            Self::Undeliverable => "undeliverable",
             Self::Shutdown => "shutdown",
             Self::RunnerError => "runner_error",
             Self::CanceledByRequest => "canceled_by_request",

@@ -1,6 +1,7 @@
 //! What the domain needs of the outside world. Every adapter passes the contract suite of its port.
 
 mod archives;
+mod idempotency;
 mod logs;
 mod secrets;
 
@@ -9,11 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::archives::*;
+pub use self::idempotency::*;
 pub use self::logs::*;
 pub use self::secrets::*;
 use crate::history::{HistoryPage, HistoryQuery};
 use crate::id::{JobId, LeaseToken};
-use crate::job::{CancelRequest, Job, Lease};
+use crate::job::{CancelRequest, DeadLetter, Job, Lease};
 use crate::outcome::Outcome;
 use crate::progress::Progress;
 use crate::time::Timestamp;
@@ -49,6 +51,15 @@ impl StoreError {
     }
 }
 
+/// A job that waits for the sweep to give it to the queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DueJob {
+    /// The job.
+    pub id: JobId,
+    /// Since when it is due.
+    pub due: Timestamp,
+}
+
 /// Keeps the records of jobs. Every write after a claim is conditional on the lease token.
 #[async_trait]
 pub trait JobStore: Send + Sync {
@@ -61,14 +72,14 @@ pub trait JobStore: Send + Sync {
     /// Returns one page of a tenant's jobs, newest first.
     async fn list(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError>;
 
-    /// Notes that the queue has the job's id.
-    async fn mark_dispatched(&self, id: JobId) -> Result<(), StoreError>;
+    /// Notes that the queue has the job's id, if the job is still due as it was when that was sent.
+    async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Starts an attempt and returns the job as claimed; `Conflict` unless it is pending, `NotFound` if it has expired. A
-    /// claim that fails leaves the job as it was.
+    /// Starts an attempt and returns the job as claimed; `Conflict` unless it is pending, or running under this very
+    /// lease. A claim that fails leaves the job as it was.
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError>;
 
-    /// Extends a lease and records progress; answers whether a cancel was asked for. `Conflict` if the lease is lost.
+    /// Renews a lease and records progress; answers whether a cancel was asked for. `Conflict` if the lease is lost.
     async fn renew(
         &self,
         id: JobId,
@@ -76,25 +87,43 @@ pub trait JobStore: Send + Sync {
         progress: Option<Progress>,
     ) -> Result<Option<CancelRequest>, StoreError>;
 
-    /// Takes a running job from a worker whose lease has run out, so that its end can be written; `Conflict` if the
-    /// lease is not `expired` any more.
-    async fn seize(&self, id: JobId, expired: Lease, lease: Lease) -> Result<(), StoreError>;
+    /// Takes a running job from a worker that has not renewed its lease, so that its end can be written; returns the
+    /// job. `Conflict` if the lease is not `silent` any more.
+    async fn seize(&self, id: JobId, silent: Lease, lease: Lease) -> Result<Job, StoreError>;
 
-    /// Writes the final state, once; `Conflict` if the lease is lost.
-    async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError>;
+    /// Writes the final state, once; answers whether a cancel had been asked for. `Conflict` if the lease is lost.
+    async fn finish(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError>;
 
-    /// Makes a running job pending and undispatched again, or canceled if that was asked for; `Conflict` if the lease
-    /// is lost.
-    async fn release(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError>;
+    /// Makes a running job pending again, and due to be queued at an instant; or canceled if that was asked for.
+    /// `Conflict` if the lease is lost.
+    async fn release(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a pending job, or marks a running one; returns the job after it. `Conflict` if it has ended.
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError>;
 
-    /// Returns up to `limit` running jobs whose lease has ended before `now`.
-    async fn expired_leases(&self, now: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError>;
+    /// Ends a pending job that no worker will take; `Conflict` if it is not pending.
+    async fn abandon(&self, id: JobId, outcome: Outcome, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Returns up to `limit` pending jobs created before `before` that the queue was not given.
-    async fn undispatched(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;
+    /// Notes that the queue has given a pending job up; `Conflict` if it is not pending.
+    async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError>;
+
+    /// Makes a pending job due to be queued again, at once, and returns it; `Conflict` if it is not pending.
+    async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
+
+    /// Returns up to `limit` running jobs and their leases, as they stood not long ago.
+    async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError>;
+
+    /// Returns up to `limit` pending jobs that have been due to be queued since before `now`.
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
+
+    /// Returns up to `limit` pending jobs that were created before an instant.
+    async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;
 }
 
 /// Carries job ids to workers, each at least once. Receiving is the adapter's own matter.
@@ -102,6 +131,9 @@ pub trait JobStore: Send + Sync {
 pub trait JobQueue: Send + Sync {
     /// Sends an id, to be received after `delay` at the earliest.
     async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError>;
+
+    /// Tells whether more than `limit` messages wait, as far as that is known.
+    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError>;
 }
 
 /// Why a playbook cannot be run.

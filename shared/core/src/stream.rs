@@ -2,26 +2,17 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::ports::{Chunk, Stream};
+use crate::segment::hex;
 
 /// Buffers, counts and hashes what is pushed.
+#[derive(Default)]
 pub(crate) struct StreamBuffer {
-    stream: Stream,
     end: u64,
     waiting: Vec<u8>,
     hash: Sha256,
 }
 
 impl StreamBuffer {
-    pub(crate) fn new(stream: Stream) -> Self {
-        Self {
-            stream,
-            end: 0,
-            waiting: Vec::new(),
-            hash: Sha256::new(),
-        }
-    }
-
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
         self.waiting.extend_from_slice(bytes);
@@ -38,19 +29,13 @@ impl StreamBuffer {
         self.waiting.len()
     }
 
-    /// Takes what waits, if anything does.
-    pub(crate) fn take(&mut self) -> Option<Chunk> {
-        let offset = self.end - self.waiting.len() as u64;
-        let bytes = std::mem::take(&mut self.waiting);
-        (!bytes.is_empty()).then(|| Chunk {
-            stream: self.stream,
-            offset,
-            bytes: bytes.into(),
-        })
+    /// Takes what waits, and says where in the stream it belongs.
+    pub(crate) fn take(&mut self) -> (u64, Vec<u8>) {
+        let start = self.end - self.waiting.len() as u64;
+        (start, std::mem::take(&mut self.waiting))
     }
 
     pub(crate) fn sha256(&self) -> String {
-        let digest = self.hash.clone().finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.hash.clone().finalize())
     }
 }

@@ -1,6 +1,7 @@
 //! Watching over a running job: its lease, its limits, its output, and whether somebody wants it stopped.
 
 use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -12,11 +13,15 @@ use crate::job::{Job, Lease};
 use crate::output::Output;
 use crate::ports::StoreError;
 
+/// How long one renewal may take.
+const RENEWAL_LIMIT: Duration = Duration::from_secs(5);
+
 /// One running job and everything that may stop it.
 pub(crate) struct Supervision<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) job: &'a Job,
-    pub(crate) lease: Lease,
+    /// The lease as it was renewed last, and when that was begun, by the worker's clock.
+    pub(crate) lease: Mutex<(Lease, Duration)>,
     pub(crate) output: &'a Output,
     pub(crate) stop: &'a watch::Sender<Option<StopReason>>,
     pub(crate) limits: Limits,
@@ -32,15 +37,26 @@ impl Supervision<'_> {
         }
     }
 
-    /// Renews the lease until it is dropped.
+    /// Renews the lease until it is dropped. A store that hangs is a store that does not answer.
     pub(crate) async fn keep_lease(&self) -> Infallible {
-        let mut lease = self.lease;
         let mut ticks = every(self.worker.settings.heartbeat);
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            self.renew(&mut lease).await;
+            let (started, (lease, renewed_at)) = (self.worker.clock.elapsed(), *self.lease());
+            if self.renew(lease.renewed()).await {
+                *self.lease() = (lease.renewed(), started);
+            } else {
+                let unrenewed = self.worker.clock.elapsed().saturating_sub(renewed_at);
+                if self.worker.settings.lease.is_some_and(|limit| unrenewed >= limit) {
+                    self.request(StopReason::LeaseLost);
+                }
+            }
         }
+    }
+
+    fn lease(&self) -> MutexGuard<'_, (Lease, Duration)> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn keep_flushing(&self) -> Infallible {
@@ -60,30 +76,29 @@ impl Supervision<'_> {
         }
     }
 
-    async fn renew(&self, lease: &mut Lease) {
-        let (store, clock) = (&self.worker.store, &self.worker.clock);
-        let renewed = Lease {
-            until: clock.now() + self.worker.settings.lease,
-            ..*lease
-        };
+    /// Renews the lease once; tells whether that is known to have happened.
+    async fn renew(&self, renewed: Lease) -> bool {
         let progress = self.output.take_progress();
-        match store.renew(self.job.id, renewed, progress.clone()).await {
-            Ok(cancel) => {
-                *lease = renewed;
+        let renewing = self.worker.store.renew(self.job.id, renewed, progress.clone());
+        match tokio::time::timeout(RENEWAL_LIMIT, renewing).await {
+            Ok(Ok(cancel)) => {
                 if let Some(cancel) = cancel {
                     self.request(StopReason::Canceled(cancel));
                 }
+                return true;
             }
-            Err(StoreError::Conflict | StoreError::NotFound) => self.request(StopReason::LeaseLost),
-            Err(error) => {
+            Ok(Err(StoreError::Conflict | StoreError::NotFound)) => self.request(StopReason::LeaseLost),
+            Ok(Err(error)) => {
                 let error = causes(&error);
                 tracing::warn!(job.id = %self.job.id, %error, "the lease could not be renewed");
                 self.output.restore_progress(progress);
-                if clock.now() >= lease.until {
-                    self.request(StopReason::LeaseLost);
-                }
+            }
+            Err(_) => {
+                tracing::warn!(job.id = %self.job.id, "the store does not answer, so the lease could not be renewed");
+                self.output.restore_progress(progress);
             }
         }
+        false
     }
 
     async fn flush(&self) {
@@ -116,6 +131,7 @@ impl Supervision<'_> {
             }
             news
         });
+        self.output.hurry();
     }
 }
 

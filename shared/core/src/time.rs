@@ -1,7 +1,8 @@
 //! Time: instants with millisecond precision, and the clock that tells them.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -13,6 +14,9 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The last instant that RFC 3339 can write: later than anything happens.
+    pub const NEVER: Self = Self(253_402_300_799_999);
+
     /// Restores an instant from milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
@@ -89,6 +93,9 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub trait Clock: Send + Sync {
     /// Returns the present instant.
     fn now(&self) -> Timestamp;
+
+    /// Returns the time since some instant that never changes: it never goes back, whatever the clock is set to.
+    fn elapsed(&self) -> Duration;
 }
 
 /// The machine's clock.
@@ -99,6 +106,11 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let millis = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
         Timestamp(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+
+    fn elapsed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
     }
 }
 

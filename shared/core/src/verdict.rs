@@ -1,7 +1,7 @@
 //! What a job ended with: what its runner found, and what overrules that.
 
 use crate::execute::StopReason;
-use crate::job::{JobStatus, canceled};
+use crate::job::canceled;
 use crate::outcome::{Outcome, Reason, Stats};
 use crate::ports::Ended;
 
@@ -69,21 +69,4 @@ fn reached(stats: &Stats) -> Option<String> {
     Some(format!(
         "{reached} of {all} hosts were reached; not reached: {names}{more}."
     ))
-}
-
-/// What a job ended with whose output is not all there.
-pub(crate) fn unless_lost(outcome: Outcome, kept: bool) -> Outcome {
-    if kept || outcome.status == JobStatus::Canceled {
-        return outcome;
-    }
-    let error = match &outcome.error {
-        Some(error) => format!("{error} The job's output could not be kept."),
-        None => "The playbook succeeded, but the job's output could not be kept.".to_owned(),
-    };
-    Outcome {
-        status: JobStatus::Failed,
-        reason: outcome.reason.or(Some(Reason::RunnerError)),
-        error: Some(error),
-        ..outcome
-    }
 }

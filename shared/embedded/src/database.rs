@@ -1,6 +1,6 @@
 //! The SQLite file: one writer that commits for several callers at once, and readers beside it.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -13,7 +13,11 @@ use tokio::sync::oneshot;
 use crate::error::{OpenError, sqlite, unavailable};
 
 /// What leads from each version to the next.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("credentials.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("credentials.sql"),
+    include_str!("contract.sql"),
+];
 pub(crate) const SCHEMA_VERSION: u32 = STEPS.len() as u32;
 /// How many callers' writes share one commit, and so one wait for the disk.
 const GROUP: usize = 64;
@@ -33,7 +37,8 @@ pub struct Database {
 impl Database {
     /// Opens the file, makes it if it is not there, and starts the writer.
     ///
-    /// A commit is on the disk when a write returns (`synchronous=FULL`), and readers never wait (WAL).
+    /// A commit is on the disk when a write returns (`synchronous=FULL`), and readers never wait (WAL). So is the file's
+    /// name in its folder, which SQLite leaves to chance for a new one.
     ///
     /// # Errors
     /// [`OpenError`] says which file and why.
@@ -46,6 +51,7 @@ impl Database {
         let connection = Connection::open(path).map_err(failed)?;
         set_up(&connection).map_err(failed)?;
         migrate(&connection, path)?;
+        sync_folder(path).map_err(OpenError::Folder)?;
         let (writer, writes) = mpsc::channel();
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -118,6 +124,13 @@ impl Database {
         if readers.len() < MAX_READERS {
             readers.push(connection);
         }
+    }
+}
+
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => Ok(()),
     }
 }
 

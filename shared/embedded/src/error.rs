@@ -27,6 +27,9 @@ pub enum OpenError {
         /// Its version.
         found: u32,
     },
+    /// The folder could not be put on the disk.
+    #[error("the folder of the database could not be synchronized")]
+    Folder(#[source] std::io::Error),
     /// The writer could not be started.
     #[error("the writer thread could not be started")]
     Thread(#[source] std::io::Error),

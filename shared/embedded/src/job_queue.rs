@@ -128,4 +128,14 @@ impl JobQueue for SqliteQueue {
         self.sent.notify_one();
         Ok(())
     }
+
+    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
+        self.database
+            .read(move |connection| {
+                let look = "SELECT 1 FROM messages LIMIT 1 OFFSET ?1";
+                let mut statement = connection.prepare_cached(look).map_err(sqlite)?;
+                statement.exists([limit]).map_err(sqlite)
+            })
+            .await
+    }
 }

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken};
-use callboard_core::job::{CancelRequest, Job, JobState, Lease, Refused};
+use callboard_core::job::{CancelRequest, DeadLetter, Job, JobState, Lease, Refused};
 use callboard_core::outcome::Outcome;
-use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::ports::{DueJob, JobStore, StoreError};
 use callboard_core::progress::Progress;
 use callboard_core::time::Timestamp;
 use rusqlite::{Connection, Row};
@@ -32,15 +32,26 @@ impl SqliteJobStore {
         }
     }
 
-    /// Deletes up to `limit` expired jobs that are not running; returns their ids, so that their logs can follow.
+    /// Deletes up to `limit` expired jobs; returns their ids, so that their logs can follow.
     ///
     /// # Errors
     /// The database is unavailable.
     pub async fn delete_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
         let delete = "DELETE FROM jobs WHERE id IN
-            (SELECT id FROM jobs WHERE expires_at <= ?1 AND lease_until IS NULL LIMIT ?2) RETURNING id";
+            (SELECT id FROM jobs WHERE expires_at <= ?1 LIMIT ?2) RETURNING id";
         self.database
             .write(move |connection| select(connection, delete, (now.as_millis(), limit), job_id))
+            .await
+    }
+
+    /// Returns up to `limit` jobs that wait although the queue has given them up.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn buried(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let query = "SELECT id FROM jobs WHERE status = 'pending' AND state ->> '$.dead_letter' IS NOT NULL LIMIT ?1";
+        self.database
+            .read(move |connection| select(connection, query, [limit], job_id))
             .await
     }
 
@@ -86,7 +97,7 @@ impl JobStore for SqliteJobStore {
 
     async fn get(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
         let job = self.database.read(move |connection| load(connection, id)).await?;
-        if job.expires_at > now {
+        if job.expires_at() > now {
             Ok(job)
         } else {
             Err(StoreError::NotFound)
@@ -100,31 +111,17 @@ impl JobStore for SqliteJobStore {
             .await
     }
 
-    async fn mark_dispatched(&self, id: JobId) -> Result<(), StoreError> {
-        self.database
-            .write(move |connection| {
-                let update = "UPDATE jobs SET dispatched = 1 WHERE id = ?1";
-                let mut statement = connection.prepare_cached(update).map_err(sqlite)?;
-                match statement.execute([id.as_bytes()]).map_err(sqlite)? {
-                    0 => Err(StoreError::NotFound),
-                    _ => Ok(()),
-                }
-            })
-            .await
+    async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError> {
+        self.change(id, move |state| {
+            state.mark_dispatched(due);
+            Ok(())
+        })
+        .await
+        .map(drop)
     }
 
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError> {
-        self.database
-            .write(move |connection| {
-                let mut job = load(connection, id)?;
-                if job.expires_at <= now {
-                    return Err(StoreError::NotFound);
-                }
-                job.state.claim(lease, now).map_err(|Refused| StoreError::Conflict)?;
-                rows::update(connection, id, &job.state)?;
-                Ok(job)
-            })
-            .await
+        self.change_job(id, move |state| state.claim(lease, now)).await
     }
 
     async fn renew(
@@ -136,44 +133,69 @@ impl JobStore for SqliteJobStore {
         Ok(self.change(id, move |state| state.renew(lease, progress)).await?.cancel)
     }
 
-    async fn seize(&self, id: JobId, expired: Lease, lease: Lease) -> Result<(), StoreError> {
-        self.change(id, move |state| state.seize(expired, lease))
-            .await
-            .map(drop)
+    async fn seize(&self, id: JobId, silent: Lease, lease: Lease) -> Result<Job, StoreError> {
+        self.change_job(id, move |state| state.seize(silent, lease)).await
     }
 
-    async fn finish(&self, id: JobId, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
-        self.change(id, move |state| state.finish(token, outcome, now))
-            .await
-            .map(drop)
+    async fn finish(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
+        let finished = self.change(id, move |state| state.finish(token, outcome, now)).await?;
+        Ok(finished.cancel)
     }
 
-    async fn release(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
-        self.database
-            .write(move |connection| {
-                let mut state = rows::state(connection, id)?;
-                state.release(token).map_err(|Refused| StoreError::Conflict)?;
-                rows::update(connection, id, &state)?;
-                let update = "UPDATE jobs SET dispatched = 0 WHERE id = ?1";
-                connection.execute(update, [id.as_bytes()]).map(drop).map_err(sqlite)
-            })
-            .await
+    async fn release(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
+        self.change(id, move |state| state.release(token, due)).await.map(drop)
     }
 
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
         self.change_job(id, move |state| state.request_cancel(cancel)).await
     }
 
-    async fn expired_leases(&self, now: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
-        let query = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE lease_until < ?1 ORDER BY lease_until LIMIT ?2");
+    async fn abandon(&self, id: JobId, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
+        self.change(id, move |state| state.abandon(outcome, now))
+            .await
+            .map(drop)
+    }
+
+    async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError> {
+        self.change(id, move |state| state.bury(letter)).await.map(drop)
+    }
+
+    async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
+        self.change_job(id, move |state| state.redrive(now)).await
+    }
+
+    async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {
+        let query = "SELECT id, state FROM jobs WHERE status = 'running' LIMIT ?1";
+        let read = |row: &Row<'_>| {
+            let state: JobState = rows::json(&rows::column::<String>(row, "state")?)?;
+            Ok(state.lease.map(|lease| Ok((job_id(row)?, lease))))
+        };
+        let found = self
+            .database
+            .read(move |connection| select(connection, query, [limit], read))
+            .await?;
+        found.into_iter().flatten().collect()
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
+        let query = "SELECT id, due FROM jobs WHERE due <= ?1 ORDER BY due LIMIT ?2";
+        let read = |row: &Row<'_>| {
+            let due = Timestamp::from_millis(rows::column(row, "due")?);
+            Ok(DueJob { id: job_id(row)?, due })
+        };
         self.database
-            .read(move |connection| select(connection, &query, (now.as_millis(), limit), rows::job))
+            .read(move |connection| select(connection, query, (now.as_millis(), limit), read))
             .await
     }
 
-    async fn undispatched(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let query = "SELECT id FROM jobs WHERE status = 'pending' AND dispatched = 0 AND created_at < ?1
-             ORDER BY created_at LIMIT ?2";
+    async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let query = "SELECT id FROM jobs WHERE status = 'pending' AND created_at < ?1 ORDER BY created_at LIMIT ?2";
         self.database
             .read(move |connection| select(connection, query, (before.as_millis(), limit), job_id))
             .await

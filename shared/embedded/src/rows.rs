@@ -1,5 +1,7 @@
 //! Between rows and the domain's types.
 
+use std::time::Duration;
+
 use callboard_core::history::JobSummary;
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobState};
@@ -10,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, named_params};
 
 use crate::error::sqlite;
 
-pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, expires_at, state, request";
+pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, retention, state, request";
 pub(crate) const SUMMARY_COLUMNS: &str = "id, playbook, created_at, state";
 
 pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
@@ -19,7 +21,7 @@ pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
         tenant: Tenant::from(column::<String>(row, "tenant")?),
         request: json(&column::<String>(row, "request")?)?,
         created_at: Timestamp::from_millis(column(row, "created_at")?),
-        expires_at: Timestamp::from_millis(column(row, "expires_at")?),
+        retention: Duration::from_millis(column::<i64>(row, "retention")?.unsigned_abs()),
         state: json(&column::<String>(row, "state")?)?,
     })
 }
@@ -38,8 +40,8 @@ pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
 pub(crate) fn insert(connection: &Connection, job: &Job, state: &str, request: &str) -> Result<(), StoreError> {
     let mut statement = connection
         .prepare_cached(
-            "INSERT INTO jobs (id, tenant, status, created_at, expires_at, playbook, state, request)
-             VALUES (:id, :tenant, :status, :created_at, :expires_at, :playbook, :state, :request)",
+            "INSERT INTO jobs (id, tenant, status, created_at, retention, expires_at, due, playbook, state, request)
+             VALUES (:id, :tenant, :status, :created_at, :retention, :expires_at, :due, :playbook, :state, :request)",
         )
         .map_err(sqlite)?;
     let inserted = statement.execute(named_params! {
@@ -47,7 +49,9 @@ pub(crate) fn insert(connection: &Connection, job: &Job, state: &str, request: &
         ":tenant": job.tenant.as_str(),
         ":status": job.state.status.as_str(),
         ":created_at": job.created_at.as_millis(),
-        ":expires_at": job.expires_at.as_millis(),
+        ":retention": i64::try_from(job.retention.as_millis()).unwrap_or(i64::MAX),
+        ":expires_at": job.expires_at().as_millis(),
+        ":due": job.state.due.map(Timestamp::as_millis),
         ":playbook": job.request.source.name(),
         ":state": state,
         ":request": request,
@@ -68,12 +72,16 @@ pub(crate) fn state(connection: &Connection, id: JobId) -> Result<JobState, Stor
 
 pub(crate) fn update(connection: &Connection, id: JobId, state: &JobState) -> Result<(), StoreError> {
     let mut statement = connection
-        .prepare_cached("UPDATE jobs SET status = :status, lease_until = :lease_until, state = :state WHERE id = :id")
+        .prepare_cached(
+            "UPDATE jobs SET status = :status, due = :due, state = :state,
+             expires_at = coalesce(:finished_at + retention, expires_at) WHERE id = :id",
+        )
         .map_err(sqlite)?;
     let updated = statement.execute(named_params! {
         ":id": id.as_bytes(),
         ":status": state.status.as_str(),
-        ":lease_until": state.lease.map(|lease| lease.until.as_millis()),
+        ":due": state.due.map(Timestamp::as_millis),
+        ":finished_at": state.finished_at.map(Timestamp::as_millis),
         ":state": to_json(state)?,
     });
     updated.map(drop).map_err(sqlite)
@@ -87,7 +95,7 @@ pub(crate) fn column<T: FromSql>(row: &Row<'_>, name: &str) -> Result<T, StoreEr
     row.get(name).map_err(sqlite)
 }
 
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt(Box::new(error)))
 }
 

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_api::{AnswerLimits, ApiSettings, App};
+use callboard_api::{AnswerLimits, ApiSettings, App, Followers};
 use callboard_aws::{
-    DynamoDbJobStore, JobStoreSettings, S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue, sdk_config,
+    DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3ArchiveCache, S3LogStore,
+    SecretsManagerCredentialStore, SqsQueue, sdk_config,
 };
+use callboard_core::execute::Held;
 use callboard_core::policy::Policy;
-use callboard_core::ports::{ArchiveCache, CredentialStore, JobStore, LogStore};
+use callboard_core::ports::{ArchiveCache, CredentialStore, IdempotencyStore, JobStore, LogStore};
 use callboard_core::submit::Submitter;
+use callboard_core::sweep::{Seen, SweepSettings, Sweeper};
 use callboard_core::time::{Clock, SystemClock};
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
@@ -22,6 +25,8 @@ const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(25);
 /// Lambda takes events of up to 6 MB, the request's headers and context among it.
 const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
+/// How long a lease may stay as it is: longer than a worker goes on that cannot renew it, and than its job takes to stop.
+const SILENCE: Duration = Duration::from_secs(22);
 /// Each look for output is a request to S3 that costs.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -36,6 +41,8 @@ pub struct Parts {
     pub logs: Arc<dyn LogStore>,
     /// Credentials.
     pub credentials: Arc<dyn CredentialStore>,
+    /// Idempotency keys.
+    pub keys: Arc<dyn IdempotencyStore>,
     /// What sources came to.
     pub archives: Arc<dyn ArchiveCache>,
     /// What requests may reach.
@@ -62,6 +69,7 @@ impl Parts {
                 &config,
                 settings.secrets_prefix.clone(),
             )),
+            keys: Arc::new(DynamoDbIdempotencyStore::new(&config, settings.table.clone())),
             archives: Arc::new(S3ArchiveCache::new(&config, settings.bucket.clone())),
             policy: Arc::new(settings.policy.clone()),
             clock: Arc::new(SystemClock),
@@ -90,9 +98,25 @@ impl Parts {
             queue: self.queue.clone(),
             catalog: None,
             credentials: self.credentials.clone(),
+            keys: self.keys.clone(),
             policy: self.policy.clone(),
             clock: self.clock.clone(),
             retention: self.settings.retention,
+            max_queued: self.settings.max_queued,
+        }
+    }
+
+    /// Makes what sweeps.
+    #[must_use]
+    pub fn sweeper(&self) -> Sweeper {
+        Sweeper {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            logs: self.logs.clone(),
+            clock: self.clock.clone(),
+            settings: SweepSettings::new(SILENCE, self.settings.retention),
+            held: Held::default(),
+            seen: Seen::default(),
         }
     }
 
@@ -118,6 +142,8 @@ impl Parts {
                     max_time: MAX_ANSWER_TIME,
                 }),
             },
+            // a function answers one request at a time: Lambda's concurrency bounds them
+            followers: Followers::new(1),
         }
     }
 }

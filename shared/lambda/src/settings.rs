@@ -20,6 +20,8 @@ pub struct Settings {
     pub retention: Duration,
     /// `CALLBOARD_SYNC_WAIT`: how long `?sync=true` waits for a job's end, in seconds; 25 by default.
     pub sync_wait: Duration,
+    /// `CALLBOARD_MAX_QUEUED`: how many jobs may wait when another is submitted; 10,000 by default.
+    pub max_queued: u32,
     /// `CALLBOARD_SECRETS_PREFIX`: what the names of credentials in Secrets Manager begin with.
     pub secrets_prefix: String,
     /// `CALLBOARD_POLICY`: what requests may reach, in YAML; by default nothing.
@@ -38,6 +40,7 @@ impl Settings {
             bucket: required("CALLBOARD_BUCKET")?,
             retention: DAY * number("CALLBOARD_RETENTION_DAYS", 30)?,
             sync_wait: Duration::from_secs(number("CALLBOARD_SYNC_WAIT", 25)?.into()),
+            max_queued: number("CALLBOARD_MAX_QUEUED", 10_000)?,
             secrets_prefix: required("CALLBOARD_SECRETS_PREFIX")?,
             policy: policy()?,
         })

@@ -122,6 +122,7 @@ impl Resources {
             "LogsBucket" => &self.bucket,
             "JobsQueue" => &self.jobs.url,
             "IntakeQueue" => &self.intake.url,
+            "JobsDeadLetterQueue.Arn" => &self.dead_jobs.arn,
             "callboard/${AWS::StackName}" => &self.secrets,
             other => other,
         };

@@ -37,12 +37,12 @@ pub struct Stack {
     /// The instances of `WorkerFunction`.
     pub worker: Pool,
     gateway: Gateway,
-    _mappings: [Mapping; 2],
+    _mappings: [Mapping; 3],
     runtime: Option<Runtime>,
 }
 
-/// A synchronous request keeps an instance as long as it waits, and so does a long poll.
-const SUBMIT: usize = 3;
+/// A synchronous request keeps an instance as long as it waits, and so does a long poll, and a sweep while jobs run.
+const SUBMIT: usize = 4;
 const QUERY: usize = 4;
 
 impl Default for StackSettings {
@@ -123,6 +123,11 @@ impl Stack {
         let mappings = [
             map("WorkerFunction/Properties/Events/Jobs", &resources.jobs, &worker)?,
             map("SubmitFunction/Properties/Events/Intake", &resources.intake, &submit)?,
+            map(
+                "SubmitFunction/Properties/Events/DeadJobs",
+                &resources.dead_jobs,
+                &submit,
+            )?,
         ];
         let gateway = Gateway::start(&resources.template, submit.clone(), query.clone()).await?;
         let event = resources

@@ -8,11 +8,21 @@ use callboard_core::time::{Clock, SystemClock, Timestamp};
 
 /// Starts at the present time. Clones are the same clock.
 #[derive(Clone, Debug)]
-pub struct FakeClock(Arc<AtomicI64>);
+pub struct FakeClock {
+    millis: Arc<AtomicI64>,
+    start: i64,
+    /// How far this machine's clock is off; every other clone's may be off otherwise.
+    skew: i64,
+}
 
 impl Default for FakeClock {
     fn default() -> Self {
-        Self(Arc::new(AtomicI64::new(SystemClock.now().as_millis())))
+        let start = SystemClock.now().as_millis();
+        Self {
+            millis: Arc::new(AtomicI64::new(start)),
+            start,
+            skew: 0,
+        }
     }
 }
 
@@ -20,12 +30,26 @@ impl FakeClock {
     /// Moves the clock forward.
     pub fn advance(&self, span: Duration) {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.millis.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Makes the clock of a machine that goes by the same time, and shows one that is off by so many milliseconds.
+    #[must_use]
+    pub fn skewed(&self, millis: i64) -> Self {
+        Self {
+            skew: millis,
+            ..self.clone()
+        }
     }
 }
 
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.millis.load(Ordering::SeqCst) + self.skew)
+    }
+
+    fn elapsed(&self) -> Duration {
+        let millis = self.millis.load(Ordering::SeqCst) - self.start;
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 }

@@ -44,6 +44,7 @@ macro_rules! job_queue_contract {
             older_messages_come_first_on_the_whole,
             two_receivers_never_hold_the_same_message,
             messages_sent_at_once_all_arrive,
+            a_queue_is_longer_than_what_it_has_less_one,
         ] }
     };
 }
@@ -155,6 +156,15 @@ pub async fn messages_sent_at_once_all_arrive<Q: TestQueue>(queue: &Q) -> anyhow
     sent.sort();
     received.sort();
     assert_eq!(received, sent);
+    Ok(())
+}
+
+/// How long a queue is need not be exact, nor of this moment; but an empty one is not long, and a long one not empty.
+pub async fn a_queue_is_longer_than_what_it_has_less_one<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    send_at_once(queue, 3).await?;
+    queue.pass(SECOND).await;
+    assert!(queue.is_longer_than(0).await?);
+    assert!(!queue.is_longer_than(1000).await?);
     Ok(())
 }
 

@@ -6,8 +6,8 @@ mod streams;
 pub use attempts::*;
 pub use streams::*;
 
-use bytes::Bytes;
-use callboard_core::ports::{Chunk, LogKey, LogStore, StoreError};
+use callboard_core::ports::{LogKey, LogStore, StoreError};
+use callboard_core::segment::Segment;
 
 /// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.
 #[macro_export]
@@ -26,13 +26,39 @@ macro_rules! log_store_contract {
             a_gap_in_one_stream_refuses_the_whole_append,
             streams_attempts_and_jobs_are_separate,
             an_attempt_is_sealed_with_its_manifest,
+            a_sealed_attempt_grows_no_more,
+            another_segment_under_a_number_is_refused,
+            segments_are_listed_as_they_were_written,
             little_output_needs_no_url,
             removing_a_job_forgets_all_of_it,
         ] }
     };
 }
 
-/// Grows one stream.
+/// Writes the segments of one attempt, one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    number: u64,
+    ends: [u64; 3],
+}
+
+impl Writer {
+    /// Makes the next segment.
+    pub fn next(&mut self, parts: [&[u8]; 3]) -> Segment {
+        self.number += 1;
+        let segment = Segment::new(self.number, self.ends, parts);
+        self.ends = segment.head.ends();
+        segment
+    }
+}
+
+/// Makes the first segment of an attempt that has printed something.
+#[must_use]
+pub fn first(printed: &str) -> Segment {
+    Writer::default().next([printed.as_bytes(), b"", b""])
+}
+
+/// Grows one stream at an offset, by the segment after the last; or by the one that has grown it there before.
 ///
 /// # Errors
 /// As for [`LogStore::append`].
@@ -42,10 +68,15 @@ pub async fn append(
     offset: u64,
     bytes: impl AsRef<[u8]> + Send,
 ) -> Result<(), StoreError> {
-    let chunk = Chunk {
-        stream: key.stream,
-        offset,
-        bytes: Bytes::copy_from_slice(bytes.as_ref()),
-    };
-    store.append(key.job, key.attempt, &[chunk]).await
+    let bytes = bytes.as_ref();
+    let heads = store.segments(key.job, key.attempt).await?;
+    let range = offset..offset + bytes.len() as u64;
+    let again = heads.iter().position(|head| head.range(key.stream) == range);
+    let before = &heads[..again.unwrap_or(heads.len())];
+    let mut ends = before.last().map_or([0; 3], |head| head.ends());
+    ends[key.stream as usize] = offset;
+    let mut parts: [&[u8]; 3] = [b"", b"", b""];
+    parts[key.stream as usize] = bytes;
+    let segment = Segment::new(before.len() as u64 + 1, ends, parts);
+    store.append(key.job, key.attempt, &segment).await
 }

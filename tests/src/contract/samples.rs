@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use callboard_core::history::{HistoryPage, HistoryQuery, MAX_LIMIT};
-use callboard_core::id::{JobId, LeaseToken, Tenant};
+use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{CancelRequest, Job, JobStatus, Lease};
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::{JobStore, StoreError};
@@ -49,19 +49,16 @@ pub fn tenant() -> Tenant {
     Tenant::from(format!("tenant-{}", JobId::new()))
 }
 
-/// Makes a lease that holds for a minute.
-#[must_use]
-pub fn lease() -> Lease {
-    lease_until(now() + Duration::from_secs(60))
-}
-
 /// Makes a lease with a token of its own.
 #[must_use]
-pub fn lease_until(until: Timestamp) -> Lease {
-    Lease {
-        token: LeaseToken::new(),
-        until,
-    }
+pub fn lease() -> Lease {
+    Lease::new()
+}
+
+/// Returns when a new job is due.
+#[must_use]
+pub fn due(job: &Job) -> Timestamp {
+    job.state.due.unwrap_or(job.created_at)
 }
 
 /// Makes the outcome of a job that ended well.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-const RECORD: [&str; 18] = [
+const RECORD: [&str; 19] = [
     "job_id",
     "status",
     "playbook",
@@ -22,6 +22,7 @@ const RECORD: [&str; 18] = [
     "attempt",
     "progress",
     "cancel",
+    "dead_letter",
     "reason",
     "error",
     "result",
@@ -53,7 +54,7 @@ async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Re
         "job_id": id, "status": "pending", "created_at": accepted.body["created_at"],
         "started_at": null, "finished_at": null, "attempt": 0,
         "progress": null, "cancel": null, "reason": null, "error": null, "result": null,
-        "source": null, "commit": null, "credentials": {},
+        "source": null, "commit": null, "credentials": {}, "dead_letter": null,
     });
     for (name, value) in request.as_object().into_iter().flatten() {
         expected[name] = value.clone();
@@ -147,8 +148,15 @@ fn check_successful(job: &Value, pending: &Value) -> anyhow::Result<()> {
             "ok": 1, "changed": 0, "failures": 0, "dark": 0, "skipped": 0, "rescued": 0, "ignored": 0, "processed": 1,
         }},
         "inventory": {"hosts": 2, "groups": 1, "group_hosts": {"web": 2}, "host_names": ["web1", "web2"]},
+        "log": result["log"],
     });
     assert_eq!(*result, expected);
+    let log = &result["log"];
+    ensure!(log["complete"] == true && log["truncated"] == false, "{log}");
+    ensure!(
+        log["stdout_sha256"].as_str().is_some_and(|hash| hash.len() == 64) && log["segments"].as_u64() > Some(0),
+        "{log}"
+    );
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use callboard_aws::{S3LogStore, SqsQueue};
 use callboard_core::id::JobId;
 use callboard_core::ports::{JobQueue, LogKey, LogStore, Manifest, StoreError, Stream};
-use callboard_tests::contract::log_store::append;
+use callboard_tests::contract::log_store::first;
 
 use crate::fake::{Answer, Fake};
 
@@ -58,7 +58,7 @@ async fn a_write_whose_answer_is_lost_is_repeated_as_it_was() -> anyhow::Result<
     })
     .await?;
     let logs = S3LogStore::new(&fake.config().await, "logs".to_owned());
-    append(&logs, key(), 0, "hello\n").await?;
+    logs.append(key().job, 1, &first("hello\n")).await?;
     let requests = fake.requests();
     ensure!(
         requests.len() == 3 && requests.iter().all(|request| *request == requests[0]),
@@ -94,7 +94,11 @@ async fn an_upload_that_fails_is_aborted_and_the_attempt_is_sealed_all_the_same(
     })
     .await?;
     let logs = S3LogStore::new(&fake.config().await, "logs".to_owned());
-    logs.seal(key.job, 1, &Manifest::default()).await?;
+    let manifest = Manifest {
+        segments: 1,
+        ..Manifest::default()
+    };
+    logs.seal(key.job, 1, &manifest).await?;
     let requests = fake.requests();
     let last = requests.last().map_or("", String::as_str);
     ensure!(
@@ -111,7 +115,7 @@ async fn an_upload_that_fails_is_aborted_and_the_attempt_is_sealed_all_the_same(
 async fn append_to(fault: fn() -> Answer) -> anyhow::Result<(Option<StoreError>, usize)> {
     let fake = Fake::start(move |_, _| fault()).await?;
     let logs = S3LogStore::new(&fake.config().await, "logs".to_owned());
-    let error = append(&logs, key(), 0, "hello\n").await.err();
+    let error = logs.append(key().job, 1, &first("hello\n")).await.err();
     Ok((error, fake.requests().len()))
 }
 
@@ -139,7 +143,8 @@ fn s3_error(status: u16, code: &str) -> Answer {
 
 /// Answers a list with one segment, which has so much of `Stdout`.
 fn list_of(key: LogKey, request: &str, bytes: u64) -> Option<Answer> {
-    let name = format!("logs/{}/1/0000000000000000-0.{bytes:x}-0.0-0.0", key.job);
+    let hash = "0".repeat(64);
+    let name = format!("logs/{}/1/00000001-0.{bytes}-0.0-0.0-{hash}", key.job);
     let list =
         format!("<ListBucketResult><Contents><Key>{name}</Key><Size>{bytes}</Size></Contents></ListBucketResult>");
     request.contains("list-type=2").then_some(Answer::Whole(200, list))

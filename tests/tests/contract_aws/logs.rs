@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use callboard_aws::S3LogStore;
 use callboard_core::id::JobId;
-use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, Stream};
+use callboard_core::ports::{LogKey, LogStore, Manifest, Stream};
 use callboard_tests::aws::Resources;
-use callboard_tests::contract::log_store::append;
+use callboard_tests::contract::log_store::{Writer, append};
 use callboard_tests::contract::samples::refused;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -26,17 +26,22 @@ fn another(resources: &Resources) -> S3LogStore {
 #[tokio::test]
 async fn an_attempt_of_more_segments_than_a_list_has_is_whole() -> anyhow::Result<()> {
     let (logs, resources) = make().await?;
-    let (key, mut expected) = (key(Stream::Stdout), Vec::new());
+    let (key, mut expected, mut writer) = (key(Stream::Stdout), Vec::new(), Writer::default());
     for line in 0..1_050 {
         let line = format!("{line}\n");
-        append(&logs, key, expected.len() as u64, &line).await?;
+        let segment = writer.next([line.as_bytes(), b"", b""]);
+        logs.append(key.job, key.attempt, &segment).await?;
         expected.extend_from_slice(line.as_bytes());
     }
     let reader = another(&resources);
     assert_eq!(reader.size(key).await?, expected.len() as u64);
     ensure!(reader.read(key, 0..u64::MAX).await? == expected, "the segments differ");
     refused(append(&reader, key, expected.len() as u64 + 1, "x").await)?;
-    reader.seal(key.job, key.attempt, &Manifest::default()).await?;
+    let manifest = Manifest {
+        segments: 1_050,
+        ..Manifest::default()
+    };
+    reader.seal(key.job, key.attempt, &manifest).await?;
     ensure!(reader.read(key, 0..u64::MAX).await? == expected, "the whole differs");
     assert_eq!(reader.presign(key, MINUTE).await?, None);
     reader.remove(key.job).await?;
@@ -54,6 +59,7 @@ async fn large_output_is_read_from_a_url_once_it_is_sealed() -> anyhow::Result<(
     assert_eq!(logs.presign(key, MINUTE).await?, None);
     let manifest = Manifest {
         stdout_bytes: content.len() as u64,
+        segments: 21,
         ..Manifest::default()
     };
     for _ in 0..2 {
@@ -88,20 +94,16 @@ async fn large_output_is_read_from_a_url_once_it_is_sealed() -> anyhow::Result<(
 #[tokio::test]
 async fn streams_that_were_written_together_are_the_same_when_they_are_sealed() -> anyhow::Result<()> {
     let (logs, resources) = make().await?;
-    let (job, mut written) = (JobId::new(), [const { Vec::new() }; 3]);
+    let (job, mut written, mut writer) = (JobId::new(), [const { Vec::new() }; 3], Writer::default());
     for number in 0..20_usize {
-        let mut chunks = Vec::new();
+        let mut parts = Vec::new();
         for (stream, written) in Stream::ALL.into_iter().zip(&mut written) {
             let bytes = pattern(number % (stream as usize + 2) * 5);
-            let offset = written.len() as u64;
             written.extend_from_slice(&bytes);
-            chunks.push(Chunk {
-                stream,
-                offset,
-                bytes: bytes.into(),
-            });
+            parts.push(bytes);
         }
-        logs.append(job, 1, &chunks).await?;
+        logs.append(job, 1, &writer.next([&parts[0], &parts[1], &parts[2]]))
+            .await?;
     }
     let reader = another(&resources);
     for _ in 0..2 {
@@ -114,7 +116,11 @@ async fn streams_that_were_written_together_are_the_same_when_they_are_sealed() 
             assert_eq!(reader.read(key, 0..u64::MAX).await?, *written);
             assert_eq!(reader.read(key, 7..41).await?, written[7..41]);
         }
-        logs.seal(job, 1, &Manifest::default()).await?;
+        let manifest = Manifest {
+            segments: 20,
+            ..Manifest::default()
+        };
+        logs.seal(job, 1, &manifest).await?;
     }
     Ok(())
 }

@@ -10,11 +10,16 @@ mod queue;
 mod records;
 
 use callboard_tests::{
-    archive_cache_contract, credential_store_contract, job_queue_contract, job_store_contract, log_store_contract,
+    archive_cache_contract, credential_store_contract, idempotency_store_contract, job_queue_contract,
+    job_store_contract, log_store_contract,
 };
 
 mod dynamodb_job_store {
     super::job_store_contract!(crate::records::make);
+}
+
+mod dynamodb_idempotency_store {
+    super::idempotency_store_contract!(crate::records::make_keys);
 }
 
 mod s3_log_store {

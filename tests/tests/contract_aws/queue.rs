@@ -30,6 +30,10 @@ impl JobQueue for BothEnds {
     async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
         self.sender.send(id, delay).await
     }
+
+    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
+        self.sender.is_longer_than(limit).await
+    }
 }
 
 #[async_trait]

@@ -53,18 +53,6 @@ async fn the_key_is_its_owners_and_no_file_has_a_value() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_database_of_the_first_release_gets_its_table_of_credentials() -> anyhow::Result<()> {
-    let (store, folder) = make().await?;
-    let connection = Connection::open(folder.path().join("callboard.db"))?;
-    connection.execute_batch("DROP TABLE credentials; PRAGMA user_version = 1")?;
-    drop(store);
-    let store = open(folder.path())?;
-    store.create(&Tenant::default(), "a", &password(CANARY)?, now()).await?;
-    ensure!(store.get(&Tenant::default(), "a").await? == password(CANARY)?);
-    Ok(())
-}
-
-#[tokio::test]
 async fn of_several_processes_that_make_the_first_key_all_use_one() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let stores: Vec<_> = (0..6).map(|_| open(folder.path())).collect::<Result<_, _>>()?;

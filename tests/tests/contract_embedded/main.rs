@@ -2,6 +2,7 @@
 
 mod archives;
 mod credentials;
+mod upgrades;
 
 use std::time::Duration;
 
@@ -10,18 +11,23 @@ use async_trait::async_trait;
 use callboard_core::id::JobId;
 use callboard_core::ports::{JobQueue, LogStore, StoreError};
 use callboard_core::time::SystemClock;
-use callboard_embedded::{Database, FileLogStore, Message, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{Database, FileLogStore, Message, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
 use callboard_tests::contract::log_store::append;
 use callboard_tests::{
-    archive_cache_contract, credential_store_contract, job_queue_contract, job_store_contract, log_store_contract,
+    archive_cache_contract, credential_store_contract, idempotency_store_contract, job_queue_contract,
+    job_store_contract, log_store_contract,
 };
 use std::sync::Arc;
 use tempfile::TempDir;
 
 mod sqlite_job_store {
     super::job_store_contract!(super::make_store);
+}
+
+mod sqlite_idempotency_store {
+    super::idempotency_store_contract!(super::make_keys);
 }
 
 mod sqlite_queue {
@@ -63,6 +69,11 @@ async fn make_logs() -> anyhow::Result<(FileLogStore, TempDir)> {
     Ok((FileLogStore::new(folder.path().join("logs")), folder))
 }
 
+async fn make_keys() -> anyhow::Result<(SqliteIdempotencyStore, TempDir)> {
+    let (database, folder) = make_database()?;
+    Ok((SqliteIdempotencyStore::new(database), folder))
+}
+
 fn make_database() -> anyhow::Result<(Database, TempDir)> {
     let folder = tempfile::tempdir()?;
     let database = Database::open(&folder.path().join("callboard.db"))?;
@@ -73,6 +84,10 @@ fn make_database() -> anyhow::Result<(Database, TempDir)> {
 impl JobQueue for ClockedQueue {
     async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
         self.queue.send(id, delay).await
+    }
+
+    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
+        self.queue.is_longer_than(limit).await
     }
 }
 

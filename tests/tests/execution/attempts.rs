@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_core::execute::Disposition;
+use callboard_core::job::DISPATCH_GRACE;
 use callboard_core::job::JobStatus;
 use callboard_core::options::Options;
 use callboard_core::outcome::{Outcome, Reason};
@@ -14,7 +15,7 @@ use callboard_tests::contract::samples::{cancel_by, lease, success};
 use tokio::sync::Notify;
 
 use crate::script::{Act, Script};
-use crate::site::{LEASE, Site, stdout_key};
+use crate::site::{SILENCE, Site, stdout_key};
 
 #[tokio::test]
 async fn a_worker_that_lost_its_lease_stops_the_job_and_writes_nothing() -> anyhow::Result<()> {
@@ -50,7 +51,7 @@ async fn a_lost_job_fails_unless_it_may_run_again() -> anyhow::Result<()> {
     assert_eq!((state.status, state.attempt), (JobStatus::Failed, 1));
     let outcome = state.outcome.unwrap_or_else(success);
     assert_eq!(outcome.reason, Some(Reason::Lost));
-    site.clock.advance(LEASE);
+    site.clock.advance(SILENCE);
     assert_eq!(site.receive().await?, None);
     let script = Arc::new(Script::new(&[]));
     assert_eq!(site.execute(job, script.clone()).await?, Disposition::Nothing);
@@ -64,7 +65,7 @@ async fn a_lost_job_that_may_run_again_does_so_once_its_message_comes() -> anyho
     let job = lose(&site, attempts(2)).await?;
     assert_eq!(site.state(job).await?.status, JobStatus::Pending);
     assert_eq!(site.receive().await?, None);
-    site.clock.advance(Duration::from_secs(1));
+    site.clock.advance(Duration::from_secs(2));
     assert_eq!(site.receive().await?, Some(job));
     site.execute(job, Arc::new(Script::new(&[Act::Print("second\n")])))
         .await?;
@@ -84,7 +85,7 @@ async fn a_job_is_run_no_more_often_than_it_may() -> anyhow::Result<()> {
     for attempt in 1..=3 {
         assert_eq!(site.execute(job.id, script.clone()).await?, Disposition::Executed);
         assert_eq!(site.state(job.id).await?.attempt, attempt);
-        site.clock.advance(Duration::from_secs(3));
+        site.clock.advance(Duration::from_secs(4));
         assert_eq!(site.receive().await?.is_some(), attempt < 3);
     }
     assert_eq!(site.state(job.id).await?.outcome, Some(broken));
@@ -123,9 +124,12 @@ async fn assert_untouched(work: impl Fn(Arc<Notify>) -> Act) -> anyhow::Result<(
     let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
     let job = site.job(attempts(3)).await?;
     let running = site.start(job.id, Script::new(&[work(gate.clone())])).await?;
-    let token = site.state(job.id).await?.lease.unwrap_or_else(lease).token;
-    site.store.release(job.id, token).await?;
-    let others = site.store.claim(job.id, lease(), site.clock.now()).await?;
+    let (token, now) = (
+        site.state(job.id).await?.lease.unwrap_or_else(lease).token,
+        site.clock.now(),
+    );
+    site.store.release(job.id, token, now + DISPATCH_GRACE).await?;
+    let others = site.store.claim(job.id, lease(), now).await?;
     gate.notify_one();
     assert_eq!(running.await??, Disposition::Executed);
     assert_eq!(site.store.get(job.id, site.clock.now()).await?, others);
@@ -138,14 +142,15 @@ async fn assert_untouched(work: impl Fn(Arc<Notify>) -> Act) -> anyhow::Result<(
 /// Leaves a job that printed something to a worker that is gone, and sweeps when its lease is over.
 async fn lose(site: &Site, options: Options) -> anyhow::Result<callboard_core::id::JobId> {
     let job = site.job(options).await?;
-    let held = site.clock.now() + LEASE;
-    let claim = callboard_tests::contract::samples::lease_until(held);
-    site.store.claim(job.id, claim, site.clock.now()).await?;
+    site.store.claim(job.id, lease(), site.clock.now()).await?;
     append(&*site.logs, stdout_key(job.id, 1), 0, "first\n").await?;
+    assert_eq!(site.sweep_after_silence().await?.lost, 1);
     assert_eq!(site.sweep().await?.lost, 0);
-    site.clock.advance(LEASE + Duration::from_millis(1));
-    assert_eq!(site.sweep().await?.lost, 1);
-    assert_eq!(site.sweep().await?.lost, 0);
+    let manifest = site.manifest(job.id).await?;
+    assert_eq!(
+        (manifest.stdout_bytes, manifest.segments, manifest.complete),
+        (6, 1, false)
+    );
     Ok(job.id)
 }
 

@@ -35,7 +35,7 @@ async fn a_job_that_ends_well_is_recorded_with_its_output() -> anyhow::Result<()
         (6, 2, true)
     );
     let hello = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
-    assert_eq!(manifest.stdout_sha256, hello);
+    assert_eq!(manifest.stdout_sha256.as_deref(), Some(hello));
     Ok(())
 }
 

@@ -86,7 +86,7 @@ async fn a_job_that_may_run_again_waits_for_the_next_start_of_the_service() -> a
     };
     let job = shut_down_while_running(&site, options).await?;
     assert_eq!((job.state.status, job.state.outcome), (JobStatus::Pending, None));
-    site.clock.advance(Duration::from_secs(1));
+    site.clock.advance(Duration::from_secs(2));
     assert_eq!(site.receive().await?, Some(job.id));
     Ok(())
 }

@@ -2,8 +2,7 @@
 
 mod attempts;
 mod ends;
-mod faulty_logs;
-mod faulty_store;
+mod injected;
 mod limits;
 mod outages;
 mod output;

@@ -2,27 +2,30 @@
 
 use std::sync::Arc;
 
-use callboard_core::execute::Disposition;
+use callboard_core::execute::{Disposition, Worker, WorkerSettings};
 use callboard_core::job::JobStatus;
 use callboard_core::options::Options;
 use callboard_core::ports::StoreError;
 use callboard_core::progress::Progress;
 use callboard_tests::contract::samples::success;
+use callboard_tests::faults::{Fault, Faults};
 use tokio::sync::Notify;
 
-use crate::faulty_store::FaultyStore;
 use crate::script::{Act, Script};
-use crate::site::{LEASE, Site};
+use crate::site::{LEASE, SILENCE, Site};
 
 #[tokio::test]
 async fn a_job_that_cannot_be_claimed_stays_as_it_was() -> anyhow::Result<()> {
     let (site, store) = site()?;
     let (job, script) = (site.job(Options::default()).await?, Arc::new(Script::new(&[])));
-    store.set_down(true);
+    set_down(&store);
     let executed = site.execute(job.id, script.clone()).await;
     assert!(matches!(executed, Err(StoreError::Unavailable(_))), "{executed:?}");
-    assert_eq!((site.state(job.id).await?, script.starts()), (job.state, 0));
-    store.set_down(false);
+    assert_eq!(
+        (site.state(job.id).await?.status, script.starts()),
+        (JobStatus::Pending, 0)
+    );
+    store.mend();
     assert_eq!(site.execute(job.id, script).await?, Disposition::Executed);
     Ok(())
 }
@@ -33,12 +36,12 @@ async fn an_end_that_cannot_be_written_at_first_is_written_later() -> anyhow::Re
     let job = site.job(Options::default()).await?;
     let script = Script::new(&[Act::WorkDeafUntil(gate.clone())]);
     let running = site.start(job.id, script).await?;
-    store.set_down(true);
-    store.wait_for_refusals(1).await;
+    set_down(&store);
+    store.wait_for(1).await;
     gate.notify_one();
-    store.wait_for_refusals(3).await;
+    store.wait_for(3).await;
     assert_eq!(site.state(job.id).await?.status, JobStatus::Running);
-    store.set_down(false);
+    store.mend();
     assert_eq!(running.await??, Disposition::Executed);
     assert_eq!(site.state(job.id).await?.outcome, Some(success()));
     Ok(())
@@ -49,10 +52,10 @@ async fn a_job_goes_on_while_its_lease_holds_although_it_cannot_be_renewed() -> 
     let ((site, store), gate) = (site()?, Arc::new(Notify::new()));
     let job = site.job(Options::default()).await?;
     let running = site.start(job.id, Script::new(&[Act::WorkUntil(gate.clone())])).await?;
-    store.set_down(true);
+    set_down(&store);
     site.clock.advance(LEASE / 2);
-    store.wait_for_refusals(3).await;
-    store.set_down(false);
+    store.wait_for(3).await;
+    store.mend();
     site.wait_for_renewal(job.id).await?;
     gate.notify_one();
     running.await??;
@@ -74,10 +77,10 @@ async fn progress_that_could_not_be_recorded_is_recorded_later() -> anyhow::Resu
         Act::WorkForEver,
     ];
     let running = site.start(job.id, Script::new(&acts)).await?;
-    store.set_down(true);
+    set_down(&store);
     gate.notify_one();
-    store.wait_for_refusals(3).await;
-    store.set_down(false);
+    store.wait_for(3).await;
+    store.mend();
     site.wait_for_renewal(job.id).await?;
     assert_eq!(site.state(job.id).await?.progress, Some(progress));
     site.shut_down();
@@ -90,18 +93,51 @@ async fn a_job_whose_lease_ends_without_renewal_is_stopped_and_left_to_the_sweep
     let (site, store) = site()?;
     let job = site.job(Options::default()).await?;
     let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
-    store.set_down(true);
-    site.clock.advance(LEASE * 2);
+    set_down(&store);
+    site.clock.advance(LEASE);
     assert_eq!(running.await??, Disposition::Executed);
     assert_eq!(site.state(job.id).await?.status, JobStatus::Running);
-    store.set_down(false);
-    assert_eq!(site.sweep().await?.lost, 1);
+    store.mend();
+    assert_eq!(site.sweep_after_silence().await?.lost, 1);
     Ok(())
 }
 
-fn site() -> anyhow::Result<(Site, Arc<FaultyStore>)> {
+#[tokio::test]
+async fn a_store_that_was_down_for_long_makes_no_job_lost_whose_worker_lives() -> anyhow::Result<()> {
+    let ((site, store), gate) = (site()?, Arc::new(Notify::new()));
+    let job = site.job(Options::default()).await?;
+    let worker = Worker {
+        settings: WorkerSettings {
+            lease: None,
+            ..site.worker(Arc::new(Script::new(&[]))).settings
+        },
+        ..site.worker(Arc::new(Script::new(&[Act::WorkUntil(gate.clone())])))
+    };
+    let limits = site.limits();
+    let running = tokio::spawn(async move { worker.execute(job.id, limits).await });
+    site.wait_for(job.id, |state| state.status == JobStatus::Running)
+        .await?;
+    set_down(&store);
+    assert_eq!(site.sweep().await?.lost, 0);
+    site.clock.advance(SILENCE);
+    assert!(site.sweep().await.is_err());
+    store.mend();
+    site.wait_for_renewal(job.id).await?;
+    assert_eq!(site.sweep().await?.lost, 0);
+    gate.notify_one();
+    running.await??;
+    assert_eq!(site.state(job.id).await?.outcome, Some(success()));
+    Ok(())
+}
+
+/// Has the store refuse every write; it can be read.
+fn set_down(faults: &Faults) {
+    faults.only_writes().set("store.", Fault::Down, u32::MAX);
+}
+
+fn site() -> anyhow::Result<(Site, Faults)> {
+    let faults = Faults::default();
     let mut site = Site::open()?;
-    let store = Arc::new(FaultyStore::new(site.store.clone()));
-    site.store = store.clone();
-    Ok((site, store))
+    site.store = faults.store(site.store);
+    Ok((site, faults))
 }

@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use callboard_core::id::JobId;
-use callboard_core::job::{JobState, JobStatus};
+use callboard_core::job::JobStatus;
 use callboard_core::options::Options;
-use callboard_core::outcome::Reason;
-use callboard_core::output::Output;
+use callboard_core::output::{Output, OutputLimits};
 use callboard_core::ports::Stream;
-use callboard_core::time::Clock;
 use callboard_tests::contract::samples::{cancel_by, success};
+use callboard_tests::faults::{Fault, Faults};
 use tokio::sync::Notify;
 
-use crate::faulty_logs::{Fault, FaultyLogs};
 use crate::script::{Act, Script, filling};
 use crate::site::{LEASE, Site, stdout_key};
 
@@ -40,7 +38,7 @@ async fn a_write_that_is_under_way_when_the_job_ends_costs_no_byte() -> anyhow::
         Act::WorkDeaf(Duration::from_millis(40)),
     ];
     let job = site.run(Script::new(&acts)).await?;
-    assert_eq!((site.stdout(job.id).await?.as_str(), logs.faults()), ("a\n", 1));
+    assert_eq!((site.stdout(job.id).await?.as_str(), logs.struck()), ("a\n", 1));
     let manifest = site.manifest(job.id).await?;
     assert_eq!(
         (manifest.stdout_bytes, manifest.events, manifest.complete),
@@ -57,12 +55,12 @@ async fn a_write_that_is_under_way_when_the_job_ends_costs_no_byte() -> anyhow::
 async fn a_call_that_is_given_up_costs_no_byte() -> anyhow::Result<()> {
     let (site, _logs) = site(Fault::Slow(Duration::from_millis(50)), 2)?;
     let (job, half) = (JobId::new(), MIB / 2);
-    let output = Output::new(site.logs.clone(), job, 1);
+    let output = Output::new(site.logs.clone(), job, 1, OutputLimits::default());
     let content = filling(MIB);
     for part in content.chunks(half) {
         drop(tokio::time::timeout(Duration::from_millis(5), output.stdout(part)).await);
     }
-    let manifest = output.close(true).await?;
+    let manifest = output.close(true, Duration::from_secs(5)).await?;
     assert_eq!(manifest.stdout_bytes, MIB as u64);
     ensure!(site.read(job, 1, Stream::Stdout).await? == content, "the log differs");
     Ok(())
@@ -74,7 +72,7 @@ async fn a_log_store_that_hangs_keeps_no_lease_from_being_renewed() -> anyhow::R
     let job = site.job(Options::default()).await?;
     let acts = [Act::Print("a\n"), Act::WorkForEver];
     let running = site.start(job.id, Script::new(&acts)).await?;
-    while logs.faults() == 0 {
+    while logs.struck() == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     site.wait_for_renewal(job.id).await?;
@@ -89,20 +87,7 @@ async fn a_log_store_that_hangs_keeps_no_lease_from_being_renewed() -> anyhow::R
 }
 
 #[tokio::test]
-async fn a_job_whose_output_cannot_be_kept_ends_as_runner_error() -> anyhow::Result<()> {
-    let (site, _logs) = site(Fault::Down, FOR_EVER)?;
-    let job = site.run(Script::new(&[Act::Print("a\n")])).await?;
-    let outcome = job.state.outcome.unwrap_or_else(success);
-    assert_eq!(
-        (job.state.status, outcome.reason),
-        (JobStatus::Failed, Some(Reason::RunnerError))
-    );
-    assert_eq!(site.logs.manifest(job.id, 1).await?, None);
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_playbook_that_succeeded_is_not_run_again_because_its_output_is_lost() -> anyhow::Result<()> {
+async fn a_job_whose_output_cannot_be_kept_ends_as_it_did_and_its_log_is_not_sealed() -> anyhow::Result<()> {
     let (site, _logs) = site(Fault::Down, FOR_EVER)?;
     let options = Options {
         max_attempts: Some(3),
@@ -112,11 +97,8 @@ async fn a_playbook_that_succeeded_is_not_run_again_because_its_output_is_lost()
     site.execute(job.id, Arc::new(Script::new(&[Act::Print("a\n")])))
         .await?;
     let state = site.state(job.id).await?;
-    let outcome = state.outcome.unwrap_or_else(success);
-    assert_eq!((state.status, state.attempt), (JobStatus::Failed, 1));
-    assert_eq!((outcome.reason, outcome.rc), (Some(Reason::RunnerError), Some(0)));
-    let error = outcome.error.unwrap_or_default();
-    ensure!(error.contains("succeeded"), "{error}");
+    assert_eq!((state.outcome, state.attempt), (Some(success()), 1));
+    assert_eq!(site.logs.manifest(job.id, 1).await?, None);
     Ok(())
 }
 
@@ -127,14 +109,12 @@ async fn the_lease_is_kept_while_the_rest_of_the_output_is_written() -> anyhow::
     let acts = [Act::WorkUntil(gate.clone()), Act::Print("a\n")];
     let running = site.start(job.id, Script::new(&acts)).await?;
     gate.notify_one();
-    while logs.faults() == 0 {
+    while logs.struck() == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     for _ in 0..3 {
         site.clock.advance(LEASE - Duration::from_secs(1));
-        let until = site.clock.now() + LEASE;
-        let renewed = |state: &JobState| state.lease.is_some_and(|lease| lease.until == until);
-        site.wait_for(job.id, renewed).await?;
+        site.wait_for_renewal(job.id).await?;
         assert_eq!(site.sweep().await?.lost, 0);
     }
     running.await??;
@@ -143,15 +123,56 @@ async fn the_lease_is_kept_while_the_rest_of_the_output_is_written() -> anyhow::
 }
 
 #[tokio::test]
-async fn a_job_that_prints_on_while_nothing_can_be_kept_is_told_so() -> anyhow::Result<()> {
-    let (site, _logs) = site(Fault::Down, FOR_EVER)?;
-    let output = Output::new(site.logs.clone(), JobId::new(), 1);
-    let mut printed = 0;
-    while output.stdout(&[b'x'; 64 * 1024]).await.is_ok() {
-        printed += 64 * 1024;
-        ensure!(printed <= 5 * MIB, "what waits in memory has no bound");
-    }
-    ensure!(printed >= 3 * MIB, "only {printed} bytes may wait");
+async fn a_job_that_prints_while_nothing_can_be_kept_waits_and_loses_nothing() -> anyhow::Result<()> {
+    let (site, logs) = site(Fault::Down, FOR_EVER)?;
+    let job = site.job(Options::default()).await?;
+    let running = site.start(job.id, Script::new(&[Act::Fill(8 * MIB)])).await?;
+    logs.wait_for(50).await;
+    ensure!(!running.is_finished(), "the job did not wait");
+    logs.mend();
+    running.await??;
+    ensure!(
+        site.read(job.id, 1, Stream::Stdout).await? == filling(8 * MIB),
+        "the log differs"
+    );
+    assert!(site.manifest(job.id).await?.complete);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_the_log_store_can_be_stopped_all_the_same() -> anyhow::Result<()> {
+    let (site, logs) = site(Fault::Down, FOR_EVER)?;
+    let job = site.job(Options::default()).await?;
+    let running = site
+        .start(job.id, Script::new(&[Act::Fill(8 * MIB), Act::WorkForEver]))
+        .await?;
+    logs.wait_for(50).await;
+    site.store.request_cancel(job.id, cancel_by("ann")).await?;
+    running.await??;
+    assert_eq!(site.state(job.id).await?.status, JobStatus::Canceled);
+    assert_eq!(site.logs.manifest(job.id, 1).await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn output_beyond_what_is_kept_of_a_job_is_cut_and_the_log_says_so() -> anyhow::Result<()> {
+    let (site, job) = (Site::open()?, JobId::new());
+    let limits = OutputLimits {
+        max_bytes: 1000,
+        max_events: 3,
+    };
+    let output = Output::new(site.logs.clone(), job, 1, limits);
+    output.stdout(&filling(990)).await?;
+    output.stdout(&[b'x'; 20]).await?;
+    output.stdout(b"more").await?;
+    let manifest = output.close(true, Duration::from_secs(5)).await?;
+    let log = String::from_utf8(site.read(job, 1, Stream::Stdout).await?)?;
+    let (kept, notice) = log.split_at(1000);
+    ensure!(
+        kept.ends_with("xxxxxxxxxx") && notice.starts_with("\n[truncated: Callboard keeps 1000 bytes"),
+        "{log}"
+    );
+    assert_eq!((manifest.stdout_bytes, manifest.truncated), (log.len() as u64, true));
     Ok(())
 }
 
@@ -165,8 +186,8 @@ async fn a_log_that_vanishes_under_a_running_job_is_no_reason_to_wait() -> anyho
     site.logs.remove(job.id).await?;
     gate.notify_one();
     running.await??;
-    let outcome = site.state(job.id).await?.outcome.unwrap_or_else(success);
-    assert_eq!(outcome.reason, Some(Reason::RunnerError));
+    assert_eq!(site.state(job.id).await?.outcome, Some(success()));
+    assert_eq!(site.logs.manifest(job.id, 1).await?, None);
     Ok(())
 }
 
@@ -174,7 +195,7 @@ async fn a_log_that_vanishes_under_a_running_job_is_no_reason_to_wait() -> anyho
 async fn a_full_buffer_is_written_without_waiting_for_the_next_flush() -> anyhow::Result<()> {
     let site = Site::open()?;
     let job = JobId::new();
-    let output = Output::new(site.logs.clone(), job, 1);
+    let output = Output::new(site.logs.clone(), job, 1, OutputLimits::default());
     output.stdout(b"small").await?;
     assert_eq!(site.logs.size(stdout_key(job, 1)).await?, 0);
     output.stdout(&filling(MIB)).await?;
@@ -186,7 +207,7 @@ async fn a_full_buffer_is_written_without_waiting_for_the_next_flush() -> anyhow
 async fn a_log_store_that_fails_before_the_seal_is_asked_again() -> anyhow::Result<()> {
     let (site, logs) = site(Fault::Mute, 3)?;
     let job = site.run(Script::new(&[])).await?;
-    assert_eq!((job.state.outcome, logs.faults()), (Some(success()), 3));
+    assert_eq!((job.state.outcome, logs.struck()), (Some(success()), 3));
     assert!(site.manifest(job.id).await?.complete);
     Ok(())
 }
@@ -200,7 +221,7 @@ async fn assert_whole(fault: Fault, times: u32) -> anyhow::Result<()> {
         Act::Event(2),
     ];
     let job = site.run(Script::new(&acts)).await?;
-    assert_eq!((job.state.outcome, logs.faults()), (Some(success()), times));
+    assert_eq!((job.state.outcome, logs.struck()), (Some(success()), times));
     ensure!(
         site.read(job.id, 1, Stream::Stdout).await? == filling(MIB),
         "the log differs"
@@ -213,9 +234,11 @@ async fn assert_whole(fault: Fault, times: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn site(fault: Fault, times: u32) -> anyhow::Result<(Site, Arc<FaultyLogs>)> {
+/// Makes a site whose log store fails so many times when it is to write, and then works.
+fn site(fault: Fault, times: u32) -> anyhow::Result<(Site, Faults)> {
+    let faults = Faults::default();
+    faults.only_writes().set("log.", fault, times);
     let mut site = Site::open()?;
-    let logs = Arc::new(FaultyLogs::new(site.logs.clone(), fault, times));
-    site.logs = logs.clone();
-    Ok((site, logs))
+    site.logs = faults.logs(site.logs);
+    Ok((site, faults))
 }

@@ -3,24 +3,35 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
-use callboard_core::execute::{Disposition, Limits, Worker, WorkerSettings};
+use anyhow::{bail, ensure};
+use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3LogStore};
+use callboard_core::execute::{Disposition, Held, Limits, Worker, WorkerSettings};
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobState, JobStatus};
 use callboard_core::options::Options;
-use callboard_core::ports::{CredentialStore, JobStore, LogKey, LogStore, Manifest, Runner, StoreError, Stream};
+use callboard_core::output::OutputLimits;
+use callboard_core::ports::{
+    CredentialStore, IdempotencyStore, JobQueue, JobStore, LogKey, LogStore, Manifest, Runner, StoreError, Stream,
+};
 use callboard_core::request::JobRequest;
-use callboard_core::sweep::{Swept, sweep};
+use callboard_core::submit::Submitter;
+use callboard_core::sweep::{Seen, SweepSettings, Sweeper, Swept};
 use callboard_core::time::Clock;
-use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{
+    Database, FileLogStore, Message, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue,
+};
+use callboard_tests::aws::Resources;
 use callboard_tests::contract::clock::FakeClock;
-use callboard_tests::contract::samples::{HOUR, request};
+use callboard_tests::contract::samples::{HOUR, due, request};
+use callboard_tests::faults::Faults;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How long a claim holds, by the site's own clock.
+/// How long a job goes on whose lease cannot be renewed, by the site's own clock.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
+/// How long a lease may stay as it is before its job counts as lost.
+pub(crate) const SILENCE: Duration = Duration::from_secs(40);
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -30,8 +41,11 @@ pub(crate) struct Site {
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) logs: Arc<dyn LogStore>,
     pub(crate) credentials: Arc<dyn CredentialStore>,
-    pub(crate) queue: Arc<SqliteQueue>,
+    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) keys: Arc<dyn IdempotencyStore>,
     pub(crate) clock: FakeClock,
+    messages: SqliteQueue,
+    seen: Seen,
     shutdown: watch::Sender<bool>,
     _folder: Arc<TempDir>,
 }
@@ -41,6 +55,7 @@ impl Site {
         let folder = tempfile::tempdir()?;
         let database = Database::open(&folder.path().join("callboard.db"))?;
         let clock = FakeClock::default();
+        let messages = SqliteQueue::new(database.clone(), Arc::new(clock.clone()));
         Ok(Self {
             store: Arc::new(SqliteJobStore::new(database.clone())),
             logs: Arc::new(FileLogStore::new(folder.path().join("logs"))),
@@ -48,10 +63,29 @@ impl Site {
                 database.clone(),
                 folder.path().join("callboard.key"),
             )),
-            queue: Arc::new(SqliteQueue::new(database, Arc::new(clock.clone()))),
+            queue: Arc::new(messages.clone()),
+            keys: Arc::new(SqliteIdempotencyStore::new(database)),
             clock,
+            messages,
+            seen: Seen::default(),
             shutdown: watch::Sender::new(false),
             _folder: Arc::new(folder),
+        })
+    }
+
+    /// Opens a site whose records, keys and output are on AWS.
+    pub(crate) fn open_on_aws(resources: &Resources) -> anyhow::Result<Self> {
+        let settings = JobStoreSettings {
+            table: resources.table.clone(),
+            bucket: resources.bucket.clone(),
+            retention: HOUR,
+        };
+        let config = &resources.config;
+        Ok(Self {
+            store: Arc::new(DynamoDbJobStore::new(config, settings)),
+            logs: Arc::new(S3LogStore::new(config, resources.bucket.clone())),
+            keys: Arc::new(DynamoDbIdempotencyStore::new(config, resources.table.clone())),
+            ..Self::open()?
         })
     }
 
@@ -63,10 +97,13 @@ impl Site {
             runner,
             clock: Arc::new(self.clock.clone()),
             settings: WorkerSettings {
-                lease: LEASE,
+                lease: Some(LEASE),
                 heartbeat: Duration::from_millis(10),
                 flush: Duration::from_millis(10),
+                output: OutputLimits::default(),
+                patience: Duration::from_millis(700),
             },
+            held: Held::default(),
         }
     }
 
@@ -86,7 +123,7 @@ impl Site {
         let request = JobRequest { options, ..request() };
         let job = Job::new(Tenant::default(), request, self.clock.now(), HOUR);
         self.store.create(&job).await?;
-        self.store.mark_dispatched(job.id).await?;
+        self.store.mark_dispatched(job.id, due(&job)).await?;
         Ok(job)
     }
 
@@ -133,9 +170,8 @@ impl Site {
     /// Waits until the worker has acted on all that a renewal may tell it by now.
     pub(crate) async fn wait_for_renewal(&self, id: JobId) -> anyhow::Result<()> {
         for _ in 0..2 {
-            self.clock.advance(Duration::from_secs(1));
-            let until = self.clock.now() + LEASE;
-            self.wait_for(id, |state| state.lease.is_some_and(|lease| lease.until == until))
+            let beat = self.state(id).await?.lease.map(|lease| lease.beat);
+            self.wait_for(id, |state| state.lease.map(|lease| lease.beat) > beat)
                 .await?;
         }
         Ok(())
@@ -153,13 +189,66 @@ impl Site {
     }
 
     pub(crate) async fn sweep(&self) -> Result<Swept, StoreError> {
-        sweep(&*self.store, &*self.queue, &self.clock, Duration::ZERO).await
+        self.sweeper().sweep().await
+    }
+
+    /// Makes the sweeper of another process than the worker's; all that this makes remember what one of them saw.
+    pub(crate) fn sweeper(&self) -> Sweeper {
+        Sweeper {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            logs: self.logs.clone(),
+            clock: Arc::new(self.clock.clone()),
+            settings: SweepSettings::new(SILENCE, HOUR * 24),
+            held: Held::default(),
+            seen: self.seen.clone(),
+        }
+    }
+
+    pub(crate) fn submitter(&self) -> Submitter {
+        Submitter {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            catalog: None,
+            credentials: self.credentials.clone(),
+            keys: self.keys.clone(),
+            policy: Arc::default(),
+            clock: Arc::new(self.clock.clone()),
+            retention: HOUR,
+            max_queued: 1000,
+        }
+    }
+
+    /// Sweeps, and again when a lease that stays as it is until then has been silent for too long.
+    pub(crate) async fn sweep_after_silence(&self) -> anyhow::Result<Swept> {
+        let first = self.sweep().await?;
+        ensure!(first.lost == 0, "a job is lost at first sight: {first:?}");
+        self.clock.advance(SILENCE);
+        Ok(self.sweep().await?)
+    }
+
+    /// Puts faults in front of every adapter.
+    pub(crate) fn with(mut self, faults: &Faults) -> Self {
+        self.store = faults.store(self.store);
+        self.logs = faults.logs(self.logs);
+        self.queue = faults.queue(self.queue);
+        self.keys = faults.keys(self.keys);
+        self
     }
 
     /// Takes the next message, if there is one now.
     pub(crate) async fn receive(&self) -> anyhow::Result<Option<JobId>> {
-        let message = self.queue.try_receive(HOUR).await?;
+        let message = self.messages.try_receive(HOUR).await?;
         Ok(message.map(|message| message.job_id))
+    }
+
+    /// Takes the next message, which comes again unless it is acknowledged.
+    pub(crate) async fn receive_message(&self) -> Result<Option<Message>, StoreError> {
+        self.messages.try_receive(SILENCE / 3).await
+    }
+
+    pub(crate) async fn acknowledge(&self, message: Message) -> Result<(), StoreError> {
+        self.messages.acknowledge(message).await
     }
 
     pub(crate) async fn read(&self, job: JobId, attempt: u32, stream: Stream) -> anyhow::Result<Vec<u8>> {

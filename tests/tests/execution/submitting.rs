@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use anyhow::bail;
 use callboard_core::id::Tenant;
-use callboard_core::job::JobStatus;
+use callboard_core::job::{Job, JobStatus};
 use callboard_core::ports::{JobQueue, PlaybookCatalog, PlaybookError, StoreError};
 use callboard_core::submit::{SubmitError, Submitter};
-use callboard_core::time::Clock;
+use callboard_core::time::{Clock, Timestamp};
 use callboard_tests::contract::samples::{HOUR, query, success};
+use callboard_tests::faults::{Fault, Faults};
 use serde_json::{Value, json};
 
-use crate::faulty_store::{DeadQueue, FaultyStore};
 use crate::script::Script;
 use crate::site::Site;
 
@@ -34,20 +34,23 @@ async fn a_request_becomes_a_job_that_its_message_leads_to() -> anyhow::Result<(
     let kept = site.store.get(submitted.id, site.clock.now()).await?;
     assert_eq!((&kept, kept.state.status), (&submitted, JobStatus::Pending));
     assert_eq!(
-        (kept.created_at, kept.expires_at),
-        (site.clock.now(), site.clock.now() + HOUR)
+        (kept.created_at, kept.expires_at()),
+        (site.clock.now(), Timestamp::NEVER)
     );
-    assert_eq!(site.store.undispatched(site.clock.now() + HOUR, 10).await?, []);
+    assert_eq!(site.store.due(site.clock.now() + HOUR, 10).await?, []);
     assert_eq!(site.receive().await?, Some(submitted.id));
     site.execute(submitted.id, Arc::new(Script::new(&[]))).await?;
-    assert_eq!(site.state(submitted.id).await?.outcome, Some(success()));
+    let ended = site.store.get(submitted.id, site.clock.now()).await?;
+    assert_eq!(ended.state.outcome, Some(success()));
+    assert_eq!(ended.expires_at(), site.clock.now() + HOUR);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_request_is_accepted_while_the_queue_is_down_and_its_job_is_sent_later() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let job = submit(&site, Arc::new(DeadQueue), &valid()).await?;
+    let dead = Faults::next("queue.send", Fault::Down, u32::MAX).queue(site.queue.clone());
+    let job = submit(&site, dead, &valid()).await?;
     assert_eq!(site.receive().await?, None);
     site.clock.advance(Duration::from_secs(11));
     assert_eq!(site.sweep().await?.dispatched, 1);
@@ -72,26 +75,23 @@ async fn a_request_that_is_wrong_leaves_nothing() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_request_that_cannot_be_recorded_is_refused_and_sent_nowhere() -> anyhow::Result<()> {
     let mut site = Site::open()?;
-    let store = Arc::new(FaultyStore::new(site.store.clone()));
-    store.set_down(true);
-    site.store = store;
+    let faults = Faults::default();
+    faults.only_writes().set("store.", Fault::Down, u32::MAX);
+    site.store = faults.store(site.store);
     match submit(&site, site.queue.clone(), &valid()).await {
         Err(SubmitError::Store(StoreError::Unavailable(_))) => assert_nothing(&site).await,
         other => bail!("{other:?}"),
     }
 }
 
-async fn submit(site: &Site, queue: Arc<dyn JobQueue>, body: &Value) -> Result<callboard_core::job::Job, SubmitError> {
+async fn submit(site: &Site, queue: Arc<dyn JobQueue>, body: &Value) -> Result<Job, SubmitError> {
     let submitter = Submitter {
-        store: site.store.clone(),
         queue,
         catalog: Some(Arc::new(OnePlaybook)),
-        credentials: site.credentials.clone(),
-        policy: Arc::default(),
-        clock: Arc::new(site.clock.clone()),
-        retention: HOUR,
+        ..site.submitter()
     };
-    submitter.submit(Tenant::default(), body).await
+    let submitted = submitter.submit(Tenant::default(), body, None).await?;
+    Ok(submitted.job)
 }
 
 async fn assert_nothing(site: &Site) -> anyhow::Result<()> {

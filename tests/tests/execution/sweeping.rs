@@ -1,17 +1,20 @@
 //! What the sweep finds and what it leaves alone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::job::{JobStatus, Lease};
+use callboard_core::execute::{Worker, WorkerSettings};
+use callboard_core::job::{DeadLetter, JobStatus};
 use callboard_core::options::Options;
 use callboard_core::outcome::Reason;
-use callboard_core::sweep::{Swept, sweep};
+use callboard_core::sweep::{Sweeper, Swept};
 use callboard_core::time::Clock;
-use callboard_tests::contract::samples::{HOUR, cancel_by, create, lease_until, success};
+use callboard_tests::contract::samples::{HOUR, cancel_by, create, lease, success};
+use callboard_tests::faults::{Fault, Faults};
+use tokio::sync::Notify;
 
-use crate::faulty_store::DeadQueue;
 use crate::script::{Act, Script};
-use crate::site::{LEASE, Site};
+use crate::site::{LEASE, SILENCE, Site};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,7 +26,13 @@ async fn a_job_that_the_queue_was_not_given_is_sent_after_the_grace_and_once() -
     assert_eq!(site.sweep().await?, Swept::default());
     assert_eq!(site.receive().await?, None);
     site.clock.advance(SECOND * 2);
-    assert_eq!(site.sweep().await?, Swept { lost: 0, dispatched: 1 });
+    assert_eq!(
+        site.sweep().await?,
+        Swept {
+            dispatched: 1,
+            ..Swept::default()
+        }
+    );
     assert_eq!(site.sweep().await?, Swept::default());
     assert_eq!(site.receive().await?, Some(job.id));
     assert_eq!(site.receive().await?, None);
@@ -32,24 +41,25 @@ async fn a_job_that_the_queue_was_not_given_is_sent_after_the_grace_and_once() -
 
 #[tokio::test]
 async fn a_queue_that_is_down_costs_no_job() -> anyhow::Result<()> {
-    let site = Site::open()?;
+    let (mut site, faults) = (Site::open()?, Faults::next("queue.send", Fault::Down, u32::MAX));
+    site.queue = faults.queue(site.queue);
     let waiting = create(&*site.store).await?;
-    let lost = site
-        .job(Options {
-            max_attempts: Some(2),
-            ..Options::default()
-        })
-        .await?;
-    let over = lease_until(site.clock.now());
-    site.store.claim(lost.id, over, site.clock.now()).await?;
-    site.clock.advance(SECOND * 11);
-    assert!(
-        sweep(&*site.store, &DeadQueue, &site.clock, Duration::ZERO)
-            .await
-            .is_err()
-    );
+    let lost = site.job(two_attempts()).await?;
+    site.store.claim(lost.id, lease(), site.clock.now()).await?;
+    assert!(site.sweep().await.is_ok());
+    site.clock.advance(SILENCE);
+    assert!(site.sweep().await.is_err());
     assert_eq!(site.state(lost.id).await?.status, JobStatus::Pending);
-    assert_eq!(site.sweep().await?, Swept { lost: 0, dispatched: 2 });
+    faults.mend();
+    site.clock.advance(SECOND * 13);
+    let dispatched = 2;
+    assert_eq!(
+        site.sweep().await?,
+        Swept {
+            dispatched,
+            ..Swept::default()
+        }
+    );
     let mut received = [site.receive().await?, site.receive().await?];
     received.sort();
     let mut expected = [Some(waiting.id), Some(lost.id)];
@@ -61,18 +71,18 @@ async fn a_queue_that_is_down_costs_no_job() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_lost_job_that_was_to_be_canceled_is_canceled() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let job = site
-        .job(Options {
-            max_attempts: Some(2),
-            ..Options::default()
-        })
-        .await?;
-    site.store
-        .claim(job.id, lease_until(site.clock.now()), site.clock.now())
-        .await?;
+    let job = site.job(two_attempts()).await?;
+    site.store.claim(job.id, lease(), site.clock.now()).await?;
     site.store.request_cancel(job.id, cancel_by("ann")).await?;
-    site.clock.advance(SECOND);
-    assert_eq!(site.sweep().await?, Swept { lost: 1, dispatched: 0 });
+    let (lost, running) = (1, 1);
+    assert_eq!(
+        site.sweep_after_silence().await?,
+        Swept {
+            lost,
+            running,
+            ..Swept::default()
+        }
+    );
     let state = site.state(job.id).await?;
     let outcome = state.outcome.unwrap_or_else(success);
     assert_eq!(
@@ -88,11 +98,16 @@ async fn a_job_whose_worker_reports_is_left_alone_however_long_it_runs() -> anyh
     let job = site.job(Options::default()).await?;
     let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
     for _ in 0..3 {
-        site.clock.advance(LEASE - SECOND);
-        let until = site.clock.now() + LEASE;
-        site.wait_for(job.id, |state| state.lease.is_some_and(|lease| lease.until == until))
-            .await?;
-        assert_eq!(site.sweep().await?, Swept::default());
+        site.wait_for_renewal(job.id).await?;
+        let running = 1;
+        assert_eq!(
+            site.sweep().await?,
+            Swept {
+                running,
+                ..Swept::default()
+            }
+        );
+        site.clock.advance(SILENCE);
     }
     site.store.request_cancel(job.id, cancel_by("ann")).await?;
     running.await??;
@@ -100,24 +115,140 @@ async fn a_job_whose_worker_reports_is_left_alone_however_long_it_runs() -> anyh
 }
 
 #[tokio::test]
-async fn a_worker_that_was_held_up_with_the_sweep_keeps_its_job() -> anyhow::Result<()> {
+async fn a_worker_that_reports_again_at_the_last_moment_keeps_its_job() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let (job, held) = (site.job(Options::default()).await?, lease());
+    site.store.claim(job.id, held, site.clock.now()).await?;
+    site.sweep().await?;
+    site.clock.advance(SILENCE - SECOND);
+    let running = 1;
+    assert_eq!(
+        site.sweep().await?,
+        Swept {
+            running,
+            ..Swept::default()
+        }
+    );
+    site.store.renew(job.id, held.renewed(), None).await?;
+    for _ in 0..2 {
+        site.clock.advance(SECOND);
+        assert_eq!(
+            site.sweep().await?,
+            Swept {
+                running,
+                ..Swept::default()
+            }
+        );
+    }
+    assert_eq!(site.state(job.id).await?.lease, Some(held.renewed()));
+    Ok(())
+}
+
+/// Five minutes either way: a claim, renewals and the end carry the worker's time, the sweep has its own.
+#[tokio::test]
+async fn clocks_that_disagree_lose_no_job_and_keep_no_lost_one() -> anyhow::Result<()> {
+    for skew in [-300_000, 300_000] {
+        let site = Site::open()?;
+        let sweeper = Sweeper {
+            clock: Arc::new(site.clock.skewed(skew)),
+            ..site.sweeper()
+        };
+        let job = site.job(Options::default()).await?;
+        let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
+        for _ in 0..3 {
+            site.wait_for_renewal(job.id).await?;
+            assert_eq!(sweeper.sweep().await?.lost, 0);
+            site.clock.advance(LEASE);
+        }
+        running.abort();
+        drop(running.await);
+        assert_eq!(sweeper.sweep().await?.lost, 0);
+        site.clock.advance(SILENCE);
+        assert_eq!(sweeper.sweep().await?.lost, 1);
+        assert_eq!(site.state(job.id).await?.status, JobStatus::Failed);
+        let waiting = site.job(Options::default()).await?;
+        assert_eq!(sweeper.sweep().await?.abandoned, 0);
+        assert_eq!(site.state(waiting.id).await?.status, JobStatus::Pending);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_sweep_of_the_process_that_runs_a_job_leaves_it_alone() -> anyhow::Result<()> {
+    let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
+    let job = site.job(Options::default()).await?;
+    let worker = site.worker(Arc::new(Script::new(&[Act::WorkUntil(gate.clone())])));
+    let sweeper = Sweeper {
+        held: worker.held.clone(),
+        ..site.sweeper()
+    };
+    let limits = site.limits();
+    let worker = Worker {
+        settings: WorkerSettings {
+            heartbeat: HOUR,
+            ..worker.settings
+        },
+        ..worker
+    };
+    let running = tokio::spawn(async move { worker.execute(job.id, limits).await });
+    site.wait_for(job.id, |state| state.status == JobStatus::Running)
+        .await?;
+    for _ in 0..3 {
+        assert_eq!(sweeper.sweep().await?.lost, 0);
+        site.clock.advance(SILENCE);
+    }
+    gate.notify_one();
+    running.await??;
+    assert_eq!(site.state(job.id).await?.outcome, Some(success()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_no_worker_takes_for_too_long_ends() -> anyhow::Result<()> {
     let site = Site::open()?;
     let job = site.job(Options::default()).await?;
-    let held = lease_until(site.clock.now());
-    site.store.claim(job.id, held, site.clock.now()).await?;
+    site.clock.advance(HOUR * 24 + SECOND);
+    let abandoned = 1;
+    assert_eq!(
+        site.sweep().await?,
+        Swept {
+            abandoned,
+            ..Swept::default()
+        }
+    );
+    let state = site.state(job.id).await?;
+    let outcome = state.outcome.unwrap_or_else(success);
+    assert_eq!(
+        (state.status, outcome.reason),
+        (JobStatus::Failed, Some(Reason::Undeliverable))
+    );
+    assert_eq!(
+        outcome.error.as_deref(),
+        Some("The job waited for 24 h, and no worker took it.")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_whose_message_was_given_up_waits_until_it_is_redriven() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = site.job(Options::default()).await?;
+    let letter = DeadLetter {
+        at: site.clock.now(),
+        receives: 5,
+        error: "The worker could not be started.".to_owned(),
+    };
+    site.store.bury(job.id, letter.clone()).await?;
+    site.clock.advance(HOUR);
+    assert_eq!((site.sweep().await?, site.receive().await?), (Swept::default(), None));
+    assert_eq!(site.state(job.id).await?.dead_letter, Some(letter));
+    let redriven = site.store.redrive(job.id, site.clock.now()).await?;
+    assert_eq!(redriven.state.dead_letter, None);
     site.clock.advance(SECOND);
-    let renewed = Lease {
-        until: site.clock.now() + LEASE,
-        ..held
-    };
-    let sweeping = sweep(&*site.store, &*site.queue, &site.clock, SECOND / 4);
-    let renewing = async {
-        tokio::time::sleep(SECOND / 20).await;
-        site.store.renew(job.id, renewed, None).await
-    };
-    let (swept, renewal) = tokio::join!(sweeping, renewing);
-    assert_eq!((swept?, renewal?), (Swept::default(), None));
-    assert_eq!(site.state(job.id).await?.lease, Some(renewed));
+    assert_eq!(site.sweep().await?.dispatched, 1);
+    assert_eq!(site.receive().await?, Some(job.id));
+    site.execute(job.id, Arc::new(Script::new(&[]))).await?;
+    assert_eq!(site.state(job.id).await?.outcome, Some(success()));
     Ok(())
 }
 
@@ -131,4 +262,11 @@ async fn a_full_batch_is_swept_and_the_rest_comes_next_time() -> anyhow::Result<
         assert_eq!(site.sweep().await?.dispatched, dispatched);
     }
     Ok(())
+}
+
+fn two_attempts() -> Options {
+    Options {
+        max_attempts: Some(2),
+        ..Options::default()
+    }
 }

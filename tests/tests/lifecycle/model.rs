@@ -5,9 +5,15 @@ use std::time::Duration;
 use callboard_core::id::LeaseToken;
 use callboard_core::job::{Job, JobStatus, Lease};
 use callboard_core::outcome::Reason;
+use callboard_core::sweep::Swept;
 use callboard_core::time::Timestamp;
 
+/// How long a submission may take before its job is given to the queue.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a lease may stay as it is.
+pub(crate) const SILENCE: Duration = Duration::from_secs(25);
+/// How long a job may wait for a worker.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(150);
 
 /// What is compared with the store.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,24 +24,20 @@ pub(crate) struct Facts {
     pub(crate) lease: Option<Lease>,
     pub(crate) canceled_by: Option<String>,
     pub(crate) ended: bool,
+    pub(crate) due: Option<Timestamp>,
+    pub(crate) dead: bool,
 }
 
 /// One job's model. Each step tells whether it is allowed.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) facts: Facts,
-    pub(crate) dispatched: bool,
-    pub(crate) tokens: Vec<LeaseToken>,
+    pub(crate) leases: Vec<Lease>,
     pub(crate) messages: usize,
     created_at: Timestamp,
     max_attempts: u32,
-}
-
-/// What a sweep should have done to a job.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Swept {
-    pub(crate) lost: bool,
-    pub(crate) dispatched: bool,
+    /// The lease that the last sweep saw, and since when sweeps have seen it so.
+    seen: Option<(Lease, Timestamp)>,
 }
 
 impl From<&Job> for Facts {
@@ -48,6 +50,8 @@ impl From<&Job> for Facts {
             lease: state.lease,
             canceled_by: state.cancel.as_ref().map(|cancel| cancel.by.clone()),
             ended: state.finished_at.is_some() && state.outcome.is_some(),
+            due: state.due,
+            dead: state.dead_letter.is_some(),
         }
     }
 }
@@ -56,23 +60,45 @@ impl Model {
     pub(crate) fn new(job: &Job) -> Self {
         Self {
             facts: Facts::from(job),
-            dispatched: false,
-            tokens: Vec::new(),
+            leases: Vec::new(),
             messages: 0,
             created_at: job.created_at,
             max_attempts: job.request.options.max_attempts.unwrap_or(1),
+            seen: None,
         }
     }
 
     pub(crate) fn claim(&mut self, lease: Lease) -> bool {
-        let allowed = self.facts.status == JobStatus::Pending;
+        if self.holds(lease.token) {
+            return true;
+        }
+        let allowed = self.is_pending();
         if allowed {
             self.facts.status = JobStatus::Running;
             self.facts.attempt += 1;
             self.facts.lease = Some(lease);
-            self.tokens.push(lease.token);
+            self.facts.due = None;
+            self.facts.dead = false;
+            self.leases.push(lease);
         }
         allowed
+    }
+
+    pub(crate) fn mark_dispatched(&mut self, due: Timestamp) {
+        self.facts.due = self.facts.due.filter(|standing| *standing != due);
+    }
+
+    pub(crate) fn bury(&mut self) -> bool {
+        self.facts.dead |= self.is_pending();
+        self.is_pending()
+    }
+
+    pub(crate) fn redrive(&mut self, now: Timestamp) -> bool {
+        if self.is_pending() {
+            self.facts.dead = false;
+            self.facts.due = Some(now);
+        }
+        self.is_pending()
     }
 
     pub(crate) fn renew(&mut self, lease: Lease) -> bool {
@@ -91,14 +117,14 @@ impl Model {
         allowed
     }
 
-    pub(crate) fn release(&mut self, token: LeaseToken) -> bool {
+    pub(crate) fn release(&mut self, token: LeaseToken, due: Timestamp) -> bool {
         let allowed = self.holds(token);
         if allowed && self.facts.canceled_by.is_some() {
             self.end(JobStatus::Canceled, Some(Reason::CanceledByRequest));
         } else if allowed {
             self.facts.status = JobStatus::Pending;
             self.facts.lease = None;
-            self.dispatched = false;
+            self.facts.due = Some(due);
         }
         allowed
     }
@@ -114,39 +140,48 @@ impl Model {
         allowed
     }
 
-    pub(crate) fn sweep(&mut self, now: Timestamp) -> Swept {
-        let lost = self.facts.lease.filter(|lease| lease.until < now);
-        if let Some(lease) = lost {
-            self.lose(lease.token);
+    /// Sweeps, and counts what was done in `swept`.
+    pub(crate) fn sweep(&mut self, now: Timestamp, swept: &mut Swept) {
+        self.seen = self.facts.lease.map(|lease| match self.seen {
+            Some((as_before, since)) if as_before == lease => (lease, since),
+            _ => (lease, now),
+        });
+        swept.running += u32::from(self.facts.lease.is_some());
+        if let Some((lease, since)) = self.seen
+            && since + SILENCE <= now
+        {
+            self.lose(lease.token, now);
+            swept.lost += 1;
         }
-        let dispatched = self.is_undispatched(now - GRACE);
-        if dispatched {
-            self.dispatch();
+        if self.is_due(now) {
+            self.facts.due = None;
+            self.messages += 1;
+            swept.dispatched += 1;
         }
-        Swept {
-            lost: lost.is_some(),
-            dispatched,
+        if self.is_pending() && self.created_at < now - MAX_WAIT {
+            self.end(JobStatus::Failed, Some(Reason::Undeliverable));
+            swept.abandoned += 1;
         }
     }
 
-    pub(crate) fn is_undispatched(&self, before: Timestamp) -> bool {
-        self.facts.status == JobStatus::Pending && !self.dispatched && self.created_at < before
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.facts.due.is_some_and(|due| due <= now)
     }
 
-    fn lose(&mut self, token: LeaseToken) {
+    fn lose(&mut self, token: LeaseToken, now: Timestamp) {
         if self.facts.canceled_by.is_some() {
             self.end(JobStatus::Canceled, Some(Reason::CanceledByRequest));
         } else if self.facts.attempt < self.max_attempts {
-            self.release(token);
-            self.dispatch();
+            self.release(token, now + GRACE);
+            self.facts.due = None;
+            self.messages += 1;
         } else {
             self.end(JobStatus::Failed, Some(Reason::Lost));
         }
     }
 
-    fn dispatch(&mut self) {
-        self.dispatched = true;
-        self.messages += 1;
+    fn is_pending(&self) -> bool {
+        self.facts.status == JobStatus::Pending
     }
 
     fn holds(&self, token: LeaseToken) -> bool {
@@ -157,6 +192,8 @@ impl Model {
         self.facts.status = status;
         self.facts.reason = reason;
         self.facts.lease = None;
+        self.facts.due = None;
+        self.facts.dead = false;
         self.facts.ended = true;
     }
 }

@@ -19,12 +19,28 @@ pub(crate) enum Step {
 /// One call for one job.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    MarkDispatched,
-    Claim { seconds: u64 },
-    Renew { token: Token, seconds: u64 },
-    Finish { token: Token, well: bool },
-    Release { token: Token },
+    /// The queue is known to have it: as it is due now, or as it once was.
+    MarkDispatched {
+        as_it_is: bool,
+    },
+    Claim,
+    /// A claim whose answer was lost comes again.
+    ClaimAgain,
+    Renew {
+        token: Token,
+    },
+    Finish {
+        token: Token,
+        well: bool,
+    },
+    Release {
+        token: Token,
+        seconds: u64,
+    },
     Cancel,
+    /// The queue gives its message up.
+    Bury,
+    Redrive,
 }
 
 /// Which token a call has.
@@ -46,18 +62,20 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..30_u64).prop_map(|seconds| Step::Advance { seconds }),
         2 => Just(Step::Sweep),
     ];
-    vec(step, 1..50)
+    vec(step, 1..60)
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let seconds = || 0..20_u64;
     prop_oneof![
-        1 => Just(Act::MarkDispatched),
-        4 => seconds().prop_map(|seconds| Act::Claim { seconds }),
-        2 => (token(), seconds()).prop_map(|(token, seconds)| Act::Renew { token, seconds }),
+        1 => any::<bool>().prop_map(|as_it_is| Act::MarkDispatched { as_it_is }),
+        4 => Just(Act::Claim),
+        1 => Just(Act::ClaimAgain),
+        2 => token().prop_map(|token| Act::Renew { token }),
         1 => (token(), any::<bool>()).prop_map(|(token, well)| Act::Finish { token, well }),
-        1 => token().prop_map(|token| Act::Release { token }),
-        2 => Just(Act::Cancel),
+        1 => (token(), 0..20_u64).prop_map(|(token, seconds)| Act::Release { token, seconds }),
+        1 => Just(Act::Cancel),
+        1 => Just(Act::Bury),
+        1 => Just(Act::Redrive),
     ]
 }
 

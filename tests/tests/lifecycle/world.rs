@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
+use callboard_core::execute::Held;
 use callboard_core::id::{JobId, LeaseToken, Tenant};
-use callboard_core::job::{CancelRequest, Job, Lease};
-use callboard_core::ports::{JobStore, StoreError};
-use callboard_core::sweep::{Swept, sweep};
+use callboard_core::job::{CancelRequest, DeadLetter, Job, Lease};
+use callboard_core::outcome::Outcome;
+use callboard_core::ports::{DueJob, JobStore, StoreError};
+use callboard_core::sweep::{Seen, SweepSettings, Sweeper, Swept};
 use callboard_core::time::{Clock, Timestamp};
-use callboard_embedded::{Database, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::samples::{HOUR, failure, request, success};
 
-use crate::model::{Facts, Model};
+use crate::model::{Facts, MAX_WAIT, Model, SILENCE};
 use crate::steps::{Act, Step, Token};
 
 /// Longer than any case takes by its own clock.
@@ -24,6 +26,7 @@ const MANY: u32 = 1000;
 pub(crate) struct World {
     store: Arc<dyn JobStore>,
     queue: SqliteQueue,
+    sweeper: Sweeper,
     clock: FakeClock,
     jobs: Vec<(JobId, Model)>,
     cancels: u32,
@@ -34,9 +37,24 @@ impl World {
     pub(crate) async fn open(folder: &Path, store: Option<Arc<dyn JobStore>>) -> anyhow::Result<Self> {
         let database = Database::open(&folder.join("callboard.db"))?;
         let clock = FakeClock::default();
+        let store = store.unwrap_or_else(|| Arc::new(SqliteJobStore::new(database.clone())));
+        let queue = SqliteQueue::new(database, Arc::new(clock.clone()));
+        let sweeper = Sweeper {
+            store: store.clone(),
+            queue: Arc::new(queue.clone()),
+            logs: Arc::new(FileLogStore::new(folder.join("logs"))),
+            clock: Arc::new(clock.clone()),
+            settings: SweepSettings {
+                silence: SILENCE,
+                max_wait: MAX_WAIT,
+            },
+            held: Held::default(),
+            seen: Seen::default(),
+        };
         let mut world = Self {
-            store: store.unwrap_or_else(|| Arc::new(SqliteJobStore::new(database.clone()))),
-            queue: SqliteQueue::new(database, Arc::new(clock.clone())),
+            store,
+            queue,
+            sweeper,
             clock,
             jobs: Vec::new(),
             cancels: 0,
@@ -68,11 +86,12 @@ impl World {
                 model.facts
             );
         }
-        let mut found = self.store.undispatched(now, MANY).await?;
-        found.sort();
-        let waiting = self.jobs.iter().filter(|(_, model)| model.is_undispatched(now));
-        let expected: Vec<JobId> = waiting.map(|(id, _)| *id).collect();
-        ensure!(found == expected, "undispatched are {found:?}, not {expected:?}");
+        let mut found = self.store.due(now, MANY).await?;
+        found.sort_by_key(|job| job.id);
+        let due = self.jobs.iter().filter(|(_, model)| model.is_due(now));
+        let due = due.filter_map(|(id, model)| model.facts.due.map(|due| DueJob { id: *id, due }));
+        let expected: Vec<DueJob> = due.collect();
+        ensure!(found == expected, "due are {found:?}, not {expected:?}");
         Ok(())
     }
 
@@ -102,11 +121,9 @@ impl World {
     async fn sweep(&mut self) -> anyhow::Result<()> {
         let mut expected = Swept::default();
         for (_, model) in &mut self.jobs {
-            let swept = model.sweep(self.clock.now());
-            expected.lost += u32::from(swept.lost);
-            expected.dispatched += u32::from(swept.dispatched);
+            model.sweep(self.clock.now(), &mut expected);
         }
-        let swept = sweep(&*self.store, &self.queue, &self.clock, Duration::ZERO).await?;
+        let swept = self.sweeper.sweep().await?;
         ensure!(swept == expected, "the sweep did {swept:?}, not {expected:?}");
         Ok(())
     }
@@ -115,27 +132,42 @@ impl World {
         let (store, now) = (&self.store, self.clock.now());
         let (id, model) = &mut self.jobs[index];
         let (done, allowed) = match act {
-            Act::MarkDispatched => {
-                model.dispatched = true;
-                (store.mark_dispatched(*id).await, true)
+            Act::MarkDispatched { as_it_is } => {
+                let due = model.facts.due.filter(|_| *as_it_is).unwrap_or(now - RETENTION);
+                model.mark_dispatched(due);
+                (store.mark_dispatched(*id, due).await, true)
             }
-            Act::Claim { seconds } => {
-                let lease = lease(LeaseToken::new(), now, *seconds);
+            Act::Claim => {
+                let lease = Lease::new();
                 (store.claim(*id, lease, now).await.map(drop), model.claim(lease))
             }
-            Act::Renew { token, seconds } => {
-                let lease = lease(token.of(model), now, *seconds);
+            Act::ClaimAgain => {
+                let lease = Token::Last.of(model);
+                (store.claim(*id, lease, now).await.map(drop), model.claim(lease))
+            }
+            Act::Renew { token } => {
+                let lease = token.of(model).renewed();
                 (renew(&**store, *id, lease, model).await?, model.renew(lease))
             }
             Act::Finish { token, well } => {
-                let (token, outcome) = (token.of(model), if *well { success() } else { failure() });
+                let (token, outcome) = (token.of(model).token, if *well { success() } else { failure() });
                 let allowed = model.finish(token, outcome.status, outcome.reason);
-                (store.finish(*id, token, outcome, now).await, allowed)
+                (finish(&**store, *id, (token, outcome), now, model).await?, allowed)
             }
-            Act::Release { token } => {
-                let token = token.of(model);
-                (store.release(*id, token).await, model.release(token))
+            Act::Release { token, seconds } => {
+                let (token, due) = (token.of(model).token, now + Duration::from_secs(*seconds));
+                (store.release(*id, token, due).await, model.release(token, due))
             }
+            Act::Bury => {
+                let error = "Nobody took it.".to_owned();
+                let letter = DeadLetter {
+                    at: now,
+                    receives: 5,
+                    error,
+                };
+                (store.bury(*id, letter).await, model.bury())
+            }
+            Act::Redrive => (store.redrive(*id, now).await.map(drop), model.redrive(now)),
             Act::Cancel => {
                 self.cancels += 1;
                 let by = format!("client {}", self.cancels);
@@ -156,13 +188,13 @@ impl World {
 }
 
 impl Token {
-    fn of(self, model: &Model) -> LeaseToken {
-        let token = match self {
-            Self::Last => model.tokens.last(),
-            Self::First => model.tokens.first(),
+    fn of(self, model: &Model) -> Lease {
+        let lease = match self {
+            Self::Last => model.leases.last(),
+            Self::First => model.leases.first(),
             Self::Stranger => None,
         };
-        token.copied().unwrap_or_default()
+        lease.copied().unwrap_or_default()
     }
 }
 
@@ -176,9 +208,18 @@ async fn renew(store: &dyn JobStore, id: JobId, lease: Lease, model: &Model) -> 
     Ok(renewed.map(drop))
 }
 
-fn lease(token: LeaseToken, now: Timestamp, seconds: u64) -> Lease {
-    Lease {
-        token,
-        until: now + Duration::from_secs(seconds),
+/// Ends a job, and checks that the answer carries the cancel request if there is one.
+async fn finish(
+    store: &dyn JobStore,
+    id: JobId,
+    (token, outcome): (LeaseToken, Outcome),
+    now: Timestamp,
+    model: &Model,
+) -> anyhow::Result<Result<(), StoreError>> {
+    let finished = store.finish(id, token, outcome, now).await;
+    if let Ok(cancel) = &finished {
+        let by = cancel.as_ref().map(|cancel| &cancel.by);
+        ensure!(by == model.facts.canceled_by.as_ref(), "the end brings {cancel:?}");
     }
+    Ok(finished.map(drop))
 }

@@ -9,7 +9,7 @@ use callboard_core::policy::Policy;
 use callboard_core::ports::CredentialStore;
 use callboard_core::submit::{SubmitError, Submitter};
 use callboard_core::time::SystemClock;
-use callboard_embedded::{Database, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{Database, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::credential_store::password;
 use callboard_tests::contract::samples::now;
 use serde_json::json;
@@ -26,17 +26,19 @@ async fn a_credential_of_another_tenant_is_as_one_that_is_not_there() -> anyhow:
     let clock = Arc::new(SystemClock);
     let submitter = Submitter {
         store: Arc::new(SqliteJobStore::new(database.clone())),
-        queue: Arc::new(SqliteQueue::new(database, clock.clone())),
+        queue: Arc::new(SqliteQueue::new(database.clone(), clock.clone())),
+        keys: Arc::new(SqliteIdempotencyStore::new(database)),
         catalog: None,
         credentials: Arc::new(credentials),
         policy: Arc::new(Policy::default()),
         clock,
         retention: Duration::from_secs(60),
+        max_queued: 10,
     };
     let request = |name: &str| json!({"playbook": "site.yml", "credentials": {"password": name}});
     let mut told = Vec::new();
     for name in ["owned", "never-there"] {
-        match submitter.submit(other.clone(), &request(name)).await {
+        match submitter.submit(other.clone(), &request(name), None).await {
             Err(SubmitError::Invalid(faults)) => told.push(format!("{faults:?}").replace(name, "NAME")),
             result => bail!("{name}: {result:?}"),
         }
@@ -45,6 +47,6 @@ async fn a_credential_of_another_tenant_is_as_one_that_is_not_there() -> anyhow:
         told[0] == told[1] && told[0].contains("/credentials/password"),
         "{told:?}"
     );
-    submitter.submit(owner, &request("owned")).await?;
+    submitter.submit(owner, &request("owned"), None).await?;
     Ok(())
 }

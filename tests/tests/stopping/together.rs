@@ -1,20 +1,30 @@
 //! Several programs on one data folder.
 
 use anyhow::ensure;
-use callboard_tests::{Finished, Service, callboard, daemon, playbooks};
+use callboard_tests::{Finished, Service, callboard, playbooks};
 use serde_json::json;
 
-use crate::{check_end, nothing_lives};
-
 #[tokio::test]
-async fn services_and_runs_on_one_data_folder_share_its_jobs_and_each_job_runs_once() -> anyhow::Result<()> {
-    let (one, data) = Service::start(&[])?;
-    let other = Service::start_in(data.path(), &[])?;
-    let clients = [one.client(), other.client()];
+async fn a_data_folder_is_served_by_one_and_runs_share_its_jobs() -> anyhow::Result<()> {
+    let (service, data) = Service::start(&[])?;
+    let client = service.client();
+    let other = Finished::from(
+        callboard(data.path())?
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .output()?,
+    );
+    ensure!(
+        other.code == 1 && other.stderr.contains("is held by another `callboard serve`"),
+        "{other:?}"
+    );
+    ensure!(
+        other.stderr.contains(&format!("process {}", service.pid())),
+        "{other:?}"
+    );
     let mut jobs = Vec::new();
     for number in 0..10 {
         let hello = json!({"playbook": "hello.yml", "inventory": format!("host{number},")});
-        jobs.push(clients[number % 2].submit(&hello).await?);
+        jobs.push(client.submit(&hello).await?);
     }
     let run = callboard(data.path())?
         .arg("run")
@@ -22,22 +32,20 @@ async fn services_and_runs_on_one_data_folder_share_its_jobs_and_each_job_runs_o
         .output()?;
     let run = Finished::from(run);
     ensure!(run.code == 0, "{run:?}");
-    for (number, id) in jobs.iter().enumerate() {
-        let job = clients[1 - number % 2].ended(id).await?;
+    for id in &jobs {
+        let job = client.ended(id).await?;
         ensure!(job["status"] == "successful" && job["attempt"] == 1, "{job}");
     }
-    for client in &clients {
-        ensure!(client.get("/api/v1/jobs?status=successful").await?.body["total"] == 11);
-    }
+    ensure!(client.get("/api/v1/jobs?status=successful").await?.body["total"] == 11);
+    Ok(())
+}
 
-    for number in 0..2 {
-        let marker = data.path().join(format!("marker{number}")).display().to_string();
-        let id = daemon::start(&clients[number], &marker, &json!({})).await?;
-        daemon::runs(&clients[number], &id, &marker).await?;
-        clients[1 - number].delete(&format!("/api/v1/jobs/{id}")).await?;
-        let job = clients[1 - number].ended(&id).await?;
-        nothing_lives(&marker)?;
-        check_end(&job, "canceled", "canceled_by_request")?;
-    }
+#[tokio::test]
+async fn a_data_folder_whose_service_was_killed_is_free_at_once() -> anyhow::Result<()> {
+    let (service, data) = Service::start(&[])?;
+    drop(service);
+    let service = Service::start_in(data.path(), &[])?;
+    let job = service.client().run(&json!({"playbook": "hello.yml"})).await?;
+    ensure!(job["status"] == "successful", "{job}");
     Ok(())
 }

@@ -15,7 +15,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const MAX_EVENT_AGE: Duration = Duration::from_secs(15 * 24 * 3600);
 
 /// An index, and what of it a list shows.
-pub(super) struct Source {
+pub(crate) struct Source {
     pub(super) index: &'static str,
     pub(super) partition_key: &'static str,
     pub(super) filter: &'static str,
@@ -66,14 +66,35 @@ impl Source {
         }
     }
 
-    /// Returns where the sweep finds pending or running jobs that were due before an instant.
-    pub(super) fn due(status: JobStatus, before: Timestamp) -> Self {
+    /// Returns where the jobs are that run.
+    pub(crate) fn running() -> Self {
+        Self::active(JobStatus::Running, "#status = :status", Vec::new())
+    }
+
+    /// Returns where the jobs are that have been due to be queued since before an instant.
+    pub(crate) fn due(now: Timestamp) -> Self {
+        let before = vec![(":before", instant(now))];
+        Self::active(JobStatus::Pending, "#status = :status AND #due <= :before", before)
+    }
+
+    /// Returns where the jobs are that have waited since before an instant.
+    pub(crate) fn pending_since(before: Timestamp) -> Self {
+        let before = vec![(":before", instant(before))];
+        Self::active(
+            JobStatus::Pending,
+            "#status = :status AND #created_at < :before",
+            before,
+        )
+    }
+
+    fn active(status: JobStatus, filter: &'static str, values: Vec<(&'static str, AttributeValue)>) -> Self {
+        let status = (":status", string(status.as_str()));
         Self {
             index: "active",
             partition_key: "active_pk",
-            filter: "#status = :status AND #due < :before",
+            filter,
             most_match: false,
-            values: vec![(":status", string(status.as_str())), (":before", instant(before))],
+            values: std::iter::once(status).chain(values).collect(),
             groups: vec![(0..SHARDS).map(item::active_partition).collect()],
         }
     }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -32,6 +33,16 @@ impl Bucket {
         let put = self.client.put_object().bucket(&self.name).key(attempt.key(object));
         let put = put.content_type(object.content_type()).body(content.into());
         put.send().await.map(drop).map_err(aws)
+    }
+
+    /// Writes an object unless it is there.
+    pub(super) async fn put_once(&self, attempt: Attempt, object: Object, content: Bytes) -> Result<(), StoreError> {
+        let put = self.client.put_object().bucket(&self.name).key(attempt.key(object));
+        let put = put.content_type(object.content_type()).body(content.into());
+        match put.if_none_match("*").send().await {
+            Err(error) if error.code() == Some("PreconditionFailed") => Ok(()),
+            put => put.map(drop).map_err(aws),
+        }
     }
 
     /// Reads an object; `None` if there is none.

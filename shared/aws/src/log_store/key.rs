@@ -4,8 +4,7 @@ use std::fmt;
 
 use callboard_core::id::JobId;
 use callboard_core::ports::{LogKey, Stream};
-
-use crate::log_store::segment::Segment;
+use callboard_core::segment::SegmentHead;
 
 /// One attempt of a job.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,7 +17,7 @@ pub(super) struct Attempt {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Object {
     /// What one append wrote.
-    Segment(Segment),
+    Segment(SegmentHead),
     /// A stream in one piece, copied from the segments when the attempt was sealed.
     Whole(Stream),
     Manifest,
@@ -54,7 +53,7 @@ impl Object {
     /// Reads what follows the prefix in a key.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let mut others = Stream::ALL.map(Self::Whole).into_iter().chain([Self::Manifest]);
-        let segment = Segment::parse(name).map(Self::Segment);
+        let segment = SegmentHead::parse(name).map(Self::Segment);
         segment.or_else(|| others.find(|object| object.to_string() == name))
     }
 

@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
-use callboard_core::ports::{Chunk, Manifest, StoreError, Stream};
+use callboard_core::ports::{Manifest, StoreError, Stream};
+use callboard_core::segment::SegmentHead;
 
 use crate::log_store::key::Object;
-use crate::log_store::segment::Segment;
 
 /// The objects of an attempt.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Listing {
-    /// In the order in which they were written. One that was written twice may be there twice.
-    segments: Vec<Segment>,
+    /// In the order in which they were written.
+    segments: Vec<SegmentHead>,
     /// The sizes of the streams that are there in one piece as well.
     whole: [Option<u64>; Stream::ALL.len()],
     sealed: bool,
@@ -39,9 +39,21 @@ impl Listing {
         self.sealed
     }
 
+    /// Returns the segments.
+    pub(super) fn heads(&self) -> &[SegmentHead] {
+        &self.segments
+    }
+
+    /// Leaves out what a worker that had lost its job wrote after the attempt was sealed.
+    pub(super) fn cut(&mut self, manifest: &Manifest) {
+        self.segments.retain(|head| head.number <= manifest.segments);
+    }
+
     /// Tells whether nothing is missing of what a manifest says.
     pub(super) fn is_all_of(&self, manifest: &Manifest) -> bool {
-        self.size(Stream::Stdout) == manifest.stdout_bytes && self.size(Stream::Events) == manifest.events_bytes
+        self.segments.len() as u64 == manifest.segments
+            && self.size(Stream::Stdout) == manifest.stdout_bytes
+            && self.size(Stream::Events) == manifest.events_bytes
     }
 
     /// Returns the size of a stream in bytes.
@@ -61,9 +73,17 @@ impl Listing {
         self.whole[stream as usize] == Some(self.size(stream))
     }
 
-    /// Tells whether chunks would stand beyond the end of their streams.
-    pub(super) fn would_have_gap(&self, chunks: &[Chunk]) -> bool {
-        chunks.iter().any(|chunk| chunk.offset > self.size(chunk.stream))
+    /// Tells whether a segment is there.
+    pub(super) fn has(&self, head: &SegmentHead) -> bool {
+        self.segments.contains(head)
+    }
+
+    /// Tells whether a segment is the next one.
+    pub(super) fn is_next(&self, head: &SegmentHead) -> bool {
+        match self.segments.last() {
+            Some(last) => head.number == last.number + 1 && head.follows(last.ends()),
+            None => head.number == 1 && head.follows([0; Stream::ALL.len()]),
+        }
     }
 
     /// Returns where a range of a stream is, in order; what lies beyond the end is left out.
@@ -96,6 +116,8 @@ impl Listing {
                 return Ok(pieces);
             }
         }
-        Err(StoreError::Corrupt(format!("{stream:?} has nothing at {next}").into()))
+        Err(StoreError::Corrupt(
+            format!("a segment is missing: {stream:?} has nothing at {next}").into(),
+        ))
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::id::JobId;
+use crate::segment::{Segment, SegmentHead};
 
 /// One of the byte streams that an attempt leaves.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -37,17 +38,6 @@ pub struct LogKey {
     pub stream: Stream,
 }
 
-/// What a stream grows by.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Chunk {
-    /// The stream.
-    pub stream: Stream,
-    /// Where the bytes belong in it.
-    pub offset: u64,
-    /// The bytes.
-    pub bytes: Bytes,
-}
-
 /// The end of a stream.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tail {
@@ -62,25 +52,36 @@ pub struct Tail {
 pub struct Manifest {
     /// Bytes of `Stdout`.
     pub stdout_bytes: u64,
-    /// SHA-256 of `Stdout`, in hex.
-    pub stdout_sha256: String,
+    /// SHA-256 of `Stdout`, in hex; absent if the worker was lost.
+    pub stdout_sha256: Option<String>,
     /// Bytes of `Events`.
     pub events_bytes: u64,
-    /// SHA-256 of `Events`, in hex.
-    pub events_sha256: String,
+    /// SHA-256 of `Events`, in hex; absent if the worker was lost.
+    pub events_sha256: Option<String>,
     /// Number of events.
     pub events: u64,
-    /// Whether everything that the job printed is there.
+    /// Number of segments.
+    #[serde(default)]
+    pub segments: u64,
+    /// SHA-256 of the segments' names, one a line, in hex.
+    #[serde(default)]
+    pub segments_sha256: String,
+    /// Whether everything that was to be kept of what the job printed is there.
     pub complete: bool,
+    /// Whether the job printed more than is kept of one.
+    #[serde(default)]
+    pub truncated: bool,
 }
 
 /// Keeps what jobs print. A stream grows at its end only, and can be read while it grows.
 #[async_trait]
 pub trait LogStore: Send + Sync {
-    /// Writes chunks, at most one a stream, each at an offset that is its stream's present size; nobody sees one of
-    /// them without those before it. Writing the same again changes nothing. `Conflict`, and nothing is written, if
-    /// one of them would leave a gap.
-    async fn append(&self, job: JobId, attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError>;
+    /// Writes a segment: the one after the last, or the last again, which changes nothing. `Conflict`, and nothing is
+    /// written or what is written is never read, if it is another one or the attempt is sealed.
+    async fn append(&self, job: JobId, attempt: u32, segment: &Segment) -> Result<(), StoreError>;
+
+    /// Returns which segments there are, in the order of their numbers.
+    async fn segments(&self, job: JobId, attempt: u32) -> Result<Vec<SegmentHead>, StoreError>;
 
     /// Reads what the stream has of a range; what lies beyond its end is left out.
     async fn read(&self, key: LogKey, range: Range<u64>) -> Result<Bytes, StoreError>;
@@ -101,7 +102,8 @@ pub trait LogStore: Send + Sync {
         Ok(None)
     }
 
-    /// Ends an attempt's streams.
+    /// Ends an attempt's streams, unless that was done before: then the first manifest stands. What is sealed is as
+    /// durable as the store can make it.
     async fn seal(&self, job: JobId, attempt: u32, manifest: &Manifest) -> Result<(), StoreError>;
 
     /// Returns the manifest of a sealed attempt.

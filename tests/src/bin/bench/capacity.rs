@@ -13,10 +13,10 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings};
 use callboard_core::history::HistoryQuery;
-use callboard_core::job::{JobStatus, Lease};
+use callboard_core::job::JobStatus;
 use callboard_core::ports::JobStore;
 use callboard_tests::aws::Resources;
-use callboard_tests::contract::samples::{failure, job_of, lease, now, query, success, tenant};
+use callboard_tests::contract::samples::{due, failure, job_of, lease, now, query, success, tenant};
 use futures_util::future::try_join_all;
 
 use crate::report::{Report, Target};
@@ -100,7 +100,7 @@ pub(crate) async fn of_a_job(report: &mut Report) -> anyhow::Result<()> {
     let (store, meter) = metered().await?;
     let (job, held) = (job_of(&tenant()), lease());
     store.create(&job).await?;
-    store.mark_dispatched(job.id).await?;
+    store.mark_dispatched(job.id, due(&job)).await?;
     store.claim(job.id, held, now()).await?;
     store.finish(job.id, held.token, success(), now()).await?;
     let life = meter.take();
@@ -112,7 +112,7 @@ pub(crate) async fn of_a_job(report: &mut Report) -> anyhow::Result<()> {
         Target::AtMost(12.0),
         indexes,
     );
-    let why = "the tenant, before the end is written";
+    let why = "tenant and retention, before the end is written";
     report.add(
         "DynamoDB: reads of a job",
         life.reads,
@@ -124,11 +124,7 @@ pub(crate) async fn of_a_job(report: &mut Report) -> anyhow::Result<()> {
     store.create(&job).await?;
     store.claim(job.id, held, now()).await?;
     meter.take();
-    let renewed = Lease {
-        until: held.until + Duration::from_secs(5),
-        ..held
-    };
-    store.renew(job.id, renewed, None).await?;
+    store.renew(job.id, held.renewed(), None).await?;
     let heartbeat = meter.take().writes;
     let what = "item and `active` index";
     report.add(

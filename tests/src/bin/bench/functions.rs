@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings, SqsQueue};
 use callboard_core::ports::{JobQueue, JobStore};
 use callboard_tests::aws::{Function, Resources, stack};
-use callboard_tests::contract::samples::{create, job, now};
+use callboard_tests::contract::samples::{create, due, job, now};
 use serde_json::{Value, json};
 
 use crate::report::{Report, Target, median};
@@ -49,7 +49,7 @@ pub(crate) async fn zips(report: &mut Report) -> anyhow::Result<()> {
                 let job = job();
                 store.create(&job).await?;
                 queue.send(job.id, Duration::ZERO).await?;
-                store.mark_dispatched(job.id).await?;
+                store.mark_dispatched(job.id, due(&job)).await?;
             } else {
                 store.get(known.id, now()).await?;
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use callboard_core::id::{LeaseToken, Tenant};
+use callboard_core::id::Tenant;
 use callboard_core::job::{Job, Lease};
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::JobStore;
@@ -87,10 +87,7 @@ async fn add(store: &dyn JobStore, fails: bool) -> anyhow::Result<()> {
         ..JobRequest::default()
     };
     let job = Job::new(Tenant::default(), request, now, Duration::from_secs(86_400));
-    let lease = Lease {
-        token: LeaseToken::new(),
-        until: now + Duration::from_secs(60),
-    };
+    let lease = Lease::new();
     let failed = Outcome::failed(Reason::PlaybookFailed, "1 of 1 host failed.");
     let successful = Outcome {
         status: callboard_core::job::JobStatus::Successful,
@@ -101,5 +98,5 @@ async fn add(store: &dyn JobStore, fails: bool) -> anyhow::Result<()> {
     store.create(&job).await?;
     store.claim(job.id, lease, now).await?;
     let outcome = if fails { failed } else { successful };
-    Ok(store.finish(job.id, lease.token, outcome, now).await?)
+    Ok(store.finish(job.id, lease.token, outcome, now).await.map(drop)?)
 }

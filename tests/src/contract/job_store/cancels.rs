@@ -42,9 +42,10 @@ pub async fn a_job_that_was_to_stop_may_end_otherwise(store: &dyn JobStore) -> a
     let (job, lease) = create_claimed(store).await?;
     let cancel = cancel_by("ann");
     store.request_cancel(job.id, cancel.clone()).await?;
-    store.finish(job.id, lease.token, success(), now()).await?;
+    let told = store.finish(job.id, lease.token, success(), now()).await?;
     let state = store.get(job.id, now()).await?.state;
-    assert_eq!((state.status, state.cancel), (JobStatus::Successful, Some(cancel)));
+    assert_eq!((state.status, &state.cancel), (JobStatus::Successful, &Some(cancel)));
+    assert_eq!(told, state.cancel);
     Ok(())
 }
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use callboard_core::job::JobStatus;
 use callboard_core::outcome::Reason;
-use callboard_core::ports::JobStore;
+use callboard_core::ports::{DueJob, JobStore};
 
 use crate::contract::samples::{HOUR, cancel_by, create, create_claimed, failure, lease, now, refused, success};
 
@@ -25,23 +25,26 @@ pub async fn an_end_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::
     let (first, second) = (lease(), lease());
     store.claim(job.id, first, now()).await?;
     refused(store.finish(job.id, second.token, success(), now()).await)?;
-    store.release(job.id, first.token).await?;
+    store.release(job.id, first.token, now()).await?;
     refused(store.finish(job.id, first.token, success(), now()).await)?;
     let claimed = store.claim(job.id, second, now()).await?;
     refused(store.finish(job.id, first.token, success(), now()).await)?;
     assert_eq!(store.get(job.id, now()).await?, claimed);
-    Ok(store.finish(job.id, second.token, success(), now()).await?)
+    Ok(store.finish(job.id, second.token, success(), now()).await.map(drop)?)
 }
 
-/// A released job is pending, not dispatched, and its next attempt is the second.
+/// A released job is pending, due when that was said, and its next attempt is the second.
 pub async fn a_released_job_starts_again(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
-    store.mark_dispatched(job.id).await?;
-    store.release(job.id, first.token).await?;
+    let due = now() + HOUR;
+    store.release(job.id, first.token, due).await?;
     let state = store.get(job.id, now()).await?.state;
     assert_eq!((state.status, state.attempt), (JobStatus::Pending, 1));
     assert_eq!((state.lease, state.progress, state.outcome), (None, None, None));
-    assert_eq!(store.undispatched(now() + HOUR, 10).await?, [job.id]);
+    assert_eq!(state.due, Some(due));
+    let id = job.id;
+    assert_eq!(store.due(due, 10).await?, [DueJob { id, due }]);
+    assert!(store.due(due - Duration::from_millis(1), 10).await?.is_empty());
     let second = lease();
     let claimed = store.claim(job.id, second, now()).await?.state;
     assert_eq!((claimed.attempt, claimed.lease), (2, Some(second)));
@@ -51,14 +54,14 @@ pub async fn a_released_job_starts_again(store: &dyn JobStore) -> anyhow::Result
 /// A job is not given back by a stranger, by a former worker, or after its end.
 pub async fn a_release_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
-    refused(store.release(job.id, lease().token).await)?;
-    store.release(job.id, first.token).await?;
-    refused(store.release(job.id, first.token).await)?;
+    refused(store.release(job.id, lease().token, now()).await)?;
+    store.release(job.id, first.token, now()).await?;
+    refused(store.release(job.id, first.token, now()).await)?;
     let second = lease();
     store.claim(job.id, second, now()).await?;
-    refused(store.release(job.id, first.token).await)?;
+    refused(store.release(job.id, first.token, now()).await)?;
     store.finish(job.id, second.token, success(), now()).await?;
-    refused(store.release(job.id, second.token).await)
+    refused(store.release(job.id, second.token, now()).await)
 }
 
 /// A job that somebody asked to stop does not start again: giving it back ends it.
@@ -66,13 +69,13 @@ pub async fn a_released_job_that_was_to_stop_is_canceled(store: &dyn JobStore) -
     let (job, first) = create_claimed(store).await?;
     let cancel = cancel_by("ann");
     store.request_cancel(job.id, cancel.clone()).await?;
-    store.release(job.id, first.token).await?;
+    store.release(job.id, first.token, now()).await?;
     let state = store.get(job.id, now()).await?.state;
     assert_eq!((state.status, state.cancel), (JobStatus::Canceled, Some(cancel)));
     assert_eq!(
         state.outcome.and_then(|outcome| outcome.reason),
         Some(Reason::CanceledByRequest)
     );
-    assert!(store.undispatched(now() + HOUR, 10).await?.is_empty());
+    assert!(store.due(now() + HOUR, 10).await?.is_empty());
     refused(store.claim(job.id, lease(), now()).await)
 }

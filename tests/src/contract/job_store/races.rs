@@ -32,9 +32,10 @@ pub async fn cancel_against_finish_leaves_one_state(store: &dyn JobStore) -> any
         let cancel = store.request_cancel(job.id, cancel_by("ann"));
         let finish = store.finish(job.id, lease.token, success(), now());
         let (canceled, finished) = in_turns(round, cancel, finish).await;
-        finished?;
+        let told = finished?;
         let canceled = won(canceled)?;
         let state = store.get(job.id, now()).await?.state;
+        assert_eq!(told, state.cancel);
         assert_eq!((state.status, state.outcome), (JobStatus::Successful, Some(success())));
         assert_eq!(state.cancel.is_some(), canceled.is_some());
         let marked = canceled.is_none_or(|job: Job| job.state.status == JobStatus::Running);
@@ -48,7 +49,7 @@ pub async fn cancel_against_release_leaves_it_canceled(store: &dyn JobStore) -> 
     for round in 0..ROUNDS {
         let (job, lease) = create_claimed(store).await?;
         let cancel = store.request_cancel(job.id, cancel_by("ann"));
-        let (canceled, released) = in_turns(round, cancel, store.release(job.id, lease.token)).await;
+        let (canceled, released) = in_turns(round, cancel, store.release(job.id, lease.token, now())).await;
         released?;
         canceled?;
         let state = store.get(job.id, now()).await?.state;
@@ -66,7 +67,7 @@ pub async fn one_of_many_ends_wins(store: &dyn JobStore) -> anyhow::Result<()> {
     let finish = |outcome: &Outcome| store.finish(job.id, lease.token, outcome.clone(), now());
     let mut winners = Vec::new();
     for (outcome, end) in outcomes.iter().zip(join_all(outcomes.iter().map(finish)).await) {
-        winners.extend(won(end)?.map(|()| outcome.clone()));
+        winners.extend(won(end)?.map(|_| outcome.clone()));
     }
     ensure!(winners.len() == 1, "{} ends were accepted", winners.len());
     assert_eq!(store.get(job.id, now()).await?.state.outcome, winners.pop());
@@ -78,7 +79,7 @@ pub async fn finish_against_release_leaves_one_state(store: &dyn JobStore) -> an
     for round in 0..ROUNDS {
         let (job, lease) = create_claimed(store).await?;
         let finish = store.finish(job.id, lease.token, success(), now());
-        let (finished, released) = in_turns(round, finish, store.release(job.id, lease.token)).await;
+        let (finished, released) = in_turns(round, finish, store.release(job.id, lease.token, now())).await;
         let (finished, released) = (won(finished)?.is_some(), won(released)?.is_some());
         ensure!(finished != released, "finished {finished}, released {released}");
         let status = store.get(job.id, now()).await?.state.status;

@@ -57,6 +57,7 @@ pub async fn a_refused_job_is_created_ended(store: &dyn JobStore) -> anyhow::Res
     job.tenant = tenant.clone();
     job.state.status = JobStatus::Failed;
     job.state.finished_at = Some(job.created_at);
+    job.state.due = None;
     job.state.outcome = Some(Outcome::failed(Reason::RequestInvalid, "/playbook is missing"));
     store.create(&job).await?;
     assert_eq!(store.get(job.id, now()).await?, job);
@@ -67,7 +68,7 @@ pub async fn a_refused_job_is_created_ended(store: &dyn JobStore) -> anyhow::Res
     for query in [query(&tenant), failed] {
         assert_eq!(ids(&store.list(&query, now()).await?), [job.id]);
     }
-    assert!(!store.undispatched(now() + HOUR, 100).await?.contains(&job.id));
+    assert!(store.due(now() + HOUR, 100).await?.iter().all(|due| due.id != job.id));
     refused(store.claim(job.id, lease(), now()).await)?;
     refused(store.request_cancel(job.id, cancel_by("ann")).await)
 }
@@ -78,7 +79,7 @@ pub async fn an_id_is_taken_once(store: &dyn JobStore) -> anyhow::Result<()> {
     let second = Job { id: first.id, ..job() };
     refused(store.create(&second).await)?;
     assert_eq!(store.get(first.id, now()).await?, first);
-    Ok(store.finish(first.id, lease.token, success(), now()).await?)
+    Ok(store.finish(first.id, lease.token, success(), now()).await.map(drop)?)
 }
 
 /// No call finds, or makes, a job that was never created.
@@ -89,22 +90,36 @@ pub async fn an_unknown_job_is_not_found(store: &dyn JobStore) -> anyhow::Result
     absent(store.renew(id, lease, None).await)?;
     absent(store.finish(id, lease.token, success(), now()).await)?;
     absent(store.seize(id, lease, lease).await)?;
-    absent(store.release(id, lease.token).await)?;
+    absent(store.release(id, lease.token, now()).await)?;
     absent(store.request_cancel(id, cancel_by("nobody")).await)?;
-    absent(store.mark_dispatched(id).await)?;
+    absent(store.mark_dispatched(id, now()).await)?;
+    absent(store.abandon(id, failure(), now()).await)?;
+    absent(store.redrive(id, now()).await)?;
     absent(store.get(id, now()).await)
 }
 
-/// From its expiry on, neither a read nor a list shows a job.
+/// From its expiry on, which its end sets, neither a read nor a list shows a job.
 pub async fn an_expired_job_is_hidden(store: &dyn JobStore) -> anyhow::Result<()> {
-    let job = create(store).await?;
-    let last = job.expires_at - Duration::from_millis(1);
+    let (job, lease) = create_claimed(store).await?;
+    store.finish(job.id, lease.token, success(), now()).await?;
+    let job = store.get(job.id, now()).await?;
+    let over = job.expires_at();
+    let last = over - Duration::from_millis(1);
     assert_eq!(store.get(job.id, last).await?, job);
     assert_eq!(ids(&store.list(&query(&job.tenant), last).await?), [job.id]);
-    absent(store.get(job.id, job.expires_at).await)?;
-    absent(store.get(job.id, job.expires_at + HOUR).await)?;
-    absent(store.claim(job.id, lease(), job.expires_at).await)?;
-    assert!(store.list(&query(&job.tenant), job.expires_at).await?.jobs.is_empty());
+    absent(store.get(job.id, over).await)?;
+    absent(store.get(job.id, over + HOUR).await)?;
+    assert!(store.list(&query(&job.tenant), over).await?.jobs.is_empty());
+    Ok(())
+}
+
+/// However long a job waits or runs, it is not forgotten.
+pub async fn a_job_that_has_not_ended_never_expires(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (waiting, (running, _)) = (create(store).await?, create_claimed(store).await?);
+    let much_later = now() + HOUR * 24 * 400;
+    for job in [waiting, running] {
+        assert_eq!(store.get(job.id, much_later).await?, job);
+    }
     Ok(())
 }
 

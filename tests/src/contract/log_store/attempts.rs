@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use callboard_core::id::JobId;
-use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, Stream};
+use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
+use callboard_core::segment::Segment;
 
-use super::append;
+use super::{Writer, append};
 use crate::contract::samples::refused;
 
 /// No stream shows what another one, another attempt or another job has.
@@ -21,21 +22,17 @@ pub async fn streams_attempts_and_jobs_are_separate(store: &dyn LogStore) -> any
 /// One append may grow several streams; some may have nothing new, or nothing at all.
 pub async fn one_append_grows_several_streams(store: &dyn LogStore) -> anyhow::Result<()> {
     let job = JobId::new();
-    let appends: [&[(Stream, u64, &str)]; 4] = [
-        &[(Stream::Stdout, 0, "hello\n")],
-        &[(Stream::Events, 0, "{}\n"), (Stream::EventIndex, 0, "\x03")],
-        &[(Stream::Stdout, 6, "world\n"), (Stream::Events, 3, "")],
-        &[
-            (Stream::Stdout, 12, "!"),
-            (Stream::Events, 3, "[]\n"),
-            (Stream::EventIndex, 1, "\x06"),
-        ],
+    let mut writer = Writer::default();
+    let appends: [[&[u8]; 3]; 4] = [
+        [b"hello\n", b"", b""],
+        [b"", b"{}\n", b"\x03"],
+        [b"world\n", b"", b""],
+        [b"!", b"[]\n", b"\x06"],
     ];
-    for chunks in appends {
+    for parts in appends {
+        let segment = writer.next(parts);
         for _ in 0..2 {
-            store
-                .append(job, 1, &chunks.iter().map(chunk).collect::<Vec<_>>())
-                .await?;
+            store.append(job, 1, &segment).await?;
         }
     }
     for (stream, expected) in Stream::ALL.into_iter().zip(["hello\nworld\n!", "{}\n[]\n", "\x03\x06"]) {
@@ -53,12 +50,10 @@ pub async fn one_append_grows_several_streams(store: &dyn LogStore) -> anyhow::R
 /// A gap in one stream keeps the others from growing, too.
 pub async fn a_gap_in_one_stream_refuses_the_whole_append(store: &dyn LogStore) -> anyhow::Result<()> {
     let job = JobId::new();
-    let chunks = [(Stream::Stdout, 0, "hello\n"), (Stream::Events, 1, "{}\n")];
-    refused(
-        store
-            .append(job, 1, &chunks.iter().map(chunk).collect::<Vec<_>>())
-            .await,
-    )?;
+    let segment = Segment::new(1, [0, 1, 0], [b"hello\n", b"{}\n", b""]);
+    refused(store.append(job, 1, &segment).await)?;
+    let second = Segment::new(2, [0, 0, 0], [b"hello\n", b"", b""]);
+    refused(store.append(job, 1, &second).await)?;
     for stream in Stream::ALL {
         assert_eq!(
             store
@@ -90,7 +85,7 @@ pub async fn little_output_needs_no_url(store: &dyn LogStore) -> anyhow::Result<
     Ok(())
 }
 
-/// A manifest is there once its attempt is sealed, reads back as written, and may be written again.
+/// A manifest is there once its attempt is sealed, reads back as written, and may be written again, which changes nothing.
 pub async fn an_attempt_is_sealed_with_its_manifest(store: &dyn LogStore) -> anyhow::Result<()> {
     let (job, other) = (JobId::new(), JobId::new());
     let manifest = manifest();
@@ -113,12 +108,72 @@ pub async fn an_attempt_is_sealed_with_its_manifest(store: &dyn LogStore) -> any
     Ok(())
 }
 
+/// A worker that has lost its job writes nothing any more that anybody reads; and the first manifest stands.
+pub async fn a_sealed_attempt_grows_no_more(store: &dyn LogStore) -> anyhow::Result<()> {
+    let (job, mut writer) = (JobId::new(), Writer::default());
+    let key = LogKey {
+        job,
+        attempt: 1,
+        stream: Stream::Stdout,
+    };
+    store.append(job, 1, &writer.next([b"hello\n", b"", b""])).await?;
+    let sealed = Manifest {
+        stdout_bytes: 6,
+        segments: 1,
+        ..Manifest::default()
+    };
+    store.seal(job, 1, &sealed).await?;
+    match store.append(job, 1, &writer.next([b"late", b"", b""])).await {
+        Ok(()) | Err(StoreError::Conflict) => {}
+        Err(other) => return Err(other.into()),
+    }
+    store.seal(job, 1, &manifest()).await?;
+    assert_eq!(store.manifest(job, 1).await?, Some(sealed));
+    assert_eq!((store.size(key).await?, store.segments(job, 1).await?.len()), (6, 1));
+    assert_eq!(store.read(key, 0..100).await?, "hello\n");
+    Ok(())
+}
+
+/// A number stands for one segment.
+pub async fn another_segment_under_a_number_is_refused(store: &dyn LogStore) -> anyhow::Result<()> {
+    let (job, mut one, mut other) = (JobId::new(), Writer::default(), Writer::default());
+    store.append(job, 1, &one.next([b"one", b"", b""])).await?;
+    refused(store.append(job, 1, &other.next([b"two", b"", b""])).await)?;
+    store.append(job, 1, &one.next([b"!", b"", b""])).await?;
+    assert_eq!(store.segments(job, 1).await?.len(), 2);
+    Ok(())
+}
+
+/// Which segments there are, their places and hashes, is what was written.
+pub async fn segments_are_listed_as_they_were_written(store: &dyn LogStore) -> anyhow::Result<()> {
+    let (job, mut writer) = (JobId::new(), Writer::default());
+    assert_eq!(store.segments(job, 1).await?, []);
+    let mut heads = Vec::new();
+    for number in 0..12 {
+        let line = format!("{number}\n");
+        let segment = writer.next([line.as_bytes(), b"{}\n", b"12345678"]);
+        store.append(job, 1, &segment).await?;
+        heads.push(segment.head);
+    }
+    assert_eq!(store.segments(job, 1).await?, heads);
+    Ok(())
+}
+
 /// Every stream and manifest of a job goes, of every attempt; other jobs keep theirs.
 pub async fn removing_a_job_forgets_all_of_it(store: &dyn LogStore) -> anyhow::Result<()> {
     let (gone, kept) = (JobId::new(), JobId::new());
     for key in keys([gone, kept]) {
         append(store, key, 0, "x").await?;
-        store.seal(key.job, key.attempt, &manifest()).await?;
+    }
+    for key in keys([gone, kept]) {
+        let manifest = Manifest {
+            segments: 3,
+            stdout_bytes: 1,
+            events_bytes: 1,
+            events: 1,
+            ..manifest()
+        };
+        store.seal(key.job, key.attempt, &manifest).await?;
     }
     for _ in 0..2 {
         store.remove(gone).await?;
@@ -129,14 +184,6 @@ pub async fn removing_a_job_forgets_all_of_it(store: &dyn LogStore) -> anyhow::R
         }
     }
     Ok(())
-}
-
-fn chunk((stream, offset, text): &(Stream, u64, &'static str)) -> Chunk {
-    Chunk {
-        stream: *stream,
-        offset: *offset,
-        bytes: (*text).into(),
-    }
 }
 
 fn keys(jobs: [JobId; 2]) -> Vec<LogKey> {
@@ -150,10 +197,13 @@ fn keys(jobs: [JobId; 2]) -> Vec<LogKey> {
 fn manifest() -> Manifest {
     Manifest {
         stdout_bytes: 6,
-        stdout_sha256: "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03".to_owned(),
+        stdout_sha256: Some("5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03".to_owned()),
         events_bytes: u64::MAX,
-        events_sha256: String::new(),
+        events_sha256: None,
         events: 3,
+        segments: 1,
+        segments_sha256: "of a name".to_owned(),
         complete: true,
+        truncated: false,
     }
 }

@@ -1,11 +1,14 @@
 use std::ops::Range;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use callboard_core::id::JobId;
-use callboard_core::ports::{Chunk, LogKey, LogStore, Manifest, Stream};
+use callboard_core::output::OutputLimits;
+use callboard_core::ports::{LogKey, LogStore, Manifest, Stream};
 use callboard_core::secret::Secret;
+use callboard_core::segment::{Segment, SegmentHead};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
@@ -17,14 +20,18 @@ const SECRET: &str = "hunter2 \"Zq8\nvXr";
 
 /// Keeps what is appended.
 #[derive(Default)]
-struct Kept(Mutex<Vec<Chunk>>);
+struct Kept(Mutex<Vec<Segment>>);
 
 #[async_trait]
 impl LogStore for Kept {
-    async fn append(&self, _job: JobId, _attempt: u32, chunks: &[Chunk]) -> Result<(), StoreError> {
+    async fn append(&self, _job: JobId, _attempt: u32, segment: &Segment) -> Result<(), StoreError> {
         let mut kept = self.0.lock().map_err(|_| StoreError::NotFound)?;
-        kept.extend_from_slice(chunks);
+        kept.push(segment.clone());
         Ok(())
+    }
+
+    async fn segments(&self, _job: JobId, _attempt: u32) -> Result<Vec<SegmentHead>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn read(&self, _key: LogKey, _range: Range<u64>) -> Result<Bytes, StoreError> {
@@ -51,8 +58,7 @@ impl LogStore for Kept {
 impl Kept {
     fn text(&self, stream: Stream) -> Fallible<String> {
         let kept = self.0.lock().map_err(|_| "poisoned")?;
-        let of_stream = kept.iter().filter(|chunk| chunk.stream == stream);
-        let bytes: Vec<u8> = of_stream.flat_map(|chunk| chunk.bytes.to_vec()).collect();
+        let bytes: Vec<u8> = kept.iter().flat_map(|segment| segment.part(stream)).collect();
         Ok(String::from_utf8(bytes)?)
     }
 }
@@ -62,7 +68,7 @@ async fn pump(text: &str, events: &[Value], secrets: &[Secret]) -> Fallible<(Arc
     let (mut text_in, text_out) = pipe::pipe()?;
     let (mut events_in, events_out) = pipe::pipe()?;
     let kept = Arc::new(Kept::default());
-    let output = Output::new(kept.clone(), JobId::new(), 1);
+    let output = Output::new(kept.clone(), JobId::new(), 1, OutputLimits::default());
     let redactor = Arc::new(Redactor::new(secrets)?);
     let mut pump = Pump::new(text_out, events_out, "0123", "job".to_owned(), &output, redactor);
     let write = async {
@@ -80,7 +86,7 @@ async fn pump(text: &str, events: &[Value], secrets: &[Secret]) -> Fallible<(Arc
     let (written, moved) = tokio::join!(write, pump.run());
     written?;
     moved?;
-    output.close(true).await?;
+    output.close(true, Duration::ZERO).await?;
     Ok((kept, pump.into_findings()))
 }
 

@@ -1,0 +1,70 @@
+//! The lock of a data folder: one `serve` at a time.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Why a folder could not be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process serves it.
+    #[error(
+        "the data folder {folder} is held by another `callboard serve`{process}; stop that one, or name another folder \
+         with --data"
+    )]
+    Held {
+        /// The folder.
+        folder: PathBuf,
+        /// Which process, as far as it says.
+        process: String,
+    },
+    /// The lock's file cannot be used.
+    #[error("the lock of the data folder, {path}, cannot be taken")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Holds a data folder until it is dropped, or its process ends, however that comes about.
+#[derive(Debug)]
+pub struct FolderLock(#[expect(dead_code, reason = "the lock is the file's, while it is open")] File);
+
+impl FolderLock {
+    /// Takes the lock of a folder.
+    ///
+    /// # Errors
+    /// [`LockError`] says who has it, or why it cannot be taken.
+    pub fn take(folder: &Path) -> Result<Self, LockError> {
+        let path = folder.join("callboard.lock");
+        let failed = |source| LockError::Io {
+            path: path.clone(),
+            source,
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let read = file.read_to_string(&mut text);
+                let known = read.is_ok() && !text.trim().is_empty();
+                let process = if known {
+                    format!(", process {}", text.trim())
+                } else {
+                    String::new()
+                };
+                let folder = folder.to_owned();
+                return Err(LockError::Held { folder, process });
+            }
+        }
+        // who holds it is a courtesy: a full disk is no reason not to start
+        drop(file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())));
+        Ok(Self(file))
+    }
+}

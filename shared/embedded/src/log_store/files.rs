@@ -1,0 +1,205 @@
+//! The files of one attempt.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read, Result, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use callboard_core::ports::Stream;
+use callboard_core::segment::{Segment, SegmentHead};
+
+/// Several lines of a journal.
+const TAIL_BYTES: u64 = 2048;
+
+/// The folder of an attempt.
+#[derive(Clone)]
+pub(super) struct Attempt(pub(super) PathBuf);
+
+impl Attempt {
+    pub(super) fn stream(&self, stream: Stream) -> PathBuf {
+        self.0.join(match stream {
+            Stream::Stdout => "stdout",
+            Stream::Events => "events.jsonl",
+            Stream::EventIndex => "events.index",
+        })
+    }
+
+    pub(super) fn manifest(&self) -> PathBuf {
+        self.0.join("manifest.json")
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.0.join("segments")
+    }
+
+    /// Returns which segments the journal names.
+    pub(super) fn segments(&self) -> Result<Vec<SegmentHead>> {
+        match File::open(self.journal()) {
+            Ok(journal) => Ok(Journal::read(journal, u64::MAX)?.heads),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.without_journal(),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes one segment of what a release that kept no journal has written.
+    fn without_journal(&self) -> Result<Vec<SegmentHead>> {
+        let whole = |stream| fs::read(self.stream(stream));
+        let (stdout, mut events, mut index) = (
+            or_absent(whole(Stream::Stdout))?,
+            or_absent(whole(Stream::Events))?,
+            or_absent(whole(Stream::EventIndex))?,
+        );
+        index.truncate(index.len() / 8 * 8);
+        let last = index.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
+        events.truncate(usize::try_from(last).unwrap_or(usize::MAX));
+        if stdout.is_empty() && events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parts = [&*stdout, &*events, &*index];
+        Ok(vec![Segment::new(1, [0; Stream::ALL.len()], parts).head])
+    }
+
+    /// Answers false, and writes nothing, if the segment is not the next one, nor the last one again.
+    pub(super) fn append(&self, segment: &Segment) -> Result<bool> {
+        let mut journal = Journal::read(self.lock()?, TAIL_BYTES)?;
+        if self.manifest().exists() {
+            return Ok(false);
+        }
+        let (number, ends) = match journal.heads.last() {
+            Some(last) if *last == segment.head => return Ok(true),
+            Some(last) => (last.number + 1, last.ends()),
+            None => (1, [0; Stream::ALL.len()]),
+        };
+        if segment.head.number != number || !segment.head.follows(ends) {
+            return Ok(false);
+        }
+        for stream in Stream::ALL {
+            let part = segment.part(stream);
+            if !part.is_empty() {
+                let mut file = open(&self.stream(stream))?;
+                file.seek(SeekFrom::Start(segment.head.range(stream).start))?;
+                file.write_all(&part)?;
+            }
+        }
+        journal.add(&segment.head)?;
+        Ok(true)
+    }
+
+    /// Puts everything on the disk, the manifest last; does nothing if there is one.
+    pub(super) fn seal(&self, manifest: &[u8], (stdout, events, count): (u64, u64, u64)) -> Result<()> {
+        let journal = self.lock()?;
+        if self.manifest().exists() {
+            return Ok(());
+        }
+        for (stream, size) in Stream::ALL.into_iter().zip([stdout, events, count * 8]) {
+            match OpenOptions::new().write(true).open(self.stream(stream)) {
+                Ok(file) => {
+                    if file.metadata()?.len() > size {
+                        file.set_len(size)?;
+                    }
+                    file.sync_all()?;
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        journal.sync_all()?;
+        let staged = self.0.join("manifest.new");
+        let mut file = options().truncate(true).open(&staged)?;
+        file.write_all(manifest)?;
+        file.sync_all()?;
+        fs::rename(&staged, self.manifest())?;
+        for folder in self.0.ancestors().take(3) {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Opens the journal and holds its lock until it is closed.
+    fn lock(&self) -> Result<File> {
+        let file = open_with(options().read(true), &self.journal())?;
+        file.lock()?;
+        Ok(file)
+    }
+}
+
+/// The journal, as far as its lines are whole.
+struct Journal {
+    file: File,
+    heads: Vec<SegmentHead>,
+    end: u64,
+}
+
+impl Journal {
+    /// Reads the last bytes, so many at the most.
+    fn read(mut file: File, at_most: u64) -> Result<Self> {
+        let start = file.metadata()?.len().saturating_sub(at_most);
+        file.seek(SeekFrom::Start(start))?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let begun = match start {
+            0 => 0,
+            _ => text
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map_or(text.len(), |at| at + 1),
+        };
+        let (mut heads, mut end) = (Vec::new(), start + begun as u64);
+        for line in text[begun..].split_inclusive(|byte| *byte == b'\n') {
+            let name = line.strip_suffix(b"\n").and_then(|name| std::str::from_utf8(name).ok());
+            let Some(head) = name.and_then(SegmentHead::parse) else {
+                break;
+            };
+            heads.push(head);
+            end += line.len() as u64;
+        }
+        Ok(Self { file, heads, end })
+    }
+
+    fn add(&mut self, head: &SegmentHead) -> Result<()> {
+        self.file.set_len(self.end)?;
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.write_all(format!("{head}\n").as_bytes())
+    }
+}
+
+fn or_absent(read: Result<Vec<u8>>) -> Result<Vec<u8>> {
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    }
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options
+}
+
+fn open(path: &Path) -> Result<File> {
+    open_with(&mut options(), path)
+}
+
+fn open_with(options: &mut OpenOptions, path: &Path) -> Result<File> {
+    match (options.open(path), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == ErrorKind::NotFound => {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            options.open(path)
+        }
+        (opened, _) => opened,
+    }
+}
+
+pub(super) fn read(path: &Path, range: &Range<u64>) -> Result<Bytes> {
+    let mut file = File::open(path)?;
+    let end = range.end.min(file.metadata()?.len());
+    if range.start >= end {
+        return Ok(Bytes::new());
+    }
+    file.seek(SeekFrom::Start(range.start))?;
+    let mut bytes = Vec::new();
+    file.take(end - range.start).read_to_end(&mut bytes)?;
+    Ok(bytes.into())
+}
