@@ -27,6 +27,9 @@ pub(crate) struct Problem {
     /// Each fault, with its place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
+    /// Whether the same request may be answered otherwise soon.
+    #[serde(skip)]
+    passes: bool,
 }
 
 /// One fault of a request.
@@ -55,6 +58,7 @@ impl Problem {
             status,
             detail: detail.into(),
             errors: Vec::new(),
+            passes: [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status),
         }
     }
 
@@ -148,14 +152,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status;
+        let (status, passes) = (self.status, self.passes);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
+        if passes {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
@@ -208,10 +212,13 @@ impl From<SubmitError> for Problem {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The Idempotency-Key stands for another request of the last 24 hours; use a new key for a new request.",
             ),
-            SubmitError::InFlight => Self::new(
-                StatusCode::CONFLICT,
-                "The first request with this Idempotency-Key has not been answered yet; try again in a moment.",
-            ),
+            SubmitError::InFlight => Self {
+                passes: true,
+                ..Self::new(
+                    StatusCode::CONFLICT,
+                    "The first request with this Idempotency-Key has not been answered yet; try again in a moment.",
+                )
+            },
             SubmitError::QueueFull(limit) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 format!("{limit} jobs or more wait already, the limit of this service; try again later."),

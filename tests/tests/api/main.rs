@@ -7,6 +7,7 @@ mod description;
 mod events;
 mod follow;
 mod health;
+mod idempotency;
 mod keys;
 mod list;
 mod logs;

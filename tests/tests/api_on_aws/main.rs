@@ -11,6 +11,8 @@ mod description;
 mod events;
 mod follow;
 mod health;
+#[path = "../api/idempotency.rs"]
+mod idempotency;
 #[path = "../api/list.rs"]
 mod list;
 #[path = "../api/logs.rs"]

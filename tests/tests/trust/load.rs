@@ -1,0 +1,74 @@
+//! As many jobs at once as may wait.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use callboard_tests::Service;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+const JOBS: usize = 5_000;
+const CLIENTS: usize = 50;
+/// Two cores take two to six minutes.
+const TIME_BOX: Duration = Duration::from_secs(1500);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_thousand_jobs_of_fifty_clients_are_all_done_in_the_same_memory() -> anyhow::Result<()> {
+    let (service, _data) = Service::start(&[])?;
+    let (begun, mut clients) = (Instant::now(), JoinSet::new());
+    for _ in 0..CLIENTS {
+        let client = service.client();
+        clients.spawn(async move {
+            let mut ids = Vec::new();
+            for _ in 0..JOBS / CLIENTS {
+                ids.push(client.submit(&json!({"playbook": "nothing.yml"})).await?);
+            }
+            anyhow::Ok(ids)
+        });
+    }
+    let mut ids = HashSet::new();
+    while let Some(submitted) = clients.join_next().await {
+        ids.extend(submitted??);
+    }
+    ensure!(ids.len() == JOBS, "{} ids", ids.len());
+    let (submitted, client) = (begun.elapsed(), service.client());
+    let total = async |status: &str| {
+        let answer = client.get(&format!("/api/v1/jobs?limit=1{status}")).await?;
+        answer.body["total"].as_u64().context("a total")
+    };
+    let (mut memory, mut done) = (Vec::new(), 0);
+    while done < JOBS as u64 {
+        ensure!(
+            begun.elapsed() < TIME_BOX,
+            "{done} jobs are done after {:?}",
+            begun.elapsed()
+        );
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        done = total("&status=successful").await?;
+        let running = total("&status=running").await?;
+        ensure!(running <= 100, "{running} jobs run");
+        memory.push(resident_kib(service.pid())?);
+    }
+    ensure!(total("").await? == JOBS as u64);
+    for status in ["pending", "running", "failed", "canceled"] {
+        ensure!(total(&format!("&status={status}")).await? == 0, "some are {status}");
+    }
+    let (early, late) = (memory[memory.len() / 4], memory.last().copied().unwrap_or(0));
+    ensure!(
+        late < early + early / 4 + 8 * 1024,
+        "the service grows from {early} KiB to {late} KiB while its queue is drained"
+    );
+    println!(
+        "submitted in {submitted:?}, done in {:?}; {early} KiB, then {late} KiB",
+        begun.elapsed()
+    );
+    Ok(())
+}
+
+fn resident_kib(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("a resident size")?.parse()?)
+}
