@@ -1,0 +1,102 @@
+//! A full disk: nothing is accepted that cannot be kept, no job ends wrongly, and work goes on when there is room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use callboard_tests::{Service, callboard, playbooks};
+use serde_json::{Value, json};
+
+/// Room for the database, and for the output of a few jobs.
+const MIB: usize = 24;
+
+#[tokio::test]
+async fn a_full_disk_refuses_submissions_holds_jobs_up_and_loses_nothing() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let service = start(folder.path())?;
+    let (client, disk) = (service.client(), seen_by(&service, folder.path()));
+    let filler = disk.join("filler");
+    let kept = client.run(&json!({"playbook": "hello.yml"})).await?;
+    let waiting = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": folder.path().join("go")}, "inventory": "waiting,"});
+    let running = client.submit(&waiting).await?;
+    client.until(&running, |job| job["status"] == "running").await?;
+
+    fill(&filler)?;
+    let mut refused = None;
+    for _ in 0..500 {
+        let answer = client
+            .post("/api/v1/jobs", json!({"playbook": "hello.yml"}).to_string())
+            .await?;
+        if answer.status != 202 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.context("a full disk refuses nothing")?;
+    ensure!(
+        refused.status == 503 && !refused.header("retry-after").is_empty(),
+        "{refused:?}"
+    );
+    ensure!(
+        client.job(kept["job_id"].as_str().unwrap_or_default()).await? == kept,
+        "what is kept can be read"
+    );
+    ensure!(client.job(&running).await?["status"] == "running");
+    ensure!(client.get("/health/live").await?.status == 200);
+
+    fs::remove_file(&filler)?;
+    fs::write(disk.join("go"), "")?;
+    let job = client.ended(&running).await?;
+    ensure!(
+        job["status"] == "successful" && job["result"]["log"]["complete"] == true,
+        "{job}"
+    );
+    let again = client.run(&json!({"playbook": "hello.yml"})).await?;
+    ensure!(again["status"] == "successful", "{again}");
+    let pending = |answer: &Value| answer["total"] == 0;
+    for _ in 0..600 {
+        if pending(&client.get("/api/v1/jobs?status=pending&limit=1").await?.body) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let failed = client.get("/api/v1/jobs?status=failed&limit=100").await?.body;
+    ensure!(failed["total"] == 0, "{failed}");
+    Ok(())
+}
+
+/// Starts a service whose data folder is a small file system of its own.
+fn start(folder: &Path) -> anyhow::Result<Service> {
+    let inner = callboard(&folder.join("data"))?;
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c"]);
+    command.arg(format!(
+        "mount -t tmpfs -o size={MIB}m,mode=0700 tmpfs \"$0\" && exec \"$@\""
+    ));
+    command.arg(folder).arg(inner.get_program());
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--playbooks"])
+        .arg(playbooks());
+    for (name, value) in inner.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    Service::spawn(command)
+}
+
+/// The service's own view of a folder: its mounts are not everybody's.
+fn seen_by(service: &Service, folder: &Path) -> PathBuf {
+    let root = PathBuf::from(format!("/proc/{}/root", service.pid()));
+    root.join(folder.strip_prefix("/").unwrap_or(folder))
+}
+
+/// Writes until there is no room for another byte.
+fn fill(path: &Path) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut file = fs::File::create(path)?;
+    for size in [1 << 20, 4096, 1] {
+        while file.write_all(&vec![b'x'; size]).is_ok() {}
+    }
+    Ok(())
+}
