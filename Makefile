@@ -6,7 +6,9 @@ SAM := target/sam-tools
 RUFF := shared/runners/ansible/host/pyproject.toml
 SCRIPTS := $(wildcard tests/*.py) tests/image tests/servers functions/worker
 
-.PHONY: test lint fmt bench openapi emulators image-test sam-test
+FUZZ_SECONDS ?= 60
+
+.PHONY: test lint fmt fuzz bench openapi emulators image-test sam-test
 
 ## Runs every test: Rust, Python, and the real program with real playbooks.
 test:
@@ -33,6 +35,10 @@ fmt: $(DEV)/ready
 	cargo fmt --all
 	cd shared/runners/ansible/host && $(CURDIR)/$(DEV)/bin/ruff format .
 	$(DEV)/bin/ruff format --config $(RUFF) $(SCRIPTS)
+
+## Feeds what reads foreign bytes with changed examples, each target for FUZZ_SECONDS; a failure prints its seed and input.
+fuzz:
+	CALLBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release -p callboard-tests --test fuzz -- --nocapture
 
 ## Measures; prints a table and writes target/bench.json.
 bench:

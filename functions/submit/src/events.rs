@@ -5,7 +5,7 @@ use callboard_core::ports::StoreError;
 use callboard_core::submit::Submitter;
 use serde_json::{Value, json};
 
-use crate::trigger::JobEvent;
+use callboard_submit::trigger::JobEvent;
 
 /// Accepts the request of an event.
 ///

@@ -3,7 +3,6 @@
 mod dead_letters;
 mod events;
 mod messages;
-mod trigger;
 
 use callboard_core::submit::Submitter;
 use callboard_core::sweep::{Sweeper, Swept};
@@ -12,7 +11,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-use crate::trigger::Trigger;
+use callboard_submit::trigger::Trigger;
 
 /// The next sweep begins a minute after this one did. While jobs run, a sweep looks until then, as a worker is lost when
 /// its lease was seen unchanged for long enough.

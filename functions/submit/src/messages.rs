@@ -10,7 +10,7 @@ use callboard_lambda::batch_response;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use crate::trigger::job_id;
+use callboard_submit::trigger::job_id;
 
 /// Accepts a batch, and tells which messages are to be delivered again. A message that is no valid request is recorded
 /// as refused and is not one of them: it would be no better the next time.

@@ -16,7 +16,7 @@ const MAX_AHEAD: Duration = Duration::from_secs(3600);
 
 /// What invoked the function.
 #[derive(Debug)]
-pub(crate) enum Trigger {
+pub enum Trigger {
     /// API Gateway, with a request of a client.
     Http(Value),
     /// EventBridge or its Scheduler, with a job request.
@@ -29,11 +29,11 @@ pub(crate) enum Trigger {
 
 /// A job request that came with an event.
 #[derive(Debug)]
-pub(crate) struct JobEvent {
+pub struct JobEvent {
     /// The id of its job: the same for every delivery of the event.
-    pub(crate) id: JobId,
+    pub id: JobId,
     /// The job request.
-    pub(crate) request: Value,
+    pub request: Value,
 }
 
 /// The fields of an EventBridge event that matter here.
@@ -62,7 +62,7 @@ impl Trigger {
     ///
     /// # Errors
     /// It is of a known kind, but not complete.
-    pub(crate) fn of(event: Value) -> Result<Self, serde_json::Error> {
+    pub fn of(event: Value) -> Result<Self, serde_json::Error> {
         if is_http(&event) {
             return Ok(Self::Http(event));
         }
@@ -114,7 +114,7 @@ impl JobEvent {
 }
 
 /// Makes the id of the job that an event asks for.
-pub(crate) fn job_id(at: Timestamp, key: &str) -> JobId {
+pub fn job_id(at: Timestamp, key: &str) -> JobId {
     let now = SystemClock.now();
     if at > now + MAX_AHEAD || at < now - MAX_AGE {
         tracing::warn!(
