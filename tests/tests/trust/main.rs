@@ -4,5 +4,6 @@ mod children;
 mod disk;
 mod kills;
 mod load;
+mod power;
 mod refusals;
 mod verifying;
