@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use callboard_core::id::Tenant;
+use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobStatus};
+use callboard_core::outcome::Reason;
 use callboard_core::ports::{JobQueue, PlaybookCatalog, PlaybookError, StoreError};
 use callboard_core::submit::{SubmitError, Submitter};
 use callboard_core::time::{Clock, Timestamp};
@@ -82,6 +83,38 @@ async fn a_request_that_cannot_be_recorded_is_refused_and_sent_nowhere() -> anyh
         Err(SubmitError::Store(StoreError::Unavailable(_))) => assert_nothing(&site).await,
         other => bail!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn an_event_with_a_key_that_came_before_is_the_job_of_that_one() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let submitter = site.submitter();
+    let accept = async |body: Value| submitter.accept(Tenant::default(), JobId::new(), Ok(body)).await;
+    let keyed = |greeting: &str| json!({"playbook": "site.yml", "extra_vars": {"greeting": greeting}, "idempotency_key": "nightly"});
+    let first = accept(keyed("hello")).await?;
+    assert_eq!(first.state.status, JobStatus::Pending);
+    assert_eq!(accept(keyed("hello")).await?.id, first.id);
+    let other = accept(keyed("goodbye")).await?;
+    let error = other
+        .state
+        .outcome
+        .and_then(|outcome| outcome.error)
+        .unwrap_or_default();
+    assert_eq!(error, "The idempotency_key \"nightly\" stands for another request.");
+    for bad in [json!(""), json!(7), json!("two words")] {
+        let refused = accept(json!({"playbook": "site.yml", "idempotency_key": bad})).await?;
+        let outcome = refused.state.outcome.unwrap_or_else(success);
+        assert_eq!(outcome.reason, Some(Reason::RequestInvalid), "{bad}");
+        assert!(
+            outcome.error.unwrap_or_default().contains("/idempotency_key must"),
+            "{bad}"
+        );
+    }
+    site.clock.advance(HOUR * 24);
+    assert_ne!(accept(keyed("hello")).await?.id, first.id);
+    let keyless = json!({"playbook": "site.yml", "idempotency_key": null});
+    assert_ne!(accept(keyless.clone()).await?.id, accept(keyless).await?.id);
+    Ok(())
 }
 
 async fn submit(site: &Site, queue: Arc<dyn JobQueue>, body: &Value) -> Result<Job, SubmitError> {

@@ -5,7 +5,7 @@ mod functions;
 mod jobs;
 mod lists;
 mod memory;
-mod recovery;
+mod promises;
 mod report;
 mod requests;
 mod sources;
@@ -19,7 +19,8 @@ async fn main() -> anyhow::Result<()> {
     let mut report = Report::default();
     jobs::wall_time(&mut report).await.context("wall time of a job")?;
     jobs::throughput(&mut report).await.context("throughput")?;
-    recovery::of_a_killed_service(&mut report).await.context("recovery")?;
+    promises::cost(&mut report).await.context("cost of the promises")?;
+    promises::recovery(&mut report).await.context("recovery")?;
     requests::submit(&mut report).await.context("latency of a submission")?;
     requests::get(&mut report).await.context("rate of reading a record")?;
     lists::depth(&mut report).await.context("lists")?;
