@@ -64,6 +64,15 @@ impl Client {
         self.send(request).await
     }
 
+    /// Posts a request with an idempotency key.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub async fn post_once(&self, path: &str, key: &str, body: &Value) -> anyhow::Result<Answer> {
+        let request = self.request(Method::POST, path).json(body);
+        self.send(request.header("idempotency-key", key)).await
+    }
+
     /// Deletes a path.
     ///
     /// # Errors

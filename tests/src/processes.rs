@@ -27,6 +27,17 @@ pub fn with_marker(marker: &str) -> Vec<u32> {
     pids().filter(holds).collect()
 }
 
+/// Returns how much memory of a process is resident, in KiB.
+///
+/// # Errors
+/// It is gone.
+pub fn resident_kib(pid: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("a resident size")?.parse()?)
+}
+
 /// Returns the children of a process, their children, and so on.
 #[must_use]
 pub fn descendants(root: u32) -> Vec<Process> {

@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use callboard_core::dispatch::dispatch;
 use callboard_core::id::JobId;
-use callboard_core::ports::{JobQueue, JobStore, StoreError};
+use callboard_core::ports::{DueJob, JobStore, StoreError};
 use callboard_core::time::{Clock, SystemClock};
 use callboard_embedded::{SqliteJobStore, SqliteQueue};
 
@@ -34,9 +36,8 @@ pub(crate) async fn redrive(common: &Common, arguments: RedriveArguments) -> any
     for id in jobs {
         match store.redrive(id, SystemClock.now()).await {
             Ok(job) => {
-                queue.send(id, std::time::Duration::ZERO).await?;
                 if let Some(due) = job.state.due {
-                    store.mark_dispatched(id, due).await?;
+                    dispatch(&store, &queue, DueJob { id, due }, Duration::ZERO).await?;
                 }
                 println!("{id} is queued again");
             }

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::causes::causes;
+use crate::dispatch::dispatch;
 use crate::id::{JobId, LeaseToken};
 use crate::job::{CancelRequest, DISPATCH_GRACE, Job, JobStatus, Lease};
 use crate::outcome::{Outcome, Reason};
 use crate::output::{Output, OutputLimits};
-use crate::ports::{JobQueue, JobStore, LogStore, Runner, StoreError};
+use crate::ports::{DueJob, JobQueue, JobStore, LogStore, Runner, StoreError};
 use crate::supervise::Supervision;
 use crate::time::Clock;
 use crate::verdict::verdict;
@@ -286,11 +287,7 @@ pub(crate) async fn conclude(
     store.release(job.id, lease.token, due).await?;
     tracing::warn!(job.id = %job.id, job.attempt = job.state.attempt, job.reason = outcome.reason.map(Reason::as_str), "job goes back to the queue");
     // the job is released by now: what fails here, the sweep makes up for
-    let sent = match queue.send(job.id, delay).await {
-        Ok(()) => store.mark_dispatched(job.id, due).await,
-        failed => failed,
-    };
-    if let Err(error) = sent {
+    if let Err(error) = dispatch(store, queue, DueJob { id: job.id, due }, delay).await {
         tracing::warn!(job.id = %job.id, error = %causes(&error), "the job waits for the sweep to be queued");
     }
     Ok(())

@@ -7,6 +7,7 @@ pub mod access;
 pub mod cancel;
 pub mod causes;
 pub mod credential;
+pub mod dispatch;
 pub mod event;
 pub mod execute;
 pub mod fields;

@@ -7,14 +7,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::causes::causes;
+use crate::dispatch::dispatch;
 use crate::fields::{Faults, FieldError};
 use crate::id::{JobId, Tenant};
 use crate::job::Job;
 use crate::json::JsonError;
 use crate::policy::Policy;
 use crate::ports::{
-    CredentialStore, IdempotencyKey, IdempotencyStore, JobQueue, JobStore, NotAKey, PlaybookCatalog, PlaybookError,
-    Reservation, StoreError,
+    CredentialStore, DueJob, IdempotencyKey, IdempotencyStore, JobQueue, JobStore, NotAKey, PlaybookCatalog,
+    PlaybookError, Reservation, StoreError,
 };
 use crate::request::JobRequest;
 use crate::segment::hex;
@@ -329,7 +330,9 @@ impl Submitter {
 
     /// Queues a job that was recorded, or leaves that to the sweep.
     async fn dispatched(&self, mut job: Job) -> Job {
-        match self.dispatch(&job).await {
+        let Some(due) = job.state.due else { return job };
+        let due = DueJob { id: job.id, due };
+        match dispatch(&*self.store, &*self.queue, due, Duration::ZERO).await {
             Ok(()) => job.state.due = None,
             Err(error) => {
                 let error = causes(&error);
@@ -337,14 +340,6 @@ impl Submitter {
             }
         }
         job
-    }
-
-    async fn dispatch(&self, job: &Job) -> Result<(), StoreError> {
-        self.queue.send(job.id, Duration::ZERO).await?;
-        match job.state.due {
-            Some(due) => self.store.mark_dispatched(job.id, due).await,
-            None => Ok(()),
-        }
     }
 
     /// Has a job that waits given to the queue again, as when the queue has given it up.

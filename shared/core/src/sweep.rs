@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::causes::causes;
+use crate::dispatch::dispatch;
 use crate::execute::{Held, conclude};
 use crate::id::JobId;
 use crate::job::{Job, Lease};
@@ -139,8 +140,7 @@ impl Sweeper {
     /// Queues jobs that the queue is not known to have.
     async fn dispatch(&self, swept: &mut Swept) -> Result<(), StoreError> {
         for job in self.store.due(self.clock.now(), BATCH).await? {
-            self.queue.send(job.id, Duration::ZERO).await?;
-            match self.store.mark_dispatched(job.id, job.due).await {
+            match dispatch(&*self.store, &*self.queue, job, Duration::ZERO).await {
                 Ok(()) | Err(StoreError::NotFound) => swept.dispatched += 1,
                 Err(error) => return Err(error),
             }

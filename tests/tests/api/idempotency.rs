@@ -1,23 +1,15 @@
 //! `Idempotency-Key`.
 
 use anyhow::ensure;
-use callboard_tests::Client;
-use callboard_tests::client::Answer;
 use futures_util::future::try_join_all;
-use reqwest::Method;
-use serde_json::{Value, json};
-
-async fn post(client: &Client, key: &str, path: &str, body: &Value) -> anyhow::Result<Answer> {
-    let request = client.request(Method::POST, path).json(body);
-    client.send(request.header("idempotency-key", key)).await
-}
+use serde_json::json;
 
 #[tokio::test]
 async fn a_submission_that_is_sent_again_gets_the_first_answer() -> anyhow::Result<()> {
     let (service, _data) = crate::start(&[])?;
     let (client, jobs) = (service.client(), "/api/v1/jobs");
     let hello = json!({"playbook": "hello.yml", "extra_vars": {"greeting": "once", "b": 1}});
-    let first = post(&client, "a-key", jobs, &hello).await?;
+    let first = client.post_once(jobs, "a-key", &hello).await?;
     ensure!(
         first.status == 202 && first.header("idempotency-replayed").is_empty(),
         "{first:?}"
@@ -25,28 +17,32 @@ async fn a_submission_that_is_sent_again_gets_the_first_answer() -> anyhow::Resu
     let id = first.body["job_id"].as_str().unwrap_or_default();
     let same = json!({"extra_vars": {"b": 1, "greeting": "once"}, "playbook": "hello.yml"});
     for (key, body) in [("a-key", &hello), ("\"a-key\"", &same)] {
-        let again = post(&client, key, jobs, body).await?;
+        let again = client.post_once(jobs, key, body).await?;
         ensure!((again.status, &again.body) == (first.status, &first.body), "{again:?}");
         ensure!(again.header("idempotency-replayed") == "true", "{again:?}");
         ensure!(again.header("location") == first.header("location"), "{again:?}");
     }
     ensure!(client.ended(id).await?["attempt"] == 1);
-    let late = post(&client, "a-key", jobs, &hello).await?;
+    let late = client.post_once(jobs, "a-key", &hello).await?;
     ensure!((late.status, &late.body) == (first.status, &first.body), "{late:?}");
 
-    let other = post(&client, "a-key", jobs, &json!({"playbook": "hello.yml"})).await?;
+    let other = client
+        .post_once(jobs, "a-key", &json!({"playbook": "hello.yml"}))
+        .await?;
     ensure!(
         other.status == 422 && other.content_type == "application/problem+json",
         "{other:?}"
     );
-    let invalid = post(&client, "b-key", jobs, &json!({"playbook": "hello.yml", "colour": 1})).await?;
+    let invalid = client
+        .post_once(jobs, "b-key", &json!({"playbook": "hello.yml", "colour": 1}))
+        .await?;
     ensure!(invalid.status == 422, "{invalid:?}");
     ensure!(
-        post(&client, "b-key", jobs, &hello).await?.status == 202,
+        client.post_once(jobs, "b-key", &hello).await?.status == 202,
         "a refused request keeps its key"
     );
     for bad in ["", "two words", &"k".repeat(256)] {
-        let refused = post(&client, bad, jobs, &hello).await?;
+        let refused = client.post_once(jobs, bad, &hello).await?;
         ensure!(refused.status == 400, "{bad:?}: {refused:?}");
     }
     let in_body = json!({"playbook": "hello.yml", "idempotency_key": "a-key"});
@@ -63,7 +59,7 @@ async fn of_many_submissions_at_once_one_is_accepted() -> anyhow::Result<()> {
     let (service, _data) = crate::start(&[])?;
     let client = service.client();
     let hello = json!({"playbook": "hello.yml"});
-    let answers = try_join_all((0..8).map(|_| post(&client, "a-key", "/api/v1/jobs", &hello))).await?;
+    let answers = try_join_all((0..8).map(|_| client.post_once("/api/v1/jobs", "a-key", &hello))).await?;
     let accepted: Vec<_> = answers.iter().filter(|answer| answer.status == 202).collect();
     ensure!(
         !accepted.is_empty()
@@ -89,12 +85,12 @@ async fn a_second_submission_is_told_while_the_first_waits_for_its_job() -> anyh
     let (service, data) = crate::start(&["--sync-wait", "20"])?;
     let (client, path, file) = (service.client(), "/api/v1/jobs?sync=true", data.path().join("go"));
     let waiting = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}, "inventory": "waiting,"});
-    let first = async { post(&client, "a-key", path, &waiting).await };
+    let first = async { client.post_once(path, "a-key", &waiting).await };
     let second = async {
         while client.get("/api/v1/jobs?status=running&limit=1").await?.body["total"] != 1 {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        let second = post(&client, "a-key", path, &waiting).await?;
+        let second = client.post_once(path, "a-key", &waiting).await?;
         std::fs::write(&file, "")?;
         anyhow::Ok(second)
     };
@@ -104,7 +100,7 @@ async fn a_second_submission_is_told_while_the_first_waits_for_its_job() -> anyh
         "{second:?}"
     );
     ensure!(first.status == 200 && first.body["status"] == "successful", "{first:?}");
-    let again = post(&client, "a-key", path, &waiting).await?;
+    let again = client.post_once(path, "a-key", &waiting).await?;
     ensure!(
         (again.status, &again.body["job_id"]) == (first.status, &first.body["job_id"]),
         "{again:?}"

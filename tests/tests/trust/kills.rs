@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use callboard_tests::{Client, Service, processes, wait};
-use reqwest::Method;
 use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::json;
@@ -80,9 +79,8 @@ async fn fifty_kills_under_load_lose_no_job_and_run_none_twice() -> anyhow::Resu
 /// Submits with a key, so that a submission whose answer is lost can be sent again.
 async fn submit(client: &Client, file: &str, number: usize) -> anyhow::Result<String> {
     let body = json!({"playbook": "append.yml", "extra_vars": {"file": file, "line": format!("line {number}")}});
-    let request = client.request(Method::POST, "/api/v1/jobs").json(&body);
     let answer = client
-        .send(request.header("idempotency-key", format!("job-{number}")))
+        .post_once("/api/v1/jobs", &format!("job-{number}"), &body)
         .await?;
     ensure!(answer.status == 202, "{answer:?}");
     Ok(answer.body["job_id"].as_str().unwrap_or_default().to_owned())

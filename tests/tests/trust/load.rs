@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use callboard_tests::Service;
+use callboard_tests::processes::resident_kib;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -72,11 +73,4 @@ async fn five_thousand_jobs_of_fifty_clients_are_all_done_in_the_same_memory() -
     );
     println!("submitted in {submitted:?}, done in {drained:?}; {early} KiB, then {late} KiB");
     Ok(())
-}
-
-fn resident_kib(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number.context("a resident size")?.parse()?)
 }

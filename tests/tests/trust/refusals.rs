@@ -1,10 +1,20 @@
 //! What the service does not take, because it could not keep it.
 
+use std::path::Path;
+
 use anyhow::ensure;
 use callboard_tests::client::Answer;
-use callboard_tests::{Finished, Service, callboard};
+use callboard_tests::{Client, Finished, Service, callboard};
 use reqwest::Method;
 use serde_json::json;
+
+/// Has a worker run a job until the file is there; returns its id.
+async fn start_waiting(client: &Client, file: &Path) -> anyhow::Result<String> {
+    let request = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}, "inventory": "waiting,"});
+    let id = client.submit(&request).await?;
+    client.until(&id, |job| job["status"] == "running").await?;
+    Ok(id)
+}
 
 fn busy(answer: &Answer) -> anyhow::Result<()> {
     ensure!(answer.status == 429, "{answer:?}");
@@ -16,15 +26,12 @@ fn busy(answer: &Answer) -> anyhow::Result<()> {
 async fn a_full_queue_takes_no_more_and_then_does_again() -> anyhow::Result<()> {
     let (service, data) = Service::start(&["--workers", "1", "--max-queued", "2"])?;
     let (client, file) = (service.client(), data.path().join("go"));
-    let first = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}, "inventory": "waiting,"});
-    let first = client.submit(&first).await?;
-    client.until(&first, |job| job["status"] == "running").await?;
+    start_waiting(&client, &file).await?;
     let hello = json!({"playbook": "hello.yml"});
     let mut accepted = Vec::new();
     let full = loop {
-        let request = client.request(Method::POST, "/api/v1/jobs").json(&hello);
         let answer = client
-            .send(request.header("idempotency-key", format!("key-{}", accepted.len())))
+            .post_once("/api/v1/jobs", &format!("key-{}", accepted.len()), &hello)
             .await?;
         if answer.status != 202 {
             break answer;
@@ -38,9 +45,8 @@ async fn a_full_queue_takes_no_more_and_then_does_again() -> anyhow::Result<()> 
         ensure!(client.ended(id).await?["status"] == "successful");
     }
     // the key of the refused one is free
-    let request = client.request(Method::POST, "/api/v1/jobs").json(&hello);
     let later = client
-        .send(request.header("idempotency-key", format!("key-{}", accepted.len())))
+        .post_once("/api/v1/jobs", &format!("key-{}", accepted.len()), &hello)
         .await?;
     ensure!(
         later.status == 202 && later.header("idempotency-replayed").is_empty(),
@@ -53,9 +59,7 @@ async fn a_full_queue_takes_no_more_and_then_does_again() -> anyhow::Result<()> 
 async fn no_more_follow_than_may() -> anyhow::Result<()> {
     let (service, data) = Service::start(&["--max-followers", "1"])?;
     let (client, file) = (service.client(), data.path().join("go"));
-    let job = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}, "inventory": "waiting,"});
-    let id = client.submit(&job).await?;
-    client.until(&id, |job| job["status"] == "running").await?;
+    let id = start_waiting(&client, &file).await?;
     let path = format!("/api/v1/jobs/{id}/logs?follow=true");
     let first = client.request(Method::GET, &path).send().await?;
     ensure!(first.status() == 200);
@@ -72,9 +76,7 @@ async fn no_more_follow_than_may() -> anyhow::Result<()> {
 async fn a_job_that_waits_can_be_redriven_and_runs_once() -> anyhow::Result<()> {
     let (service, data) = Service::start(&["--workers", "1"])?;
     let (client, file) = (service.client(), data.path().join("go"));
-    let first = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}, "inventory": "waiting,"});
-    let first = client.submit(&first).await?;
-    client.until(&first, |job| job["status"] == "running").await?;
+    start_waiting(&client, &file).await?;
     let id = client.submit(&json!({"playbook": "hello.yml"})).await?;
     for _ in 0..3 {
         let answer = client.post(&format!("/api/v1/jobs/{id}/redrive"), "").await?;

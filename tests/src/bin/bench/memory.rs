@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
 use callboard_tests::Service;
+use callboard_tests::processes::resident_kib;
 use serde_json::json;
 
 use crate::jobs::{drained, hello};
@@ -45,11 +45,5 @@ pub(crate) async fn resident(report: &mut Report) -> anyhow::Result<()> {
 }
 
 pub(crate) fn resident_mib(pid: u32) -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .context("VmRSS")?;
-    let kib: f64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
-    Ok(kib / 1024.0)
+    Ok(resident_kib(pid)? as f64 / 1024.0)
 }
