@@ -1,8 +1,10 @@
 //! Real playbooks through the real service: everything that Ansible can do works as with `ansible-playbook`.
 
+mod callbacks;
 mod configuration;
 mod connecting;
 mod environment;
+mod failing;
 mod failures;
 mod features;
 mod inventories;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::agent::Agent;
 use crate::material::Sourcing;
+use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
 use crate::{arguments, environ, inventory};
@@ -20,7 +21,13 @@ pub(crate) struct JobSpec {
     pub(crate) cwd: PathBuf,
     pub(crate) nonce: String,
     pub(crate) color: bool,
+    /// The home of the service's user, where the job has one of its own.
+    pub(crate) users_home: Option<PathBuf>,
     pub(crate) fallback_inventory: Vec<String>,
+    /// Whether an inventory that names no hosts is an error.
+    pub(crate) require_hosts: bool,
+    /// Whether what the playbook leaves running ends with it.
+    pub(crate) end_background: bool,
     /// Folders that go before those of the configuration.
     pub(crate) collections: Vec<PathBuf>,
     pub(crate) roles: Vec<PathBuf>,
@@ -29,6 +36,8 @@ pub(crate) struct JobSpec {
 /// A job that can be started.
 pub(crate) struct Prepared {
     pub(crate) spec: JobSpec,
+    /// The folder of the job's source.
+    pub(crate) root: PathBuf,
     pub(crate) commit: Option<String>,
     /// Holds the key for ssh until the job has ended.
     pub(crate) _agent: Option<Agent>,
@@ -67,12 +76,16 @@ impl Task<'_> {
             cwd,
             nonce: uuid::Uuid::new_v4().simple().to_string(),
             color: self.settings.color,
+            users_home: std::env::home_dir().filter(|_| self.settings.home == Home::Private),
             fallback_inventory: sources,
+            require_hosts: self.settings.home == Home::Private,
+            end_background: self.settings.home == Home::Private,
             collections: material.collections,
             roles: material.roles,
         };
         Ok(Prepared {
             spec,
+            root: material.root,
             commit: material.commit,
             _agent: agent,
         })
