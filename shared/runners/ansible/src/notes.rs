@@ -34,6 +34,9 @@ pub(crate) enum Note {
 /// A failure, with the place of its task in one text.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Told {
+    /// Whether it failed because the job's own folder had no room.
+    #[serde(default)]
+    pub(crate) disk_full: bool,
     kind: FailureKind,
     host: String,
     play: Option<String>,
@@ -116,6 +119,7 @@ impl Told {
             stderr: cause.stderr.map(clean),
         });
         Self {
+            disk_full: self.disk_full,
             kind: self.kind,
             host: clean(self.host),
             play: self.play.map(clean),

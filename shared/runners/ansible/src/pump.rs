@@ -42,8 +42,8 @@ pub(crate) struct Findings {
     pub(crate) inventory: Option<InventorySummary>,
     pub(crate) inventory_error: Option<String>,
     pub(crate) error: Option<String>,
-    /// Whether the error was that a file could not be written for want of room.
-    pub(crate) disk_full: bool,
+    /// What was said where it all began with a folder of the job's that had no room.
+    pub(crate) disk_full: Option<String>,
     pub(crate) dead_worker: Option<DeadWorker>,
     /// What the job was at when it was to be stopped.
     pub(crate) doing: Option<String>,
@@ -243,10 +243,17 @@ impl Findings {
             Note::InventoryError { message } => self.inventory_error = Some(message),
             Note::Hosts { names } => self.tracker.expect(names),
             Note::AnsibleError { message, disk_full } => {
+                if disk_full {
+                    self.disk_full.get_or_insert(message.clone());
+                }
                 self.error = Some(message);
-                self.disk_full |= disk_full;
             }
-            Note::Failure(told) => self.failures.note(told.located(root)),
+            Note::Failure(told) => {
+                let disk_full = told.disk_full && self.failures.all().is_empty();
+                let failure = told.located(root);
+                self.disk_full = self.disk_full.take().or(disk_full.then(|| failure.message.clone()));
+                self.failures.note(failure);
+            }
             Note::WorkerDied(worker) => self.dead_worker = self.dead_worker.take().or(Some(worker)),
             Note::ErrorsCleared { host } => self.failures.forgive(&host),
         }

@@ -112,7 +112,7 @@ impl AnsibleRunner {
             commit: prepared.commit.clone(),
             ..Progress::default()
         });
-        let mut ended = self.start(&prepared, job, output, stop, &redactor, workspace).await?;
+        let mut ended = self.start(&prepared, job, output, stop, &redactor).await?;
         ended.outcome.commit = prepared.commit;
         Ok(ended)
     }
@@ -141,7 +141,6 @@ impl AnsibleRunner {
         output: &Output,
         stop: Stop,
         redactor: &Arc<Redactor>,
-        workspace: &Workspace,
     ) -> Result<Ended, RunError> {
         let kills = Kills::watch();
         let mut run = self.fork(prepared, job, output, stop.clone(), redactor).await?;
@@ -151,7 +150,7 @@ impl AnsibleRunner {
         let end = End {
             exit: &run.exit,
             findings: &run.findings,
-            workspace: workspace.path(),
+            work: &self.settings.work,
             root: &prepared.root,
             out_of_memory: kills.happened(),
         };

@@ -13,15 +13,13 @@ use crate::pump::Findings;
 const SIGKILL: i32 = 9;
 const WANT_OF_MEMORY: &str = "the kernel has killed a process for want of memory meanwhile";
 const MAX_MESSAGE_CHARS: usize = 1000;
-/// What the C library says where a disk, or a share of one, is full.
-const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
 /// How a job ended, and what was learned on the way.
 pub(crate) struct End<'a> {
     pub(crate) exit: &'a Exit,
     pub(crate) findings: &'a Findings,
-    /// The job's folder.
-    pub(crate) workspace: &'a Path,
+    /// Where the folders of running jobs are.
+    pub(crate) work: &'a Path,
     /// The folder of its source.
     pub(crate) root: &'a Path,
     /// Whether the kernel has killed a process for want of memory while the job ran.
@@ -156,23 +154,18 @@ impl End<'_> {
         }
     }
 
-    /// Says that the job's folder was full, where that is what it failed of.
+    /// Says that the folder for running jobs was full, where that is what it all began with.
     fn full_folder(&self) -> Option<String> {
-        let folder = self.workspace.display().to_string();
-        let full = |text: &str| FULL.iter().any(|full| text.contains(full)) && text.contains(&folder);
-        let failed = self
+        let message: String = self
             .findings
-            .failures
-            .all()
-            .iter()
-            .map(|failure| failure.message.as_str());
-        let found = failed.chain(self.findings.error.as_deref()).find(|text| full(text));
-        let found = found.or(self.findings.error.as_deref().filter(|_| self.findings.disk_full))?;
-        let work = self.workspace.ancestors().nth(3).unwrap_or(self.workspace);
-        let message: String = found.chars().take(MAX_MESSAGE_CHARS).collect();
+            .disk_full
+            .as_ref()?
+            .chars()
+            .take(MAX_MESSAGE_CHARS)
+            .collect();
+        let work = self.work.display();
         Some(format!(
-            "The folder for running jobs, {}, is full; make room, or choose another with --work. {message}",
-            work.display()
+            "The folder for running jobs, {work}, is full; make room, or choose another with --work. {message}"
         ))
     }
 }

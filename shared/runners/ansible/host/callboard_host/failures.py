@@ -7,6 +7,8 @@ playbook the task stands.
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +22,9 @@ MAX_LINE = 500
 MAX_NAME = 200
 MAX_CAUSES = 10_000
 _UNKNOWN = "Unknown error"
+# what the C library says where a disk, or a share of one, is full, and how much room there is then at the most
+_FULL = ("No space left on device", "Disk quota exceeded")
+_ROOM_BYTES = 1 << 16
 
 Told = dict[str, Any]
 
@@ -60,7 +65,8 @@ class Failures:
                 failure["cause"] = {name: cause.get(name) for name in ("task", "path", "message", "rc", "stderr")}
                 break
         if not rescued:
-            events.tell("failure", kind="failed", **failure)
+            full = is_disk_full(failure["message"])
+            events.tell("failure", kind="failed", disk_full=full, **failure)
         return rescued
 
     def unreachable(self, result: Any, play: str | None) -> None:
@@ -87,6 +93,15 @@ class Failures:
 def tell_dead_worker(host: Any, task: Any, exit_code: int) -> None:
     """Tells of a process of Ansible's own that died while it ran a task."""
     events.tell("worker_died", exit_code=exit_code, host=host.get_name(), **_place(task))
+
+
+def is_disk_full(message: str) -> bool:
+    """Tells whether a message says that there was no room, and the job's own folder for temporary files has none."""
+    if not any(word in message for word in _FULL):
+        return False
+    folder = tempfile.gettempdir()
+    room = os.statvfs(folder)
+    return os.path.dirname(folder) in message or room.f_bavail * room.f_frsize < _ROOM_BYTES or not room.f_favail
 
 
 def _key(result: Any) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import os
 import re
 import sys
@@ -18,7 +17,7 @@ from ansible.cli.playbook import PlaybookCLI
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
-from callboard_host import askpass, configuration, events, homes, messages, protocol, streams
+from callboard_host import askpass, configuration, events, failures, homes, messages, protocol, streams
 
 INVALID_CONFIGURATION = 5
 UNEXPECTED = 250
@@ -44,7 +43,7 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
         try:
             return super().run()
         except Exception as error:
-            events.tell("ansible_error", message=_with_place(error), disk_full=_is_disk_full(error))
+            events.tell("ansible_error", message=_with_place(error), disk_full=failures.is_disk_full(str(error)))
             raise
 
     def _play_prereqs(self) -> Any:
@@ -99,14 +98,6 @@ def _with_place(error: BaseException) -> str:
             return f"{error} In {path}, line {line}, column {column}."
         cause = cause.__cause__
     return str(error)
-
-
-def _is_disk_full(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
