@@ -7,6 +7,7 @@ mod environment;
 mod failing;
 mod failures;
 mod features;
+mod homes;
 mod inventories;
 mod options;
 mod secrets;
