@@ -36,6 +36,7 @@ enum Note {
     Inventory(InventorySummary),
     InventoryError { message: String },
     Hosts { names: Vec<String> },
+    SourceError { message: String },
     AnsibleError { message: String },
 }
 
@@ -45,6 +46,7 @@ pub(crate) struct Findings {
     pub(crate) tracker: Tracker,
     pub(crate) inventory: Option<InventorySummary>,
     pub(crate) inventory_error: Option<String>,
+    pub(crate) source_error: Option<String>,
     pub(crate) error: Option<String>,
 }
 
@@ -187,6 +189,7 @@ impl<'a> Pump<'a> {
                 }
                 Note::InventoryError { message } => findings.inventory_error = Some(redacted(message)),
                 Note::Hosts { names } => findings.tracker.expect(names.into_iter().map(redacted).collect()),
+                Note::SourceError { message } => findings.source_error = Some(redacted(message)),
                 Note::AnsibleError { message } => findings.error = Some(redacted(message)),
             }
         }

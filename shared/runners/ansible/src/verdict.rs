@@ -42,6 +42,9 @@ pub(crate) fn outcome(exit: &Exit, findings: &Findings) -> Outcome {
 }
 
 fn failure(rc: i32, findings: &Findings) -> (Reason, String) {
+    if let Some(message) = &findings.source_error {
+        return (Reason::SourceUnavailable, message.clone());
+    }
     if let Some(message) = &findings.inventory_error {
         let told: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
         return (
