@@ -1,20 +1,27 @@
 //! Every flag has its effect.
 
+use std::os::unix::fs::PermissionsExt;
+
 use anyhow::ensure;
 use serde_json::json;
 
 use crate::{Desk, playbook};
 
 #[test]
-fn inventories_are_lists_files_and_folders_and_the_last_wins() -> anyhow::Result<()> {
+fn inventories_are_lists_files_folders_and_scripts_and_the_last_wins() -> anyhow::Result<()> {
     let desk = Desk::new()?;
     desk.write("first.yml", "web: {hosts: {web1: {http_port: 1, colour: red}}}")?;
     desk.write("second.ini", "[web]\nweb2 http_port=2 colour=blue\nweb1 http_port=3\n")?;
     desk.write("folder/hosts.yml", "web: {hosts: {web9: {http_port: 9}}}")?;
     desk.write("folder/group_vars/web.yml", "colour: green")?;
+    let listing =
+        r#"{"web": {"hosts": ["web7"], "vars": {"http_port": 7, "colour": "grey"}}, "_meta": {"hostvars": {}}}"#;
+    let script = desk.write("script", &format!("#!/bin/sh\necho '{listing}'\n"))?;
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
     for (inventories, expected) in [
         (vec!["first.yml"], vec!["web1 1 red web"]),
         (vec!["folder"], vec!["web9 9 green web"]),
+        (vec!["script"], vec!["web7 7 grey web"]),
         (
             vec!["first.yml", "second.ini"],
             vec!["web1 3 red web", "web2 2 blue web"],

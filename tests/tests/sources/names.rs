@@ -81,7 +81,8 @@ async fn they_are_found_in_every_collection_that_the_playbooks_folder_leads_to()
         (
             "acme.nope.site",
             vec![
-                "acme.nope was looked for in what the requirements install",
+                "acme.nope was looked for in ",
+                ", what the requirements install, ",
                 more.to_str().context("a path")?,
             ],
         ),

@@ -25,7 +25,7 @@ pub(super) fn playbooks_folder(playbooks: &[String]) -> anyhow::Result<PathBuf> 
         let kind = match std::fs::metadata(playbook) {
             Ok(found) => found.file_type(),
             Err(_) if is_collection_playbook(playbook) => continue,
-            Err(_) => bail!("the playbook {playbook} is not there"),
+            Err(error) => return Err(error).with_context(|| format!("the playbook {playbook} is not there")),
         };
         if !kind.is_file() && !kind.is_fifo() {
             bail!("{playbook} is no file, so it is no playbook");
