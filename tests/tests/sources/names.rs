@@ -103,7 +103,7 @@ async fn they_are_found_in_every_collection_that_the_playbooks_folder_leads_to()
     for (name, status) in [
         ("acme.site", 404),
         ("acme.inside.a-b", 404),
-        ("acme.inside.leak", 404),
+        ("acme.inside.leak", 422),
         ("acme.inside/playbooks/site.yml", 404),
         ("../elsewhere/acme.required.site", 422),
     ] {
