@@ -24,4 +24,4 @@ pub use folder_lock::{FolderLock, LockError};
 pub use idempotency::SqliteIdempotencyStore;
 pub use job_queue::{Message, SqliteQueue};
 pub use job_store::SqliteJobStore;
-pub use log_store::FileLogStore;
+pub use log_store::{AttemptFolder, FileLogStore};

@@ -55,7 +55,7 @@ impl Task<'_> {
             argv.extend(sources.drain(..).map(|source| format!("--inventory={source}")));
         }
         self.add_extra_vars(&mut argv)?;
-        argv.extend(arguments::arguments(&request.options));
+        argv.extend(arguments::flags_of(&request.options));
         inventory::variables(&request.inventory, &mut env);
         env.extend(arguments::variables(&request.options));
         let agent = self
@@ -63,7 +63,7 @@ impl Task<'_> {
             .hand_over(&self.workspace.keys()?, &mut argv, &mut env)
             .await?;
         argv.extend(self.settings.extra_arguments.iter().cloned());
-        argv.push(material.playbook.display().to_string());
+        argv.extend(material.playbooks);
         let cwd = self
             .settings
             .working_folder
