@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A playbook of the folder `features`, and the exit code that it ends with.
-const FEATURES: [(&str, i32); 19] = [
+const FEATURES: [(&str, i32); 20] = [
     ("facts.yml", 0),
     ("loops.yml", 0),
     ("handlers.yml", 0),
@@ -29,6 +29,7 @@ const FEATURES: [(&str, i32); 19] = [
     ("minimal/site.yml", 0),
     ("oneline/site.yml", 0),
     ("plugins/site.yml", 0),
+    ("warnings/site.yml", 0),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
