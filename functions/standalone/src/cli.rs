@@ -134,6 +134,8 @@ pub(crate) enum Verb {
     Serve(ServeArguments),
     /// Makes a new key for stored credentials and seals them with it; the service may go on meanwhile
     RotateKey,
+    /// Lists or forgets the host keys that jobs have accepted, where the policy has `host_key_checking: accept-new`
+    KnownHosts(KnownHostsArguments),
     /// Queues jobs again that wait although the queue has given them up
     Redrive(RedriveArguments),
     /// Checks that a finished job's output is what was written, and names what is missing or damaged
@@ -218,6 +220,26 @@ pub(crate) struct ServeArguments {
     /// How long ?sync=true waits, in seconds
     #[arg(long, value_name = "SECONDS", env = "CALLBOARD_SYNC_WAIT", default_value_t = 30)]
     pub(crate) sync_wait: u64,
+}
+
+/// The arguments of `known-hosts`.
+#[derive(Debug, Args)]
+pub(crate) struct KnownHostsArguments {
+    #[command(subcommand)]
+    pub(crate) verb: KnownHostsVerb,
+}
+
+/// What to do with accepted host keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KnownHostsVerb {
+    /// Prints each host, the type of its key and the key's fingerprint
+    List,
+    /// Forgets a host's key, so that the next job accepts the one that the host has then
+    Forget {
+        /// The host as `list` has it; one with a port that is not 22 is [HOST]:PORT
+        #[arg(value_name = "HOST")]
+        host: String,
+    },
 }
 
 /// The arguments of `redrive`.

@@ -3,6 +3,7 @@
 mod cli;
 mod health;
 mod keys;
+mod known_hosts;
 mod logging;
 mod parts;
 mod redrive;
@@ -48,6 +49,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         match cli.verb {
             Verb::Run(arguments) => run::run(&cli.common, *arguments).await,
             Verb::Serve(arguments) => serve::serve(&cli.common, arguments).await,
+            Verb::KnownHosts(arguments) => known_hosts::known_hosts(&cli.common, arguments).await,
             Verb::RotateKey => keys::rotate(&cli.common).await,
             Verb::Redrive(arguments) => redrive::redrive(&cli.common, arguments).await,
             Verb::Verify(arguments) => verify::verify(&cli.common, arguments).await,

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::accepted::Accepted;
 use crate::agent::Agent;
 use crate::material::Sourcing;
+use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
-use crate::{arguments, environ, inventory};
+use crate::{arguments, environ, inventory, sockets};
 
 /// What the host is told to run; `protocol.py` reads it.
 #[derive(Debug, Serialize)]
@@ -30,6 +32,8 @@ pub(crate) struct JobSpec {
 pub(crate) struct Prepared {
     pub(crate) spec: JobSpec,
     pub(crate) commit: Option<String>,
+    /// The host keys that the job accepts.
+    pub(crate) accepted: Option<Accepted>,
     /// Holds the key for ssh until the job has ended.
     pub(crate) _agent: Option<Agent>,
 }
@@ -53,6 +57,7 @@ impl Task<'_> {
             .keys
             .hand_over(&self.workspace.keys()?, &mut argv, &mut env)
             .await?;
+        let accepted = self.know_hosts(&mut env).await?;
         argv.extend(self.settings.extra_arguments.iter().cloned());
         argv.push(material.playbook.display().to_string());
         let cwd = self
@@ -61,6 +66,9 @@ impl Task<'_> {
             .clone()
             .unwrap_or_else(|| material.folder.clone());
         environ::add_configuration(&mut env, &material.root, &cwd, &material.folder);
+        if self.settings.home == Home::Callers {
+            sockets::shorten(&mut env, &cwd, &self.workspace.sockets());
+        }
         let spec = JobSpec {
             argv,
             env,
@@ -74,6 +82,7 @@ impl Task<'_> {
         Ok(Prepared {
             spec,
             commit: material.commit,
+            accepted,
             _agent: agent,
         })
     }

@@ -19,6 +19,7 @@ use crate::command::Prepared;
 use crate::control::{Control, Exit};
 use crate::git::Repositories;
 use crate::host::{Host, HostError, Versions};
+use crate::host_keys::{self, Facts};
 use crate::keys::Keys;
 use crate::processes;
 use crate::pump::{Findings, Pump, PumpError};
@@ -104,12 +105,25 @@ impl AnsibleRunner {
                 stopped: true,
             }),
         };
-        let (prepared, redactor) = prepared;
+        let (mut prepared, redactor) = prepared;
+        let accepted = prepared.accepted.take();
         output.report(Progress {
             commit: prepared.commit.clone(),
             ..Progress::default()
         });
-        let mut ended = self.start(&prepared, job, output, stop, &redactor).await?;
+        let run = self.start(&prepared, job, output, stop, &redactor);
+        let mut run = match accepted {
+            Some(mut accepted) => accepted.keep_during(run).await?,
+            None => run.await?,
+        };
+        let facts = Facts {
+            home: self.settings.home,
+            folder: workspace.ssh(),
+            checking: self.reach.policy.host_key_checking,
+            how_to_forget: &|host| self.reach.host_keys.how_to_forget(&job.tenant, host),
+        };
+        host_keys::explain(&mut run.findings.tracker.failures, &facts).await;
+        let mut ended = Ended::from(run);
         ended.outcome.commit = prepared.commit;
         Ok(ended)
     }
@@ -138,11 +152,11 @@ impl AnsibleRunner {
         output: &Output,
         stop: Stop,
         redactor: &Arc<Redactor>,
-    ) -> Result<Ended, RunError> {
+    ) -> Result<Run, RunError> {
         let first = self.fork(prepared, job, output, stop.clone(), redactor).await?;
         match first.exit {
-            Exit::NotStarted => Ok(self.fork(prepared, job, output, stop, redactor).await?.into()),
-            _ => Ok(first.into()),
+            Exit::NotStarted => self.fork(prepared, job, output, stop, redactor).await,
+            _ => Ok(first),
         }
     }
 

@@ -8,7 +8,7 @@ use callboard_core::progress::Progress;
 use serde::Deserialize;
 use serde_json::Value;
 
-const MAX_MESSAGE_CHARS: usize = 600;
+const MAX_MESSAGE_CHARS: usize = 4000;
 const MAX_NAME_CHARS: usize = 200;
 
 /// A task that failed, or a host that could not be reached.

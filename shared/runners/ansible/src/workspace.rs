@@ -9,9 +9,7 @@ use callboard_core::causes::causes;
 use callboard_core::id::JobId;
 
 use crate::files::write_private;
-
-/// Ansible's sockets need 33 bytes below a job's folder for temporary files; that needs up to 47 below this.
-const MAX_PARENT_BYTES: usize = 27;
+use crate::sockets;
 
 /// Where the folders of this process's jobs are. Removed, with all of them, when dropped.
 #[derive(Debug)]
@@ -24,14 +22,20 @@ impl WorkRoot {
     ///
     /// The path is kept short: Ansible and ssh put sockets below it, and a socket's path has at most 107 bytes.
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
-        if parent.as_os_str().len() > MAX_PARENT_BYTES {
+        let user = rustix::process::getuid().as_raw();
+        // sockets are known by the path that has no link in it
+        let parent = parent.canonicalize()?;
+        let limit = sockets::max_parent_bytes(user);
+        if parent.as_os_str().len() > limit {
             let message = format!(
-                "{} is longer than {MAX_PARENT_BYTES} bytes; choose a shorter one with --work",
+                "{} is longer than {limit} bytes, the limit for user {user}: sockets of ssh and Ansible are below it; choose a \
+                 shorter one with --work",
                 parent.display()
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let shared = parent.join(format!("callboard-{}", rustix::process::getuid().as_raw()));
+        remove_former(&parent, user);
+        let shared = parent.join(format!("{}{user}", sockets::SHARED));
         make_private(&shared)?;
         remove_abandoned(&shared);
         let path = shared.join(std::process::id().to_string());
@@ -59,14 +63,15 @@ impl WorkRoot {
         keep_only(&self.path, &self.path.join("host"))
     }
 
-    /// Makes the folder of one attempt; an earlier one may not have gone yet.
+    /// Makes the folder of one attempt. The end of a job's id is random; the folder of another job is never shared.
     pub(crate) fn attempt(&self, id: JobId, attempt: u32) -> io::Result<Workspace> {
         let id = id.to_string();
-        let short = id.rsplit('-').next().unwrap_or(&id);
+        let short = &id[id.len() - sockets::ID_DIGITS..];
         let workspace = Workspace {
             path: self.path.join(format!("{short}-{attempt}")),
         };
-        for folder in [workspace.path.clone(), workspace.home(), workspace.temporary()] {
+        DirBuilder::new().mode(0o700).create(&workspace.path)?;
+        for folder in [workspace.home(), workspace.temporary()] {
             make_private(&folder)?;
         }
         Ok(workspace)
@@ -95,12 +100,22 @@ impl Workspace {
 
     /// Makes a folder for what is fetched; it lasts as long as the job.
     pub(crate) fn scratch(&self) -> io::Result<PathBuf> {
-        self.folder("fetch")
+        self.folder(sockets::FETCHED)
+    }
+
+    /// Makes a folder for programs that come before others of their names.
+    pub(crate) fn programs(&self) -> io::Result<PathBuf> {
+        self.folder("bin")
+    }
+
+    /// Returns the folder of what the job's ssh reads.
+    pub(crate) fn ssh(&self) -> PathBuf {
+        self.path.join("ssh")
     }
 
     /// Makes the folder of the job's secrets; its name is short, since a socket is in it.
     pub(crate) fn keys(&self) -> io::Result<PathBuf> {
-        self.folder("k")
+        self.folder(sockets::KEYS)
     }
 
     fn folder(&self, name: &str) -> io::Result<PathBuf> {
@@ -116,7 +131,12 @@ impl Workspace {
 
     /// Returns the job's folder for temporary files.
     pub(crate) fn temporary(&self) -> PathBuf {
-        self.path.join("tmp")
+        self.path.join(sockets::TEMPORARY)
+    }
+
+    /// Returns the folder of the sockets of connections that stay open: ssh's, and Ansible's to devices.
+    pub(crate) fn sockets(&self) -> PathBuf {
+        self.path.join(sockets::CONNECTIONS)
     }
 
     /// Writes a file that only the job's user can read; returns its path.
@@ -124,6 +144,17 @@ impl Workspace {
         let path = self.path.join(name);
         write_private(&path, content)?;
         Ok(path)
+    }
+
+    /// Lets Ansible find its sockets' folders where it looks for them, unless its configuration names others: in the job's
+    /// home, and nearer.
+    pub(crate) fn link_sockets(&self) -> io::Result<()> {
+        let ours = self.home().join(".ansible");
+        make_private(&ours)?;
+        for name in ["cp", "pc"] {
+            symlink(self.sockets(), ours.join(name))?;
+        }
+        Ok(())
     }
 
     /// Lets the job's home show what the real home holds for Ansible: collections, roles, plugins, configuration.
@@ -151,7 +182,7 @@ impl Workspace {
 }
 
 /// Makes a folder that only we can use, or checks that the one that is there is such a folder.
-fn make_private(path: &Path) -> io::Result<()> {
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => return other,
@@ -181,6 +212,13 @@ fn keep_only(folder: &Path, kept: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes what an earlier release has left below its own name.
+fn remove_former(parent: &Path, user: u32) {
+    let former = parent.join(format!("callboard-{user}"));
+    remove_abandoned(&former);
+    drop(fs::remove_dir(&former));
 }
 
 fn remove_abandoned(shared: &Path) {
