@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use callboard_core::id::Tenant;
 use callboard_core::known_hosts::HostKey;
 use callboard_core::ports::{HostKeyStore, StoreError};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::future::try_join_all;
 
 use crate::error::aws;
 use crate::fields::{Fields, string};
@@ -63,8 +63,10 @@ impl HostKeyStore for DynamoDbHostKeyStore {
     }
 
     async fn keep(&self, tenant: &Tenant, keys: &[HostKey]) -> Result<(), StoreError> {
-        let puts = keys.iter().map(|key| self.put(tenant, key));
-        stream::iter(puts).buffer_unordered(AT_ONCE).try_collect().await
+        for some in keys.chunks(AT_ONCE) {
+            try_join_all(some.iter().map(|key| self.put(tenant, key))).await?;
+        }
+        Ok(())
     }
 
     async fn forget(&self, tenant: &Tenant, host: &str) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use callboard_core::policy::HostKeyChecking;
+use tokio::process::Command;
 
 use crate::accepted::Accepted;
 use crate::files::{write_private, write_script};
@@ -54,7 +55,8 @@ impl Task<'_> {
             HostKeyChecking::Strict => None,
             HostKeyChecking::AcceptNew => Some(Accepted::start(self, folder.join(ACCEPTED)).await?),
         };
-        let configuration = configuration(&files, accepted.as_ref().map(Accepted::file), &of_the_machine());
+        let read: Vec<String> = of_the_user(home().await).into_iter().chain(of_the_machine()).collect();
+        let configuration = configuration(&read, &files, accepted.as_ref().map(Accepted::file));
         let path = folder.join("config");
         write_private(&path, configuration.as_bytes())?;
         put_first(&path, &self.workspace.programs()?, env)?;
@@ -62,13 +64,35 @@ impl Task<'_> {
     }
 }
 
-fn of_the_machine() -> String {
-    let mut found = OF_THE_MACHINE.iter().map(fs::read_to_string);
-    found.find_map(Result::ok).unwrap_or_default()
+/// Returns the home that the database of users names: ssh looks there, whatever `HOME` is.
+async fn home() -> Option<PathBuf> {
+    let user = rustix::process::getuid().as_raw().to_string();
+    let of_user = |line: &str| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let found = fields.len() > 5 && fields[2] == user;
+        found.then(|| PathBuf::from(fields[5]))
+    };
+    let local = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    if let Some(home) = local.lines().find_map(of_user) {
+        return Some(home);
+    }
+    let asked = Command::new("getent").args(["passwd", &user]).output().await.ok()?;
+    String::from_utf8_lossy(&asked.stdout).lines().find_map(of_user)
 }
 
-/// Writes ssh's configuration. The machine's is copied, not included: of what is included, ssh asks who owns it.
-fn configuration(given: &[PathBuf], accepted: Option<&Path>, of_the_machine: &str) -> String {
+/// Has ssh read the user's configuration, if there is one. A `~` would be that of the job here.
+fn of_the_user(home: Option<PathBuf>) -> Option<String> {
+    let path = home?.join(".ssh/config");
+    Some(format!("Include {}", quoted(&path)))
+}
+
+/// The machine's configuration is copied, not included: of what is included, ssh asks who owns it.
+fn of_the_machine() -> Option<String> {
+    OF_THE_MACHINE.iter().find_map(|path| fs::read_to_string(path).ok())
+}
+
+/// Writes ssh's configuration: what it reads otherwise, and then ours.
+fn configuration(read: &[String], given: &[PathBuf], accepted: Option<&Path>) -> String {
     let given: String = given.iter().map(|file| format!(" {}", quoted(file))).collect();
     let mut ours = String::new();
     match accepted {
@@ -89,7 +113,8 @@ fn configuration(given: &[PathBuf], accepted: Option<&Path>, of_the_machine: &st
     }
     // a hashed name could neither be listed nor forgotten
     let first = accepted.map_or("", |_| "HashKnownHosts no\n");
-    format!("{first}Include ~/.ssh/config\nMatch all\n{of_the_machine}\nMatch all\n{ours}")
+    let read: String = read.iter().map(|text| format!("{text}\nMatch all\n")).collect();
+    format!("{first}{read}{ours}")
 }
 
 fn quoted(path: &Path) -> String {
@@ -130,12 +155,13 @@ mod tests {
     #[test]
     fn what_the_user_and_the_machine_say_comes_before_what_the_policy_says() {
         let given = [PathBuf::from("/tmp/a b/100%/policy")];
-        let text = configuration(&given, None, "Host *\n  SendEnv LANG");
+        let read = ["Include \"/home/a/.ssh/config\"", "Host *\n  SendEnv LANG"].map(str::to_owned);
+        let text = configuration(&read, &given, None);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines,
             [
-                "Include ~/.ssh/config",
+                "Include \"/home/a/.ssh/config\"",
                 "Match all",
                 "Host *",
                 "  SendEnv LANG",
@@ -145,12 +171,12 @@ mod tests {
                 "GlobalKnownHostsFile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 \"/tmp/a b/100%%/policy\"",
             ]
         );
-        assert!(configuration(&[], None, "").ends_with("Match all\nStrictHostKeyChecking yes\n"));
+        assert_eq!(configuration(&[], &[], None), "StrictHostKeyChecking yes\n");
     }
 
     #[test]
     fn accepted_keys_go_into_a_file_of_the_job_s() {
-        let text = configuration(&[], Some(Path::new("/w/accepted")), "");
+        let text = configuration(&[], &[], Some(Path::new("/w/accepted")));
         assert!(text.starts_with("HashKnownHosts no\n"), "{text}");
         assert!(
             text.contains("UserKnownHostsFile \"/w/accepted\" ~/.ssh/known_hosts"),
