@@ -24,7 +24,8 @@ impl WorkRoot {
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
         let user = rustix::process::getuid().as_raw();
         // sockets are known by the path that has no link in it
-        let parent = parent.canonicalize()?;
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", parent.display()));
+        let parent = parent.canonicalize().map_err(named)?;
         let limit = sockets::max_parent_bytes(user);
         if parent.as_os_str().len() > limit {
             let message = format!(
