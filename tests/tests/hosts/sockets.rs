@@ -46,7 +46,11 @@ async fn every_connection_comes_about_below_the_longest_work_folder_that_a_user_
     request["inventory"]["host_vars"]["target"]["ansible_control_path_dir"] = json!(own.path());
     let played = site.play(&request).await?;
     succeeded(&played)?;
-    ensure!(played.log.contains(&format!("{}/", own.path().display())), "{}", played.log);
+    ensure!(
+        played.log.contains(&format!("{}/", own.path().display())),
+        "{}",
+        played.log
+    );
     Ok(())
 }
 

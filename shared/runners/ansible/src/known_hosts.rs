@@ -15,10 +15,10 @@ use tokio::process::Command;
 
 use crate::accepted::Accepted;
 use crate::files::{write_private, write_script};
+use crate::folders::make_private;
 use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
-use crate::workspace::make_private;
 
 /// The files of a job that hold host keys, by where these come from.
 pub(crate) const POLICY: &str = "policy";

@@ -12,6 +12,7 @@ mod demux;
 mod environ;
 pub mod environment;
 mod files;
+mod folders;
 mod galaxy;
 mod git;
 mod host;

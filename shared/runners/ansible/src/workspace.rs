@@ -1,14 +1,15 @@
 //! The folder of a running job: its home, its temporary files, what it is given to read. Wiped when it ends.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use callboard_core::causes::causes;
 use callboard_core::id::JobId;
 
 use crate::files::write_private;
+use crate::folders::{keep_only, make_private, remove_abandoned, wipe};
 use crate::sockets;
 
 /// Where the folders of this process's jobs are. Removed, with all of them, when dropped.
@@ -35,7 +36,10 @@ impl WorkRoot {
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        remove_former(&parent, user);
+        // what an earlier release has left below its own name
+        let former = parent.join(format!("callboard-{user}"));
+        remove_abandoned(&former);
+        drop(fs::remove_dir(&former));
         let shared = parent.join(format!("{}{user}", sockets::SHARED));
         make_private(&shared)?;
         remove_abandoned(&shared);
@@ -182,81 +186,11 @@ impl Workspace {
     }
 }
 
-/// Makes a folder that only we can use, or checks that the one that is there is such a folder.
-pub(crate) fn make_private(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        other => return other,
-    }
-    let found = fs::symlink_metadata(path)?;
-    let ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-    if !ours || found.permissions().mode() & 0o077 != 0 {
-        let message = format!(
-            "{} belongs to somebody else or is open to others; remove it",
-            path.display()
-        );
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-    }
-    Ok(())
-}
-
-fn keep_only(folder: &Path, kept: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.path() == kept {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            wipe(&entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes what an earlier release has left below its own name.
-fn remove_former(parent: &Path, user: u32) {
-    let former = parent.join(format!("callboard-{user}"));
-    remove_abandoned(&former);
-    drop(fs::remove_dir(&former));
-}
-
-fn remove_abandoned(shared: &Path) {
-    for entry in fs::read_dir(shared).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.parse::<u32>().ok());
-        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            drop(wipe(&entry.path()));
-        }
-    }
-}
-
-/// Removes a tree, also where its owner has taken the right to do so from himself.
-fn wipe(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(path)?;
-            fs::remove_dir_all(path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-fn open_up(path: &Path) -> io::Result<()> {
-    fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
