@@ -41,6 +41,19 @@ pub fn path(name: &str) -> anyhow::Result<PathBuf> {
     found.with_context(|| format!("no program `{name}` beside {}: build it first", test.display()))
 }
 
+/// Returns where the program keeps the Ansible environment, for one that is started with another home.
+///
+/// # Errors
+/// This user has no home.
+pub fn cache() -> anyhow::Result<PathBuf> {
+    if let Some(cache) = std::env::var_os("CALLBOARD_CACHE") {
+        return Ok(cache.into());
+    }
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let base = base.or_else(|| Some(std::env::home_dir()?.join(".cache")));
+    Ok(base.context("this user has no home")?.join("callboard"))
+}
+
 /// Prepares a call of the program with data and work folders of its own.
 ///
 /// # Errors

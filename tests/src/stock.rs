@@ -62,6 +62,8 @@ impl Stock {
             .args(arguments)
             .arg(playbook)
             .env("ANSIBLE_FORCE_COLOR", "1")
+            // else what it prints to standard output comes in blocks, after what it prints to standard error meanwhile
+            .env("PYTHONUNBUFFERED", "1")
             .env("ANSIBLE_ASYNC_DIR", async_dir.path())
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)

@@ -12,7 +12,7 @@ mod run;
 mod serve;
 mod setup;
 mod signals;
-mod tee;
+mod terminal;
 mod verify;
 mod workers;
 

@@ -1,6 +1,6 @@
 //! `callboard run`: one playbook, here and now.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use crate::cli::{Common, RunArguments};
 use crate::parts::Parts;
 use crate::signals::{Ending, Signals};
-use crate::tee::Tee;
+use crate::terminal::{Terminal, print};
 use crate::{logging, report, setup};
 
 /// A `callboard serve` on the same data folder takes the job for lost some time after this.
@@ -44,15 +44,11 @@ pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Res
     };
     refuse_prompts(&arguments.more)?;
     let request = request(name, &arguments)?;
-    let mut parts = Parts::open(common)?;
+    let parts = Parts::open(common)?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
     let settings = settings(common, &arguments, environment, folder)?;
     let submitter = parts.submitter(common, Arc::new(settings.playbooks.clone()), u32::MAX);
-    parts.logs = Arc::new(Tee {
-        logs: parts.logs.clone(),
-        to_stderr: arguments.json,
-    });
     let runner = Arc::new(
         AnsibleRunner::new(settings, parts.reach(common)?).context("the folder for running jobs cannot be made")?,
     );
@@ -146,6 +142,9 @@ fn settings(
         configured_inventory_first: arguments.inventory.is_empty(),
         extra_arguments: extra_vars.chain(arguments.more.iter().cloned()).collect(),
         grace: Duration::from_secs(common.grace),
+        viewer: Some(Arc::new(Terminal {
+            record_on_stdout: arguments.json,
+        })),
     })
 }
 
@@ -183,20 +182,13 @@ async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signal
     }
 }
 
-/// Whoever listened may be gone; the job's record and exit code are the same.
-fn print(text: &str) {
-    drop(writeln!(std::io::stdout().lock(), "{text}"));
-}
-
 async fn finish(parts: &Parts, id: JobId, json: bool, ending: Option<Ending>) -> anyhow::Result<ExitCode> {
     let job = parts.store.get(id, parts.clock.now()).await?;
     let code = report::exit_code(&job, ending);
     let line = report::line(&job);
+    eprintln!("{line}");
     if json {
-        eprintln!("{line}");
         print(&serde_json::to_string_pretty(&JobView::read(&*parts.logs, job).await?)?);
-    } else {
-        print(&line);
     }
     Ok(ExitCode::from(code))
 }

@@ -57,6 +57,7 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
         configured_inventory_first: false,
         extra_arguments: Vec::new(),
         grace: Duration::from_secs(common.grace),
+        viewer: None,
     };
     let runner = Arc::new(
         AnsibleRunner::new(settings, parts.reach(common)?).context("the folder for running jobs cannot be made")?,

@@ -89,5 +89,6 @@ fn ansible() -> anyhow::Result<AnsibleSettings> {
         configured_inventory_first: false,
         extra_arguments: Vec::new(),
         grace: GRACE,
+        viewer: None,
     })
 }

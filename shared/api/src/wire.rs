@@ -7,7 +7,7 @@ use callboard_core::id::Tenant;
 use callboard_core::inventory::Inventory;
 use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus};
 use callboard_core::options::Options;
-use callboard_core::outcome::{InventorySummary, Reason, Stats};
+use callboard_core::outcome::{HostFailure, InventorySummary, Reason, Stats};
 use callboard_core::ports::{LogStore, Manifest, StoreError};
 use callboard_core::progress::Progress;
 use callboard_core::source::{Source, TypedSource};
@@ -45,7 +45,7 @@ pub struct JobView {
     finished_at: Option<Timestamp>,
     /// How often it has been started.
     attempt: u32,
-    /// How far it has come, while it runs.
+    /// How far it has come, or had come when it ended.
     progress: Option<Progress>,
     /// Who asked for it to be stopped, and when, and what came of that.
     cancel: Option<CancelView>,
@@ -77,6 +77,8 @@ pub(crate) struct JobResult {
     stats: Option<Stats>,
     /// What Ansible made of the inventory.
     inventory: Option<InventorySummary>,
+    /// What went wrong, by host, in the order in which it happened; at most 100.
+    failures: Vec<HostFailure>,
     /// Whether all of the output is there.
     log: LogView,
 }
@@ -181,6 +183,10 @@ impl JobView {
         let (reason, error) = outcome
             .as_ref()
             .map_or((None, None), |end| (end.reason, end.error.clone()));
+        let progress = match &outcome {
+            Some(end) => end.progress.clone(),
+            None => job.state.progress.clone(),
+        };
         let commit = match (&outcome, &job.state.progress) {
             (Some(end), _) => end.commit.clone(),
             (None, progress) => progress.as_ref().and_then(|progress| progress.commit.clone()),
@@ -193,6 +199,7 @@ impl JobView {
             stdout_url: format!("/api/v1/jobs/{}/logs", job.id),
             stats: end.stats,
             inventory: end.inventory,
+            failures: end.failures,
             log,
         });
         Self {
@@ -212,7 +219,7 @@ impl JobView {
             started_at: job.state.started_at,
             finished_at: job.state.finished_at,
             attempt: job.state.attempt,
-            progress: job.state.progress,
+            progress,
             cancel: job.state.cancel.map(|cancel| CancelView::new(cancel, job.state.status)),
             dead_letter: job.state.dead_letter,
             reason,

@@ -23,6 +23,9 @@ pub struct Event {
     pub runner_ident: String,
     /// What kind of event, such as `runner_on_ok` or `playbook_on_stats`.
     pub event: String,
+    /// True for a failure that a rescue block handles.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rescued: bool,
     /// The process that reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i64>,

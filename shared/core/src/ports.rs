@@ -174,4 +174,6 @@ pub struct Ended {
     pub outcome: Outcome,
     /// True when the runner had begun to stop the job before it ended.
     pub stopped: bool,
+    /// What the job was at when it was stopped, in a sentence.
+    pub doing: Option<String>,
 }

@@ -132,7 +132,10 @@ impl Sweeper {
         }
         let outcome = match &job.state.cancel {
             Some(cancel) => crate::job::canceled(cancel),
-            None => Outcome::failed(Reason::Lost, lost(&job)),
+            None => Outcome {
+                progress: job.state.progress.clone(),
+                ..Outcome::failed(Reason::Lost, lost(&job))
+            },
         };
         conclude(&*self.store, &*self.queue, &*self.clock, &job, lease, outcome).await
     }

@@ -36,17 +36,13 @@ pub(crate) fn verdict(ended: Ended, stop: Option<StopReason>) -> Outcome {
         }
     };
     let reached = ended.outcome.stats.as_ref().and_then(reached);
-    let error = verdict.error.map(|error| match reached {
-        Some(reached) => format!("{error} {reached}"),
-        None => error,
-    });
+    let told = [verdict.error, ended.doing, reached];
+    let error = told.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Outcome {
-        rc: ended.outcome.rc,
-        stats: ended.outcome.stats,
-        commit: ended.outcome.commit,
-        inventory: ended.outcome.inventory,
-        error,
-        ..verdict
+        status: verdict.status,
+        reason: verdict.reason,
+        error: Some(error),
+        ..ended.outcome
     }
 }
 

@@ -72,6 +72,8 @@ pub fn success() -> Outcome {
         stats: None,
         commit: None,
         inventory: None,
+        failures: Vec::new(),
+        progress: None,
     }
 }
 

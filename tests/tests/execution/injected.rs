@@ -69,6 +69,7 @@ impl Runner for Counting {
         Ended {
             outcome: if start <= self.breaks { broken } else { success() },
             stopped: self.works,
+            doing: None,
         }
     }
 }

@@ -83,6 +83,7 @@ impl Runner for Script {
         Ended {
             outcome: self.outcome.clone(),
             stopped: false,
+            doing: None,
         }
     }
 }
@@ -128,6 +129,7 @@ async fn stopped(output: &Output) -> Ended {
     Ended {
         outcome: Outcome { rc, ..outcome },
         stopped: true,
+        doing: None,
     }
 }
 
@@ -135,6 +137,7 @@ fn broken(error: &StoreError) -> Ended {
     Ended {
         outcome: Outcome::failed(Reason::RunnerError, error.to_string()),
         stopped: false,
+        doing: None,
     }
 }
 
@@ -152,6 +155,7 @@ fn event(counter: u64) -> Event {
         created: None,
         parent_uuid: None,
         verbosity: None,
+        rescued: false,
         event_data: None,
     }
 }

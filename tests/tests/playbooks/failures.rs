@@ -19,25 +19,25 @@ fn cases() -> [Case; 4] {
             hosts: json!({"good": {}, "bad": {}}),
             rc: 2,
             reason: "playbook_failed",
-            error: r#"1 of 2 hosts failed: bad in task "Check the disk": The disk of bad is full."#,
+            error: r#"1 of 2 hosts failed: bad in task "Check the disk" (features/failing.yml:9): The disk of bad is full."#,
         },
         Case {
             hosts: json!({"good": {}, "bad": {}, "gone": gone}),
             rc: 4,
             reason: "playbook_failed",
-            error: r#"1 of 3 hosts failed, 1 unreachable: bad in task "Check the disk": The disk of bad is full."#,
+            error: r#"1 of 3 hosts failed, 1 unreachable: bad in task "Check the disk" (features/failing.yml:9): The disk of bad is full."#,
         },
         Case {
             hosts: json!({"good": {}, "gone": gone}),
             rc: 4,
             reason: "hosts_unreachable",
-            error: r#"1 of 2 hosts unreachable: gone in task "Start": "#,
+            error: r#"1 of 2 hosts unreachable: gone in task "Start" (features/failing.yml:6): Task failed: Failed to connect"#,
         },
         Case {
             hosts: json!({"gone": gone}),
             rc: 4,
             reason: "hosts_unreachable",
-            error: r#"1 of 1 host unreachable: gone in task "Start": "#,
+            error: r#"1 of 1 host unreachable: gone in task "Start" (features/failing.yml:6): Task failed: Failed to connect"#,
         },
     ]
 }

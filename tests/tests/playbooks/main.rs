@@ -1,10 +1,13 @@
 //! Real playbooks through the real service: everything that Ansible can do works as with `ansible-playbook`.
 
+mod callbacks;
 mod configuration;
 mod connecting;
 mod environment;
+mod failing;
 mod failures;
 mod features;
+mod homes;
 mod inventories;
 mod options;
 mod secrets;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, ensure};
-use callboard_tests::{Finished, callboard};
+use anyhow::ensure;
+use callboard_tests::{Finished, callboard, program};
 
 use crate::{Desk, playbook};
 
@@ -28,11 +28,7 @@ fn a_run_has_its_callers_home_variables_and_configuration() -> anyhow::Result<()
     std::fs::create_dir(&home)?;
     let told = || -> anyhow::Result<Finished> {
         let mut command = callboard(desk.data.path())?;
-        let cache = std::env::home_dir().context("a home")?.join(".cache/callboard");
-        command.env(
-            "CALLBOARD_CACHE",
-            std::env::var_os("CALLBOARD_CACHE").unwrap_or(cache.into()),
-        );
+        command.env("CALLBOARD_CACHE", program::cache()?);
         command
             .args(["run", "playbooks/tell.yml"])
             .current_dir(desk.folder.path());

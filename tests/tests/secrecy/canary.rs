@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use callboard_tests::servers::{Area, Mode, Part, Servers};
-use callboard_tests::{Played, Site};
+use callboard_tests::{Played, Site, program};
 use serde_json::{Value, json};
 
 use crate::forms::Forms;
@@ -99,9 +99,7 @@ fn request(site: &Site, secrets_file: &Path) -> anyhow::Result<Value> {
 
 /// A cache of the test's own: the Ansible environment is in it, and nothing else.
 fn own_cache(cache: &Path) -> anyhow::Result<()> {
-    let home = std::env::home_dir().context("a home")?;
-    let kept = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), Into::into);
-    for entry in fs::read_dir(kept.join("callboard")).into_iter().flatten() {
+    for entry in fs::read_dir(program::cache()?).into_iter().flatten() {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with("ansible-") {
             symlink(entry.path(), cache.join(entry.file_name()))?;

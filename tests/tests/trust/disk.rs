@@ -67,9 +67,44 @@ async fn a_full_disk_refuses_submissions_holds_jobs_up_and_loses_nothing() -> an
     Ok(())
 }
 
+#[tokio::test]
+async fn a_full_folder_for_running_jobs_is_no_fault_of_the_playbook() -> anyhow::Result<()> {
+    let (data, work) = (
+        tempfile::tempdir()?,
+        tempfile::Builder::new().prefix("w").tempdir_in("/tmp")?,
+    );
+    let service = start_on(
+        work.path(),
+        data.path(),
+        &["--work", &work.path().display().to_string()],
+    )?;
+    let content = "- hosts: all\n  gather_facts: false\n  tasks:\n    \
+        - {name: Fill, ansible.builtin.command: \"dd if=/dev/zero of={{ lookup('env', 'HOME') }}/filler bs=1M\", ignore_errors: true}\n    \
+        - {name: Copy, ansible.builtin.copy: {content: \"{{ 'x' * 9000 }}\", dest: ~/copied}}\n";
+    let request = json!({"source": {"type": "inline", "content": content}, "options": {"max_attempts": 2}});
+    let job = service.client().run(&request).await?;
+    let error = format!(
+        "The folder for running jobs, {}, is full; make room",
+        work.path().display()
+    );
+    ensure!(job["reason"] == "runner_error" && job["attempt"] == 2, "{job}");
+    ensure!(
+        job["error"].as_str().is_some_and(|told| told.starts_with(&error)),
+        "{job}"
+    );
+    let again = service.client().run(&json!({"playbook": "hello.yml"})).await?;
+    ensure!(again["status"] == "successful", "{again}");
+    Ok(())
+}
+
 /// Starts a service whose data folder is a small file system of its own.
 fn start(folder: &Path) -> anyhow::Result<Service> {
-    let inner = callboard(&folder.join("data"))?;
+    start_on(folder, &folder.join("data"), &[])
+}
+
+/// Starts a service in whose sight a folder is a small file system of its own.
+fn start_on(folder: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Service> {
+    let inner = callboard(data)?;
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--mount", "sh", "-c"]);
     command.arg(format!(
@@ -78,7 +113,8 @@ fn start(folder: &Path) -> anyhow::Result<Service> {
     command.arg(folder).arg(inner.get_program());
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--playbooks"])
-        .arg(playbooks());
+        .arg(playbooks())
+        .args(arguments);
     for (name, value) in inner.get_envs() {
         command.env(name, value.unwrap_or_default());
     }

@@ -4,6 +4,7 @@ mod children;
 mod disk;
 mod kills;
 mod load;
+mod memory;
 mod power;
 mod refusals;
 mod verifying;

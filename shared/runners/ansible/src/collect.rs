@@ -18,6 +18,8 @@ pub(crate) struct PartialEvent {
     created: Option<String>,
     parent_uuid: Option<String>,
     verbosity: Option<i64>,
+    #[serde(default)]
+    rescued: bool,
     pub(crate) event_data: Option<Box<RawValue>>,
 }
 
@@ -106,6 +108,7 @@ impl Collector {
             created: partial.created,
             parent_uuid: partial.parent_uuid,
             verbosity: partial.verbosity,
+            rescued: partial.rescued,
             event_data: partial.event_data,
         })
     }
@@ -134,6 +137,7 @@ fn verbose() -> PartialEvent {
         created: None,
         parent_uuid: None,
         verbosity: None,
+        rescued: false,
         event_data: None,
     }
 }

@@ -22,7 +22,13 @@ pub(crate) struct JobSpec {
     pub(crate) cwd: PathBuf,
     pub(crate) nonce: String,
     pub(crate) color: bool,
+    /// The home of the service's user, where the job has one of its own.
+    pub(crate) users_home: Option<PathBuf>,
     pub(crate) fallback_inventory: Vec<String>,
+    /// Whether an inventory that names no hosts is an error.
+    pub(crate) require_hosts: bool,
+    /// Whether what the playbook leaves running ends with it.
+    pub(crate) end_background: bool,
     /// Folders that go before those of the configuration.
     pub(crate) collections: Vec<PathBuf>,
     pub(crate) roles: Vec<PathBuf>,
@@ -31,7 +37,11 @@ pub(crate) struct JobSpec {
 /// A job that can be started.
 pub(crate) struct Prepared {
     pub(crate) spec: JobSpec,
+    /// The folder of the job's source.
+    pub(crate) root: PathBuf,
     pub(crate) commit: Option<String>,
+    /// The folder of the host keys that the job was given.
+    pub(crate) host_keys: PathBuf,
     /// The host keys that the job accepts.
     pub(crate) accepted: Option<Accepted>,
     /// Holds the key for ssh until the job has ended.
@@ -75,13 +85,18 @@ impl Task<'_> {
             cwd,
             nonce: uuid::Uuid::new_v4().simple().to_string(),
             color: self.settings.color,
+            users_home: std::env::home_dir().filter(|_| self.settings.home == Home::Private),
             fallback_inventory: sources,
+            require_hosts: self.settings.home == Home::Private,
+            end_background: self.settings.home == Home::Private,
             collections: material.collections,
             roles: material.roles,
         };
         Ok(Prepared {
             spec,
+            root: material.root,
             commit: material.commit,
+            host_keys: self.workspace.ssh(),
             accepted,
             _agent: agent,
         })

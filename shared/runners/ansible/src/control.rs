@@ -27,6 +27,7 @@ enum Report {
         rc: Option<i32>,
         signal: Option<i32>,
         survivors: Vec<i32>,
+        left: Vec<String>,
     },
 }
 
@@ -54,6 +55,8 @@ pub(crate) struct Control<'a> {
     pub(crate) supervisor: Option<i32>,
     /// Set once the job has been told to stop.
     pub(crate) stopped: bool,
+    /// What the playbook had left running when it ended, and what ended with it.
+    pub(crate) left: Vec<String>,
 }
 
 impl<'a> Control<'a> {
@@ -64,6 +67,7 @@ impl<'a> Control<'a> {
             supervisors,
             supervisor: None,
             stopped: false,
+            left: Vec::new(),
         }
     }
 
@@ -105,10 +109,10 @@ impl<'a> Control<'a> {
             Report::Exited { survivors, .. } if !survivors.is_empty() => Some(Exit::Unstoppable(format!(
                 "these processes could not be ended: {survivors:?}"
             ))),
-            Report::Exited {
-                signal: Some(signal), ..
-            } => Some(Exit::Signal(signal)),
-            Report::Exited { rc, .. } => Some(Exit::Code(rc.unwrap_or(1))),
+            Report::Exited { rc, signal, left, .. } => {
+                self.left = left;
+                Some(signal.map_or(Exit::Code(rc.unwrap_or(1)), Exit::Signal))
+            }
         })
     }
 

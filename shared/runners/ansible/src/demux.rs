@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::viewer::Channel;
+
 /// What a chunk of output holds, in order. Ranges point into [`Demux::bytes`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Piece {
@@ -11,6 +13,8 @@ pub(crate) enum Piece {
     Begin,
     /// The event that began last ends.
     End,
+    /// What follows was written to this stream; standard output, as long as nothing is said.
+    Switch(Channel),
 }
 
 /// Splits a stream of output at the markers of one job.
@@ -24,7 +28,7 @@ pub(crate) struct Demux {
 const SUFFIX: usize = 2;
 
 impl Demux {
-    /// Starts a stream whose markers carry `nonce`: `ESC ] nonce ; B|E BEL`.
+    /// Starts a stream whose markers carry `nonce`: `ESC ] nonce ; B|E|1|2 BEL`.
     pub(crate) fn new(nonce: &str) -> Self {
         Self {
             prefix: format!("\x1b]{nonce};").into_bytes(),
@@ -72,6 +76,8 @@ impl Demux {
             {
                 b"B\x07" => return Some((at, Piece::Begin)),
                 b"E\x07" => return Some((at, Piece::End)),
+                b"1\x07" => return Some((at, Piece::Switch(Channel::Stdout))),
+                b"2\x07" => return Some((at, Piece::Switch(Channel::Stderr))),
                 _ => at += self.prefix.len(),
             }
         }
@@ -89,7 +95,7 @@ impl Demux {
 
     fn may_begin_marker(&self, tail: &[u8]) -> bool {
         match tail.strip_prefix(self.prefix.as_slice()) {
-            Some(rest) => matches!(rest, b"" | b"B" | b"E"),
+            Some(rest) => matches!(rest, b"" | b"B" | b"E" | b"1" | b"2"),
             None => self.prefix.starts_with(tail),
         }
     }
@@ -114,6 +120,7 @@ mod tests {
                     Piece::Text(range) => text.extend_from_slice(demux.bytes(range)),
                     Piece::Begin => marks.push_str(&format!("B{} ", text.len())),
                     Piece::End => marks.push_str(&format!("E{} ", text.len())),
+                    Piece::Switch(channel) => marks.push_str(&format!("{channel:?}{} ", text.len())),
                 }
             }
         }
@@ -124,12 +131,12 @@ mod tests {
     #[test]
     fn wherever_a_chunk_ends_the_same_text_and_the_same_markers_come_out() {
         let stream =
-            b"\x1b[0;32mok\x1b]0123;B\x07a\xff\x1b]0123;E\x07\x1b]0123;Bx\x1b]0124;B\x07\x1b]0123;E\x07\x1b]012";
-        let text = b"\x1b[0;32moka\xff\x1b]0123;Bx\x1b]0124;B\x07\x1b]012".to_vec();
+            b"\x1b[0;32mok\x1b]0123;B\x07a\xff\x1b]0123;E\x07\x1b]0123;Bx\x1b]0124;B\x07\x1b]0123;E\x07\x1b]0123;2\x07w\x1b]0123;1\x07\x1b]012";
+        let text = b"\x1b[0;32moka\xff\x1b]0123;Bx\x1b]0124;B\x07w\x1b]012".to_vec();
         for chunk in 1..=stream.len() {
             assert_eq!(
                 run(stream, chunk),
-                (text.clone(), "B9 E11 E29 ".to_owned()),
+                (text.clone(), "B9 E11 E29 Stderr29 Stdout30 ".to_owned()),
                 "chunks of {chunk}"
             );
         }

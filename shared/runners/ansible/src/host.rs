@@ -51,6 +51,8 @@ pub struct Versions {
 pub(crate) struct Channels {
     pub(crate) control: Packets,
     pub(crate) output: pipe::Receiver,
+    /// What programs write to standard error, where that is kept apart.
+    pub(crate) errors: Option<pipe::Receiver>,
     pub(crate) events: pipe::Receiver,
 }
 
@@ -95,7 +97,7 @@ impl Host {
         spec: &JobSpec,
     ) -> Result<Channels, HostError> {
         let mut running = self.running.lock().await;
-        let (channels, theirs) = open(spec)?;
+        let (channels, theirs) = open(spec, settings.viewer.is_some())?;
         let host = ensure(&mut running, settings, root).await?;
         if let Err(error) = host.socket.send(b"job", &borrow(&theirs)).await {
             tracing::warn!(
@@ -113,17 +115,37 @@ impl Host {
     }
 }
 
-/// Makes a job's channels: our ends, and those of the supervisor with the spec before them.
-fn open(spec: &JobSpec) -> io::Result<(Channels, [OwnedFd; 4])> {
+/// Makes a job's channels: our ends, and those of the supervisor with the spec before them. Programs write to standard error
+/// through the pipe of the output, which keeps the order, or, where the two are to be kept `apart`, through one of its own.
+fn open(spec: &JobSpec, apart: bool) -> io::Result<(Channels, [OwnedFd; 5])> {
     let (control, their_control) = Packets::pair()?;
-    let (output, their_output) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    let (events, their_events) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    let (output, their_output) = pipe()?;
+    let (events, their_events) = pipe()?;
+    let (errors, their_errors) = if apart {
+        let (errors, theirs) = pipe()?;
+        (Some(errors), theirs)
+    } else {
+        (None, their_output.try_clone()?)
+    };
     let channels = Channels {
         control,
-        output: pipe::Receiver::from_owned_fd(output)?,
-        events: pipe::Receiver::from_owned_fd(events)?,
+        output,
+        errors,
+        events,
     };
-    Ok((channels, [spec_file(spec)?, their_control, their_output, their_events]))
+    let theirs = [
+        spec_file(spec)?,
+        their_control,
+        their_output,
+        their_errors,
+        their_events,
+    ];
+    Ok((channels, theirs))
+}
+
+fn pipe() -> io::Result<(pipe::Receiver, OwnedFd)> {
+    let (ours, theirs) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    Ok((pipe::Receiver::from_owned_fd(ours)?, theirs))
 }
 
 /// Puts the spec into a file in memory, so that its size has no limit and nothing of it is on a disk.

@@ -4,16 +4,16 @@ mod refusal;
 mod words;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use callboard_core::known_hosts::HostKey;
+use callboard_core::outcome::HostFailure;
 use callboard_core::policy::HostKeyChecking;
 
 use self::refusal::{Refusal, Why};
 use crate::program::{Program, search_path};
 use crate::settings::Home;
-use crate::track::Failure;
 
 const SCAN_SECONDS: &str = "5";
 /// A scan looks a name up first, for which `ssh-keyscan` has no limit.
@@ -26,7 +26,7 @@ pub(crate) struct Facts<'a> {
     /// Whose ssh it was.
     pub(crate) home: Home,
     /// The folder of the host keys that the job was given.
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: &'a Path,
     /// What the policy says.
     pub(crate) checking: HostKeyChecking,
     /// Says how an operator has the key of a host forgotten that an earlier job has accepted.
@@ -35,7 +35,7 @@ pub(crate) struct Facts<'a> {
 
 /// Puts a sentence in place of what ssh said of each host that it refused for its key. The first one that is not known is asked
 /// for its key, which is shown and never accepted.
-pub(crate) async fn explain(failures: &mut [Failure], facts: &Facts<'_>) {
+pub(crate) async fn explain(failures: &mut [HostFailure], facts: &Facts<'_>) {
     let mut asked = false;
     for failure in failures {
         let Some(refusal) = Refusal::read(&failure.message) else {
@@ -43,7 +43,7 @@ pub(crate) async fn explain(failures: &mut [Failure], facts: &Facts<'_>) {
         };
         let mut seen = None;
         if refusal.why == Why::Unknown && !asked {
-            seen = scan(&refusal, &facts.folder).await;
+            seen = scan(&refusal, facts.folder).await;
             asked = true;
         }
         failure.message = words::sentence(&refusal, seen.as_ref(), facts);

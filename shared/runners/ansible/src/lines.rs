@@ -3,15 +3,16 @@
 use std::collections::VecDeque;
 use std::io;
 
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
+
+use crate::flow::Flow;
 
 /// The host sends no longer line; a longer one is not the host's.
 const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Lines, read as they are needed.
 pub(crate) struct Lines {
-    pipe: pipe::Receiver,
+    flow: Flow,
     partial: Vec<u8>,
     /// Lines that have been read and not yet been taken.
     pub(crate) whole: VecDeque<Vec<u8>>,
@@ -23,7 +24,7 @@ impl Lines {
     /// Begins to read.
     pub(crate) fn new(pipe: pipe::Receiver) -> Self {
         Self {
-            pipe,
+            flow: Flow::new(Some(pipe)),
             partial: Vec::new(),
             whole: VecDeque::new(),
             ended: false,
@@ -35,10 +36,15 @@ impl Lines {
         self.whole.is_empty() && !self.ended
     }
 
+    /// Tells whether more may come; see [`Flow::flows`].
+    pub(crate) fn flows(&self, last: bool) -> io::Result<bool> {
+        self.flow.flows(last)
+    }
+
     /// Reads once. Safe to be dropped while it waits.
     pub(crate) async fn fill(&mut self) -> io::Result<()> {
         let mut chunk = [0; 16 * 1024];
-        let length = self.pipe.read(&mut chunk).await?;
+        let length = self.flow.read(&mut chunk).await?;
         self.ended = length == 0;
         for part in chunk[..length].split_inclusive(|byte| *byte == b'\n') {
             self.partial.extend_from_slice(part);

@@ -2,21 +2,26 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callboard_core::event::Event;
+use callboard_core::execute::Stop;
 use callboard_core::outcome::InventorySummary;
 use callboard_core::output::Output;
 use callboard_core::ports::StoreError;
 use callboard_core::redact::{self, Redactor};
-use serde::Deserialize;
-use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
+use tokio::sync::Notify;
 
 use crate::collect::{Collector, PartialEvent};
 use crate::demux::{Demux, Piece};
+use crate::failures::Failures;
+use crate::flow::Flow;
 use crate::lines::Lines;
+use crate::notes::{DeadWorker, Note};
 use crate::track::Tracker;
+use crate::viewer::{Channel, Viewer};
 
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -29,38 +34,56 @@ pub(crate) enum PumpError {
     Store(#[from] StoreError),
 }
 
-/// What the host tells beside Ansible's events.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "callboard", rename_all = "snake_case")]
-enum Note {
-    Inventory(InventorySummary),
-    InventoryError { message: String },
-    Hosts { names: Vec<String> },
-    AnsibleError { message: String },
-}
-
 /// What was learned from a job while its output was moved.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) tracker: Tracker,
+    pub(crate) failures: Failures,
     pub(crate) inventory: Option<InventorySummary>,
     pub(crate) inventory_error: Option<String>,
     pub(crate) error: Option<String>,
+    /// What was said where it all began with a folder of the job's that had no room.
+    pub(crate) disk_full: Option<String>,
+    pub(crate) dead_worker: Option<DeadWorker>,
+    /// What the job was at when it was to be stopped.
+    pub(crate) doing: Option<String>,
 }
 
-/// Where an event stands in the output.
+/// The pipes of a job that has begun.
+pub(crate) struct Pipes {
+    pub(crate) output: pipe::Receiver,
+    /// What programs write to standard error, where that is kept apart.
+    pub(crate) errors: Option<pipe::Receiver>,
+    pub(crate) events: pipe::Receiver,
+}
+
+/// Where the output of a job goes, and what of it goes there.
+pub(crate) struct Target<'a> {
+    pub(crate) output: &'a Output,
+    pub(crate) viewer: Option<Arc<dyn Viewer>>,
+    pub(crate) redactor: Arc<Redactor>,
+    /// The folder of the job's source, within which paths are told from there.
+    pub(crate) root: PathBuf,
+}
+
+/// What stands between two bytes of the output.
 enum Mark {
     Begin(PartialEvent),
     End,
+    Switch(Channel),
 }
 
-/// The two pipes of a job, and what becomes of what comes through them.
+/// The pipes of a job, and what becomes of what comes through them.
 pub(crate) struct Pump<'a> {
-    text: pipe::Receiver,
+    text: Flow,
+    errors: Flow,
     lines: Lines,
     demux: Demux,
     redactor: Arc<Redactor>,
     stream: redact::Stream<Mark>,
+    /// The stream that the next byte of the output's pipe was written to.
+    channel: Channel,
+    root: PathBuf,
     sink: Sink<'a>,
 }
 
@@ -68,27 +91,27 @@ pub(crate) struct Pump<'a> {
 struct Sink<'a> {
     collector: Collector,
     output: &'a Output,
+    viewer: Option<Arc<dyn Viewer>>,
+    channel: Channel,
     findings: Findings,
 }
 
 impl<'a> Pump<'a> {
-    pub(crate) fn new(
-        text: pipe::Receiver,
-        events: pipe::Receiver,
-        nonce: &str,
-        job: String,
-        output: &'a Output,
-        redactor: Arc<Redactor>,
-    ) -> Self {
+    pub(crate) fn new(pipes: Pipes, nonce: &str, job: String, target: Target<'a>) -> Self {
         Self {
-            text,
-            lines: Lines::new(events),
+            text: Flow::new(Some(pipes.output)),
+            errors: Flow::new(pipes.errors),
+            lines: Lines::new(pipes.events),
             demux: Demux::new(nonce),
-            stream: redact::Stream::new(Arc::clone(&redactor)),
-            redactor,
+            stream: redact::Stream::new(Arc::clone(&target.redactor)),
+            redactor: target.redactor,
+            channel: Channel::Stdout,
+            root: target.root,
             sink: Sink {
                 collector: Collector::new(job),
-                output,
+                output: target.output,
+                viewer: target.viewer,
+                channel: Channel::Stdout,
                 findings: Findings::default(),
             },
         }
@@ -104,23 +127,39 @@ impl<'a> Pump<'a> {
         self.sink.findings
     }
 
-    /// Runs until both pipes have ended.
+    /// Runs until the pipes have ended, or, once the playbook has `ended`, until they are dry: something that it has left
+    /// running may hold them open.
     ///
     /// An event comes before its marker, so a marker can wait for its event; but a long event may fill its pipe
     /// while no output comes, so events are read, one at a time, while there is none.
-    pub(crate) async fn run(&mut self) -> Result<(), PumpError> {
-        let mut chunk = vec![0; CHUNK_BYTES];
-        loop {
+    pub(crate) async fn run(&mut self, ended: &Notify, mut stop: Stop) -> Result<(), PumpError> {
+        let (mut chunk, mut errors) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
+        let (mut last, mut stopping) = (false, false);
+        while self.text.flows(last)? || self.errors.flows(last)? {
             tokio::select! {
-                read = self.text.read(&mut chunk) => match read? {
-                    0 => break,
-                    length => self.take(&chunk[..length]).await?,
-                },
+                biased;
+                // before what the signal makes of it
+                () = stop.requested(), if !stopping => {
+                    stopping = true;
+                    self.sink.findings.doing = self.sink.findings.tracker.doing(&self.root);
+                }
+                length = self.text.read(&mut chunk) => self.take(&chunk[..length?]).await?,
+                length = self.errors.read(&mut errors) => self.take_errors(&errors[..length?]).await?,
                 filled = self.lines.fill(), if self.lines.wants_more() => filled?,
+                () = ended.notified(), if !last => last = true,
             }
             self.read_notes();
         }
-        self.finish().await
+        self.finish(last).await
+    }
+
+    /// Adds a line of our own to the job's output.
+    pub(crate) async fn say(&mut self, line: &str) -> Result<(), PumpError> {
+        let line = format!("{}\n", self.redactor.text(line));
+        let switch = |channel| redact::Piece::Mark(Mark::Switch(channel));
+        let text = redact::Piece::Text(Cow::Owned(line.into_bytes()));
+        let pieces = vec![switch(Channel::Stderr), text, switch(Channel::Stdout)];
+        Ok(self.sink.take(pieces).await?)
     }
 
     async fn take(&mut self, chunk: &[u8]) -> Result<(), PumpError> {
@@ -133,20 +172,34 @@ impl<'a> Pump<'a> {
                 }
                 Piece::Begin => self.next_event().await?.map(Mark::Begin),
                 Piece::End => Some(Mark::End),
+                Piece::Switch(channel) => {
+                    self.channel = channel;
+                    Some(Mark::Switch(channel))
+                }
             };
             if let Some(mark) = mark {
-                self.sink.take(self.stream.push(redact::Piece::Mark(mark))).await?;
+                self.push(redact::Piece::Mark(mark)).await?;
             }
         }
         Ok(())
     }
 
-    async fn finish(&mut self) -> Result<(), PumpError> {
+    async fn take_errors(&mut self, chunk: &[u8]) -> Result<(), PumpError> {
+        self.push(redact::Piece::Mark(Mark::Switch(Channel::Stderr))).await?;
+        self.push(redact::Piece::Text(Cow::Borrowed(chunk))).await?;
+        self.push(redact::Piece::Mark(Mark::Switch(self.channel))).await
+    }
+
+    async fn push(&mut self, piece: redact::Piece<'_, Mark>) -> Result<(), PumpError> {
+        Ok(self.sink.take(self.stream.push(piece)).await?)
+    }
+
+    async fn finish(&mut self, last: bool) -> Result<(), PumpError> {
         let rest = Cow::Borrowed(self.demux.finish());
         self.sink.take(self.stream.push(redact::Piece::Text(rest))).await?;
         self.sink.take(self.stream.finish()).await?;
         self.sink.take(vec![redact::Piece::Mark(Mark::End)]).await?;
-        while !self.lines.ended {
+        while self.lines.flows(last)? {
             self.lines.fill().await?;
             self.read_notes();
             self.lines.whole.clear();
@@ -176,33 +229,52 @@ impl<'a> Pump<'a> {
     }
 
     fn read_notes(&mut self) {
-        let redacted = |text: String| self.redactor.text(&text);
-        let findings = &mut self.sink.findings;
-        while let Some(note) = self.lines.whole.front().and_then(|line| note(line)) {
+        while let Some(note) = self.lines.whole.front().and_then(|line| Note::read(line)) {
             self.lines.whole.pop_front();
-            match note {
-                Note::Inventory(summary) => {
-                    let host_names = summary.host_names.into_iter().map(redacted).collect();
-                    findings.inventory = Some(InventorySummary { host_names, ..summary });
-                }
-                Note::InventoryError { message } => findings.inventory_error = Some(redacted(message)),
-                Note::Hosts { names } => findings.tracker.expect(names.into_iter().map(redacted).collect()),
-                Note::AnsibleError { message } => findings.error = Some(redacted(message)),
-            }
+            self.sink.findings.learn(note.redacted(&self.redactor), &self.root);
         }
     }
 }
+
+impl Findings {
+    fn learn(&mut self, note: Note, root: &Path) {
+        match note {
+            Note::Inventory(summary) => self.inventory = Some(summary),
+            Note::InventoryError { message } => self.inventory_error = Some(message),
+            Note::Hosts { names } => self.tracker.expect(names),
+            Note::AnsibleError { message, disk_full } => {
+                if disk_full {
+                    self.disk_full.get_or_insert(message.clone());
+                }
+                self.error = Some(message);
+            }
+            Note::Failure(told) => {
+                let disk_full = told.disk_full && self.failures.all().is_empty();
+                let failure = told.located(root);
+                self.disk_full = self.disk_full.take().or(disk_full.then(|| failure.message.clone()));
+                self.failures.note(failure);
+            }
+            Note::WorkerDied(worker) => self.dead_worker = self.dead_worker.take().or(Some(worker)),
+            Note::ErrorsCleared { host } => self.failures.forgive(&host),
+        }
+    }
+}
+
 impl Sink<'_> {
     async fn take(&mut self, pieces: Vec<redact::Piece<'_, Mark>>) -> Result<(), StoreError> {
         for piece in pieces {
             let mut events = Vec::new();
             match piece {
                 redact::Piece::Text(text) => {
+                    if let Some(viewer) = &self.viewer {
+                        viewer.show(self.channel, &text);
+                    }
                     self.output.stdout(&text).await?;
                     self.collector.text(&text, &mut events);
                 }
                 redact::Piece::Mark(Mark::Begin(event)) => self.collector.begin(event, &mut events),
                 redact::Piece::Mark(Mark::End) => self.collector.end(&mut events),
+                redact::Piece::Mark(Mark::Switch(channel)) => self.channel = channel,
             }
             self.keep(events).await?;
         }
@@ -217,14 +289,6 @@ impl Sink<'_> {
             self.output.event(&event).await?;
         }
         Ok(())
-    }
-}
-
-fn note(line: &[u8]) -> Option<Note> {
-    if line.starts_with(br#"{"callboard""#) {
-        serde_json::from_slice(line).ok()
-    } else {
-        None
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use callboard_core::causes::causes;
@@ -21,18 +20,21 @@ use crate::git::Repositories;
 use crate::host::{Host, HostError, Versions};
 use crate::host_keys::{self, Facts};
 use crate::keys::Keys;
+use crate::memory::Kills;
 use crate::processes;
-use crate::pump::{Findings, Pump, PumpError};
+use crate::pump::{Findings, Pipes, Pump, PumpError, Target};
 use crate::reach::Reach;
 use crate::settings::AnsibleSettings;
 use crate::supervisors::Supervisors;
 use crate::task::Task;
 use crate::unready::{Unready, sentence};
-use crate::verdict;
+use crate::verdict::End;
 use crate::workspace::{WorkRoot, Workspace};
 
-/// How long the pipes of a job that has ended may take to run dry.
-const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// What there is to say of a job that was stopped while it was got ready.
+const NOT_STARTED: &str = "Its playbook had not started yet.";
+/// What the log says of what a playbook leaves running.
+const LEFT: &str = "callboard: the job has ended, and with it what it had left running";
 
 /// Runs playbooks.
 pub struct AnsibleRunner {
@@ -101,8 +103,9 @@ impl AnsibleRunner {
         let prepared = tokio::select! {
             prepared = self.prepare(workspace, job) => prepared?,
             () = stopped.requested() => return Ok(Ended {
-                outcome: Outcome::failed(Reason::RunnerError, "The job was stopped before its playbook had started."),
+                outcome: Outcome::failed(Reason::RunnerError, NOT_STARTED),
                 stopped: true,
+                doing: Some(NOT_STARTED.to_owned()),
             }),
         };
         let (mut prepared, redactor) = prepared;
@@ -112,18 +115,10 @@ impl AnsibleRunner {
             ..Progress::default()
         });
         let run = self.start(&prepared, job, output, stop, &redactor);
-        let mut run = match accepted {
+        let mut ended = match accepted {
             Some(mut accepted) => accepted.keep_during(run).await?,
             None => run.await?,
         };
-        let facts = Facts {
-            home: self.settings.home,
-            folder: workspace.ssh(),
-            checking: self.reach.policy.host_key_checking,
-            how_to_forget: &|host| self.reach.host_keys.how_to_forget(&job.tenant, host),
-        };
-        host_keys::explain(&mut run.findings.tracker.failures, &facts).await;
-        let mut ended = Ended::from(run);
         ended.outcome.commit = prepared.commit;
         Ok(ended)
     }
@@ -152,12 +147,31 @@ impl AnsibleRunner {
         output: &Output,
         stop: Stop,
         redactor: &Arc<Redactor>,
-    ) -> Result<Run, RunError> {
-        let first = self.fork(prepared, job, output, stop.clone(), redactor).await?;
-        match first.exit {
-            Exit::NotStarted => self.fork(prepared, job, output, stop, redactor).await,
-            _ => Ok(first),
+    ) -> Result<Ended, RunError> {
+        let kills = Kills::watch();
+        let mut run = self.fork(prepared, job, output, stop.clone(), redactor).await?;
+        if run.exit == Exit::NotStarted {
+            run = self.fork(prepared, job, output, stop, redactor).await?;
         }
+        let facts = Facts {
+            home: self.settings.home,
+            folder: &prepared.host_keys,
+            checking: self.reach.policy.host_key_checking,
+            how_to_forget: &|host| self.reach.host_keys.how_to_forget(&job.tenant, host),
+        };
+        host_keys::explain(run.findings.failures.all_mut(), &facts).await;
+        let end = End {
+            exit: &run.exit,
+            findings: &run.findings,
+            work: &self.settings.work,
+            root: &prepared.root,
+            out_of_memory: kills.happened(),
+        };
+        Ok(Ended {
+            outcome: end.outcome(),
+            stopped: run.stopped,
+            doing: run.findings.doing,
+        })
     }
 
     async fn fork(
@@ -171,17 +185,21 @@ impl AnsibleRunner {
         let spec = &prepared.spec;
         let channels = self.host.fork(&self.settings, &self.root, spec).await?;
         let mut control = Control::new(channels.control, self.settings.grace, &self.supervisors);
-        let mut pump = Pump::new(
-            channels.output,
-            channels.events,
-            &spec.nonce,
-            job.id.to_string(),
+        let pipes = Pipes {
+            output: channels.output,
+            errors: channels.errors,
+            events: channels.events,
+        };
+        let target = Target {
             output,
-            Arc::clone(redactor),
-        );
+            viewer: self.settings.viewer.clone(),
+            redactor: Arc::clone(redactor),
+            root: prepared.root.clone(),
+        };
+        let mut pump = Pump::new(pipes, &spec.nonce, job.id.to_string(), target);
         pump.runs_commit(prepared.commit.clone());
         let exit = self.drive(&mut control, &mut pump, stop).await;
-        let (stopped, supervisor) = (control.stopped, control.supervisor);
+        let (stopped, supervisor, left) = (control.stopped, control.supervisor, std::mem::take(&mut control.left));
         drop(control);
         if let Some(pid) = supervisor {
             self.supervisors.forget(pid).await;
@@ -190,8 +208,12 @@ impl AnsibleRunner {
         if !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_) | Exit::SupervisorLost(_))) {
             self.supervisors.end_strays(supervisor, self.host.pid().await).await;
         }
+        let exit = exit?;
+        if !left.is_empty() {
+            pump.say(&format!("{LEFT}: {}.", left.join(", "))).await?;
+        }
         Ok(Run {
-            exit: exit?,
+            exit,
             findings: pump.into_findings(),
             stopped,
         })
@@ -200,9 +222,9 @@ impl AnsibleRunner {
     /// Steers the job and moves its output until it has ended and its pipes are dry. A job whose output cannot be
     /// moved is killed.
     async fn drive(&self, control: &mut Control<'_>, pump: &mut Pump<'_>, stop: Stop) -> Result<Exit, PumpError> {
-        let abort = Notify::new();
-        let steer = control.run(stop, &abort);
-        let pumping = pump.run();
+        let (abort, ended) = (Notify::new(), Notify::new());
+        let steer = control.run(stop.clone(), &abort);
+        let pumping = pump.run(&ended, stop);
         tokio::pin!(steer, pumping);
         let mut pumped = None;
         let exit = loop {
@@ -220,10 +242,12 @@ impl AnsibleRunner {
             self.supervisors.forget(pid).await;
             self.supervisors.end_strays(Some(pid), self.host.pid().await).await;
         }
-        if pumped.is_none() {
-            pumped = tokio::time::timeout(DRAIN_LIMIT, pumping).await.ok();
+        ended.notify_one();
+        match pumped {
+            Some(done) => done?,
+            None => pumping.await?,
         }
-        pumped.unwrap_or(Ok(())).map(|()| exit)
+        Ok(exit)
     }
 }
 
@@ -232,15 +256,6 @@ struct Run {
     exit: Exit,
     findings: Findings,
     stopped: bool,
-}
-
-impl From<Run> for Ended {
-    fn from(run: Run) -> Self {
-        Self {
-            outcome: verdict::outcome(&run.exit, &run.findings),
-            stopped: run.stopped,
-        }
-    }
 }
 
 #[async_trait]
@@ -272,5 +287,6 @@ fn failed(job: &Job, error: RunError) -> Ended {
     Ended {
         outcome,
         stopped: false,
+        doing: None,
     }
 }

@@ -1,10 +1,12 @@
 //! What the runner is told when it is made.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environment::Environment;
 use crate::playbooks::PlaybookFolder;
+use crate::viewer::Viewer;
 
 /// Which home a job has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,7 +18,7 @@ pub enum Home {
 }
 
 /// How playbooks are run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AnsibleSettings {
     /// The Python that has Ansible, and the host's own code.
     pub environment: Environment,
@@ -36,6 +38,8 @@ pub struct AnsibleSettings {
     pub extra_arguments: Vec<String>,
     /// How long a job may take to end after SIGTERM before SIGKILL.
     pub grace: Duration,
+    /// Who watches jobs print; standard error is kept apart for him.
+    pub viewer: Option<Arc<dyn Viewer>>,
 }
 
 impl AnsibleSettings {

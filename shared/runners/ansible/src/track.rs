@@ -1,6 +1,7 @@
-//! Reading a job's events for how far it has come, what failed first, and what was counted.
+//! Reading a job's events for how far it has come, what it is at, and what was counted.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use callboard_core::event::Event;
 use callboard_core::outcome::{HostStats, Stats};
@@ -8,16 +9,15 @@ use callboard_core::progress::Progress;
 use serde::Deserialize;
 use serde_json::Value;
 
-const MAX_MESSAGE_CHARS: usize = 4000;
-const MAX_NAME_CHARS: usize = 200;
+use crate::failures;
+use crate::notes::place;
 
-/// A task that failed, or a host that could not be reached.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Failure {
-    pub(crate) host: String,
-    pub(crate) task: String,
-    pub(crate) message: String,
-}
+const MAX_NAME_CHARS: usize = 200;
+/// How many hosts a sentence names that were at a task.
+const MAX_HOSTS_NAMED: usize = 5;
+
+/// A task that a host is at: its name and its place.
+type AtTask = (String, Option<String>);
 
 /// What a job's events have told so far.
 #[derive(Default)]
@@ -26,21 +26,20 @@ pub(crate) struct Tracker {
     pub(crate) commit: Option<String>,
     progress: Progress,
     play_hosts: u32,
-    pub(crate) failures: Vec<Failure>,
+    /// What each host is at.
+    running: BTreeMap<String, AtTask>,
     /// Ansible's own counts, which it gives at the playbook's end.
     pub(crate) stats: Option<Stats>,
     /// What the tasks so far come to, by host.
     counted: Stats,
 }
 
-/// How many failures are remembered; the first that was not rescued is told.
-const MAX_FAILURES: usize = 50;
-
 #[derive(Deserialize)]
 struct EventData {
     name: Option<String>,
     host: Option<String>,
     task: Option<String>,
+    task_path: Option<String>,
     hosts_count: Option<u32>,
     ignore_errors: Option<bool>,
     res: Option<TaskResult>,
@@ -48,8 +47,6 @@ struct EventData {
 
 #[derive(Deserialize)]
 struct TaskResult {
-    msg: Option<Value>,
-    censored: Option<String>,
     changed: Option<Value>,
 }
 
@@ -93,20 +90,56 @@ impl Tracker {
             return None;
         }
         let data: EventData = serde_json::from_str(data).ok()?;
-        self.count(&event.event, &data);
+        self.count(event, &data);
+        self.follow(&event.event, &data);
         if event.event == "runner_on_start" {
             return None;
         }
-        self.step(&event.event, data);
+        self.step(event, data);
         let done = self.progress.hosts_ok + self.progress.hosts_failed;
         self.progress.hosts_pending = self.play_hosts.saturating_sub(done);
-        Some(Progress {
-            commit: self.commit.clone(),
-            ..self.progress.clone()
-        })
+        Some(self.progress())
     }
 
-    fn count(&mut self, event: &str, data: &EventData) {
+    /// Returns how far the job has come.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            commit: self.commit.clone(),
+            ..self.progress.clone()
+        }
+    }
+
+    /// Says which task the job is at, and on which hosts, in a sentence.
+    pub(crate) fn doing(&self, root: &Path) -> Option<String> {
+        let (_, first) = self.running.first_key_value()?;
+        let hosts: Vec<&str> = self
+            .running
+            .iter()
+            .filter(|(_, at)| *at == first)
+            .map(|(host, _)| host.as_str())
+            .collect();
+        let named = hosts[..hosts.len().min(MAX_HOSTS_NAMED)].join(", ");
+        let more = match hosts.len().saturating_sub(MAX_HOSTS_NAMED) {
+            0 => String::new(),
+            number => format!(" and {number} more"),
+        };
+        let (task, path) = first;
+        let (file, line) = place(path.as_deref(), root);
+        let place = failures::place(file.as_deref(), line);
+        Some(format!("It was at task {task:?}{place} on {named}{more}."))
+    }
+
+    fn follow(&mut self, event: &str, data: &EventData) {
+        let Some(host) = &data.host else { return };
+        if event == "runner_on_start" {
+            let task = data.task.clone().map(short).unwrap_or_default();
+            self.running.insert(host.clone(), (task, data.task_path.clone()));
+        } else {
+            self.running.remove(host);
+        }
+    }
+
+    fn count(&mut self, event: &Event, data: &EventData) {
         let Some(name) = &data.host else { return };
         if !self.counted.contains_key(name) {
             self.counted.insert(name.clone(), HostStats::default());
@@ -114,12 +147,13 @@ impl Tracker {
         let Some(host) = self.counted.get_mut(name) else { return };
         let changed = data.res.as_ref().and_then(|result| result.changed.as_ref()?.as_bool());
         host.processed = 1;
-        match event {
+        match event.event.as_str() {
             "runner_on_start" => {}
             "runner_on_failed" if data.ignore_errors == Some(true) => {
                 host.ok += 1;
                 host.ignored += 1;
             }
+            "runner_on_failed" if event.rescued => host.rescued += 1,
             "runner_on_failed" => host.failures += 1,
             "runner_on_unreachable" => host.dark += 1,
             "runner_on_skipped" => host.skipped += 1,
@@ -130,8 +164,8 @@ impl Tracker {
         }
     }
 
-    fn step(&mut self, event: &str, data: EventData) {
-        match event {
+    fn step(&mut self, event: &Event, data: EventData) {
+        match event.event.as_str() {
             "playbook_on_play_start" => {
                 self.play_hosts = data.hosts_count.unwrap_or(0);
                 self.progress = Progress {
@@ -143,20 +177,9 @@ impl Tracker {
                 self.progress.current_task = data.name.map(short);
                 self.progress.hosts_ok = 0;
             }
-            "runner_on_failed" if data.ignore_errors != Some(true) => self.fail(data),
-            "runner_on_unreachable" => self.fail(data),
+            "runner_on_failed" if data.ignore_errors == Some(true) || event.rescued => self.progress.hosts_ok += 1,
+            "runner_on_failed" | "runner_on_unreachable" => self.progress.hosts_failed += 1,
             _ => self.progress.hosts_ok += 1,
-        }
-    }
-
-    fn fail(&mut self, data: EventData) {
-        self.progress.hosts_failed += 1;
-        if self.failures.len() < MAX_FAILURES {
-            self.failures.push(Failure {
-                host: data.host.unwrap_or_default(),
-                task: data.task.unwrap_or_default(),
-                message: data.res.map(message).unwrap_or_default(),
-            });
         }
     }
 }
@@ -180,16 +203,6 @@ fn is_told(event: &str) -> bool {
             | "runner_on_failed"
             | "runner_on_unreachable"
     )
-}
-
-fn message(result: TaskResult) -> String {
-    let text = match (result.censored, result.msg) {
-        (Some(censored), _) => censored,
-        (None, Some(Value::String(text))) => text,
-        (None, Some(other)) => other.to_string(),
-        (None, None) => String::new(),
-    };
-    text.chars().take(MAX_MESSAGE_CHARS).collect()
 }
 
 fn per_host(data: StatsData) -> Stats {

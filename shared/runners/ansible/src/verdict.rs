@@ -1,129 +1,195 @@
 //! From how Ansible ended to what became of the job, in words for the person who asks why.
 
+use std::path::Path;
+
 use callboard_core::job::JobStatus;
-use callboard_core::outcome::{HostStats, Outcome, Reason, Stats};
+use callboard_core::outcome::{FailureKind, HostStats, Outcome, Reason, Stats};
 
 use crate::control::Exit;
+use crate::failures;
+use crate::notes::{DeadWorker, place};
 use crate::pump::Findings;
-use crate::track::Failure;
 
 const SIGKILL: i32 = 9;
+const WANT_OF_MEMORY: &str = "the kernel has killed a process for want of memory meanwhile";
 const MAX_MESSAGE_CHARS: usize = 1000;
 
-/// Reads the end of a job.
-pub(crate) fn outcome(exit: &Exit, findings: &Findings) -> Outcome {
-    let stats = findings.tracker.stats_so_far();
-    let ended = match exit {
-        Exit::Code(0) => Outcome {
-            status: JobStatus::Successful,
-            reason: None,
-            error: None,
-            ..Outcome::failed(Reason::PlaybookFailed, "")
-        },
-        Exit::Code(rc) => {
-            let (reason, error) = failure(*rc, findings);
-            Outcome::failed(reason, error)
+/// How a job ended, and what was learned on the way.
+pub(crate) struct End<'a> {
+    pub(crate) exit: &'a Exit,
+    pub(crate) findings: &'a Findings,
+    /// Where the folders of running jobs are.
+    pub(crate) work: &'a Path,
+    /// The folder of its source.
+    pub(crate) root: &'a Path,
+    /// Whether the kernel has killed a process for want of memory while the job ran.
+    pub(crate) out_of_memory: bool,
+}
+
+impl End<'_> {
+    /// Reads the end of a job.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let tracker = &self.findings.tracker;
+        let ended = match self.verdict() {
+            None => Outcome {
+                status: JobStatus::Successful,
+                reason: None,
+                error: None,
+                ..Outcome::failed(Reason::PlaybookFailed, "")
+            },
+            Some((reason, error)) => Outcome {
+                failures: self.findings.failures.all().to_vec(),
+                ..Outcome::failed(reason, error)
+            },
+        };
+        Outcome {
+            rc: match self.exit {
+                Exit::Code(rc) => Some(*rc),
+                _ => None,
+            },
+            stats: tracker.stats_so_far(),
+            inventory: self.findings.inventory.clone(),
+            progress: Some(tracker.progress()),
+            ..ended
         }
-        Exit::Signal(signal) => Outcome::failed(Reason::RunnerError, by_signal(*signal)),
-        Exit::SupervisorLost(_) | Exit::NotStarted => {
-            Outcome::failed(Reason::RunnerError, "The Ansible host died while it ran the job.")
+    }
+
+    fn verdict(&self) -> Option<(Reason, String)> {
+        match self.exit {
+            Exit::Code(0) => None,
+            Exit::Code(rc) => Some(self.failure(*rc)),
+            Exit::Signal(signal) => Some(self.by_signal(*signal)),
+            Exit::SupervisorLost(_) | Exit::NotStarted => {
+                Some(self.broken("The Ansible host died while it ran the job"))
+            }
+            Exit::Unstoppable(why) => Some((Reason::RunnerError, format!("The job could not be stopped: {why}."))),
         }
-        Exit::Unstoppable(why) => Outcome::failed(Reason::RunnerError, format!("The job could not be stopped: {why}.")),
-    };
-    Outcome {
-        rc: match exit {
-            Exit::Code(rc) => Some(*rc),
-            _ => None,
-        },
-        stats,
-        inventory: findings.inventory.clone(),
-        ..ended
+    }
+
+    /// Something around Ansible broke: for want of memory, if the kernel has killed a process meanwhile.
+    fn broken(&self, what: &str) -> (Reason, String) {
+        if self.out_of_memory {
+            let cure = "Give the worker more memory, or the job fewer forks";
+            return (Reason::OutOfMemory, format!("{what}; {WANT_OF_MEMORY}. {cure}."));
+        }
+        (Reason::RunnerError, format!("{what}."))
+    }
+
+    fn by_signal(&self, signal: i32) -> (Reason, String) {
+        if signal != SIGKILL {
+            return (
+                Reason::RunnerError,
+                format!("ansible-playbook was ended by signal {signal}."),
+            );
+        }
+        self.broken("ansible-playbook was killed (SIGKILL)")
+    }
+
+    fn failure(&self, rc: i32) -> (Reason, String) {
+        let findings = self.findings;
+        if let Some(worker) = &findings.dead_worker {
+            return self.broken(&dead(worker, self.root));
+        }
+        if let Some(full) = self.full_folder() {
+            return (Reason::RunnerError, full);
+        }
+        if let Some(message) = &findings.inventory_error {
+            let told: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
+            return (
+                Reason::InventoryInvalid,
+                format!("The inventory could not be read: {told}"),
+            );
+        }
+        if findings
+            .inventory
+            .as_ref()
+            .is_some_and(|inventory| inventory.hosts == 0)
+        {
+            return (
+                Reason::InventoryInvalid,
+                "The inventory names no hosts; what Ansible printed says what it made of it.".to_owned(),
+            );
+        }
+        if let Some(message) = &findings.error {
+            let from = format!(" In {}/", self.root.display());
+            return (Reason::PlaybookFailed, message.trim().replace(&from, " In "));
+        }
+        self.failed_hosts(rc)
+    }
+
+    fn failed_hosts(&self, rc: i32) -> (Reason, String) {
+        let Some(stats) = &self.findings.tracker.stats else {
+            let error = format!("ansible-playbook ended with exit code {rc}; its output says why.");
+            return (Reason::PlaybookFailed, error);
+        };
+        let failed = count(stats, |host| host.failures > 0);
+        let dark = count(stats, |host| host.dark > 0);
+        match (failed, dark) {
+            (0, 0) => (
+                Reason::PlaybookFailed,
+                format!("ansible-playbook ended with exit code {rc}."),
+            ),
+            (0, dark) => (
+                Reason::HostsUnreachable,
+                self.told(&of(dark, stats, "unreachable"), FailureKind::Unreachable),
+            ),
+            (failed, 0) => (
+                Reason::PlaybookFailed,
+                self.told(&of(failed, stats, "failed"), FailureKind::Failed),
+            ),
+            (failed, dark) => {
+                let summary = of(failed, stats, &format!("failed, {dark} unreachable"));
+                (Reason::PlaybookFailed, self.told(&summary, FailureKind::Failed))
+            }
+        }
+    }
+
+    fn told(&self, summary: &str, kind: FailureKind) -> String {
+        match self.findings.failures.first(kind) {
+            Some(failure) if self.out_of_memory && failure.rc.is_some_and(|rc| failures::KILLED.contains(&rc)) => {
+                format!("{summary}: {}; {WANT_OF_MEMORY}.", failures::told(failure))
+            }
+            Some(failure) => format!("{summary}: {}", failures::told(failure)),
+            None => format!("{summary}."),
+        }
+    }
+
+    /// Says that the folder for running jobs was full, where that is what it all began with.
+    fn full_folder(&self) -> Option<String> {
+        let message: String = self
+            .findings
+            .disk_full
+            .as_ref()?
+            .chars()
+            .take(MAX_MESSAGE_CHARS)
+            .collect();
+        let work = self.work.display();
+        Some(format!(
+            "The folder for running jobs, {work}, is full; make room, or choose another with --work. {message}"
+        ))
     }
 }
 
-fn failure(rc: i32, findings: &Findings) -> (Reason, String) {
-    if let Some(message) = &findings.inventory_error {
-        let told: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
-        return (
-            Reason::InventoryInvalid,
-            format!("The inventory could not be read: {told}"),
-        );
-    }
-    if findings
-        .inventory
-        .as_ref()
-        .is_some_and(|inventory| inventory.hosts == 0)
-    {
-        return (
-            Reason::InventoryInvalid,
-            "The inventory names no hosts; what Ansible printed says what it made of it.".to_owned(),
-        );
-    }
-    if let Some(message) = &findings.error {
-        return (Reason::PlaybookFailed, message.trim().to_owned());
-    }
-    let Some(stats) = &findings.tracker.stats else {
-        return (
-            Reason::PlaybookFailed,
-            format!("ansible-playbook ended with exit code {rc}; its output says why."),
-        );
+fn dead(worker: &DeadWorker, root: &Path) -> String {
+    let how = match worker.exit_code {
+        code if code == -SIGKILL => "was killed (SIGKILL)".to_owned(),
+        code if code < 0 => format!("was ended by signal {}", -code),
+        code => format!("ended with exit code {code}"),
     };
-    let failures = &findings.tracker.failures;
-    let failed = count(stats, |host| host.failures > 0);
-    let dark = count(stats, |host| host.dark > 0);
-    match (failed, dark) {
-        (0, 0) => (
-            Reason::PlaybookFailed,
-            format!("ansible-playbook ended with exit code {rc}."),
-        ),
-        (0, dark) => (
-            Reason::HostsUnreachable,
-            told(dark, stats, "unreachable", failures, |host| host.dark > 0),
-        ),
-        (failed, dark) => {
-            let what = if dark == 0 {
-                "failed".to_owned()
-            } else {
-                format!("failed, {dark} unreachable")
-            };
-            (
-                Reason::PlaybookFailed,
-                told(failed, stats, &what, failures, |host| host.failures > 0),
-            )
-        }
-    }
+    let (file, line) = place(worker.path.as_deref(), root);
+    let place = failures::place(file.as_deref(), line);
+    format!(
+        "Ansible's process for {} in task {:?}{place} {how}",
+        worker.host, worker.task
+    )
+}
+
+fn of(number: usize, stats: &Stats, what: &str) -> String {
+    let hosts = stats.len();
+    let noun = if hosts == 1 { "host" } else { "hosts" };
+    format!("{number} of {hosts} {noun} {what}")
 }
 
 fn count(stats: &Stats, counts: impl Fn(&HostStats) -> bool) -> usize {
     stats.values().filter(|host| counts(host)).count()
-}
-
-fn told(
-    number: usize,
-    stats: &Stats,
-    what: &str,
-    failures: &[Failure],
-    concerns: impl Fn(&HostStats) -> bool,
-) -> String {
-    let hosts = stats.len();
-    let noun = if hosts == 1 { "host" } else { "hosts" };
-    let summary = format!("{number} of {hosts} {noun} {what}");
-    match failures
-        .iter()
-        .rev()
-        .find(|failure| stats.get(&failure.host).is_some_and(&concerns))
-    {
-        Some(Failure { host, task, message }) if message.is_empty() => {
-            format!("{summary}: {host} in task {task:?}.")
-        }
-        Some(Failure { host, task, message }) => format!("{summary}: {host} in task {task:?}: {message}"),
-        None => format!("{summary}."),
-    }
-}
-
-fn by_signal(signal: i32) -> String {
-    if signal == SIGKILL {
-        return "ansible-playbook was killed (SIGKILL), by the kernel for want of memory or by somebody.".to_owned();
-    }
-    format!("ansible-playbook was ended by signal {signal}.")
 }

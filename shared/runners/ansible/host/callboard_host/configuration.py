@@ -59,6 +59,7 @@ def rebind(collections: list[str], roles: list[str]) -> None:
     config._config_file = config_manager.find_ini_config_file(config.WARNINGS)
     if config._config_file:
         config._parse_config_file()
+    _keep_home()
     _prepend("COLLECTIONS_PATHS", "ANSIBLE_COLLECTIONS_PATH", collections)
     _prepend("DEFAULT_ROLES_PATH", "ANSIBLE_ROLES_PATH", roles)
     constants = vars(C)
@@ -67,6 +68,11 @@ def rebind(collections: list[str], roles: list[str]) -> None:
     _renew_copies()
     _renew_log()
     _renew_display()
+
+
+def _keep_home() -> None:
+    """Ansible's own folder is below the job's home, unless a setting names another; its default is no such setting."""
+    C.config._base_defs["ANSIBLE_HOME"]["default"] = os.path.join(os.environ.get("HOME", "~"), ".ansible")
 
 
 def _prepend(setting: str, variable: str, folders: list[str]) -> None:
@@ -81,11 +87,9 @@ def names_inventory() -> bool:
     return origin != "default" or any(os.path.exists(source) for source in sources)
 
 
-def use_events_callback(force_color: bool) -> None:
-    """Puts the events callback around the stdout callback that the job's configuration names."""
-    os.environ["ORIGINAL_STDOUT_CALLBACK"] = C.DEFAULT_STDOUT_CALLBACK
-    C.set_constant("DEFAULT_STDOUT_CALLBACK", "callboard")
-    color.ANSIBLE_COLOR = bool(C.ANSIBLE_FORCE_COLOR) or (force_color and not C.ANSIBLE_NOCOLOR)
+def use_color(force: bool) -> None:
+    """Has Ansible print in colour where the service wants that and the job's configuration does not forbid it."""
+    color.ANSIBLE_COLOR = bool(C.ANSIBLE_FORCE_COLOR) or (force and not C.ANSIBLE_NOCOLOR)
 
 
 def _renew_copies() -> None:

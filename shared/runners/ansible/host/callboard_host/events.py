@@ -1,4 +1,4 @@
-"""Events from ansible-runner's own callback, sent beside the output instead of inside it.
+"""What the service is told beside the output: ansible-runner's events, and notes of the host's own.
 
 ansible-runner hides each event, encoded, among the characters that Ansible prints, and finds it again with
 a regular expression. Here the event goes through a pipe of its own, as one JSON line, and the output gets
@@ -12,6 +12,8 @@ import math
 import os
 from typing import Any
 
+from callboard_host import streams
+
 MAX_EVENT_BYTES = 1 << 20
 MAX_FIELD_BYTES = MAX_EVENT_BYTES >> 5
 MAX_DEPTH = 100
@@ -21,51 +23,41 @@ MAX_HOSTS_TOLD = 10_000
 inventory: Any = None
 _hosts_told = False
 _pipe = -1
-_begin = ""
-_end = ""
 
 
-def install(pipe: int, nonce: str) -> None:
-    """Says where this job's events go and how its markers look."""
-    global _pipe, _begin, _end
+def install(pipe: int) -> None:
+    """Says where this job's events go."""
+    global _pipe
     _pipe = pipe
-    _begin = f"\x1b]{nonce};B\x07"
-    _end = f"\x1b]{nonce};E\x07"
 
 
-def tell(kind: str, **fields: Any) -> None:
+def tell(note: str, **fields: Any) -> None:
     """Sends a line to the service that is no event of Ansible's."""
-    _write(_to_json({"callboard": kind, **fields}, json.JSONEncoder))
+    _write(_to_json({"callboard": note, **fields}, json.JSONEncoder))
 
 
-def attach(awx_display: Any) -> None:
-    """Makes ansible-runner's callback module send its events here."""
+def begin(event: dict[str, Any], encoder: type[json.JSONEncoder]) -> None:
+    """Sends an event, and marks where the output that belongs to it begins."""
+    _write(_encode(event, encoder))
+    streams.mark("B")
 
-    class Encoder(awx_display.AnsibleJSONEncoderLocal):  # type: ignore[misc]
+
+def end() -> None:
+    """Marks where the output of the event that began last ends."""
+    streams.mark("E")
+
+
+def encoder_for(base: type[json.JSONEncoder]) -> type[json.JSONEncoder]:
+    """Returns an encoder that names what ``base`` cannot encode."""
+
+    class Encoder(base):  # type: ignore[misc,valid-type]
         def default(self, o: Any) -> Any:
             try:
                 return super().default(o)
             except TypeError:
                 return _name(o)
 
-    def dump_begin(self: Any, fileobj: Any) -> None:
-        with self.display_lock:
-            fileobj.flush()
-            _write(_encode(self.get_begin_dict(), Encoder))
-            _mark(fileobj, _begin)
-
-    def dump_end(self: Any, fileobj: Any) -> None:
-        with self.display_lock:
-            _mark(fileobj, _end)
-
-    awx_display.EventContext.dump_begin = dump_begin
-    awx_display.EventContext.dump_end = dump_end
-
-
-def _mark(fileobj: Any, marker: str) -> None:
-    fileobj.flush()
-    fileobj.write(marker)
-    fileobj.flush()
+    return Encoder
 
 
 def _encode(event: dict[str, Any], encoder: type[json.JSONEncoder]) -> bytes:

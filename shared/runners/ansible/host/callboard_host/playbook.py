@@ -10,14 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, ClassVar, TextIO
+from typing import Any, ClassVar
 
 from ansible import cli
 from ansible.cli.playbook import PlaybookCLI
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
-from callboard_host import askpass, configuration, events, protocol
+from callboard_host import askpass, configuration, events, failures, homes, messages, protocol, streams
 
 INVALID_CONFIGURATION = 5
 UNEXPECTED = 250
@@ -30,6 +30,7 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
     """``ansible-playbook`` that tells the service what Ansible made of the inventory and why it stopped."""
 
     fallback_inventory: ClassVar[list[str]] = []
+    require_hosts: ClassVar[bool] = True
 
     def post_process_args(self, options: Any) -> Any:
         """Takes the fallback where neither the arguments nor the configuration name an inventory."""
@@ -42,7 +43,7 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
         try:
             return super().run()
         except Exception as error:
-            events.tell("ansible_error", message=_with_place(error))
+            events.tell("ansible_error", message=_with_place(error), disk_full=failures.is_disk_full(str(error)))
             raise
 
     def _play_prereqs(self) -> Any:
@@ -63,7 +64,7 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
             group_hosts=dict(sorted(groups.items())[:MAX_NAMES]),
             host_names=[host.name for host in hosts[:MAX_NAMES]],
         )
-        if not hosts:
+        if not hosts and self.require_hosts:
             raise AnsibleError("The inventory names no hosts.")
         events.inventory = inventory
         return loader, inventory, variables
@@ -101,14 +102,17 @@ def _with_place(error: BaseException) -> str:
 
 def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
     """Becomes the job: its streams, environment, folder and configuration; then runs and returns the exit code."""
-    events.install(channels.events, spec.nonce)
+    events.install(channels.events)
     try:
-        _take_streams(channels.output)
+        os.setsid()
+        streams.take(channels.output, channels.errors, spec.nonce)
         _take_environment(spec)
+        homes.share(spec.users_home)
         configuration.rebind(spec.collections, spec.roles)
-        configuration.use_events_callback(spec.color)
+        configuration.use_color(spec.color)
+        messages.renew()
         sys.argv = [askpass.argv0(), *spec.argv[1:]]
-        JobCLI.fallback_inventory = spec.fallback_inventory
+        JobCLI.fallback_inventory, JobCLI.require_hosts = spec.fallback_inventory, spec.require_hosts
         JobCLI.cli_executor(list(sys.argv))
     except SystemExit as exit_:
         return _end(_status(exit_))
@@ -119,24 +123,12 @@ def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
     return _end(0)
 
 
-def _take_streams(output: int) -> None:
-    os.setsid()
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-    # not the host's objects: they remember whether what they were opened on could seek
-    out, err = _open(1, "strict", -1), _open(2, "backslashreplace", 1)
-    vars(sys).update(stdout=out, __stdout__=out, stderr=err, __stderr__=err)
-
-
-def _open(fd: int, errors: str, buffering: int) -> TextIO:
-    return open(fd, "w", buffering, encoding="utf-8", errors=errors, closefd=False)
-
-
 def _take_environment(spec: protocol.JobSpec) -> None:
     os.environ.clear()
     os.environ.update(spec.env)
     os.chdir(spec.cwd)
+    # Python's own start would have looked there
+    sys.path[:0] = [os.path.abspath(path) for path in spec.env.get("PYTHONPATH", "").split(os.pathsep) if path]
     time.tzset()
     cli.initialize_locale()
     configuration.forget_inheritance()

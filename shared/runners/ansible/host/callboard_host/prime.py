@@ -19,7 +19,7 @@ from ansible.plugins import get_plugin_class
 from ansible.plugins import loader as plugin_loader
 from ansible.utils.collection_loader import _collection_finder
 
-from callboard_host import local, secrecy
+from callboard_host import homes, recorder, secrecy
 
 _IMPORTS = (
     "ansible.cli.playbook",
@@ -60,8 +60,8 @@ def prime() -> None:
     for name in _LOADERS:
         _load_all(getattr(plugin_loader, name))
     _let_jobs_override(set(sys.modules) - known)
-    _add_events_callback()
-    local.install()
+    homes.install()
+    recorder.install()
     secrecy.install()
     PlaybookCLI(["ansible-playbook"]).init_parser()  # compiles argparse's patterns
 
@@ -126,9 +126,3 @@ def _let_jobs_override(primed: set[str]) -> None:
         return load_source(self, python_module_name=python_module_name, path=path)
 
     plugin_loader.PluginLoader._load_module_source = load
-
-
-def _add_events_callback() -> None:
-    folder = os.path.join(os.path.dirname(__file__), "callback_plugins")
-    plugin_loader.callback_loader.add_directory(folder)
-    _define("callback", "callboard", C.config.get_configuration_definitions("callback", "default"))

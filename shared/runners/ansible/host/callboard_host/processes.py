@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.005
+_MOMENT_SECONDS = 0.05
+_MAX_NAMED = 20
 
 
 class Child:
@@ -60,7 +62,7 @@ def become_subreaper() -> None:
 def descendants(root: int) -> list[int]:
     """Lists the descendants of ``root``, parents before children."""
     children: dict[int, list[int]] = {}
-    for pid, parent in _parents():
+    for pid, parent, _state in _processes():
         children.setdefault(parent, []).append(pid)
     found: list[int] = []
     queue = [root]
@@ -71,11 +73,13 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def _parents() -> Iterator[tuple[int, int]]:
+def _processes() -> Iterator[tuple[int, int, str]]:
+    """Yields each process: its id, its parent's, and its state's letter."""
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", "rb") as file:
-                yield int(entry), int(file.read().rpartition(b")")[2].split()[1])
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+                yield int(entry), int(parent), state.decode()
 
 
 def signal_all(pids: Iterable[int], number: int) -> None:
@@ -99,6 +103,39 @@ def end_all(patience: float = 10.0) -> list[int]:
             return found
         time.sleep(_POLL_SECONDS)
     return []
+
+
+def left_running() -> list[str]:
+    """Names what a playbook has left running on purpose: not the connections that Ansible keeps open for a while.
+
+    What is on its way out gets a moment for that.
+    """
+    if not _running_children():
+        return []
+    time.sleep(_MOMENT_SECONDS)
+    names = _running_children()
+    return [*names[:_MAX_NAMED], f"and {len(names) - _MAX_NAMED} more"] if len(names) > _MAX_NAMED else names
+
+
+def _running_children() -> list[str]:
+    alive = [(pid, parent) for pid, parent, state in _processes() if state not in "ZX"]
+    parents = {parent for _, parent in alive}
+    return [name for pid, parent in alive if parent == os.getpid() and (name := _name(pid, pid in parents))]
+
+
+def _name(pid: int, has_children: bool) -> str | None:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            arguments = [os.path.basename(part) for part in file.read().decode(errors="replace").split("\0")[:-1]]
+    except OSError:
+        return None
+    if not arguments or arguments[0].startswith("ssh") or "ansible_connection_cli_stub.py" in arguments:
+        return None
+    if "async_wrapper.py" not in arguments:
+        return f"{arguments[0]} (pid {pid})"
+    # it looks for its task's end every few seconds, so it stays for a while when that has ended
+    job = arguments[arguments.index("async_wrapper.py") + 1 :][:1]
+    return f"the asynchronous task {job[0] if job else '?'} (pid {pid})" if has_children else None
 
 
 def has_children() -> bool:

@@ -1,7 +1,8 @@
 """What the service and the host say to each other: one JSON object a packet.
 
-For each job the service sends a packet with four descriptors: a file in memory with the job's spec, the job's
-control socket, and the pipes for its output and its events.
+For each job the service sends a packet with five descriptors: a file in memory with the job's spec, the job's control
+socket, the pipe for its output, that for what programs write to standard error, which may be the same, and that for
+its events.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ class JobSpec:
     cwd: str
     nonce: str
     color: bool
+    users_home: str | None
     fallback_inventory: list[str]
+    require_hosts: bool
+    end_background: bool
     collections: list[str]
     roles: list[str]
 
@@ -39,27 +43,29 @@ class JobSpec:
 
 @dataclass
 class JobChannels:
-    """The descriptors of one job: its spec, its control socket, and the pipes for its output and its events."""
+    """The descriptors of one job: its spec, its control socket, and the pipes for its output, errors and events."""
 
     spec: int
     control: socket.socket
     output: int
+    errors: int
     events: int
 
     @classmethod
     def adopt(cls, fds: list[int]) -> JobChannels:
         """Takes over the descriptors that came with a spec, in the order of the fields."""
         try:
-            spec, control, output, events = fds
-            return cls(spec, socket.socket(fileno=control), output, events)
+            spec, control, output, errors, events = fds
+            return cls(spec, socket.socket(fileno=control), output, errors, events)
         except (OSError, ValueError):
             for fd in fds:
                 os.close(fd)
             raise
 
     def close_pipes(self) -> None:
-        """Closes the two pipes, so that their readers see the end when the job has ended."""
+        """Closes the pipes, so that their readers see the end when the job has ended."""
         os.close(self.output)
+        os.close(self.errors)
         os.close(self.events)
 
     def close(self) -> None:

@@ -21,18 +21,20 @@ def run(channels: protocol.JobChannels) -> int:
     """
     os.setsid()
     processes.become_subreaper()
-    outcome = None
+    outcome, keep, left = None, False, list[str]()
     try:
         spec = protocol.JobSpec.read(channels.spec)
         # before the playbook: a job whose start was never reported has not begun, and may be started again
         protocol.send(channels.control, {"type": "started", "supervisor": os.getpid()})
         playbook = processes.Child.fork(partial(_playbook, spec, channels))
         channels.close_pipes()
-        outcome = _watch(playbook, channels.control)
+        outcome, stopped = _watch(playbook, channels.control)
+        keep = outcome is not None and not stopped and not spec.end_background
+        left = [] if keep or stopped else processes.left_running()
     finally:
-        survivors = processes.end_all()
+        survivors = [] if keep else processes.end_all()
     if outcome is not None:
-        protocol.send(channels.control, {"type": "exited", **outcome, "survivors": survivors})
+        protocol.send(channels.control, {"type": "exited", **outcome, "survivors": survivors, "left": left})
     return 0
 
 
@@ -43,8 +45,10 @@ def _playbook(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
     return playbook.run(spec, channels)
 
 
-def _watch(playbook: processes.Child, control: socket.socket) -> dict[str, int | None] | None:
+def _watch(playbook: processes.Child, control: socket.socket) -> tuple[dict[str, int | None] | None, bool]:
     """Waits for the playbook's end and obeys the service meanwhile; no outcome when the service is gone.
+
+    Tells as well whether the playbook was asked to end.
 
     What was asked to end may take its time, also when the playbook itself was faster; the service says when to kill.
     """
@@ -54,10 +58,10 @@ def _watch(playbook: processes.Child, control: socket.socket) -> dict[str, int |
         ready, _, _ = select.select(waits, [], [])
         if playbook in ready:
             outcome = _outcome(playbook.wait())
-            return outcome if not stopping or _linger(control) else None
+            return (outcome if not stopping or _linger(control) else None), stopping
         packet = protocol.receive(control)
         if not packet:
-            return None
+            return None, stopping
         stopping = True
         _signal(packet)
 

@@ -52,9 +52,11 @@ class Job:
 
     control: socket.socket
     output_fd: int
+    errors_fd: int
     events_fd: int
     nonce: str
     raw_output: bytes = b""
+    raw_errors: bytes = b""
     raw_events: bytes = b""
     messages: list[dict[str, Any]] = field(default_factory=list)
 
@@ -70,18 +72,15 @@ class Job:
         self.control.send(json.dumps({"signal": number}).encode())
 
     def read_pipes(self) -> None:
-        """Reads both pipes to their ends."""
-        open_fds = [self.output_fd, self.events_fd]
-        while open_fds:
-            for fd in select.select(open_fds, [], [])[0]:
+        """Reads the pipes to their ends."""
+        names = {self.output_fd: "raw_output", self.errors_fd: "raw_errors", self.events_fd: "raw_events"}
+        while names:
+            for fd in select.select(list(names), [], [])[0]:
                 chunk = os.read(fd, 1 << 16)
+                vars(self)[names[fd]] += chunk
                 if not chunk:
-                    open_fds.remove(fd)
+                    del names[fd]
                     os.close(fd)
-                elif fd == self.output_fd:
-                    self.raw_output += chunk
-                else:
-                    self.raw_events += chunk
 
     def wait(self) -> Job:
         """Reads everything the job has to say, to its end."""
@@ -104,8 +103,16 @@ class Job:
 
     @property
     def output(self) -> str:
-        """Returns the output without the markers of this job."""
-        return re.sub(rf"\x1b\]{self.nonce};[BE]\x07", "", self.raw_output.decode())
+        """Returns the output, both streams in order, without the markers of this job."""
+        return re.sub(rf"\x1b\]{self.nonce};[BE12]\x07", "", self.raw_output.decode())
+
+    @property
+    def stdout(self) -> str:
+        """Returns what stands outside the marks of standard error."""
+        out = re.sub(
+            rf"\x1b\]{self.nonce};2\x07.*?\x1b\]{self.nonce};1\x07", "", self.raw_output.decode(), flags=re.DOTALL
+        )
+        return re.sub(rf"\x1b\]{self.nonce};[BE]\x07", "", out)
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -141,27 +148,46 @@ class Host:
         """Has the host fork a job: sends a packet with the job's descriptors beside it."""
         ours, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output_fd, output = os.pipe()
+        errors_fd, errors = os.pipe()
         events_fd, events = os.pipe()
         file = os.memfd_create("spec")
         os.write(file, spec)
         os.lseek(file, 0, os.SEEK_SET)
-        socket.send_fds(self.socket, [b"job"], [file, control.fileno(), output, events])
+        socket.send_fds(self.socket, [b"job"], [file, control.fileno(), output, errors, events])
         control.close()
-        for fd in (file, output, events):
+        for fd in (file, output, errors, events):
             os.close(fd)
-        return Job(ours, output_fd, events_fd, nonce)
+        return Job(ours, output_fd, errors_fd, events_fd, nonce)
 
-    def start(self, *argv: str, cwd: Path, env: dict[str, str] | None = None, color: bool = False) -> Job:
+    def start(
+        self,
+        *argv: str,
+        cwd: Path,
+        env: dict[str, str] | None = None,
+        color: bool = False,
+        users_home: str | None = None,
+        end_background: bool = True,
+    ) -> Job:
         """Starts ``ansible-playbook`` with these arguments."""
-        env = environment(cwd / "home") if env is None else env
         nonce = secrets.token_hex(16)
-        spec = {"argv": ["ansible-playbook", *argv], "env": env, "cwd": str(cwd), "color": color, "nonce": nonce}
-        spec.update(fallback_inventory=[], collections=[], roles=[])
+        spec = {
+            "argv": ["ansible-playbook", *argv],
+            "env": environment(cwd / "home") if env is None else env,
+            "cwd": str(cwd),
+            "color": color,
+            "nonce": nonce,
+            "users_home": users_home,
+            "fallback_inventory": [],
+            "require_hosts": True,
+            "end_background": end_background,
+            "collections": [],
+            "roles": [],
+        }
         return self.send(json.dumps(spec).encode(), nonce)
 
-    def run(self, *argv: str, cwd: Path, env: dict[str, str] | None = None, color: bool = False) -> Job:
-        """Runs ``ansible-playbook`` to its end."""
-        return self.start(*argv, cwd=cwd, env=env, color=color).wait()
+    def run(self, *argv: str, cwd: Path, **options: Any) -> Job:
+        """Runs ``ansible-playbook`` to its end, with the options of ``start``."""
+        return self.start(*argv, cwd=cwd, **options).wait()
 
     def children(self) -> list[int]:
         """Lists the host's children, zombies included."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from pathlib import Path
 
@@ -29,7 +31,7 @@ def test_a_job_gives_output_events_and_exit_code(host: Host, folder: Path) -> No
     write(folder, {"site.yml": HELLO})
     job = host.run(*LOCAL, "site.yml", cwd=folder)
     assert [message["type"] for message in job.messages] == ["started", "exited"]
-    assert job.exited == {"type": "exited", "rc": 0, "signal": None, "survivors": []}
+    assert job.exited == {"type": "exited", "rc": 0, "signal": None, "survivors": [], "left": []}
     assert "PLAY RECAP" in job.output
     assert [event["event"] for event in job.events()] == [
         "playbook_on_start",
@@ -158,3 +160,29 @@ def test_jobs_leave_nothing_in_the_host(own_host: Host, folder: Path) -> None:
         assert own_host.run(*LOCAL, "site.yml", cwd=folder).rc == 0
     until(lambda: not own_host.children())
     assert own_host.fds() == before
+
+
+def test_what_a_playbook_leaves_running_is_named_and_ends_with_it_or_lives_on(host: Host, folder: Path) -> None:
+    start = "{command: sleep 1000, async: 2000, poll: 0}"
+    done = "{command: 'true', async: 2000, poll: 0, register: job}"
+    wait = "{async_status: {jid: '{{ job.ansible_job_id }}'}, register: r, until: r.finished, retries: 100, delay: 0.1}"
+    write(folder, {"site.yml": play(start, done, wait)})
+    job = host.run(*LOCAL, "site.yml", cwd=folder)
+    [left] = job.exited["left"]
+    assert left.startswith("the asynchronous task j")
+    assert not any(alive(pid) for pid in sleeping(folder))
+
+    job = host.run(*LOCAL, "site.yml", cwd=folder, end_background=False)
+    assert (job.rc, job.exited["left"]) == (0, [])
+    [sleeper] = [pid for pid in sleeping(folder) if alive(pid)]
+    os.kill(sleeper, signal.SIGKILL)
+
+
+def sleeping(folder: Path) -> list[int]:
+    """Lists the processes that sleep in a folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and (process / "cmdline").read_bytes() == b"sleep\0001000\0":
+                found += [int(process.name)] if (process / "cwd").resolve() == folder.resolve() else []
+    return found

@@ -160,3 +160,39 @@ def test_a_tilde_is_the_jobs_home(host: Host, folder: Path) -> None:
     run(host, folder, "{copy: {content: text, dest: ~/copied}}")
     assert (folder / "home/copied").read_text() == "text"
     assert (folder / "home/.ansible/tmp").is_dir()
+
+
+def test_a_setting_and_a_file_that_is_read_are_the_users_and_what_is_written_is_the_jobs(
+    host: Host, folder: Path
+) -> None:
+    users, own = folder / "user", folder / "home"
+    write(
+        folder,
+        {
+            "user/vault": "secret\n",
+            "user/both": "the user's",
+            "user/users": "the user's",
+            "user/facts/kept": "",
+            "home/both": "the job's",
+            "ansible.cfg": "[defaults]\nvault_password_file=~/vault\n"
+            "fact_caching=jsonfile\nfact_caching_connection=~/cache\n",
+            "site.yml": play(
+                "debug: msg={{ lookup('file', '~/both') }}-{{ lookup('file', '~/users') }}",
+                "copy: {src: ~/users, dest: ~/copied}",
+                "fetch: {src: ~/copied, dest: ~/facts/, flat: true}",
+                "set_fact: {remembered: 1, cacheable: true}",
+                "debug: msg={{ lookup('password', '~/users') }}",
+            ),
+        },
+    )
+    job = host.run(*LOCAL, "site.yml", cwd=folder, users_home=str(users))
+    assert job.rc == 0, job.output
+    assert "the job's-the user's" in job.output
+    assert (own / "copied").read_text() == "the user's"
+    assert (own / "facts/copied").exists()
+    assert [path.name for path in (users / "facts").iterdir()] == ["kept"]
+    assert list((users / "cache").iterdir()) != []
+    assert (users / "users").read_text() == "the user's"
+    assert (own / "users").exists()
+    assert (own / ".ansible").is_dir()
+    assert not (users / ".ansible").exists()

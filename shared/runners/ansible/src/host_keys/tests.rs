@@ -108,7 +108,7 @@ fn told(message: &str, home: Home, checking: HostKeyChecking, seen: Option<&Host
     let place = folder.path().display().to_string();
     let facts = Facts {
         home,
-        folder: folder.path().to_owned(),
+        folder: folder.path(),
         checking,
         how_to_forget: &|host| format!("`forget '{host}'`"),
     };

@@ -85,7 +85,7 @@ fn anew(refusal: &Refusal) -> String {
 
 /// Says where a known key is from and what to do with it.
 fn place(file: &Path, line: usize, host: &str, facts: &Facts<'_>) -> (String, String) {
-    let name = file.strip_prefix(&facts.folder).ok().and_then(Path::to_str);
+    let name = file.strip_prefix(facts.folder).ok().and_then(Path::to_str);
     let whose = match name {
         Some(ACCEPTED) => {
             let how = (facts.how_to_forget)(host);

@@ -69,8 +69,19 @@ async fn pump(text: &str, events: &[Value], secrets: &[Secret]) -> Fallible<(Arc
     let (mut events_in, events_out) = pipe::pipe()?;
     let kept = Arc::new(Kept::default());
     let output = Output::new(kept.clone(), JobId::new(), 1, OutputLimits::default());
-    let redactor = Arc::new(Redactor::new(secrets)?);
-    let mut pump = Pump::new(text_out, events_out, "0123", "job".to_owned(), &output, redactor);
+    let pipes = Pipes {
+        output: text_out,
+        errors: None,
+        events: events_out,
+    };
+    let target = Target {
+        output: &output,
+        viewer: None,
+        redactor: Arc::new(Redactor::new(secrets)?),
+        root: PathBuf::new(),
+    };
+    let mut pump = Pump::new(pipes, "0123", "job".to_owned(), target);
+    let (ended, (_stop, stop)) = (Notify::new(), tokio::sync::watch::channel(None));
     let write = async {
         for event in events {
             events_in.write_all(format!("{event}\n").as_bytes()).await?;
@@ -83,7 +94,7 @@ async fn pump(text: &str, events: &[Value], secrets: &[Secret]) -> Fallible<(Arc
         drop(text_in);
         io::Result::Ok(())
     };
-    let (written, moved) = tokio::join!(write, pump.run());
+    let (written, moved) = tokio::join!(write, pump.run(&ended, Stop::new(stop)));
     written?;
     moved?;
     output.close(true, Duration::ZERO).await?;
@@ -107,6 +118,11 @@ async fn a_secret_is_in_nothing_that_is_kept_or_learned_of_a_job() -> Fallible {
     });
     let events = [
         json!({"callboard": "hosts", "names": [SECRET]}),
+        json!({
+            "callboard": "failure", "kind": "failed", "host": SECRET, "play": SECRET, "task": SECRET, "action": SECRET,
+            "path": format!("{SECRET}:3"), "item": SECRET, "message": SECRET, "rc": 1, "stderr": SECRET,
+            "cause": {"task": SECRET, "path": format!("{SECRET}:2"), "message": SECRET, "rc": 2, "stderr": SECRET},
+        }),
         event("runner_on_failed", &failed),
         event("playbook_on_stats", &stats),
         json!({"callboard": "ansible_error", "message": format!("ERROR {SECRET}")}),
@@ -140,12 +156,13 @@ async fn a_secret_is_in_nothing_that_is_kept_or_learned_of_a_job() -> Fallible {
     });
     assert_eq!(told[1]["event_data"], expected);
     assert_eq!(findings.error.as_deref(), Some("ERROR ********"));
-    let failure = findings
-        .tracker
-        .failures
-        .first()
-        .map(|failure| failure.message.as_str());
-    assert_eq!(failure, Some("no ********!"));
+    let hidden = "********";
+    let failure = json!({
+        "host": hidden, "kind": "failed", "play": hidden, "task": hidden, "action": hidden, "file": hidden, "line": 3,
+        "item": hidden, "message": hidden, "rc": 1, "stderr": hidden,
+        "cause": {"task": hidden, "file": hidden, "line": 2, "message": hidden, "rc": 2, "stderr": hidden},
+    });
+    assert_eq!(serde_json::to_value(findings.failures.all())?, json!([failure]));
     let hosts = findings.tracker.stats_so_far().unwrap_or_default();
     assert_eq!(hosts.keys().collect::<Vec<_>>(), ["********"]);
     Ok(())

@@ -1,0 +1,35 @@
+//! The terminal, or whatever else the caller's standard output and standard error are.
+
+use std::io::Write;
+
+use callboard_ansible::{Channel, Viewer};
+
+/// Shows what a job prints where `ansible-playbook` would have printed it.
+pub(crate) struct Terminal {
+    /// Whether standard output is for the job's record, and all that the job prints goes to standard error.
+    pub(crate) record_on_stdout: bool,
+}
+
+impl Viewer for Terminal {
+    fn show(&self, channel: Channel, bytes: &[u8]) {
+        let to_stdout = channel == Channel::Stdout && !self.record_on_stdout;
+        // whoever reads may take his time
+        tokio::task::block_in_place(|| {
+            if to_stdout {
+                write(&mut std::io::stdout().lock(), bytes);
+            } else {
+                write(&mut std::io::stderr().lock(), bytes);
+            }
+        });
+    }
+}
+
+/// Prints a line to standard output.
+pub(crate) fn print(text: &str) {
+    write(&mut std::io::stdout().lock(), format!("{text}\n").as_bytes());
+}
+
+/// Nobody may be listening any more; the job goes on, its output is kept.
+fn write(out: &mut dyn Write, bytes: &[u8]) {
+    drop(out.write_all(bytes).and_then(|()| out.flush()));
+}

@@ -1,0 +1,180 @@
+//! The failures of a job: the first of each host, as long as nothing has made it good.
+
+use callboard_core::outcome::{FailureCause, FailureKind, HostFailure, MAX_FAILURES};
+
+/// What went wrong so far.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Vec<HostFailure>);
+
+impl Failures {
+    /// Notes a failure. A host's first one stands; so does the first one of each kind, however many there are of the other.
+    pub(crate) fn note(&mut self, failure: HostFailure) {
+        if self.0.iter().any(|known| known.host == failure.host) {
+            return;
+        }
+        if self.0.len() == MAX_FAILURES {
+            if self.first(failure.kind).is_some() {
+                return;
+            }
+            self.0.pop();
+        }
+        self.0.push(failure);
+    }
+
+    /// Forgets what went wrong on a host.
+    pub(crate) fn forgive(&mut self, host: &str) {
+        self.0.retain(|failure| failure.host != host);
+    }
+
+    /// Returns the first failure of a kind.
+    pub(crate) fn first(&self, kind: FailureKind) -> Option<&HostFailure> {
+        self.0.iter().find(|failure| failure.kind == kind)
+    }
+
+    /// Returns all of them, to be told in other words.
+    pub(crate) fn all_mut(&mut self) -> &mut [HostFailure] {
+        &mut self.0
+    }
+
+    /// Returns all of them.
+    pub(crate) fn all(&self) -> &[HostFailure] {
+        &self.0
+    }
+}
+
+/// The exit codes by which Python and a shell report SIGKILL.
+pub(crate) const KILLED: [i64; 2] = [-9, 137];
+/// How much of one text a sentence quotes.
+const MAX_QUOTED_CHARS: usize = 2400;
+
+/// Says what went wrong, after the name of the host: task, place, message, exit code, and the cause behind it.
+pub(crate) fn told(failure: &HostFailure) -> String {
+    let place = place(failure.file.as_deref(), failure.line);
+    let mut text = format!("{} in task {:?}{place}", failure.host, failure.task);
+    if let Some(item) = &failure.item {
+        text.push_str(&format!(", item {item:?}"));
+    }
+    let said = said(&failure.message, failure.rc, failure.stderr.as_deref());
+    if !said.is_empty() {
+        text.push_str(&format!(": {said}"));
+    }
+    if let Some(cause) = &failure.cause {
+        text.push_str(&behind(cause));
+    }
+    text
+}
+
+/// Returns the place of a task, in brackets.
+pub(crate) fn place(file: Option<&str>, line: Option<u32>) -> String {
+    match (file, line) {
+        (Some(file), Some(line)) => format!(" ({file}:{line})"),
+        (Some(file), None) => format!(" ({file})"),
+        (None, _) => String::new(),
+    }
+}
+
+/// A message, with the exit code and the end of standard error where it says neither.
+fn said(message: &str, rc: Option<i64>, stderr: Option<&str>) -> String {
+    let mut text = quoted(message.trim());
+    if let Some(rc) = rc.filter(|rc| !names_code(&text, *rc)) {
+        let killed = if KILLED.contains(&rc) { ", SIGKILL" } else { "" };
+        let begin = text.trim_end_matches('.');
+        text = format!("{begin} (rc {rc}{killed})").trim_start().to_owned();
+    }
+    if let Some(stderr) = stderr.filter(|line| !text.contains(*line)) {
+        text = format!("{}: {stderr}", text.trim_end_matches('.'));
+    }
+    text
+}
+
+fn names_code(text: &str, rc: i64) -> bool {
+    let words = ["rc ", "rc: ", "rc=", "code ", "code: ", "status "];
+    words.iter().any(|word| text.contains(&format!("{word}{rc}")))
+}
+
+fn behind(cause: &FailureCause) -> String {
+    let place = place(cause.file.as_deref(), cause.line);
+    let said = said(&cause.message, cause.rc, cause.stderr.as_deref());
+    format!(
+        " (while it rescued the failure of task {:?}{place}: {said})",
+        cause.task
+    )
+}
+
+/// Leaves the middle out of a text that is too long: its end often says what to do.
+fn quoted(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= MAX_QUOTED_CHARS {
+        return text.to_owned();
+    }
+    let half = MAX_QUOTED_CHARS / 2;
+    let head: String = text.chars().take(half).collect();
+    let tail: String = text.chars().skip(count - half).collect();
+    format!("{head} [...] {tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(host: &str, kind: FailureKind) -> HostFailure {
+        HostFailure {
+            host: host.to_owned(),
+            kind,
+            task: "Deploy".to_owned(),
+            ..HostFailure::default()
+        }
+    }
+
+    #[test]
+    fn the_first_failure_of_each_host_and_of_each_kind_is_kept_within_bounds() {
+        let mut failures = Failures::default();
+        for number in 0..MAX_FAILURES * 2 {
+            failures.note(failure(&format!("gone{number}"), FailureKind::Unreachable));
+        }
+        for host in ["gone0", "bad", "worse"] {
+            failures.note(failure(host, FailureKind::Failed));
+        }
+        assert_eq!(failures.all().len(), MAX_FAILURES);
+        assert_eq!(
+            failures
+                .first(FailureKind::Unreachable)
+                .map(|first| first.host.as_str()),
+            Some("gone0")
+        );
+        assert_eq!(
+            failures.first(FailureKind::Failed).map(|first| first.host.as_str()),
+            Some("bad")
+        );
+        failures.forgive("bad");
+        assert!(failures.first(FailureKind::Failed).is_none());
+    }
+
+    #[test]
+    fn what_a_message_says_already_is_not_said_twice() {
+        let mut failed = failure("web1", FailureKind::Failed);
+        failed.message = "non-zero return code".to_owned();
+        failed.rc = Some(3);
+        failed.stderr = Some("no such file".to_owned());
+        (failed.file, failed.line) = (Some("site.yml".to_owned()), Some(12));
+        let text = r#"web1 in task "Deploy" (site.yml:12): non-zero return code (rc 3): no such file"#;
+        assert_eq!(told(&failed), text);
+        failed.message = "rc 3: no such file".to_owned();
+        assert_eq!(
+            told(&failed),
+            r#"web1 in task "Deploy" (site.yml:12): rc 3: no such file"#
+        );
+    }
+
+    #[test]
+    fn a_long_message_keeps_its_end() {
+        let mut failed = failure("web1", FailureKind::Failed);
+        failed.message = format!("{}the cure", "x".repeat(100_000));
+        let text = told(&failed);
+        assert!(
+            text.ends_with("the cure") && text.chars().count() < 3000,
+            "{}",
+            text.len()
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! What the host tells of a job beside Ansible's events.
+
+use std::path::Path;
+
+use callboard_core::outcome::{FailureCause, FailureKind, HostFailure, InventorySummary};
+use callboard_core::redact::Redactor;
+use serde::Deserialize;
+
+/// One note, as `events.tell` in the host writes it.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "callboard", rename_all = "snake_case")]
+pub(crate) enum Note {
+    Inventory(InventorySummary),
+    InventoryError {
+        message: String,
+    },
+    Hosts {
+        names: Vec<String>,
+    },
+    AnsibleError {
+        message: String,
+        #[serde(default)]
+        disk_full: bool,
+    },
+    Failure(Box<Told>),
+    /// A process of Ansible's own died while it ran a task.
+    WorkerDied(DeadWorker),
+    /// A play has forgiven a host what went wrong there.
+    ErrorsCleared {
+        host: String,
+    },
+}
+
+/// A failure, with the place of its task in one text.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Told {
+    /// Whether it failed because the job's own folder had no room.
+    #[serde(default)]
+    pub(crate) disk_full: bool,
+    kind: FailureKind,
+    host: String,
+    play: Option<String>,
+    task: String,
+    action: Option<String>,
+    path: Option<String>,
+    item: Option<String>,
+    message: String,
+    rc: Option<i64>,
+    stderr: Option<String>,
+    cause: Option<Cause>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cause {
+    task: String,
+    path: Option<String>,
+    message: String,
+    rc: Option<i64>,
+    stderr: Option<String>,
+}
+
+/// A process that died, and what it was at.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct DeadWorker {
+    /// Its exit code; that of a signal is negative.
+    pub(crate) exit_code: i32,
+    pub(crate) host: String,
+    pub(crate) task: String,
+    pub(crate) path: Option<String>,
+}
+
+impl Note {
+    /// Reads a line of the events pipe; an event is no note.
+    pub(crate) fn read(line: &[u8]) -> Option<Self> {
+        if line.starts_with(br#"{"callboard""#) {
+            serde_json::from_slice(line).ok()
+        } else {
+            None
+        }
+    }
+
+    /// The same without a job's secrets.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        let clean = |text: String| redactor.text(&text);
+        let all = |texts: Vec<String>| texts.into_iter().map(clean).collect();
+        match self {
+            Self::Inventory(summary) => Self::Inventory(InventorySummary {
+                host_names: all(summary.host_names),
+                ..summary
+            }),
+            Self::InventoryError { message } => Self::InventoryError {
+                message: clean(message),
+            },
+            Self::Hosts { names } => Self::Hosts { names: all(names) },
+            Self::AnsibleError { message, disk_full } => Self::AnsibleError {
+                message: clean(message),
+                disk_full,
+            },
+            Self::Failure(told) => Self::Failure(Box::new(told.redacted(redactor))),
+            Self::WorkerDied(dead) => Self::WorkerDied(DeadWorker {
+                host: clean(dead.host),
+                task: clean(dead.task),
+                path: dead.path.map(clean),
+                exit_code: dead.exit_code,
+            }),
+            Self::ErrorsCleared { host } => Self::ErrorsCleared { host: clean(host) },
+        }
+    }
+}
+
+impl Told {
+    fn redacted(self, redactor: &Redactor) -> Self {
+        let clean = |text: String| redactor.text(&text);
+        let cause = self.cause.map(|cause| Cause {
+            task: clean(cause.task),
+            path: cause.path.map(clean),
+            message: clean(cause.message),
+            rc: cause.rc,
+            stderr: cause.stderr.map(clean),
+        });
+        Self {
+            disk_full: self.disk_full,
+            kind: self.kind,
+            host: clean(self.host),
+            play: self.play.map(clean),
+            task: clean(self.task),
+            action: self.action.map(clean),
+            path: self.path.map(clean),
+            item: self.item.map(clean),
+            message: clean(self.message),
+            rc: self.rc,
+            stderr: self.stderr.map(clean),
+            cause,
+        }
+    }
+}
+
+impl Told {
+    /// Returns the failure, its places told from the folder of the job's source.
+    pub(crate) fn located(self, root: &Path) -> HostFailure {
+        let (file, line) = place(self.path.as_deref(), root);
+        HostFailure {
+            host: self.host,
+            kind: self.kind,
+            play: self.play,
+            task: self.task,
+            action: self.action,
+            file,
+            line,
+            item: self.item,
+            message: self.message,
+            rc: self.rc,
+            stderr: self.stderr,
+            cause: self.cause.map(|cause| cause.located(root)),
+        }
+    }
+}
+
+impl Cause {
+    fn located(self, root: &Path) -> FailureCause {
+        let (file, line) = place(self.path.as_deref(), root);
+        FailureCause {
+            task: self.task,
+            file,
+            line,
+            message: self.message,
+            rc: self.rc,
+            stderr: self.stderr,
+        }
+    }
+}
+
+/// Reads where a task is, as Ansible writes it: `FILE:LINE`. A file within the folder of the job's source is told from there.
+pub(crate) fn place(path: Option<&str>, root: &Path) -> (Option<String>, Option<u32>) {
+    let Some(path) = path else { return (None, None) };
+    let (file, line) = match path.rsplit_once(':') {
+        Some((file, line)) => (file, line.parse().ok()),
+        None => (path, None),
+    };
+    let inside = Path::new(file).strip_prefix(root);
+    (
+        Some(inside.map_or_else(|_| file.to_owned(), |inside| inside.display().to_string())),
+        line,
+    )
+}
