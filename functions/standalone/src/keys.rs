@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use crate::cli::Common;
+use crate::cli::{DataFolder, LogFormat};
 use crate::{logging, parts, setup};
 
 /// Makes the key and seals every credential with it.
-pub(crate) async fn rotate(common: &Common) -> anyhow::Result<ExitCode> {
-    logging::start(common.log_format, "warn");
-    let data = setup::data(common)?;
+pub(crate) async fn rotate(data: &DataFolder) -> anyhow::Result<ExitCode> {
+    logging::start(LogFormat::Text, "warn");
+    let data = setup::data(data)?;
     let store = parts::credentials(parts::database(&data)?, &data);
     let rotated = store.rotate_key().await?;
     println!(

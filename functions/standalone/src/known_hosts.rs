@@ -7,13 +7,14 @@ use callboard_core::id::Tenant;
 use callboard_core::ports::{HostKeyStore, StoreError};
 use callboard_embedded::FileHostKeyStore;
 
-use crate::cli::{Common, KnownHostsArguments, KnownHostsVerb};
+use crate::cli::{DataFolder, KnownHostsArguments, KnownHostsVerb, LogFormat};
 use crate::{logging, setup};
 
 /// Lists the keys, or forgets one; the service may go on meanwhile.
-pub(crate) async fn known_hosts(common: &Common, arguments: KnownHostsArguments) -> anyhow::Result<ExitCode> {
-    logging::start(common.log_format, "warn");
-    let (store, tenant) = (FileHostKeyStore::new(setup::data(common)?), Tenant::default());
+pub(crate) async fn known_hosts(arguments: KnownHostsArguments) -> anyhow::Result<ExitCode> {
+    logging::start(LogFormat::Text, "warn");
+    let data = setup::data(&DataFolder { path: arguments.data })?;
+    let (store, tenant) = (FileHostKeyStore::new(data), Tenant::default());
     match arguments.verb {
         KnownHostsVerb::List => {
             for key in store.load(&tenant).await.context("the host keys cannot be read")? {

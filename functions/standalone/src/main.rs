@@ -1,16 +1,20 @@
-//! The `callboard` program: the whole service, or one playbook, in one process.
+//! The `callboard` program: the whole service, or a run of playbooks, in one process; and what asks about their jobs.
 
 mod cli;
 mod health;
+mod jobs;
 mod keys;
 mod known_hosts;
+mod list;
 mod logging;
+mod logs;
 mod parts;
 mod redrive;
 mod report;
 mod run;
 mod serve;
 mod setup;
+mod show;
 mod signals;
 mod terminal;
 mod verify;
@@ -18,16 +22,13 @@ mod workers;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::cli::{Cli, Verb};
 
 /// Exit code for errors of Callboard's own, as `ansible-playbook` has it for its own.
 const ERROR: u8 = 1;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match start(cli) {
+    match start(Cli::read()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("callboard: {error:#}");
@@ -47,12 +48,15 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         .build()?;
     let code = runtime.block_on(async {
         match cli.verb {
-            Verb::Run(arguments) => run::run(&cli.common, *arguments).await,
-            Verb::Serve(arguments) => serve::serve(&cli.common, arguments).await,
-            Verb::KnownHosts(arguments) => known_hosts::known_hosts(&cli.common, arguments).await,
-            Verb::RotateKey => keys::rotate(&cli.common).await,
-            Verb::Redrive(arguments) => redrive::redrive(&cli.common, arguments).await,
-            Verb::Verify(arguments) => verify::verify(&cli.common, arguments).await,
+            Verb::Run(arguments) => run::run(&arguments).await,
+            Verb::Serve(arguments) => serve::serve(&arguments).await,
+            Verb::List(arguments) => list::list(&arguments).await,
+            Verb::Show(arguments) => show::show(&arguments).await,
+            Verb::Logs(arguments) => logs::logs(&arguments).await,
+            Verb::Verify(arguments) => verify::verify(&arguments).await,
+            Verb::Redrive(arguments) => redrive::redrive(&arguments).await,
+            Verb::KnownHosts(arguments) => known_hosts::known_hosts(arguments).await,
+            Verb::RotateKey(data) => keys::rotate(&data).await,
             Verb::Openapi => Ok(ExitCode::SUCCESS),
         }
     });

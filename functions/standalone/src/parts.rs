@@ -46,7 +46,7 @@ impl Parts {
     /// Opens the data folder and reads the policy.
     pub(crate) fn open(common: &Common) -> anyhow::Result<Self> {
         let policy = setup::policy(common)?;
-        let data = setup::data(common)?;
+        let data = setup::data(&common.data)?;
         let database = database(&data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(Self {
@@ -86,11 +86,16 @@ impl Parts {
     }
 
     /// Makes what accepts jobs.
-    pub(crate) fn submitter(&self, common: &Common, catalog: Arc<dyn PlaybookCatalog>, max_queued: u32) -> Submitter {
+    pub(crate) fn submitter(
+        &self,
+        common: &Common,
+        catalog: Option<Arc<dyn PlaybookCatalog>>,
+        max_queued: u32,
+    ) -> Submitter {
         Submitter {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            catalog: Some(catalog),
+            catalog,
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
             policy: self.policy.clone(),

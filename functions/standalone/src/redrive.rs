@@ -11,15 +11,15 @@ use callboard_core::ports::{DueJob, JobStore, StoreError};
 use callboard_core::time::{Clock, SystemClock};
 use callboard_embedded::{SqliteJobStore, SqliteQueue};
 
-use crate::cli::{Common, RedriveArguments};
+use crate::cli::{LogFormat, RedriveArguments};
 use crate::{logging, parts, setup};
 
 const MAX_AT_ONCE: u32 = 10_000;
 
 /// Redrives the jobs that are named, or all that wait for it.
-pub(crate) async fn redrive(common: &Common, arguments: RedriveArguments) -> anyhow::Result<ExitCode> {
-    logging::start(common.log_format, "warn");
-    let database = parts::database(&setup::data(common)?)?;
+pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<ExitCode> {
+    logging::start(LogFormat::Text, "warn");
+    let database = parts::database(&setup::data(&arguments.data)?)?;
     let store = SqliteJobStore::new(database.clone());
     let queue = SqliteQueue::new(database, Arc::new(SystemClock));
     let named = arguments.jobs.iter().map(|text| {

@@ -68,7 +68,8 @@ fn hosts(stats: &Stats) -> String {
     text
 }
 
-fn told(counts: &HostStats) -> String {
+/// Tells the counts of a host.
+pub(crate) fn told(counts: &HostStats) -> String {
     let named = [
         ("ok", counts.ok),
         ("changed", counts.changed),

@@ -1,4 +1,8 @@
-//! `callboard run`: one playbook, here and now.
+//! `callboard run`: playbooks, here and now.
+
+mod refusals;
+mod request;
+mod stock;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -6,21 +10,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::JobView;
 use callboard_core::cancel::cancel;
 use callboard_core::execute::{Limits, Worker};
 use callboard_core::id::{JobId, Tenant};
-use callboard_core::inventory::Inventory;
-use callboard_core::options::Options;
 use callboard_core::ports::JobStore;
-use callboard_core::request::JobRequest;
-use callboard_core::source::Source;
 use tokio::sync::watch;
 
-use crate::cli::{Common, RunArguments};
+use crate::cli::RunArguments;
 use crate::parts::Parts;
 use crate::signals::{Ending, Signals};
 use crate::terminal::{Terminal, print};
@@ -31,24 +31,22 @@ const LEASE: Duration = Duration::from_secs(30);
 /// Ctrl-C is noticed this soon.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
-/// Runs the playbook and returns Ansible's exit code.
-pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Result<ExitCode> {
+/// Runs the playbooks and returns Ansible's exit code.
+pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
+    let common = &arguments.common;
     logging::start(common.log_format, "warn");
-    let playbook = arguments.playbook.canonicalize();
-    let playbook = playbook.with_context(|| format!("the playbook {} is not there", arguments.playbook.display()))?;
-    if !playbook.is_file() {
-        bail!("{} is no file, so it is no playbook", playbook.display());
+    if stock::only_shows(arguments) {
+        return stock::show(arguments).await;
     }
-    let (Some(folder), Some(name)) = (playbook.parent(), playbook.file_name().and_then(|name| name.to_str())) else {
-        bail!("the playbook {} cannot be named", playbook.display());
-    };
-    refuse_prompts(&arguments.more)?;
-    let request = request(name, &arguments)?;
+    let folder = request::playbooks_folder(&arguments.playbooks)?;
+    refusals::refuse_prompts(arguments)?;
+    refusals::refuse_missing_files(arguments)?;
+    let request = request::request(arguments)?;
     let parts = Parts::open(common)?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
-    let settings = settings(common, &arguments, environment, folder)?;
-    let submitter = parts.submitter(common, Arc::new(settings.playbooks.clone()), u32::MAX);
+    let settings = settings(arguments, environment, &folder)?;
+    let submitter = parts.submitter(common, None, u32::MAX);
     let runner = Arc::new(
         AnsibleRunner::new(settings, parts.reach(common)?).context("the folder for running jobs cannot be made")?,
     );
@@ -66,82 +64,24 @@ pub(crate) async fn run(common: &Common, arguments: RunArguments) -> anyhow::Res
     finish(&parts, job.id, arguments.json, ending).await
 }
 
-/// A job has no terminal: a question would be answered with nothing.
-fn refuse_prompts(arguments: &[String]) -> anyhow::Result<()> {
-    let asks = |flag: &&String| flag.starts_with("--ask-") || ["-k", "-K", "-J", "--step"].contains(&flag.as_str());
-    match arguments.iter().find(asks) {
-        Some(flag) => bail!(
-            "{flag} asks questions, and a job has no terminal; use --vault-password-file, --become-password-file or \
-             --connection-password-file"
-        ),
-        None => Ok(()),
-    }
-}
-
-fn request(playbook: &str, arguments: &RunArguments) -> anyhow::Result<JobRequest> {
-    let mut inventories = arguments
-        .inventory
-        .iter()
-        .map(|text| inventory(text))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let inventory = match inventories.len() {
-        0 => Inventory::default(),
-        1 => inventories.remove(0),
-        _ => Inventory::Several(inventories),
-    };
-    let options = Options {
-        check: arguments.check,
-        diff: arguments.diff,
-        tags: arguments.tags.clone(),
-        skip_tags: arguments.skip_tags.clone(),
-        limit: arguments.limit.clone(),
-        verbosity: arguments.verbose.min(4),
-        forks: arguments.forks,
-        timeout: arguments.timeout,
-        ..Options::default()
-    };
-    Ok(JobRequest {
-        source: Source::Playbook(playbook.to_owned()),
-        inventory,
-        options,
-        ..JobRequest::default()
-    })
-}
-
-/// A text with a comma is a list of hosts, any other a path, as for `ansible-playbook -i`.
-fn inventory(text: &str) -> anyhow::Result<Inventory> {
-    if text.contains(',') {
-        return Ok(Inventory::Text(text.to_owned()));
-    }
-    let path = Path::new(text).canonicalize();
-    let path =
-        path.with_context(|| format!("there is no inventory {text} (for a list of hosts add a comma: -i {text},)"))?;
-    Ok(Inventory::Text(path.display().to_string()))
-}
-
-fn settings(
-    common: &Common,
-    arguments: &RunArguments,
-    environment: Environment,
-    folder: &Path,
-) -> anyhow::Result<AnsibleSettings> {
+fn settings(arguments: &RunArguments, environment: Environment, folder: &Path) -> anyhow::Result<AnsibleSettings> {
     let terminal = if arguments.json {
         std::io::stderr().is_terminal()
     } else {
         std::io::stdout().is_terminal()
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let extra_vars = arguments.extra_vars.iter().map(|vars| format!("--extra-vars={vars}"));
     Ok(AnsibleSettings {
         environment,
         playbooks: PlaybookFolder::open(folder)?,
-        work: common.work.clone(),
+        typed_playbooks: arguments.playbooks.clone(),
+        work: arguments.common.work.clone(),
         home: Home::Callers,
         working_folder: Some(current_folder()?),
         color: terminal && !no_color,
         configured_inventory_first: arguments.inventory.is_empty(),
-        extra_arguments: extra_vars.chain(arguments.more.iter().cloned()).collect(),
-        grace: Duration::from_secs(common.grace),
+        extra_arguments: request::unrecorded(arguments),
+        grace: Duration::from_secs(arguments.common.grace),
         viewer: Some(Arc::new(Terminal {
             record_on_stdout: arguments.json,
         })),

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::cli::{Common, ServeArguments};
+use crate::cli::ServeArguments;
 use crate::health::StandaloneHealth;
 use crate::parts::Parts;
 use crate::signals::Signals;
@@ -28,7 +28,8 @@ const POLL: Duration = Duration::from_millis(100);
 const HANG_UP: Duration = Duration::from_secs(2);
 
 /// Serves until it is told to stop.
-pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let common = &arguments.common;
     logging::start(common.log_format, "info");
     // a playbook runs as the same user: it must not read this process's variables or memory
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
@@ -43,13 +44,14 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
         .with_context(|| format!("cannot listen on {}; choose another with --listen", arguments.listen))?;
     let address = listener.local_addr()?;
     // its own workers' jobs are nobody else's while this is held: they need no lease that ends
-    let _lock = FolderLock::take(&setup::data(common)?)?;
+    let _lock = FolderLock::take(&setup::data(&common.data)?)?;
     let parts = Parts::open(common)?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
     let settings = AnsibleSettings {
         environment,
         playbooks: playbooks.clone(),
+        typed_playbooks: Vec::new(),
         work: common.work.clone(),
         home: Home::Private,
         working_folder: None,
@@ -67,7 +69,7 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
     let (drain, draining) = watch::channel(false);
     let (shutdown, limits) = watch::channel(false);
     let (hang_up, hung_up) = watch::channel(false);
-    let app = app(common, &arguments, &parts, &runner, playbooks, draining.clone());
+    let app = app(arguments, &parts, &runner, playbooks, draining.clone());
     let mut jobs = JoinSet::new();
     for _ in 0..arguments.workers {
         let limits = Limits {
@@ -101,7 +103,6 @@ pub(crate) async fn serve(common: &Common, arguments: ServeArguments) -> anyhow:
 }
 
 fn app(
-    common: &Common,
     arguments: &ServeArguments,
     parts: &Parts,
     runner: &Arc<AnsibleRunner>,
@@ -110,7 +111,7 @@ fn app(
 ) -> App {
     let (store, clock, runner) = (parts.store.clone(), parts.clock.clone(), runner.clone());
     App {
-        submitter: parts.submitter(common, Arc::new(playbooks), arguments.max_queued),
+        submitter: parts.submitter(&arguments.common, Some(Arc::new(playbooks)), arguments.max_queued),
         store: parts.store.clone(),
         logs: parts.logs.clone(),
         credentials: parts.credentials.clone(),

@@ -11,7 +11,7 @@ use callboard_ansible::environment::{self, Environment, EnvironmentSettings, Pro
 use callboard_core::policy::Policy;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::Common;
+use crate::cli::{Common, DataFolder};
 
 /// Makes the environment ready; the first time takes a minute and is shown.
 pub(crate) async fn environment(common: &Common) -> anyhow::Result<Environment> {
@@ -44,15 +44,15 @@ fn packages(common: &Common) -> anyhow::Result<String> {
 pub(crate) fn cache(common: &Common) -> anyhow::Result<PathBuf> {
     match &common.cache {
         Some(cache) => Ok(cache.clone()),
-        None => folder("XDG_CACHE_HOME", ".cache").context("name a cache folder with --cache"),
+        None => of_user("XDG_CACHE_HOME", ".cache").context("name a cache folder with --cache"),
     }
 }
 
 /// Returns the data folder, and makes it for this user alone if it is not there.
-pub(crate) fn data(common: &Common) -> anyhow::Result<PathBuf> {
-    let data = match &common.data {
+pub(crate) fn data(folder: &DataFolder) -> anyhow::Result<PathBuf> {
+    let data = match &folder.path {
         Some(data) => data.clone(),
-        None => folder("XDG_DATA_HOME", ".local/share").context("name a data folder with --data")?,
+        None => of_user("XDG_DATA_HOME", ".local/share").context("name a data folder with --data")?,
     };
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&data);
     made.with_context(|| {
@@ -80,7 +80,7 @@ pub(crate) fn policy(common: &Common) -> anyhow::Result<Policy> {
     callboard_policy::parse(&text).with_context(|| format!("{} holds no policy", path.display()))
 }
 
-fn folder(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {
+fn of_user(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {
     let base = match std::env::var_os(variable).filter(|value| !value.is_empty()) {
         Some(base) => PathBuf::from(base),
         None => std::env::home_dir()

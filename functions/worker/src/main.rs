@@ -82,6 +82,7 @@ fn ansible() -> anyhow::Result<AnsibleSettings> {
         },
         playbooks: PlaybookFolder::open(&playbooks)
             .with_context(|| format!("the playbooks folder {} cannot be used", playbooks.display()))?,
+        typed_playbooks: Vec::new(),
         work: PathBuf::from("/tmp"),
         home: Home::Private,
         working_folder: None,

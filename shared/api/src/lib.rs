@@ -22,7 +22,7 @@ use axum::routing::{MethodRouter, get, post};
 
 pub use app::{AnswerLimits, ApiSettings, App, Caller, Followers, Health, HealthCheck};
 pub use openapi::document;
-pub use wire::JobView;
+pub use wire::{JobListItem, JobView};
 
 /// Every route: what changes jobs and credentials, and what asks about them.
 pub fn router(app: App) -> Router {

@@ -274,7 +274,7 @@ impl From<JobView> for Completed {
 
 /// A job in a list.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct JobListItem {
+pub struct JobListItem {
     job_id: String,
     status: JobStatus,
     playbook: String,

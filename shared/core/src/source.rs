@@ -18,7 +18,7 @@ pub const MAX_INLINE_BYTES: usize = 1 << 20;
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "there is one in each job")]
 pub enum Source {
-    /// A playbook of the playbooks folder: a path inside it.
+    /// A playbook of the playbooks folder: a path inside it; or a playbook of a collection: `namespace.collection.name`.
     #[schema(example = "hello.yml")]
     Playbook(String),
     /// Anything else.
@@ -51,7 +51,7 @@ pub struct PlaybookSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub branch: Option<String>,
-    /// The playbook's path in the repository, or in the playbooks folder.
+    /// The playbook's path in the repository, or in the playbooks folder; or without `repo` the name of a collection's playbook.
     #[schema(max_length = 1024, example = "deploy/webserver.yml")]
     pub path: String,
     /// A credential of kind `git`.

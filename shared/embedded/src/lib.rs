@@ -26,4 +26,4 @@ pub use host_keys::FileHostKeyStore;
 pub use idempotency::SqliteIdempotencyStore;
 pub use job_queue::{Message, SqliteQueue};
 pub use job_store::SqliteJobStore;
-pub use log_store::FileLogStore;
+pub use log_store::{AttemptFolder, FileLogStore};

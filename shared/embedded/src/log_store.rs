@@ -33,6 +33,12 @@ impl FileLogStore {
         Self { root }
     }
 
+    /// Returns the folder of an attempt.
+    #[must_use]
+    pub fn folder(&self, job: JobId, attempt: u32) -> AttemptFolder {
+        AttemptFolder(self.attempt(job, attempt))
+    }
+
     fn attempt(&self, job: JobId, attempt: u32) -> Attempt {
         Attempt(self.root.join(job.to_string()).join(attempt.to_string()))
     }
@@ -76,8 +82,8 @@ impl LogStore for FileLogStore {
     }
 
     async fn manifest(&self, job: JobId, attempt: u32) -> Result<Option<Manifest>, StoreError> {
-        let path = self.attempt(job, attempt).manifest();
-        let text = blocking(move || or_absent(fs::read(&path).map(Some), None)).await?;
+        let folder = self.folder(job, attempt);
+        let text = blocking(move || folder.manifest()).await?;
         text.map(|text| serde_json::from_slice(&text))
             .transpose()
             .map_err(|error| StoreError::Corrupt(Box::new(error)))
@@ -89,17 +95,48 @@ impl LogStore for FileLogStore {
     }
 }
 
-impl FileLogStore {
+/// The folder of one attempt, in the store or a copy of it, to be read as it lies on the disk.
+pub struct AttemptFolder(Attempt);
+
+impl AttemptFolder {
+    /// Uses a folder.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self(Attempt(folder))
+    }
+
+    /// Tells whether the journal of segments is there.
+    #[must_use]
+    pub fn has_journal(&self) -> bool {
+        self.0.journal().is_file()
+    }
+
+    /// Returns which segments there are; without a journal, all that the streams have is one.
+    ///
+    /// # Errors
+    /// The files cannot be read.
+    pub fn segments(&self) -> std::io::Result<Vec<SegmentHead>> {
+        self.0.segments()
+    }
+
     /// Returns the content of a segment, as far as the streams have it.
     ///
     /// # Errors
     /// The files cannot be read.
-    pub async fn content(&self, job: JobId, attempt: u32, head: &SegmentHead) -> Result<Vec<u8>, StoreError> {
+    pub fn content(&self, head: &SegmentHead) -> std::io::Result<Vec<u8>> {
         let mut content = Vec::new();
         for stream in Stream::ALL {
-            let key = LogKey { job, attempt, stream };
-            content.extend_from_slice(&self.read(key, head.range(stream)).await?);
+            let read = files::read(&self.0.stream(stream), &head.range(stream));
+            content.extend_from_slice(&or_absent(read, Bytes::new())?);
         }
         Ok(content)
+    }
+
+    /// Returns the manifest's text; `None` if the attempt is not sealed.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn manifest(&self) -> std::io::Result<Option<Vec<u8>>> {
+        or_absent(fs::read(self.0.manifest()).map(Some), None)
     }
 }

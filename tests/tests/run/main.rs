@@ -1,8 +1,13 @@
-//! `callboard run`: one playbook on the command line, as with `ansible-playbook`.
+//! `callboard run`: playbooks on the command line, as with `ansible-playbook`; and what asks about its jobs.
 
 mod arguments;
 mod codes;
 mod environment;
+mod help;
+mod playbooks;
+mod records;
+mod refused;
+mod shown;
 mod terminal;
 
 use std::path::{Path, PathBuf};
@@ -33,10 +38,20 @@ impl Desk {
 
     /// Calls `callboard run` and waits for its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> anyhow::Result<Finished> {
+        self.call(&[&["run"], arguments].concat())
+    }
+
+    /// Calls any verb and waits for its end.
+    pub(crate) fn call(&self, arguments: &[&str]) -> anyhow::Result<Finished> {
         let mut command = callboard(self.data.path())?;
-        command.arg("run").args(arguments).current_dir(self.folder.path());
+        command.args(arguments).current_dir(self.folder.path());
         Ok(command.stdin(Stdio::null()).output()?.into())
     }
+}
+
+/// A playbook that says something.
+pub(crate) fn say(what: &str) -> String {
+    format!("- {{hosts: all, gather_facts: false, tasks: [debug: {{msg: {what}}}]}}")
 }
 
 /// Names a playbook of the tests.

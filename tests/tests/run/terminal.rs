@@ -9,10 +9,10 @@ use callboard_tests::{Finished, callboard, processes, wait};
 
 use crate::{Desk, playbook};
 
-/// Prepares `callboard run` on a terminal of its own, which `script` makes.
-fn on_terminal(data: &Path, arguments: &str) -> anyhow::Result<Command> {
+/// Prepares a call of the program on a terminal of its own, which `script` makes.
+pub(crate) fn on_terminal(data: &Path, arguments: &str) -> anyhow::Result<Command> {
     let program = callboard(data)?;
-    let line = format!("{} run {arguments}", program.get_program().display());
+    let line = format!("{} {arguments}", program.get_program().display());
     let mut command = Command::new("script");
     command
         .args(["-qec", &line, "/dev/null"])
@@ -28,7 +28,7 @@ fn output_is_in_colour_on_a_terminal_and_nowhere_else() -> anyhow::Result<()> {
     let desk = Desk::new()?;
     let hello = playbook("hello.yml");
     let terminal = |colour: Option<&str>, arguments: &str| -> anyhow::Result<Finished> {
-        let mut command = on_terminal(desk.data.path(), &format!("{hello} {arguments}"))?;
+        let mut command = on_terminal(desk.data.path(), &format!("run {hello} {arguments}"))?;
         command.envs(colour.map(|value| ("NO_COLOR", value)));
         Ok(command.spawn()?.wait_with_output()?.into())
     };
@@ -52,7 +52,7 @@ async fn ctrl_c_stops_the_playbook() -> anyhow::Result<()> {
     let desk = Desk::new()?;
     let marker = format!("ctrl-c-{}", std::process::id());
     let vars = desk.write("marker.yml", &format!("marker: {marker}"))?;
-    let arguments = format!("{} -e @{}", playbook("start_daemon.yml"), vars.display());
+    let arguments = format!("run {} -e @{}", playbook("start_daemon.yml"), vars.display());
     let mut run = on_terminal(desk.data.path(), &arguments)?.spawn()?;
     wait::until("the daemon and the task run", || {
         processes::with_marker(&marker).len() >= 2

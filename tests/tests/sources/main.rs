@@ -8,6 +8,7 @@ mod galaxy;
 mod hostile;
 mod hostile_values;
 mod inline;
+mod names;
 mod private;
 mod requirements;
 mod revisions;

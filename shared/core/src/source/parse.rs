@@ -29,7 +29,7 @@ impl Source {
             (false, None) => {
                 faults.add(
                     "/playbook",
-                    "is missing: name a file of the playbooks folder, or give a source",
+                    "is missing: name a file of the playbooks folder or a playbook of a collection, or give a source",
                 );
                 None
             }

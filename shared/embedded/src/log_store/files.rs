@@ -30,7 +30,7 @@ impl Attempt {
         self.0.join("manifest.json")
     }
 
-    fn journal(&self) -> PathBuf {
+    pub(super) fn journal(&self) -> PathBuf {
         self.0.join("segments")
     }
 

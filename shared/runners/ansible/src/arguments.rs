@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use callboard_core::options::Options;
 
-/// Returns the flags that options stand for.
-pub(crate) fn arguments(options: &Options) -> Vec<String> {
+/// Returns the flags of `ansible-playbook` that options stand for.
+#[must_use]
+pub fn flags_of(options: &Options) -> Vec<String> {
     let verbosity = "v".repeat(options.verbosity.into());
     let flags = [
         (options.check, "--check"),

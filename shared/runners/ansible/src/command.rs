@@ -60,7 +60,7 @@ impl Task<'_> {
             argv.extend(sources.drain(..).map(|source| format!("--inventory={source}")));
         }
         self.add_extra_vars(&mut argv)?;
-        argv.extend(arguments::arguments(&request.options));
+        argv.extend(arguments::flags_of(&request.options));
         inventory::variables(&request.inventory, &mut env);
         env.extend(arguments::variables(&request.options));
         let agent = self
@@ -69,7 +69,7 @@ impl Task<'_> {
             .await?;
         let accepted = self.know_hosts(&mut env).await?;
         argv.extend(self.settings.extra_arguments.iter().cloned());
-        argv.push(material.playbook.display().to_string());
+        argv.extend(material.playbooks);
         let cwd = self
             .settings
             .working_folder

@@ -51,7 +51,10 @@ pub(crate) fn variables(settings: &AnsibleSettings, workspace: &Workspace) -> io
     let path = env
         .remove("PATH")
         .unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned());
-    env.insert("PATH".to_owned(), format!("{path}:{}", settings.programs().display()));
+    env.insert(
+        "PATH".to_owned(),
+        format!("{path}:{}", settings.environment.programs().display()),
+    );
     if !is_utf8(&env) {
         env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
     }

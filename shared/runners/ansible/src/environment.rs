@@ -39,6 +39,14 @@ pub struct Environment {
     pub host: PathBuf,
 }
 
+impl Environment {
+    /// Returns the folder of Ansible's programs, such as `ansible-playbook`.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        self.python.parent().unwrap_or(Path::new("/usr/bin"))
+    }
+}
+
 /// What [`ensure`] is doing. An environment that was complete already reports nothing.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress<'a> {

@@ -46,8 +46,9 @@ mod viewer;
 mod workspace;
 mod wrapper;
 
+pub use arguments::flags_of;
 pub use host::{HostError, Versions};
-pub use playbooks::PlaybookFolder;
+pub use playbooks::{Playbook, PlaybookFolder, is_collection_playbook};
 pub use reach::{FetchLimits, Reach};
 pub use runner::AnsibleRunner;
 pub use settings::{AnsibleSettings, Home};

@@ -1,4 +1,4 @@
-//! From a request's source to a playbook on this machine, with the roles and collections that it needs.
+//! From a request's source to what `ansible-playbook` runs on this machine, with the roles and collections that it needs.
 
 mod roles;
 
@@ -10,14 +10,15 @@ use callboard_core::source::{GitSource, Source, TypedSource};
 use crate::archive;
 use crate::galaxy::{self, Requirements};
 use crate::git::Wanted;
+use crate::playbooks::Playbook;
 use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::{Unready, sentence};
 
 /// What a job runs.
 pub(crate) struct Material {
-    /// The playbook.
-    pub(crate) playbook: PathBuf,
+    /// The playbooks, as arguments of `ansible-playbook`: paths, or names of a collection's.
+    pub(crate) playbooks: Vec<String>,
     /// The folder that the source is, up to which an `ansible.cfg` counts.
     pub(crate) root: PathBuf,
     /// The folder that the playbook runs in.
@@ -53,21 +54,29 @@ impl Sourcing<'_> {
             Source::Typed(TypedSource::CollectionRole(role)) => self.collection_role(role).await,
             Source::Typed(TypedSource::Inline(inline)) => {
                 let playbook = self.task.workspace.write("playbook.yml", inline.content.as_bytes())?;
-                Ok(Material::alone(playbook, self.task.workspace.path()))
+                Ok(Material::alone(&playbook, self.task.workspace.path()))
             }
         }
     }
 
     async fn bundled(&self, path: &str) -> Result<Material, Unready> {
-        let playbooks = &self.task.settings.playbooks;
-        let playbook = playbooks
-            .resolve(path)
-            .map_err(|error| Unready::source(sentence(&error.to_string())))?;
-        let folder = playbook.parent().unwrap_or(Path::new("/")).to_owned();
-        let mut material = Material::alone(playbook, &folder);
-        material.root = playbooks.path().to_owned();
+        let (settings, root) = (self.task.settings, self.task.settings.playbooks.path());
+        if !settings.typed_playbooks.is_empty() {
+            return Ok(Material::of(settings.typed_playbooks.clone(), root));
+        }
+        let found = settings.playbooks.resolve(path);
+        let found = found.map_err(|error| Unready::source(sentence(&error.to_string())))?;
+        let mut material = match found {
+            Playbook::File(file) => Material::alone(&file, file.parent().unwrap_or(root)),
+            Playbook::OfCollection => {
+                let mut material = Material::of(vec![path.to_owned()], root);
+                material.add_collections(&root.join("collections"));
+                material
+            }
+        };
+        material.root = root.to_owned();
         // who runs his own playbook installs what it needs himself
-        if self.task.settings.home == Home::Private {
+        if settings.home == Home::Private {
             self.require(&mut material, "the playbooks folder").await?;
         }
         Ok(material)
@@ -78,7 +87,7 @@ impl Sourcing<'_> {
         let playbook = archive::inside(&tree, path).filter(|found| found.is_file());
         let playbook = playbook.ok_or_else(|| missing(path, "file", &repo, &commit))?;
         let folder = playbook.parent().unwrap_or(&tree).to_owned();
-        let mut material = Material::alone(playbook, &folder);
+        let mut material = Material::alone(&playbook, &folder);
         material.root = tree.clone();
         material.commit = Some(commit);
         material.add_roles(&tree.join("roles"));
@@ -150,9 +159,13 @@ impl Sourcing<'_> {
 }
 
 impl Material {
-    fn alone(playbook: PathBuf, folder: &Path) -> Self {
+    fn alone(playbook: &Path, folder: &Path) -> Self {
+        Self::of(vec![playbook.display().to_string()], folder)
+    }
+
+    fn of(playbooks: Vec<String>, folder: &Path) -> Self {
         Self {
-            playbook,
+            playbooks,
             root: folder.to_owned(),
             folder: folder.to_owned(),
             collections: Vec::new(),

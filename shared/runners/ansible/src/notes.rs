@@ -17,6 +17,9 @@ pub(crate) enum Note {
     Hosts {
         names: Vec<String>,
     },
+    SourceError {
+        message: String,
+    },
     AnsibleError {
         message: String,
         #[serde(default)]
@@ -92,6 +95,9 @@ impl Note {
                 message: clean(message),
             },
             Self::Hosts { names } => Self::Hosts { names: all(names) },
+            Self::SourceError { message } => Self::SourceError {
+                message: clean(message),
+            },
             Self::AnsibleError { message, disk_full } => Self::AnsibleError {
                 message: clean(message),
                 disk_full,

@@ -1,12 +1,21 @@
-//! The playbooks folder: which files of it may be run.
+//! The playbooks folder: which files of it may be run, and what passes for the name of a collection's playbook.
 
 use std::path::{Path, PathBuf};
 
 use callboard_core::ports::{PlaybookCatalog, PlaybookError};
 
-/// A folder of playbooks. Nothing outside it is run, by whatever path or link.
+/// A folder of playbooks. Nothing outside it is run, by whatever path or link; playbooks of collections are run by name.
 #[derive(Clone, Debug)]
 pub struct PlaybookFolder(PathBuf);
+
+/// What a request's playbook is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Playbook {
+    /// A file of the folder: its real path.
+    File(PathBuf),
+    /// The name of a collection's playbook; where the collections of a job are, only Ansible knows.
+    OfCollection,
+}
 
 impl PlaybookFolder {
     /// Uses a folder.
@@ -28,23 +37,33 @@ impl PlaybookFolder {
         &self.0
     }
 
-    /// Returns the real path of a playbook.
+    /// Finds a playbook: a file goes before a name.
     ///
     /// # Errors
     /// [`PlaybookError`] says why it cannot be run.
-    pub fn resolve(&self, playbook: &str) -> Result<PathBuf, PlaybookError> {
+    pub fn resolve(&self, playbook: &str) -> Result<Playbook, PlaybookError> {
         let outside = || PlaybookError::Outside(playbook.to_owned());
         if playbook.contains('\0') || Path::new(playbook).is_absolute() {
             return Err(outside());
         }
-        let found = self.0.join(playbook).canonicalize();
-        let path = found.map_err(|_| PlaybookError::NotFound(playbook.to_owned()))?;
-        if path.starts_with(&self.0) && path.is_file() {
-            Ok(path)
-        } else {
-            Err(outside())
+        match self.0.join(playbook).canonicalize() {
+            Ok(path) if path.starts_with(&self.0) && path.is_file() => Ok(Playbook::File(path)),
+            Ok(_) => Err(outside()),
+            Err(_) if is_collection_playbook(playbook) => Ok(Playbook::OfCollection),
+            Err(_) => Err(PlaybookError::NotFound(playbook.to_owned())),
         }
     }
+}
+
+/// Tells whether a text is the name of a collection's playbook, as Ansible reads it: `namespace.collection.playbook`, with
+/// folders between and an ending if need be. Such a name is no path.
+#[must_use]
+pub fn is_collection_playbook(name: &str) -> bool {
+    let stem = [".yml", ".yaml"].iter().find_map(|ending| name.strip_suffix(ending));
+    let parts: Vec<&str> = stem.unwrap_or(name).split('.').collect();
+    let word = |part: &&str| !part.is_empty() && part.chars().all(|char| char.is_alphanumeric() || char == '_');
+    let starts_as_name = |part: &&str| !part.starts_with(char::is_numeric);
+    parts.len() >= 3 && parts.iter().all(word) && parts[..2].iter().all(starts_as_name)
 }
 
 impl PlaybookCatalog for PlaybookFolder {
@@ -71,8 +90,8 @@ mod tests {
         symlink("sub/site.yml", folder.join("alias.yml"))?;
         let playbooks = PlaybookFolder::open(&folder)?;
         let site = folder.canonicalize()?.join("sub/site.yml");
-        assert_eq!(playbooks.resolve("sub/site.yml"), Ok(site.clone()));
-        assert_eq!(playbooks.resolve("alias.yml"), Ok(site));
+        assert_eq!(playbooks.resolve("sub/site.yml"), Ok(Playbook::File(site.clone())));
+        assert_eq!(playbooks.resolve("alias.yml"), Ok(Playbook::File(site)));
         for outside in [
             "../secret.yml",
             "leak.yml",
@@ -91,6 +110,43 @@ mod tests {
             playbooks.resolve("no.yml"),
             Err(PlaybookError::NotFound("no.yml".to_owned()))
         );
+        Ok(())
+    }
+
+    #[test]
+    fn a_name_of_a_collection_is_no_path_and_a_file_or_link_of_that_name_goes_before_it() -> std::io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let root = folder.path().canonicalize()?;
+        std::fs::write(root.join("acme.web.file"), "")?;
+        symlink("/etc/passwd", root.join("acme.web.leak"))?;
+        let playbooks = PlaybookFolder::open(&root)?;
+        for name in [
+            "acme.web.site",
+            "acme.web.deploy.site",
+            "acme.web.site.yml",
+            "_a.b1.2.yaml",
+        ] {
+            assert_eq!(playbooks.resolve(name), Ok(Playbook::OfCollection), "{name}");
+        }
+        for name in [
+            "acme.web",
+            "acme.site.yml",
+            "acme..site",
+            "acme.web.",
+            "1a.web.site",
+            "acme.web.a-b",
+            "a.b/c.d",
+        ] {
+            assert_eq!(
+                playbooks.resolve(name),
+                Err(PlaybookError::NotFound(name.to_owned())),
+                "{name}"
+            );
+        }
+        let file = root.join("acme.web.file");
+        assert_eq!(playbooks.resolve("acme.web.file"), Ok(Playbook::File(file)));
+        let leak = "acme.web.leak".to_owned();
+        assert_eq!(playbooks.resolve(&leak), Err(PlaybookError::Outside(leak)));
         Ok(())
     }
 }

@@ -41,6 +41,7 @@ pub(crate) struct Findings {
     pub(crate) failures: Failures,
     pub(crate) inventory: Option<InventorySummary>,
     pub(crate) inventory_error: Option<String>,
+    pub(crate) source_error: Option<String>,
     pub(crate) error: Option<String>,
     /// What was said where it all began with a folder of the job's that had no room.
     pub(crate) disk_full: Option<String>,
@@ -242,6 +243,7 @@ impl Findings {
             Note::Inventory(summary) => self.inventory = Some(summary),
             Note::InventoryError { message } => self.inventory_error = Some(message),
             Note::Hosts { names } => self.tracker.expect(names),
+            Note::SourceError { message } => self.source_error = Some(message),
             Note::AnsibleError { message, disk_full } => {
                 if disk_full {
                     self.disk_full.get_or_insert(message.clone());

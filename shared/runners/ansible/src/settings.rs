@@ -1,6 +1,6 @@
 //! What the runner is told when it is made.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct AnsibleSettings {
     pub environment: Environment,
     /// Where playbooks are.
     pub playbooks: PlaybookFolder,
+    /// Playbooks that are run in place of a request's, as whoever called `callboard run` has typed them.
+    pub typed_playbooks: Vec<String>,
     /// Where the folders of running jobs are made, such as `/tmp`.
     pub work: PathBuf,
     /// Which home jobs have.
@@ -40,11 +42,4 @@ pub struct AnsibleSettings {
     pub grace: Duration,
     /// Who watches jobs print; standard error is kept apart for him.
     pub viewer: Option<Arc<dyn Viewer>>,
-}
-
-impl AnsibleSettings {
-    /// Returns the folder of Ansible's programs, for the jobs' `PATH`.
-    pub(crate) fn programs(&self) -> &Path {
-        self.environment.python.parent().unwrap_or(Path::new("/usr/bin"))
-    }
 }

@@ -93,6 +93,9 @@ impl End<'_> {
         if let Some(full) = self.full_folder() {
             return (Reason::RunnerError, full);
         }
+        if let Some(message) = &findings.source_error {
+            return (Reason::SourceUnavailable, message.clone());
+        }
         if let Some(message) = &findings.inventory_error {
             let told: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
             return (

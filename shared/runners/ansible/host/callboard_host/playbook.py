@@ -12,9 +12,11 @@ import time
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from ansible import cli
+from ansible import cli, context
+from ansible import constants as C
 from ansible.cli.playbook import PlaybookCLI
 from ansible.errors import AnsibleError
+from ansible.utils.collection_loader import _collection_finder as collections
 from ansible.utils.display import Display
 
 from callboard_host import askpass, configuration, events, failures, homes, messages, protocol, streams
@@ -43,7 +45,11 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
         try:
             return super().run()
         except Exception as error:
-            events.tell("ansible_error", message=_with_place(error), disk_full=failures.is_disk_full(str(error)))
+            if isinstance(error, AnsibleError) and (missing := _missing_playbook()):
+                events.tell("source_error", message=missing)
+            else:
+                full = failures.is_disk_full(str(error))
+                events.tell("ansible_error", message=_with_place(error), disk_full=full)
             raise
 
     def _play_prereqs(self) -> Any:
@@ -51,7 +57,8 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
             try:
                 loader, inventory, variables = super()._play_prereqs()
             except AnsibleError as error:
-                if faults:  # the error says in which of the inventories
+                # the error says in which of the inventories; one that they only repeat, as of variables, is not theirs
+                if faults and not any(str(error) in fault for fault in faults):
                     events.tell("inventory_error", message=" ".join([f"{error}.", *faults[:MAX_FAULTS]]))
                 raise
         hosts = inventory.list_hosts()
@@ -86,6 +93,33 @@ def _inventory_faults() -> Iterator[list[str]]:
         yield faults
     finally:
         del display.error_as_warning
+
+
+def _missing_playbook() -> str | None:
+    """Says of the first playbook that bears a collection's name, and is none, where it was looked for."""
+    for name in context.CLIARGS.get("args", ()):
+        named = collections.AnsibleCollectionRef.try_parse_fqcr(name, "playbook")
+        if named and not os.path.exists(name) and not collections._get_collection_playbook_path(name):
+            try:
+                where = collections._get_collection_path(named.collection)
+            except ValueError:
+                looked = ", ".join(_collection_folders())
+                return f"There is no playbook {name}: the collection {named.collection} was looked for in {looked}."
+            return f"There is no playbook {name}: the collection in {_shown(where)} has none of that name."
+    return None
+
+
+def _collection_folders() -> list[str]:
+    scanned = ["the packages of Ansible's Python"] if C.COLLECTIONS_SCAN_SYS_PATH else []
+    return list(dict.fromkeys([*map(_shown, C.COLLECTIONS_PATHS), *scanned]))
+
+
+def _shown(folder: str) -> str:
+    """Names a folder as its reader knows it: the job's own are gone when he looks."""
+    home, own = os.environ.get("HOME", ""), os.path.dirname(os.environ["TMPDIR"])
+    if home and folder.startswith(f"{home}/"):
+        return f"~{folder.removeprefix(home)}"
+    return "what the requirements install" if folder.startswith(f"{own}/") else folder
 
 
 def _with_place(error: BaseException) -> str:

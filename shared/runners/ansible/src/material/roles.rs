@@ -180,7 +180,7 @@ impl Sourcing<'_> {
             .task
             .workspace
             .write("role.yml", wrapper::playbook(role, vars, literal).as_bytes())?;
-        Ok(Material::alone(playbook, self.task.workspace.path()))
+        Ok(Material::alone(&playbook, self.task.workspace.path()))
     }
 }
 

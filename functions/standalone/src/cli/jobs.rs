@@ -1,0 +1,76 @@
+//! The arguments of the verbs that concern jobs which are there.
+
+use std::path::PathBuf;
+
+use callboard_core::job::JobStatus;
+use clap::Args;
+
+use super::DataFolder;
+
+/// The arguments of `list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// Only jobs in this state: pending, running, successful, failed or canceled
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<JobStatus>,
+    /// At most this many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) limit: u32,
+    /// One JSON object a line, also on a terminal
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+/// The arguments of `show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The job's id
+    #[arg(value_name = "JOB")]
+    pub(crate) job: String,
+    /// The JSON of the API, also on a terminal
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+/// The arguments of `logs`.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArguments {
+    /// The job's id
+    #[arg(value_name = "JOB")]
+    pub(crate) job: String,
+    /// Goes on until the job has ended
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// What an earlier attempt has printed, from 1 [default: the last one]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) attempt: Option<u32>,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+/// The arguments of `redrive`.
+#[derive(Debug, Args)]
+pub(crate) struct RedriveArguments {
+    /// The jobs [default: all that the queue has given up]
+    #[arg(value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+/// The arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The job, in the data folder
+    #[arg(value_name = "JOB", required_unless_present = "folder", conflicts_with = "folder")]
+    pub(crate) job: Option<String>,
+    /// The folder of one attempt instead: logs/JOB/ATTEMPT of a data folder, or a copy of it, or of the bucket's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}

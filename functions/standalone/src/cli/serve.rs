@@ -1,0 +1,44 @@
+//! The flags of `serve`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Common;
+
+/// The flags of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Where to listen: an address or a name, and a port
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "CALLBOARD_LISTEN",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub(crate) listen: String,
+    /// The folder of playbooks that may be run
+    #[arg(long, value_name = "DIR", env = "CALLBOARD_PLAYBOOKS", default_value = "playbooks")]
+    pub(crate) playbooks: PathBuf,
+    /// How many jobs run at once
+    #[arg(long, value_name = "N", env = "CALLBOARD_WORKERS", default_value_t = 2,
+          value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) workers: u16,
+    /// How long running jobs may go on when the service is told to stop, in seconds
+    #[arg(long, value_name = "SECONDS", env = "CALLBOARD_SHUTDOWN_GRACE", default_value_t = 30)]
+    pub(crate) shutdown_grace: u64,
+    /// The largest request body, in bytes
+    #[arg(long, value_name = "BYTES", env = "CALLBOARD_MAX_BODY", default_value_t = 6 * 1024 * 1024)]
+    pub(crate) max_body: usize,
+    /// How many jobs may wait; a submission beyond that is answered with 429
+    #[arg(long, value_name = "N", env = "CALLBOARD_MAX_QUEUED", default_value_t = 10_000)]
+    pub(crate) max_queued: u32,
+    /// How many requests may follow output, poll events or wait for a job at a time; one beyond that is answered with 429
+    #[arg(long, value_name = "N", env = "CALLBOARD_MAX_FOLLOWERS", default_value_t = 200)]
+    pub(crate) max_followers: usize,
+    /// How long ?sync=true waits, in seconds
+    #[arg(long, value_name = "SECONDS", env = "CALLBOARD_SYNC_WAIT", default_value_t = 30)]
+    pub(crate) sync_wait: u64,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}

@@ -1,0 +1,52 @@
+//! The jobs of a data folder, for the verbs that ask about them. A service may use the folder meanwhile.
+
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use callboard_core::id::JobId;
+use callboard_core::job::Job;
+use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::time::{Clock, SystemClock};
+use callboard_embedded::{FileLogStore, SqliteJobStore};
+
+use crate::cli::{DataFolder, LogFormat};
+use crate::{logging, parts, setup};
+
+/// A data folder that is asked about its jobs.
+pub(crate) struct Jobs {
+    pub(crate) store: SqliteJobStore,
+    pub(crate) logs: FileLogStore,
+    data: PathBuf,
+}
+
+impl Jobs {
+    /// Opens the data folder.
+    pub(crate) fn open(folder: &DataFolder) -> anyhow::Result<Self> {
+        logging::start(LogFormat::Text, "warn");
+        let data = setup::data(folder)?;
+        Ok(Self {
+            store: SqliteJobStore::new(parts::database(&data)?),
+            logs: FileLogStore::new(data.join("logs")),
+            data,
+        })
+    }
+
+    /// Returns the job of an id as it was typed.
+    pub(crate) async fn find(&self, id: &str) -> anyhow::Result<Job> {
+        let id: JobId = id.parse().with_context(|| format!("{id:?} is no job id"))?;
+        match self.store.get(id, SystemClock.now()).await {
+            Err(StoreError::NotFound) => bail!("there is no job {id} in the data folder {}", self.data.display()),
+            found => found.with_context(|| format!("the data folder {} cannot be read", self.data.display())),
+        }
+    }
+}
+
+/// Prints bytes; tells whether anybody reads on.
+pub(crate) fn print(bytes: &[u8]) -> anyhow::Result<bool> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true).context("standard output cannot be written"),
+    }
+}

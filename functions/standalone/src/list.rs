@@ -1,0 +1,76 @@
+//! `callboard list`: the jobs of a data folder, newest first.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use callboard_api::JobListItem;
+use callboard_core::history::{HistoryQuery, JobSummary, MAX_LIMIT};
+use callboard_core::id::Tenant;
+use callboard_core::outcome::Reason;
+use callboard_core::ports::JobStore;
+use callboard_core::time::{Clock, SystemClock};
+
+use crate::cli::ListArguments;
+use crate::jobs::{Jobs, print};
+
+/// Prints a table, or one JSON object a line.
+pub(crate) async fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
+    let jobs = Jobs::open(&arguments.data)?;
+    let found = newest(&jobs, arguments).await?;
+    let text = if arguments.json || !std::io::stdout().is_terminal() {
+        lines(found)?
+    } else {
+        table(&found)
+    };
+    print(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<Vec<JobSummary>> {
+    let mut found: Vec<JobSummary> = Vec::new();
+    let mut left = arguments.limit;
+    while left > 0 {
+        let query = HistoryQuery {
+            tenant: Tenant::default(),
+            status: arguments.status,
+            limit: left.min(MAX_LIMIT),
+            offset: 0,
+            before: found.last().map(|job| job.id),
+        };
+        let page = jobs.store.list(&query, SystemClock.now()).await?;
+        found.extend(page.jobs);
+        left = if page.has_more { left - query.limit } else { 0 };
+    }
+    Ok(found)
+}
+
+fn lines(jobs: Vec<JobSummary>) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for job in jobs {
+        text.push_str(&serde_json::to_string(&JobListItem::from(job))?);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn table(jobs: &[JobSummary]) -> String {
+    let mut text = row("JOB", "STATUS", "CREATED", "SECONDS", "PLAYBOOK");
+    for job in jobs {
+        let span = job.started_at.zip(job.finished_at);
+        let seconds = span.map(|(start, end)| format!("{:.1}", end.since(start).as_secs_f64()));
+        let reason = job.reason.map(Reason::as_str);
+        let playbook = reason.map_or(job.playbook.clone(), |reason| format!("{} ({reason})", job.playbook));
+        text.push_str(&row(
+            &job.id.to_string(),
+            job.status.as_str(),
+            &job.created_at.to_string(),
+            &seconds.unwrap_or_default(),
+            &playbook,
+        ));
+    }
+    text
+}
+
+fn row(id: &str, status: &str, created: &str, seconds: &str, playbook: &str) -> String {
+    format!("{id:36}  {status:10}  {created:24}  {seconds:>8}  {playbook}\n")
+}

@@ -1,0 +1,64 @@
+//! `callboard logs`: what a job has printed, byte for byte.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::bail;
+use callboard_core::ports::{JobStore, LogKey, LogStore, Stream};
+use callboard_core::time::{Clock, SystemClock};
+use tokio::time::sleep;
+
+use crate::cli::LogsArguments;
+use crate::jobs::{Jobs, print};
+
+const POLL: Duration = Duration::from_millis(100);
+const CHUNK_BYTES: u64 = 256 * 1024;
+
+/// Prints the output of an attempt; with `--follow` also what comes, and that of the attempts that follow.
+pub(crate) async fn logs(arguments: &LogsArguments) -> anyhow::Result<ExitCode> {
+    let jobs = Jobs::open(&arguments.data)?;
+    let mut job = jobs.find(&arguments.job).await?;
+    let started = job.state.attempt;
+    if let Some(wanted) = arguments.attempt.filter(|wanted| *wanted > started) {
+        bail!(
+            "the job {} has no attempt {wanted}; the last one so far is {started}",
+            job.id
+        );
+    }
+    let mut key = LogKey {
+        job: job.id,
+        attempt: arguments.attempt.unwrap_or(started).max(1),
+        stream: Stream::Stdout,
+    };
+    let mut offset = 0;
+    // a job is looked at before its output, so that nothing comes between the last look and the end
+    while let Some(end) = print_from(&jobs, key, offset).await? {
+        if !arguments.follow {
+            break;
+        }
+        offset = end;
+        if key.attempt < job.state.attempt && arguments.attempt.is_none() {
+            (key.attempt, offset) = (key.attempt + 1, 0);
+        } else if key.attempt < job.state.attempt || job.state.status.is_final() {
+            break;
+        } else {
+            sleep(POLL).await;
+            job = jobs.store.get(job.id, SystemClock.now()).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what there is from an offset; returns where that ends, or nothing once nobody reads on.
+async fn print_from(jobs: &Jobs, key: LogKey, mut offset: u64) -> anyhow::Result<Option<u64>> {
+    loop {
+        let bytes = jobs.logs.read(key, offset..offset + CHUNK_BYTES).await?;
+        if bytes.is_empty() {
+            return Ok(Some(offset));
+        }
+        if !print(&bytes)? {
+            return Ok(None);
+        }
+        offset += bytes.len() as u64;
+    }
+}

@@ -1,0 +1,57 @@
+//! What ansible-playbook only shows: no job, so its own program does that, in place of this one.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use anyhow::Context;
+
+use super::{refusals, request};
+use crate::cli::{RunArguments, Shown};
+use crate::setup;
+
+/// Tells whether nothing is to be run.
+pub(super) fn only_shows(arguments: &RunArguments) -> bool {
+    const FLAGS: [&str; 5] = [
+        "--list-tasks",
+        "--list-hosts",
+        "--list-tags",
+        "--syntax-check",
+        "--version",
+    ];
+    let more = &arguments.more;
+    !shown_flags(&arguments.shown).is_empty() || more.iter().any(|word| FLAGS.contains(&word.as_str()))
+}
+
+/// Becomes ansible-playbook, with the caller's environment, folder, streams and arguments.
+pub(super) async fn show(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
+    let environment = setup::environment(&arguments.common).await?;
+    let program = environment.programs().join("ansible-playbook");
+    let inventories = arguments
+        .inventory
+        .iter()
+        .map(|inventory| format!("--inventory={inventory}"));
+    let error = Command::new(&program)
+        .args(inventories)
+        .args(callboard_ansible::flags_of(&request::options(arguments)))
+        .args(shown_flags(&arguments.shown))
+        .args(refusals::prompt_flags(&arguments.prompts))
+        .args(request::unrecorded(arguments))
+        .args(&arguments.playbooks)
+        .exec();
+    Err(error).with_context(|| format!("{} cannot be started", program.display()))
+}
+
+fn shown_flags(shown: &Shown) -> Vec<&'static str> {
+    let flags = [
+        (shown.list_tasks, "--list-tasks"),
+        (shown.list_hosts, "--list-hosts"),
+        (shown.list_tags, "--list-tags"),
+        (shown.syntax_check, "--syntax-check"),
+        (shown.version, "--version"),
+    ];
+    flags
+        .into_iter()
+        .filter(|(given, _)| *given)
+        .map(|(_, flag)| flag)
+        .collect()
+}

@@ -1,0 +1,66 @@
+//! `callboard show`: the record of a job.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use callboard_api::JobView;
+use callboard_core::job::Job;
+use callboard_core::time::Timestamp;
+
+use crate::cli::ShowArguments;
+use crate::jobs::{Jobs, print};
+use crate::report;
+
+/// Prints a summary, or the record as the API has it.
+pub(crate) async fn show(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
+    let jobs = Jobs::open(&arguments.data)?;
+    let job = jobs.find(&arguments.job).await?;
+    let text = if arguments.json || !std::io::stdout().is_terminal() {
+        serde_json::to_string_pretty(&JobView::read(&jobs.logs, job).await?)? + "\n"
+    } else {
+        summary(&job)
+    };
+    print(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells what matters of a job, a line for each thing; what a host has said has no part in how the terminal behaves.
+fn summary(job: &Job) -> String {
+    let (state, outcome) = (&job.state, job.state.outcome.as_ref());
+    let reason = outcome.and_then(|end| end.reason);
+    let status = reason.map_or(state.status.to_string(), |reason| {
+        format!("{} ({})", state.status, reason.as_str())
+    });
+    let mut lines = vec![("job", job.id.to_string()), ("status", status)];
+    lines.push(("playbook", job.request.source.name()));
+    let labels = &job.request.options.labels;
+    lines.extend(labels.iter().map(|(name, value)| ("label", format!("{name}: {value}"))));
+    lines.extend(times(job));
+    lines.extend((state.attempt > 1).then(|| ("attempt", state.attempt.to_string())));
+    lines.extend(outcome.and_then(|end| end.error.clone()).map(|error| ("error", error)));
+    let stats = outcome.and_then(|end| end.stats.as_ref());
+    let hosts = stats.into_iter().flatten();
+    lines.extend(hosts.map(|(name, counts)| ("host", format!("{name}: {}", report::told(counts)))));
+    lines.push(("output", format!("callboard logs {}", job.id)));
+    lines.iter().map(|(name, value)| line(name, value)).collect()
+}
+
+fn times(job: &Job) -> Vec<(&'static str, String)> {
+    let (start, end) = (job.state.started_at, job.state.finished_at);
+    let took = |(start, end): (Timestamp, Timestamp)| format!(", after {:.1} s", end.since(start).as_secs_f64());
+    let ended = |at: Timestamp| format!("{at}{}", start.zip(end).map(took).unwrap_or_default());
+    let told = [
+        ("created", Some(job.created_at.to_string())),
+        ("started", start.map(|at| at.to_string())),
+        ("ended", end.map(ended)),
+    ];
+    told.into_iter().filter_map(|(name, at)| Some((name, at?))).collect()
+}
+
+fn line(name: &str, value: &str) -> String {
+    let value: String = value
+        .chars()
+        .filter(|char| !char.is_control() || *char == '\n')
+        .collect();
+    format!("{name:8}  {}\n", value.trim_end().replace('\n', "\n          "))
+}

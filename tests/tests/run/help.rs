@@ -1,0 +1,41 @@
+//! Each verb tells its own flags, and settings may stand before it.
+
+use anyhow::ensure;
+
+use crate::{Desk, playbook};
+
+#[test]
+fn the_help_of_a_verb_has_its_own_flags_and_no_others() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    for (verb, own) in [
+        ("verify", vec!["--folder"]),
+        ("logs", vec!["--follow", "--attempt"]),
+        ("show", vec!["--json"]),
+        ("list", vec!["--status", "--limit", "--json"]),
+        ("redrive", vec![]),
+        ("rotate-key", vec![]),
+    ] {
+        let help = desk.call(&[verb, "--help"])?;
+        let flags = help.stdout.split_whitespace().filter(|word| word.starts_with("--"));
+        let flags: Vec<&str> = flags.collect();
+        ensure!(flags == [own, vec!["--data", "--help"]].concat(), "{verb}: {help:?}");
+    }
+    let run = desk.call(&["run", "--help"])?;
+    ensure!(
+        run.stdout.contains("--become-user") && run.stdout.contains("--max-output"),
+        "{run:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn settings_may_stand_before_the_verb() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let data = desk.folder.path().join("data").display().to_string();
+    let run = desk.call(&["--data", &data, "--grace=1", "run", &playbook("hello.yml")])?;
+    ensure!(run.code == 0, "{run:?}");
+    let list = desk.call(&["--data", &data, "list"])?;
+    ensure!(list.stdout.lines().count() == 1, "{list:?}");
+    ensure!(desk.call(&["list"])?.stdout.is_empty());
+    Ok(())
+}
