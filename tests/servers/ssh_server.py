@@ -61,6 +61,7 @@ def start(folder: Path, folders: Folders, logs: Path) -> dict[str, object]:
         "known_hosts": keys.known_hosts(port, "host"),
         "wrong_known_hosts": keys.known_hosts(port, "stranger"),
         "home": str(folders.home),
+        "folder": str(keys.folder),
         "log": str(log),
     }
 

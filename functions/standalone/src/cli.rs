@@ -4,6 +4,7 @@
 //! `show` and `logs` say what, and hold wherever that is.
 
 mod jobs;
+mod known_hosts;
 mod run;
 mod serve;
 mod settings;
@@ -13,6 +14,7 @@ use std::ffi::OsString;
 use clap::{Args, Command, Parser, Subcommand};
 
 pub(crate) use self::jobs::{ListArguments, LogsArguments, RedriveArguments, ShowArguments, VerifyArguments};
+pub(crate) use self::known_hosts::{KnownHostsArguments, KnownHostsVerb};
 pub(crate) use self::run::{Prompts, RunArguments, Shown};
 pub(crate) use self::serve::ServeArguments;
 pub(crate) use self::settings::{Common, DataFolder, LogFormat};
@@ -42,6 +44,8 @@ pub(crate) enum Verb {
     Verify(VerifyArguments),
     /// Queues jobs again that wait although the queue has given them up
     Redrive(RedriveArguments),
+    /// Lists or forgets the host keys that jobs have accepted, where the policy has `host_key_checking: accept-new`
+    KnownHosts(KnownHostsArguments),
     /// Makes a new key for stored credentials and seals them with it; the service may go on meanwhile
     RotateKey(DataFolder),
     /// Prints the OpenAPI document of the API

@@ -4,6 +4,7 @@ mod cli;
 mod health;
 mod jobs;
 mod keys;
+mod known_hosts;
 mod list;
 mod logging;
 mod logs;
@@ -54,6 +55,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Logs(arguments) => logs::logs(&arguments).await,
             Verb::Verify(arguments) => verify::verify(&arguments).await,
             Verb::Redrive(arguments) => redrive::redrive(&arguments).await,
+            Verb::KnownHosts(arguments) => known_hosts::known_hosts(arguments).await,
             Verb::RotateKey(data) => keys::rotate(&data).await,
             Verb::Openapi => Ok(ExitCode::SUCCESS),
         }

@@ -14,8 +14,8 @@ use callboard_core::submit::Submitter;
 use callboard_core::sweep::{Seen, SweepSettings, Sweeper};
 use callboard_core::time::{Clock, SystemClock};
 use callboard_embedded::{
-    Database, FileLogStore, FolderArchiveCache, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore,
-    SqliteQueue,
+    Database, FileHostKeyStore, FileLogStore, FolderArchiveCache, SqliteCredentialStore, SqliteIdempotencyStore,
+    SqliteJobStore, SqliteQueue,
 };
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
@@ -36,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) logs: Arc<dyn LogStore>,
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) keys: Arc<SqliteIdempotencyStore>,
+    pub(crate) host_keys: Arc<FileHostKeyStore>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) clock: Arc<dyn Clock>,
     held: Held,
@@ -52,6 +53,7 @@ impl Parts {
             store: Arc::new(SqliteJobStore::new(database.clone())),
             credentials: Arc::new(credentials(database.clone(), &data)),
             keys: Arc::new(SqliteIdempotencyStore::new(database.clone())),
+            host_keys: Arc::new(FileHostKeyStore::new(data.clone())),
             policy: Arc::new(policy),
             held: Held::default(),
             queue: Arc::new(SqliteQueue::new(database, clock.clone())),
@@ -75,6 +77,7 @@ impl Parts {
                 setup::cache(common)?.join("archives"),
                 common.cache_max_bytes,
             )),
+            host_keys: self.host_keys.clone(),
             limits: FetchLimits {
                 timeout: Duration::from_secs(common.fetch_timeout),
                 max_bytes: common.fetch_max_bytes,

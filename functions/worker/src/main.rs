@@ -34,6 +34,7 @@ async fn main() -> Result<(), Error> {
         policy: parts.policy.clone(),
         secrets: Arc::new(parts.secrets()?),
         archives: parts.archives.clone(),
+        host_keys: parts.host_keys.clone(),
         limits: FetchLimits {
             timeout: Duration::from_secs(number("CALLBOARD_FETCH_TIMEOUT", 300)?.into()),
             max_bytes: u64::from(number("CALLBOARD_FETCH_MAX_MB", 400)?) << 20,

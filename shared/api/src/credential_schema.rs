@@ -32,6 +32,9 @@ pub(crate) enum CredentialFields {
         /// A certificate for the key, as `ssh-keygen -s` writes it.
         #[schema(write_only, max_length = 32768)]
         certificate: Option<String>,
+        /// The hosts' keys, as lines of `known_hosts`.
+        #[schema(write_only, max_length = 32768)]
+        known_hosts: Option<String>,
     },
     /// A password, for a connection or for becoming another user.
     Password {

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
-    /// A key for ssh, with its passphrase and certificate.
+    /// A key for ssh, with its passphrase and certificate, and the keys of hosts.
     Ssh,
     /// A password, for a connection or for becoming another user.
     Password,
@@ -66,7 +66,7 @@ impl std::fmt::Display for CredentialKind {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Credential {
     /// See [`CredentialKind::Ssh`].
-    Ssh(KeyPair),
+    Ssh(SshAccess),
     /// See [`CredentialKind::Password`].
     Password {
         /// The password.
@@ -112,6 +112,17 @@ pub enum Credential {
     },
     /// See [`CredentialKind::HashicorpVault`].
     HashicorpVault(VaultAccess),
+}
+
+/// Access to hosts over ssh: a key, and the keys that the hosts have.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SshAccess {
+    /// The key to log in with.
+    #[serde(flatten)]
+    pub key: KeyPair,
+    /// The hosts' keys, as lines of `known_hosts`.
+    #[serde(default)]
+    pub known_hosts: Option<String>,
 }
 
 /// A private key for ssh.
@@ -259,7 +270,7 @@ impl Credential {
     #[must_use]
     pub fn secrets(&self) -> Vec<&Secret> {
         match self {
-            Self::Ssh(key) => key.secrets().collect(),
+            Self::Ssh(ssh) => ssh.key.secrets().collect(),
             Self::Password { password } | Self::Vault { password, .. } => vec![password],
             Self::Git(git) => git
                 .token

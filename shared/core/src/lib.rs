@@ -16,6 +16,7 @@ pub mod id;
 pub mod inventory;
 pub mod job;
 pub mod json;
+pub mod known_hosts;
 pub mod options;
 pub mod outcome;
 pub mod output;

@@ -10,12 +10,14 @@ use crate::access::CloudRef;
 use crate::fields::{Faults, FieldError, Fields};
 use crate::inventory::{Inventory, TypedInventory};
 use crate::json::escape;
+use crate::known_hosts;
 use crate::reference::{CredentialRef, ExternalSecret};
 use crate::repository::RepoUrl;
 use crate::request::JobRequest;
 use crate::source::{GitSource, Source, TypedSource};
 
 const MAX_LINE_BYTES: usize = 2048;
+const MAX_KNOWN_HOSTS_BYTES: usize = 1024 * 1024;
 /// The public Galaxy, which every policy allows that does not say otherwise.
 pub const PUBLIC_GALAXY: &str = "https://galaxy.ansible.com";
 
@@ -29,6 +31,24 @@ pub struct Policy {
     environment: Vec<String>,
     roles: Vec<String>,
     secrets: Vec<String>,
+    /// The keys of hosts that jobs manage, as lines of `known_hosts`.
+    pub known_hosts: Option<String>,
+    /// What becomes of a host whose key is not known.
+    pub host_key_checking: HostKeyChecking,
+}
+
+/// What becomes of a host that a job manages over ssh and whose key is not known. One whose key has changed is always refused.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum HostKeyChecking {
+    /// It is refused.
+    #[default]
+    Strict,
+    /// Its key is accepted, and known to later jobs of the tenant.
+    AcceptNew,
+}
+
+impl HostKeyChecking {
+    const NAMES: [&'static str; 2] = ["strict", "accept-new"];
 }
 
 impl Default for Policy {
@@ -41,6 +61,8 @@ impl Default for Policy {
             environment: Vec::new(),
             roles: Vec::new(),
             secrets: Vec::new(),
+            known_hosts: None,
+            host_key_checking: HostKeyChecking::default(),
         }
     }
 }
@@ -71,6 +93,8 @@ impl Policy {
                 None => Self::default().galaxy_servers,
             },
             git: read_rules(&mut fields, &mut faults),
+            known_hosts: known_hosts::read(&mut fields, MAX_KNOWN_HOSTS_BYTES, &mut faults),
+            host_key_checking: read_checking(&mut fields, &mut faults),
         };
         fields.finish(&mut faults);
         policy.check_entries(&mut faults);
@@ -256,6 +280,15 @@ impl Policy {
     }
 }
 
+fn read_checking(fields: &mut Fields<'_>, faults: &mut Faults) -> HostKeyChecking {
+    let given = fields.get("host_key_checking").is_some();
+    let name = given.then(|| fields.variant("host_key_checking", &HostKeyChecking::NAMES, faults));
+    match name.flatten() {
+        Some("accept-new") => HostKeyChecking::AcceptNew,
+        _ => HostKeyChecking::Strict,
+    }
+}
+
 impl ExternalSecret {
     /// Returns what the policy calls the secret, where the worker's own identity asks for it.
     #[must_use]
@@ -363,6 +396,13 @@ mod tests {
                 json!({"inventory_hosts": ["http://127.0.0.1:80"]}),
                 "/inventory_hosts/0",
             ),
+            (json!({"known_hosts": "web1 ssh-ed25519 AAAA"}), "/known_hosts"),
+            (
+                json!({"git": [{"host": "a", "known_hosts": "ssh-ed25519 AAAA"}]}),
+                "/git/0/known_hosts",
+            ),
+            (json!({"host_key_checking": "off"}), "/host_key_checking"),
+            (json!({"host_key_checking": false}), "/host_key_checking"),
             (json!([]), ""),
         ] {
             let faults = Policy::read(&policy).err().unwrap_or_default();

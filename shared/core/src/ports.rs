@@ -1,6 +1,7 @@
 //! What the domain needs of the outside world. Every adapter passes the contract suite of its port.
 
 mod archives;
+mod host_keys;
 mod idempotency;
 mod logs;
 mod secrets;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::archives::*;
+pub use self::host_keys::*;
 pub use self::idempotency::*;
 pub use self::logs::*;
 pub use self::secrets::*;

@@ -1,4 +1,4 @@
-//! Adapters for one machine: jobs, their queue and credentials in SQLite, output and archives in plain files.
+//! Adapters for one machine: jobs, their queue and credentials in SQLite, output, archives and host keys in plain files.
 
 mod archive_cache;
 mod blocking;
@@ -7,6 +7,7 @@ mod credential_store;
 mod database;
 mod error;
 mod folder_lock;
+mod host_keys;
 mod idempotency;
 mod job_queue;
 mod job_store;
@@ -21,6 +22,7 @@ pub use credential_store::{KeyRotation, SqliteCredentialStore};
 pub use database::Database;
 pub use error::OpenError;
 pub use folder_lock::{FolderLock, LockError};
+pub use host_keys::FileHostKeyStore;
 pub use idempotency::SqliteIdempotencyStore;
 pub use job_queue::{Message, SqliteQueue};
 pub use job_store::SqliteJobStore;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use callboard_api::{AnswerLimits, ApiSettings, App, Followers};
 use callboard_aws::{
-    DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3ArchiveCache, S3LogStore,
+    DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3ArchiveCache, S3LogStore,
     SecretsManagerCredentialStore, SqsQueue, sdk_config,
 };
 use callboard_core::execute::Held;
 use callboard_core::policy::Policy;
-use callboard_core::ports::{ArchiveCache, CredentialStore, IdempotencyStore, JobStore, LogStore};
+use callboard_core::ports::{ArchiveCache, CredentialStore, HostKeyStore, IdempotencyStore, JobStore, LogStore};
 use callboard_core::submit::Submitter;
 use callboard_core::sweep::{Seen, SweepSettings, Sweeper};
 use callboard_core::time::{Clock, SystemClock};
@@ -45,6 +45,8 @@ pub struct Parts {
     pub keys: Arc<dyn IdempotencyStore>,
     /// What sources came to.
     pub archives: Arc<dyn ArchiveCache>,
+    /// Host keys that jobs have accepted.
+    pub host_keys: Arc<dyn HostKeyStore>,
     /// What requests may reach.
     pub policy: Arc<Policy>,
     /// Time.
@@ -71,6 +73,7 @@ impl Parts {
             )),
             keys: Arc::new(DynamoDbIdempotencyStore::new(&config, settings.table.clone())),
             archives: Arc::new(S3ArchiveCache::new(&config, settings.bucket.clone())),
+            host_keys: Arc::new(DynamoDbHostKeyStore::new(&config, settings.table.clone())),
             policy: Arc::new(settings.policy.clone()),
             clock: Arc::new(SystemClock),
             settings,

@@ -64,14 +64,18 @@ pub fn every_kind() -> anyhow::Result<Vec<Credential>> {
 pub fn bodies() -> Vec<Value> {
     let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----\n";
     let certificate = "ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5 user@host";
+    let known = "# web\nweb1,[10.0.0.5]:2222 ssh-ed25519 \
+                 AAAAC3NzaC1lZDI1NTE5AAAAIMSfNIH3MoVOc8yMlMVdiMdWLZmjBIzQSbSSvZAr7skT web1\n";
     let vault = "https://vault.example.com:8200";
     vec![
-        json!({"kind": "ssh", "private_key": key, "passphrase": "key-passphrase", "certificate": certificate}),
+        json!({
+            "kind": "ssh", "private_key": key, "passphrase": "key-passphrase", "certificate": certificate, "known_hosts": known,
+        }),
         json!({"kind": "password", "password": "pass-word-1"}),
         json!({"kind": "vault", "password": "vault-word-1", "vault_id": "prod"}),
         json!({
             "kind": "git", "username": "bot", "token": "git-token-1", "private_key": key, "passphrase": "git-passphrase",
-            "known_hosts": "git.example.com ssh-ed25519 AAAA", "hosts": ["git.example.com:8443"],
+            "known_hosts": known, "hosts": ["git.example.com:8443"],
         }),
         json!({"kind": "galaxy", "token": "galaxy-token-1", "hosts": ["galaxy.example.com"]}),
         json!({

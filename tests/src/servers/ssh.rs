@@ -4,9 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::text;
+use crate::{processes, wait};
 
 /// The server: a host for Ansible, and a Git server that has the repositories of [`super::GitServer`]. It takes keys,
 /// no passwords.
@@ -22,10 +24,11 @@ pub struct SshServer {
     pub keys: Keys,
     /// The line of a `known_hosts` file that has the server's key.
     pub known_hosts: String,
-    /// Such a line with another key.
+    /// Such a line with another key, which the server has after [`SshServer::change_key`].
     pub wrong_known_hosts: String,
     /// The home that the user has there.
     pub home: PathBuf,
+    folder: PathBuf,
     log: PathBuf,
 }
 
@@ -57,6 +60,7 @@ impl SshServer {
             known_hosts: text(part, "known_hosts")?,
             wrong_known_hosts: text(part, "wrong_known_hosts")?,
             home: text(part, "home")?.into(),
+            folder: text(part, "folder")?.into(),
             log: text(part, "log")?.into(),
         })
     }
@@ -67,6 +71,22 @@ impl SshServer {
     /// The log cannot be read.
     pub fn log(&self) -> anyhow::Result<String> {
         Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
+    }
+
+    /// Gives the server another host key, that of `wrong_known_hosts`.
+    ///
+    /// # Errors
+    /// It does not come up again.
+    pub async fn change_key(&self) -> anyhow::Result<()> {
+        fs::copy(self.folder.join("stranger"), self.folder.join("host"))?;
+        let configuration = self.folder.join("sshd_config").display().to_string();
+        let [server] = processes::with_marker(&configuration)[..] else {
+            anyhow::bail!("no sshd, or several, with {configuration}");
+        };
+        let listens = || self.log().map_or(0, |log| log.matches("Server listening on").count());
+        let before = listens();
+        processes::signal(server, Signal::HUP)?;
+        wait::until("sshd listens again", || listens() > before).await
     }
 
     /// Returns how often somebody has logged in.

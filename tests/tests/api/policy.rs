@@ -59,7 +59,16 @@ fn a_policy_that_cannot_be_read_ends_the_program_with_its_file_and_the_place() -
     };
     let missing = run("", &["--policy", &path])?;
     ensure!(missing.code == 1 && missing.stderr.contains(&path), "{missing:?}");
-    for (text, place) in [("git: [", "line 1"), ("gitt: []", "/gitt"), ("roles: [1]", "/roles/0")] {
+    for (text, place) in [
+        ("git: [", "line 1"),
+        ("gitt: []", "/gitt"),
+        ("roles: [1]", "/roles/0"),
+        ("known_hosts: |\n  # web\n  web1 AAAA\n", "/known_hosts line 2 "),
+        (
+            "host_key_checking: ask",
+            "/host_key_checking is not known here; known are \"strict\", \"accept-new\"",
+        ),
+    ] {
         std::fs::write(&file, text)?;
         let by_file = run("", &["--policy", &path])?;
         ensure!(

@@ -102,7 +102,7 @@ async fn a_warm_worker_keeps_nothing_of_a_job_for_the_next() -> anyhow::Result<(
     for function in stack.worker.functions() {
         let Some(pid) = function.pid() else { continue };
         let user = rustix::process::getuid().as_raw();
-        let folder = format!("/tmp/callboard-{user}/{pid}");
+        let folder = format!("/tmp/cb-{user}/{pid}");
         let left = std::fs::read_dir(&folder).context(folder)?;
         let left: Vec<_> = left.flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(left, ["host"]);

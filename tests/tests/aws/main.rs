@@ -3,6 +3,7 @@
 mod credentials;
 mod deliveries;
 mod files;
+mod host_keys;
 mod large;
 mod losses;
 mod outages;

@@ -224,6 +224,18 @@ fn cases() -> Vec<(Value, Vec<&'static str>)> {
             json!({"name": "a", "kind": "vault", "password": "text", "vault_id": "a,b"}),
             vec!["/vault_id"],
         ),
+        (
+            json!({"name": "a", "kind": "ssh", "private_key": "not a key", "known_hosts": "web1 ssh-ed25519 AAAA"}),
+            vec!["/private_key", "/known_hosts"],
+        ),
+        (
+            json!({"name": "a", "kind": "git", "token": "text", "known_hosts": "# of web1\n\nssh-ed25519 AAAA\nx\n"}),
+            vec!["/known_hosts", "/known_hosts"],
+        ),
+        (
+            json!({"name": "a", "kind": "git", "token": "text", "known_hosts": ["web1 ssh-ed25519 AAAA"]}),
+            vec!["/known_hosts"],
+        ),
         (json!({"name": "a", "kind": "git"}), vec!["/token"]),
         (
             json!({"name": "a", "kind": "git", "token": "abc", "hosts": "x"}),

@@ -4,14 +4,15 @@ mod archives;
 mod credentials;
 mod fake;
 mod faults;
+mod host_keys;
 mod logs;
 mod lossy;
 mod queue;
 mod records;
 
 use callboard_tests::{
-    archive_cache_contract, credential_store_contract, idempotency_store_contract, job_queue_contract,
-    job_store_contract, log_store_contract,
+    archive_cache_contract, credential_store_contract, host_key_store_contract, idempotency_store_contract,
+    job_queue_contract, job_store_contract, log_store_contract,
 };
 
 mod dynamodb_job_store {
@@ -32,6 +33,10 @@ mod sqs_queue {
 
 mod secrets_manager_credential_store {
     super::credential_store_contract!(crate::credentials::make);
+}
+
+mod dynamodb_host_key_store {
+    super::host_key_store_contract!(crate::host_keys::make);
 }
 
 mod s3_archive_cache {

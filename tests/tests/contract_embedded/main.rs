@@ -2,6 +2,7 @@
 
 mod archives;
 mod credentials;
+mod host_keys;
 mod upgrades;
 
 use std::time::Duration;
@@ -16,8 +17,8 @@ use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
 use callboard_tests::contract::log_store::append;
 use callboard_tests::{
-    archive_cache_contract, credential_store_contract, idempotency_store_contract, job_queue_contract,
-    job_store_contract, log_store_contract,
+    archive_cache_contract, credential_store_contract, host_key_store_contract, idempotency_store_contract,
+    job_queue_contract, job_store_contract, log_store_contract,
 };
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -40,6 +41,10 @@ mod file_log_store {
 
 mod sqlite_credential_store {
     super::credential_store_contract!(super::credentials::make);
+}
+
+mod file_host_key_store {
+    super::host_key_store_contract!(super::host_keys::make);
 }
 
 mod folder_archive_cache {

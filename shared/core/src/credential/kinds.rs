@@ -1,14 +1,21 @@
 //! Reading what each kind of credential holds.
 
 use super::parse::{MAX_LINE_BYTES, MAX_SECRET_BYTES, header_value, required, secret};
-use super::{AwsAccess, Credential, GitAccess, KeyPair, VaultAccess, VaultAuth};
+use super::{AwsAccess, Credential, GitAccess, KeyPair, SshAccess, VaultAccess, VaultAuth};
 use crate::fields::{Faults, Fields};
+use crate::known_hosts;
 use crate::reference::{name, region};
 use crate::secret::Secret;
 
 const MAX_KEY_BYTES: usize = 32 * 1024;
 
-pub(super) fn key_pair(fields: &mut Fields<'_>, faults: &mut Faults, must: bool) -> Option<KeyPair> {
+pub(super) fn ssh(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<SshAccess> {
+    let key = key_pair(fields, faults, true);
+    let known_hosts = known_hosts::read(fields, MAX_KEY_BYTES, faults);
+    key.map(|key| SshAccess { key, known_hosts })
+}
+
+fn key_pair(fields: &mut Fields<'_>, faults: &mut Faults, must: bool) -> Option<KeyPair> {
     if fields.get("private_key").is_none() && must {
         faults.add(fields.pointer("private_key"), "is missing");
     }
@@ -53,7 +60,7 @@ pub(super) fn git(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<GitAcc
         );
     }
     let key = key_pair(fields, faults, false);
-    let known_hosts = fields.text("known_hosts", MAX_KEY_BYTES, faults).map(str::to_owned);
+    let known_hosts = known_hosts::read(fields, MAX_KEY_BYTES, faults);
     let hosts = hosts(fields, faults);
     given.then_some(GitAccess {
         username,

@@ -50,7 +50,7 @@ impl Credential {
         fields.allow("name");
         let kind = fields.variant("kind", &CredentialKind::NAMES, faults)?;
         let credential = match kind {
-            "ssh" => kinds::key_pair(&mut fields, faults, true).map(Self::Ssh),
+            "ssh" => kinds::ssh(&mut fields, faults).map(Self::Ssh),
             "password" => password(&mut fields, faults).map(|password| Self::Password { password }),
             "vault" => {
                 let vault_id = fields.line("vault_id", MAX_LINE_BYTES, faults).map(str::to_owned);

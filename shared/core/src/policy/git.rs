@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{MAX_LINE_BYTES, refusal};
 use crate::fields::{Faults, Fields};
+use crate::known_hosts;
 use crate::repository::RepoUrl;
 
 const MAX_KNOWN_HOSTS_BYTES: usize = 64 * 1024;
@@ -86,9 +87,7 @@ fn read_rule(value: &Value, pointer: &str, faults: &mut Faults) -> Option<GitRul
                 .unwrap_or_default()
                 .to_ascii_lowercase(),
             organisations: fields.lines("organisations", MAX_LINE_BYTES, faults),
-            known_hosts: fields
-                .text("known_hosts", MAX_KNOWN_HOSTS_BYTES, faults)
-                .map(str::to_owned),
+            known_hosts: known_hosts::read(&mut fields, MAX_KNOWN_HOSTS_BYTES, faults),
         };
         fields.finish(faults);
         rule

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::files::{write_private, write_script};
-use crate::program::{Program, ProgramError};
+use crate::program::{Program, ProgramError, search_path};
 use crate::unready::Unready;
 
 const PAUSE: Duration = Duration::from_millis(2);
@@ -115,8 +115,4 @@ fn refused(key: &KeyPair, error: ProgramError) -> Unready {
         (_, None) => "ssh-add does not take it: it is no key that OpenSSH knows, or it needs a passphrase",
     };
     Unready::credential(format!("The private key cannot be used: {why}.")).caused(error)
-}
-
-fn search_path() -> String {
-    std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
 }

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::accepted::Accepted;
 use crate::agent::Agent;
 use crate::material::Sourcing;
 use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
-use crate::{arguments, environ, inventory};
+use crate::{arguments, environ, inventory, sockets};
 
 /// What the host is told to run; `protocol.py` reads it.
 #[derive(Debug, Serialize)]
@@ -39,6 +40,10 @@ pub(crate) struct Prepared {
     /// The folder of the job's source.
     pub(crate) root: PathBuf,
     pub(crate) commit: Option<String>,
+    /// The folder of the host keys that the job was given.
+    pub(crate) host_keys: PathBuf,
+    /// The host keys that the job accepts.
+    pub(crate) accepted: Option<Accepted>,
     /// Holds the key for ssh until the job has ended.
     pub(crate) _agent: Option<Agent>,
 }
@@ -62,6 +67,7 @@ impl Task<'_> {
             .keys
             .hand_over(&self.workspace.keys()?, &mut argv, &mut env)
             .await?;
+        let accepted = self.know_hosts(&mut env).await?;
         argv.extend(self.settings.extra_arguments.iter().cloned());
         argv.extend(material.playbooks);
         let cwd = self
@@ -70,6 +76,9 @@ impl Task<'_> {
             .clone()
             .unwrap_or_else(|| material.folder.clone());
         environ::add_configuration(&mut env, &material.root, &cwd, &material.folder);
+        if self.settings.home == Home::Callers {
+            sockets::shorten(&mut env, &cwd, &self.workspace.sockets());
+        }
         let spec = JobSpec {
             argv,
             env,
@@ -87,6 +96,8 @@ impl Task<'_> {
             spec,
             root: material.root,
             commit: material.commit,
+            host_keys: self.workspace.ssh(),
+            accepted,
             _agent: agent,
         })
     }

@@ -38,6 +38,7 @@ pub(crate) fn variables(settings: &AnsibleSettings, workspace: &Workspace) -> io
     let mut env: BTreeMap<String, String> = given.filter(|(name, _)| passes(name)).collect();
     let temporary = workspace.temporary().display().to_string();
     if settings.home == Home::Private {
+        workspace.link_sockets()?;
         if let Some(real) = std::env::home_dir() {
             workspace.link_ansible_home(&real)?;
         }

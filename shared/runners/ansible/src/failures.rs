@@ -31,6 +31,11 @@ impl Failures {
         self.0.iter().find(|failure| failure.kind == kind)
     }
 
+    /// Returns all of them, to be told in other words.
+    pub(crate) fn all_mut(&mut self) -> &mut [HostFailure] {
+        &mut self.0
+    }
+
     /// Returns all of them.
     pub(crate) fn all(&self) -> &[HostFailure] {
         &self.0

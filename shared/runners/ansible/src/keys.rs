@@ -3,7 +3,7 @@
 mod hand_over;
 mod resolve;
 
-use callboard_core::credential::{Credential, CredentialKind, KeyPair};
+use callboard_core::credential::{Credential, CredentialKind, SshAccess};
 use callboard_core::inventory::{UrlInventory, placeholders};
 use callboard_core::job::Job;
 use callboard_core::ports::AwsKeys;
@@ -17,7 +17,7 @@ use crate::unready::Unready;
 /// The secrets of a job.
 #[derive(Default)]
 pub(crate) struct Keys {
-    ssh: Option<KeyPair>,
+    ssh: Option<SshAccess>,
     password: Option<Secret>,
     become_password: Option<Secret>,
     /// Labels and passwords.
@@ -42,8 +42,8 @@ impl Keys {
         let resolver = Resolver { reach, job };
         let access = &job.request.credentials;
         let mut keys = Self::default();
-        if let Some(Credential::Ssh(pair)) = resolver.optional(access.ssh.as_ref(), CredentialKind::Ssh).await? {
-            keys.ssh = Some(pair);
+        if let Some(Credential::Ssh(ssh)) = resolver.optional(access.ssh.as_ref(), CredentialKind::Ssh).await? {
+            keys.ssh = Some(ssh);
         }
         keys.password = resolver.password(access.password.as_ref()).await?;
         keys.become_password = resolver.password(access.become_password.as_ref()).await?;
@@ -61,8 +61,8 @@ impl Keys {
 
     /// Returns every secret text, for what must not be printed.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
-        let pair = self.ssh.clone().map(Credential::Ssh);
-        let credentials = pair.iter().chain(self.named.iter().map(|(_, credential)| credential));
+        let ssh = self.ssh.clone().map(Credential::Ssh);
+        let credentials = ssh.iter().chain(self.named.iter().map(|(_, credential)| credential));
         let mut secrets: Vec<Secret> = credentials
             .flat_map(|credential| credential.secrets())
             .cloned()
@@ -74,6 +74,11 @@ impl Keys {
             secrets.extend(keys.session_token.clone());
         }
         secrets
+    }
+
+    /// Returns the keys of hosts that came with the key for ssh, as lines of `known_hosts`.
+    pub(crate) fn known_hosts(&self) -> Option<&str> {
+        self.ssh.as_ref()?.known_hosts.as_deref()
     }
 
     /// Returns a credential that a source or an inventory names.

@@ -1,5 +1,6 @@
 //! Runs Ansible playbooks: the pinned environment, the Ansible host, and the runner that uses both.
 
+mod accepted;
 mod agent;
 mod archive;
 mod arguments;
@@ -13,12 +14,15 @@ pub mod environment;
 mod failures;
 mod files;
 mod flow;
+mod folders;
 mod galaxy;
 mod git;
 mod host;
 mod host_files;
+mod host_keys;
 mod inventory;
 mod keys;
+mod known_hosts;
 mod lines;
 mod material;
 mod memory;
@@ -32,6 +36,7 @@ pub mod python;
 mod reach;
 mod runner;
 mod settings;
+mod sockets;
 mod supervisors;
 mod task;
 mod track;

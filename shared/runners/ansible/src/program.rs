@@ -81,6 +81,11 @@ impl Program<'_> {
     }
 }
 
+/// Returns where the service's own programs are looked for.
+pub(crate) fn search_path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
+}
+
 /// Keeps the beginning and lets the rest go by, so that the program does not wait for a reader.
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_core::policy::Policy;
-use callboard_core::ports::{ArchiveCache, Secrets};
+use callboard_core::ports::{ArchiveCache, HostKeyStore, Secrets};
 
 /// What the runner gets sources, inventories and secrets with.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub struct Reach {
     pub secrets: Arc<dyn Secrets>,
     /// What was fetched before.
     pub archives: Arc<dyn ArchiveCache>,
+    /// The host keys that earlier jobs have accepted.
+    pub host_keys: Arc<dyn HostKeyStore>,
     /// What bounds a fetch.
     pub limits: FetchLimits,
 }

@@ -18,6 +18,7 @@ use crate::command::Prepared;
 use crate::control::{Control, Exit};
 use crate::git::Repositories;
 use crate::host::{Host, HostError, Versions};
+use crate::host_keys::{self, Facts};
 use crate::keys::Keys;
 use crate::memory::Kills;
 use crate::processes;
@@ -107,12 +108,17 @@ impl AnsibleRunner {
                 doing: Some(NOT_STARTED.to_owned()),
             }),
         };
-        let (prepared, redactor) = prepared;
+        let (mut prepared, redactor) = prepared;
+        let accepted = prepared.accepted.take();
         output.report(Progress {
             commit: prepared.commit.clone(),
             ..Progress::default()
         });
-        let mut ended = self.start(&prepared, job, output, stop, &redactor).await?;
+        let run = self.start(&prepared, job, output, stop, &redactor);
+        let mut ended = match accepted {
+            Some(mut accepted) => accepted.keep_during(run).await?,
+            None => run.await?,
+        };
         ended.outcome.commit = prepared.commit;
         Ok(ended)
     }
@@ -147,6 +153,13 @@ impl AnsibleRunner {
         if run.exit == Exit::NotStarted {
             run = self.fork(prepared, job, output, stop, redactor).await?;
         }
+        let facts = Facts {
+            home: self.settings.home,
+            folder: &prepared.host_keys,
+            checking: self.reach.policy.host_key_checking,
+            how_to_forget: &|host| self.reach.host_keys.how_to_forget(&job.tenant, host),
+        };
+        host_keys::explain(run.findings.failures.all_mut(), &facts).await;
         let end = End {
             exit: &run.exit,
             findings: &run.findings,

@@ -28,6 +28,10 @@ impl Unready {
         Self::of(Reason::CredentialUnavailable, message)
     }
 
+    pub(crate) fn runner(message: impl Into<String>) -> Self {
+        Self::of(Reason::RunnerError, message)
+    }
+
     pub(crate) fn caused(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
@@ -63,7 +67,7 @@ impl Unready {
 
 impl From<std::io::Error> for Unready {
     fn from(error: std::io::Error) -> Self {
-        Self::of(Reason::RunnerError, "The job's folder could not be made ready.").caused(error)
+        Self::runner("The job's folder could not be made ready.").caused(error)
     }
 }
 

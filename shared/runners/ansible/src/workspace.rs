@@ -1,17 +1,16 @@
 //! The folder of a running job: its home, its temporary files, what it is given to read. Wiped when it ends.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use callboard_core::causes::causes;
 use callboard_core::id::JobId;
 
 use crate::files::write_private;
-
-/// Ansible's sockets need 33 bytes below a job's folder for temporary files; that needs up to 47 below this.
-const MAX_PARENT_BYTES: usize = 27;
+use crate::folders::{keep_only, make_private, remove_abandoned, wipe};
+use crate::sockets;
 
 /// Where the folders of this process's jobs are. Removed, with all of them, when dropped.
 #[derive(Debug)]
@@ -24,14 +23,24 @@ impl WorkRoot {
     ///
     /// The path is kept short: Ansible and ssh put sockets below it, and a socket's path has at most 107 bytes.
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
-        if parent.as_os_str().len() > MAX_PARENT_BYTES {
+        let user = rustix::process::getuid().as_raw();
+        // sockets are known by the path that has no link in it
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", parent.display()));
+        let parent = parent.canonicalize().map_err(named)?;
+        let limit = sockets::max_parent_bytes(user);
+        if parent.as_os_str().len() > limit {
             let message = format!(
-                "{} is longer than {MAX_PARENT_BYTES} bytes; choose a shorter one with --work",
+                "{} is longer than {limit} bytes, the limit for user {user}: sockets of ssh and Ansible are below it; choose a \
+                 shorter one with --work",
                 parent.display()
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let shared = parent.join(format!("callboard-{}", rustix::process::getuid().as_raw()));
+        // what an earlier release has left below its own name
+        let former = parent.join(format!("callboard-{user}"));
+        remove_abandoned(&former);
+        drop(fs::remove_dir(&former));
+        let shared = parent.join(format!("{}{user}", sockets::SHARED));
         make_private(&shared)?;
         remove_abandoned(&shared);
         let path = shared.join(std::process::id().to_string());
@@ -59,14 +68,15 @@ impl WorkRoot {
         keep_only(&self.path, &self.path.join("host"))
     }
 
-    /// Makes the folder of one attempt; an earlier one may not have gone yet.
+    /// Makes the folder of one attempt. The end of a job's id is random; the folder of another job is never shared.
     pub(crate) fn attempt(&self, id: JobId, attempt: u32) -> io::Result<Workspace> {
         let id = id.to_string();
-        let short = id.rsplit('-').next().unwrap_or(&id);
+        let short = &id[id.len() - sockets::ID_DIGITS..];
         let workspace = Workspace {
             path: self.path.join(format!("{short}-{attempt}")),
         };
-        for folder in [workspace.path.clone(), workspace.home(), workspace.temporary()] {
+        DirBuilder::new().mode(0o700).create(&workspace.path)?;
+        for folder in [workspace.home(), workspace.temporary()] {
             make_private(&folder)?;
         }
         Ok(workspace)
@@ -95,12 +105,22 @@ impl Workspace {
 
     /// Makes a folder for what is fetched; it lasts as long as the job.
     pub(crate) fn scratch(&self) -> io::Result<PathBuf> {
-        self.folder("fetch")
+        self.folder(sockets::FETCHED)
+    }
+
+    /// Makes a folder for programs that come before others of their names.
+    pub(crate) fn programs(&self) -> io::Result<PathBuf> {
+        self.folder("bin")
+    }
+
+    /// Returns the folder of what the job's ssh reads.
+    pub(crate) fn ssh(&self) -> PathBuf {
+        self.path.join("ssh")
     }
 
     /// Makes the folder of the job's secrets; its name is short, since a socket is in it.
     pub(crate) fn keys(&self) -> io::Result<PathBuf> {
-        self.folder("k")
+        self.folder(sockets::KEYS)
     }
 
     fn folder(&self, name: &str) -> io::Result<PathBuf> {
@@ -116,7 +136,12 @@ impl Workspace {
 
     /// Returns the job's folder for temporary files.
     pub(crate) fn temporary(&self) -> PathBuf {
-        self.path.join("tmp")
+        self.path.join(sockets::TEMPORARY)
+    }
+
+    /// Returns the folder of the sockets of connections that stay open: ssh's, and Ansible's to devices.
+    pub(crate) fn sockets(&self) -> PathBuf {
+        self.path.join(sockets::CONNECTIONS)
     }
 
     /// Writes a file that only the job's user can read; returns its path.
@@ -124,6 +149,17 @@ impl Workspace {
         let path = self.path.join(name);
         write_private(&path, content)?;
         Ok(path)
+    }
+
+    /// Lets Ansible find its sockets' folders where it looks for them, unless its configuration names others: in the job's
+    /// home, and nearer.
+    pub(crate) fn link_sockets(&self) -> io::Result<()> {
+        let ours = self.home().join(".ansible");
+        make_private(&ours)?;
+        for name in ["cp", "pc"] {
+            symlink(self.sockets(), ours.join(name))?;
+        }
+        Ok(())
     }
 
     /// Lets the job's home show what the real home holds for Ansible: collections, roles, plugins, configuration.
@@ -150,74 +186,11 @@ impl Workspace {
     }
 }
 
-/// Makes a folder that only we can use, or checks that the one that is there is such a folder.
-fn make_private(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        other => return other,
-    }
-    let found = fs::symlink_metadata(path)?;
-    let ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-    if !ours || found.permissions().mode() & 0o077 != 0 {
-        let message = format!(
-            "{} belongs to somebody else or is open to others; remove it",
-            path.display()
-        );
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-    }
-    Ok(())
-}
-
-fn keep_only(folder: &Path, kept: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.path() == kept {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            wipe(&entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-fn remove_abandoned(shared: &Path) {
-    for entry in fs::read_dir(shared).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.parse::<u32>().ok());
-        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            drop(wipe(&entry.path()));
-        }
-    }
-}
-
-/// Removes a tree, also where its owner has taken the right to do so from himself.
-fn wipe(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(path)?;
-            fs::remove_dir_all(path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-fn open_up(path: &Path) -> io::Result<()> {
-    fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

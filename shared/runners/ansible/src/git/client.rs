@@ -43,7 +43,9 @@ pub(super) struct Client<'a> {
 impl<'a> Client<'a> {
     /// Makes a folder for the repository and puts there what git needs to log in.
     pub(super) async fn new(wanted: &'a Wanted<'a>) -> Result<Self, Unready> {
-        let folder = wanted.scratch.join(format!("git-{}", Uuid::new_v4().simple()));
+        // short: an agent's socket is in it
+        let id = Uuid::new_v4().simple().to_string();
+        let folder = wanted.scratch.join(format!("git-{}", &id[..8]));
         fs::create_dir(&folder)?;
         let mut env = environment(&folder);
         let agent = match wanted.repo.scheme() {

@@ -35,8 +35,8 @@ impl Keys {
             put(&format!("vault-{number}"), &format!("--vault-id={label}@"), password)?;
         }
         self.hand_over_profiles(folder, env)?;
-        let Some(key) = &self.ssh else { return Ok(None) };
-        let agent = Agent::start(folder, key).await?;
+        let Some(ssh) = &self.ssh else { return Ok(None) };
+        let agent = Agent::start(folder, &ssh.key).await?;
         env.insert("SSH_AUTH_SOCK".to_owned(), agent.socket().display().to_string());
         Ok(Some(agent))
     }

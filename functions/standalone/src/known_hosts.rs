@@ -1,0 +1,33 @@
+//! `callboard known-hosts`: the host keys that jobs have accepted.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use callboard_core::id::Tenant;
+use callboard_core::ports::{HostKeyStore, StoreError};
+use callboard_embedded::FileHostKeyStore;
+
+use crate::cli::{DataFolder, KnownHostsArguments, KnownHostsVerb, LogFormat};
+use crate::{logging, setup};
+
+/// Lists the keys, or forgets one; the service may go on meanwhile.
+pub(crate) async fn known_hosts(arguments: KnownHostsArguments) -> anyhow::Result<ExitCode> {
+    logging::start(LogFormat::Text, "warn");
+    let data = setup::data(&DataFolder { path: arguments.data })?;
+    let (store, tenant) = (FileHostKeyStore::new(data), Tenant::default());
+    match arguments.verb {
+        KnownHostsVerb::List => {
+            for key in store.load(&tenant).await.context("the host keys cannot be read")? {
+                println!("{} {} {}", key.host, key.kind(), key.fingerprint());
+            }
+        }
+        KnownHostsVerb::Forget { host } => match store.forget(&tenant, &host).await {
+            Ok(()) => println!("The key of {host} is forgotten: the next job accepts the one that the host has then."),
+            Err(StoreError::NotFound) => {
+                bail!("no job has accepted a key of {host:?}; `callboard known-hosts list` has those that are kept")
+            }
+            Err(error) => return Err(error).with_context(|| format!("the key of {host} could not be forgotten")),
+        },
+    }
+    Ok(ExitCode::SUCCESS)
+}

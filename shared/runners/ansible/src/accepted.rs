@@ -1,0 +1,105 @@
+//! The host keys that a job accepts, where the policy lets it: known to the job from the start are those of earlier jobs, and
+//! later jobs know its own.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_core::causes::causes;
+use callboard_core::id::{JobId, Tenant};
+use callboard_core::known_hosts::HostKey;
+use callboard_core::ports::{HostKeyStore, StoreError};
+
+use crate::files::write_private;
+use crate::task::Task;
+use crate::unready::Unready;
+
+/// How soon a key that was accepted is kept: a job beside this one, or after a worker that was killed, knows it then.
+const PAUSE: Duration = Duration::from_secs(1);
+const MAX_BYTES: u64 = 4 << 20;
+/// How many keys of one job are kept.
+const MAX_KEYS: usize = 10_000;
+
+/// The file into which a job's ssh writes the keys that it accepts, and where they are kept.
+pub(crate) struct Accepted {
+    store: Arc<dyn HostKeyStore>,
+    job: JobId,
+    tenant: Tenant,
+    file: PathBuf,
+    kept: HashSet<HostKey>,
+    read_bytes: u64,
+}
+
+impl Accepted {
+    /// Writes the file, with the keys that earlier jobs have accepted.
+    pub(crate) async fn start(task: &Task<'_>, file: PathBuf) -> Result<Self, Unready> {
+        let (store, tenant) = (Arc::clone(&task.reach.host_keys), task.job.tenant.clone());
+        let kept = store.load(&tenant).await.map_err(|error| {
+            Unready::runner("The host keys that earlier jobs have accepted cannot be read.").caused(error)
+        })?;
+        let lines: String = kept.iter().map(|key| format!("{key}\n")).collect();
+        write_private(&file, lines.as_bytes())?;
+        Ok(Self {
+            store,
+            job: task.job.id,
+            tenant,
+            file,
+            kept: kept.into_iter().collect(),
+            read_bytes: 0,
+        })
+    }
+
+    /// Returns the file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Runs something and keeps the keys that are accepted meanwhile.
+    pub(crate) async fn keep_during<T>(&mut self, run: impl Future<Output = T>) -> T {
+        let ended = tokio::select! {
+            ended = run => ended,
+            never = self.keep_on() => match never {},
+        };
+        if let Err(error) = self.keep().await {
+            tracing::error!(job.id = %self.job, error = %causes(&error), "host keys that a job has accepted could not be kept");
+        }
+        ended
+    }
+
+    async fn keep_on(&mut self) -> Infallible {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            // what could not be kept is tried again, and told at the end
+            drop(self.keep().await);
+        }
+    }
+
+    async fn keep(&mut self) -> Result<(), StoreError> {
+        let Some(text) = self.read().map_err(|error| StoreError::Unavailable(Box::new(error)))? else {
+            return Ok(());
+        };
+        let found = text.lines().flat_map(HostKey::of_line);
+        let new: HashSet<HostKey> = found.filter(|key| !self.kept.contains(key)).take(MAX_KEYS).collect();
+        let new: Vec<HostKey> = new.into_iter().collect();
+        if !new.is_empty() {
+            self.store.keep(&self.tenant, &new).await?;
+            self.kept.extend(new);
+        }
+        self.read_bytes = text.len() as u64;
+        Ok(())
+    }
+
+    /// Reads the file if it has grown.
+    fn read(&self) -> io::Result<Option<String>> {
+        if fs::metadata(&self.file)?.len() == self.read_bytes {
+            return Ok(None);
+        }
+        let mut text = Vec::new();
+        File::open(&self.file)?.take(MAX_BYTES).read_to_end(&mut text)?;
+        Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+    }
+}

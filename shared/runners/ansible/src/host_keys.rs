@@ -1,0 +1,82 @@
+//! A host that ssh refuses for its key: which key, and what to do about it, in place of what ssh said.
+
+mod refusal;
+mod words;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use callboard_core::known_hosts::HostKey;
+use callboard_core::outcome::HostFailure;
+use callboard_core::policy::HostKeyChecking;
+
+use self::refusal::{Refusal, Why};
+use crate::program::{Program, search_path};
+use crate::settings::Home;
+
+const SCAN_SECONDS: &str = "5";
+/// A scan looks a name up first, for which `ssh-keyscan` has no limit.
+const SCAN_LIMIT: Duration = Duration::from_secs(8);
+const MAX_FILE_BYTES: u64 = 1 << 20;
+const USUAL_PORT: &str = "22";
+
+/// What the sentence depends on beside what ssh said.
+pub(crate) struct Facts<'a> {
+    /// Whose ssh it was.
+    pub(crate) home: Home,
+    /// The folder of the host keys that the job was given.
+    pub(crate) folder: &'a Path,
+    /// What the policy says.
+    pub(crate) checking: HostKeyChecking,
+    /// Says how an operator has the key of a host forgotten that an earlier job has accepted.
+    pub(crate) how_to_forget: &'a (dyn Fn(&str) -> String + Sync),
+}
+
+/// Puts a sentence in place of what ssh said of each host that it refused for its key. The first one that is not known is asked
+/// for its key, which is shown and never accepted.
+pub(crate) async fn explain(failures: &mut [HostFailure], facts: &Facts<'_>) {
+    let mut asked = false;
+    for failure in failures {
+        let Some(refusal) = Refusal::read(&failure.message) else {
+            continue;
+        };
+        let mut seen = None;
+        if refusal.why == Why::Unknown && !asked {
+            seen = scan(&refusal, facts.folder).await;
+            asked = true;
+        }
+        failure.message = words::sentence(&refusal, seen.as_ref(), facts);
+    }
+}
+
+/// Asks a host for its key of the type that it has shown.
+async fn scan(refusal: &Refusal, folder: &Path) -> Option<HostKey> {
+    let name = refusal.host.as_deref()?;
+    let (host, port) = address(name);
+    let mut arguments = vec!["ssh-keyscan", "-T", SCAN_SECONDS, "-p", port];
+    let kind = refusal.kind.as_deref()?.to_ascii_lowercase();
+    arguments.extend(["-t", &kind, "--", host]);
+    let program = Program {
+        arguments: arguments.into_iter().map(Into::into).collect(),
+        env: &BTreeMap::from([("PATH".to_owned(), search_path())]),
+        folder: folder.parent()?,
+        max_file_bytes: MAX_FILE_BYTES,
+        limit: SCAN_LIMIT,
+    };
+    let found = String::from_utf8_lossy(&program.run().await.ok()?).into_owned();
+    let key = found.lines().find_map(HostKey::of_any_line)?;
+    Some(HostKey {
+        host: name.to_owned(),
+        ..key
+    })
+}
+
+/// Takes what ssh looks a key up by into an address and a port.
+fn address(name: &str) -> (&str, &str) {
+    let bracketed = name.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
+    bracketed.unwrap_or((name, USUAL_PORT))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! What a job's ssh knows of hosts: the keys that the policy, the credential and earlier jobs bring, beside those that the
+//! service's user and the machine have.
+//!
+//! ssh, scp and sftp of the job are scripts before the real ones on its `PATH`; they name a configuration. It holds that of the
+//! user and of the machine first, and ssh takes the first value that it meets: whatever the inventory, `ansible.cfg` or those
+//! two say goes before what stands at its end.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use callboard_core::policy::HostKeyChecking;
+use tokio::process::Command;
+
+use crate::accepted::Accepted;
+use crate::files::{write_private, write_script};
+use crate::folders::make_private;
+use crate::settings::Home;
+use crate::task::Task;
+use crate::unready::Unready;
+
+/// The files of a job that hold host keys, by where these come from.
+pub(crate) const POLICY: &str = "policy";
+pub(crate) const CREDENTIAL: &str = "credential";
+pub(crate) const ACCEPTED: &str = "accepted";
+const PROGRAMS: [&str; 3] = ["ssh", "scp", "sftp"];
+/// Where the machine's configuration is; ssh reads the first one that there is.
+const OF_THE_MACHINE: [&str; 2] = ["/etc/ssh/ssh_config", "/usr/etc/ssh/ssh_config"];
+const USERS_FILES: &str = "~/.ssh/known_hosts ~/.ssh/known_hosts2";
+const MACHINES_FILES: &str = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2";
+
+impl Task<'_> {
+    /// Has the job's ssh know the hosts whose keys were given, and returns what follows the keys that it accepts. A job of
+    /// `callboard run` has its caller's ssh.
+    pub(crate) async fn know_hosts(&self, env: &mut BTreeMap<String, String>) -> Result<Option<Accepted>, Unready> {
+        if self.settings.home == Home::Callers {
+            return Ok(None);
+        }
+        let folder = self.workspace.ssh();
+        make_private(&folder)?;
+        let policy = &self.reach.policy;
+        let given = [
+            (CREDENTIAL, self.keys.known_hosts()),
+            (POLICY, policy.known_hosts.as_deref()),
+        ];
+        let mut files = Vec::new();
+        for (name, lines) in given {
+            if let Some(lines) = lines {
+                write_private(&folder.join(name), format!("{lines}\n").as_bytes())?;
+                files.push(folder.join(name));
+            }
+        }
+        let accepted = match policy.host_key_checking {
+            HostKeyChecking::Strict => None,
+            HostKeyChecking::AcceptNew => Some(Accepted::start(self, folder.join(ACCEPTED)).await?),
+        };
+        let read: Vec<String> = of_the_user(home().await).into_iter().chain(of_the_machine()).collect();
+        let configuration = configuration(&read, &files, accepted.as_ref().map(Accepted::file));
+        let path = folder.join("config");
+        write_private(&path, configuration.as_bytes())?;
+        put_first(&path, &self.workspace.programs()?, env)?;
+        Ok(accepted)
+    }
+}
+
+/// Returns the home that the database of users names: ssh looks there, whatever `HOME` is.
+async fn home() -> Option<PathBuf> {
+    let user = rustix::process::getuid().as_raw().to_string();
+    let of_user = |line: &str| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let found = fields.len() > 5 && fields[2] == user;
+        found.then(|| PathBuf::from(fields[5]))
+    };
+    let local = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    if let Some(home) = local.lines().find_map(of_user) {
+        return Some(home);
+    }
+    let asked = Command::new("getent").args(["passwd", &user]).output().await.ok()?;
+    String::from_utf8_lossy(&asked.stdout).lines().find_map(of_user)
+}
+
+/// Has ssh read the user's configuration, if there is one. A `~` would be that of the job here.
+fn of_the_user(home: Option<PathBuf>) -> Option<String> {
+    let path = home?.join(".ssh/config");
+    Some(format!("Include {}", quoted(&path)))
+}
+
+/// The machine's configuration is copied, not included: of what is included, ssh asks who owns it.
+fn of_the_machine() -> Option<String> {
+    OF_THE_MACHINE.iter().find_map(|path| fs::read_to_string(path).ok())
+}
+
+/// Writes ssh's configuration: what it reads otherwise, and then ours.
+fn configuration(read: &[String], given: &[PathBuf], accepted: Option<&Path>) -> String {
+    let given: String = given.iter().map(|file| format!(" {}", quoted(file))).collect();
+    let mut ours = String::new();
+    match accepted {
+        // ssh writes the keys that it accepts into the first one
+        Some(file) => {
+            let files = format!("{} {USERS_FILES}{given}", quoted(file));
+            ours.push_str(&format!(
+                "CheckHostIP no\nUserKnownHostsFile {files}\nStrictHostKeyChecking accept-new\n"
+            ));
+        }
+        None if given.is_empty() => ours.push_str("StrictHostKeyChecking yes\n"),
+        None => ours.push_str(&format!(
+            "UserKnownHostsFile {USERS_FILES}{given}\nStrictHostKeyChecking yes\n"
+        )),
+    }
+    if !given.is_empty() {
+        ours.push_str(&format!("GlobalKnownHostsFile {MACHINES_FILES}{given}\n"));
+    }
+    // a hashed name could neither be listed nor forgotten
+    let first = accepted.map_or("", |_| "HashKnownHosts no\n");
+    let read: String = read.iter().map(|text| format!("{text}\nMatch all\n")).collect();
+    format!("{first}{read}{ours}")
+}
+
+fn quoted(path: &Path) -> String {
+    format!("\"{}\"", path.display().to_string().replace('%', "%%"))
+}
+
+/// Puts scripts that name a configuration before the programs of the job's `PATH`.
+fn put_first(configuration: &Path, folder: &Path, env: &mut BTreeMap<String, String>) -> io::Result<()> {
+    let Some(path) = env.get_mut("PATH") else {
+        return Ok(());
+    };
+    for name in PROGRAMS {
+        if let Some(program) = find(path, name) {
+            let (program, configuration) = (in_shell(&program), in_shell(configuration));
+            write_script(&folder.join(name), &format!("exec {program} -F {configuration} \"$@\""))?;
+        }
+    }
+    *path = format!("{}:{path}", folder.display());
+    Ok(())
+}
+
+fn find(path: &str, name: &str) -> Option<PathBuf> {
+    let mut places = std::env::split_paths(path).map(|folder| folder.join(name));
+    let runs = |place: &PathBuf| {
+        fs::metadata(place).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    places.find(runs)
+}
+
+fn in_shell(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_user_and_the_machine_say_comes_before_what_the_policy_says() {
+        let given = [PathBuf::from("/tmp/a b/100%/policy")];
+        let read = ["Include \"/home/a/.ssh/config\"", "Host *\n  SendEnv LANG"].map(str::to_owned);
+        let text = configuration(&read, &given, None);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "Include \"/home/a/.ssh/config\"",
+                "Match all",
+                "Host *",
+                "  SendEnv LANG",
+                "Match all",
+                "UserKnownHostsFile ~/.ssh/known_hosts ~/.ssh/known_hosts2 \"/tmp/a b/100%%/policy\"",
+                "StrictHostKeyChecking yes",
+                "GlobalKnownHostsFile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 \"/tmp/a b/100%%/policy\"",
+            ]
+        );
+        assert_eq!(configuration(&[], &[], None), "StrictHostKeyChecking yes\n");
+    }
+
+    #[test]
+    fn accepted_keys_go_into_a_file_of_the_job_s() {
+        let text = configuration(&[], &[], Some(Path::new("/w/accepted")));
+        assert!(text.starts_with("HashKnownHosts no\n"), "{text}");
+        assert!(
+            text.contains("UserKnownHostsFile \"/w/accepted\" ~/.ssh/known_hosts"),
+            "{text}"
+        );
+        assert!(text.ends_with("StrictHostKeyChecking accept-new\n"), "{text}");
+    }
+}
