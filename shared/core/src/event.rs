@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-/// One event of a job. `event_data` is passed on as Ansible's callback wrote it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// One event of a job, with ansible-runner's fields. `event_data` is passed on as Ansible's callback wrote it.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct Event {
     /// The event's own id, a UUID or derived from one.
     pub uuid: String,
@@ -15,6 +16,9 @@ pub struct Event {
     /// True when `stdout` is not the whole text.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stdout_truncated: bool,
+    /// True for a failure that a rescue block handled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rescued: bool,
     /// The line of the log at which the text begins, counted from 0.
     pub start_line: u64,
     /// The line of the log before which the text ends.
@@ -22,20 +26,26 @@ pub struct Event {
     /// The job's id; ansible-runner's name for it.
     pub runner_ident: String,
     /// What kind of event, such as `runner_on_ok` or `playbook_on_stats`.
+    #[schema(example = "runner_on_ok")]
     pub event: String,
     /// The process that reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub pid: Option<i64>,
     /// When, as RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub created: Option<String>,
     /// The event that this one belongs to: a task's for a result, a play's for a task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub parent_uuid: Option<String>,
     /// The level of a message that Ansible prints with `-v`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub verbosity: Option<i64>,
     /// The event's own data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = crate::request::Variables)]
     pub event_data: Option<Box<RawValue>>,
 }

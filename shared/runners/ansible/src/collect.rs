@@ -106,6 +106,7 @@ impl Collector {
             created: partial.created,
             parent_uuid: partial.parent_uuid,
             verbosity: partial.verbosity,
+            rescued: false,
             event_data: partial.event_data,
         })
     }
