@@ -74,7 +74,7 @@ pub(crate) enum CredentialFields {
         token: SecretLine,
         /// The hosts that it may be used for; by default any that a request may name.
         #[schema(inline)]
-        hosts: Vec<Host>,
+        hosts: Option<Vec<Host>>,
     },
     /// Access to a Git server with a key, over ssh; and with a token, where it has one.
     #[schema(title = "GitKeyCredential")]
@@ -100,7 +100,7 @@ pub(crate) enum CredentialFields {
         token: Option<SecretLine>,
         /// The hosts that it may be used for; by default any that a request may name.
         #[schema(inline)]
-        hosts: Vec<Host>,
+        hosts: Option<Vec<Host>>,
     },
     /// A token for a Galaxy server.
     #[schema(title = "GalaxyCredential")]
@@ -110,7 +110,7 @@ pub(crate) enum CredentialFields {
         token: SecretLine,
         /// The hosts that it may be sent to; by default any that a request may name.
         #[schema(inline)]
-        hosts: Vec<Host>,
+        hosts: Option<Vec<Host>>,
     },
     /// Access to AWS with an access key; and with a role that it may assume.
     #[schema(title = "CloudKeyCredential")]
@@ -163,7 +163,7 @@ pub(crate) enum CredentialFields {
         token: SecretWord,
         /// The hosts that it may be sent to; by default any that a request may name.
         #[schema(inline)]
-        hosts: Vec<Host>,
+        hosts: Option<Vec<Host>>,
     },
     /// A value that goes into a header.
     #[schema(title = "HeaderCredential")]
@@ -176,7 +176,7 @@ pub(crate) enum CredentialFields {
         value: SecretWord,
         /// The hosts that it may be sent to; by default any that a request may name.
         #[schema(inline)]
-        hosts: Vec<Host>,
+        hosts: Option<Vec<Host>>,
     },
     /// Access to HashiCorp Vault with a token.
     #[schema(title = "HashicorpVaultTokenCredential")]

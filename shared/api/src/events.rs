@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
 
-use self::filter::Filter;
+use self::filter::{EventNames, Filter};
 use self::scan::{Found, Scan};
 use crate::app::{App, PathId};
 use crate::links::{Links, Query, record};
@@ -71,7 +71,7 @@ struct Asked {
         ("limit" = Option<u32>, Query, description = "At most this many; 100 if absent.", minimum = 1, maximum = 1000),
         ("wait" = Option<u32>, Query, description = "Waits up to this many seconds for an event.", minimum = 0, maximum = 25),
         ("attempt" = Option<u32>, Query, description = "The events of one attempt; by default of the last.", minimum = 1),
-        ("event" = Option<Vec<String>>, Query, description = "Only events of these kinds, such as `runner_on_failed`: given several times, or once with commas."),
+        ("event" = inline(Option<Vec<EventNames>>), Query, description = "Only events of these kinds, such as `runner_on_failed`: given several times, or once with commas."),
         ("host" = Option<String>, Query, description = "Only events of this host.", min_length = 1),
         ("failed" = Option<bool>, Query, description = "Only failures of tasks, and hosts that were not reached, which nothing rescued or ignored."),
     ),

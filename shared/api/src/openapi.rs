@@ -96,7 +96,27 @@ fn complete(mut document: Value) -> Value {
         "description": "On AWS: requests are signed by an identity that may invoke the API (Signature Version 4, service `execute-api`).",
     }});
     shape::shape(&mut document);
+    unwrap_descriptions(&mut document);
     document
+}
+
+/// A description has a line for each of its paragraphs, and not where the source has one.
+fn unwrap_descriptions(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                match value {
+                    Value::String(text) if name == "description" => {
+                        let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+                        *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+                    }
+                    value => unwrap_descriptions(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(unwrap_descriptions),
+        _ => {}
+    }
 }
 
 fn complete_operation(operation: &mut Value, examples: &Value) {

@@ -1,6 +1,6 @@
 //! Query parameters, read as strictly as bodies: an unknown, repeated or senseless one is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -8,9 +8,6 @@ use axum::http::request::Parts;
 use callboard_core::history::{DEFAULT_LIMIT, MAX_LIMIT};
 
 use crate::problem::Problem;
-
-/// How many values a parameter may have that takes several.
-const MAX_VALUES: usize = 50;
 
 /// The parameters of one request, taken out one by one.
 pub(crate) struct Params {
@@ -51,18 +48,16 @@ impl Params {
     }
 
     /// Takes texts: the parameter may be given several times, and each time hold several, with commas between them.
-    pub(crate) fn texts(&mut self, name: &'static str) -> Vec<String> {
+    pub(crate) fn texts(&mut self, name: &'static str) -> BTreeSet<String> {
         self.known.push(name);
         let given = self.given.remove(name).unwrap_or_default();
-        let texts: Vec<String> = given
+        let texts: BTreeSet<String> = given
             .iter()
             .flat_map(|value| value.split(','))
             .map(str::to_owned)
             .collect();
-        if texts.iter().any(String::is_empty) {
+        if texts.contains("") {
             self.refuse(name, "must not be empty");
-        } else if texts.len() > MAX_VALUES {
-            self.refuse(name, format!("must have at most {MAX_VALUES} values"));
         }
         texts
     }

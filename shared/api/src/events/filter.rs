@@ -1,17 +1,26 @@
 //! Which events a request wants.
 
+use std::collections::BTreeSet;
+
 use callboard_core::ports::StoreError;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::links::Query;
 use crate::params::Params;
+
+/// One kind of event, or several with commas between them.
+#[derive(ToSchema)]
+#[schema(pattern = "^[^,]+(,[^,]+)*$", example = "runner_on_failed")]
+#[expect(dead_code, reason = "describes what is read elsewhere")]
+pub(crate) struct EventNames(String);
 
 /// What an event must be; without anything set, any is.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Filter {
     /// One of these kinds, unless there are none.
-    names: Vec<String>,
+    names: BTreeSet<String>,
     /// Of this host.
     host: Option<String>,
     /// A failure that was neither rescued nor ignored.
@@ -72,7 +81,8 @@ impl Filter {
 
     /// Adds the parameters to a query.
     pub(super) fn write(&self, query: Query) -> Query {
-        let names = Some(self.names.join(",")).filter(|names| !names.is_empty());
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let names = Some(names.join(",")).filter(|names| !names.is_empty());
         let query = query.with_some("event", names).with_some("host", self.host.as_ref());
         query.with_some("failed", self.failed.then_some(true))
     }

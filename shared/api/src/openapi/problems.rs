@@ -73,7 +73,7 @@ fn response(kinds: &[Kind]) -> Value {
         .collect();
     let problem = json!({"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples});
     let mut response = json!({
-        "description": told.collect::<Vec<_>>().join("\n"),
+        "description": told.collect::<Vec<_>>().join(" "),
         "content": {"application/problem+json": problem},
     });
     let headers = headers(kinds);
