@@ -1,7 +1,7 @@
 """Checks that the API's document is valid and that clients made of it work, against the real program.
 
-Each check counts; the last line is ``N passed, N failed``. The program is built before: ``cargo build -p callboard``. Where
-checks are named as arguments, these are the only ones.
+Each check counts; the last line is ``N passed, N failed``. The program is built before: ``cargo build -p callboard``.
+Where checks are named as arguments, these are the only ones.
 """
 
 from __future__ import annotations

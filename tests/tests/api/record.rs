@@ -48,6 +48,28 @@ async fn a_record_leads_to_output_and_events_and_that_of_an_ended_job_is_sent_on
 }
 
 #[tokio::test]
+async fn a_method_that_a_path_does_not_take_is_answered_with_those_that_it_takes() -> anyhow::Result<()> {
+    let (service, _data) = crate::start(&[])?;
+    let client = service.client();
+    for (path, allow) in [
+        ("/api/v1/jobs", "GET,HEAD,POST"),
+        ("/api/v1/jobs/01a1faf8-50a0-70a1-801c-2d3e4f506172", "GET,HEAD,DELETE"),
+        ("/api/v1/credentials/a", "GET,HEAD,PUT,DELETE"),
+    ] {
+        let answer = client.send(client.request(Method::PATCH, path)).await?;
+        ensure!(
+            answer.status == 405 && answer.header("allow") == allow,
+            "{path}: {answer:?}"
+        );
+        ensure!(
+            answer.body["type"] == "urn:callboard:problem:method-not-allowed",
+            "{answer:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_playbook_in_the_request_has_no_name() -> anyhow::Result<()> {
     let (service, _data) = crate::start(&[])?;
     let client = service.client();
