@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV := target/python-dev
 SAM := target/sam-tools
 RUFF := shared/runners/ansible/host/pyproject.toml
-SCRIPTS := $(wildcard tests/*.py) tests/image tests/servers functions/worker
+SCRIPTS := $(wildcard tests/*.py) tests/clients tests/image tests/servers functions/worker
 
 FUZZ_SECONDS ?= 60
 

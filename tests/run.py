@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = ROOT / "shared/runners/ansible/host"
 PROGRAMS = ("callboard", "callboard-submit", "callboard-query", "callboard-worker")
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
+SUM = re.compile(r"^(\d+) passed, (\d+) failed$")
 PYTEST = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 PROCESSES = Processes(grace=5)
 
@@ -31,7 +32,7 @@ def main() -> int:
     passed = failed = 0
     try:
         interpreter = python_environment()
-        for name, counts in (("Rust", rust()), ("Python", python(interpreter))):
+        for name, counts in (("Rust", rust()), ("Clients", clients()), ("Python", python(interpreter))):
             for ok, bad in counts:
                 passed += ok
                 failed += bad
@@ -61,6 +62,14 @@ def rust() -> Iterator[tuple[int, int]]:
     yield from counts
     if (code and not any(bad for _ok, bad in counts)) or not counts:
         yield 0, 1
+
+
+def clients() -> Iterator[tuple[int, int]]:
+    """Checks the API's document, and has clients that are made of it use the program that was built."""
+    code, lines = stream([sys.executable, str(ROOT / "tests/clients/main.py")], ROOT)
+    found = SUM.match(lines[-1] if lines else "")
+    ok, bad = (int(found[1]), int(found[2])) if found else (0, 0)
+    yield ok, bad or (1 if code or not ok else 0)
 
 
 def python(interpreter: Path | None) -> Iterator[tuple[int, int]]:

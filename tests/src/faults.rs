@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use callboard_core::attempt::Attempt;
 use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken, Tenant};
 use callboard_core::job::{CancelRequest, DeadLetter, Job, Lease};
@@ -311,8 +312,9 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.finish", call).await
     }
 
-    async fn release(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
-        self.1.make("store.release", || self.0.release(id, token, due)).await
+    async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError> {
+        let call = || self.0.release(id, token, ended.clone(), due);
+        self.1.make("store.release", call).await
     }
 
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {

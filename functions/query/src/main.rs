@@ -8,7 +8,7 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     start_logging();
     let parts = Parts::connect(Settings::from_env()?).await;
-    let router = callboard_api::query_router(parts.app());
+    let router = callboard_api::router(parts.app());
     let function = |event: LambdaEvent<Value>| {
         let answer = answer(router.clone(), event.payload);
         async { answer.await.map_err(Error::from) }

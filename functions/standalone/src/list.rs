@@ -59,7 +59,10 @@ fn table(jobs: &[JobSummary]) -> String {
         let span = job.started_at.zip(job.finished_at);
         let seconds = span.map(|(start, end)| format!("{:.1}", end.since(start).as_secs_f64()));
         let reason = job.reason.map(Reason::as_str);
-        let playbook = reason.map_or(job.playbook.clone(), |reason| format!("{} ({reason})", job.playbook));
+        let mut playbook = job.playbook.clone().unwrap_or_else(|| "(inline)".to_owned());
+        if let Some(reason) = reason {
+            playbook = format!("{playbook} ({reason})");
+        }
         text.push_str(&row(
             &job.id.to_string(),
             job.status.as_str(),

@@ -112,10 +112,10 @@ async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signal
             }
             signal = signals.next() => {
                 if ending.is_none() {
-                    eprintln!("callboard: {}; the playbook is being stopped.", signal.name());
+                    eprintln!("callboard: {}; the playbook is being stopped.", signal.told());
                 }
                 ending.get_or_insert(signal);
-                let by = format!("{} to callboard run", signal.name());
+                let by = format!("signal:{}", signal.name());
                 drop(cancel(&*parts.store, &*parts.clock, &Tenant::default(), id, by).await);
             }
         }

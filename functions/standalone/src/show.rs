@@ -32,7 +32,8 @@ fn summary(job: &Job) -> String {
         format!("{} ({})", state.status, reason.as_str())
     });
     let mut lines = vec![("job", job.id.to_string()), ("status", status)];
-    lines.push(("playbook", job.request.source.name()));
+    let playbook = job.request.source.name();
+    lines.push(("playbook", playbook.unwrap_or_else(|| "(inline)".to_owned())));
     let labels = &job.request.options.labels;
     lines.extend(labels.iter().map(|(name, value)| ("label", format!("{name}: {value}"))));
     lines.extend(times(job));

@@ -15,8 +15,17 @@ impl Ending {
     /// Returns the signal's name.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Interrupt => "SIGINT (Ctrl-C)",
+            Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::HangUp => "SIGHUP",
+        }
+    }
+
+    /// Returns the name, and what it means where a person may not know.
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT (Ctrl-C)",
+            Self::Terminate => self.name(),
             Self::HangUp => "SIGHUP (the terminal was closed)",
         }
     }

@@ -12,7 +12,7 @@ use callboard_core::submit::Submitter;
 use callboard_core::time::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// Limits of the API.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,10 @@ impl Followers {
     /// Admits one more, for as long as the permit is kept.
     pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let permit = self.0.clone().try_acquire_owned();
-        permit.map_err(|_| Problem::too_many_followers())
+        permit.map_err(|_| {
+            let detail = "As many requests wait for jobs as this service takes at a time; try again later, or ask without waiting.";
+            Problem::new(Kind::TooManyFollowers, detail)
+        })
     }
 }
 
@@ -54,7 +57,7 @@ pub struct AnswerLimits {
     pub max_time: Duration,
 }
 
-/// Who calls, where the way that a request came by tells: an extension of the request.
+/// Who calls, where the way that a request came by tells, as an identifier: an extension of the request.
 #[derive(Clone, Debug)]
 pub struct Caller(pub String);
 

@@ -1,12 +1,12 @@
 //! Reading a JSON body: its type, its size, and then strictly.
 
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use callboard_core::json::{self, JsonError};
 use http_body_util::LengthLimitError;
 use serde_json::Value;
 
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// Reads a body of at most `limit` bytes.
 ///
@@ -14,7 +14,7 @@ use crate::problem::Problem;
 pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value, Problem> {
     if !is_json(headers) {
         let detail = "Send the request as JSON, with the header `Content-Type: application/json`.";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
     }
     let bytes = to_bytes(body, limit).await.map_err(|error| refuse(&error, limit))?;
     if bytes.is_empty() {
@@ -38,9 +38,9 @@ fn refuse(error: &axum::Error, limit: usize) -> Problem {
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {
             let detail = format!("The body is larger than {limit} bytes, the limit of this service.");
-            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
+            return Problem::new(Kind::PayloadTooLarge, detail);
         }
         cause = error.source();
     }
-    Problem::new(StatusCode::BAD_REQUEST, "The body could not be read to its end.")
+    Problem::malformed("The body could not be read to its end.")
 }

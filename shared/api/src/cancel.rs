@@ -1,4 +1,4 @@
-//! `DELETE /api/v1/jobs/{id}` and `POST /api/v1/jobs/{id}/cancel`.
+//! `DELETE /api/v1/jobs/{job_id}` and `POST /api/v1/jobs/{job_id}/cancel`.
 
 use std::net::SocketAddr;
 
@@ -8,24 +8,31 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use callboard_core::cancel::{CancelError, cancel as cancel_job};
 use callboard_core::id::Tenant;
-use callboard_core::job::JobStatus;
+use callboard_core::job::{JobStatus, UNKNOWN};
 
 use crate::app::{App, Caller, PathId};
+use crate::links::Links;
 use crate::params::Params;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::wire::Canceling;
 
-/// Cancels a job: a pending one never starts, a running one is stopped.
+/// Cancels a job.
+///
+/// A job that waits never starts. One that runs is stopped within ten seconds: SIGTERM to everything that it has started, a
+/// grace period, SIGKILL. Where that races with the job's end, one wins, and `cancel.outcome` of the record says which.
 #[utoipa::path(
     post,
-    path = "/api/v1/jobs/{id}/cancel",
+    path = "/api/v1/jobs/{job_id}/cancel",
+    operation_id = "cancelJob",
     tag = "jobs",
-    params(("id" = String, Path, description = "The job's id.")),
+    params(("job_id" = String, Path, description = "The job's id.", format = "uuid")),
     responses(
-        (status = 200, description = "The job had not started and never will.", body = Canceling),
-        (status = 202, description = "The job is being stopped; its record says when it is.", body = Canceling),
-        (status = 404, description = "There is no such job.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The job has ended already.", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The job had not started and never will.", body = Canceling, headers(
+            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        )),
+        (status = 202, description = "The job is being stopped; its record says when it is.", body = Canceling, headers(
+            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        )),
     )
 )]
 pub(crate) async fn cancel(
@@ -38,35 +45,40 @@ pub(crate) async fn cancel(
     params.finish()?;
     let by = match (caller, peer) {
         (Some(Extension(Caller(name))), _) => name,
-        (None, Some(Extension(ConnectInfo(address)))) => format!("the API client at {}", address.ip()),
-        (None, None) => "a client of the API".to_owned(),
+        (None, Some(Extension(ConnectInfo(address)))) => format!("ip:{}", address.ip()),
+        (None, None) => UNKNOWN.to_owned(),
     };
     match cancel_job(&*app.store, &*app.clock, &Tenant::default(), id, by).await {
         Ok(job) => {
             let answer = Canceling::from(job);
             let ended = answer.status == JobStatus::Canceled;
             let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
-            Ok((status, Json(answer)).into_response())
+            Ok((status, Links::of_job(id), Json(answer)).into_response())
         }
         Err(CancelError::Ended(job)) => {
             let detail = format!("The job has ended already; it is {}.", job.state.status);
-            Err(Problem::new(StatusCode::CONFLICT, detail))
+            Err(Problem::new(Kind::JobEnded, detail))
         }
         Err(CancelError::Store(error)) => Err(error.into()),
     }
 }
 
-/// Cancels a job; the same as `POST /api/v1/jobs/{id}/cancel`.
+/// Cancels a job; the same as to post to its `cancel`.
+///
+/// The record stays until the retention is over.
 #[utoipa::path(
     delete,
-    path = "/api/v1/jobs/{id}",
+    path = "/api/v1/jobs/{job_id}",
+    operation_id = "deleteJob",
     tag = "jobs",
-    params(("id" = String, Path, description = "The job's id.")),
+    params(("job_id" = String, Path, description = "The job's id.", format = "uuid")),
     responses(
-        (status = 200, description = "The job had not started and never will.", body = Canceling),
-        (status = 202, description = "The job is being stopped; its record says when it is.", body = Canceling),
-        (status = 404, description = "There is no such job.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The job has ended already.", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The job had not started and never will.", body = Canceling, headers(
+            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        )),
+        (status = 202, description = "The job is being stopped; its record says when it is.", body = Canceling, headers(
+            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        )),
     )
 )]
 #[expect(dead_code, reason = "documents the DELETE route, which `cancel` answers")]

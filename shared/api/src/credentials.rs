@@ -7,18 +7,23 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use callboard_core::credential::{Credential, CredentialSummary, parse_name};
+use callboard_core::cursor::List;
 use callboard_core::fields::Faults;
 use callboard_core::id::Tenant;
 use callboard_core::ports::StoreError;
 use callboard_core::reference::check_name;
+use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body;
 use crate::credential_schema::{CredentialFields, NewCredential};
+use crate::links::{Links, Query};
 use crate::params::Params;
-use crate::problem::Problem;
-use crate::wire::CredentialList;
+use crate::problem::{Kind, Problem};
+
+const PATH: &str = "/api/v1/credentials";
 
 /// The name of a path; what is no name names no credential.
 pub(crate) struct PathName(String);
@@ -38,19 +43,18 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
 }
 
 /// Stores a credential.
+///
+/// Its value is sealed and never shown again. Jobs refer to it by its name.
 #[utoipa::path(
     post,
     path = "/api/v1/credentials",
+    operation_id = "createCredential",
     tag = "credentials",
     request_body = NewCredential,
     responses(
-        (status = 201, description = "It is stored; `Location` leads to what is shown of it.", body = CredentialSummary),
-        (status = 400, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There is a credential of that name.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not sent as JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Fields are wrong; each is named.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Try again later.", body = Problem, content_type = "application/problem+json"),
+        (status = 201, description = "It is stored.", body = CredentialSummary, headers(
+            ("Location" = String, description = "What is shown of it."),
+        )),
     )
 )]
 pub(crate) async fn create(
@@ -69,32 +73,71 @@ pub(crate) async fn create(
         other => problem(&name, other),
     })?;
     tracing::info!(credential.name = name, credential.kind = %summary.kind, "a credential is stored");
-    let location = [(header::LOCATION, format!("/api/v1/credentials/{name}"))];
+    let location = [(header::LOCATION, format!("{PATH}/{name}"))];
     Ok((StatusCode::CREATED, location, Json(summary)).into_response())
 }
 
-/// Lists the credentials by name; never what they hold.
+/// Lists the credentials by name.
+///
+/// What they hold is not shown.
 #[utoipa::path(
     get,
     path = "/api/v1/credentials",
+    operation_id = "listCredentials",
     tag = "credentials",
-    responses((status = 200, description = "All of them.", body = CredentialList))
+    params(
+        ("limit" = Option<u32>, Query, description = "At most this many; 20 if absent.", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before.", min_length = 1),
+    ),
+    responses(
+        (status = 200, description = "A page of credentials.", body = CredentialList, headers(
+            ("Link" = String, description = "This page (`self`) and the next one (`next`), if there is one; RFC 8288."),
+        )),
+    )
 )]
-pub(crate) async fn list(State(app): State<App>, params: Params) -> Result<Json<CredentialList>, Problem> {
+pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<Response, Problem> {
+    let tenant = Tenant::default();
+    let (limit, list) = (params.limit(), List::Credentials(&tenant));
+    let after = params.cursor(|text| String::from_utf8(list.place(text)?).ok());
     params.finish()?;
-    let credentials = app.credentials.list(&Tenant::default()).await?;
-    Ok(Json(CredentialList { credentials }))
+    let page = app.credentials.list(&tenant, after.as_deref(), limit).await?;
+    let last = page.credentials.last().filter(|_| page.has_more);
+    let next_cursor = last.map(|last| list.cursor(last.name.as_bytes()));
+    let (same, this) = (
+        Query::default().with("limit", limit),
+        after.map(|name| list.cursor(name.as_bytes())),
+    );
+    let next = next_cursor.as_ref().map(|cursor| same.clone().with("cursor", cursor));
+    let links = Links::of_page(PATH, &same.with_some("cursor", this), next.as_ref());
+    let body = CredentialList {
+        credentials: page.credentials,
+        limit,
+        next_cursor,
+    };
+    Ok((links, Json(body)).into_response())
 }
 
-/// Returns name, kind and dates of a credential.
+/// A page of credentials, as far as they are shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CredentialList {
+    /// By name.
+    credentials: Vec<CredentialSummary>,
+    limit: u32,
+    /// Leads to the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+/// Returns what is shown of a credential.
+///
+/// That is its name, its kind and its dates.
 #[utoipa::path(
     get,
     path = "/api/v1/credentials/{name}",
+    operation_id = "getCredential",
     tag = "credentials",
-    params(("name" = String, Path, description = "The credential's name.")),
+    params(("name" = String, Path, description = "The credential's name.", max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")),
     responses(
         (status = 200, description = "What is shown of it.", body = CredentialSummary),
-        (status = 404, description = "There is no such credential.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn get(
@@ -107,22 +150,18 @@ pub(crate) async fn get(
     found.map(Json).map_err(|error| problem(&name, error))
 }
 
-/// Gives a credential a new value of the same kind. Jobs that start later get that one.
+/// Gives a credential a new value.
+///
+/// It is of the same kind. Jobs that start later get the new one.
 #[utoipa::path(
     put,
     path = "/api/v1/credentials/{name}",
+    operation_id = "rotateCredential",
     tag = "credentials",
-    params(("name" = String, Path, description = "The credential's name.")),
+    params(("name" = String, Path, description = "The credential's name.", max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")),
     request_body = CredentialFields,
     responses(
         (status = 200, description = "It has the new value.", body = CredentialSummary),
-        (status = 400, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such credential.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The credential is of another kind.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not sent as JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Fields are wrong; each is named.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Try again later.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn rotate(
@@ -145,15 +184,17 @@ pub(crate) async fn rotate(
     Ok(Json(summary))
 }
 
-/// Forgets a credential. Jobs that name it and have not started fail with `credential_unavailable`.
+/// Forgets a credential.
+///
+/// Jobs that name it and have not started fail with `credential_unavailable`.
 #[utoipa::path(
     delete,
     path = "/api/v1/credentials/{name}",
+    operation_id = "deleteCredential",
     tag = "credentials",
-    params(("name" = String, Path, description = "The credential's name.")),
+    params(("name" = String, Path, description = "The credential's name.", max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")),
     responses(
         (status = 204, description = "It is gone."),
-        (status = 404, description = "There is no such credential.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn remove(
@@ -193,7 +234,7 @@ fn complete<T>(parsed: Option<T>, faults: Faults) -> Result<T, Problem> {
 fn taken(name: &str) -> Problem {
     let how = format!("PUT to /api/v1/credentials/{name} gives it a new value");
     Problem::new(
-        StatusCode::CONFLICT,
+        Kind::CredentialExists,
         format!("There is a credential {name:?} already; {how}."),
     )
 }
@@ -202,14 +243,14 @@ fn other_kind(name: &str, given: &Credential) -> Problem {
     let kind = given.kind();
     let how = "delete it first, or choose another name";
     Problem::new(
-        StatusCode::CONFLICT,
+        Kind::CredentialKindDiffers,
         format!("The credential {name:?} is not of kind {kind}, and cannot become it; {how}."),
     )
 }
 
 fn problem(name: &str, error: StoreError) -> Problem {
     match error {
-        StoreError::NotFound => Problem::new(StatusCode::NOT_FOUND, format!("There is no credential {name:?}.")),
+        StoreError::NotFound => Problem::new(Kind::NoSuchCredential, format!("There is no credential {name:?}.")),
         other => other.into(),
     }
 }

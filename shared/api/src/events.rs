@@ -1,121 +1,167 @@
-//! `GET /api/v1/jobs/{id}/events`: ansible-runner's events, in order, with long poll.
+//! `GET /api/v1/jobs/{job_id}/events`: ansible-runner's events, in order, with filters and long poll.
+
+mod filter;
+mod scan;
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use bytes::Bytes;
+use axum::response::{IntoResponse, Response};
+use callboard_core::event::Event;
+use callboard_core::id::JobId;
 use callboard_core::job::{Job, JobStatus};
-use callboard_core::ports::{LogKey, LogStore, StoreError, Stream};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
 
+use self::filter::{EventNames, Filter};
+use self::scan::{Found, Scan};
 use crate::app::{App, PathId};
+use crate::links::{Links, Query, record};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::wanted::Wanted;
 
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1000;
 const MAX_WAIT_SECONDS: u64 = 25;
-/// A page is cut when it would grow beyond this; a single event is always whole.
-const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
-const INDEX_BYTES: u64 = 8;
+/// More than any job has events.
+const MAX_AFTER: u64 = 2_147_483_647;
 
 /// A page of events.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventPage {
     /// The events, ordered by counter, with the fields that ansible-runner gives them.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<Event>)]
     events: Vec<Box<RawValue>>,
-    /// The `after` of the next page.
+    /// The `after` of the next page. Where a filter leaves events out, a page may be empty and others follow.
     next_after: u64,
+    /// The attempt whose events these are; 0 before the first.
+    attempt: u32,
     /// Where the job stands.
     status: JobStatus,
-    /// True when the job has ended and no event follows.
+    /// True when the job has ended, or the attempt that was asked for, and no event follows.
     complete: bool,
 }
 
-/// Returns the events after a counter; waits for one if there is none yet.
+/// What a request asks for.
+struct Asked {
+    job: JobId,
+    wanted: Wanted,
+    filter: Filter,
+    after: u64,
+    limit: u64,
+    wait: u64,
+}
+
+/// Lists the events of a job.
+///
+/// They are ansible-runner's, ordered by counter. With `wait`, a request for which there is none yet waits for one. A filter is
+/// applied to at most 4 MiB of events a request: a page may be empty and others follow, as long as `complete` is false.
 #[utoipa::path(
     get,
-    path = "/api/v1/jobs/{id}/events",
+    path = "/api/v1/jobs/{job_id}/events",
+    operation_id = "listJobEvents",
     tag = "output",
     params(
-        ("id" = String, Path, description = "The job's id."),
-        ("after" = Option<u64>, Query, description = "Only events with a greater counter; 0 if absent."),
-        ("limit" = Option<u64>, Query, description = "At most this many; 100 if absent.", minimum = 1, maximum = 1000),
-        ("wait" = Option<u64>, Query, description = "Waits up to this many seconds for an event.", minimum = 0, maximum = 25),
+        ("job_id" = String, Path, description = "The job's id.", format = "uuid"),
+        ("after" = Option<u32>, Query, description = "Only events with a greater counter; 0 if absent.", minimum = 0, maximum = 2_147_483_647),
+        ("limit" = Option<u32>, Query, description = "At most this many; 100 if absent.", minimum = 1, maximum = 1000),
+        ("wait" = Option<u32>, Query, description = "Waits up to this many seconds for an event.", minimum = 0, maximum = 25),
+        ("attempt" = Option<u32>, Query, description = "The events of one attempt; by default of the last.", minimum = 1),
+        ("event" = inline(Option<Vec<EventNames>>), Query, description = "Only events of these kinds, such as `runner_on_failed`: given several times, or once with commas."),
+        ("host" = Option<String>, Query, description = "Only events of this host.", min_length = 1),
+        ("failed" = Option<bool>, Query, description = "Only failures of tasks, and hosts that were not reached, which nothing rescued or ignored."),
     ),
     responses(
-        (status = 200, description = "The events.", body = EventPage),
-        (status = 404, description = "There is no such job.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests wait; `Retry-After` says when to try again.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A parameter is wrong.", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The events.", body = EventPage, headers(
+            ("Link" = String, description = "This page (`self`) and the next one (`next`), unless this is the last; RFC 8288."),
+        )),
     )
 )]
 pub(crate) async fn events(
     State(app): State<App>,
     PathId(id): PathId,
     mut params: Params,
-) -> Result<Json<EventPage>, Problem> {
-    let after = params.number("after", 0, u64::from(u32::MAX), 0);
-    let limit = params.number("limit", 1, MAX_LIMIT, DEFAULT_LIMIT);
-    let wait = params.number("wait", 0, MAX_WAIT_SECONDS, 0);
-    params.finish()?;
-    let deadline = Instant::now() + Duration::from_secs(wait);
-    let _waiting = if wait > 0 { Some(app.followers.admit()?) } else { None };
-    loop {
-        let job = app.job(id).await?;
-        let page = read(&*app.logs, &job, after, limit).await?;
-        if !page.events.is_empty() || page.complete || Instant::now() >= deadline {
-            return Ok(Json(page));
-        }
-        sleep(app.settings.poll).await;
-    }
-}
-
-async fn read(logs: &dyn LogStore, job: &Job, after: u64, limit: u64) -> Result<EventPage, StoreError> {
-    let key = |stream| LogKey {
-        job: job.id,
-        attempt: job.state.attempt,
-        stream,
+) -> Result<Response, Problem> {
+    let asked = Asked {
+        job: id,
+        wanted: Wanted::take(&mut params),
+        filter: Filter::take(&mut params),
+        after: params.number("after", 0, MAX_AFTER).unwrap_or(0),
+        limit: params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT),
+        wait: params.number("wait", 0, MAX_WAIT_SECONDS).unwrap_or(0),
     };
-    let count = logs.size(key(Stream::EventIndex)).await? / INDEX_BYTES;
-    let ends = ends(logs, key(Stream::EventIndex), after, count.min(after + limit)).await?;
-    let (start, ends) = ends.split_first().map_or((0, &[][..]), |(start, ends)| (*start, ends));
-    let taken = ends
-        .iter()
-        .take_while(|end| **end - start <= MAX_PAGE_BYTES)
-        .count()
-        .max(1)
-        .min(ends.len());
-    let end = ends[..taken].last().copied().unwrap_or(start);
-    let lines = logs.read(key(Stream::Events), start..end).await?;
-    let next_after = after + taken as u64;
-    let complete = job.state.status.is_final() && next_after >= count;
-    Ok(EventPage {
-        events: parse(&lines)?,
-        next_after,
-        status: job.state.status,
-        complete,
-    })
+    params.finish()?;
+    let page = asked.page(&app).await?;
+    Ok((asked.links(&page), Json(page)).into_response())
 }
 
-/// Returns where the events after `after` start, and where each of them up to `last` ends.
-async fn ends(logs: &dyn LogStore, key: LogKey, after: u64, last: u64) -> Result<Vec<u64>, StoreError> {
-    if last <= after {
-        return Ok(Vec::new());
+impl Asked {
+    /// Waits for an event that is wanted; one look is all there is without `wait`.
+    async fn page(&self, app: &App) -> Result<EventPage, Problem> {
+        let deadline = Instant::now() + Duration::from_secs(self.wait);
+        let _waiting = if self.wait > 0 {
+            Some(app.followers.admit()?)
+        } else {
+            None
+        };
+        let (mut after, mut attempt) = (self.after, None);
+        loop {
+            let job = app.job(self.job).await?;
+            self.wanted.check(&job)?;
+            let present = self.wanted.number(&job);
+            if attempt
+                .replace(present)
+                .is_some_and(|before| before > 0 && before != present)
+            {
+                // events of another attempt are counted anew
+                after = 0;
+            }
+            let found = self.scan(app, &job).after(after).await?;
+            if !found.events.is_empty() || found.complete || Instant::now() >= deadline {
+                return Ok(self.show(&job, found));
+            }
+            if found.last == after {
+                sleep(app.settings.poll).await;
+            }
+            after = found.last;
+        }
     }
-    let first = after.saturating_sub(1);
-    let index = logs.read(key, first * INDEX_BYTES..last * INDEX_BYTES).await?;
-    let ends = index.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-    Ok((after == 0).then_some(0).into_iter().chain(ends).collect())
-}
 
-fn parse(lines: &Bytes) -> Result<Vec<Box<RawValue>>, StoreError> {
-    let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let events: Result<Vec<_>, _> = lines.map(serde_json::from_slice).collect();
-    events.map_err(|error| StoreError::Corrupt(Box::new(error)))
+    fn scan<'a>(&'a self, app: &'a App, job: &'a Job) -> Scan<'a> {
+        Scan {
+            logs: &*app.logs,
+            job,
+            wanted: self.wanted,
+            filter: &self.filter,
+            limit: self.limit,
+        }
+    }
+
+    fn show(&self, job: &Job, found: Found) -> EventPage {
+        EventPage {
+            events: found.events,
+            next_after: found.last,
+            attempt: self.wanted.number(job),
+            status: job.state.status,
+            complete: found.complete,
+        }
+    }
+
+    fn links(&self, page: &EventPage) -> Links {
+        let query = |after| {
+            let query = Query::default().with("after", after).with("limit", self.limit);
+            let query = query.with_some("wait", Some(self.wait).filter(|wait| *wait > 0));
+            self.filter.write(query.with_some("attempt", self.wanted.0))
+        };
+        let next = (!page.complete).then(|| query(page.next_after));
+        Links::of_page(
+            &format!("{}/events", record(self.job)),
+            &query(self.after),
+            next.as_ref(),
+        )
+    }
 }

@@ -1,83 +1,114 @@
-//! `GET /api/v1/jobs` and `GET /api/v1/jobs/{id}`.
+//! `GET /api/v1/jobs` and `GET /api/v1/jobs/{job_id}`.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use callboard_core::history::{Cursor, DEFAULT_LIMIT, HistoryQuery, MAX_LIMIT, MAX_OFFSET};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use callboard_core::cursor::List;
+use callboard_core::history::{HistoryQuery, MAX_OFFSET};
 use callboard_core::id::Tenant;
 use callboard_core::job::JobStatus;
 
 use crate::app::{App, PathId};
+use crate::links::{Links, Query};
+use crate::list::JobList;
 use crate::params::Params;
 use crate::problem::Problem;
-use crate::wire::{JobList, JobView};
+use crate::record::Record;
+use crate::wire::JobView;
+
+const PATH: &str = "/api/v1/jobs";
 
 /// Returns the record of a job.
+///
+/// It has the request as it was read, how far the job has come while it runs, and what came of it. The record of a job that
+/// has ended never changes: it has an `ETag`, and a request with that in `If-None-Match` is answered with 304.
 #[utoipa::path(
     get,
-    path = "/api/v1/jobs/{id}",
+    path = "/api/v1/jobs/{job_id}",
+    operation_id = "getJob",
     tag = "jobs",
-    params(("id" = String, Path, description = "The job's id.")),
+    params(
+        ("job_id" = String, Path, description = "The job's id.", format = "uuid"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of a record that the client has."),
+    ),
     responses(
-        (status = 200, description = "The record.", body = JobView),
-        (status = 404, description = "There is no such job.", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The record.", body = JobView, headers(
+            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+            ("ETag" = String, description = "Stands for the record of a job that has ended; for `If-None-Match`."),
+        )),
+        (status = 304, description = "The client has this very record.", headers(
+            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+            ("ETag" = String, description = "Stands for the record of a job that has ended; for `If-None-Match`."),
+        )),
     )
 )]
-pub(crate) async fn get(State(app): State<App>, PathId(id): PathId, params: Params) -> Result<Json<JobView>, Problem> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    PathId(id): PathId,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     params.finish()?;
     let job = app.job(id).await?;
-    Ok(Json(JobView::read(&*app.logs, job).await?))
+    let record = Record::read(&*app.logs, job).await?;
+    Ok(record.unless_known(&headers))
 }
 
 /// Lists jobs, newest first.
+///
+/// Pages are reached by `cursor`, the `next_cursor` of the page before, to any depth, and see each job once while others come;
+/// or by `offset`, to 1000. `total` counts to 1000.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs",
+    operation_id = "listJobs",
     tag = "jobs",
     params(
         ("status" = Option<JobStatus>, Query, description = "Only jobs in this state."),
         ("limit" = Option<u32>, Query, description = "At most this many; 20 if absent.", minimum = 1, maximum = 100),
-        ("offset" = Option<u32>, Query, description = "Leaves out this many.", minimum = 0, maximum = 1000),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same `status`."),
+        ("offset" = Option<u32>, Query, description = "Leaves out this many; not with `cursor`.", minimum = 0, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same `status`.", min_length = 1),
     ),
     responses(
-        (status = 200, description = "A page of jobs.", body = JobList),
-        (status = 400, description = "The cursor is not one of this list.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A parameter is wrong.", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "A page of jobs.", body = JobList, headers(
+            ("Link" = String, description = "This page (`self`) and the next one (`next`), if there is one; RFC 8288."),
+        )),
     )
 )]
-pub(crate) async fn list(State(app): State<App>, params: Params) -> Result<Json<JobList>, Problem> {
-    let tenant = Tenant::default();
-    let query = parse(params, &tenant)?;
+pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<Response, Problem> {
+    let query = read(&mut params);
+    params.finish()?;
     let page = app.store.list(&query, app.clock.now()).await?;
-    Ok(Json(JobList::new(page, &query, &tenant)))
+    let page = JobList::new(page, &query);
+    let (list, offset) = (List::Jobs(&query.tenant, query.status), Some(query.offset));
+    let cursor = query.before.map(|job| list.cursor(job.as_bytes()));
+    let same = Query::default()
+        .with_some("status", query.status)
+        .with("limit", query.limit);
+    let this = same.clone().with_some("offset", offset.filter(|offset| *offset > 0));
+    let this = this.with_some("cursor", cursor);
+    let next = page.next_cursor.as_ref().map(|cursor| same.with("cursor", cursor));
+    Ok((Links::of_page(PATH, &this, next.as_ref()), Json(page)).into_response())
 }
 
-fn parse(mut params: Params, tenant: &Tenant) -> Result<HistoryQuery, Problem> {
+fn read(params: &mut Params) -> HistoryQuery {
+    let tenant = Tenant::default();
     let status = params.text("status").and_then(|text| {
         let status = text.parse::<JobStatus>();
         status.map_err(|error| params.refuse("status", error.to_string())).ok()
     });
-    let limit = params.number("limit", 1, MAX_LIMIT.into(), DEFAULT_LIMIT.into());
-    let offset = params.number("offset", 0, MAX_OFFSET.into(), 0);
-    let cursor = params.text("cursor");
-    if cursor.is_some() && offset > 0 {
+    let limit = params.limit();
+    let offset = params.number("offset", 0, MAX_OFFSET.into()).unwrap_or(0);
+    if offset > 0 && params.is_given("cursor") {
         params.refuse("offset", "cannot be combined with a cursor");
     }
-    params.finish()?;
-    let before = cursor
-        .map(|text| Cursor::decode(&text, tenant, status).ok_or_else(bad_cursor))
-        .transpose()?;
-    Ok(HistoryQuery {
-        tenant: tenant.clone(),
+    let before = params.cursor(|text| List::Jobs(&tenant, status).job(text));
+    HistoryQuery {
+        tenant,
         status,
-        limit: u32::try_from(limit).unwrap_or(DEFAULT_LIMIT),
+        limit,
         offset: u32::try_from(offset).unwrap_or(0),
-        before: before.map(|Cursor(id)| id),
-    })
-}
-
-fn bad_cursor() -> Problem {
-    let detail = "is not a `next_cursor` of this list; ask for the first page again, without it";
-    Problem::parameters(StatusCode::BAD_REQUEST, vec![("cursor".to_owned(), detail.to_owned())])
+        before,
+    }
 }

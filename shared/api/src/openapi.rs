@@ -1,17 +1,32 @@
-//! The OpenAPI document, made from the handlers.
+//! The OpenAPI document, made from the handlers and their types.
+
+mod problems;
+mod shape;
 
 use std::sync::LazyLock;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
+
+/// A request and an answer of each operation, by its id and by `request` or the status.
+const EXAMPLES: &str = include_str!("openapi/examples.json");
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Callboard",
-        description = "Runs Ansible playbooks as jobs: submit one, watch it run, read its output and its record."
+        description = "Runs Ansible playbooks as jobs: submit one, watch it run, read its output and its record.\n\nWhat cannot be done is answered with problem details (RFC 9457), whose `type` is one of a closed list. Fields may be added to answers; a field that a request may not have is refused."
     ),
+    servers((url = "/", description = "The service that this document comes from.")),
+    tags(
+        (name = "jobs", description = "Playbooks and roles that are run, and their records."),
+        (name = "output", description = "What jobs print, and ansible-runner's events."),
+        (name = "credentials", description = "Secrets that jobs refer to by name."),
+        (name = "health", description = "Whether the service lives and can work, and what it is."),
+    ),
+    components(schemas(crate::problem::Problem)),
     paths(
         crate::submit::submit,
         crate::jobs::list,
@@ -28,15 +43,15 @@ use utoipa::OpenApi;
         crate::credentials::remove,
         crate::health::live,
         crate::health::ready,
+        crate::openapi::serve,
     )
 )]
 struct Document;
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    Document::openapi()
-        .to_pretty_json()
-        .map(|text| text + "\n")
-        .unwrap_or_default()
+    let document = serde_json::to_value(Document::openapi()).map(complete);
+    let text = document.and_then(|document| serde_json::to_string_pretty(&document));
+    text.map(|text| text + "\n").unwrap_or_default()
 });
 
 /// Returns the OpenAPI document of the API, as JSON; `infra/openapi.json` is a copy of it.
@@ -45,7 +60,141 @@ pub fn document() -> &'static str {
     &DOCUMENT
 }
 
-/// `GET /openapi.json`.
+/// Returns this document.
+///
+/// It describes the release that answers, in OpenAPI 3.1.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "getOpenApi",
+    tag = "health",
+    responses(
+        (status = 200, description = "The document.", body = callboard_core::request::Variables),
+    )
+)]
 pub(crate) async fn serve() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], document())
+}
+
+/// Adds what holds for all operations: their problems, examples and authorization.
+fn complete(mut document: Value) -> Value {
+    let examples = serde_json::from_str(EXAMPLES).unwrap_or(Value::Null);
+    for methods in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        for operation in methods.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            complete_operation(operation, &examples);
+        }
+    }
+    let schemas = &mut document["components"]["schemas"];
+    schemas["Problem"]["properties"]["type"]["enum"] = problems::uris();
+    let options = &mut schemas["Options"]["properties"];
+    for name in ["check", "diff"] {
+        let description = format!("The same as `{name}`.");
+        options[format!("{name}_mode")] = json!({"type": "boolean", "description": description});
+    }
+    document["components"]["securitySchemes"] = json!({"aws_sigv4": {
+        "type": "apiKey", "in": "header", "name": "Authorization",
+        "description": "On AWS: requests are signed by an identity that may invoke the API (Signature Version 4, service `execute-api`).",
+    }});
+    shape::shape(&mut document);
+    unwrap_descriptions(&mut document);
+    document
+}
+
+/// A description has a line for each of its paragraphs, and not where the source has one.
+fn unwrap_descriptions(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                match value {
+                    Value::String(text) if name == "description" => {
+                        let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+                        *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+                    }
+                    value => unwrap_descriptions(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(unwrap_descriptions),
+        _ => {}
+    }
+}
+
+fn complete_operation(operation: &mut Value, examples: &Value) {
+    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    let examples = &examples[&id];
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        // what may be left out is not null when it is there
+        if let Some([kind, _]) = parameter["schema"]["type"].as_array().map(Vec::as_slice) {
+            parameter["schema"]["type"] = kind.clone();
+        }
+    }
+    if let Some(responses) = operation["responses"].as_object_mut() {
+        for (status, response) in responses.iter_mut() {
+            add_example(response, &examples[status]);
+        }
+        problems::add(&id, responses);
+        responses.sort_keys();
+    }
+    if operation.get("requestBody").is_some() {
+        add_example(&mut operation["requestBody"], &examples["request"]);
+    }
+    operation["security"] = json!([{}, {"aws_sigv4": []}]);
+}
+
+fn add_example(part: &mut Value, example: &Value) {
+    let content = part.get_mut("content").and_then(Value::as_object_mut);
+    for media in content.into_iter().flat_map(Map::values_mut) {
+        if !example.is_null() {
+            media["example"] = example.clone();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
+        let paths = document["paths"].as_object().into_iter().flat_map(Map::values);
+        let operations = paths.filter_map(Value::as_object).flat_map(Map::values);
+        operations.map(|operation| (operation["operationId"].as_str().unwrap_or_default(), operation))
+    }
+
+    #[test]
+    fn every_operation_has_an_id_of_its_own_a_description_examples_and_every_status() -> Result<(), serde_json::Error> {
+        let document: Value = serde_json::from_str(document())?;
+        let mut ids = std::collections::BTreeSet::new();
+        for (id, operation) in operations(&document) {
+            assert!(ids.insert(id) && !id.is_empty(), "{id}");
+            for part in ["summary", "description"] {
+                assert!(
+                    operation[part].as_str().is_some_and(|text| !text.is_empty()),
+                    "{id} has no {part}"
+                );
+            }
+            assert!(
+                operation["security"].is_array() && operation["responses"]["405"].is_object(),
+                "{id}"
+            );
+            let body = operation.get("requestBody").into_iter();
+            let responses = operation["responses"].as_object().into_iter().flat_map(Map::values);
+            let contents = body.chain(responses).filter_map(|part| part["content"].as_object());
+            for media in contents.flat_map(Map::values) {
+                assert!(
+                    media.get("example").or(media.get("examples")).is_some(),
+                    "{id}: {media}"
+                );
+            }
+        }
+        assert_eq!(ids.len(), 16);
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_in_it_speaks_of_the_code() {
+        for word in ["[`", "callboard_core", "crate::", "Self::", "Vec<", "Option<"] {
+            assert!(!document().contains(word), "{word}");
+        }
+    }
 }

@@ -1,16 +1,17 @@
 //! Query parameters, read as strictly as bodies: an unknown, repeated or senseless one is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{FromRequestParts, Query};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+
+use callboard_core::history::{DEFAULT_LIMIT, MAX_LIMIT};
 
 use crate::problem::Problem;
 
 /// The parameters of one request, taken out one by one.
 pub(crate) struct Params {
-    given: BTreeMap<String, String>,
+    given: BTreeMap<String, Vec<String>>,
     errors: Vec<(String, String)>,
     known: Vec<&'static str>,
 }
@@ -19,21 +20,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let unreadable = |_| Problem::new(StatusCode::BAD_REQUEST, "The query string cannot be read.");
+        let unreadable = |_| Problem::malformed("The query string cannot be read.");
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
             .await
             .map_err(unreadable)?;
-        let mut params = Self {
-            given: BTreeMap::new(),
+        let mut given = BTreeMap::<String, Vec<String>>::new();
+        for (name, value) in pairs {
+            given.entry(name).or_default().push(value);
+        }
+        Ok(Self {
+            given,
             errors: Vec::new(),
             known: Vec::new(),
-        };
-        for (name, value) in pairs {
-            if params.given.insert(name.clone(), value).is_some() {
-                params.errors.push((name, "is given twice".to_owned()));
-            }
-        }
-        Ok(params)
+        })
     }
 }
 
@@ -41,14 +40,34 @@ impl Params {
     /// Takes a text.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
-        self.given.remove(name)
+        let mut values = self.given.remove(name)?;
+        if values.len() > 1 {
+            self.refuse(name, "is given twice");
+        }
+        values.pop()
     }
 
-    /// Takes `true` or `false`; absent is false.
+    /// Takes texts: the parameter may be given several times, and each time hold several, with commas between them.
+    pub(crate) fn texts(&mut self, name: &'static str) -> BTreeSet<String> {
+        self.known.push(name);
+        let given = self.given.remove(name).unwrap_or_default();
+        let texts: BTreeSet<String> = given
+            .iter()
+            .flat_map(|value| value.split(','))
+            .map(str::to_owned)
+            .collect();
+        if texts.contains("") {
+            self.refuse(name, "must not be empty");
+        }
+        texts
+    }
+
+    /// Takes `true` or `false`, in any case; absent is false.
     pub(crate) fn boolean(&mut self, name: &'static str) -> bool {
-        match self.text(name).as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
+        match self.text(name) {
+            None => false,
+            Some(text) if text.eq_ignore_ascii_case("false") => false,
+            Some(text) if text.eq_ignore_ascii_case("true") => true,
             Some(other) => {
                 self.refuse(name, format!("must be true or false, not {other:?}"));
                 false
@@ -57,18 +76,40 @@ impl Params {
     }
 
     /// Takes a whole number within bounds, both included.
-    pub(crate) fn number(&mut self, name: &'static str, min: u64, max: u64, absent: u64) -> u64 {
-        let Some(text) = self.text(name) else { return absent };
-        match text.parse() {
-            Ok(number) if (min..=max).contains(&number) => number,
-            _ => {
-                self.refuse(
-                    name,
-                    format!("must be a whole number from {min} to {max}, not {text:?}"),
-                );
-                absent
-            }
+    pub(crate) fn number(&mut self, name: &'static str, min: u64, max: u64) -> Option<u64> {
+        let text = self.text(name)?;
+        let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            let right = format!("must be a whole number from {min} to {max}, not {text:?}");
+            self.refuse(name, right);
         }
+        number
+    }
+
+    /// Tells whether a parameter is there that was not taken yet.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    /// Takes the size of a page; 20 if it is absent.
+    pub(crate) fn limit(&mut self) -> u32 {
+        let limit = self.number("limit", 1, MAX_LIMIT.into());
+        limit
+            .and_then(|limit| u32::try_from(limit).ok())
+            .unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// Takes a cursor, and reads it as `place` does.
+    pub(crate) fn cursor<T>(&mut self, place: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let text = self.text("cursor")?;
+        let found = place(&text);
+        if found.is_none() {
+            self.refuse(
+                "cursor",
+                "is not a `next_cursor` of this list; ask for the first page again, without it",
+            );
+        }
+        found
     }
 
     /// Notes that a parameter is wrong.
@@ -89,7 +130,7 @@ impl Params {
         if self.errors.is_empty() {
             Ok(())
         } else {
-            Err(Problem::parameters(StatusCode::UNPROCESSABLE_ENTITY, self.errors))
+            Err(Problem::parameters(self.errors))
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Errors as RFC 9457 problem details: the one place where an error becomes a status.
 
+mod kind;
+
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use callboard_core::causes::causes;
 use callboard_core::fields::FieldError;
@@ -11,12 +13,14 @@ use callboard_core::submit::SubmitError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What went wrong, for a person and for a program.
+pub(crate) use self::kind::Kind;
+
+/// What went wrong, for a person and for a program (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Problem {
-    /// `about:blank`: the status says which kind of problem it is.
-    r#type: &'static str,
-    /// The status in words.
+pub struct Problem {
+    /// Which kind of problem it is: a URI that stands for it, by which programs tell problems apart.
+    r#type: String,
+    /// The kind in words.
     title: &'static str,
     /// The HTTP status.
     #[schema(value_type = u16)]
@@ -27,20 +31,25 @@ pub(crate) struct Problem {
     /// Each fault, with its place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
-    /// Whether the same request may be answered otherwise soon.
     #[serde(skip)]
-    passes: bool,
+    kind: Kind,
 }
 
-/// One fault of a request.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+/// One fault of a request, and where it is: in the body, in the query, or in a header.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Fault {
     /// Where in the body, as a JSON pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pointer: Option<String>,
     /// Which query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     parameter: Option<String>,
+    /// Which header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    header: Option<&'static str>,
     /// What is wrong there and what would be right.
     detail: String,
 }
@@ -50,109 +59,108 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let title = status.canonical_reason().unwrap_or("Error");
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
-            r#type: "about:blank",
-            title,
-            status,
+            r#type: kind.uri(),
+            title: kind.title(),
+            status: kind.status(),
             detail: detail.into(),
             errors: Vec::new(),
-            passes: [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status),
+            kind,
         }
     }
 
+    /// Says that a request could not be read at all.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(Kind::MalformedRequest, detail)
+    }
+
+    /// Says that the same request may be answered in a moment.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, detail)
+    }
+
     pub(crate) fn no_such_job(id: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, format!("There is no job {id:?}, or no longer."))
+        Self::new(Kind::NoSuchJob, format!("There is no job {id:?}, or no longer."))
     }
 
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
         let faults = errors.into_iter().map(|error| Fault {
             pointer: Some(error.pointer),
-            parameter: None,
             detail: error.detail,
+            ..Fault::default()
         });
-        Self::faults(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "The request is not valid",
-            faults.collect(),
-        )
+        Self::faults(Kind::InvalidRequest, faults.collect())
     }
 
-    pub(crate) fn parameters(status: StatusCode, errors: Vec<(String, String)>) -> Self {
+    pub(crate) fn parameters(errors: Vec<(String, String)>) -> Self {
         let faults = errors.into_iter().map(|(parameter, detail)| Fault {
-            pointer: None,
             parameter: Some(parameter),
             detail,
+            ..Fault::default()
         });
-        Self::faults(status, "The query is not valid", faults.collect())
+        Self::faults(Kind::InvalidQuery, faults.collect())
+    }
+
+    pub(crate) fn header(name: &'static str, detail: String) -> Self {
+        let fault = Fault {
+            header: Some(name),
+            detail,
+            ..Fault::default()
+        };
+        Self::faults(Kind::InvalidHeader, vec![fault])
     }
 
     pub(crate) fn not_json(error: JsonError) -> Self {
         let detail = format!("The body is not JSON that can be taken: {}.", error.message);
         let fault = Fault {
             pointer: Some(error.pointer),
-            parameter: None,
             detail: error.message,
+            ..Fault::default()
         };
         Self {
             errors: vec![fault],
-            ..Self::new(StatusCode::BAD_REQUEST, detail)
+            ..Self::new(Kind::NotJson, detail)
         }
     }
 
-    fn faults(status: StatusCode, summary: &str, errors: Vec<Fault>) -> Self {
+    fn faults(kind: Kind, errors: Vec<Fault>) -> Self {
         let first = errors.first().map(|fault| {
-            let place = fault.pointer.as_deref().or(fault.parameter.as_deref()).unwrap_or("");
-            if place.is_empty() {
-                format!("it {}", fault.detail)
-            } else {
-                format!("{place} {}", fault.detail)
+            let place = fault.pointer.as_deref().or(fault.parameter.as_deref()).or(fault.header);
+            match place.unwrap_or_default() {
+                "" => format!("it {}", fault.detail),
+                place => format!("{place} {}", fault.detail),
             }
         });
         let more = match errors.len() {
             0 | 1 => String::new(),
             number => format!(" (and {} more)", number - 1),
         };
-        let detail = format!("{summary}: {}{more}.", first.unwrap_or_default());
+        let detail = format!("{}: {}{more}.", kind.title(), first.unwrap_or_default());
         Self {
             errors,
-            ..Self::new(status, detail)
+            ..Self::new(kind, detail)
         }
     }
 
-    fn unavailable() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "A store does not answer; try again in a moment.",
-        )
-    }
-
     pub(crate) fn internal() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Something went wrong here; the service's log says what.",
-        )
+        let detail = "Something went wrong here; the service's log says what.";
+        Self::new(Kind::Internal, detail)
     }
 
-    pub(crate) fn too_many_followers() -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "As many requests wait for jobs as this service takes at a time; try again later, or ask without waiting.",
-        )
-    }
-
-    pub(crate) fn draining() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The service is shutting down and takes no more jobs.",
-        )
+    fn playbook(kind: Kind, detail: String) -> Self {
+        let fault = Fault {
+            pointer: Some("/playbook".to_owned()),
+            detail,
+            ..Fault::default()
+        };
+        Self::faults(kind, vec![fault])
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, passes) = (self.status, self.passes);
+        let (status, passes) = (self.status, self.kind.passes());
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(
@@ -168,59 +176,42 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::NotFound => Self::new(StatusCode::NOT_FOUND, "There is no such job, or no longer."),
-            StoreError::Conflict => Self::new(StatusCode::CONFLICT, "The job's present state does not allow that."),
-            StoreError::Unavailable(_) => {
-                tracing::error!(error = %causes(&error), "a store is unavailable");
-                Self::unavailable()
-            }
-            StoreError::Rejected(_) => {
-                tracing::error!(error = %causes(&error), "a store rejects a call");
-                Self::internal()
-            }
-            StoreError::Corrupt(_) => {
-                tracing::error!(
-                    error = %causes(&error),
-                    "a store holds something unreadable"
-                );
-                Self::internal()
-            }
+        let told = match &error {
+            StoreError::NotFound => return Self::new(Kind::NoSuchJob, "There is no such job, or no longer."),
+            StoreError::Unavailable(_) => "a store is unavailable",
+            StoreError::Conflict => "a store has another state than was to be expected",
+            StoreError::Rejected(_) => "a store rejects a call",
+            StoreError::Corrupt(_) => "a store holds something unreadable",
+        };
+        tracing::error!(error = %causes(&error), "{told}");
+        if error.is_retryable() {
+            Self::unavailable("A store does not answer; try again in a moment.")
+        } else {
+            Self::internal()
         }
     }
 }
 
 impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
-        let playbook = |detail: String, status| {
-            let fault = Fault {
-                pointer: Some("/playbook".to_owned()),
-                parameter: None,
-                detail,
-            };
-            Self::faults(status, "The playbook cannot be run", vec![fault])
-        };
         match error {
             SubmitError::Invalid(errors) => Self::fields(errors),
             SubmitError::Playbook(error @ PlaybookError::NotFound(_)) => {
-                playbook(format!("names nothing: {error}"), StatusCode::NOT_FOUND)
+                Self::playbook(Kind::NoSuchPlaybook, format!("names nothing: {error}"))
             }
             SubmitError::Playbook(error @ PlaybookError::Outside(_)) => {
-                playbook(format!("leads elsewhere: {error}"), StatusCode::UNPROCESSABLE_ENTITY)
+                Self::playbook(Kind::InvalidRequest, format!("leads elsewhere: {error}"))
             }
             SubmitError::KeyReused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
+                Kind::IdempotencyKeyReused,
                 "The Idempotency-Key stands for another request of the last 24 hours; use a new key for a new request.",
             ),
-            SubmitError::InFlight => Self {
-                passes: true,
-                ..Self::new(
-                    StatusCode::CONFLICT,
-                    "The first request with this Idempotency-Key has not been answered yet; try again in a moment.",
-                )
-            },
+            SubmitError::InFlight => Self::new(
+                Kind::IdempotencyInFlight,
+                "The first request with this Idempotency-Key has not been answered yet; try again in a moment.",
+            ),
             SubmitError::QueueFull(limit) => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
+                Kind::QueueFull,
                 format!("{limit} jobs or more wait already, the limit of this service; try again later."),
             ),
             SubmitError::Store(error) => error.into(),
@@ -229,16 +220,12 @@ impl From<SubmitError> for Problem {
 }
 
 pub(crate) async fn no_such_route(uri: Uri) -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        format!("There is nothing at {}; /openapi.json lists what there is.", uri.path()),
-    )
+    let detail = format!("There is nothing at {}; /openapi.json lists what there is.", uri.path());
+    Problem::new(Kind::NoSuchRoute, detail)
 }
 
-pub(crate) async fn no_such_method(uri: Uri) -> Problem {
-    let detail = format!(
-        "{} does not take this method; /openapi.json lists which it takes.",
-        uri.path()
-    );
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    let path = uri.path();
+    let detail = format!("{path} does not take {method}; the header Allow lists what it takes.");
+    Problem::new(Kind::MethodNotAllowed, detail)
 }

@@ -1,41 +1,41 @@
-//! `POST /api/v1/jobs/{id}/redrive`.
+//! `POST /api/v1/jobs/{job_id}/redrive`.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::Response;
 use callboard_core::id::Tenant;
 use callboard_core::ports::StoreError;
 
 use crate::app::{App, PathId};
 use crate::params::Params;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
+use crate::submit::accepted;
 use crate::wire::Accepted;
 
-/// Gives a job that waits to the queue again, as when the queue has given it up.
+/// Gives a job that waits to the queue again.
+///
+/// That is for a job whose message the queue has given up, which its record's `dead_letter` tells; it does no harm to another
+/// one that waits.
 #[utoipa::path(
     post,
-    path = "/api/v1/jobs/{id}/redrive",
+    path = "/api/v1/jobs/{job_id}/redrive",
+    operation_id = "redriveJob",
     tag = "jobs",
-    params(("id" = String, Path, description = "The job's id.")),
+    params(("job_id" = String, Path, description = "The job's id.", format = "uuid")),
     responses(
-        (status = 202, description = "The job is queued again.", body = Accepted),
-        (status = 404, description = "There is no such job.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The job does not wait: it runs, or has ended.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Try again later.", body = Problem, content_type = "application/problem+json"),
+        (status = 202, description = "The job is queued again.", body = Accepted, headers(
+            ("Location" = String, description = "The job's record."),
+            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        )),
     )
 )]
-pub(crate) async fn redrive(
-    State(app): State<App>,
-    PathId(id): PathId,
-    params: Params,
-) -> Result<(StatusCode, Json<Accepted>), Problem> {
+pub(crate) async fn redrive(State(app): State<App>, PathId(id): PathId, params: Params) -> Result<Response, Problem> {
     params.finish()?;
     match app.submitter.redrive(&Tenant::default(), id).await {
-        Ok(job) => Ok((StatusCode::ACCEPTED, Json(Accepted::new(&job, false)))),
+        Ok(job) => Ok(accepted(&job, Accepted::new(&job, false))),
         Err(StoreError::Conflict) => {
             let status = app.job(id).await?.state.status;
             let detail = format!("Only a job that waits can be redriven; this one is {status}.");
-            Err(Problem::new(StatusCode::CONFLICT, detail))
+            Err(Problem::new(Kind::JobNotWaiting, detail))
         }
         Err(error) => Err(error.into()),
     }

@@ -18,34 +18,41 @@ use tokio::time::{Instant, sleep};
 
 use crate::app::App;
 use crate::body;
+use crate::links::{Links, record};
 use crate::params::Params;
-use crate::problem::Problem;
-use crate::wire::{Accepted, Completed, JobView};
+use crate::problem::{Kind, Problem};
+use crate::record::Record;
+use crate::wire::{Accepted, JobView};
 
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Submits a job.
+///
+/// The job is on the disk when this is answered. It is run once, or up to `options.max_attempts` times where its worker is
+/// lost. With `sync=true` the answer waits for the job's end, for a bounded time, and is the job's record. Under an
+/// `Idempotency-Key`, a submission can be sent again: the first answer comes back, and the job runs once.
 #[utoipa::path(
     post,
     path = "/api/v1/jobs",
+    operation_id = "submitJob",
     tag = "jobs",
     params(
         ("sync" = Option<bool>, Query, description = "Waits for the job's end, for a bounded time."),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters: the same key and body within 24 hours is the same job, and gets the first answer."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body within 24 hours is the same job, and gets the first answer. Visible ASCII characters, such as a UUID.", min_length = 1, max_length = 255, pattern = r"^[!-~]+$"),
     ),
     request_body = callboard_core::request::JobRequest,
     responses(
-        (status = 202, description = "The job is recorded and will be run; `Location` leads to its record.", body = Accepted),
-        (status = 200, description = "With `sync=true`: the job has ended.", body = Completed),
-        (status = 400, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such playbook.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The first request with the same `Idempotency-Key` is not answered yet.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not sent as JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Fields are wrong, each is named; or the `Idempotency-Key` stands for another request.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many jobs wait; `Retry-After` says when to try again.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Try again later.", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "With `sync=true`: the job has ended, and this is its record.", body = JobView, headers(
+            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+            ("ETag" = String, description = "Stands for the record of a job that has ended; for `If-None-Match`."),
+            ("Idempotency-Replayed" = bool, description = "`true` where the job was accepted before, under the same `Idempotency-Key`."),
+        )),
+        (status = 202, description = "The job is recorded and will be run.", body = Accepted, headers(
+            ("Location" = String, description = "The job's record."),
+            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+            ("Idempotency-Replayed" = bool, description = "`true` where the job was accepted before, under the same `Idempotency-Key`."),
+        )),
     )
 )]
 pub(crate) async fn submit(
@@ -57,7 +64,8 @@ pub(crate) async fn submit(
     let sync = params.boolean("sync");
     params.finish()?;
     if app.health.is_draining() {
-        return Err(Problem::draining());
+        let detail = "The service is shutting down and takes no more jobs.";
+        return Err(Problem::new(Kind::Draining, detail));
     }
     let once = key(&headers)?.map(|key| Once {
         key,
@@ -87,14 +95,18 @@ pub(crate) async fn submit(
 
 async fn answer(app: &App, job: &Job, sync: bool, replayed: bool) -> Response {
     if sync && job.state.status.is_final() {
-        match JobView::read(&*app.logs, job.clone()).await {
-            Ok(view) => return Json(Completed::from(view)).into_response(),
-            Err(error) => tracing::error!(job.id = %job.id, error = %causes(&error), "the result could not be read"),
+        match Record::read(&*app.logs, job.clone()).await {
+            Ok(record) => return record.into_response(),
+            Err(error) => tracing::error!(job.id = %job.id, error = %causes(&error), "the record could not be read"),
         }
     }
-    let location = [(header::LOCATION, format!("/api/v1/jobs/{}", job.id))];
-    let accepted = Accepted::new(job, replayed && !sync);
-    (StatusCode::ACCEPTED, location, Json(accepted)).into_response()
+    accepted(job, Accepted::new(job, replayed && !sync))
+}
+
+/// Answers that a job waits to be run.
+pub(crate) fn accepted(job: &Job, body: Accepted) -> Response {
+    let location = [(header::LOCATION, record(job.id))];
+    (StatusCode::ACCEPTED, location, Links::of_job(job.id), Json(body)).into_response()
 }
 
 /// Reads the `Idempotency-Key` header; it may be in quotes, as the IETF's draft has it.
@@ -110,8 +122,9 @@ fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
             .map_err(|error: NotAKey| error.to_string()),
         Some(_) => Err("is given twice".to_owned()),
     };
-    let refuse = |error: String| Problem::new(StatusCode::BAD_REQUEST, format!("The header Idempotency-Key {error}."));
-    parsed.map(Some).map_err(refuse)
+    parsed
+        .map(Some)
+        .map_err(|error| Problem::header("Idempotency-Key", error))
 }
 
 fn refuse_key_in(body: &Value) -> Result<(), Problem> {

@@ -1,13 +1,11 @@
 //! What the API answers with.
 
 use callboard_core::access::Access;
-use callboard_core::credential::CredentialSummary;
-use callboard_core::history::{Cursor, HistoryPage, HistoryQuery, JobSummary};
-use callboard_core::id::Tenant;
+use callboard_core::attempt::Attempt;
 use callboard_core::inventory::Inventory;
 use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus};
 use callboard_core::options::Options;
-use callboard_core::outcome::{HostFailure, InventorySummary, Reason, Stats};
+use callboard_core::outcome::{HostFailure, HostStats, InventorySummary, Reason, Stats};
 use callboard_core::ports::{LogStore, Manifest, StoreError};
 use callboard_core::progress::Progress;
 use callboard_core::source::{Source, TypedSource};
@@ -16,22 +14,24 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::links::record;
 use crate::tail::Tail;
 
 /// The record of a job.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobView {
-    /// The job's id, a UUID.
+    /// The job's id.
+    #[schema(format = "uuid")]
     job_id: String,
     /// Where it stands.
     status: JobStatus,
-    /// The playbook's path or the role's name.
-    playbook: String,
+    /// The playbook's path or the role's name; null where `source` holds the playbook itself.
+    playbook: Option<String>,
     /// What it runs, where that is not a playbook of the playbooks folder.
     source: Option<TypedSource>,
     /// The commit that runs, where the source is a Git repository.
     commit: Option<String>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = callboard_core::request::Variables)]
     extra_vars: Map<String, Value>,
     inventory: Inventory,
     /// References to credentials; never their values.
@@ -43,8 +43,12 @@ pub struct JobView {
     started_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
+    /// How long it took, in seconds: from the start of its last attempt to its end.
+    duration_seconds: Option<f64>,
     /// How often it has been started.
     attempt: u32,
+    /// Each of its starts, oldest first, and how it ended.
+    attempts: Vec<Attempt>,
     /// How far it has come, or had come when it ended.
     progress: Option<Progress>,
     /// Who asked for it to be stopped, and when, and what came of that.
@@ -73,7 +77,7 @@ pub(crate) struct JobResult {
     /// Where all of it is.
     stdout_url: String,
     /// Counts per host: ok, changed, failures, dark, skipped, rescued, ignored, processed.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, HostStats>>)]
     stats: Option<Stats>,
     /// What Ansible made of the inventory.
     inventory: Option<InventorySummary>,
@@ -116,7 +120,7 @@ impl From<Manifest> for LogView {
 /// Who asked for a job to be stopped.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CancelView {
-    /// The client's address, or what else is known of whoever asked.
+    /// Who: `ip:` and a client's address, the ARN of an identity of AWS, `signal:` and a signal's name, or `unknown`.
     by: String,
     /// When.
     #[schema(value_type = String, format = DateTime)]
@@ -179,6 +183,7 @@ impl JobView {
     }
 
     fn new(job: Job, output: Option<(Tail, LogView)>) -> Self {
+        let attempts = job.state.attempts();
         let outcome = job.state.outcome;
         let (reason, error) = outcome
             .as_ref()
@@ -196,7 +201,7 @@ impl JobView {
             stdout: tail.text,
             stdout_truncated: tail.truncated,
             stdout_bytes: tail.bytes,
-            stdout_url: format!("/api/v1/jobs/{}/logs", job.id),
+            stdout_url: format!("{}/logs", record(job.id)),
             stats: end.stats,
             inventory: end.inventory,
             failures: end.failures,
@@ -218,7 +223,9 @@ impl JobView {
             created_at: job.created_at,
             started_at: job.state.started_at,
             finished_at: job.state.finished_at,
+            duration_seconds: duration(job.state.started_at, job.state.finished_at),
             attempt: job.state.attempt,
+            attempts,
             progress,
             cancel: job.state.cancel.map(|cancel| CancelView::new(cancel, job.state.status)),
             dead_letter: job.state.dead_letter,
@@ -229,9 +236,15 @@ impl JobView {
     }
 }
 
+/// Returns the seconds from a start to an end, if there are both.
+pub(crate) fn duration(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<f64> {
+    Some(end?.since(start?).as_secs_f64())
+}
+
 /// The answer to a submission that does not wait for the job's end.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Accepted {
+    #[schema(format = "uuid")]
     job_id: String,
     status: JobStatus,
     #[schema(value_type = String, format = DateTime)]
@@ -249,102 +262,10 @@ impl Accepted {
     }
 }
 
-/// The answer to `?sync=true` when the job ended in time.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Completed {
-    job_id: String,
-    status: JobStatus,
-    reason: Option<Reason>,
-    error: Option<String>,
-    #[serde(flatten)]
-    result: Option<JobResult>,
-}
-
-impl From<JobView> for Completed {
-    fn from(view: JobView) -> Self {
-        Self {
-            job_id: view.job_id,
-            status: view.status,
-            reason: view.reason,
-            error: view.error,
-            result: view.result,
-        }
-    }
-}
-
-/// A job in a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct JobListItem {
-    job_id: String,
-    status: JobStatus,
-    playbook: String,
-    reason: Option<Reason>,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    started_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    finished_at: Option<Timestamp>,
-}
-
-impl From<JobSummary> for JobListItem {
-    fn from(job: JobSummary) -> Self {
-        Self {
-            job_id: job.id.to_string(),
-            status: job.status,
-            playbook: job.playbook,
-            reason: job.reason,
-            created_at: job.created_at,
-            started_at: job.started_at,
-            finished_at: job.finished_at,
-        }
-    }
-}
-
-/// Whether a total is exact.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Relation {
-    /// There are as many.
-    Eq,
-    /// There are at least as many.
-    Gte,
-}
-
-/// A page of jobs, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct JobList {
-    jobs: Vec<JobListItem>,
-    /// How many jobs match, counted up to 1000.
-    total: u32,
-    total_relation: Relation,
-    limit: u32,
-    offset: u32,
-    /// Leads to the next page; absent on the last.
-    next_cursor: Option<String>,
-}
-
-impl JobList {
-    pub(crate) fn new(page: HistoryPage, query: &HistoryQuery, tenant: &Tenant) -> Self {
-        let last = page.jobs.last().filter(|_| page.has_more);
-        Self {
-            next_cursor: last.map(|job| Cursor(job.id).encode(tenant, query.status)),
-            jobs: page.jobs.into_iter().map(JobListItem::from).collect(),
-            total: page.total,
-            total_relation: if page.total_is_exact {
-                Relation::Eq
-            } else {
-                Relation::Gte
-            },
-            limit: query.limit,
-            offset: query.offset,
-        }
-    }
-}
-
 /// The answer to a cancel.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Canceling {
+    #[schema(format = "uuid")]
     job_id: String,
     /// `canceled` if the job had not started; `running` until everything it started is gone.
     pub(crate) status: JobStatus,
@@ -360,11 +281,4 @@ impl From<Job> for Canceling {
             cancel: job.state.cancel.map(|cancel| CancelView::new(cancel, status)),
         }
     }
-}
-
-/// Every credential, as far as it is shown.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CredentialList {
-    /// By name.
-    pub(crate) credentials: Vec<CredentialSummary>,
 }

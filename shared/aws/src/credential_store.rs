@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
-use callboard_core::credential::{Credential, CredentialSummary};
+use callboard_core::credential::{Credential, CredentialPage, CredentialSummary};
 use callboard_core::id::Tenant;
 use callboard_core::ports::{CredentialStore, StoreError};
 use callboard_core::time::Timestamp;
@@ -114,7 +114,8 @@ impl CredentialStore for SecretsManagerCredentialStore {
     }
 
     /// Secrets Manager may take minutes to list a new secret. A secret that has no tags of Callboard's is left out.
-    async fn list(&self, tenant: &Tenant) -> Result<Vec<CredentialSummary>, StoreError> {
+    /// It lists by no order of names, so each page reads all.
+    async fn list(&self, tenant: &Tenant, after: Option<&str>, limit: u32) -> Result<CredentialPage, StoreError> {
         let folder = self.folder(tenant);
         let by_name = Filter::builder()
             .key(FilterNameStringType::Name)
@@ -129,8 +130,9 @@ impl CredentialStore for SecretsManagerCredentialStore {
                 found.extend(name.zip(tags).map(|(name, tags)| tags.summary(name)));
             }
         }
+        found.retain(|summary| after.is_none_or(|after| summary.name.as_str() > after));
         found.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(found)
+        Ok(CredentialPage::new(found, limit))
     }
 
     async fn remove(&self, tenant: &Tenant, name: &str) -> Result<(), StoreError> {

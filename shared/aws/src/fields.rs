@@ -81,6 +81,23 @@ impl<'a> Fields<'a> {
         }))
     }
 
+    /// Reads what lists call the job; an earlier release wrote `(inline)` for a playbook that has no name.
+    pub(crate) fn playbook(&self) -> Option<String> {
+        let name = self.optional_string("playbook").filter(|name| *name != "(inline)");
+        name.map(str::to_owned)
+    }
+
+    /// Reads a list of JSON texts; absent is empty.
+    pub(crate) fn json_list<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, StoreError> {
+        let Some(value) = self.0.get(name) else {
+            return Ok(Vec::new());
+        };
+        let items = value.as_l().map_err(|_| missing(name))?.iter();
+        let read =
+            |item: &AttributeValue| serde_json::from_str(item.as_s().map_err(|_| missing(name))?).map_err(corrupt);
+        items.map(read).collect()
+    }
+
     pub(crate) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         if !self.0.contains_key(name) {
             return Ok(None);

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::history::JobSummary;
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, Lease};
+use callboard_core::options::Options;
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::StoreError;
 use callboard_core::request::JobRequest;
@@ -14,7 +15,7 @@ use callboard_core::source::Source;
 use callboard_core::time::Timestamp;
 
 use crate::bodies::Bodies;
-use crate::fields::{Fields, corrupt, instant, missing, number, string};
+use crate::fields::{Fields, corrupt, instant, json, missing, number, string};
 
 /// An item, as the SDK has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -51,7 +52,7 @@ pub(crate) fn active_partition(shard: u8) -> String {
 }
 
 /// Makes the item of a new job, pending or ended.
-pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Item {
+pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Result<Item, StoreError> {
     let mut item = key(job.id);
     let attributes = [
         ("job_id", string(job.id.to_string())),
@@ -67,10 +68,15 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> It
         ),
     ];
     item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
-    let playbook = job.request.source.name();
-    if !playbook.is_empty() {
-        item.insert("playbook".to_owned(), string(playbook));
-    }
+    let playbook = job.request.source.name().map(string);
+    item.extend(playbook.map(|playbook| ("playbook".to_owned(), playbook)));
+    let labels = Some(&job.request.options.labels).filter(|labels| !labels.is_empty());
+    item.extend(
+        labels
+            .map(json)
+            .transpose()?
+            .map(|labels| ("labels".to_owned(), labels)),
+    );
     item.extend([request.attribute("request")]);
     match (outcome, &job.state.outcome) {
         (Some(stored), Some(outcome)) => {
@@ -80,7 +86,7 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> It
         }
         _ => item.extend(waiting(job)),
     }
-    item
+    Ok(item)
 }
 
 /// Returns what leads the sweep to a job that the queue was not given yet.
@@ -107,11 +113,10 @@ pub(crate) fn ended(
         ("retained_until".to_owned(), instant(at + retention)),
         ("expires_at".to_owned(), number(seconds.as_millis() / 1000)),
     ];
-    attributes.extend(
-        outcome
-            .reason
-            .map(|reason| ("reason".to_owned(), string(reason.as_str()))),
-    );
+    let reason = outcome.reason.map(|reason| ("reason", string(reason.as_str())));
+    let error = outcome.brief_error().map(|error| ("error", string(error)));
+    let told = reason.into_iter().chain(error);
+    attributes.extend(told.map(|(name, value)| (name.to_owned(), value)));
     attributes
 }
 
@@ -133,18 +138,20 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
             Some(outcome) => Some(bodies.load::<Outcome>(outcome).await?),
             None => None,
         },
+        given_up: fields.json_list("given_up")?,
         due: fields.optional_instant("due")?,
         dead_letter: fields.json("dead_letter")?,
     };
     let request = match request.await {
         // the bucket's lifecycle counts from the submission: a large request may be gone before its record
-        Err(StoreError::NotFound) if state.status.is_final() => {
-            let playbook = fields.optional_string("playbook").unwrap_or_default();
-            JobRequest {
-                source: Source::Playbook(playbook.to_owned()),
-                ..JobRequest::default()
-            }
-        }
+        Err(StoreError::NotFound) if state.status.is_final() => JobRequest {
+            source: Source::Playbook(fields.playbook().unwrap_or_default()),
+            options: Options {
+                labels: fields.json("labels")?.unwrap_or_default(),
+                ..Options::default()
+            },
+            ..JobRequest::default()
+        },
         request => request?,
     };
     Ok(Job {
@@ -162,10 +169,13 @@ pub(crate) fn summary(item: &Item) -> Result<JobSummary, StoreError> {
     let fields = Fields(item);
     Ok(JobSummary {
         id: id(item)?,
-        playbook: fields.optional_string("playbook").unwrap_or_default().to_owned(),
+        playbook: fields.playbook(),
+        labels: fields.json("labels")?.unwrap_or_default(),
         created_at: fields.instant("created_at")?,
         status: fields.status()?,
+        attempt: fields.number("attempt").unwrap_or(0),
         reason: fields.optional_string("reason").map(parse_reason).transpose()?,
+        error: fields.optional_string("error").map(str::to_owned),
         started_at: fields.optional_instant("started_at")?,
         finished_at: fields.optional_instant("finished_at")?,
     })

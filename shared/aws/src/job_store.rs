@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use callboard_core::attempt::Attempt;
 use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken};
 use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus, Lease, canceled};
@@ -21,7 +22,7 @@ use crate::config::s3_client;
 use crate::fields::{instant, json, number};
 use crate::item::{self, Item, Stored};
 use crate::listing::{Listing, Source};
-use crate::steps::{held, holding, is, status};
+use crate::steps::{giving_up, held, holding, is, status};
 use crate::table::{Table, Unmet};
 use crate::update::Update;
 
@@ -128,7 +129,7 @@ impl JobStore for DynamoDbJobStore {
             Some(outcome) => Some(self.store_outcome(job.id, outcome).await?),
             None => None,
         };
-        self.table.put(job.id, item::new_job(job, request, outcome)).await
+        self.table.put(job.id, item::new_job(job, request, outcome)?).await
     }
 
     async fn get(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
@@ -206,8 +207,9 @@ impl JobStore for DynamoDbJobStore {
         item::cancel(&self.table.step(id, update).await?)
     }
 
-    async fn release(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
-        let update = held(token)
+    async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError> {
+        let given_up = json(&ended)?;
+        let update = giving_up(held(token), given_up.clone())
             .and("attribute_not_exists(#cancel)")
             .set("status", status(JobStatus::Pending))
             .set("due", instant(due))
@@ -217,7 +219,8 @@ impl JobStore for DynamoDbJobStore {
             other => return other.map(drop).map_err(Unmet::into_conflict),
         };
         let cancel = item::cancel(&item)?.ok_or(StoreError::Conflict)?;
-        let ended = self.end_canceled(held(token), id, &cancel).await;
+        let update = giving_up(held(token), given_up);
+        let ended = self.end_canceled(update, id, &cancel).await;
         ended.map(drop).map_err(Unmet::into_conflict)
     }
 

@@ -24,6 +24,14 @@ pub(crate) fn holding(update: Update, lease: Lease) -> Update {
         .set("lease_beat", number(lease.beat))
 }
 
+/// Adds the attempt that ends to those that were given up.
+pub(crate) fn giving_up(update: Update, attempt: AttributeValue) -> Update {
+    update
+        .value("none", AttributeValue::L(Vec::new()))
+        .value("ended", AttributeValue::L(vec![attempt]))
+        .set_to("given_up", "list_append(if_not_exists(#given_up, :none), :ended)")
+}
+
 /// Makes the attribute of a state.
 pub(crate) fn status(status: JobStatus) -> AttributeValue {
     string(status.as_str())

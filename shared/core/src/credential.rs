@@ -243,6 +243,29 @@ pub struct CredentialSummary {
     pub updated_at: Timestamp,
 }
 
+/// One page of a tenant's credentials.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CredentialPage {
+    /// What is shown of each, by name.
+    pub credentials: Vec<CredentialSummary>,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+impl CredentialPage {
+    /// Makes a page of what follows a place: at most `limit` of them.
+    #[must_use]
+    pub fn new(mut following: Vec<CredentialSummary>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = following.len() > limit;
+        following.truncate(limit);
+        Self {
+            credentials: following,
+            has_more,
+        }
+    }
+}
+
 impl KeyPair {
     fn secrets(&self) -> impl Iterator<Item = &Secret> {
         std::iter::once(&self.private_key).chain(&self.passphrase)

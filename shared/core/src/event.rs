@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-/// One event of a job. `event_data` is passed on as Ansible's callback wrote it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// One event of a job, with ansible-runner's fields. `event_data` is passed on as Ansible's callback wrote it.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct Event {
     /// The event's own id, a UUID or derived from one.
     pub uuid: String,
@@ -22,23 +23,29 @@ pub struct Event {
     /// The job's id; ansible-runner's name for it.
     pub runner_ident: String,
     /// What kind of event, such as `runner_on_ok` or `playbook_on_stats`.
+    #[schema(example = "runner_on_ok")]
     pub event: String,
     /// True for a failure that a rescue block handles.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rescued: bool,
     /// The process that reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub pid: Option<i64>,
     /// When, as RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub created: Option<String>,
     /// The event that this one belongs to: a task's for a result, a play's for a task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub parent_uuid: Option<String>,
     /// The level of a message that Ansible prints with `-v`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub verbosity: Option<i64>,
     /// The event's own data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = crate::request::Variables)]
     pub event_data: Option<Box<RawValue>>,
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::attempt::Attempt;
 use crate::causes::causes;
 use crate::dispatch::dispatch;
 use crate::id::{JobId, LeaseToken};
@@ -282,9 +283,10 @@ pub(crate) async fn conclude(
         tracing::info!(job.id = %job.id, job.status = %status, job.reason = reason.map(Reason::as_str), "job ended");
         return Ok(());
     }
-    let delay = retry_delay(job);
-    let due = clock.now() + delay + DISPATCH_GRACE;
-    store.release(job.id, lease.token, due).await?;
+    let (delay, now) = (retry_delay(job), clock.now());
+    let due = now + delay + DISPATCH_GRACE;
+    let ended = Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now));
+    store.release(job.id, lease.token, ended, due).await?;
     tracing::warn!(job.id = %job.id, job.attempt = job.state.attempt, job.reason = outcome.reason.map(Reason::as_str), "job goes back to the queue");
     // the job is released by now: what fails here, the sweep makes up for
     if let Err(error) = dispatch(store, queue, DueJob { id: job.id, due }, delay).await {

@@ -26,8 +26,20 @@ pub enum Inventory {
     /// An inventory of another form.
     Typed(TypedInventory),
     /// Several inventories, merged in order, as `-i` given several times.
-    #[schema(no_recursion)]
+    #[schema(value_type = Vec<OneInventory>)]
     Several(Vec<Inventory>),
+}
+
+/// One of several inventories, which is no list itself.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes what a list of inventories holds")]
+enum OneInventory {
+    /// Host names with a comma behind each, or between them.
+    #[schema(example = "localhost,")]
+    Text(String),
+    /// An inventory of another form.
+    Typed(TypedInventory),
 }
 
 /// An inventory that says where it is.

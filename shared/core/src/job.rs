@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::attempt::Attempt;
 use crate::id::{JobId, LeaseToken, Tenant};
 use crate::outcome::Outcome;
 use crate::progress::Progress;
@@ -14,6 +15,8 @@ use crate::time::Timestamp;
 
 /// How long a submission may take before the sweep gives its job to the queue.
 pub const DISPATCH_GRACE: Duration = Duration::from_secs(10);
+/// Who asked for a stop, where nothing is known of whoever did.
+pub const UNKNOWN: &str = "unknown";
 
 /// A worker's claim on a job. It holds while it is renewed: who watches it needs no clock that agrees with the worker's.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -65,11 +68,29 @@ pub struct DeadLetter {
 /// Who asked for a job to be stopped, and when.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct CancelRequest {
-    /// The client's address, or what else is known of whoever asked.
+    /// Who: `ip:` and a client's address, the ARN of an identity of AWS, `signal:` and a signal's name, or `unknown`.
+    #[serde(deserialize_with = "identifier")]
     pub by: String,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
+}
+
+/// Reads who asked; earlier releases wrote clients and signals in words.
+fn identifier<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let client = text
+        .strip_prefix("the API client at ")
+        .map(|address| format!("ip:{address}"));
+    let signal = text
+        .strip_suffix(" to callboard run")
+        .and_then(|text| text.split(' ').next());
+    Ok(match (client, signal) {
+        (Some(client), _) => client,
+        (None, Some(signal)) => format!("signal:{signal}"),
+        (None, None) if text == "a client of the API" => UNKNOWN.to_owned(),
+        (None, None) => text,
+    })
 }
 
 /// What changes about a job while it lives; the request never does.
@@ -91,6 +112,9 @@ pub struct JobState {
     pub progress: Option<Progress>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// The attempts that were given up, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_up: Vec<Attempt>,
     /// When the sweep gives it to the queue; set while it waits and the queue is not known to have it.
     #[serde(default)]
     pub due: Option<Timestamp>,
@@ -139,6 +163,7 @@ impl Job {
             cancel: None,
             progress: None,
             outcome: None,
+            given_up: Vec::new(),
             due: Some(now + DISPATCH_GRACE),
             dead_letter: None,
         };
@@ -231,13 +256,28 @@ impl JobState {
         Ok(())
     }
 
-    /// Gives the job back, for another attempt, to be queued at `due` if it is not by then; one that somebody asked to
-    /// stop ends instead.
+    /// Returns the attempts so far, the present one included, oldest first.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let mut attempts = self.given_up.clone();
+        if self.attempt > attempts.last().map_or(0, |last| last.attempt) {
+            let present = Attempt::begun(self.attempt, self.started_at);
+            attempts.push(match &self.outcome {
+                Some(outcome) => present.ended(outcome, self.finished_at),
+                None => present,
+            });
+        }
+        attempts
+    }
+
+    /// Gives the job back, for another attempt than the one that has ended, to be queued at `due` if it is not by then;
+    /// one that somebody asked to stop ends instead.
     ///
     /// # Errors
     /// The lease is not the job's.
-    pub fn release(&mut self, token: LeaseToken, due: Timestamp) -> Result<(), Refused> {
+    pub fn release(&mut self, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), Refused> {
         self.check(token)?;
+        self.given_up.push(ended);
         self.status = JobStatus::Pending;
         self.lease = None;
         self.progress = None;
@@ -331,9 +371,42 @@ impl JobState {
 /// Makes the outcome of a job that somebody stopped.
 #[must_use]
 pub fn canceled(cancel: &CancelRequest) -> Outcome {
-    let error = format!("The job was canceled by {} at {}.", cancel.by, cancel.at);
+    let by = match cancel.by.split_once(':') {
+        Some(("ip", address)) => format!("the client at {address}"),
+        Some(("signal", name)) => name.to_owned(),
+        _ => cancel.by.clone(),
+    };
+    let error = format!("The job was canceled by {by} at {}.", cancel.at);
     Outcome {
         status: JobStatus::Canceled,
         ..Outcome::failed(crate::outcome::Reason::CanceledByRequest, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_asked_for_a_stop_is_an_identifier_also_where_an_earlier_release_wrote_words() -> Result<(), serde_json::Error>
+    {
+        for (written, read) in [
+            ("the API client at 192.0.2.1", "ip:192.0.2.1"),
+            ("a client of the API", "unknown"),
+            ("SIGINT (Ctrl-C) to callboard run", "signal:SIGINT"),
+            ("SIGTERM to callboard run", "signal:SIGTERM"),
+            (
+                "arn:aws:iam::123456789012:user/ann",
+                "arn:aws:iam::123456789012:user/ann",
+            ),
+            ("ip:::1", "ip:::1"),
+        ] {
+            let cancel: CancelRequest =
+                serde_json::from_value(json!({"by": written, "at": "2026-11-20T22:00:00.000Z"}))?;
+            assert_eq!(cancel.by, read);
+        }
+        Ok(())
     }
 }

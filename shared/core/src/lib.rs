@@ -4,9 +4,12 @@
 //! ([`submit`], [`execute`], [`cancel`], [`history`], [`sweep`]) are written over them.
 
 pub mod access;
+pub mod attempt;
+mod brief;
 pub mod cancel;
 pub mod causes;
 pub mod credential;
+pub mod cursor;
 pub mod dispatch;
 pub mod event;
 pub mod execute;

@@ -32,7 +32,7 @@ pub struct Options {
     pub skip_tags: Vec<String>,
     /// Restricts the hosts to a pattern (`--limit`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 4096)]
+    #[schema(min_length = 1, max_length = 4096)]
     pub limit: Option<String>,
     /// How much Ansible tells, from 0 to 4 (`-v` to `-vvvv`).
     #[serde(skip_serializing_if = "is_zero")]
@@ -56,30 +56,30 @@ pub struct Options {
     pub max_attempts: Option<u32>,
     /// Starts at the task of this name (`--start-at-task`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 4096)]
+    #[schema(min_length = 1, max_length = 4096)]
     pub start_at_task: Option<String>,
     /// Runs operations as another user (`--become`).
     #[serde(skip_serializing_if = "is_false")]
     pub r#become: bool,
     /// As which user, if not root (`--become-user`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 255)]
+    #[schema(min_length = 1, max_length = 255)]
     pub become_user: Option<String>,
     /// By which means, if not sudo (`--become-method`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 255)]
+    #[schema(min_length = 1, max_length = 255)]
     pub become_method: Option<String>,
     /// Connects as this user (`--user`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 255)]
+    #[schema(min_length = 1, max_length = 255)]
     pub remote_user: Option<String>,
     /// The connection plugin (`--connection`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 255)]
+    #[schema(min_length = 1, max_length = 255)]
     pub connection: Option<String>,
     /// The strategy of plays that name none (`ANSIBLE_STRATEGY`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 255)]
+    #[schema(min_length = 1, max_length = 255)]
     pub strategy: Option<String>,
     /// Clears the fact cache of every host (`--flush-cache`).
     #[serde(skip_serializing_if = "is_false")]
@@ -91,12 +91,13 @@ pub struct Options {
     /// Variables for the environment of `ansible-playbook`; their names must be in the policy.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
-    /// Words of the caller's own; they are kept with the job.
+    /// Words of the caller's own, kept with the job and shown in lists. They are named by letters, digits, `.`, `_`, `-` and `/`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(example = json!({"team": "web"}))]
     pub labels: BTreeMap<String, String>,
     /// Where the end of the job is to be told. Kept with the job; nothing is sent there yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = "^https?://", example = "https://ci.example.com/done")]
     pub callback_url: Option<String>,
     /// Lets Ansible evaluate templates in `extra_vars` and `role_vars`; by default they are data.
     #[serde(skip_serializing_if = "is_false")]

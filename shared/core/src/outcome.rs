@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::brief::brief;
 use crate::job::JobStatus;
 use crate::progress::Progress;
 
@@ -205,6 +206,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Returns the error's first 300 characters, for lists.
+    #[must_use]
+    pub fn brief_error(&self) -> Option<String> {
+        self.error.as_deref().map(brief)
+    }
+
     /// Makes the outcome of a job that did not come to an exit code.
     #[must_use]
     pub fn failed(reason: Reason, error: impl Into<String>) -> Self {

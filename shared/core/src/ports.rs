@@ -15,6 +15,7 @@ pub use self::host_keys::*;
 pub use self::idempotency::*;
 pub use self::logs::*;
 pub use self::secrets::*;
+use crate::attempt::Attempt;
 use crate::history::{HistoryPage, HistoryQuery};
 use crate::id::{JobId, LeaseToken};
 use crate::job::{CancelRequest, DeadLetter, Job, Lease};
@@ -102,9 +103,9 @@ pub trait JobStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<CancelRequest>, StoreError>;
 
-    /// Makes a running job pending again, and due to be queued at an instant; or canceled if that was asked for.
-    /// `Conflict` if the lease is lost.
-    async fn release(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError>;
+    /// Notes how the present attempt ended, and makes a running job pending again, due to be queued at an instant; or
+    /// canceled if that was asked for. `Conflict` if the lease is lost.
+    async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a pending job, or marks a running one; returns the job after it. `Conflict` if it has ended.
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError>;

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 pub struct Progress {
     /// The commit that runs, where the source is a Git repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub commit: Option<String>,
     /// The name of the play, once there is one.
     pub current_play: Option<String>,

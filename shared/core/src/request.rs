@@ -1,5 +1,7 @@
 //! What a caller asks for, read from JSON with every fault named.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -12,6 +14,10 @@ use crate::options::Options;
 use crate::reference::CredentialUse;
 use crate::source::Source;
 
+/// Variables by name, whatever their values.
+#[derive(Debug, ToSchema)]
+pub struct Variables(pub BTreeMap<String, Value>);
+
 /// A request to run a playbook or a role.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[schema(example = json!({"playbook": "hello.yml", "extra_vars": {"greeting": "Callboard"}}))]
@@ -21,7 +27,7 @@ pub struct JobRequest {
     pub source: Source,
     /// Variables for the playbook, of highest precedence. Their values are data: `{{ ... }}` in them stays literal.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Variables)]
     pub extra_vars: Map<String, Value>,
     /// The hosts; by default `"localhost,"`.
     #[serde(default)]

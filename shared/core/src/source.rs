@@ -19,9 +19,10 @@ pub const MAX_INLINE_BYTES: usize = 1 << 20;
 #[expect(clippy::large_enum_variant, reason = "there is one in each job")]
 pub enum Source {
     /// A playbook of the playbooks folder: a path inside it; or a playbook of a collection: `namespace.collection.name`.
-    #[schema(example = "hello.yml")]
+    #[schema(title = "PlaybookRequest", example = "hello.yml")]
     Playbook(String),
     /// Anything else.
+    #[schema(title = "SourceRequest")]
     #[serde(rename = "source")]
     Typed(TypedSource),
 }
@@ -40,19 +41,19 @@ pub enum TypedSource {
     Inline(InlineSource),
 }
 
-/// See [`TypedSource::Playbook`].
+/// A playbook of a Git repository, or without `repo` one of the playbooks folder.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct PlaybookSource {
     /// The repository: `https://host/path`, `ssh://user@host/path` or `user@host:path`; the host must be in the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 2048, example = "https://github.com/acme/site.git")]
+    #[schema(min_length = 1, max_length = 2048, example = "https://github.com/acme/site.git")]
     pub repo: Option<String>,
     /// A branch, a tag, or a commit's whole id; by default the repository's default branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub branch: Option<String>,
     /// The playbook's path in the repository, or in the playbooks folder; or without `repo` the name of a collection's playbook.
-    #[schema(max_length = 1024, example = "deploy/webserver.yml")]
+    #[schema(min_length = 1, max_length = 1024, example = "deploy/webserver.yml")]
     pub path: String,
     /// A credential of kind `git`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,7 +63,7 @@ pub struct PlaybookSource {
     pub submodules: bool,
 }
 
-/// See [`TypedSource::Role`].
+/// A role of a Git repository, or without `repo` one that is installed.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct RoleSource {
     /// As for a playbook.
@@ -83,7 +84,7 @@ pub struct RoleSource {
     pub role: Option<String>,
     /// Variables for the role. As in `extra_vars`, `{{ ... }}` in them stays literal.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = crate::request::Variables)]
     pub role_vars: Map<String, Value>,
     /// As for a playbook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,11 +94,11 @@ pub struct RoleSource {
     pub submodules: bool,
 }
 
-/// See [`TypedSource::CollectionRole`].
+/// A role of a collection from a Galaxy server, or of one that is installed.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct CollectionRoleSource {
     /// The collection: `namespace.name`.
-    #[schema(max_length = 255, example = "community.general")]
+    #[schema(min_length = 1, max_length = 255, example = "community.general")]
     pub collection: String,
     /// The role's name in it.
     #[schema(max_length = 255)]
@@ -115,15 +116,15 @@ pub struct CollectionRoleSource {
     pub galaxy_credential: Option<CredentialRef>,
     /// Variables for the role. As in `extra_vars`, `{{ ... }}` in them stays literal.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = crate::request::Variables)]
     pub role_vars: Map<String, Value>,
 }
 
-/// See [`TypedSource::Inline`].
+/// A playbook in the request.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct InlineSource {
     /// The playbook's YAML, at most 1 MiB; Ansible gets these very bytes.
-    #[schema(max_length = 1_048_576)]
+    #[schema(min_length = 1, max_length = 1_048_576)]
     pub content: String,
 }
 
@@ -147,18 +148,22 @@ impl Default for Source {
 }
 
 impl Source {
-    /// Returns what lists show: the playbook's path, or the role's name.
+    /// Returns what lists show: the playbook's path, or the role's name; nothing for a playbook in the request, which
+    /// has none.
     #[must_use]
-    pub fn name(&self) -> String {
-        match self {
+    pub fn name(&self) -> Option<String> {
+        let name = match self {
             Self::Playbook(path) | Self::Typed(TypedSource::Playbook(PlaybookSource { path, .. })) => path.clone(),
-            Self::Typed(TypedSource::Role(role)) => match (&role.role, &role.path) {
-                (Some(name), _) | (None, Some(name)) => name.clone(),
-                (None, None) => role.repo.clone().unwrap_or_default(),
-            },
+            Self::Typed(TypedSource::Role(role)) => role
+                .role
+                .as_ref()
+                .or(role.path.as_ref())
+                .or(role.repo.as_ref())?
+                .clone(),
             Self::Typed(TypedSource::CollectionRole(role)) => format!("{}.{}", role.collection, role.role),
-            Self::Typed(TypedSource::Inline(_)) => "(inline)".to_owned(),
-        }
+            Self::Typed(TypedSource::Inline(_)) => return None,
+        };
+        Some(name).filter(|name| !name.is_empty())
     }
 
     /// Returns the path of a playbook of the playbooks folder, if it is one.

@@ -158,8 +158,14 @@ impl Submitter {
         let read = self.read(&tenant, &body).await?;
         let (request, key) = match (read, key) {
             (Ok(request), Ok(key)) => (request, key),
-            (Ok(request), Err(error)) => return self.refuse(tenant, id, request.source.name(), error, now).await,
-            (Err((playbook, error)), _) => return self.refuse(tenant, id, playbook, error, now).await,
+            (Ok(request), Err(error)) => return self.refuse(tenant, id, request, error, now).await,
+            (Err((playbook, error)), _) => {
+                let request = JobRequest {
+                    source: Source::Playbook(playbook),
+                    ..JobRequest::default()
+                };
+                return self.refuse(tenant, id, request, error, now).await;
+            }
         };
         let job = Job::with_id(id, tenant, request, now, self.retention);
         let (Some(key), Ok(body)) = (key, &body) else {
@@ -176,8 +182,7 @@ impl Submitter {
             Reserved::InFlight => Err(StoreError::Unavailable(Box::new(SubmitError::InFlight))),
             Reserved::Other => {
                 let error = format!("The {KEY_FIELD} {:?} stands for another request.", once.key.as_str());
-                let playbook = job.request.source.name();
-                self.refuse(job.tenant, id, playbook, error, now).await
+                self.refuse(job.tenant, id, job.request, error, now).await
             }
         }
     }
@@ -236,15 +241,11 @@ impl Submitter {
         &self,
         tenant: Tenant,
         id: JobId,
-        playbook: String,
+        request: JobRequest,
         error: String,
         now: Timestamp,
     ) -> Result<Job, StoreError> {
         tracing::warn!(job.id = %id, error, "a request is refused");
-        let request = JobRequest {
-            source: Source::Playbook(playbook),
-            ..JobRequest::default()
-        };
         let mut job = Job::with_id(id, tenant, request, now, self.retention);
         job.state.refuse(error, now);
         match self.store.create(&job).await {

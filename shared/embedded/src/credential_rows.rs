@@ -108,9 +108,15 @@ pub(crate) fn get(connection: &Connection, tenant: &str, name: &str) -> Result<R
     found.into_iter().next().ok_or(StoreError::NotFound)
 }
 
-pub(crate) fn of_tenant(connection: &Connection, tenant: &str) -> Result<Vec<Row>, StoreError> {
-    let query = format!("SELECT {COLUMNS} FROM credentials WHERE tenant = ?1 ORDER BY name");
-    select(connection, &query, [tenant], read)
+/// Returns up to `limit` rows of a tenant whose names follow another, by name.
+pub(crate) fn following(
+    connection: &Connection,
+    tenant: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Row>, StoreError> {
+    let query = format!("SELECT {COLUMNS} FROM credentials WHERE tenant = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
+    select(connection, &query, (tenant, after, limit), read)
 }
 
 pub(crate) fn all(connection: &Connection) -> Result<Vec<Row>, StoreError> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use callboard_core::credential::{Credential, CredentialSummary};
+use callboard_core::credential::{Credential, CredentialPage, CredentialSummary};
 use callboard_core::id::Tenant;
 use callboard_core::ports::{CredentialStore, StoreError};
 use callboard_core::time::Timestamp;
@@ -136,12 +136,15 @@ impl CredentialStore for SqliteCredentialStore {
             .await
     }
 
-    async fn list(&self, tenant: &Tenant) -> Result<Vec<CredentialSummary>, StoreError> {
-        let tenant = tenant.as_str().to_owned();
+    async fn list(&self, tenant: &Tenant, after: Option<&str>, limit: u32) -> Result<CredentialPage, StoreError> {
+        let (tenant, after) = (tenant.as_str().to_owned(), after.unwrap_or_default().to_owned());
         self.database
             .read(move |connection| {
-                let found = rows::of_tenant(connection, &tenant)?;
-                Ok(found.into_iter().map(|row| row.summary()).collect())
+                let found = rows::following(connection, &tenant, &after, limit.saturating_add(1))?;
+                Ok(CredentialPage::new(
+                    found.into_iter().map(Row::summary).collect(),
+                    limit,
+                ))
             })
             .await
     }

@@ -13,10 +13,11 @@ use tokio::sync::oneshot;
 use crate::error::{OpenError, sqlite, unavailable};
 
 /// What leads from each version to the next.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("credentials.sql"),
     include_str!("contract.sql"),
+    include_str!("answers.sql"),
 ];
 pub(crate) const SCHEMA_VERSION: u32 = STEPS.len() as u32;
 /// How many callers' writes share one commit, and so one wait for the disk.

@@ -1,6 +1,7 @@
 //! [`JobStore`] on SQLite.
 
 use async_trait::async_trait;
+use callboard_core::attempt::Attempt;
 use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken};
 use callboard_core::job::{CancelRequest, DeadLetter, Job, JobState, Lease, Refused};
@@ -148,8 +149,10 @@ impl JobStore for SqliteJobStore {
         Ok(finished.cancel)
     }
 
-    async fn release(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
-        self.change(id, move |state| state.release(token, due)).await.map(drop)
+    async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError> {
+        self.change(id, move |state| state.release(token, ended, due))
+            .await
+            .map(drop)
     }
 
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, named_params};
 use crate::error::sqlite;
 
 pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, retention, state, request";
-pub(crate) const SUMMARY_COLUMNS: &str = "id, playbook, created_at, state";
+pub(crate) const SUMMARY_COLUMNS: &str = "id, playbook, labels, created_at, state";
 
 pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
     Ok(Job {
@@ -29,9 +29,11 @@ pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
 pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
     let (id, created_at) = (JobId::from_bytes(column(row, "id")?), column(row, "created_at")?);
     let state = json(&column::<String>(row, "state")?)?;
+    let labels: Option<String> = column(row, "labels")?;
     Ok(JobSummary::new(
         id,
         column(row, "playbook")?,
+        labels.as_deref().map(json).transpose()?.unwrap_or_default(),
         Timestamp::from_millis(created_at),
         &state,
     ))
@@ -40,10 +42,13 @@ pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
 pub(crate) fn insert(connection: &Connection, job: &Job, state: &str, request: &str) -> Result<(), StoreError> {
     let mut statement = connection
         .prepare_cached(
-            "INSERT INTO jobs (id, tenant, status, created_at, retention, expires_at, due, playbook, state, request)
-             VALUES (:id, :tenant, :status, :created_at, :retention, :expires_at, :due, :playbook, :state, :request)",
+            "INSERT INTO jobs
+                (id, tenant, status, created_at, retention, expires_at, due, playbook, labels, state, request)
+             VALUES
+                (:id, :tenant, :status, :created_at, :retention, :expires_at, :due, :playbook, :labels, :state, :request)",
         )
         .map_err(sqlite)?;
+    let labels = Some(&job.request.options.labels).filter(|labels| !labels.is_empty());
     let inserted = statement.execute(named_params! {
         ":id": job.id.as_bytes(),
         ":tenant": job.tenant.as_str(),
@@ -53,6 +58,7 @@ pub(crate) fn insert(connection: &Connection, job: &Job, state: &str, request: &
         ":expires_at": job.expires_at().as_millis(),
         ":due": job.state.due.map(Timestamp::as_millis),
         ":playbook": job.request.source.name(),
+        ":labels": labels.map(to_json).transpose()?,
         ":state": state,
         ":request": request,
     });

@@ -9,16 +9,18 @@ use aws_lambda_events::apigw::{
 use aws_lambda_events::encodings::Body as EventBody;
 use axum::Router;
 use axum::body::Body;
+use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use callboard_api::Caller;
+use callboard_api::{Caller, Problem};
 use callboard_core::causes::causes;
-use http::header::{CONTENT_TYPE, HeaderMap, LOCATION};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use callboard_core::job::UNKNOWN;
+use http::header::{CONTENT_TYPE, HeaderMap, LINK, LOCATION};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tower::ServiceExt;
 
 /// API Gateway decodes the path. What it decoded and what cannot stand in a path is encoded again; a `%` that is left is
@@ -73,9 +75,12 @@ pub async fn answer(router: Router, event: Value) -> Result<Value, GatewayError>
         Ok(request) => respond(router, request).await,
         Err(error) => Err(error),
     };
-    let (mut parts, body) = answered.or_else(|error| problem(&error))?;
+    let (mut parts, body) = match answered {
+        Ok(answered) => answered,
+        Err(error) => whole(problem(&error).into_response()).await?,
+    };
     if let Some(stage) = stage {
-        put_before_location(&mut parts.headers, &stage);
+        put_before_paths(&mut parts.headers, &stage);
     }
     let (is_base64_encoded, body) = encode(&parts.headers, body);
     if is_rest {
@@ -94,33 +99,27 @@ pub async fn answer(router: Router, event: Value) -> Result<Value, GatewayError>
 }
 
 /// Answers what never reached the router, or could not be sent.
-fn problem(error: &GatewayError) -> Result<(http::response::Parts, Bytes), GatewayError> {
-    let (status, title) = match error {
-        GatewayError::Answer(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The answer could not be made whole; try again.",
-        ),
-        _ => (StatusCode::BAD_REQUEST, "The request cannot be read."),
-    };
-    tracing::warn!(error = %causes(error), http.status = status.as_u16(), "a request could not be answered");
-    let body =
-        json!({"type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "detail": title});
-    let (mut parts, ()) = Response::new(()).into_parts();
-    parts.status = status;
-    parts
-        .headers
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    Ok((parts, body.to_string().into()))
+fn problem(error: &GatewayError) -> Problem {
+    tracing::warn!(error = %causes(error), "a request could not be answered");
+    match error {
+        GatewayError::Answer(_) => Problem::unavailable("The answer could not be made whole; try again."),
+        _ => Problem::malformed("The event is no HTTP request that can be read."),
+    }
 }
 
-/// A client resolves `Location` against the host, where the API's stage comes first.
-fn put_before_location(headers: &mut HeaderMap, stage: &str) {
-    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
-    let with_stage = location
-        .filter(|location| location.starts_with('/'))
-        .map(|location| format!("/{stage}{location}"));
-    if let Some(value) = with_stage.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        headers.insert(LOCATION, value);
+/// A client resolves the paths of `Location` and `Link` against the host, where the API's stage comes first.
+fn put_before_paths(headers: &mut HeaderMap, stage: &str) {
+    change(headers, &LOCATION, |text| match text.starts_with('/') {
+        true => format!("/{stage}{text}"),
+        false => text.to_owned(),
+    });
+    change(headers, &LINK, |text| text.replace("</", &format!("</{stage}/")));
+}
+
+fn change(headers: &mut HeaderMap, name: &HeaderName, change: impl FnOnce(&str) -> String) {
+    let changed = headers.get(name).and_then(|value| value.to_str().ok()).map(change);
+    if let Some(value) = changed.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        headers.insert(name, value);
     }
 }
 
@@ -129,6 +128,10 @@ async fn respond(router: Router, request: Request<Body>) -> Result<(http::respon
         Ok(response) => response,
         Err(never) => match never {},
     };
+    whole(response).await
+}
+
+async fn whole(response: Response<Body>) -> Result<(http::response::Parts, Bytes), GatewayError> {
     let (parts, body) = response.into_parts();
     Ok((parts, body.collect().await?.to_bytes()))
 }
@@ -201,8 +204,8 @@ fn strip_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
 fn caller(user: Option<String>, address: Option<String>) -> Caller {
     Caller(match (user, address) {
         (Some(user), _) => user,
-        (None, Some(address)) => format!("the API client at {address}"),
-        (None, None) => "a client of the API".to_owned(),
+        (None, Some(address)) => format!("ip:{address}"),
+        (None, None) => UNKNOWN.to_owned(),
     })
 }
 
@@ -248,6 +251,7 @@ fn is_text(content_type: Option<&HeaderValue>) -> bool {
 mod tests {
     use axum::http::Uri;
     use axum::routing::get;
+    use serde_json::json;
 
     use super::*;
 
@@ -255,7 +259,10 @@ mod tests {
         Router::new()
             .route("/output", get(|| async { "\u{1b}[0;32mok\u{1b}[0m\n".repeat(100) }))
             .route("/plain", get(|| async { "ok\n" }))
-            .fallback(|uri: Uri| async move { ([(LOCATION, "/api/v1/jobs/1")], uri.to_string()) })
+            .fallback(|uri: Uri| async move {
+                let links = r#"</api/v1/jobs/1>; rel="self", </api/v1/jobs/1/logs>; rel="logs""#;
+                ([(LOCATION, "/api/v1/jobs/1"), (LINK, links)], uri.to_string())
+            })
     }
 
     fn event(path: &str, stage: &str) -> Value {
@@ -299,10 +306,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stage_is_taken_off_the_path_and_put_before_a_location() -> Result<(), Box<dyn std::error::Error>> {
+    async fn a_stage_is_taken_off_the_path_and_put_before_locations_and_links() -> Result<(), Box<dyn std::error::Error>>
+    {
         let answer = answer(router(), event("/prod/api", "prod")).await?;
         assert_eq!(answer["body"], "/api?a=1");
         assert_eq!(answer["headers"]["location"], "/prod/api/v1/jobs/1");
+        let links = r#"</prod/api/v1/jobs/1>; rel="self", </prod/api/v1/jobs/1/logs>; rel="logs""#;
+        assert_eq!(answer["headers"]["link"], links);
         Ok(())
     }
 }

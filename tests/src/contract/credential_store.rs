@@ -7,8 +7,10 @@ pub use changes::*;
 pub use values::*;
 
 use anyhow::Context;
-use callboard_core::credential::Credential;
+use callboard_core::credential::{Credential, CredentialSummary};
 use callboard_core::fields::Faults;
+use callboard_core::id::Tenant;
+use callboard_core::ports::CredentialStore;
 use serde_json::{Value, json};
 
 /// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.
@@ -25,10 +27,20 @@ macro_rules! credential_store_contract {
             what_is_not_there_is_not_found,
             a_removed_credential_is_gone_and_its_name_is_free,
             tenants_see_nothing_of_each_other,
-            lists_are_sorted_by_name,
+            lists_are_sorted_by_name_and_paged,
             of_several_who_create_one_credential_one_does,
         ] }
     };
+}
+
+/// Returns what is shown of all of a tenant's credentials.
+///
+/// # Errors
+/// They cannot be listed, or are more than a test makes.
+pub async fn all(store: &dyn CredentialStore, tenant: &Tenant) -> anyhow::Result<Vec<CredentialSummary>> {
+    let page = store.list(tenant, None, 1000).await?;
+    anyhow::ensure!(!page.has_more, "there are more");
+    Ok(page.credentials)
 }
 
 /// Makes a credential of kind `password`.

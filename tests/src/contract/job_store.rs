@@ -43,6 +43,7 @@ macro_rules! job_store_contract {
             a_job_ends_once,
             an_end_needs_the_token_that_holds,
             a_released_job_starts_again,
+            every_attempt_is_kept_with_its_end,
             a_release_needs_the_token_that_holds,
             a_released_job_that_was_to_stop_is_canceled,
             a_pending_job_is_canceled_at_once,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::bail;
+use callboard_core::attempt::Attempt;
 use callboard_core::history::{HistoryPage, HistoryQuery, MAX_LIMIT};
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{CancelRequest, Job, JobStatus, Lease};
@@ -81,6 +82,13 @@ pub fn success() -> Outcome {
 #[must_use]
 pub fn failure() -> Outcome {
     Outcome::failed(Reason::PlaybookFailed, "A task failed.")
+}
+
+/// Makes the end of an attempt at a sample job that is to be tried again.
+#[must_use]
+pub fn given_up(attempt: u32) -> Attempt {
+    let lost = Outcome::failed(Reason::Lost, "The worker stopped reporting.");
+    Attempt::begun(attempt, Some(now())).ended(&lost, Some(now()))
 }
 
 /// Makes a request to cancel, as of now.

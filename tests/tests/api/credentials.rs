@@ -16,7 +16,7 @@ const CANARY: &str = "c4n4ry-value-that-nobody-is-shown";
 async fn a_credential_is_stored_shown_rotated_and_removed() -> anyhow::Result<()> {
     let (service, _data) = crate::start(&[])?;
     let client = service.client();
-    ensure!(client.get(PATH).await?.body == json!({"credentials": []}));
+    ensure!(client.get(PATH).await?.body == json!({"credentials": [], "limit": 20, "next_cursor": null}));
     let body = json!({"name": "prod-db", "kind": "password", "password": "first-value"});
     let created = client.post(PATH, body.to_string()).await?;
     ensure!(
@@ -29,7 +29,7 @@ async fn a_credential_is_stored_shown_rotated_and_removed() -> anyhow::Result<()
         summary["name"] == "prod-db" && summary["kind"] == "password" && summary["created_at"] == summary["updated_at"]
     );
     ensure!(client.get(&format!("{PATH}/prod-db")).await?.body == summary);
-    ensure!(client.get(PATH).await?.body == json!({"credentials": [summary]}));
+    ensure!(client.get(PATH).await?.body["credentials"] == json!([summary]));
     check(&client.post(PATH, body.to_string()).await?, 409, "prod-db")?;
 
     let rotated = put(
@@ -81,6 +81,41 @@ async fn credentials_of_every_kind_are_taken_and_listed_by_name() -> anyhow::Res
         expected.insert(0, created.body);
     }
     ensure!(client.get(PATH).await?.body["credentials"] == json!(expected));
+    check_pages(&client, &expected).await
+}
+
+/// Every page leads to the next, in its body and in its header; what is no cursor of the list is refused like any parameter.
+async fn check_pages(client: &Client, expected: &[Value]) -> anyhow::Result<()> {
+    let (mut found, mut path) = (Vec::new(), format!("{PATH}?limit=4"));
+    loop {
+        let page = client.get(&path).await?;
+        ensure!(page.status == 200 && page.body["limit"] == 4, "{page:?}");
+        found.extend(page.body["credentials"].as_array().cloned().unwrap_or_default());
+        let next = page.header("link").split(", ").nth(1);
+        let Some(cursor) = page.body["next_cursor"].as_str() else {
+            ensure!(next.is_none(), "{page:?}");
+            break;
+        };
+        path = format!("{PATH}?limit=4&cursor={cursor}");
+        ensure!(
+            next == Some(&format!("<{PATH}?limit=4&cursor={cursor}>; rel=\"next\"")),
+            "{page:?}"
+        );
+        ensure!(found.len() < expected.len(), "the pages have no end: {page:?}");
+    }
+    ensure!(found == expected, "{found:?}");
+    for (query, parameter) in [
+        ("cursor=x", "cursor"),
+        ("cursor=", "cursor"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+    ] {
+        let refused = client.get(&format!("{PATH}?{query}")).await?;
+        ensure!(
+            refused.status == 422 && refused.body["errors"][0]["parameter"] == parameter,
+            "{refused:?}"
+        );
+    }
     Ok(())
 }
 

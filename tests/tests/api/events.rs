@@ -1,4 +1,4 @@
-//! `GET /api/v1/jobs/{id}/events`.
+//! `GET /api/v1/jobs/{job_id}/events`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -91,6 +91,100 @@ async fn check_pages(client: &Client, id: &str, events: &[Value]) -> anyhow::Res
 }
 
 #[tokio::test]
+async fn events_are_filtered_by_kind_by_host_and_by_failure() -> anyhow::Result<()> {
+    let (service, _data) = crate::start(&[])?;
+    let client = service.client();
+    let hosts = json!({
+        "good": {"ansible_connection": "local"}, "bad": {"ansible_connection": "local"},
+        "dark": {"ansible_host": "127.0.0.1", "ansible_port": 1},
+    });
+    let inventory = json!({"type": "inline", "data": {"all": {"hosts": hosts}}});
+    let job = client
+        .run(&json!({"playbook": "features/outcomes.yml", "inventory": inventory}))
+        .await?;
+    ensure!(job["reason"] == "playbook_failed", "{job}");
+    let id = job["job_id"].as_str().unwrap_or_default();
+    let all = client.events(id).await?;
+    let host = |event: &Value| event["event_data"]["host"].clone();
+    let is = |event: &Value, name: &str| event["event"] == name;
+    let ignored = |event: &Value| event["event_data"]["ignore_errors"] == true;
+    for (query, wanted) in [
+        (
+            "event=runner_on_ok",
+            &(|event: &Value| is(event, "runner_on_ok")) as &dyn Fn(&Value) -> bool,
+        ),
+        ("event=runner_on_failed&event=playbook_on_stats", &|event| {
+            is(event, "runner_on_failed") || is(event, "playbook_on_stats")
+        }),
+        ("event=runner_on_failed,playbook_on_stats", &|event| {
+            is(event, "runner_on_failed") || is(event, "playbook_on_stats")
+        }),
+        ("host=bad", &|event| host(event) == "bad"),
+        ("host=bad&event=runner_on_start", &|event| {
+            host(event) == "bad" && is(event, "runner_on_start")
+        }),
+        ("failed=true", &|event| {
+            is(event, "runner_on_unreachable") || (is(event, "runner_on_failed") && !ignored(event))
+        }),
+        ("failed=True&host=dark", &|event| is(event, "runner_on_unreachable")),
+        ("event=runner_on_async_poll", &|_| false),
+        ("host=nobody", &|_| false),
+    ] {
+        let expected: Vec<Value> = all.iter().filter(|event| wanted(event)).cloned().collect();
+        let page = page(&client, id, query).await?;
+        ensure!(page["events"] == json!(expected), "{query}: {page}");
+        ensure!(
+            page["complete"] == true && page["next_after"] == all.len(),
+            "{query}: {page}"
+        );
+        let mut after = 0;
+        for event in &expected {
+            let page = self::page(&client, id, &format!("{query}&limit=1&after={after}")).await?;
+            ensure!(
+                page["events"] == json!([event]) && page["next_after"] == event["counter"],
+                "{query}: {page}"
+            );
+            after = page["next_after"].as_u64().unwrap_or_default();
+        }
+    }
+    let failed = page(&client, id, "failed=true").await?;
+    let failed: Vec<Value> = failed["events"].as_array().into_iter().flatten().map(host).collect();
+    assert_eq!(failed, ["bad", "dark"]);
+    for bad in ["event=", "event=a,,b", "host=", "failed=1", "host=a&host=b"] {
+        let answer = client.get(&format!("/api/v1/jobs/{id}/events?{bad}")).await?;
+        ensure!(answer.status == StatusCode::UNPROCESSABLE_ENTITY, "{bad}: {answer:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_filtered_long_poll_passes_over_what_it_does_not_want() -> anyhow::Result<()> {
+    let (service, data) = crate::start(&["--workers", "1"])?;
+    let client = service.client();
+    let file = data.path().join("go");
+    let id = wait_for(&client, &file).await?;
+    client
+        .until(&id, |job| {
+            job["progress"]["current_task"] == "Wait until the file is there"
+        })
+        .await?;
+    let nothing = page(&client, &id, "event=playbook_on_stats&wait=1").await?;
+    ensure!(
+        nothing["events"] == json!([]) && nothing["complete"] == false,
+        "{nothing}"
+    );
+    ensure!(nothing["next_after"].as_u64() > Some(2), "{nothing}");
+    let (found, written) = tokio::join!(
+        page(&client, &id, "event=playbook_on_stats&wait=25"),
+        tokio::fs::write(&file, "")
+    );
+    written?;
+    let found = found?;
+    ensure!(found["events"][0]["event"] == "playbook_on_stats", "{found}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_long_poll_answers_as_soon_as_an_event_comes_and_empty_when_none_does() -> anyhow::Result<()> {
     let (service, data) = crate::start(&["--workers", "1"])?;
     let client = service.client();
@@ -99,7 +193,7 @@ async fn a_long_poll_answers_as_soon_as_an_event_comes_and_empty_when_none_does(
     let pending = wait_for(&client, &second).await?;
     let none = page(&client, &pending, "wait=1").await?;
     ensure!(
-        none == json!({"events": [], "next_after": 0, "status": "pending", "complete": false}),
+        none == json!({"events": [], "next_after": 0, "attempt": 0, "status": "pending", "complete": false}),
         "{none}"
     );
 

@@ -1,4 +1,4 @@
-//! `GET /api/v1/jobs/{id}/logs?follow=true`.
+//! `GET /api/v1/jobs/{job_id}/logs?follow=true`.
 
 use std::path::Path;
 
@@ -49,6 +49,61 @@ async fn following_a_pending_job_ends_when_it_is_canceled() -> anyhow::Result<()
     client.delete(&format!("/api/v1/jobs/{pending}")).await?;
     ensure!(rest(&mut followed).await?.is_empty());
     Ok(())
+}
+
+#[tokio::test]
+async fn who_follows_resumes_where_the_connection_was_lost() -> anyhow::Result<()> {
+    let (service, data) = crate::start(&["--workers", "1"])?;
+    let client = service.client();
+    let file = data.path().join("go");
+    let running = wait_for(&client, &file).await?;
+    let mut first = follow(&client, &running).await?;
+    let begun = read_until(&mut first, "TASK [Wait until the file is there]").await?;
+    drop(first);
+    for (range, start) in [
+        (format!("bytes={}-", begun.len()), Some(begun.len())),
+        ("bytes=0-".to_owned(), Some(0)),
+        ("bytes=0-9".to_owned(), None),
+    ] {
+        let answer = resume(&client, &running, &range).await?;
+        let expected = start.map(|start| format!("bytes {start}-9007199254740991/*"));
+        let content_range = answer
+            .headers()
+            .get("content-range")
+            .and_then(|value| value.to_str().ok());
+        ensure!(content_range == expected.as_deref(), "{range}: {answer:?}");
+        ensure!(
+            answer.status() == if start.is_some() { 206 } else { 200 },
+            "{range}: {answer:?}"
+        );
+    }
+    let mut resumed = resume(&client, &running, &format!("bytes={}-", begun.len())).await?;
+    let mut late = resume(&client, &running, &format!("bytes={}-", begun.len() + 10)).await?;
+    std::fs::write(&file, "")?;
+    let (resumed, late) = (rest(&mut resumed).await?, rest(&mut late).await?);
+    let all = client.logs(&running).await?;
+    ensure!([begun.as_slice(), &resumed].concat() == all);
+    ensure!(late == all[begun.len() + 10..]);
+
+    client.ended(&running).await?;
+    let ended = resume(&client, &running, "bytes=5-").await?;
+    let content_range = format!("bytes 5-{}/{}", all.len() - 1, all.len());
+    ensure!(
+        ended
+            .headers()
+            .get("content-range")
+            .is_some_and(|value| *value == content_range),
+        "{ended:?}"
+    );
+    ensure!(ended.bytes().await? == all[5..]);
+    let nothing = resume(&client, &running, &format!("bytes={}-", all.len())).await?;
+    ensure!(nothing.status() == 416, "{nothing:?}");
+    Ok(())
+}
+
+async fn resume(client: &Client, id: &str, range: &str) -> anyhow::Result<Response> {
+    let path = format!("/api/v1/jobs/{id}/logs?follow=true");
+    Ok(client.request(Method::GET, &path).header("range", range).send().await?)
 }
 
 async fn wait_for(client: &Client, file: &Path) -> anyhow::Result<String> {

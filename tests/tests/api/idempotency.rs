@@ -43,7 +43,11 @@ async fn a_submission_that_is_sent_again_gets_the_first_answer() -> anyhow::Resu
     );
     for bad in ["", "two words", &"k".repeat(256)] {
         let refused = client.post_once(jobs, bad, &hello).await?;
-        ensure!(refused.status == 400, "{bad:?}: {refused:?}");
+        let place = &refused.body["errors"][0]["header"];
+        ensure!(
+            refused.status == 400 && place == "Idempotency-Key",
+            "{bad:?}: {refused:?}"
+        );
     }
     let in_body = json!({"playbook": "hello.yml", "idempotency_key": "a-key"});
     let told = client.post(jobs, in_body.to_string()).await?;

@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 use callboard_tests::Client;
+use callboard_tests::client::Answer;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -16,7 +17,9 @@ async fn jobs_are_listed_newest_first_by_status_offset_and_cursor() -> anyhow::R
         let hello = json!({"playbook": "hello.yml", "inventory": format!("host{number},")});
         ids.insert(0, client.submit(&hello).await?);
     }
-    let failing = json!({"playbook": "wait_for_file.yml", "inventory": "failing,"});
+    let failing = json!({
+        "playbook": "wait_for_file.yml", "inventory": "failing,", "options": {"labels": {"ticket": "OPS-1"}},
+    });
     let failed = client.submit(&failing).await?;
     ids.insert(0, failed.clone());
     for id in &ids {
@@ -65,11 +68,31 @@ async fn walk(client: &Client, filter: &str) -> anyhow::Result<Vec<String>> {
     let mut found = ids_of(&page);
     client.run(&json!({"playbook": "hello.yml"})).await?;
     while let Some(cursor) = page["next_cursor"].as_str() {
-        page = list(client, &format!("?{filter}limit=2&cursor={cursor}")).await?;
+        let answer = client
+            .get(&format!("/api/v1/jobs?{filter}limit=2&cursor={cursor}"))
+            .await?;
+        check_links(&answer)?;
+        page = answer.body;
         found.extend(ids_of(&page));
         ensure!(found.len() < 20, "the pages have no end: {found:?}");
     }
     Ok(found)
+}
+
+/// The link to a page leads to it, and the link to the next one has its cursor.
+fn check_links(page: &Answer) -> anyhow::Result<()> {
+    let links: Vec<&str> = page.header("link").split(", ").collect();
+    ensure!(
+        links[0].starts_with("</api/v1/jobs?") && links[0].ends_with("; rel=\"self\""),
+        "{page:?}"
+    );
+    match (page.body["next_cursor"].as_str(), links.get(1)) {
+        (Some(cursor), Some(next)) => {
+            ensure!(next.contains(&format!("cursor={cursor}>; rel=\"next\"")), "{page:?}");
+        }
+        (cursor, next) => ensure!(cursor.is_none() && next.is_none(), "{page:?}"),
+    }
+    Ok(())
 }
 
 async fn check_item(client: &Client, item: &Value) -> anyhow::Result<()> {
@@ -78,15 +101,22 @@ async fn check_item(client: &Client, item: &Value) -> anyhow::Result<()> {
         "job_id",
         "status",
         "playbook",
+        "labels",
         "reason",
+        "error",
         "created_at",
         "started_at",
         "finished_at",
+        "duration_seconds",
+        "attempt",
     ];
     assert_eq!(names(item), fields);
-    for field in fields {
+    for field in fields.into_iter().filter(|field| *field != "labels") {
         assert_eq!(item[field], record[field], "{field}");
     }
+    ensure!(item["labels"] == json!({"ticket": "OPS-1"}), "{item}");
+    ensure!(item["labels"] == record["options"]["labels"], "{record}");
+    ensure!(item["error"].is_string() && item["duration_seconds"].is_f64(), "{item}");
     Ok(())
 }
 

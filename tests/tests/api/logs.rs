@@ -1,4 +1,4 @@
-//! `GET /api/v1/jobs/{id}/logs` of jobs that have ended, or not begun.
+//! `GET /api/v1/jobs/{job_id}/logs` of jobs that have ended, or not begun.
 
 use std::ops::Range;
 
@@ -54,6 +54,58 @@ async fn a_log_is_delivered_whole_and_in_ranges() -> anyhow::Result<()> {
     let pending = client.submit(&long).await?;
     ensure!(client.logs(&pending).await?.is_empty());
     check_unsatisfiable(&client, &format!("/api/v1/jobs/{pending}/logs"), "bytes=0-", 0).await
+}
+
+#[tokio::test]
+async fn a_log_is_delivered_as_plain_text_without_colours() -> anyhow::Result<()> {
+    let (service, data) = crate::start(&[])?;
+    let client = service.client();
+    let file = data.path().join("go");
+    let id = client
+        .submit(&json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}}))
+        .await?;
+    let path = format!("/api/v1/jobs/{id}/logs?format=text");
+    let followed = client.request(Method::GET, &format!("{path}&follow=true")).send();
+    let (followed, written) = tokio::join!(followed, tokio::fs::write(&file, ""));
+    written?;
+    let followed = followed?.text().await?;
+    let job = client.ended(&id).await?;
+    let answer = client.request(Method::GET, &path).send().await?;
+    ensure!(
+        answer
+            .headers()
+            .get("content-type")
+            .is_some_and(|kind| kind == "text/plain; charset=utf-8")
+    );
+    let text = answer.text().await?;
+    let raw = String::from_utf8(client.logs(&id).await?)?;
+    ensure!(raw.contains("\u{1b}[") && raw == job["result"]["stdout"], "{raw}");
+    ensure!(
+        !text.contains('\u{1b}') && text.contains("skipping: ") || text.contains("ok: [localhost]\n"),
+        "{text}"
+    );
+    ensure!(text == followed, "{followed}");
+    ensure!(text.lines().count() == raw.lines().count());
+    let same = client
+        .request(Method::GET, &format!("/api/v1/jobs/{id}/logs?format=raw"))
+        .send()
+        .await?;
+    ensure!(same.text().await? == raw);
+
+    for (query, range, place) in [("format=text", "bytes=0-", "format"), ("format=html", "", "format")] {
+        let request = client.request(Method::GET, &format!("/api/v1/jobs/{id}/logs?{query}"));
+        let request = if range.is_empty() {
+            request
+        } else {
+            request.header("range", range)
+        };
+        let refused = client.send(request).await?;
+        ensure!(
+            refused.status == 422 && refused.body["errors"][0]["parameter"] == place,
+            "{refused:?}"
+        );
+    }
+    Ok(())
 }
 
 async fn check_range(

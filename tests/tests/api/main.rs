@@ -2,6 +2,7 @@
 //!
 //! Most of it holds on AWS as well: see `api_on_aws`.
 
+mod attempts;
 mod credentials;
 mod description;
 mod events;
@@ -12,6 +13,7 @@ mod keys;
 mod list;
 mod logs;
 mod policy;
+mod record;
 mod submit;
 
 use callboard_tests::Service;

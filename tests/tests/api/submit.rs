@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-const RECORD: [&str; 19] = [
+const RECORD: [&str; 21] = [
     "job_id",
     "status",
     "playbook",
@@ -19,7 +19,9 @@ const RECORD: [&str; 19] = [
     "created_at",
     "started_at",
     "finished_at",
+    "duration_seconds",
     "attempt",
+    "attempts",
     "progress",
     "cancel",
     "dead_letter",
@@ -52,7 +54,7 @@ async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Re
     let pending = client.job(id).await?;
     let mut expected = json!({
         "job_id": id, "status": "pending", "created_at": accepted.body["created_at"],
-        "started_at": null, "finished_at": null, "attempt": 0,
+        "started_at": null, "finished_at": null, "duration_seconds": null, "attempt": 0, "attempts": [],
         "progress": null, "cancel": null, "reason": null, "error": null, "result": null,
         "source": null, "commit": null, "credentials": {}, "dead_letter": null,
     });
@@ -135,6 +137,11 @@ fn check_successful(job: &Value, pending: &Value) -> anyhow::Result<()> {
         times.is_sorted() && times.iter().all(|time| time.ends_with('Z')),
         "{times:?}"
     );
+    ensure!(job["duration_seconds"].as_f64() > Some(0.0), "{job}");
+    let attempt = json!({
+        "attempt": 1, "started_at": times[1], "finished_at": times[2], "reason": null, "error": null,
+    });
+    ensure!(job["attempts"] == json!([attempt]), "{job}");
     let result = &job["result"];
     let stdout = result["stdout"].as_str().unwrap_or_default();
     ensure!(
@@ -161,7 +168,7 @@ fn check_successful(job: &Value, pending: &Value) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_synchronous_request_answers_with_the_result_or_with_202_when_the_wait_is_over() -> anyhow::Result<()> {
+async fn a_synchronous_request_answers_with_the_record_or_with_202_when_the_wait_is_over() -> anyhow::Result<()> {
     let (service, data) = crate::start(&["--sync-wait", "2"])?;
     let client = service.client();
     let hello = json!({"playbook": "hello.yml"}).to_string();
@@ -170,16 +177,17 @@ async fn a_synchronous_request_answers_with_the_result_or_with_202_when_the_wait
         done.status == StatusCode::OK && done.content_type == "application/json",
         "{done:?}"
     );
-    let job = client.job(done.body["job_id"].as_str().unwrap_or_default()).await?;
-    let mut expected = job["result"].clone();
-    for name in ["job_id", "status", "reason", "error"] {
-        expected[name] = job[name].clone();
+    let path = format!("/api/v1/jobs/{}", done.body["job_id"].as_str().unwrap_or_default());
+    let record = client.get(&path).await?;
+    assert_eq!(done.body, record.body);
+    for name in ["etag", "link", "content-type"] {
+        ensure!(
+            !done.header(name).is_empty() && done.header(name) == record.header(name),
+            "{name}: {done:?}"
+        );
     }
-    assert_eq!(done.body, expected);
-    ensure!(
-        done.body["rc"] == 0 && done.body["stats"]["localhost"]["ok"] == 1,
-        "{done:?}"
-    );
+    let result = &done.body["result"];
+    ensure!(result["rc"] == 0 && result["stats"]["localhost"]["ok"] == 1, "{done:?}");
 
     let file = data.path().join("go");
     let waiting = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}}).to_string();
@@ -194,12 +202,12 @@ async fn a_synchronous_request_answers_with_the_result_or_with_202_when_the_wait
     ensure!(client.ended(id).await?["status"] == "successful");
 
     let failing = json!({"playbook": "wait_for_file.yml", "inventory": "failing,"}).to_string();
-    let failed = client.post("/api/v1/jobs?sync=true", failing).await?;
+    let failed = client.post("/api/v1/jobs?sync=True", failing).await?;
     ensure!(
-        failed.status == StatusCode::OK && failed.body["status"] == "failed" && failed.body["rc"] == 2,
+        failed.status == StatusCode::OK && failed.body["status"] == "failed" && failed.body["result"]["rc"] == 2,
         "{failed:?}"
     );
-    let async_ = client.post("/api/v1/jobs?sync=false", hello).await?;
+    let async_ = client.post("/api/v1/jobs?sync=FALSE", hello).await?;
     ensure!(async_.status == StatusCode::ACCEPTED, "{async_:?}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `GET /api/v1/jobs/{id}/logs?follow=true`, which answers when the job has ended.
+//! `GET /api/v1/jobs/{job_id}/logs?follow=true`, which answers when the job has ended.
 
 use anyhow::ensure;
 use callboard_tests::Client;

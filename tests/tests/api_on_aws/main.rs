@@ -3,6 +3,8 @@
 //! Two modules are not the same: an HTTP API does not stream, so that to follow a log is another matter, and readiness is
 //! that of other parts.
 
+#[path = "../api/attempts.rs"]
+mod attempts;
 #[path = "../api/credentials.rs"]
 mod credentials;
 #[path = "../api/description.rs"]
@@ -17,6 +19,8 @@ mod idempotency;
 mod list;
 #[path = "../api/logs.rs"]
 mod logs;
+#[path = "../api/record.rs"]
+mod record;
 #[path = "../api/submit.rs"]
 mod submit;
 

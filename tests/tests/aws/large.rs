@@ -37,5 +37,10 @@ async fn output_that_no_answer_can_hold_is_read_from_the_bucket_and_by_ranges() 
         parts.extend_from_slice(&part.bytes().await?);
     }
     assert!(parts == whole, "the parts differ from the whole");
+    let plain = client.get(&format!("{path}?format=text")).await?;
+    assert_eq!(
+        plain.body["type"], "urn:callboard:problem:output-too-large",
+        "{plain:?}"
+    );
     Ok(())
 }

@@ -19,14 +19,14 @@ async fn a_body_that_is_no_json_or_no_valid_request_is_refused_with_a_pointer_to
     for (body, pointer) in unreadable() {
         let what = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
         let answer = post(&client, "application/json", body).await?;
-        check_problem(&what, &answer, 400, &[&pointer])?;
+        check_problem(&what, &answer, "not-json", &[&pointer])?;
     }
     let mut wrong = Vec::new();
     for (body, pointers) in invalid().into_iter().chain(fields::invalid()) {
         let what = body.to_string();
         let answer = client.post("/api/v1/jobs", what.clone()).await?;
         wrong.extend(
-            check_problem(&what, &answer, 422, &pointers)
+            check_problem(&what, &answer, "invalid-request", &pointers)
                 .err()
                 .map(|error| format!("{error:.600}")),
         );
@@ -39,15 +39,15 @@ async fn a_body_that_is_no_json_or_no_valid_request_is_refused_with_a_pointer_to
         "",
     ] {
         let answer = post(&client, kind, br#"{"playbook": "hello.yml"}"#.to_vec()).await?;
-        check_problem(kind, &answer, 415, &[])?;
+        check_problem(kind, &answer, "unsupported-media-type", &[])?;
     }
     let empty = client.send(client.request(Method::POST, "/api/v1/jobs")).await?;
-    check_problem("neither body nor type", &empty, 415, &[])?;
+    check_problem("neither body nor type", &empty, "unsupported-media-type", &[])?;
     let large = json!({"playbook": "hello.yml", "extra_vars": {"a": "a".repeat(MAX_BODY)}}).to_string();
     let answer = client.post("/api/v1/jobs", large.clone()).await?;
-    check_problem("too large", &answer, 413, &[])?;
+    check_problem("too large", &answer, "payload-too-large", &[])?;
     let answer = client.post("/api/v1/jobs?sync=true", large).await?;
-    check_problem("too large", &answer, 413, &[])?;
+    check_problem("too large", &answer, "payload-too-large", &[])?;
     check_unharmed(&service, &client).await?;
     let logs = std::fs::read_dir(data.path().join("logs"))?;
     ensure!(logs.count() == 1, "output of jobs that never were is left");

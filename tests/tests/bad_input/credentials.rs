@@ -17,7 +17,12 @@ async fn a_bad_credential_is_refused_with_a_pointer_to_each_fault() -> anyhow::R
     for (body, pointers) in cases() {
         let what = body.to_string();
         let what = &what[..what.len().min(200)];
-        check_problem(what, &client.post(PATH, body.to_string()).await?, 422, &pointers)?;
+        check_problem(
+            what,
+            &client.post(PATH, body.to_string()).await?,
+            "invalid-request",
+            &pointers,
+        )?;
     }
     for (secret, body) in secrets() {
         for bad in [
@@ -50,7 +55,7 @@ async fn a_bad_credential_is_refused_with_a_pointer_to_each_fault() -> anyhow::R
             client.delete(&path).await?,
             client.send(put).await?,
         ] {
-            check_problem(&path, &answer, 404, &[])?;
+            check_problem(&path, &answer, "no-such-credential", &[])?;
         }
     }
     for (method, path) in [
@@ -58,15 +63,20 @@ async fn a_bad_credential_is_refused_with_a_pointer_to_each_fault() -> anyhow::R
         (Method::DELETE, PATH),
         (Method::POST, "/api/v1/credentials/a"),
     ] {
-        check_problem(path, &client.send(client.request(method, path)).await?, 405, &[])?;
+        check_problem(
+            path,
+            &client.send(client.request(method, path)).await?,
+            "method-not-allowed",
+            &[],
+        )?;
     }
     check_problem(
         "a query",
         &client.get(&format!("{PATH}?kind=ssh")).await?,
-        422,
+        "invalid-query",
         &["kind"],
     )?;
-    ensure!(client.get(PATH).await?.body == json!({"credentials": []}));
+    ensure!(client.get(PATH).await?.body == json!({"credentials": [], "limit": 20, "next_cursor": null}));
     ensure!(
         !data.path().join("callboard.key").exists(),
         "a key was made for nothing"
@@ -95,7 +105,12 @@ async fn a_new_value_that_is_bad_leaves_the_old_one() -> anyhow::Result<()> {
         (json!({"kind": "vault", "password": "text", "name": "b"}), vec!["/name"]),
     ] {
         let put = client.request(Method::PUT, &format!("{PATH}/a")).json(&body);
-        check_problem(&body.to_string(), &client.send(put).await?, 422, &pointers)?;
+        check_problem(
+            &body.to_string(),
+            &client.send(put).await?,
+            "invalid-request",
+            &pointers,
+        )?;
     }
     ensure!(client.get(&format!("{PATH}/a")).await?.body == created.body);
     check_unharmed(&service, &client).await
@@ -144,7 +159,7 @@ async fn a_job_that_names_a_credential_which_is_not_there_or_of_another_kind_is_
         ),
     ] {
         let answer = client.post("/api/v1/jobs", request.to_string()).await?;
-        check_problem(&request.to_string(), &answer, 422, &pointers)?;
+        check_problem(&request.to_string(), &answer, "invalid-request", &pointers)?;
     }
     check_unharmed(&service, &client).await
 }

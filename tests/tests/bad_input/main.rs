@@ -12,16 +12,21 @@ use callboard_tests::client::Answer;
 use callboard_tests::{Client, Service};
 use serde_json::{Value, json};
 
-/// Checks that an answer is a problem as RFC 9457 has it, with this status and these places.
-fn check_problem(what: &str, answer: &Answer, status: u16, places: &[&str]) -> anyhow::Result<()> {
+/// What docs/problems.md says of each kind of problem.
+const PROBLEMS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/problems.md"));
+
+/// Checks that an answer is a problem as RFC 9457 has it, of this kind, as it is documented, and with these places.
+fn check_problem(what: &str, answer: &Answer, kind: &str, places: &[&str]) -> anyhow::Result<()> {
     let body = &answer.body;
-    ensure!(answer.status == status, "{what}: {answer:?}");
     ensure!(answer.content_type == "application/problem+json", "{what}: {answer:?}");
     ensure!(
-        body["type"] == "about:blank" && body["status"] == status,
-        "{what}: {body}"
+        body["type"] == format!("urn:callboard:problem:{kind}"),
+        "{what}: {answer:?}"
     );
-    ensure!(is_text(&body["title"]) && is_text(&body["detail"]), "{what}: {body}");
+    let (status, title) = (answer.status.as_u16(), body["title"].as_str().unwrap_or_default());
+    let documented = format!("\n## {kind}\n\n{status}. {title}. To send the same request again ");
+    ensure!(PROBLEMS.contains(&documented), "{what}: {body} is not as documented");
+    ensure!(body["status"] == status && is_text(&body["detail"]), "{what}: {body}");
     let errors = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     ensure!(errors.iter().all(|error| is_text(&error["detail"])), "{what}: {body}");
     let found: Vec<_> = errors.iter().map(place).collect();
@@ -29,9 +34,11 @@ fn check_problem(what: &str, answer: &Answer, status: u16, places: &[&str]) -> a
     Ok(())
 }
 
-/// A fault is in the body, or in the query.
+/// A fault is in the body, in the query, or in a header.
 fn place(error: &Value) -> &str {
-    let place = error.get("pointer").or_else(|| error.get("parameter"));
+    let place = ["pointer", "parameter", "header"]
+        .iter()
+        .find_map(|kind| error.get(kind));
     place.and_then(Value::as_str).unwrap_or("nowhere")
 }
 

@@ -21,25 +21,25 @@ async fn only_a_file_inside_the_playbooks_folder_is_a_playbook() -> anyhow::Resu
     symlink("nowhere.yml", folder.join("dangling.yml"))?;
     let service = Service::start_with(&root.path().join("data"), &folder, &[])?;
     let client = service.client();
-    for (playbook, status) in [
-        ("link.yml", 422),
-        ("up/outside.yml", 422),
-        ("up/playbooks/../outside.yml", 422),
-        ("roles", 422),
-        (".", 422),
-        ("missing.yml", 404),
-        ("dangling.yml", 404),
-        ("hello.yml/", 404),
-        ("roles/hello.yml", 404),
-        ("--help", 404),
-        ("hello.yml,", 404),
+    for (playbook, kind) in [
+        ("link.yml", "invalid-request"),
+        ("up/outside.yml", "invalid-request"),
+        ("up/playbooks/../outside.yml", "invalid-request"),
+        ("roles", "invalid-request"),
+        (".", "invalid-request"),
+        ("missing.yml", "no-such-playbook"),
+        ("dangling.yml", "no-such-playbook"),
+        ("hello.yml/", "no-such-playbook"),
+        ("roles/hello.yml", "no-such-playbook"),
+        ("--help", "no-such-playbook"),
+        ("hello.yml,", "no-such-playbook"),
     ] {
         let answer = client
             .post("/api/v1/jobs", json!({"playbook": playbook}).to_string())
             .await?;
-        check_problem(playbook, &answer, status, &["/playbook"])?;
+        check_problem(playbook, &answer, kind, &["/playbook"])?;
         let detail = answer.body["detail"].as_str().unwrap_or_default();
-        let named = status == 422 || detail.contains(playbook);
+        let named = kind == "invalid-request" || detail.contains(playbook);
         ensure!(named, "the answer does not name {playbook}: {detail}");
     }
     check_unharmed(&service, &client).await
@@ -81,10 +81,11 @@ async fn unknown_jobs(client: &Client) -> anyhow::Result<()> {
             (Method::GET, "/events?wait=25"),
             (Method::DELETE, ""),
             (Method::POST, "/cancel"),
+            (Method::POST, "/redrive"),
         ] {
             let path = format!("/api/v1/jobs/{id}{rest}");
             let answer = client.send(client.request(method.clone(), &path)).await?;
-            check_problem(&format!("{method} {path}"), &answer, 404, &[])?;
+            check_problem(&format!("{method} {path}"), &answer, "no-such-job", &[])?;
         }
     }
     Ok(())
@@ -102,7 +103,7 @@ async fn unknown_paths(client: &Client) -> anyhow::Result<()> {
     ] {
         for method in [Method::GET, Method::POST, Method::DELETE] {
             let answer = client.send(client.request(method.clone(), path)).await?;
-            check_problem(&format!("{method} {path}"), &answer, 404, &[])?;
+            check_problem(&format!("{method} {path}"), &answer, "no-such-route", &[])?;
         }
     }
     Ok(())
@@ -125,7 +126,7 @@ async fn wrong_methods(client: &Client) -> anyhow::Result<()> {
     ] {
         let answer = client.send(client.request(method.clone(), path)).await?;
         let what = format!("{method} {path}");
-        check_problem(&what, &answer, 405, &[])?;
+        check_problem(&what, &answer, "method-not-allowed", &[])?;
         ensure!(
             answer.header("allow") == allow,
             "{what} allows {}",
@@ -149,7 +150,7 @@ async fn bad_queries(client: &Client, id: &str) -> anyhow::Result<()> {
         ("/api/v1/jobs?offset=1001", vec!["offset"]),
         ("/api/v1/jobs?status=failed&status=failed", vec!["status"]),
         ("/api/v1/jobs?page=2", vec!["page"]),
-        ("/api/v1/jobs?cursor=x&offset=1", vec!["offset"]),
+        ("/api/v1/jobs?cursor=x&offset=1", vec!["offset", "cursor"]),
         (&format!("{job}?verbose=true"), vec!["verbose"]),
         (&format!("{job}/logs?follow=yes"), vec!["follow"]),
         (&format!("{job}/logs?tail=5"), vec!["tail"]),
@@ -160,16 +161,16 @@ async fn bad_queries(client: &Client, id: &str) -> anyhow::Result<()> {
         (&format!("{job}/events?after=1&after=2"), vec!["after"]),
     ] {
         let answer = client.get(path).await?;
-        check_problem(path, &answer, 422, &places)?;
+        check_problem(path, &answer, "invalid-query", &places)?;
     }
     let hello = json!({"playbook": "hello.yml"}).to_string();
-    for query in ["sync=1", "sync", "wait=5", "sync=true&sync=true"] {
+    for query in ["sync=1", "sync", "sync=", "sync=yes", "wait=5", "sync=true&sync=true"] {
         let answer = client.post(&format!("/api/v1/jobs?{query}"), hello.clone()).await?;
         let name = query.split('=').next().unwrap_or_default();
-        check_problem(query, &answer, 422, &[name])?;
+        check_problem(query, &answer, "invalid-query", &[name])?;
     }
     let answer = client.post(&format!("{job}/cancel?force=true"), "").await?;
-    check_problem("cancel", &answer, 422, &["force"])?;
+    check_problem("cancel", &answer, "invalid-query", &["force"])?;
     ensure!(client.get("/api/v1/jobs").await?.body["total"] == 2);
     Ok(())
 }
@@ -190,7 +191,7 @@ async fn bad_cursors(client: &Client, cursor: &str) -> anyhow::Result<()> {
         format!("{cursor}&status=successful"),
     ] {
         let path = format!("/api/v1/jobs?cursor={bad}");
-        check_problem(&path, &client.get(&path).await?, 400, &["cursor"])?;
+        check_problem(&path, &client.get(&path).await?, "invalid-query", &["cursor"])?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use callboard_core::outcome::{HostStats, Outcome};
 use callboard_core::ports::JobStore;
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::{
-    cancel_by, create, failure, ids, job, lease, now, query, refused, request, success, tenant,
+    cancel_by, create, failure, given_up, ids, job, lease, now, query, refused, request, success, tenant,
 };
 
 use crate::lossy::Lossy;
@@ -41,8 +41,9 @@ async fn a_step_whose_answer_is_lost_happens_once() -> anyhow::Result<()> {
     assert_eq!(store.claim(job.id, first, now()).await?.state.attempt, 1);
     store.renew(job.id, first, None).await?;
     store.seize(job.id, first, second).await?;
-    store.release(job.id, second.token, now()).await?;
-    assert_eq!(store.claim(job.id, third, now()).await?.state.attempt, 2);
+    store.release(job.id, second.token, given_up(1), now()).await?;
+    let claimed = store.claim(job.id, third, now()).await?.state;
+    assert_eq!((claimed.attempt, claimed.given_up.len()), (2, 1));
     store.request_cancel(job.id, cancel_by("ann")).await?;
     store.finish(job.id, third.token, success(), now()).await?;
     refused(store.finish(job.id, third.token, failure(), now()).await)?;

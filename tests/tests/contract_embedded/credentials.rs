@@ -9,7 +9,7 @@ use callboard_core::causes::causes;
 use callboard_core::id::Tenant;
 use callboard_core::ports::{CredentialStore, StoreError};
 use callboard_embedded::{Database, SqliteCredentialStore};
-use callboard_tests::contract::credential_store::{every_kind, password};
+use callboard_tests::contract::credential_store::{all, every_kind, password};
 use callboard_tests::contract::samples::now;
 use futures_util::future::try_join_all;
 use rusqlite::Connection;
@@ -82,7 +82,7 @@ async fn a_new_key_seals_every_credential_and_the_former_ones_open_copies() -> a
         let tenant = if number % 2 == 0 { &tenant } else { &other };
         store.create(tenant, &format!("c{number}"), credential, now()).await?;
     }
-    let before = store.list(&tenant).await?;
+    let before = all(&store, &tenant).await?;
     let copy = tempfile::tempdir()?;
     Connection::open(folder.path().join("callboard.db"))?
         .execute("VACUUM INTO ?1", [copy.path().join("callboard.db").to_str()])?;
@@ -91,7 +91,7 @@ async fn a_new_key_seals_every_credential_and_the_former_ones_open_copies() -> a
     assert_eq!(rotated.credentials, credentials.len());
     let both = keys(folder.path())?;
     ensure!(both.len() == 2 && both[1] == first[0] && both[0].starts_with(&rotated.key_id));
-    assert_eq!(store.list(&tenant).await?, before);
+    assert_eq!(all(&store, &tenant).await?, before);
 
     fs::copy(key_file(folder.path()), key_file(copy.path()))?;
     write_keys(folder.path(), &both[..1])?;

@@ -14,7 +14,7 @@ use callboard_core::time::{Clock, Timestamp};
 use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::credential_store::password;
-use callboard_tests::contract::samples::now;
+use callboard_tests::contract::samples::{now, query};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -104,6 +104,33 @@ async fn the_output_of_a_job_that_ran_under_the_first_release_is_kept() -> anyho
     );
     let manifest = logs.manifest(job, 1).await?.unwrap_or_default();
     assert_eq!((manifest.segments, manifest.events, manifest.complete), (1, 4, false));
+    Ok(())
+}
+
+/// Lists show labels and no words in the place of data, also of what was kept before they did.
+#[tokio::test]
+async fn the_words_that_earlier_releases_kept_are_read_as_data() -> anyhow::Result<()> {
+    let folder = left(
+        r#"UPDATE jobs SET playbook = '(inline)' WHERE status = 'pending';
+        UPDATE jobs SET request = json_set(request, '$.options.labels', json('{"team": "web"}')) WHERE status = 'pending';
+        UPDATE jobs SET state = json_set(state, '$.cancel',
+            json('{"by": "the API client at 192.0.2.1", "at": "2026-11-20T22:00:00.000Z"}')) WHERE status = 'successful';"#,
+    )?;
+    let (database, _logs) = open(folder.path())?;
+    let store = SqliteJobStore::new(database);
+    let page = store.list(&query(&Tenant::default()), at_that_time()).await?;
+    assert_eq!(page.jobs.len(), 3);
+    for job in page.jobs {
+        let waits = job.status == JobStatus::Pending;
+        assert_eq!(
+            (job.playbook.is_none(), job.labels.len()),
+            (waits, usize::from(waits)),
+            "{job:?}"
+        );
+    }
+    let ended = store.get(ENDED.parse()?, at_that_time()).await?.state;
+    assert_eq!(ended.cancel.map(|cancel| cancel.by).as_deref(), Some("ip:192.0.2.1"));
+    assert_eq!(ended.given_up, []);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::Stream;
 use callboard_core::time::Clock;
 use callboard_tests::contract::log_store::append;
-use callboard_tests::contract::samples::{cancel_by, lease, success};
+use callboard_tests::contract::samples::{cancel_by, given_up, lease, success};
 use tokio::sync::Notify;
 
 use crate::script::{Act, Script};
@@ -128,7 +128,9 @@ async fn assert_untouched(work: impl Fn(Arc<Notify>) -> Act) -> anyhow::Result<(
         site.state(job.id).await?.lease.unwrap_or_else(lease).token,
         site.clock.now(),
     );
-    site.store.release(job.id, token, now + DISPATCH_GRACE).await?;
+    site.store
+        .release(job.id, token, given_up(1), now + DISPATCH_GRACE)
+        .await?;
     let others = site.store.claim(job.id, lease(), now).await?;
     gate.notify_one();
     assert_eq!(running.await??, Disposition::Executed);

@@ -147,6 +147,7 @@ fn event(counter: u64) -> Event {
         counter,
         stdout: format!("event {counter}\n"),
         stdout_truncated: false,
+        rescued: false,
         start_line: counter,
         end_line: counter + 1,
         runner_ident: "job".to_owned(),

@@ -9,7 +9,7 @@ use callboard_core::options::Options;
 use callboard_core::outcome::Reason;
 use callboard_core::sweep::{Sweeper, Swept};
 use callboard_core::time::Clock;
-use callboard_tests::contract::samples::{HOUR, cancel_by, create, lease, success};
+use callboard_tests::contract::samples::{HOUR, cancel_by, create, lease, refused, success};
 use callboard_tests::faults::{Fault, Faults};
 use tokio::sync::Notify;
 
@@ -162,6 +162,8 @@ async fn clocks_that_disagree_lose_no_job_and_keep_no_lost_one() -> anyhow::Resu
         }
         running.abort();
         drop(running.await);
+        // writes are done in order: after this one, no renewal of the worker is under way
+        refused(site.store.renew(job.id, lease(), None).await)?;
         assert_eq!(sweeper.sweep().await?.lost, 0);
         site.clock.advance(SILENCE);
         assert_eq!(sweeper.sweep().await?.lost, 1);

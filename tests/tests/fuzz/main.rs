@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use callboard_core::history::Cursor;
+use callboard_core::cursor::List;
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::JobStatus;
 use callboard_core::json;
@@ -61,16 +61,22 @@ fn cursors_are_those_of_their_list() -> anyhow::Result<()> {
     let (tenant, other) = (Tenant::default(), Tenant::from("other".to_owned()));
     fuzz("cursor", |bytes| {
         let text = String::from_utf8_lossy(bytes);
-        if let Some(cursor) = Cursor::decode(&text, &tenant, None) {
-            ensure!(cursor.encode(&tenant, None) == text);
+        let list = List::Jobs(&tenant, None);
+        if let Some(place) = list.place(&text) {
+            ensure!(list.cursor(&place) == text);
         }
         let id = bytes
             .first_chunk::<16>()
             .map_or_else(JobId::new, |id| JobId::from_bytes(*id));
-        let written = Cursor(id).encode(&tenant, None);
-        ensure!(Cursor::decode(&written, &tenant, None) == Some(Cursor(id)));
-        ensure!(Cursor::decode(&written, &other, None).is_none());
-        ensure!(Cursor::decode(&written, &tenant, Some(JobStatus::Failed)).is_none());
+        let written = list.cursor(id.as_bytes());
+        ensure!(list.job(&written) == Some(id));
+        for list in [
+            List::Jobs(&other, None),
+            List::Jobs(&tenant, Some(JobStatus::Failed)),
+            List::Credentials(&tenant),
+        ] {
+            ensure!(list.place(&written).is_none());
+        }
         Ok(())
     })
 }

@@ -26,6 +26,8 @@ pub(crate) struct Facts {
     pub(crate) ended: bool,
     pub(crate) due: Option<Timestamp>,
     pub(crate) dead: bool,
+    /// The numbers of the attempts that were given up.
+    pub(crate) given_up: Vec<u32>,
 }
 
 /// One job's model. Each step tells whether it is allowed.
@@ -52,6 +54,7 @@ impl From<&Job> for Facts {
             ended: state.finished_at.is_some() && state.outcome.is_some(),
             due: state.due,
             dead: state.dead_letter.is_some(),
+            given_up: state.given_up.iter().map(|attempt| attempt.attempt).collect(),
         }
     }
 }
@@ -119,6 +122,9 @@ impl Model {
 
     pub(crate) fn release(&mut self, token: LeaseToken, due: Timestamp) -> bool {
         let allowed = self.holds(token);
+        if allowed {
+            self.facts.given_up.push(self.facts.attempt);
+        }
         if allowed && self.facts.canceled_by.is_some() {
             self.end(JobStatus::Canceled, Some(Reason::CanceledByRequest));
         } else if allowed {

@@ -14,7 +14,7 @@ use callboard_core::sweep::{Seen, SweepSettings, Sweeper, Swept};
 use callboard_core::time::{Clock, Timestamp};
 use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
-use callboard_tests::contract::samples::{HOUR, failure, request, success};
+use callboard_tests::contract::samples::{HOUR, failure, given_up, request, success};
 
 use crate::model::{Facts, MAX_WAIT, Model, SILENCE};
 use crate::steps::{Act, Step, Token};
@@ -156,7 +156,8 @@ impl World {
             }
             Act::Release { token, seconds } => {
                 let (token, due) = (token.of(model).token, now + Duration::from_secs(*seconds));
-                (store.release(*id, token, due).await, model.release(token, due))
+                let ended = given_up(model.facts.attempt);
+                (store.release(*id, token, ended, due).await, model.release(token, due))
             }
             Act::Bury => {
                 let error = "Nobody took it.".to_owned();

@@ -79,9 +79,9 @@ fn what_cannot_be_run_says_so_before_anything_is_recorded() -> anyhow::Result<()
 #[tokio::test]
 async fn a_signal_ends_everything_that_the_playbook_has_started() -> anyhow::Result<()> {
     for (signal, code, by) in [
-        (Signal::INT, 130, "by SIGINT (Ctrl-C) to callboard run"),
-        (Signal::TERM, 143, "by SIGTERM to callboard run"),
-        (Signal::HUP, 129, "by SIGHUP (the terminal was closed) to callboard run"),
+        (Signal::INT, 130, "by SIGINT at "),
+        (Signal::TERM, 143, "by SIGTERM at "),
+        (Signal::HUP, 129, "by SIGHUP at "),
     ] {
         ends(signal, code, by).await?;
     }

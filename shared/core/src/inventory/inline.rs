@@ -16,7 +16,7 @@ const MAX_HOST_BYTES: usize = 1024;
 pub struct InlineInventory {
     /// Top-level groups with `hosts`, `vars` and `children`: `{"web": {"hosts": {"web1": {"port": 80}}}}`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = crate::request::Variables)]
     pub data: Map<String, Value>,
     /// The names of hosts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -26,7 +26,7 @@ pub struct InlineInventory {
     pub groups: BTreeMap<String, Vec<String>>,
     /// Variables by host.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = crate::request::Variables)]
     pub host_vars: Map<String, Value>,
 }
 

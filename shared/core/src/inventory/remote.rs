@@ -72,11 +72,11 @@ pub struct UrlInventory {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct DynamicInventory {
     /// The plugin; it must be in the policy.
-    #[schema(max_length = 255, example = "amazon.aws.aws_ec2")]
+    #[schema(min_length = 1, max_length = 255, example = "amazon.aws.aws_ec2")]
     pub plugin: String,
     /// The plugin's options.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = crate::request::Variables)]
     pub config: Map<String, Value>,
     /// A credential of kind `cloud`, for plugins of `amazon.aws`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{Source, StoreError};
 use crate::access::CloudRef;
-use crate::credential::{Credential, CredentialKind, CredentialSummary};
+use crate::credential::{Credential, CredentialKind, CredentialPage, CredentialSummary};
 use crate::id::Tenant;
 use crate::reference::CredentialRef;
 use crate::secret::Secret;
@@ -37,8 +37,8 @@ pub trait CredentialStore: Send + Sync {
     /// Returns what may be shown of a credential; `NotFound` if there is none.
     async fn describe(&self, tenant: &Tenant, name: &str) -> Result<CredentialSummary, StoreError>;
 
-    /// Returns what may be shown of every credential of a tenant, by name.
-    async fn list(&self, tenant: &Tenant) -> Result<Vec<CredentialSummary>, StoreError>;
+    /// Returns what may be shown of a tenant's credentials, by name: at most `limit` of those behind a name.
+    async fn list(&self, tenant: &Tenant, after: Option<&str>, limit: u32) -> Result<CredentialPage, StoreError>;
 
     /// Forgets a credential; `NotFound` if there is none.
     async fn remove(&self, tenant: &Tenant, name: &str) -> Result<(), StoreError>;

@@ -27,7 +27,7 @@ struct Route {
 /// Where a request is led.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Found {
-    /// The route's key, such as `GET /api/v1/jobs/{id}`.
+    /// The route's key, such as `GET /api/v1/jobs/{job_id}`.
     pub(super) key: String,
     /// What stands in the place of the key's variables.
     pub(super) parameters: BTreeMap<String, String>,
@@ -107,23 +107,28 @@ mod tests {
             (
                 Method::DELETE,
                 "/api/v1/jobs/7",
-                "DELETE /api/v1/jobs/{id}",
+                "DELETE /api/v1/jobs/{job_id}",
                 Function::Submit,
             ),
             (
                 Method::POST,
                 "/api/v1/jobs/7/cancel",
-                "POST /api/v1/jobs/{id}/cancel",
+                "POST /api/v1/jobs/{job_id}/cancel",
                 Function::Submit,
             ),
-            (Method::GET, "/api/v1/jobs/7", "GET /api/v1/jobs/{id}", Function::Query),
+            (
+                Method::GET,
+                "/api/v1/jobs/7",
+                "GET /api/v1/jobs/{job_id}",
+                Function::Query,
+            ),
             (Method::PUT, "/api/v1/jobs/7", "$default", Function::Query),
             (Method::GET, "/api/v1/jobs/", "$default", Function::Query),
             (Method::GET, "/else", "$default", Function::Query),
         ] {
             let found = routes.find(&method, path).context("there is a default")?;
             assert_eq!((found.key.as_str(), found.function), (key, function), "{method} {path}");
-            assert_eq!(found.parameters.contains_key("id"), key.contains("{id}"));
+            assert_eq!(found.parameters.contains_key("job_id"), key.contains("{job_id}"));
         }
         Ok(())
     }

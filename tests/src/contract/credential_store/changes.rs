@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use callboard_core::ports::{CredentialStore, StoreError};
 use futures_util::future::join_all;
 
-use super::{credential, password};
+use super::{all, credential, password};
 use crate::contract::samples::{now, refused, tenant};
 
 /// Creates a credential twice.
@@ -68,7 +68,7 @@ pub async fn what_is_not_there_is_not_found(store: &dyn CredentialStore) -> anyh
     not_found(store.describe(&tenant, "a").await)?;
     not_found(store.remove(&tenant, "a").await)?;
     not_found(store.rotate(&tenant, "a", &password("value")?, now()).await)?;
-    assert_eq!(store.list(&tenant).await?, []);
+    assert_eq!(all(store, &tenant).await?, []);
     Ok(())
 }
 
@@ -83,7 +83,7 @@ pub async fn a_removed_credential_is_gone_and_its_name_is_free(store: &dyn Crede
     not_found(store.get(&tenant, "a").await)?;
     not_found(store.describe(&tenant, "a").await)?;
     not_found(store.remove(&tenant, "a").await)?;
-    assert_eq!(store.list(&tenant).await?, []);
+    assert_eq!(all(store, &tenant).await?, []);
     let again = credential(&serde_json::json!({"kind": "bearer", "token": "the-token"}))?;
     store.create(&tenant, "a", &again, now()).await?;
     ensure!(store.get(&tenant, "a").await? == again, "the new value differs");
@@ -102,7 +102,7 @@ pub async fn tenants_see_nothing_of_each_other(store: &dyn CredentialStore) -> a
     not_found(store.describe(&other, "a").await)?;
     not_found(store.rotate(&other, "a", &others, now()).await)?;
     not_found(store.remove(&other, "a").await)?;
-    assert_eq!(store.list(&other).await?, []);
+    assert_eq!(all(store, &other).await?, []);
     store.create(&other, "a", &others, now()).await?;
     store.remove(&one, "a").await?;
     ensure!(store.get(&other, "a").await? == others, "the other's value differs");
@@ -113,14 +113,31 @@ pub async fn tenants_see_nothing_of_each_other(store: &dyn CredentialStore) -> a
 ///
 /// # Errors
 /// The behaviour does not hold.
-pub async fn lists_are_sorted_by_name(store: &dyn CredentialStore) -> anyhow::Result<()> {
+pub async fn lists_are_sorted_by_name_and_paged(store: &dyn CredentialStore) -> anyhow::Result<()> {
     let tenant = tenant();
     for name in ["b", "a-1", "a", "C", "a.b"] {
         store.create(&tenant, name, &password("the-value")?, now()).await?;
     }
-    let found = store.list(&tenant).await?;
+    let found = all(store, &tenant).await?;
     let names: Vec<&str> = found.iter().map(|summary| summary.name.as_str()).collect();
     assert_eq!(names, ["C", "a", "a-1", "a.b", "b"]);
+    for (after, limit, expected, has_more) in [
+        (None, 2, &["C", "a"][..], true),
+        (Some("a"), 2, &["a-1", "a.b"], true),
+        (Some("a.b"), 1, &["b"], false),
+        (Some("a.a"), 9, &["a.b", "b"], false),
+        (Some("b"), 9, &[], false),
+    ] {
+        let page = store.list(&tenant, after, limit).await?;
+        let names: Vec<String> = page.credentials.into_iter().map(|summary| summary.name).collect();
+        assert_eq!(
+            (names.as_slice(), page.has_more),
+            (
+                &expected.iter().map(ToString::to_string).collect::<Vec<_>>()[..],
+                has_more
+            )
+        );
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use callboard_core::credential::{CredentialKind, CredentialSummary};
 use callboard_core::ports::CredentialStore;
 
-use super::{every_kind, password};
+use super::{all, every_kind, password};
 use crate::contract::samples::{now, tenant};
 
 /// Stores and reads one of every kind.
@@ -59,6 +59,6 @@ pub async fn what_is_shown_of_a_credential_is_its_name_kind_and_dates(
     };
     assert_eq!(created, expected);
     assert_eq!(store.describe(&tenant, name).await?, expected);
-    assert_eq!(store.list(&tenant).await?, [expected]);
+    assert_eq!(all(store, &tenant).await?, [expected]);
     Ok(())
 }

@@ -6,7 +6,7 @@ use callboard_core::ports::{JobStore, StoreError};
 use callboard_core::progress::Progress;
 use futures_util::future::join_all;
 
-use crate::contract::samples::{cancel_by, create, create_claimed, lease, now, refused, success};
+use crate::contract::samples::{cancel_by, create, create_claimed, given_up, lease, now, refused, success};
 
 /// A claim makes the job running under the lease and counts the attempt.
 pub async fn a_claim_starts_an_attempt(store: &dyn JobStore) -> anyhow::Result<()> {
@@ -70,7 +70,7 @@ pub async fn a_renewal_extends_the_lease(store: &dyn JobStore) -> anyhow::Result
 pub async fn a_renewal_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     refused(store.renew(job.id, lease(), None).await)?;
-    store.release(job.id, first.token, now()).await?;
+    store.release(job.id, first.token, given_up(1), now()).await?;
     refused(store.renew(job.id, first, None).await)?;
     let second = lease();
     store.claim(job.id, second, now()).await?;

@@ -1,10 +1,13 @@
 use std::time::Duration;
 
+use callboard_core::attempt::Attempt;
 use callboard_core::job::JobStatus;
 use callboard_core::outcome::Reason;
 use callboard_core::ports::{DueJob, JobStore};
 
-use crate::contract::samples::{HOUR, cancel_by, create, create_claimed, failure, lease, now, refused, success};
+use crate::contract::samples::{
+    HOUR, cancel_by, create, create_claimed, failure, given_up, lease, now, refused, success,
+};
 
 /// The first end stands; a second, even with the right token, is refused.
 pub async fn a_job_ends_once(store: &dyn JobStore) -> anyhow::Result<()> {
@@ -25,7 +28,7 @@ pub async fn an_end_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::
     let (first, second) = (lease(), lease());
     store.claim(job.id, first, now()).await?;
     refused(store.finish(job.id, second.token, success(), now()).await)?;
-    store.release(job.id, first.token, now()).await?;
+    store.release(job.id, first.token, given_up(1), now()).await?;
     refused(store.finish(job.id, first.token, success(), now()).await)?;
     let claimed = store.claim(job.id, second, now()).await?;
     refused(store.finish(job.id, first.token, success(), now()).await)?;
@@ -36,10 +39,11 @@ pub async fn an_end_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::
 /// A released job is pending, due when that was said, and its next attempt is the second.
 pub async fn a_released_job_starts_again(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
-    let due = now() + HOUR;
-    store.release(job.id, first.token, due).await?;
+    let (due, ended) = (now() + HOUR, given_up(1));
+    store.release(job.id, first.token, ended.clone(), due).await?;
     let state = store.get(job.id, now()).await?.state;
     assert_eq!((state.status, state.attempt), (JobStatus::Pending, 1));
+    assert_eq!(state.attempts(), [ended]);
     assert_eq!((state.lease, state.progress, state.outcome), (None, None, None));
     assert_eq!(state.due, Some(due));
     let id = job.id;
@@ -51,26 +55,50 @@ pub async fn a_released_job_starts_again(store: &dyn JobStore) -> anyhow::Result
     Ok(())
 }
 
+/// Each attempt is kept with its start, its end and its reason; the last ends as the job does.
+pub async fn every_attempt_is_kept_with_its_end(store: &dyn JobStore) -> anyhow::Result<()> {
+    let job = create(store).await?;
+    let mut expected = Vec::new();
+    for number in 1..4 {
+        let (lease, ended) = (lease(), given_up(number));
+        let claimed = store.claim(job.id, lease, now()).await?.state;
+        assert_eq!(
+            claimed.attempts().last(),
+            Some(&Attempt::begun(number, claimed.started_at))
+        );
+        assert_eq!(claimed.attempts()[..claimed.given_up.len()], expected);
+        store.release(job.id, lease.token, ended.clone(), now()).await?;
+        expected.push(ended);
+    }
+    let (lease, at) = (lease(), now());
+    store.claim(job.id, lease, at).await?;
+    store.finish(job.id, lease.token, failure(), at).await?;
+    expected.push(Attempt::begun(4, Some(at)).ended(&failure(), Some(at)));
+    assert_eq!(store.get(job.id, now()).await?.state.attempts(), expected);
+    Ok(())
+}
+
 /// A job is not given back by a stranger, by a former worker, or after its end.
 pub async fn a_release_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
-    refused(store.release(job.id, lease().token, now()).await)?;
-    store.release(job.id, first.token, now()).await?;
-    refused(store.release(job.id, first.token, now()).await)?;
+    refused(store.release(job.id, lease().token, given_up(1), now()).await)?;
+    store.release(job.id, first.token, given_up(1), now()).await?;
+    refused(store.release(job.id, first.token, given_up(1), now()).await)?;
     let second = lease();
     store.claim(job.id, second, now()).await?;
-    refused(store.release(job.id, first.token, now()).await)?;
+    refused(store.release(job.id, first.token, given_up(1), now()).await)?;
     store.finish(job.id, second.token, success(), now()).await?;
-    refused(store.release(job.id, second.token, now()).await)
+    refused(store.release(job.id, second.token, given_up(2), now()).await)
 }
 
 /// A job that somebody asked to stop does not start again: giving it back ends it.
 pub async fn a_released_job_that_was_to_stop_is_canceled(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
-    let cancel = cancel_by("ann");
+    let (cancel, ended) = (cancel_by("ann"), given_up(1));
     store.request_cancel(job.id, cancel.clone()).await?;
-    store.release(job.id, first.token, now()).await?;
+    store.release(job.id, first.token, ended.clone(), now()).await?;
     let state = store.get(job.id, now()).await?.state;
+    assert_eq!(state.attempts(), [ended]);
     assert_eq!((state.status, state.cancel), (JobStatus::Canceled, Some(cancel)));
     assert_eq!(
         state.outcome.and_then(|outcome| outcome.reason),

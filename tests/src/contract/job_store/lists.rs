@@ -1,11 +1,10 @@
 use callboard_core::history::{HistoryQuery, JobSummary};
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobStatus};
+use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::JobStore;
 
-use crate::contract::samples::{
-    HOUR, cancel_by, create_many, failure, ids, job_of, lease, now, query, success, tenant,
-};
+use crate::contract::samples::{HOUR, cancel_by, create_many, ids, job_of, lease, now, query, success, tenant};
 
 /// A list tells of each job what the job's record tells, the newest first.
 pub async fn a_list_is_newest_first_and_tells_what_became_of_each(store: &dyn JobStore) -> anyhow::Result<()> {
@@ -23,6 +22,7 @@ pub async fn a_list_is_newest_first_and_tells_what_became_of_each(store: &dyn Jo
         (5, 5, true, false)
     );
     for summary in page.jobs {
+        assert!(summary.error.as_ref().is_none_or(|error| error.chars().count() <= 300));
         assert_eq!(summary, summary_of(&store.get(summary.id, now()).await?));
     }
     Ok(())
@@ -100,15 +100,17 @@ pub async fn an_expired_job_is_not_counted(store: &dyn JobStore) -> anyhow::Resu
     Ok(())
 }
 
+/// Creates a job with labels; one that fails has an error that is too long for a list.
 async fn create_in(store: &dyn JobStore, tenant: &Tenant, status: JobStatus) -> anyhow::Result<JobId> {
-    let (job, lease) = (job_of(tenant), lease());
+    let (mut job, lease) = (job_of(tenant), lease());
+    job.request.options.labels = [("team".to_owned(), "ünï".to_owned())].into();
     store.create(&job).await?;
     let outcome = match status {
         JobStatus::Pending => return Ok(job.id),
         JobStatus::Canceled => return Ok(store.request_cancel(job.id, cancel_by("ann")).await?.id),
         JobStatus::Running => None,
         JobStatus::Successful => Some(success()),
-        JobStatus::Failed => Some(failure()),
+        JobStatus::Failed => Some(Outcome::failed(Reason::RunnerError, "It failed. ".repeat(100))),
     };
     store.claim(job.id, lease, now()).await?;
     if let Some(outcome) = outcome {
@@ -118,5 +120,11 @@ async fn create_in(store: &dyn JobStore, tenant: &Tenant, status: JobStatus) -> 
 }
 
 fn summary_of(job: &Job) -> JobSummary {
-    JobSummary::new(job.id, job.request.source.name(), job.created_at, &job.state)
+    JobSummary::new(
+        job.id,
+        job.request.source.name(),
+        job.request.options.labels.clone(),
+        job.created_at,
+        &job.state,
+    )
 }

@@ -4,7 +4,7 @@ use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::{JobStore, StoreError};
 use futures_util::future::{join, join_all};
 
-use crate::contract::samples::{cancel_by, create, create_claimed, lease, now, success};
+use crate::contract::samples::{cancel_by, create, create_claimed, given_up, lease, now, success};
 
 const ROUNDS: usize = 20;
 
@@ -49,7 +49,8 @@ pub async fn cancel_against_release_leaves_it_canceled(store: &dyn JobStore) -> 
     for round in 0..ROUNDS {
         let (job, lease) = create_claimed(store).await?;
         let cancel = store.request_cancel(job.id, cancel_by("ann"));
-        let (canceled, released) = in_turns(round, cancel, store.release(job.id, lease.token, now())).await;
+        let (canceled, released) =
+            in_turns(round, cancel, store.release(job.id, lease.token, given_up(1), now())).await;
         released?;
         canceled?;
         let state = store.get(job.id, now()).await?.state;
@@ -79,7 +80,8 @@ pub async fn finish_against_release_leaves_one_state(store: &dyn JobStore) -> an
     for round in 0..ROUNDS {
         let (job, lease) = create_claimed(store).await?;
         let finish = store.finish(job.id, lease.token, success(), now());
-        let (finished, released) = in_turns(round, finish, store.release(job.id, lease.token, now())).await;
+        let (finished, released) =
+            in_turns(round, finish, store.release(job.id, lease.token, given_up(1), now())).await;
         let (finished, released) = (won(finished)?.is_some(), won(released)?.is_some());
         ensure!(finished != released, "finished {finished}, released {released}");
         let status = store.get(job.id, now()).await?.state.status;

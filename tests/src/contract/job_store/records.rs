@@ -9,7 +9,8 @@ use callboard_core::ports::JobStore;
 
 use super::variants::{outcomes, requests};
 use crate::contract::samples::{
-    HOUR, absent, cancel_by, create, create_claimed, failure, ids, job, lease, now, query, refused, success, tenant,
+    HOUR, absent, cancel_by, create, create_claimed, failure, given_up, ids, job, lease, now, query, refused, success,
+    tenant,
 };
 
 /// What was created is what is read.
@@ -90,7 +91,7 @@ pub async fn an_unknown_job_is_not_found(store: &dyn JobStore) -> anyhow::Result
     absent(store.renew(id, lease, None).await)?;
     absent(store.finish(id, lease.token, success(), now()).await)?;
     absent(store.seize(id, lease, lease).await)?;
-    absent(store.release(id, lease.token, now()).await)?;
+    absent(store.release(id, lease.token, given_up(1), now()).await)?;
     absent(store.request_cancel(id, cancel_by("nobody")).await)?;
     absent(store.mark_dispatched(id, now()).await)?;
     absent(store.abandon(id, failure(), now()).await)?;

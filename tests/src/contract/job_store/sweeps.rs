@@ -4,7 +4,7 @@ use callboard_core::job::{DeadLetter, JobStatus, Lease};
 use callboard_core::ports::{DueJob, JobStore};
 
 use crate::contract::samples::{
-    HOUR, cancel_by, create, create_claimed, create_many, due, failure, lease, now, refused, success, tenant,
+    HOUR, cancel_by, create, create_claimed, create_many, due, failure, given_up, lease, now, refused, success, tenant,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ pub async fn running_jobs_come_with_their_leases(store: &dyn JobStore) -> anyhow
     let (ended, held) = create_claimed(store).await?;
     store.finish(ended.id, held.token, success(), now()).await?;
     let (released, held) = create_claimed(store).await?;
-    store.release(released.id, held.token, now()).await?;
+    store.release(released.id, held.token, given_up(1), now()).await?;
     let (job, first) = create_claimed(store).await?;
     assert_eq!(store.running(10).await?, [(job.id, first)]);
     store.renew(job.id, first.renewed(), None).await?;

@@ -1,0 +1,112 @@
+//! Reading a page of events, with as much work as an answer may take.
+
+use bytes::Bytes;
+use callboard_core::job::Job;
+use callboard_core::ports::{LogStore, StoreError, Stream};
+use serde_json::value::RawValue;
+
+use super::filter::Filter;
+use crate::wanted::Wanted;
+
+/// How much is read for a page; a single event is always whole.
+const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
+/// How many events are looked at where a filter leaves some out.
+const MAX_SCANNED: u64 = 20_000;
+const INDEX_BYTES: u64 = 8;
+
+/// What is read, and how much of it.
+pub(super) struct Scan<'a> {
+    pub(super) logs: &'a dyn LogStore,
+    pub(super) job: &'a Job,
+    pub(super) wanted: Wanted,
+    pub(super) filter: &'a Filter,
+    pub(super) limit: u64,
+}
+
+/// What was found.
+pub(super) struct Found {
+    /// The events.
+    pub(super) events: Vec<Box<RawValue>>,
+    /// The counter of the last event that was looked at.
+    pub(super) last: u64,
+    /// Whether none follows.
+    pub(super) complete: bool,
+}
+
+impl Scan<'_> {
+    /// Looks at what follows an event.
+    pub(super) async fn after(&self, after: u64) -> Result<Found, StoreError> {
+        let count = self.size(Stream::EventIndex).await? / INDEX_BYTES;
+        let most = if self.filter.is_empty() {
+            self.limit
+        } else {
+            MAX_SCANNED
+        };
+        let ends = self.ends(after, count.min(after.saturating_add(most))).await?;
+        let lines = self.lines(&ends).await?;
+        let mut found = Found {
+            events: Vec::new(),
+            last: after,
+            complete: false,
+        };
+        let (start, ends) = ends.split_first().map_or((0, &[][..]), |(start, ends)| (*start, ends));
+        let mut begun = 0;
+        for end in ends
+            .iter()
+            .map(|end| to_usize(end - start))
+            .take_while(|end| *end <= lines.len())
+        {
+            let line = lines.slice(begun..end);
+            if self.filter.wants(&line)? {
+                found.events.push(parse(&line)?);
+            }
+            found.last += 1;
+            begun = end;
+            if found.events.len() as u64 == self.limit {
+                break;
+            }
+        }
+        found.complete = self.wanted.is_over(self.job) && found.last >= count;
+        Ok(found)
+    }
+
+    /// Returns where the events after `after` start, and where each of them up to `last` ends.
+    async fn ends(&self, after: u64, last: u64) -> Result<Vec<u64>, StoreError> {
+        if last <= after {
+            return Ok(Vec::new());
+        }
+        let range = after.saturating_sub(1) * INDEX_BYTES..last * INDEX_BYTES;
+        let index = self
+            .logs
+            .read(self.wanted.key(self.job, Stream::EventIndex), range)
+            .await?;
+        let ends = index.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
+        Ok((after == 0).then_some(0).into_iter().chain(ends).collect())
+    }
+
+    /// Reads as many whole lines as a page may have.
+    async fn lines(&self, ends: &[u64]) -> Result<Bytes, StoreError> {
+        let (Some(start), Some(first)) = (ends.first(), ends.get(1)) else {
+            return Ok(Bytes::new());
+        };
+        let fit = ends
+            .iter()
+            .rev()
+            .find(|end| **end - start <= MAX_PAGE_BYTES)
+            .unwrap_or(first);
+        let range = *start..*fit.max(first);
+        self.logs.read(self.wanted.key(self.job, Stream::Events), range).await
+    }
+
+    async fn size(&self, stream: Stream) -> Result<u64, StoreError> {
+        self.logs.size(self.wanted.key(self.job, stream)).await
+    }
+}
+
+fn parse(line: &[u8]) -> Result<Box<RawValue>, StoreError> {
+    serde_json::from_slice(line).map_err(|error| StoreError::Corrupt(Box::new(error)))
+}
+
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

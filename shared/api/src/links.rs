@@ -1,0 +1,78 @@
+//! `Link` headers (RFC 8288): where an answer leads.
+
+use axum::http::HeaderValue;
+use axum::http::header::LINK;
+use axum::response::{IntoResponseParts, ResponseParts};
+use callboard_core::id::JobId;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The links of one answer.
+#[derive(Debug, Default)]
+pub(crate) struct Links(Vec<(&'static str, String)>);
+
+impl Links {
+    /// Returns the links of a job's record, and of every answer that tells of a job.
+    pub(crate) fn of_job(id: JobId) -> Self {
+        let record = record(id);
+        let (logs, events) = (format!("{record}/logs"), format!("{record}/events"));
+        Self(vec![("self", record), ("logs", logs), ("events", events)])
+    }
+
+    /// Returns the links of a page: to itself, and to the next if there is one.
+    pub(crate) fn of_page(path: &str, page: &Query, next: Option<&Query>) -> Self {
+        let mut links = vec![("self", page.after(path))];
+        links.extend(next.map(|next| ("next", next.after(path))));
+        Self(links)
+    }
+}
+
+impl IntoResponseParts for Links {
+    type Error = std::convert::Infallible;
+
+    fn into_response_parts(self, mut answer: ResponseParts) -> Result<ResponseParts, Self::Error> {
+        let links = self
+            .0
+            .iter()
+            .map(|(relation, target)| format!("<{target}>; rel=\"{relation}\""));
+        let links = links.collect::<Vec<_>>().join(", ");
+        if let Ok(value) = HeaderValue::from_str(&links) {
+            answer.headers_mut().insert(LINK, value);
+        }
+        Ok(answer)
+    }
+}
+
+/// Returns where a job's record is.
+pub(crate) fn record(id: JobId) -> String {
+    format!("/api/v1/jobs/{id}")
+}
+
+/// A query string in the making.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Query(String);
+
+impl Query {
+    /// Adds a parameter.
+    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+        let value = value.to_string();
+        let mark = if self.0.is_empty() { '?' } else { '&' };
+        let value = utf8_percent_encode(&value, RESERVED);
+        self.0.push_str(&format!("{mark}{name}={value}"));
+        self
+    }
+
+    /// Adds a parameter if there is a value.
+    pub(crate) fn with_some(self, name: &str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    fn after(&self, path: &str) -> String {
+        format!("{path}{}", self.0)
+    }
+}

@@ -1,0 +1,101 @@
+//! What a list of jobs shows.
+
+use std::collections::BTreeMap;
+
+use callboard_core::cursor::List;
+use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary};
+use callboard_core::job::JobStatus;
+use callboard_core::outcome::Reason;
+use callboard_core::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::wire::duration;
+
+/// A job in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JobListItem {
+    #[schema(format = "uuid")]
+    job_id: String,
+    status: JobStatus,
+    /// The playbook's path or the role's name; null where the request holds the playbook itself.
+    playbook: Option<String>,
+    /// The caller's own words, as the request has them in `options.labels`.
+    labels: BTreeMap<String, String>,
+    /// Why it did not succeed.
+    reason: Option<Reason>,
+    /// Why it did not succeed, in a sentence of at most 300 characters; the record has all of it.
+    #[schema(max_length = 300)]
+    error: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+    /// How long it took, in seconds: from the start of its last attempt to its end.
+    duration_seconds: Option<f64>,
+    /// How often it has been started.
+    attempt: u32,
+}
+
+impl From<JobSummary> for JobListItem {
+    fn from(job: JobSummary) -> Self {
+        Self {
+            job_id: job.id.to_string(),
+            status: job.status,
+            playbook: job.playbook,
+            labels: job.labels,
+            reason: job.reason,
+            error: job.error,
+            created_at: job.created_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+            duration_seconds: duration(job.started_at, job.finished_at),
+            attempt: job.attempt,
+        }
+    }
+}
+
+/// Whether a total is exact.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Relation {
+    /// There are as many.
+    Eq,
+    /// There are at least as many.
+    Gte,
+}
+
+/// A page of jobs, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JobList {
+    jobs: Vec<JobListItem>,
+    /// How many jobs match, counted up to 1000.
+    total: u32,
+    total_relation: Relation,
+    limit: u32,
+    offset: u32,
+    /// Leads to the next page; null on the last.
+    pub(crate) next_cursor: Option<String>,
+}
+
+impl JobList {
+    /// Shows a page of a list.
+    pub(crate) fn new(page: HistoryPage, query: &HistoryQuery) -> Self {
+        let last = page.jobs.last().filter(|_| page.has_more);
+        let list = List::Jobs(&query.tenant, query.status);
+        Self {
+            next_cursor: last.map(|job| list.cursor(job.id.as_bytes())),
+            jobs: page.jobs.into_iter().map(JobListItem::from).collect(),
+            total: page.total,
+            total_relation: if page.total_is_exact {
+                Relation::Eq
+            } else {
+                Relation::Gte
+            },
+            limit: query.limit,
+            offset: query.offset,
+        }
+    }
+}

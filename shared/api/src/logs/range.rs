@@ -1,0 +1,76 @@
+//! `Range` headers of one range of bytes (RFC 9110).
+
+use std::ops::Range;
+
+use axum::http::HeaderMap;
+use axum::http::header::RANGE;
+
+/// What a `Range` header asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Asked {
+    /// From a byte on.
+    From(u64),
+    /// From one byte to another, both included.
+    Between(u64, u64),
+    /// So many bytes at the end.
+    Last(u64),
+}
+
+impl Asked {
+    /// Reads the header; one that cannot be read, or has several ranges, is as if it were absent.
+    pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
+        let text = headers.get(RANGE)?.to_str().ok()?;
+        let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+        match (first.trim(), last.trim()) {
+            ("", last) => last.parse().ok().map(Self::Last),
+            (first, "") => first.parse().ok().map(Self::From),
+            (first, last) => {
+                let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+                (first <= last).then_some(Self::Between(first, last))
+            }
+        }
+    }
+
+    /// Returns where it begins in something of a size.
+    pub(super) fn start(self, size: u64) -> u64 {
+        match self {
+            Self::From(first) | Self::Between(first, _) => first,
+            Self::Last(length) => size.saturating_sub(length),
+        }
+    }
+
+    /// Returns what it is of something of a size; empty if there is nothing of it.
+    pub(super) fn of(self, size: u64) -> Range<u64> {
+        let end = match self {
+            Self::Between(_, last) => size.min(last.saturating_add(1)),
+            Self::From(_) | Self::Last(_) => size,
+        };
+        self.start(size)..end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_header_is_read_as_rfc_9110_has_it() {
+        for (text, expected) in [
+            ("bytes=0-9", Some(0..10)),
+            ("bytes=90-", Some(90..100)),
+            ("bytes=90-1000", Some(90..100)),
+            ("bytes=-10", Some(90..100)),
+            ("bytes=-1000", Some(0..100)),
+            ("bytes=100-", Some(100..100)),
+            ("bytes=-0", Some(100..100)),
+            ("bytes=9-1", None),
+            ("bytes=0-1,5-6", None),
+            ("bytes=x-", None),
+            ("lines=0-1", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.extend(text.parse().ok().map(|value| (RANGE, value)));
+            assert_eq!(Asked::read(&headers).map(|asked| asked.of(100)), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Which problems each operation may answer with, and how the document tells of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::problem::Kind::{self, *};
+
+/// What any operation on jobs or credentials may be answered with.
+const ALWAYS: &[Kind] = &[InvalidQuery, MethodNotAllowed, Internal, Unavailable];
+/// What reading a body may be answered with.
+const BODY: &[Kind] = &[
+    MalformedRequest,
+    NotJson,
+    InvalidRequest,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+];
+
+/// Returns the kinds of problems of an operation.
+fn of(operation: &str) -> Vec<Kind> {
+    let own: &[&[Kind]] = match operation {
+        "submitJob" => &[
+            ALWAYS,
+            BODY,
+            &[InvalidHeader, NoSuchPlaybook, IdempotencyKeyReused, IdempotencyInFlight],
+            &[QueueFull, TooManyFollowers, Draining],
+        ],
+        "listJobs" | "listCredentials" => &[ALWAYS],
+        "getJob" => &[ALWAYS, &[NoSuchJob]],
+        "cancelJob" | "deleteJob" => &[ALWAYS, &[NoSuchJob, JobEnded]],
+        "redriveJob" => &[ALWAYS, &[NoSuchJob, JobNotWaiting]],
+        "getJobLogs" => &[
+            ALWAYS,
+            &[
+                NoSuchJob,
+                NoSuchAttempt,
+                RangeNotSatisfiable,
+                OutputTooLarge,
+                TooManyFollowers,
+            ],
+        ],
+        "listJobEvents" => &[ALWAYS, &[NoSuchJob, NoSuchAttempt, TooManyFollowers]],
+        "createCredential" => &[ALWAYS, BODY, &[CredentialExists]],
+        "getCredential" | "deleteCredential" => &[ALWAYS, &[NoSuchCredential]],
+        "rotateCredential" => &[ALWAYS, BODY, &[NoSuchCredential, CredentialKindDiffers]],
+        _ => &[&[MethodNotAllowed]],
+    };
+    own.concat()
+}
+
+/// Adds the problems to the responses of an operation. A status that is there stays as it is.
+pub(super) fn add(operation: &str, responses: &mut Map<String, Value>) {
+    let mut by_status = BTreeMap::<u16, Vec<Kind>>::new();
+    for kind in of(operation) {
+        by_status.entry(kind.status().as_u16()).or_default().push(kind);
+    }
+    for (status, kinds) in by_status {
+        responses.entry(status.to_string()).or_insert_with(|| response(&kinds));
+    }
+}
+
+/// Returns every URI that a problem's `type` may be.
+pub(super) fn uris() -> Value {
+    Kind::ALL.iter().map(|kind| kind.uri()).collect()
+}
+
+fn response(kinds: &[Kind]) -> Value {
+    let told = kinds.iter().map(|kind| format!("`{}`: {}.", kind.slug(), kind.title()));
+    let examples: Map<String, Value> = kinds
+        .iter()
+        .map(|kind| (kind.slug().to_owned(), example(*kind)))
+        .collect();
+    let problem = json!({"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples});
+    let mut response = json!({
+        "description": told.collect::<Vec<_>>().join(" "),
+        "content": {"application/problem+json": problem},
+    });
+    let headers = headers(kinds);
+    if !headers.is_empty() {
+        response["headers"] = Value::Object(headers);
+    }
+    response
+}
+
+fn headers(kinds: &[Kind]) -> Map<String, Value> {
+    let mut headers = Map::new();
+    let mut add = |name: &str, kind: &str, description: &str| {
+        headers.insert(
+            name.to_owned(),
+            json!({"description": description, "schema": {"type": kind}}),
+        );
+    };
+    if kinds.iter().any(|kind| kind.passes()) {
+        add(
+            "Retry-After",
+            "integer",
+            "After how many seconds the same request may be answered otherwise.",
+        );
+    }
+    if kinds.contains(&MethodNotAllowed) {
+        add("Allow", "string", "The methods that the path takes.");
+    }
+    if kinds.contains(&RangeNotSatisfiable) {
+        add(
+            "Content-Range",
+            "string",
+            "How many bytes there are so far: `bytes */SIZE`.",
+        );
+    }
+    headers
+}
+
+fn example(kind: Kind) -> Value {
+    let value = json!({
+        "type": kind.uri(), "title": kind.title(), "status": kind.status().as_u16(), "detail": format!("{}.", kind.title()),
+    });
+    json!({"summary": kind.title(), "value": value})
+}

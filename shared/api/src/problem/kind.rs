@@ -1,0 +1,107 @@
+//! The kinds of problems that there are: each has a URI, one status and a title. docs/problems.md has a section on each.
+
+use axum::http::StatusCode;
+
+/// Makes the enum, its list and its facts of one table.
+macro_rules! kinds {
+    ($($kind:ident $slug:literal $status:ident $retry:ident $title:literal;)*) => {
+        /// A kind of problem. Its URI never changes its meaning.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub(crate) enum Kind {
+            $(#[doc = $title] $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind, in the order of docs/problems.md.
+            pub(crate) const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            fn facts(self) -> (&'static str, StatusCode, Retry, &'static str) {
+                match self {
+                    $(Self::$kind => ($slug, StatusCode::$status, Retry::$retry, $title),)*
+                }
+            }
+        }
+    };
+}
+
+/// Whether the same request may be answered otherwise soon.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Retry {
+    Helps,
+    Fails,
+}
+
+kinds! {
+    MalformedRequest "malformed-request" BAD_REQUEST Fails "The request cannot be read";
+    NotJson "not-json" BAD_REQUEST Fails "The body is not JSON that can be taken";
+    InvalidHeader "invalid-header" BAD_REQUEST Fails "A header is not valid";
+    InvalidQuery "invalid-query" UNPROCESSABLE_ENTITY Fails "The query is not valid";
+    InvalidRequest "invalid-request" UNPROCESSABLE_ENTITY Fails "The request is not valid";
+    IdempotencyKeyReused "idempotency-key-reused" UNPROCESSABLE_ENTITY Fails "The idempotency key stands for another request";
+    IdempotencyInFlight "idempotency-in-flight" CONFLICT Helps "The first request with this idempotency key is not answered yet";
+    PayloadTooLarge "payload-too-large" PAYLOAD_TOO_LARGE Fails "The body is too large";
+    UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE Fails "The body is not sent as JSON";
+    NoSuchJob "no-such-job" NOT_FOUND Fails "There is no such job";
+    NoSuchAttempt "no-such-attempt" NOT_FOUND Fails "The job has no such attempt";
+    NoSuchPlaybook "no-such-playbook" NOT_FOUND Fails "There is no such playbook";
+    NoSuchCredential "no-such-credential" NOT_FOUND Fails "There is no such credential";
+    NoSuchRoute "no-such-route" NOT_FOUND Fails "There is nothing at this path";
+    MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED Fails "The path does not take this method";
+    JobEnded "job-ended" CONFLICT Fails "The job has ended already";
+    JobNotWaiting "job-not-waiting" CONFLICT Fails "The job does not wait";
+    CredentialExists "credential-exists" CONFLICT Fails "There is a credential of that name";
+    CredentialKindDiffers "credential-kind-differs" CONFLICT Fails "The credential is of another kind";
+    RangeNotSatisfiable "range-not-satisfiable" RANGE_NOT_SATISFIABLE Fails "The output has no such range";
+    OutputTooLarge "output-too-large" UNPROCESSABLE_ENTITY Fails "The output is too large for one answer";
+    QueueFull "queue-full" TOO_MANY_REQUESTS Helps "Too many jobs wait";
+    TooManyFollowers "too-many-followers" TOO_MANY_REQUESTS Helps "Too many requests wait for jobs";
+    Draining "draining" SERVICE_UNAVAILABLE Helps "The service is shutting down";
+    Unavailable "unavailable" SERVICE_UNAVAILABLE Helps "A part of the service does not answer";
+    Internal "internal" INTERNAL_SERVER_ERROR Fails "Something went wrong in the service";
+}
+
+impl Kind {
+    /// Returns the URI that stands for the kind.
+    pub(crate) fn uri(self) -> String {
+        format!("urn:callboard:problem:{}", self.slug())
+    }
+
+    /// Returns the last part of the URI.
+    pub(crate) fn slug(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// Returns the status that a problem of the kind is answered with.
+    pub(crate) fn status(self) -> StatusCode {
+        self.facts().1
+    }
+
+    /// Tells whether the same request may be answered otherwise soon.
+    pub(crate) fn passes(self) -> bool {
+        self.facts().2 == Retry::Helps
+    }
+
+    /// Returns the kind in words.
+    pub(crate) fn title(self) -> &'static str {
+        self.facts().3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_a_section_on_each_kind_and_on_no_other() {
+        let documented = include_str!("../../../../docs/problems.md").split("\n## ").skip(1);
+        let documented: Vec<String> = documented
+            .map(|section| section.lines().take(3).collect::<Vec<_>>().join("\n"))
+            .collect();
+        let expected = Kind::ALL.iter().map(|kind| {
+            let retry = if kind.passes() { "helps" } else { "does not help" };
+            let (slug, status, title) = (kind.slug(), kind.status().as_u16(), kind.title());
+            format!("{slug}\n\n{status}. {title}. To send the same request again {retry}.")
+        });
+        assert_eq!(documented, expected.collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,59 @@
+//! Which attempt of a job a request reads the output of.
+
+use callboard_core::job::Job;
+use callboard_core::ports::{LogKey, Stream};
+
+use crate::params::Params;
+use crate::problem::{Kind, Problem};
+
+/// One attempt by its number, or whichever is the last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Wanted(pub(crate) Option<u32>);
+
+impl Wanted {
+    /// Takes the parameter `attempt`.
+    pub(crate) fn take(params: &mut Params) -> Self {
+        let number = params.number("attempt", 1, u32::MAX.into());
+        Self(number.and_then(|number| u32::try_from(number).ok()))
+    }
+
+    /// Checks that there is such an attempt.
+    pub(crate) fn check(self, job: &Job) -> Result<(), Problem> {
+        let (last, Some(wanted)) = (job.state.attempt, self.0) else {
+            return Ok(());
+        };
+        if wanted <= last {
+            return Ok(());
+        }
+        let there_is = match last {
+            0 => "it has not been started yet".to_owned(),
+            1 => "it has been started once".to_owned(),
+            _ => format!("it has been started {last} times"),
+        };
+        let detail = format!("The job has no attempt {wanted}: {there_is}.");
+        Err(Problem::new(Kind::NoSuchAttempt, detail))
+    }
+
+    /// Returns the attempt's number; 0 for a job that was never started.
+    pub(crate) fn number(self, job: &Job) -> u32 {
+        self.0.unwrap_or(job.state.attempt)
+    }
+
+    /// Names a stream of the attempt.
+    pub(crate) fn key(self, job: &Job, stream: Stream) -> LogKey {
+        LogKey {
+            job: job.id,
+            attempt: self.number(job),
+            stream,
+        }
+    }
+
+    /// Tells whether nothing will be added to what is read: the job has ended, or the one attempt that is wanted.
+    pub(crate) fn is_over(self, job: &Job) -> bool {
+        let given_up = job.state.given_up.last().map_or(0, |last| last.attempt);
+        job.state.status.is_final()
+            || self
+                .0
+                .is_some_and(|wanted| wanted < job.state.attempt || wanted <= given_up)
+    }
+}

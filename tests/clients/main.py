@@ -1,0 +1,105 @@
+"""Checks that the API's document is valid and that clients made of it work, against the real program.
+
+Each check counts; the last line is ``N passed, N failed``. The program is built before: ``cargo build -p callboard``.
+Where checks are named as arguments, these are the only ones.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from service import Service
+from tools import CLIENTS, DOCUMENT, Failed, Processes, Tools, Unavailable
+
+sys.path.append(str(CLIENTS.parent))
+from processes import exit_on_signals
+
+SEED = "20261128"
+EXAMPLES = "10"
+Check = Callable[[Tools, Path], None]
+
+
+def main(names: Sequence[str]) -> int:
+    """Runs the checks and prints the sum."""
+    exit_on_signals()
+    passed = failed = 0
+    for check in (check for check in CHECKS if not names or check.__name__ in names):
+        processes = Processes(grace=5)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                check(Tools(processes), Path(folder))
+            passed += 1
+            print(f"{check.__name__} ... ok", flush=True)
+        except (OSError, Failed, Unavailable) as error:
+            failed += 1
+            print(f"{check.__name__} ... FAILED\n{error}", flush=True)
+        except subprocess.CalledProcessError as error:
+            failed += 1
+            print(f"{check.__name__} ... FAILED\n{error}\n{error.output}", flush=True)
+        finally:
+            processes.stop()
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+def the_document_is_valid(tools: Tools, folder: Path) -> None:
+    """Has openapi-spec-validator read the document."""
+    tools.run(["openapi-spec-validator", DOCUMENT], folder)
+
+
+def the_examples_are_of_their_schemas(tools: Tools, folder: Path) -> None:
+    """Checks each example in the document against the schema that it stands beside."""
+    tools.run(["python", CLIENTS / "examples.py", DOCUMENT], folder)
+
+
+def a_typescript_client_makes_a_round(tools: Tools, folder: Path) -> None:
+    """Makes types of the document, compiles a program that uses all of the API, and runs it."""
+    for name in ("round_trip.ts", "tsconfig.json", "package.json"):
+        shutil.copy(CLIENTS / name, folder)
+    (folder / "node_modules").symlink_to(tools.node / "node_modules")
+    programs = folder / "node_modules/.bin"
+    tools.run([programs / "openapi-typescript", DOCUMENT, "--output", "schema.d.ts"], folder)
+    tools.run([programs / "tsc"], folder)
+    tools.run(["node", "built/round_trip.js", Service(tools.processes, folder / "data").address], folder)
+
+
+def a_python_client_makes_a_round(tools: Tools, folder: Path) -> None:
+    """Makes a package of the document, imports all of it, and uses all of the API."""
+    tools.run(["openapi-python-client", "generate", "--fail-on-warning", "--path", DOCUMENT], folder)
+    address = Service(tools.processes, folder / "data").address
+    package = folder / "callboard-client"
+    tools.run(["python", CLIENTS / "round_trip.py", address], folder, {"PYTHONPATH": str(package)})
+
+
+def schemathesis_finds_nothing(tools: Tools, folder: Path) -> None:
+    """Has schemathesis try what the document allows, and what it does not, with every check that it has.
+
+    The one worker waits for a file that never comes, so that no job of these requests runs, and none is waited for.
+    """
+    service = Service(tools.processes, folder / "data", "--workers", "1", "--sync-wait", "0", "--max-followers", "0")
+    service.submit({"playbook": "wait_for_file.yml", "extra_vars": {"file": str(folder / "never")}})
+    shutil.copy(CLIENTS / "schemathesis.toml", folder)
+    bounds = ["--seed", SEED, "--max-examples", EXAMPLES, "--generation-database", "none"]
+    patient = ["--suppress-health-check", "too_slow", "--warnings", "off"]
+    options = ["--checks", "all", "--continue-on-failure", "--no-color", *bounds, *patient]
+    print(tools.run(["schemathesis", "run", DOCUMENT, "--url", service.address, *options], folder))
+    unwell = [line for line in service.log if "ERROR" in line or "panicked" in line]
+    if unwell:
+        raise Failed("the service logged:\n" + "".join(unwell))
+
+
+CHECKS: tuple[Check, ...] = (
+    the_document_is_valid,
+    the_examples_are_of_their_schemas,
+    a_typescript_client_makes_a_round,
+    a_python_client_makes_a_round,
+    schemathesis_finds_nothing,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
