@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = ROOT / "shared/runners/ansible/host"
 PROGRAMS = ("callboard", "callboard-submit", "callboard-query", "callboard-worker")
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
+SUM = re.compile(r"(\d+) passed, (\d+) failed")
 PYTEST = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 PROCESSES = Processes(grace=5)
 
@@ -31,7 +32,7 @@ def main() -> int:
     passed = failed = 0
     try:
         interpreter = python_environment()
-        for name, counts in (("Rust", rust()), ("Python", python(interpreter))):
+        for name, counts in (("Rust", rust()), ("Python", python(interpreter)), ("Conformance", conformance())):
             for ok, bad in counts:
                 passed += ok
                 failed += bad
@@ -74,6 +75,13 @@ def python(interpreter: Path | None) -> Iterator[tuple[int, int]]:
         found[what] = int(count)
     bad = sum(count for what, count in found.items() if what != "passed")
     yield found.get("passed", 0), bad or (1 if code else 0)
+
+
+def conformance() -> Iterator[tuple[int, int]]:
+    """Compares a bounded choice of what ``make conformance`` does."""
+    _code, lines = stream([sys.executable, "tests/conformance/run.py", "--quick"], ROOT)
+    found = SUM.fullmatch(lines[-1]) if lines else None
+    yield (int(found[1]), int(found[2])) if found else (0, 1)
 
 
 def python_environment() -> Path | None:
