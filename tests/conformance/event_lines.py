@@ -29,7 +29,8 @@ def told(event: dict[str, Any], ids: dict[str, str]) -> Iterator[str]:
     keys = [key for key in OWN if key in event] + sorted(event.keys() - set(OWN))
     for key in keys:
         for name, value in flat(key, event[key]):
-            yield f"{name} = {text(name.rpartition('.')[2], value, ids)}"
+            line = f"{name} = {text(name.rpartition('.')[2], value, ids)}"
+            yield normal(line.encode(errors="surrogatepass")).decode(errors="backslashreplace")
 
 
 def flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -53,5 +54,4 @@ def text(key: str, value: Any, ids: dict[str, str]) -> str:
     if isinstance(value, str):
         value = value.replace("\r\n", "\n")  # ansible-runner has a terminal
     line = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    line = UUID.sub(lambda found: ids.setdefault(found[0], f"uuid-{len(ids) + 1}"), line)
-    return normal(line.encode(errors="surrogatepass")).decode(errors="backslashreplace")
+    return UUID.sub(lambda found: ids.setdefault(found[0], f"uuid-{len(ids) + 1}"), line)

@@ -12,9 +12,11 @@ VOLATILE = (
 RULES = [
     (re.compile(pattern), word)
     for pattern, word in (
-        # Callboard's folder of a job, and the one that ansible-playbook makes, are both where temporary files go
-        (rb"/tmp/callboard-\d+/\d+/[0-9a-f]+-\d+/tmp", b"LOCAL-TEMP"),
-        (rb"ansible-local-\d+[a-z0-9_]{8}", b"ansible-local-ID"),
+        # a job has a folder of its own for temporary files; ansible-playbook has the one that the variable names
+        (rb"/tmp/callboard-\d+/\d+/[0-9a-f]+-\d+/tmp\b|[^\s'\"]+/run\d+/place/tmp\b", b"TMPDIR"),
+        (rb"[^\s'\"]*/ansible-local-\d+[a-z0-9_]{8}", b"LOCAL-TEMP"),
+        (rb"\btmp\.[A-Za-z0-9]{10}\b", b"tmp.NAME"),
+        (rb"(?<=_payload_)[a-z0-9_]{8}(?![a-z0-9_])", b"NAME"),
         (rb"ansible-tmp-\d+\.\d+-\d+-\d+", b"ansible-tmp-ID"),
         (rb"(?<![A-Za-z0-9])tmp[a-z0-9_]{8}(?![a-z0-9_])", b"tmpNAME"),
         (rb"(?<=/ansible\.)[a-z0-9_]{8}(?![a-z0-9_])", b"NAME"),
@@ -23,6 +25,7 @@ RULES = [
         (rb"\b\d+:\d\d:\d\d\.\d+", b"DURATION"),
         (rb"\b1[78]\d{8}(?:\.\d+)?\b", b"EPOCH"),
         (rb"\bp=\d+ u=", b"p=PID u="),
+        (rb"(?<=\"version\": \")\d{6,}(?=\")", b"VERSION"),
         (rb"0x[0-9a-f]{8,16}", b"ADDRESS"),
         (rb"\b(" + VOLATILE + rb")('?\"?\s*[:=]\s*)['\"]?[\d.T:]+['\"]?", rb"\1\2VALUE"),
     )

@@ -110,7 +110,7 @@ class Place:
 
     def lay_out(self, target: Target) -> None:
         """Copies the target and what it needs."""
-        for name in ("ansible/tmp", "output", "tmp"):
+        for name in ("output", "tmp"):
             (self.folder / name).mkdir(parents=True)
         for name in sorted(target.needed()):
             shutil.copytree(target.base / name, self.folder / TARGETS / name, symlinks=True)
@@ -148,7 +148,6 @@ class Place:
             "ANSIBLE_TEST_CI": "",
             "ANSIBLE_TEST_PYTHON_INTERPRETER": str(self.programs.python),
             "ANSIBLE_TEST_PYTHON_VERSION": self.programs.python_version,
-            "ANSIBLE_HOME": str(self.folder / "ansible"),
             # Ansible takes the home of the user database in one place, and that of the environment in another
             "HOME": str(Path.home()),
             "INVENTORY_PATH": str(self.folder / INTEGRATION / "inventory"),

@@ -40,8 +40,9 @@ class Outcome:
 
     @property
     def unexplained(self) -> list[Difference]:
-        """Returns the differences that nobody has explained."""
-        return [found.difference for found in self.found if not found.known]
+        """Returns the differences that nobody has explained; what ``callboard run`` has nothing for is none."""
+        open_ = (found.difference for found in self.found if not found.known)
+        return [difference for difference in open_ if difference.kind != "unsupported"]
 
     @property
     def passed(self) -> bool:
