@@ -4,15 +4,20 @@ PYTHON ?= python3
 DEV := target/python-dev
 SAM := target/sam-tools
 RUFF := shared/runners/ansible/host/pyproject.toml
-SCRIPTS := $(wildcard tests/*.py) tests/clients tests/image tests/servers functions/worker
+SCRIPTS := $(wildcard tests/*.py) tests/clients tests/conformance tests/image tests/servers functions/worker
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: test lint fmt fuzz bench openapi emulators image-test sam-test
+.PHONY: test conformance lint fmt fuzz bench openapi emulators image-test sam-test
 
 ## Runs every test: Rust, Python, and the real program with real playbooks.
 test:
 	$(PYTHON) tests/run.py
+
+## Compares with ansible-playbook and ansible-runner: ansible-core's own integration tests, by both. NAMES="tags loops" takes some.
+conformance:
+	cargo build -p callboard
+	$(PYTHON) tests/conformance/run.py $(NAMES)
 
 ## Checks formatting and lints of both languages, that the documentation builds, the SAM template and the events.
 lint: $(DEV)/ready $(SAM)/ready
@@ -22,6 +27,7 @@ lint: $(DEV)/ready $(SAM)/ready
 	cd shared/runners/ansible/host && $(CURDIR)/$(DEV)/bin/ruff format --check . && $(CURDIR)/$(DEV)/bin/ruff check . \
 		&& $(CURDIR)/$(DEV)/bin/mypy
 	$(DEV)/bin/ruff format --check --config $(RUFF) $(SCRIPTS) && $(DEV)/bin/ruff check --config $(RUFF) $(SCRIPTS)
+	cd tests/conformance && MYPYPATH=.. $(CURDIR)/$(DEV)/bin/mypy --strict --python-version 3.11 *.py
 	! cargo tree --package callboard --edges normal --prefix none | grep -E '^(aws|lambda)' \
 		| grep -vE '^aws-(sigv4|credential-types|smithy-(async|http|runtime-api|runtime-api-macros|types)) '
 	! cargo tree --package callboard-submit --package callboard-query --package callboard-worker --edges normal --prefix none \

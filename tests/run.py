@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = ROOT / "shared/runners/ansible/host"
 PROGRAMS = ("callboard", "callboard-submit", "callboard-query", "callboard-worker")
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
-SUM = re.compile(r"^(\d+) passed, (\d+) failed$")
+SUM = re.compile(r"(\d+) passed, (\d+) failed")
 PYTEST = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 PROCESSES = Processes(grace=5)
 
@@ -32,7 +32,12 @@ def main() -> int:
     passed = failed = 0
     try:
         interpreter = python_environment()
-        for name, counts in (("Rust", rust()), ("Clients", clients()), ("Python", python(interpreter))):
+        for name, counts in (
+            ("Rust", rust()),
+            ("Clients", summed("tests/clients/main.py")),
+            ("Python", python(interpreter)),
+            ("Conformance", summed("tests/conformance/run.py", "--quick")),
+        ):
             for ok, bad in counts:
                 passed += ok
                 failed += bad
@@ -64,10 +69,10 @@ def rust() -> Iterator[tuple[int, int]]:
         yield 0, 1
 
 
-def clients() -> Iterator[tuple[int, int]]:
-    """Checks the API's document, and has clients that are made of it use the program that was built."""
-    code, lines = stream([sys.executable, str(ROOT / "tests/clients/main.py")], ROOT)
-    found = SUM.match(lines[-1] if lines else "")
+def summed(*script: str) -> Iterator[tuple[int, int]]:
+    """Runs a script whose last line is a sum like this one's: the API's clients, a choice of ``make conformance``."""
+    code, lines = stream([sys.executable, *script], ROOT)
+    found = SUM.fullmatch(lines[-1].rstrip()) if lines else None
     ok, bad = (int(found[1]), int(found[2])) if found else (0, 0)
     yield ok, bad or (1 if code or not ok else 0)
 

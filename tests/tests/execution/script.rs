@@ -156,7 +156,6 @@ fn event(counter: u64) -> Event {
         created: None,
         parent_uuid: None,
         verbosity: None,
-        rescued: false,
         event_data: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use callboard_core::credential::{Credential, CredentialSummary};
+use callboard_core::credential::{Credential, CredentialPage, CredentialSummary};
 use callboard_core::id::Tenant;
 use callboard_core::ports::{CredentialStore, StoreError};
 use callboard_core::time::Timestamp;
@@ -52,8 +52,8 @@ impl CredentialStore for Store {
         Err(StoreError::NotFound)
     }
 
-    async fn list(&self, _tenant: &Tenant) -> Result<Vec<CredentialSummary>, StoreError> {
-        Ok(Vec::new())
+    async fn list(&self, _tenant: &Tenant, _after: Option<&str>, limit: u32) -> Result<CredentialPage, StoreError> {
+        Ok(CredentialPage::new(Vec::new(), limit))
     }
 
     async fn remove(&self, _tenant: &Tenant, _name: &str) -> Result<(), StoreError> {
