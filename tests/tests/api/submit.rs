@@ -113,7 +113,13 @@ fn check_failed(job: &Value) -> anyhow::Result<()> {
     for part in ["1 of 3 hosts failed", "failing", "This host was to fail."] {
         ensure!(error.contains(part), "{error}");
     }
-    ensure!(job["progress"].is_null() && job["result"]["rc"] == 2, "{job}");
+    ensure!(job["result"]["rc"] == 2, "{job}");
+    let progress = json!({
+        "current_play": "Wait for a file", "current_task": "Say that the file is there",
+        "hosts_ok": 2, "hosts_failed": 1, "hosts_pending": 0,
+    });
+    assert_eq!(job["progress"], progress);
+    assert_eq!(job["result"]["failures"][0]["host"], "failing");
     let counts = &job["result"]["stats"]["failing"];
     let expected = json!({
         "ok": 0, "changed": 0, "failures": 1, "dark": 0, "skipped": 0, "rescued": 0, "ignored": 0, "processed": 1,
@@ -155,6 +161,7 @@ fn check_successful(job: &Value, pending: &Value) -> anyhow::Result<()> {
             "ok": 1, "changed": 0, "failures": 0, "dark": 0, "skipped": 0, "rescued": 0, "ignored": 0, "processed": 1,
         }},
         "inventory": {"hosts": 2, "groups": 1, "group_hosts": {"web": 2}, "host_names": ["web1", "web2"]},
+        "failures": [],
         "log": result["log"],
     });
     assert_eq!(*result, expected);
