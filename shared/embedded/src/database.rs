@@ -3,12 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use callboard_core::causes::causes;
 use callboard_core::ports::StoreError;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{OpenError, sqlite, unavailable};
 
@@ -22,7 +22,8 @@ const STEPS: [&str; 4] = [
 pub(crate) const SCHEMA_VERSION: u32 = STEPS.len() as u32;
 /// How many callers' writes share one commit, and so one wait for the disk.
 const GROUP: usize = 64;
-const MAX_READERS: usize = 4;
+/// How many reads go on at once, each with a connection, which is open files. The others wait.
+const READERS: usize = 4;
 
 type Write = Box<dyn FnOnce(&Connection) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(bool) + Send>;
@@ -32,7 +33,13 @@ type Reply = Box<dyn FnOnce(bool) + Send>;
 pub struct Database {
     path: Arc<PathBuf>,
     writer: mpsc::Sender<Write>,
-    readers: Arc<Mutex<Vec<Connection>>>,
+    readers: Arc<Readers>,
+}
+
+/// Connections that read: at most as many as there are places.
+struct Readers {
+    places: Arc<Semaphore>,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Database {
@@ -61,7 +68,10 @@ impl Database {
         Ok(Self {
             path: Arc::new(path.to_owned()),
             writer,
-            readers: Arc::default(),
+            readers: Arc::new(Readers {
+                places: Arc::new(Semaphore::new(READERS)),
+                idle: Mutex::default(),
+            }),
         })
     }
 
@@ -89,42 +99,39 @@ impl Database {
         receiver.await.map_err(|_| unavailable("the writer has stopped"))?
     }
 
-    /// Runs `work` on a reading connection, beside any write.
+    /// Runs `work` on a reading connection, beside any write, as soon as one is free.
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        let place = Arc::clone(&self.readers.places).acquire_owned().await;
+        let place = place.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
         let database = self.clone();
         let joined = tokio::task::spawn_blocking(move || {
             let connection = database.reader()?;
             let result = work(&connection);
-            database.keep(connection);
+            database.idle().push(connection);
+            drop(place);
             result
         });
         joined.await.map_err(|error| StoreError::Unavailable(Box::new(error)))?
     }
 
     fn reader(&self) -> Result<Connection, StoreError> {
-        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match kept {
-            Some(connection) => Ok(connection),
-            None => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let connection = Connection::open_with_flags(&*self.path, flags).map_err(sqlite)?;
-                connection
-                    .busy_timeout(std::time::Duration::from_secs(5))
-                    .map_err(sqlite)?;
-                Ok(connection)
-            }
+        if let Some(connection) = self.idle().pop() {
+            return Ok(connection);
         }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&*self.path, flags).map_err(sqlite)?;
+        connection
+            .busy_timeout(std::time::Duration::from_secs(5))
+            .map_err(sqlite)?;
+        Ok(connection)
     }
 
-    fn keep(&self, connection: Connection) {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < MAX_READERS {
-            readers.push(connection);
-        }
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

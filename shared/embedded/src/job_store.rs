@@ -14,7 +14,7 @@ use rusqlite::{Connection, Row};
 use crate::database::Database;
 use crate::error::sqlite;
 use crate::listing::Lists;
-use crate::rows::{self, JOB_COLUMNS, select};
+use crate::rows::{self, JOB_COLUMNS, NewJob, select};
 
 /// Keeps jobs in the `jobs` table.
 #[derive(Clone)]
@@ -88,11 +88,9 @@ impl SqliteJobStore {
 #[async_trait]
 impl JobStore for SqliteJobStore {
     async fn create(&self, job: &Job) -> Result<(), StoreError> {
-        let state = rows::to_json(&job.state)?;
-        let request = rows::to_json(&job.request)?;
-        let job = job.clone();
+        let job = NewJob::of(job)?;
         self.database
-            .write(move |connection| rows::insert(connection, &job, &state, &request))
+            .write(move |connection| rows::insert(connection, &job))
             .await
     }
 
@@ -153,6 +151,10 @@ impl JobStore for SqliteJobStore {
         self.change(id, move |state| state.release(token, ended, due))
             .await
             .map(drop)
+    }
+
+    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
+        self.change(id, move |state| state.put_back(token, due)).await.map(drop)
     }
 
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {

@@ -39,7 +39,37 @@ pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
     ))
 }
 
-pub(crate) fn insert(connection: &Connection, job: &Job, state: &str, request: &str) -> Result<(), StoreError> {
+/// What is written of a new job. Its request may be large, so that only its JSON goes to the writer.
+pub(crate) struct NewJob {
+    id: JobId,
+    tenant: Tenant,
+    created_at: Timestamp,
+    retention: Duration,
+    expires_at: Timestamp,
+    playbook: Option<String>,
+    labels: Option<String>,
+    state: JobState,
+    request: String,
+}
+
+impl NewJob {
+    pub(crate) fn of(job: &Job) -> Result<Self, StoreError> {
+        let labels = Some(&job.request.options.labels).filter(|labels| !labels.is_empty());
+        Ok(Self {
+            id: job.id,
+            tenant: job.tenant.clone(),
+            created_at: job.created_at,
+            retention: job.retention,
+            expires_at: job.expires_at(),
+            playbook: job.request.source.name(),
+            labels: labels.map(to_json).transpose()?,
+            state: job.state.clone(),
+            request: to_json(&job.request)?,
+        })
+    }
+}
+
+pub(crate) fn insert(connection: &Connection, job: &NewJob) -> Result<(), StoreError> {
     let mut statement = connection
         .prepare_cached(
             "INSERT INTO jobs
@@ -48,20 +78,21 @@ pub(crate) fn insert(connection: &Connection, job: &Job, state: &str, request: &
                 (:id, :tenant, :status, :created_at, :retention, :expires_at, :due, :playbook, :labels, :state, :request)",
         )
         .map_err(sqlite)?;
-    let labels = Some(&job.request.options.labels).filter(|labels| !labels.is_empty());
     let inserted = statement.execute(named_params! {
         ":id": job.id.as_bytes(),
         ":tenant": job.tenant.as_str(),
         ":status": job.state.status.as_str(),
         ":created_at": job.created_at.as_millis(),
         ":retention": i64::try_from(job.retention.as_millis()).unwrap_or(i64::MAX),
-        ":expires_at": job.expires_at().as_millis(),
+        ":expires_at": job.expires_at.as_millis(),
         ":due": job.state.due.map(Timestamp::as_millis),
-        ":playbook": job.request.source.name(),
-        ":labels": labels.map(to_json).transpose()?,
-        ":state": state,
-        ":request": request,
+        ":playbook": job.playbook,
+        ":labels": job.labels,
+        ":state": to_json(&job.state)?,
+        ":request": job.request,
     });
+    // a statement that is kept keeps what was bound to it
+    statement.clear_bindings();
     inserted.map(drop).map_err(sqlite)
 }
 
