@@ -317,6 +317,10 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.release", call).await
     }
 
+    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
+        self.1.make("store.put_back", || self.0.put_back(id, token, due)).await
+    }
+
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
         let call = || self.0.request_cancel(id, cancel.clone());
         self.1.make("store.request_cancel", call).await

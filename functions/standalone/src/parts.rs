@@ -106,7 +106,8 @@ impl Parts {
     }
 
     /// Makes what executes jobs; a cancel is noticed at the next heartbeat. A job whose lease cannot be renewed goes on for
-    /// as long as `lease`, where another process may take it.
+    /// as long as `lease`, where another process may take it. Where none does, as in `serve`, a job that cannot be started
+    /// goes back to the queue.
     pub(crate) fn worker(
         &self,
         common: &Common,
@@ -129,6 +130,7 @@ impl Parts {
                     max_events: common.max_events,
                 },
                 patience: PATIENCE,
+                puts_back: lease.is_none(),
             },
             held: self.held.clone(),
         }

@@ -60,6 +60,7 @@ async fn main() -> Result<(), Error> {
                     max_events: number("CALLBOARD_MAX_EVENTS", 1_000_000)?.into(),
                 },
                 patience: Duration::ZERO,
+                puts_back: true,
             },
             held: Held::default(),
         },

@@ -22,7 +22,7 @@ use crate::config::s3_client;
 use crate::fields::{instant, json, number};
 use crate::item::{self, Item, Stored};
 use crate::listing::{Listing, Source};
-use crate::steps::{giving_up, held, holding, is, status};
+use crate::steps::{giving_up, held, holding, is, pending_again, status, uncounted};
 use crate::table::{Table, Unmet};
 use crate::update::Update;
 
@@ -97,14 +97,29 @@ impl DynamoDbJobStore {
         self.bodies.store(body, outcome).await
     }
 
-    /// Takes back a claim that came to nothing; the attempt does not count.
+    /// Takes back a claim that came to nothing, as if it had not been made.
     async fn unclaim(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
-        let update = held(token)
-            .set("status", status(JobStatus::Pending))
-            .set_to("attempt", "#attempt - :one")
-            .value("one", number(1))
-            .remove(&["lease_token", "lease_beat", "started_at"]);
+        let update = pending_again(uncounted(held(token)));
         self.table.step(id, update).await.map(drop)
+    }
+
+    /// Makes a running job pending again, with what else `update` writes; one that was asked to stop is canceled.
+    async fn give_back(
+        &self,
+        id: JobId,
+        update: impl Fn() -> Update + Send + Sync,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
+        let pending = pending_again(update())
+            .and("attribute_not_exists(#cancel)")
+            .set("due", instant(due));
+        let item = match self.table.update(id, pending).await {
+            Err(Unmet::Refused(item)) => item,
+            other => return other.map(drop).map_err(Unmet::into_conflict),
+        };
+        let cancel = item::cancel(&item)?.ok_or(StoreError::Conflict)?;
+        let ended = self.end_canceled(update(), id, &cancel).await;
+        ended.map(drop).map_err(Unmet::into_conflict)
     }
 
     async fn end_canceled(&self, update: Update, id: JobId, cancel: &CancelRequest) -> Result<Item, Unmet> {
@@ -209,19 +224,12 @@ impl JobStore for DynamoDbJobStore {
 
     async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError> {
         let given_up = json(&ended)?;
-        let update = giving_up(held(token), given_up.clone())
-            .and("attribute_not_exists(#cancel)")
-            .set("status", status(JobStatus::Pending))
-            .set("due", instant(due))
-            .remove(&["lease_token", "lease_beat", "progress"]);
-        let item = match self.table.update(id, update).await {
-            Err(Unmet::Refused(item)) => item,
-            other => return other.map(drop).map_err(Unmet::into_conflict),
-        };
-        let cancel = item::cancel(&item)?.ok_or(StoreError::Conflict)?;
-        let update = giving_up(held(token), given_up);
-        let ended = self.end_canceled(update, id, &cancel).await;
-        ended.map(drop).map_err(Unmet::into_conflict)
+        let update = || giving_up(held(token), given_up.clone());
+        self.give_back(id, update, due).await
+    }
+
+    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
+        self.give_back(id, || uncounted(held(token)), due).await
     }
 
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {

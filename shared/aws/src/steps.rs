@@ -32,6 +32,21 @@ pub(crate) fn giving_up(update: Update, attempt: AttributeValue) -> Update {
         .set_to("given_up", "list_append(if_not_exists(#given_up, :none), :ended)")
 }
 
+/// Takes back the attempt that began with the claim.
+pub(crate) fn uncounted(update: Update) -> Update {
+    update
+        .set_to("attempt", "#attempt - :one")
+        .value("one", number(1))
+        .remove(&["started_at"])
+}
+
+/// Makes a running job pending again: nobody holds it.
+pub(crate) fn pending_again(update: Update) -> Update {
+    update
+        .set("status", status(JobStatus::Pending))
+        .remove(&["lease_token", "lease_beat", "progress"])
+}
+
 /// Makes the attribute of a state.
 pub(crate) fn status(status: JobStatus) -> AttributeValue {
     string(status.as_str())

@@ -31,6 +31,8 @@ const CLAIM_TRIES: u32 = 4;
 /// third, and so on.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(300);
+/// How long a job waits that the machine was too short of something to start; on the average one and a half times as long.
+const SHORT_PAUSE: Duration = Duration::from_secs(4);
 
 /// Why a running job is to be stopped.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -81,6 +83,9 @@ pub struct WorkerSettings {
     pub output: OutputLimits,
     /// How long a job that has ended waits for a log store that is unavailable, where its worker has no deadline.
     pub patience: Duration,
+    /// Whether a job that could not be started, because the machine was short of something, goes back to the queue. Else it
+    /// fails.
+    pub puts_back: bool,
 }
 
 /// What bounds one execution from outside the job.
@@ -129,6 +134,14 @@ pub enum Disposition {
     Executed,
     /// The job is not there, has ended, or is somebody else's: there is nothing to do.
     Nothing,
+}
+
+/// What is written at the end of an attempt.
+enum End {
+    /// What came of it.
+    Outcome(Outcome),
+    /// Nothing came of it, not even a start.
+    PutBack,
 }
 
 /// Executes jobs, one call each.
@@ -186,8 +199,12 @@ impl Worker {
             return Ok(Disposition::Executed);
         }
         let end = async {
+            if ended.short && self.settings.puts_back {
+                return self.conclude(&job, lease, End::PutBack, &ending).await;
+            }
             self.close(&job, &output, &ending).await;
-            self.conclude(&job, lease, verdict(ended, reason), &ending).await
+            let outcome = End::Outcome(verdict(ended, reason));
+            self.conclude(&job, lease, outcome, &ending).await
         };
         tokio::select! {
             concluded = end => concluded,
@@ -217,18 +234,16 @@ impl Worker {
     }
 
     /// Writes the end of the attempt, for as long as it takes: until then, the job is this worker's.
-    async fn conclude(
-        &self,
-        job: &Job,
-        lease: Lease,
-        outcome: Outcome,
-        limits: &Limits,
-    ) -> Result<Disposition, StoreError> {
+    async fn conclude(&self, job: &Job, lease: Lease, end: End, limits: &Limits) -> Result<Disposition, StoreError> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             let (store, queue, clock) = (&*self.store, &*self.queue, &*self.clock);
-            match conclude(store, queue, clock, job, lease, outcome.clone()).await {
+            let written = match &end {
+                End::Outcome(outcome) => conclude(store, queue, clock, job, lease, outcome.clone()).await,
+                End::PutBack => put_back(store, queue, clock, job, lease).await,
+            };
+            match written {
                 Ok(()) => break,
                 Err(StoreError::Conflict) => {
                     tracing::warn!(job.id = %job.id, "an earlier try has written the end, or the lease was lost");
@@ -288,11 +303,31 @@ pub(crate) async fn conclude(
     let ended = Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now));
     store.release(job.id, lease.token, ended, due).await?;
     tracing::warn!(job.id = %job.id, job.attempt = job.state.attempt, job.reason = outcome.reason.map(Reason::as_str), "job goes back to the queue");
-    // the job is released by now: what fails here, the sweep makes up for
-    if let Err(error) = dispatch(store, queue, DueJob { id: job.id, due }, delay).await {
+    queue_again(store, queue, DueJob { id: job.id, due }, delay).await;
+    Ok(())
+}
+
+/// Returns a job to the queue that could not be started.
+async fn put_back(
+    store: &dyn JobStore,
+    queue: &dyn JobQueue,
+    clock: &dyn Clock,
+    job: &Job,
+    lease: Lease,
+) -> Result<(), StoreError> {
+    let delay = SHORT_PAUSE.mul_f64(1.0 + job.id.spread());
+    let due = clock.now() + delay + DISPATCH_GRACE;
+    store.put_back(job.id, lease.token, due).await?;
+    tracing::warn!(job.id = %job.id, "job goes back to the queue: it could not be started");
+    queue_again(store, queue, DueJob { id: job.id, due }, delay).await;
+    Ok(())
+}
+
+/// Queues a job that was given back; what fails here, the sweep makes up for.
+async fn queue_again(store: &dyn JobStore, queue: &dyn JobQueue, job: DueJob, delay: Duration) {
+    if let Err(error) = dispatch(store, queue, job, delay).await {
         tracing::warn!(job.id = %job.id, error = %causes(&error), "the job waits for the sweep to be queued");
     }
-    Ok(())
 }
 
 /// Returns how long a job waits before its next attempt. Jobs that were lost together do not come back together.

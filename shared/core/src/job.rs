@@ -288,6 +288,25 @@ impl JobState {
         }
     }
 
+    /// Gives the job back as if it had not been claimed, to be queued at `due` if it is not by then; one that somebody asked
+    /// to stop ends instead.
+    ///
+    /// # Errors
+    /// The lease is not the job's.
+    pub fn put_back(&mut self, token: LeaseToken, due: Timestamp) -> Result<(), Refused> {
+        self.check(token)?;
+        self.status = JobStatus::Pending;
+        self.attempt = self.attempt.saturating_sub(1);
+        self.started_at = None;
+        self.lease = None;
+        self.progress = None;
+        self.due = Some(due);
+        match self.cancel.take() {
+            Some(cancel) => self.request_cancel(cancel),
+            None => Ok(()),
+        }
+    }
+
     /// Ends a pending job at once; asks the worker of a running one to stop it. Asking again changes nothing.
     ///
     /// # Errors

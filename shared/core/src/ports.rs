@@ -107,6 +107,10 @@ pub trait JobStore: Send + Sync {
     /// canceled if that was asked for. `Conflict` if the lease is lost.
     async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError>;
 
+    /// Makes a running job pending again, due to be queued at an instant, as if it had not been claimed: its attempt does not
+    /// count. One that was asked to stop is canceled. `Conflict` if the lease is lost.
+    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError>;
+
     /// Ends a pending job, or marks a running one; returns the job after it. `Conflict` if it has ended.
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError>;
 
@@ -177,4 +181,6 @@ pub struct Ended {
     pub stopped: bool,
     /// What the job was at when it was stopped, in a sentence.
     pub doing: Option<String>,
+    /// True when nothing of the job was started, because the machine was short of open files, memory or processes.
+    pub short: bool,
 }

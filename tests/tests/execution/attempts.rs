@@ -95,6 +95,40 @@ async fn a_job_is_run_no_more_often_than_it_may() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_job_that_cannot_be_started_goes_back_to_the_queue_and_that_is_no_attempt() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = site.job(attempts(1)).await?;
+    let script = Arc::new(Script::after_shortage(2));
+    for _ in 0..2 {
+        assert_eq!(site.execute(job.id, script.clone()).await?, Disposition::Executed);
+        let state = site.state(job.id).await?;
+        assert_eq!(
+            (state.status, state.attempt, state.attempts()),
+            (JobStatus::Pending, 0, vec![])
+        );
+        assert_eq!(site.logs.manifest(job.id, 1).await?, None);
+        assert_eq!(site.receive().await?, None);
+        site.clock.advance(Duration::from_secs(8));
+        assert_eq!(site.receive().await?, Some(job.id));
+    }
+    site.execute(job.id, script.clone()).await?;
+    assert_eq!((site.state(job.id).await?.attempt, script.starts()), (1, 3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_queue_a_job_that_cannot_be_started_fails() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = site.job(attempts(1)).await?;
+    let mut worker = site.worker(Arc::new(Script::after_shortage(1)));
+    worker.settings.puts_back = false;
+    worker.execute(job.id, site.limits()).await?;
+    let outcome = site.state(job.id).await?.outcome.unwrap_or_else(success);
+    assert_eq!(outcome.reason, Some(Reason::RunnerError));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_playbook_that_failed_is_not_run_again() -> anyhow::Result<()> {
     let site = Site::open()?;
     let job = site.job(attempts(3)).await?;

@@ -70,6 +70,7 @@ impl Runner for Counting {
             outcome: if start <= self.breaks { broken } else { success() },
             stopped: self.works,
             doing: None,
+            short: false,
         }
     }
 }
@@ -199,7 +200,7 @@ async fn accepted(case: Case, tenant: &Tenant, site: &Site, faults: &Faults) -> 
 }
 
 async fn submit(submitter: &Submitter, tenant: &Tenant, body: &Value, once: &Once) -> Result<JobId, SubmitError> {
-    let submitted = submitter.submit(tenant.clone(), body, Some(once)).await?;
+    let submitted = submitter.submit(tenant.clone(), body.clone(), Some(once)).await?;
     submitter.settle(&submitted.job, once).await;
     Ok(submitted.job.id)
 }

@@ -49,6 +49,8 @@ pub(crate) struct Script {
     acts: Vec<Act>,
     outcome: Outcome,
     starts: AtomicU32,
+    /// How many starts come to nothing, because the machine is short of something.
+    short: u32,
 }
 
 impl Script {
@@ -61,6 +63,16 @@ impl Script {
             acts: acts.to_vec(),
             outcome,
             starts: AtomicU32::new(0),
+            short: 0,
+        }
+    }
+
+    /// Cannot start so many times.
+    pub(crate) fn after_shortage(starts: u32) -> Self {
+        let outcome = Outcome::failed(Reason::RunnerError, "The machine is short of something.");
+        Self {
+            short: starts,
+            ..Self::ending(&[], outcome)
         }
     }
 
@@ -72,7 +84,7 @@ impl Script {
 #[async_trait]
 impl Runner for Script {
     async fn run(&self, _job: &Job, output: &Output, mut stop: Stop) -> Ended {
-        self.starts.fetch_add(1, Ordering::SeqCst);
+        let start = self.starts.fetch_add(1, Ordering::SeqCst);
         for act in &self.acts {
             match act.perform(output, &mut stop).await {
                 Ok(false) => {}
@@ -84,6 +96,7 @@ impl Runner for Script {
             outcome: self.outcome.clone(),
             stopped: false,
             doing: None,
+            short: start < self.short,
         }
     }
 }
@@ -130,6 +143,7 @@ async fn stopped(output: &Output) -> Ended {
         outcome: Outcome { rc, ..outcome },
         stopped: true,
         doing: None,
+        short: false,
     }
 }
 
@@ -138,6 +152,7 @@ fn broken(error: &StoreError) -> Ended {
         outcome: Outcome::failed(Reason::RunnerError, error.to_string()),
         stopped: false,
         doing: None,
+        short: false,
     }
 }
 

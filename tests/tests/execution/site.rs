@@ -102,6 +102,7 @@ impl Site {
                 flush: Duration::from_millis(10),
                 output: OutputLimits::default(),
                 patience: Duration::from_millis(700),
+                puts_back: true,
             },
             held: Held::default(),
         }

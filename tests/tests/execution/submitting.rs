@@ -123,7 +123,7 @@ async fn submit(site: &Site, queue: Arc<dyn JobQueue>, body: &Value) -> Result<J
         catalog: Some(Arc::new(OnePlaybook)),
         ..site.submitter()
     };
-    let submitted = submitter.submit(Tenant::default(), body, None).await?;
+    let submitted = submitter.submit(Tenant::default(), body.clone(), None).await?;
     Ok(submitted.job)
 }
 

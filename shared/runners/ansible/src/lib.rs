@@ -36,6 +36,7 @@ pub mod python;
 mod reach;
 mod runner;
 mod settings;
+mod shortage;
 mod sockets;
 mod supervisors;
 mod task;

@@ -25,6 +25,7 @@ use crate::processes;
 use crate::pump::{Findings, Pipes, Pump, PumpError, Target};
 use crate::reach::Reach;
 use crate::settings::AnsibleSettings;
+use crate::shortage;
 use crate::supervisors::Supervisors;
 use crate::task::Task;
 use crate::unready::{Unready, sentence};
@@ -59,6 +60,17 @@ enum RunError {
     Io(#[from] io::Error),
     #[error(transparent)]
     Pump(#[from] PumpError),
+}
+
+impl RunError {
+    /// Tells whether nothing was started, because the machine was short of something.
+    fn is_shortage(&self) -> bool {
+        match self {
+            Self::Unready(error) => error.short,
+            Self::Host(_) | Self::Io(_) => shortage::is_behind(self),
+            Self::Secrets(_) | Self::Pump(_) => false,
+        }
+    }
 }
 
 impl AnsibleRunner {
@@ -106,6 +118,7 @@ impl AnsibleRunner {
                 outcome: Outcome::failed(Reason::RunnerError, NOT_STARTED),
                 stopped: true,
                 doing: Some(NOT_STARTED.to_owned()),
+                short: false,
             }),
         };
         let (mut prepared, redactor) = prepared;
@@ -171,6 +184,7 @@ impl AnsibleRunner {
             outcome: end.outcome(),
             stopped: run.stopped,
             doing: run.findings.doing,
+            short: false,
         })
     }
 
@@ -274,6 +288,7 @@ impl Runner for AnsibleRunner {
 }
 
 fn failed(job: &Job, error: RunError) -> Ended {
+    let short = error.is_shortage();
     let outcome = match error {
         RunError::Unready(error) if error.reason != Reason::RunnerError => {
             tracing::warn!(job.id = %job.id, job.reason = error.reason.as_str(), error = %causes(&error), "the job could not be started");
@@ -288,5 +303,6 @@ fn failed(job: &Job, error: RunError) -> Ended {
         outcome,
         stopped: false,
         doing: None,
+        short,
     }
 }

@@ -5,6 +5,8 @@ use callboard_core::outcome::Reason;
 use callboard_core::ports::{SecretError, Source};
 use callboard_core::redact::Redactor;
 
+use crate::shortage;
+
 /// Why a job could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -13,6 +15,8 @@ pub(crate) struct Unready {
     pub(crate) message: String,
     #[source]
     pub(crate) source: Option<Source>,
+    /// Whether the machine was short of something.
+    pub(crate) short: bool,
 }
 
 impl Unready {
@@ -33,7 +37,9 @@ impl Unready {
     }
 
     pub(crate) fn caused(mut self, source: impl Into<Source>) -> Self {
-        self.source = Some(source.into());
+        let source = source.into();
+        self.short = shortage::is_behind(&*source);
+        self.source = Some(source);
         self
     }
 
@@ -53,6 +59,7 @@ impl Unready {
             source: self
                 .source
                 .map(|source| redactor.text(&causes(&*source).to_string()).into()),
+            short: self.short,
         }
     }
 
@@ -61,6 +68,7 @@ impl Unready {
             reason,
             message: message.into(),
             source: None,
+            short: false,
         }
     }
 }
@@ -73,10 +81,15 @@ impl From<std::io::Error> for Unready {
 
 impl From<SecretError> for Unready {
     fn from(error: SecretError) -> Self {
+        let short = error
+            .source
+            .as_deref()
+            .is_some_and(|source| shortage::is_behind(source));
         Self {
             reason: Reason::CredentialUnavailable,
             message: error.message,
             source: error.source,
+            short,
         }
     }
 }

@@ -75,6 +75,10 @@ impl WorkRoot {
         let workspace = Workspace {
             path: self.path.join(format!("{short}-{attempt}")),
         };
+        // what is left of a start that came to nothing
+        if workspace.path.exists() {
+            wipe(&workspace.path)?;
+        }
         DirBuilder::new().mode(0o700).create(&workspace.path)?;
         for folder in [workspace.home(), workspace.temporary()] {
             make_private(&folder)?;

@@ -107,3 +107,53 @@ pub async fn a_released_job_that_was_to_stop_is_canceled(store: &dyn JobStore) -
     assert!(store.due(now() + HOUR, 10).await?.is_empty());
     refused(store.claim(job.id, lease(), now()).await)
 }
+
+/// A job that is put back waits, due when that was said; its attempt does not count, and those before it do.
+pub async fn a_job_that_is_put_back_is_as_if_nobody_had_claimed_it(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (job, first) = create_claimed(store).await?;
+    let due = now() + HOUR;
+    store.put_back(job.id, first.token, due).await?;
+    let state = store.get(job.id, now()).await?.state;
+    assert_eq!(
+        (state.status, state.attempt, state.started_at),
+        (JobStatus::Pending, 0, None)
+    );
+    assert_eq!((state.lease, state.due, state.attempts()), (None, Some(due), vec![]));
+    let id = job.id;
+    assert_eq!(store.due(due, 10).await?, [DueJob { id, due }]);
+    let (second, ended) = (lease(), given_up(1));
+    assert_eq!(store.claim(id, second, now()).await?.state.attempt, 1);
+    store.release(id, second.token, ended.clone(), now()).await?;
+    let third = lease();
+    store.claim(id, third, now()).await?;
+    store.put_back(id, third.token, due).await?;
+    let state = store.get(id, now()).await?.state;
+    assert_eq!((state.attempt, state.attempts()), (1, vec![ended]));
+    Ok(())
+}
+
+/// A job is not put back by a stranger, by a former worker, or after its end.
+pub async fn a_job_is_put_back_by_whoever_holds_it(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (job, first) = create_claimed(store).await?;
+    refused(store.put_back(job.id, lease().token, now()).await)?;
+    store.put_back(job.id, first.token, now()).await?;
+    refused(store.put_back(job.id, first.token, now()).await)?;
+    let second = lease();
+    store.claim(job.id, second, now()).await?;
+    refused(store.put_back(job.id, first.token, now()).await)?;
+    store.finish(job.id, second.token, success(), now()).await?;
+    refused(store.put_back(job.id, second.token, now()).await)
+}
+
+/// A job that somebody asked to stop does not start again: putting it back ends it.
+pub async fn a_job_that_is_put_back_and_was_to_stop_is_canceled(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (job, first) = create_claimed(store).await?;
+    let cancel = cancel_by("ann");
+    store.request_cancel(job.id, cancel.clone()).await?;
+    store.put_back(job.id, first.token, now()).await?;
+    let state = store.get(job.id, now()).await?.state;
+    assert_eq!((state.status, state.attempt), (JobStatus::Canceled, 0));
+    assert_eq!((state.attempts(), state.cancel), (vec![], Some(cancel)));
+    assert!(store.due(now() + HOUR, 10).await?.is_empty());
+    refused(store.claim(job.id, lease(), now()).await)
+}

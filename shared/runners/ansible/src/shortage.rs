@@ -1,0 +1,19 @@
+//! Telling a machine that is short of something from a job that is wrong.
+
+use std::error::Error;
+use std::io;
+
+use rustix::io::Errno;
+
+/// Tells whether an error comes of a want of open files, memory or processes, which passes.
+pub(crate) fn is_behind(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let code = error.downcast_ref::<io::Error>().and_then(Errno::from_io_error);
+        if code.is_some_and(|code| [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN].contains(&code)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
