@@ -10,6 +10,7 @@ pub mod http;
 pub mod log;
 pub mod processes;
 pub mod program;
+pub mod raw;
 pub mod servers;
 pub mod service;
 pub mod site;

@@ -32,8 +32,20 @@ pub fn with_marker(marker: &str) -> Vec<u32> {
 /// # Errors
 /// It is gone.
 pub fn resident_kib(pid: u32) -> anyhow::Result<u64> {
+    status_kib(pid, "VmRSS:")
+}
+
+/// Returns how much memory of a process was resident at most since it began, in KiB.
+///
+/// # Errors
+/// It is gone.
+pub fn peak_kib(pid: u32) -> anyhow::Result<u64> {
+    status_kib(pid, "VmHWM:")
+}
+
+fn status_kib(pid: u32, name: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.split_whitespace().next());
     Ok(number.context("a resident size")?.parse()?)
 }

@@ -106,6 +106,14 @@ impl Service {
         Client::new(format!("http://{}", self.address))
     }
 
+    /// Returns where it listens.
+    ///
+    /// # Errors
+    /// It has logged something else.
+    pub fn address(&self) -> anyhow::Result<std::net::SocketAddr> {
+        self.address.parse().context("an address and a port")
+    }
+
     /// Returns the process id.
     #[must_use]
     pub fn pid(&self) -> u32 {

@@ -1,7 +1,9 @@
 //! The `callboard` program: the whole service, or a run of playbooks, in one process; and what asks about their jobs.
 
 mod cli;
+mod descriptors;
 mod health;
+mod http;
 mod jobs;
 mod keys;
 mod known_hosts;

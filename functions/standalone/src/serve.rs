@@ -1,13 +1,12 @@
 //! `callboard serve`: the whole service in one process.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
-use callboard_api::{ApiSettings, App, Followers};
+use callboard_api::{ApiSettings, App, Bodies, Followers, Gate, Hosts};
 use callboard_core::execute::Limits;
 use callboard_embedded::FolderLock;
 use rustix::process::DumpableBehavior;
@@ -20,12 +19,14 @@ use crate::cli::ServeArguments;
 use crate::health::StandaloneHealth;
 use crate::parts::Parts;
 use crate::signals::Signals;
-use crate::{logging, setup, workers};
+use crate::{descriptors, http, logging, setup, workers};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(100);
-/// How long open connections may take to end once every job has.
-const HANG_UP: Duration = Duration::from_secs(2);
+/// Output that waits to be sent is in memory, once for each request.
+const CHUNK_BYTES: u64 = 64 * 1024;
+/// How many of the largest bodies may be there at a time.
+const LARGE_BODIES: usize = 2;
 
 /// Serves until it is told to stop.
 pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
@@ -33,6 +34,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     logging::start(common.log_format, "info");
     // a playbook runs as the same user: it must not read this process's variables or memory
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let connections = descriptors::connections(descriptors::raise(), arguments.workers)?;
     let playbooks = PlaybookFolder::open(&arguments.playbooks).with_context(|| {
         format!(
             "the playbooks folder {} cannot be used; name one with --playbooks",
@@ -69,7 +71,8 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let (drain, draining) = watch::channel(false);
     let (shutdown, limits) = watch::channel(false);
     let (hang_up, hung_up) = watch::channel(false);
-    let app = app(arguments, &parts, &runner, playbooks, draining.clone());
+    let gate = gate(arguments, address.ip().is_loopback());
+    let app = app(arguments, &parts, &runner, playbooks, draining.clone(), gate);
     let mut jobs = JoinSet::new();
     for _ in 0..arguments.workers {
         let limits = Limits {
@@ -80,7 +83,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         jobs.spawn(workers::work(parts.clone(), worker, draining.clone(), limits));
     }
     let sweeping = tokio::spawn(workers::keep_sweeping(parts.clone(), parts.sweeper(common)));
-    let http = tokio::spawn(listen(listener, app, hung_up));
+    let http = tokio::spawn(http::listen(listener, callboard_api::router(app), connections, hung_up));
     tracing::info!(%address, "listening");
 
     let signal = signals.next().await;
@@ -97,7 +100,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     all(&mut jobs).await;
     sweeping.abort();
     hang_up.send_replace(true);
-    drop(timeout(HANG_UP, http).await);
+    drop(http.await);
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -108,6 +111,7 @@ fn app(
     runner: &Arc<AnsibleRunner>,
     playbooks: PlaybookFolder,
     draining: watch::Receiver<bool>,
+    gate: Gate,
 ) -> App {
     let (store, clock, runner) = (parts.store.clone(), parts.clock.clone(), runner.clone());
     App {
@@ -126,16 +130,25 @@ fn app(
             max_body_bytes: arguments.max_body,
             sync_wait: Duration::from_secs(arguments.sync_wait),
             poll: POLL,
+            chunk_bytes: CHUNK_BYTES,
             answers: None,
         },
         followers: Followers::new(arguments.max_followers),
+        bodies: Bodies::new(arguments.max_body.saturating_mul(LARGE_BODIES)),
+        gate,
     }
 }
 
-async fn listen(listener: TcpListener, app: App, mut hung_up: watch::Receiver<bool>) -> std::io::Result<()> {
-    let router = callboard_api::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let hung_up = async move { drop(hung_up.wait_for(|hung_up| *hung_up).await) };
-    axum::serve(listener, router).with_graceful_shutdown(hung_up).await
+/// On a loopback address, only requests for this machine's own names are let in: another name that leads here is a trick.
+fn gate(arguments: &ServeArguments, loopback: bool) -> Gate {
+    let hosts = arguments.allowed_hosts.clone();
+    Gate {
+        hosts: match loopback || !hosts.is_empty() {
+            true => Hosts::Listed(hosts),
+            false => Hosts::Any,
+        },
+        origins: arguments.allowed_origins.clone(),
+    }
 }
 
 async fn all(jobs: &mut JoinSet<()>) {

@@ -12,6 +12,8 @@ use callboard_core::submit::Submitter;
 use callboard_core::time::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::body::Bodies;
+use crate::gate::Gate;
 use crate::problem::{Kind, Problem};
 
 /// Limits of the API.
@@ -23,6 +25,8 @@ pub struct ApiSettings {
     pub sync_wait: Duration,
     /// How often a request that waits for output looks for it.
     pub poll: Duration,
+    /// How much output is read at a time and waits to be sent, in bytes.
+    pub chunk_bytes: u64,
     /// What bounds an answer, where something does.
     pub answers: Option<AnswerLimits>,
 }
@@ -99,6 +103,10 @@ pub struct App {
     pub settings: ApiSettings,
     /// Who waits.
     pub followers: Followers,
+    /// Room for large bodies.
+    pub bodies: Bodies,
+    /// Who is let in.
+    pub gate: Gate,
 }
 
 impl App {

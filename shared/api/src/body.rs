@@ -1,27 +1,146 @@
 //! Reading a JSON body: its type, its size, and then strictly.
 
-use axum::body::{Body, to_bytes};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use callboard_core::json::{self, JsonError};
-use http_body_util::LengthLimitError;
+use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
+use crate::app::App;
 use crate::problem::{Kind, Problem};
 
-/// Reads a body of at most `limit` bytes.
+/// A body that is no larger is never one too many, and is parsed at once: jobs can be submitted while large bodies come.
+const SMALL_BYTES: usize = 16 * 1024;
+/// How long a body may take to come.
+const TIME: Duration = Duration::from_secs(60);
+/// How long the rest of a refused body is read, so that its sender comes to read the answer.
+const DISCARD_TIME: Duration = Duration::from_secs(30);
+
+/// What large bodies may take of memory at the same time. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Bodies {
+    room: Arc<Semaphore>,
+    /// One is parsed and checked at a time: values take more memory than their text, and the processor.
+    turn: Arc<Semaphore>,
+}
+
+/// A body that was read. What it is made into takes as much memory.
+pub(crate) struct JsonBody {
+    pub(crate) value: Value,
+    /// Its room, unless it is small; to be kept for as long as what was made of it.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+    /// Its turn, unless it is small; to be kept until it is checked and stored.
+    pub(crate) turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Bodies {
+    /// Lets large bodies of so many bytes in all be there.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))),
+            turn: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Takes room for a body, unless it is small.
+    fn admit(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if bytes <= SMALL_BYTES {
+            return Ok(None);
+        }
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.room).try_acquire_many_owned(permits);
+        permit.map(Some).map_err(|_| {
+            let detail = "As many large bodies come as this service takes at a time; try again in a moment.";
+            Problem::new(Kind::TooManyBodies, detail)
+        })
+    }
+}
+
+/// Reads a body of at most `max_body_bytes` bytes.
 ///
 /// The type must be JSON's: a web page of another origin can send other types without the browser asking first.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value, Problem> {
+pub(crate) async fn read(app: &App, headers: &HeaderMap, mut body: Body) -> Result<JsonBody, Problem> {
+    let limit = app.settings.max_body_bytes;
+    let room = match admit(app, headers) {
+        Ok(room) => room,
+        Err(problem) => {
+            discard(headers, body).await;
+            return Err(problem);
+        }
+    };
+    let length = length(headers).map_or(0, |length| length.min(limit));
+    let text = match timeout(TIME, collect(&mut body, length, limit)).await {
+        Ok(Ok(text)) => text,
+        Ok(Err(problem)) => {
+            discard(headers, body).await;
+            return Err(problem);
+        }
+        Err(_) => return Err(too_slow()),
+    };
+    // whoever sends has done its part
+    drop(body);
+    let (value, turn) = parse(&app.bodies, text).await?;
+    Ok(JsonBody { value, room, turn })
+}
+
+/// Checks what the headers say of a body, and takes room for it; one that does not tell its length may have any.
+fn admit(app: &App, headers: &HeaderMap) -> Result<Option<OwnedSemaphorePermit>, Problem> {
     if !is_json(headers) {
         let detail = "Send the request as JSON, with the header `Content-Type: application/json`.";
         return Err(Problem::new(Kind::UnsupportedMediaType, detail));
     }
-    let bytes = to_bytes(body, limit).await.map_err(|error| refuse(&error, limit))?;
-    if bytes.is_empty() {
+    let limit = app.settings.max_body_bytes;
+    match length(headers) {
+        Some(length) if length > limit => Err(too_large(limit)),
+        length => app.bodies.admit(length.unwrap_or(limit)),
+    }
+}
+
+fn length(headers: &HeaderMap) -> Option<usize> {
+    let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    Some(length.parse().unwrap_or(usize::MAX))
+}
+
+async fn collect(body: &mut Body, length: usize, limit: usize) -> Result<Vec<u8>, Problem> {
+    let mut text = Vec::with_capacity(length);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::malformed("The body could not be read to its end."))?;
+        let data = frame.into_data().unwrap_or_default();
+        if text.len() + data.len() > limit {
+            return Err(too_large(limit));
+        }
+        text.extend_from_slice(&data);
+    }
+    Ok(text)
+}
+
+/// Parses a text; a large one when it is its turn, and beside the threads that answer.
+async fn parse(bodies: &Bodies, text: Vec<u8>) -> Result<(Value, Option<OwnedSemaphorePermit>), Problem> {
+    if text.is_empty() {
         let (pointer, message) = (String::new(), "it is empty".to_owned());
         return Err(Problem::not_json(JsonError { pointer, message }));
     }
-    json::parse(&bytes).map_err(Problem::not_json)
+    if text.len() <= SMALL_BYTES {
+        return json::parse(&text).map(|value| (value, None)).map_err(Problem::not_json);
+    }
+    let turn = Arc::clone(&bodies.turn).acquire_owned().await.ok();
+    let parsed = tokio::task::spawn_blocking(move || json::parse(&text)).await;
+    let value = parsed.map_err(|_| Problem::internal())?.map_err(Problem::not_json)?;
+    Ok((value, turn))
+}
+
+/// Reads on and keeps nothing. Who waits for leave to send a body gets the answer instead.
+async fn discard(headers: &HeaderMap, mut body: Body) {
+    if !headers.contains_key(header::EXPECT) {
+        let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+        drop(timeout(DISCARD_TIME, rest).await);
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -33,14 +152,12 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-fn refuse(error: &axum::Error, limit: usize) -> Problem {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            let detail = format!("The body is larger than {limit} bytes, the limit of this service.");
-            return Problem::new(Kind::PayloadTooLarge, detail);
-        }
-        cause = error.source();
-    }
-    Problem::malformed("The body could not be read to its end.")
+fn too_large(limit: usize) -> Problem {
+    let detail = format!("The body is larger than {limit} bytes, the limit of this service.");
+    Problem::new(Kind::PayloadTooLarge, detail)
+}
+
+fn too_slow() -> Problem {
+    let detail = format!("The body has not come within {} s.", TIME.as_secs());
+    Problem::new(Kind::BodyTimeout, detail)
 }

@@ -64,8 +64,8 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let body = body::read(&headers, body, app.settings.max_body_bytes).await?;
-    let (name, credential) = parse_new(&body)?;
+    let body = body::read(&app, &headers, body).await?;
+    let (name, credential) = parse_new(&body.value)?;
     let (tenant, now) = (Tenant::default(), app.clock.now());
     let created = app.credentials.create(&tenant, &name, &credential, now).await;
     let summary = created.map_err(|error| match error {
@@ -172,8 +172,8 @@ pub(crate) async fn rotate(
     body: Body,
 ) -> Result<Json<CredentialSummary>, Problem> {
     params.finish()?;
-    let body = body::read(&headers, body, app.settings.max_body_bytes).await?;
-    let credential = parse_value(&name, &body)?;
+    let body = body::read(&app, &headers, body).await?;
+    let credential = parse_value(&name, &body.value)?;
     let (tenant, now) = (Tenant::default(), app.clock.now());
     let rotated = app.credentials.rotate(&tenant, &name, &credential, now).await;
     let summary = rotated.map_err(|error| match error {

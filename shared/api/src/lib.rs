@@ -6,6 +6,7 @@ mod cancel;
 mod credential_schema;
 mod credentials;
 mod events;
+mod gate;
 mod health;
 mod jobs;
 mod links;
@@ -25,14 +26,17 @@ use axum::Router;
 use axum::routing::{get, post};
 
 pub use app::{AnswerLimits, ApiSettings, App, Caller, Followers, Health, HealthCheck};
-pub use openapi::document;
+pub use body::Bodies;
+pub use gate::{Gate, HostName, Hosts, NotAHostName, NotAnOrigin, Origin};
 pub use list::JobListItem;
+pub use openapi::document;
 pub use problem::Problem;
 pub use wire::JobView;
 
 /// Returns every route. The fallback for methods reaches only the routes that were added before it.
 pub fn router(app: App) -> Router {
-    Router::new()
+    let gate = app.gate.clone();
+    let routes = Router::new()
         .route("/api/v1/jobs", get(jobs::list).post(submit::submit))
         .route("/api/v1/jobs/{job_id}", get(jobs::get).delete(cancel::cancel))
         .route("/api/v1/jobs/{job_id}/cancel", post(cancel::cancel))
@@ -51,5 +55,6 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", get(openapi::serve))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
-        .with_state(app)
+        .with_state(app);
+    gate.guard(routes)
 }

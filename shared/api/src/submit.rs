@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::app::App;
-use crate::body;
+use crate::body::{self, JsonBody};
 use crate::links::{Links, record};
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
@@ -71,17 +71,18 @@ pub(crate) async fn submit(
         key,
         wait: if sync { app.settings.sync_wait } else { Duration::ZERO },
     });
-    let body = body::read(&headers, body, app.settings.max_body_bytes).await?;
-    refuse_key_in(&body)?;
+    let JsonBody { value, room, turn } = body::read(&app, &headers, body).await?;
+    refuse_key_in(&value)?;
     let waiting = if sync { Some(app.followers.admit()?) } else { None };
-    let submitted = app.submitter.submit(Tenant::default(), &body, once.as_ref()).await?;
+    let submitted = app.submitter.submit(Tenant::default(), value, once.as_ref()).await?;
+    drop(turn);
     // the job is accepted by now: whoever is told otherwise posts it again
     let job = if sync {
         wait(&app, submitted.job).await
     } else {
         submitted.job
     };
-    drop(waiting);
+    drop((waiting, room));
     if let (true, false, Some(once)) = (sync, submitted.replayed, &once) {
         app.submitter.settle(&job, once).await;
     }

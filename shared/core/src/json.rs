@@ -1,9 +1,14 @@
 //! Reading JSON strictly: what another reader might understand differently is refused, with its place.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+/// How many values a document may hold, those within others included. A value takes some hundred bytes of memory, however
+/// short it is in the text: an inventory of 10,000 hosts with eight variables each is taken.
+pub const MAX_VALUES: usize = 100_000;
 
 /// Why a text is not the JSON that Callboard takes.
 #[derive(Debug, thiserror::Error)]
@@ -15,21 +20,24 @@ pub struct JsonError {
     pub message: String,
 }
 
-/// Parses a whole document; a repeated key, a number that would lose digits, or too deep nesting is an error.
+/// Parses a whole document; a repeated key, a number that would lose digits, too deep nesting, or more than
+/// [`MAX_VALUES`] values is an error.
 ///
 /// # Errors
 /// [`JsonError`] says what is wrong and where.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let strict: Strict = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| JsonError {
-        pointer: pointer_of(error.path()),
-        message: error.inner().to_string(),
+    let (mut track, left) = (serde_path_to_error::Track::new(), Cell::new(MAX_VALUES));
+    let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
+    let value = Strict(&left).deserialize(tracked).map_err(|error| JsonError {
+        pointer: pointer_of(&track.path()),
+        message: error.to_string(),
     })?;
     deserializer.end().map_err(|error| JsonError {
         pointer: String::new(),
         message: error.to_string(),
     })?;
-    Ok(strict.0)
+    Ok(value)
 }
 
 fn pointer_of(path: &serde_path_to_error::Path) -> String {
@@ -51,17 +59,25 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-struct Strict(Value);
+/// Reads one value and those within it, as many as are left.
+#[derive(Clone, Copy)]
+struct Strict<'a>(&'a Cell<usize>);
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.0.get().checked_sub(1).ok_or_else(|| {
+            let message =
+                format!("the document holds more than {MAX_VALUES} values; send less, or let the job fetch it");
+            D::Error::custom(message)
+        })?;
+        self.0.set(left);
+        deserializer.deserialize_any(self)
     }
 }
 
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,15 +116,21 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Strict(value)) = items.next_element()? {
+        while let Some(value) = items.next_element_seed(self)? {
             values.push(value);
         }
+        values.shrink_to_fit();
         Ok(Value::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
+        let mut pairs = Vec::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            pairs.push((key, entries.next_value_seed(self)?));
+        }
+        // a map that grows entry by entry takes room for more than it gets
+        let mut object = Map::with_capacity(pairs.len());
+        for (key, value) in pairs {
             if object.contains_key(&key) {
                 return Err(A::Error::custom(format!("the key {key:?} stands here twice")));
             }
@@ -143,6 +165,14 @@ mod tests {
     fn deep_nesting_is_an_error_and_no_crash() {
         let deep = "[".repeat(100_000);
         assert!(parse(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_document_of_more_values_than_memory_is_meant_for_is_refused() {
+        let of = |values: usize| format!("[{}]", vec!["0"; values - 1].join(","));
+        assert!(parse(of(MAX_VALUES).as_bytes()).is_ok());
+        let error = parse(of(MAX_VALUES + 1).as_bytes()).err();
+        assert_eq!(error.map(|error| error.pointer), Some(format!("/{}", MAX_VALUES - 1)));
     }
 
     #[test]

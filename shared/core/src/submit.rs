@@ -101,19 +101,20 @@ impl Submitter {
     ///
     /// # Errors
     /// [`SubmitError`] says why nothing was recorded.
-    pub async fn submit(&self, tenant: Tenant, body: &Value, once: Option<&Once>) -> Result<Submitted, SubmitError> {
-        let request = JobRequest::parse(body).map_err(SubmitError::Invalid)?;
+    pub async fn submit(&self, tenant: Tenant, body: Value, once: Option<&Once>) -> Result<Submitted, SubmitError> {
+        let request = JobRequest::parse(&body).map_err(SubmitError::Invalid)?;
+        let sha256 = once.map(|_| digest(body));
         let faults = self.check(&tenant, &request).await?;
         if !faults.is_empty() {
             return Err(SubmitError::Invalid(faults));
         }
         self.check_catalog(&request)?;
         let job = Job::new(tenant, request, self.clock.now(), self.retention);
-        let Some(once) = once else {
+        let (Some(once), Some(sha256)) = (once, sha256) else {
             let job = self.admit(job).await?;
             return Ok(Submitted { job, replayed: false });
         };
-        match self.reserve(&job, body, once).await? {
+        match self.reserve(&job, sha256, once).await? {
             Reserved::Ours => match self.admit(job.clone()).await {
                 Ok(job) => Ok(Submitted { job, replayed: false }),
                 // the job may be recorded all the same: whoever tries again gets that one, or makes it under its id
@@ -168,14 +169,14 @@ impl Submitter {
             }
         };
         let job = Job::with_id(id, tenant, request, now, self.retention);
-        let (Some(key), Ok(body)) = (key, &body) else {
+        let (Some(key), Ok(body)) = (key, body) else {
             return self.create_or_get(job).await;
         };
         let once = Once {
             key,
             wait: Duration::ZERO,
         };
-        match self.reserve(&job, body, &once).await? {
+        match self.reserve(&job, digest(body), &once).await? {
             Reserved::Ours => self.create_or_get(job).await,
             Reserved::Theirs(job) => Ok(*job),
             Reserved::Abandoned(id) => self.create_or_get(Job { id, ..job }).await,
@@ -188,11 +189,11 @@ impl Submitter {
     }
 
     /// Finds out what a key stands for, with a new job if it is free.
-    async fn reserve(&self, job: &Job, body: &Value, once: &Once) -> Result<Reserved, StoreError> {
+    async fn reserve(&self, job: &Job, request_sha256: String, once: &Once) -> Result<Reserved, StoreError> {
         let now = self.clock.now();
         let ours = Reservation {
             job: job.id,
-            request_sha256: digest(body),
+            request_sha256,
             at: now,
             wait: once.wait,
             answered: false,
@@ -379,8 +380,7 @@ impl Reservation {
 }
 
 /// Hashes a request, whatever the order of its fields.
-fn digest(body: &Value) -> String {
-    let mut body = body.clone();
+fn digest(mut body: Value) -> String {
     body.sort_all_objects();
     hex(&Sha256::digest(body.to_string()))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_api::{AnswerLimits, ApiSettings, App, Followers};
+use callboard_api::{AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts};
 use callboard_aws::{
     DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3ArchiveCache, S3LogStore,
     SecretsManagerCredentialStore, SqsQueue, sdk_config,
@@ -25,6 +25,8 @@ const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(25);
 /// Lambda takes events of up to 6 MB, the request's headers and context among it.
 const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
+/// Output is read by as few requests to S3 as memory allows.
+const CHUNK_BYTES: u64 = 256 * 1024;
 /// How long a lease may stay as it is: longer than a worker goes on that cannot renew it, and than its job takes to stop.
 const SILENCE: Duration = Duration::from_secs(22);
 /// Each look for output is a request to S3 that costs.
@@ -140,6 +142,7 @@ impl Parts {
                 max_body_bytes: MAX_BODY_BYTES,
                 sync_wait: self.settings.sync_wait,
                 poll: POLL,
+                chunk_bytes: CHUNK_BYTES,
                 answers: Some(AnswerLimits {
                     max_bytes: MAX_ANSWER_BYTES,
                     max_time: MAX_ANSWER_TIME,
@@ -147,6 +150,11 @@ impl Parts {
             },
             // a function answers one request at a time: Lambda's concurrency bounds them
             followers: Followers::new(1),
+            bodies: Bodies::new(MAX_BODY_BYTES),
+            gate: Gate {
+                hosts: Hosts::Unchecked,
+                origins: self.settings.origins.clone(),
+            },
         }
     }
 }

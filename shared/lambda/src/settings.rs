@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use callboard_api::Origin;
 use callboard_core::policy::Policy;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -26,6 +27,8 @@ pub struct Settings {
     pub secrets_prefix: String,
     /// `CALLBOARD_POLICY`: what requests may reach, in YAML; by default nothing.
     pub policy: Policy,
+    /// `CALLBOARD_ALLOWED_ORIGINS`: of which origins web pages may ask, with commas between; by default only the API's own.
+    pub origins: Vec<Origin>,
 }
 
 impl Settings {
@@ -43,8 +46,19 @@ impl Settings {
             max_queued: number("CALLBOARD_MAX_QUEUED", 10_000)?,
             secrets_prefix: required("CALLBOARD_SECRETS_PREFIX")?,
             policy: policy()?,
+            origins: origins()?,
         })
     }
+}
+
+fn origins() -> anyhow::Result<Vec<Origin>> {
+    let text = std::env::var("CALLBOARD_ALLOWED_ORIGINS").unwrap_or_default();
+    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let read = |origin: &str| {
+        let parsed = origin.parse();
+        parsed.with_context(|| format!("the variable CALLBOARD_ALLOWED_ORIGINS holds {origin:?}"))
+    };
+    origins.map(read).collect()
 }
 
 fn policy() -> anyhow::Result<Policy> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use callboard_api::{HostName, Origin};
 use clap::Args;
 
 use super::Common;
@@ -17,6 +18,24 @@ pub(crate) struct ServeArguments {
         default_value = "127.0.0.1:8080"
     )]
     pub(crate) listen: String,
+    /// A name by which the service is reached, beside localhost and loopback addresses, such as that of a proxy before it;
+    /// may be repeated. Requests for other hosts are refused where the service listens on a loopback address, and
+    /// elsewhere once a name is given
+    #[arg(
+        long = "allowed-host",
+        value_name = "HOST",
+        env = "CALLBOARD_ALLOWED_HOSTS",
+        value_delimiter = ','
+    )]
+    pub(crate) allowed_hosts: Vec<HostName>,
+    /// An origin, such as https://jobs.example.com, whose web pages may ask the service, beside its own; may be repeated
+    #[arg(
+        long = "allowed-origin",
+        value_name = "ORIGIN",
+        env = "CALLBOARD_ALLOWED_ORIGINS",
+        value_delimiter = ','
+    )]
+    pub(crate) allowed_origins: Vec<Origin>,
     /// The folder of playbooks that may be run
     #[arg(long, value_name = "DIR", env = "CALLBOARD_PLAYBOOKS", default_value = "playbooks")]
     pub(crate) playbooks: PathBuf,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use axum::http::HeaderMap;
-use axum::http::header::RANGE;
+use axum::http::header::{IF_RANGE, RANGE};
 
 /// What a `Range` header asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,8 +17,12 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// Reads the header; one that cannot be read, or has several ranges, is as if it were absent.
+    /// Reads the header; one that cannot be read, or has several ranges, is as if it were absent. So is one beside
+    /// `If-Range`: output has no validator, so none matches.
     pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
+        if headers.contains_key(IF_RANGE) {
+            return None;
+        }
         let text = headers.get(RANGE)?.to_str().ok()?;
         let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
         match (first.trim(), last.trim()) {

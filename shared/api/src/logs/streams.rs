@@ -15,8 +15,6 @@ use super::plain::Plain;
 use crate::app::App;
 use crate::wanted::Wanted;
 
-const CHUNK_BYTES: u64 = 256 * 1024;
-
 /// Makes a body of output in a format.
 pub(super) fn body(output: impl Stream<Item = Result<Bytes, StoreError>> + Send + 'static, format: LogFormat) -> Body {
     if format == LogFormat::Raw {
@@ -36,7 +34,7 @@ pub(super) fn range(app: App, key: LogKey, range: Range<u64>) -> impl Stream<Ite
         if range.is_empty() {
             return Ok(None);
         }
-        let chunk = range.start..range.end.min(range.start + CHUNK_BYTES);
+        let chunk = range.start..range.end.min(range.start + app.settings.chunk_bytes);
         let bytes = app.logs.read(key, chunk).await?;
         let next = range.start + bytes.len() as u64..range.end;
         Ok(Some((bytes, (app, next))).filter(|(bytes, _)| !bytes.is_empty()))
@@ -108,7 +106,7 @@ impl Follower {
             attempt: self.attempt,
             stream: LogStream::Stdout,
         };
-        let length = CHUNK_BYTES.min(self.left());
+        let length = self.app.settings.chunk_bytes.min(self.left());
         self.app
             .logs
             .read(key, self.offset..self.offset.saturating_add(length))

@@ -6,15 +6,19 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::Kind::{self, *};
 
+/// What any operation may be answered with.
+const ANYWHERE: &[Kind] = &[InvalidHeader, HostNotAllowed, OriginNotAllowed, MethodNotAllowed];
 /// What any operation on jobs or credentials may be answered with.
-const ALWAYS: &[Kind] = &[InvalidQuery, MethodNotAllowed, Internal, Unavailable];
+const ALWAYS: &[Kind] = &[InvalidQuery, Internal, Unavailable];
 /// What reading a body may be answered with.
 const BODY: &[Kind] = &[
     MalformedRequest,
     NotJson,
     InvalidRequest,
     PayloadTooLarge,
+    BodyTimeout,
     UnsupportedMediaType,
+    TooManyBodies,
 ];
 
 /// Returns the kinds of problems of an operation.
@@ -23,7 +27,7 @@ fn of(operation: &str) -> Vec<Kind> {
         "submitJob" => &[
             ALWAYS,
             BODY,
-            &[InvalidHeader, NoSuchPlaybook, IdempotencyKeyReused, IdempotencyInFlight],
+            &[NoSuchPlaybook, IdempotencyKeyReused, IdempotencyInFlight],
             &[QueueFull, TooManyFollowers, Draining],
         ],
         "listJobs" | "listCredentials" => &[ALWAYS],
@@ -44,9 +48,9 @@ fn of(operation: &str) -> Vec<Kind> {
         "createCredential" => &[ALWAYS, BODY, &[CredentialExists]],
         "getCredential" | "deleteCredential" => &[ALWAYS, &[NoSuchCredential]],
         "rotateCredential" => &[ALWAYS, BODY, &[NoSuchCredential, CredentialKindDiffers]],
-        _ => &[&[MethodNotAllowed]],
+        _ => &[],
     };
-    own.concat()
+    [ANYWHERE, &own.concat()].concat()
 }
 
 /// Adds the problems to the responses of an operation. A status that is there stays as it is.

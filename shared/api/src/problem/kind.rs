@@ -40,7 +40,10 @@ kinds! {
     IdempotencyKeyReused "idempotency-key-reused" UNPROCESSABLE_ENTITY Fails "The idempotency key stands for another request";
     IdempotencyInFlight "idempotency-in-flight" CONFLICT Helps "The first request with this idempotency key is not answered yet";
     PayloadTooLarge "payload-too-large" PAYLOAD_TOO_LARGE Fails "The body is too large";
+    BodyTimeout "body-timeout" REQUEST_TIMEOUT Helps "The body has not come in time";
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE Fails "The body is not sent as JSON";
+    HostNotAllowed "host-not-allowed" MISDIRECTED_REQUEST Fails "The service is not known by this host";
+    OriginNotAllowed "origin-not-allowed" FORBIDDEN Fails "The request comes from a web page of another origin";
     NoSuchJob "no-such-job" NOT_FOUND Fails "There is no such job";
     NoSuchAttempt "no-such-attempt" NOT_FOUND Fails "The job has no such attempt";
     NoSuchPlaybook "no-such-playbook" NOT_FOUND Fails "There is no such playbook";
@@ -55,6 +58,7 @@ kinds! {
     OutputTooLarge "output-too-large" UNPROCESSABLE_ENTITY Fails "The output is too large for one answer";
     QueueFull "queue-full" TOO_MANY_REQUESTS Helps "Too many jobs wait";
     TooManyFollowers "too-many-followers" TOO_MANY_REQUESTS Helps "Too many requests wait for jobs";
+    TooManyBodies "too-many-bodies" SERVICE_UNAVAILABLE Helps "Too many large bodies come at once";
     Draining "draining" SERVICE_UNAVAILABLE Helps "The service is shutting down";
     Unavailable "unavailable" SERVICE_UNAVAILABLE Helps "A part of the service does not answer";
     Internal "internal" INTERNAL_SERVER_ERROR Fails "Something went wrong in the service";

@@ -1,0 +1,116 @@
+//! HTTP by hand, for what no client sends.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// An answer as it came.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status; 0 if the connection was closed without an answer.
+    pub status: u16,
+    /// Status line and headers, in lower case.
+    pub head: String,
+    /// The body; `null` if it is no JSON.
+    pub body: Value,
+}
+
+impl Reply {
+    /// Returns a header; empty if it is not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut found = lines.filter(|(known, _)| *known == name);
+        found.next().map(|(_, value)| value).unwrap_or_default()
+    }
+
+    /// Returns the last part of the problem's type; empty if it is none.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        let kind = self.body["type"].as_str().unwrap_or_default();
+        kind.strip_prefix("urn:callboard:problem:").unwrap_or_default()
+    }
+}
+
+/// Connects to a service.
+///
+/// # Errors
+/// It takes no connection.
+pub async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let connected = timeout(LIMIT, TcpStream::connect(address)).await;
+    connected.context("no connection is taken")?.context("a connection")
+}
+
+/// Connects from an address of this machine, with room for few bytes that are not read.
+///
+/// # Errors
+/// It takes no connection.
+pub async fn connect_from(from: IpAddr, address: SocketAddr) -> anyhow::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(4096)?;
+    socket.bind(SocketAddr::new(from, 0))?;
+    let connected = timeout(LIMIT, socket.connect(address)).await;
+    connected.context("no connection is taken")?.context("a connection")
+}
+
+/// Sends a request on a connection of its own; returns the answer.
+///
+/// # Errors
+/// There is no connection, or no end of the answer.
+pub async fn ask(address: SocketAddr, request: impl AsRef<[u8]>) -> anyhow::Result<Reply> {
+    let mut stream = connect(address).await?;
+    // a service that refuses a body need not read it
+    drop(
+        timeout(LIMIT, stream.write_all(request.as_ref()))
+            .await
+            .context("the request is not read")?,
+    );
+    reply(&mut stream).await
+}
+
+/// Reads what comes until the connection ends.
+///
+/// # Errors
+/// It does not end.
+pub async fn reply(stream: &mut TcpStream) -> anyhow::Result<Reply> {
+    let mut bytes = Vec::new();
+    // a connection that is reset has ended too
+    drop(
+        timeout(LIMIT, stream.read_to_end(&mut bytes))
+            .await
+            .context("the answer does not end")?,
+    );
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+    let (head, body) = bytes.split_at(end.map_or(bytes.len(), |end| end + 4));
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    ensure!(status.is_some() || bytes.is_empty(), "this is no answer: {head}");
+    Ok(Reply {
+        status: status.unwrap_or(0),
+        body: serde_json::from_slice(body).unwrap_or(Value::Null),
+        head,
+    })
+}
+
+/// Writes a request that is the last one of its connection; `headers` are whole lines.
+#[must_use]
+pub fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let head = format!("{line}\r\n{headers}Connection: close\r\n\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+/// Writes a submission of a body, as JSON, with its length.
+#[must_use]
+pub fn submission(body: &[u8]) -> Vec<u8> {
+    let length = format!("Content-Length: {}", body.len());
+    let headers = ["Host: localhost", "Content-Type: application/json", &length];
+    request("POST /api/v1/jobs HTTP/1.1", &headers, body)
+}

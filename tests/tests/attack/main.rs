@@ -1,0 +1,73 @@
+//! What nobody sends who means well: foreign hosts and origins, connections that hold places, bodies that fill memory. The
+//! real program stays within its bounds, answers others meanwhile, and its jobs run.
+
+mod bodies;
+mod connections;
+mod descriptors;
+mod followers;
+mod hosts;
+mod lists;
+
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use callboard_tests::{Service, callboard, playbooks, program};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use tempfile::TempDir;
+
+/// Starts a service that may have so many open files.
+fn start_within(files: u32, arguments: &[&str]) -> anyhow::Result<(Service, TempDir)> {
+    let data = tempfile::tempdir()?;
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            "ulimit -n \"$1\" && shift && exec \"$@\"",
+            "sh",
+            &files.to_string(),
+        ])
+        .arg(program::path("callboard")?)
+        .args(["serve", "--listen", "127.0.0.1:0", "--playbooks"])
+        .arg(playbooks())
+        .args(arguments)
+        .env("CALLBOARD_DATA", data.path());
+    Ok((Service::spawn(command)?, data))
+}
+
+/// Starts a service that listens on every address of this machine.
+fn start_everywhere(arguments: &[&str]) -> anyhow::Result<(Service, TempDir)> {
+    let data = tempfile::tempdir()?;
+    let mut command = callboard(data.path())?;
+    command
+        .args(["serve", "--listen", "0.0.0.0:0", "--playbooks"])
+        .arg(playbooks())
+        .args(arguments);
+    Ok((Service::spawn(command)?, data))
+}
+
+/// Changes how many open files a process may have; returns how many it might before.
+fn limit_files(pid: u32, files: u64) -> anyhow::Result<u64> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let changed = Rlimit {
+        current: Some(files),
+        ..limit
+    };
+    let before = prlimit(pid, Resource::Nofile, changed)?;
+    before.current.context("a limit")
+}
+
+/// Lets this process open as many connections as a test holds.
+fn allow_connections(wanted: u64) -> anyhow::Result<()> {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    ensure!(
+        allowed >= wanted,
+        "this test opens {wanted} files, and {allowed} are allowed"
+    );
+    let raised = Rlimit {
+        current: Some(limit.current.unwrap_or(u64::MAX).max(wanted)),
+        ..limit
+    };
+    Ok(rustix::process::setrlimit(Resource::Nofile, raised)?)
+}
