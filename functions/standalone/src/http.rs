@@ -38,7 +38,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(10);
 const LEAVE: Duration = Duration::from_secs(2);
 /// How long to wait where the system gives no connection, as when it has no open files left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// How long to wait for another connection to end, where there are as many as may be.
+/// How often to look for a connection that may leave, where there are as many as may be.
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 
 /// Answers until `hung_up` is set, and then for as long as connections may take to end.
@@ -72,7 +72,7 @@ async fn admit(connections: &Connections, peer: SocketAddr) -> Option<Place> {
         match connections.admit(peer.ip()) {
             Ok(place) => return Some(place),
             Err(Full::OfAddress) => return None,
-            Err(Full::InAll) => sleep(ROOM_PAUSE).await,
+            Err(Full::ForNow) => drop(timeout(ROOM_PAUSE, connections.one_left()).await),
         }
     }
 }
@@ -91,8 +91,10 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
         .max_buf_size(BUFFER_BYTES);
     let mut connection = pin!(server.serve_connection(TokioIo::new(stream), answer));
     let ended = tokio::select! {
+        // what has come is read first: whose request is there is not sent away
+        biased;
         ended = connection.as_mut() => Some(ended),
-        () = place.is_wanted() => None,
+        () = is_over(&place) => None,
         () = async { drop(hung_up.wait_for(|hung_up| *hung_up).await) } => None,
     };
     let ended = match ended {
@@ -104,6 +106,16 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
     };
     if let Err(error) = ended {
         tracing::debug!(error = %causes(&error), "a connection has ended");
+    }
+}
+
+/// Waits until the place is wanted and no request is being answered.
+async fn is_over(place: &Place) {
+    loop {
+        place.is_wanted().await;
+        if !place.is_busy() {
+            return;
+        }
     }
 }
 
@@ -125,8 +137,8 @@ async fn answer(
     router: Router,
     place: &Place,
 ) -> Result<Response<Watched<Body>>, std::convert::Infallible> {
-    let mut request = request.map(|body| Watched::new(body, place.busy_at_the_end()));
+    let mut request = request.map(|body| Watched::new(body, place.ours_at_the_end()));
     request.extensions_mut().insert(ConnectInfo(peer));
     let response = router.oneshot(request).await?;
-    Ok(response.map(|body| Watched::new(body, place.waiting_at_the_end())))
+    Ok(response.map(|body| Watched::new(body, place.clients_at_the_end())))
 }

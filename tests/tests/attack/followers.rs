@@ -8,7 +8,7 @@ use callboard_tests::Service;
 use callboard_tests::raw::{connect_from, request};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PLACES: usize = 3;
 /// More than the system takes in for a client that does not read it.
@@ -39,14 +39,17 @@ async fn followers_that_read_nothing_lose_their_places() -> anyhow::Result<()> {
         let mut stream = connect_from(Ipv4Addr::LOCALHOST.into(), service.address()?).await?;
         let line = format!("GET {path} HTTP/1.1");
         stream.write_all(&request(&line, &["Host: localhost"], b"")).await?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await?;
+        ensure!(status == *b"HTTP/1.1 200", "{}", status.escape_ascii());
         stalled.push(stream);
     }
     let asked = async || anyhow::Ok(client.request(Method::GET, &path).send().await?.status());
+    ensure!(
+        asked().await? == StatusCode::TOO_MANY_REQUESTS,
+        "there are more places than {PLACES}"
+    );
     let deadline = Instant::now() + MOST;
-    // a place may still be free while the first of them are on their way
-    while asked().await? != StatusCode::TOO_MANY_REQUESTS {
-        ensure!(Instant::now() < deadline, "there are more places than {PLACES}");
-    }
     while asked().await? != StatusCode::OK {
         ensure!(Instant::now() < deadline, "who reads nothing keeps its place");
         tokio::time::sleep(Duration::from_millis(500)).await;

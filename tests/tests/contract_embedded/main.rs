@@ -3,6 +3,7 @@
 mod archives;
 mod credentials;
 mod host_keys;
+mod readers;
 mod upgrades;
 
 use std::time::Duration;

@@ -13,14 +13,17 @@ use super::body::AtEnd;
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a connection waits for its client before it has to make room for another.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The connections of a server: no more than its limit, and from one address no more than half of that.
 ///
-/// At the limit, the one makes room that has waited longest for its client: for a request, or the rest of one. What is
+/// At the limit, the one is asked to leave that has waited longest for its client: for a request, or the rest of one. What is
 /// being answered stays. Clients on this machine are one address, whoever they are, so that only the limit holds for them.
 #[derive(Clone)]
-pub(super) struct Connections(Arc<Mutex<Open>>);
+pub(super) struct Connections {
+    open: Arc<Mutex<Open>>,
+    left: Arc<Notify>,
+}
 
 struct Open {
     limit: usize,
@@ -31,9 +34,19 @@ struct Open {
 
 struct Connection {
     address: IpAddr,
-    /// Since when it has waited for its client; nothing while its client waits.
-    waits_since: Option<Instant>,
+    turn: Turn,
     wanted: Arc<Notify>,
+}
+
+/// Who is to do something next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Turn {
+    /// The client, since then.
+    Clients(Instant),
+    /// The service.
+    Ours,
+    /// The client, too late: the place is wanted.
+    Over,
 }
 
 /// The place of one connection, until this is dropped.
@@ -43,18 +56,31 @@ pub(super) struct Place {
     wanted: Arc<Notify>,
 }
 
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Full {
+    /// There may be one soon.
+    ForNow,
+    /// The address has its share, and all of that is being answered.
+    OfAddress,
+}
+
 impl Connections {
     /// Lets so many be there.
     pub(super) fn new(limit: usize) -> Self {
-        Self(Arc::new(Mutex::new(Open {
+        let open = Open {
             limit,
             next: 0,
             by_id: BTreeMap::new(),
             told: None,
-        })))
+        };
+        Self {
+            open: Arc::new(Mutex::new(open)),
+            left: Arc::default(),
+        }
     }
 
-    /// Takes one more in; one that has to wait may try again in a moment.
+    /// Takes one more in.
     pub(super) fn admit(&self, address: IpAddr) -> Result<Place, Full> {
         let (mut open, address) = (self.open(), network(address));
         open.make_room(address)?;
@@ -62,7 +88,7 @@ impl Connections {
         open.next += 1;
         let connection = Connection {
             address,
-            waits_since: Some(Instant::now()),
+            turn: Turn::Clients(Instant::now()),
             wanted: wanted.clone(),
         };
         open.by_id.insert(id, connection);
@@ -73,44 +99,48 @@ impl Connections {
         })
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until a connection has ended.
+    pub(super) async fn one_left(&self) {
+        self.left.notified().await;
     }
-}
 
-/// Why there is no place.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Full {
-    /// There are as many as may be.
-    InAll,
-    /// There are as many of the address as may be.
-    OfAddress,
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Open {
-    /// Makes room for one more of an address.
+    /// Tells whether there is room for one more of an address; if not, asks a connection to leave.
     fn make_room(&mut self, address: IpAddr) -> Result<(), Full> {
-        let of_it = |open: &Connection| open.address == address;
-        if !address.is_loopback() && self.by_id.values().filter(|open| of_it(open)).count() >= self.limit.div_ceil(2) {
-            return self.send_away(of_it).then_some(()).ok_or_else(|| {
-                self.tell(address);
-                Full::OfAddress
-            });
+        let of_it = self.by_id.values().filter(|open| open.address == address).count();
+        let has_share = !address.is_loopback() && of_it >= self.limit.div_ceil(2);
+        if !has_share && self.by_id.len() < self.limit {
+            return Ok(());
         }
-        let room = self.by_id.len() < self.limit || self.send_away(|_| true);
-        room.then_some(()).ok_or(Full::InAll)
+        let one_leaves = self.ask_to_leave(|open| !has_share || open.address == address);
+        if has_share && !one_leaves {
+            self.tell(address);
+            return Err(Full::OfAddress);
+        }
+        Err(Full::ForNow)
     }
 
-    /// Ends the connection that has waited longest among some; tells whether there was one.
-    fn send_away(&mut self, among: impl Fn(&Connection) -> bool) -> bool {
-        let waiting = self.by_id.iter().filter(|(_, open)| among(open));
-        let waiting = waiting.filter_map(|(id, open)| Some((open.waits_since?, *id)));
-        let Some((_, id)) = waiting.min().filter(|(since, _)| since.elapsed() >= PATIENCE) else {
+    /// Asks the connection to leave that has waited longest among some; tells whether one leaves.
+    fn ask_to_leave(&mut self, among: impl Fn(&Connection) -> bool) -> bool {
+        let mut longest = None;
+        for open in self.by_id.values_mut().filter(|open| among(open)) {
+            match open.turn {
+                Turn::Over => return true,
+                Turn::Ours => {}
+                Turn::Clients(since) if longest.as_ref().is_some_and(|(first, _)| *first <= since) => {}
+                Turn::Clients(since) => longest = Some((since, open)),
+            }
+        }
+        let Some((_, connection)) = longest.filter(|(since, _)| since.elapsed() >= PATIENCE) else {
             return false;
         };
-        if let Some(connection) = self.by_id.remove(&id) {
-            connection.wanted.notify_one();
-        }
+        connection.turn = Turn::Over;
+        connection.wanted.notify_one();
         true
     }
 
@@ -118,7 +148,7 @@ impl Open {
         if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
             self.told = Some(Instant::now());
             let open = self.by_id.len();
-            tracing::warn!(client.address = %address, connections.open = open, "a connection is refused: all that may be are in use");
+            tracing::warn!(client.address = %address, connections.open = open, "connections are refused: the address has its share");
         }
     }
 }
@@ -129,21 +159,27 @@ impl Place {
         self.wanted.notified().await;
     }
 
-    /// Notes, once it is dropped, that the client waits for us.
-    pub(super) fn busy_at_the_end(&self) -> AtEnd {
-        self.at_the_end(|| None)
+    /// Tells whether a request is being answered.
+    pub(super) fn is_busy(&self) -> bool {
+        let open = self.connections.open();
+        open.by_id.get(&self.id).is_some_and(|open| open.turn == Turn::Ours)
     }
 
-    /// Notes, once it is dropped, that we wait for the client.
-    pub(super) fn waiting_at_the_end(&self) -> AtEnd {
-        self.at_the_end(|| Some(Instant::now()))
+    /// Notes, once it is dropped, that it is our turn.
+    pub(super) fn ours_at_the_end(&self) -> AtEnd {
+        self.at_the_end(|| Turn::Ours)
     }
 
-    fn at_the_end(&self, waits_since: fn() -> Option<Instant>) -> AtEnd {
+    /// Notes, once it is dropped, that it is the client's turn.
+    pub(super) fn clients_at_the_end(&self) -> AtEnd {
+        self.at_the_end(|| Turn::Clients(Instant::now()))
+    }
+
+    fn at_the_end(&self, turn: fn() -> Turn) -> AtEnd {
         let (connections, id) = (self.connections.clone(), self.id);
         AtEnd::new(move || {
             if let Some(connection) = connections.open().by_id.get_mut(&id) {
-                connection.waits_since = waits_since();
+                connection.turn = turn();
             }
         })
     }
@@ -152,6 +188,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.open().by_id.remove(&self.id);
+        self.connections.left.notify_one();
     }
 }
 
@@ -175,9 +212,9 @@ mod tests {
 
     /// Has a connection wait for longer than is patience.
     fn grow_old(connections: &Connections, place: &Place) {
-        let long_ago = Instant::now().checked_sub(PATIENCE);
-        if let Some(connection) = connections.open().by_id.get_mut(&place.id) {
-            connection.waits_since = long_ago;
+        let long_ago = Instant::now().checked_sub(PATIENCE).map(Turn::Clients);
+        if let (Some(connection), Some(turn)) = (connections.open().by_id.get_mut(&place.id), long_ago) {
+            connection.turn = turn;
         }
     }
 
@@ -188,39 +225,40 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_waited_longest_makes_room_and_who_is_answered_stays() -> Result<(), Full> {
+    fn whoever_has_waited_longest_leaves_and_who_is_answered_stays() -> Result<(), Full> {
         let connections = Connections::new(3);
-        let places = [1, 2, 3].map(|last| connections.admit(address(last)));
-        let [answered, old, fresh] = places;
-        let (answered, old, fresh) = (answered?, old?, fresh?);
+        let admit = |last| connections.admit(address(last));
+        let (answered, old, fresh) = (admit(1)?, admit(2)?, admit(3)?);
         grow_old(&connections, &answered);
-        drop(answered.busy_at_the_end());
-        assert_eq!(connections.admit(address(4)).err(), Some(Full::InAll));
+        drop(answered.ours_at_the_end());
+        assert_eq!(admit(4).err(), Some(Full::ForNow));
         grow_old(&connections, &old);
-        let fourth = connections.admit(address(4))?;
-        assert_eq!(
-            [&answered, &old, &fresh, &fourth].map(is_wanted),
-            [false, true, false, false]
-        );
-        drop(answered.waiting_at_the_end());
+        assert_eq!([admit(4).err(), admit(4).err()], [Some(Full::ForNow); 2]);
+        assert_eq!([&answered, &old, &fresh].map(is_wanted), [false, true, false]);
+        drop(old);
+        let fourth = admit(4)?;
+        drop(answered.clients_at_the_end());
         grow_old(&connections, &answered);
-        connections.admit(address(5))?;
-        assert!(is_wanted(&answered));
+        assert_eq!(admit(5).err(), Some(Full::ForNow));
+        assert!(is_wanted(&answered) && !is_wanted(&fourth));
+        drop(answered.ours_at_the_end());
+        assert!(answered.is_busy(), "its request came after all");
         Ok(())
     }
 
     #[test]
     fn no_address_has_more_than_half_but_this_machine() -> Result<(), Full> {
         let connections = Connections::new(4);
-        let first = [connections.admit(address(1))?, connections.admit(address(1))?];
-        assert_eq!(connections.admit(address(1)).err(), Some(Full::OfAddress));
-        grow_old(&connections, &first[1]);
-        let third = connections.admit(address(1))?;
-        assert!(is_wanted(&first[1]) && !is_wanted(&first[0]));
-        drop((first, third));
+        let admit = || connections.admit(address(1));
+        let (first, second) = (admit()?, admit()?);
+        assert_eq!(admit().err(), Some(Full::OfAddress));
+        grow_old(&connections, &second);
+        assert_eq!(admit().err(), Some(Full::ForNow));
+        assert!(is_wanted(&second) && !is_wanted(&first));
+        drop((first, second));
         let local = || connections.admit([127, 0, 0, 1].into());
         let all = [local()?, local()?, local()?, local()?];
-        assert_eq!(local().err(), Some(Full::InAll));
+        assert_eq!(local().err(), Some(Full::ForNow));
         drop(all);
         local().map(drop)
     }
