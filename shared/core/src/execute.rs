@@ -136,14 +136,6 @@ pub enum Disposition {
     Nothing,
 }
 
-/// What is written at the end of an attempt.
-enum End {
-    /// What came of it.
-    Outcome(Outcome),
-    /// Nothing came of it, not even a start.
-    PutBack,
-}
-
 /// Executes jobs, one call each.
 #[derive(Clone)]
 pub struct Worker {
@@ -200,11 +192,11 @@ impl Worker {
         }
         let end = async {
             if ended.short && self.settings.puts_back {
-                return self.conclude(&job, lease, End::PutBack, &ending).await;
+                return self.conclude(&job, lease, None, &ending).await;
             }
             self.close(&job, &output, &ending).await;
-            let outcome = End::Outcome(verdict(ended, reason));
-            self.conclude(&job, lease, outcome, &ending).await
+            let outcome = verdict(ended, reason);
+            self.conclude(&job, lease, Some(outcome), &ending).await
         };
         tokio::select! {
             concluded = end => concluded,
@@ -233,15 +225,22 @@ impl Worker {
         }
     }
 
-    /// Writes the end of the attempt, for as long as it takes: until then, the job is this worker's.
-    async fn conclude(&self, job: &Job, lease: Lease, end: End, limits: &Limits) -> Result<Disposition, StoreError> {
+    /// Writes the end of the attempt, for as long as it takes: until then, the job is this worker's. Without an outcome, it
+    /// is put back.
+    async fn conclude(
+        &self,
+        job: &Job,
+        lease: Lease,
+        outcome: Option<Outcome>,
+        limits: &Limits,
+    ) -> Result<Disposition, StoreError> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             let (store, queue, clock) = (&*self.store, &*self.queue, &*self.clock);
-            let written = match &end {
-                End::Outcome(outcome) => conclude(store, queue, clock, job, lease, outcome.clone()).await,
-                End::PutBack => put_back(store, queue, clock, job, lease).await,
+            let written = match &outcome {
+                Some(outcome) => conclude(store, queue, clock, job, lease, outcome.clone()).await,
+                None => put_back(store, queue, clock, job, lease).await,
             };
             match written {
                 Ok(()) => break,

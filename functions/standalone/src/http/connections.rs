@@ -221,7 +221,7 @@ mod tests {
     fn is_wanted(place: &Place) -> bool {
         let mut wanted = std::pin::pin!(place.is_wanted());
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        std::future::Future::poll(wanted.as_mut(), &mut context).is_ready()
+        wanted.as_mut().poll(&mut context).is_ready()
     }
 
     #[test]
