@@ -131,12 +131,9 @@ def _name(pid: int, has_children: bool) -> str | None:
         return None
     arguments = [os.path.basename(part) for part in command]
     # a connection that is kept open has "ssh: " and its socket for a command
-    if (
-        not arguments
-        or command[0].startswith("ssh: ")
-        or arguments[0] == "ssh"
-        or "ansible_connection_cli_stub.py" in arguments
-    ):
+    if not arguments or command[0].startswith("ssh: ") or arguments[0].startswith("ssh"):
+        return None
+    if "ansible_connection_cli_stub.py" in arguments:
         return None
     if "async_wrapper.py" not in arguments:
         return f"{arguments[0]} (pid {pid})"

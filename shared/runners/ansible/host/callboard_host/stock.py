@@ -1,4 +1,4 @@
-"""``ansible-playbook`` for what only shows: its own program, with the inventory and the configuration that a run has."""
+"""``ansible-playbook`` for what only shows: its own program, with the inventory that a run has."""
 
 from __future__ import annotations
 
