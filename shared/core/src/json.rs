@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut object = Map::new();
         while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key {key:?} stands here twice")));
+                return Err(A::Error::custom(format!("the key {key:?} is repeated")));
             }
             object.insert(key, value);
         }

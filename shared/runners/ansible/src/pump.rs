@@ -146,13 +146,14 @@ impl<'a> Pump<'a> {
                     stopping = true;
                     self.sink.findings.doing = self.sink.findings.tracker.doing(&self.root);
                 }
-                length = self.text.read(&mut chunk) => self.take(&chunk[..length?]).await?,
-                length = self.errors.read(&mut errors) => self.take_errors(&errors[..length?]).await?,
-                filled = self.lines.fill(), if self.lines.wants_more() => filled?,
+                // before what may never let up
                 () = ended.notified(), if !last => {
                     last = true;
                     self.last()?;
                 }
+                length = self.text.read(&mut chunk) => self.take(&chunk[..length?]).await?,
+                length = self.errors.read(&mut errors) => self.take_errors(&errors[..length?]).await?,
+                filled = self.lines.fill(), if self.lines.wants_more() => filled?,
             }
             self.read_notes();
         }
