@@ -52,7 +52,7 @@ const MAX_QUOTED_CHARS: usize = 2400;
 pub(crate) fn told(failure: &HostFailure) -> String {
     let place = place(failure.file.as_deref(), failure.line);
     let mut text = failure.host.clone();
-    if let Some(other) = &failure.delegated_to {
+    if let Some(other) = failure.delegated_to.as_ref().filter(|other| **other != failure.host) {
         text.push_str(&format!(" (delegated to {other})"));
     }
     text.push_str(&format!(" in task {:?}{place}", failure.task));

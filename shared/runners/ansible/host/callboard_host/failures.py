@@ -84,7 +84,7 @@ class Failures:
     def _describe(self, result: Any, play: str | None) -> Told:
         return {
             "host": result._host.get_name(),
-            "delegated_to": (result._result.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host"),
+            "delegated_to": _delegate(result),
             "play": _short(play or "", MAX_NAME) or None,
             **_place(result._task),
             **(self._items.pop(_key(result), {}) or _explain(result)),
@@ -121,6 +121,13 @@ def _place(task: Any) -> Told:
         "action": str(vars(task).get("_resolved_action") or task.action),
         "path": task.get_path() or None,
     }
+
+
+def _delegate(result: Any) -> str | None:
+    """Names the host that a task was delegated to; a host that was not reached leaves no variables."""
+    told = (result._result.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
+    named = told or result._task.delegate_to
+    return _short(named, MAX_NAME) if isinstance(named, str) and "{{" not in named else None
 
 
 def _blocks(task: Any) -> Iterator[tuple[str, str]]:
