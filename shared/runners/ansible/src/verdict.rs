@@ -22,6 +22,8 @@ const MAX_MESSAGE_CHARS: usize = 1000;
 pub(crate) struct End<'a> {
     pub(crate) exit: &'a Exit,
     pub(crate) findings: &'a Findings,
+    /// Whether the signal that ended it, if one did, was ours.
+    pub(crate) stopped: bool,
     /// Where the folders of running jobs are.
     pub(crate) work: &'a Path,
     /// The folder of its source.
@@ -49,7 +51,7 @@ impl End<'_> {
         Outcome {
             rc: match self.exit {
                 Exit::Code(rc) => Some(*rc),
-                Exit::Signal(signal) => Some(BY_SIGNAL + signal),
+                Exit::Signal(signal) if !self.stopped => Some(BY_SIGNAL + signal),
                 _ => None,
             },
             stats: tracker.stats_so_far(),
