@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use callboard_core::id::JobId;
 use callboard_core::job::Job;
 use callboard_core::ports::{JobStore, StoreError};
@@ -24,7 +24,7 @@ impl Jobs {
     /// Opens the data folder.
     pub(crate) fn open(folder: &DataFolder) -> anyhow::Result<Self> {
         logging::start(LogFormat::Text, "warn");
-        let data = setup::data(folder)?;
+        let data = setup::data_there(folder)?;
         Ok(Self {
             store: SqliteJobStore::new(parts::database(&data)?),
             logs: FileLogStore::new(data.join("logs")),
@@ -34,7 +34,9 @@ impl Jobs {
 
     /// Returns the job of an id as it was typed.
     pub(crate) async fn find(&self, id: &str) -> anyhow::Result<Job> {
-        let id: JobId = id.parse().with_context(|| format!("{id:?} is no job id"))?;
+        let id: JobId = id
+            .parse()
+            .map_err(|_| anyhow!("{id:?} is no job id; `callboard list` has those of all jobs"))?;
         match self.store.get(id, SystemClock.now()).await {
             Err(StoreError::NotFound) => bail!("there is no job {id} in the data folder {}", self.data.display()),
             found => found.with_context(|| format!("the data folder {} cannot be read", self.data.display())),

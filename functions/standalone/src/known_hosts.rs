@@ -13,7 +13,7 @@ use crate::{logging, setup};
 /// Lists the keys, or forgets one; the service may go on meanwhile.
 pub(crate) async fn known_hosts(arguments: KnownHostsArguments) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text, "warn");
-    let data = setup::data(&DataFolder { path: arguments.data })?;
+    let data = setup::data_there(&DataFolder { path: arguments.data })?;
     let (store, tenant) = (FileHostKeyStore::new(data), Tenant::default());
     match arguments.verb {
         KnownHostsVerb::List => {
@@ -24,7 +24,9 @@ pub(crate) async fn known_hosts(arguments: KnownHostsArguments) -> anyhow::Resul
         KnownHostsVerb::Forget { host } => match store.forget(&tenant, &host).await {
             Ok(()) => println!("The key of {host} is forgotten: the next job accepts the one that the host has then."),
             Err(StoreError::NotFound) => {
-                bail!("no job has accepted a key of {host:?}; `callboard known-hosts list` has those that are kept")
+                bail!(
+                    "no job has accepted a key of {host:?}; `callboard known-hosts list` has those that are kept, with other ports as [HOST]:PORT"
+                )
             }
             Err(error) => return Err(error).with_context(|| format!("the key of {host} could not be forgotten")),
         },

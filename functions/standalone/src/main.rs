@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     match start(Cli::read()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("callboard: {error:#}");
+            terminal::tell(&format!("callboard: {error:#}"));
             ExitCode::from(ERROR)
         }
     }

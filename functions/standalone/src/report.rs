@@ -7,7 +7,7 @@ use callboard_core::outcome::{HostStats, Reason, Stats};
 
 use crate::signals::Ending;
 
-/// How many hosts the line names.
+/// How many hosts the line names, those that failed first.
 const MAX_HOSTS: usize = 5;
 /// The exit code of `timeout(1)` for a program that took too long.
 const TIMED_OUT: u8 = 124;
@@ -31,7 +31,10 @@ pub(crate) fn line(job: &Job) -> String {
         line.push_str(&hosts(stats));
     }
     if let Some(error) = &outcome.error {
-        let _written = write!(line, ": {}", error.lines().next().unwrap_or_default());
+        // what a host has said has no part in how the terminal behaves
+        let first = error.lines().next().unwrap_or_default();
+        let shown: String = first.chars().filter(|char| !char.is_control()).collect();
+        let _written = write!(line, ": {shown}");
     }
     line
 }
@@ -53,15 +56,17 @@ pub(crate) fn exit_code(job: &Job, ending: Option<Ending>) -> u8 {
 
 fn hosts(stats: &Stats) -> String {
     let mut text = String::new();
-    for (name, counts) in stats.iter().take(MAX_HOSTS) {
+    let mut worst: Vec<_> = stats.iter().collect();
+    worst.sort_by_key(|(_, counts)| counts.failures == 0 && counts.dark == 0);
+    let (named, rest) = worst.split_at(worst.len().min(MAX_HOSTS));
+    for (name, counts) in named {
         text.push_str(&format!(", {name}: {}", told(counts)));
     }
-    if stats.len() > MAX_HOSTS {
-        let rest = stats
-            .values()
-            .skip(MAX_HOSTS)
-            .fold(HostStats::default(), |sum, counts| add(&sum, counts));
-        let more = stats.len() - MAX_HOSTS;
+    if !rest.is_empty() {
+        let more = rest.len();
+        let rest = rest
+            .iter()
+            .fold(HostStats::default(), |sum, (_, counts)| add(&sum, counts));
         let noun = if more == 1 { "host" } else { "hosts" };
         text.push_str(&format!(", {more} more {noun}: {}", told(&rest)));
     }

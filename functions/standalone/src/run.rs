@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use crate::cli::RunArguments;
 use crate::parts::Parts;
 use crate::signals::{Ending, Signals};
-use crate::terminal::{Terminal, print};
+use crate::terminal::{Terminal, print, tell};
 use crate::{logging, report, setup};
 
 /// A `callboard serve` on the same data folder takes the job for lost some time after this.
@@ -112,7 +112,7 @@ async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signal
             }
             signal = signals.next() => {
                 if ending.is_none() {
-                    eprintln!("callboard: {}; the playbook is being stopped.", signal.told());
+                    tell(&format!("callboard: {}; the playbook is being stopped.", signal.told()));
                 }
                 ending.get_or_insert(signal);
                 let by = format!("signal:{}", signal.name());
@@ -125,8 +125,7 @@ async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signal
 async fn finish(parts: &Parts, id: JobId, json: bool, ending: Option<Ending>) -> anyhow::Result<ExitCode> {
     let job = parts.store.get(id, parts.clock.now()).await?;
     let code = report::exit_code(&job, ending);
-    let line = report::line(&job);
-    eprintln!("{line}");
+    tell(&report::line(&job));
     if json {
         print(&serde_json::to_string_pretty(&JobView::read(&*parts.logs, job).await?)?);
     }

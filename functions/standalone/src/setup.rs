@@ -12,6 +12,7 @@ use callboard_core::policy::Policy;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Common, DataFolder};
+use crate::terminal::tell;
 
 /// Makes the environment ready; the first time takes a minute and is shown.
 pub(crate) async fn environment(common: &Common) -> anyhow::Result<Environment> {
@@ -48,12 +49,20 @@ pub(crate) fn cache(common: &Common) -> anyhow::Result<PathBuf> {
     }
 }
 
+/// Returns the data folder, which is there.
+pub(crate) fn data_there(folder: &DataFolder) -> anyhow::Result<PathBuf> {
+    let data = data_path(folder)?;
+    data.canonicalize().with_context(|| {
+        format!(
+            "there is no data folder {}; name another with --data, or run a job first",
+            data.display()
+        )
+    })
+}
+
 /// Returns the data folder, and makes it for this user alone if it is not there.
 pub(crate) fn data(folder: &DataFolder) -> anyhow::Result<PathBuf> {
-    let data = match &folder.path {
-        Some(data) => data.clone(),
-        None => of_user("XDG_DATA_HOME", ".local/share").context("name a data folder with --data")?,
-    };
+    let data = data_path(folder)?;
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&data);
     made.with_context(|| {
         format!(
@@ -63,6 +72,13 @@ pub(crate) fn data(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     })?;
     data.canonicalize()
         .with_context(|| format!("the data folder {} cannot be used", data.display()))
+}
+
+fn data_path(folder: &DataFolder) -> anyhow::Result<PathBuf> {
+    match &folder.path {
+        Some(data) => Ok(data.clone()),
+        None => of_user("XDG_DATA_HOME", ".local/share").context("name a data folder with --data"),
+    }
 }
 
 /// Reads what requests may reach.
@@ -116,7 +132,7 @@ impl Spinner {
     }
 
     fn say(&self, message: &str) {
-        self.0.suspend(|| eprintln!("{message}"));
+        self.0.suspend(|| tell(message));
         self.0.enable_steady_tick(Duration::from_millis(100));
     }
 
@@ -125,7 +141,7 @@ impl Spinner {
         if std::io::stderr().is_terminal() {
             self.0.set_message(line.to_owned());
         } else if line.starts_with("Collecting") || line.starts_with("Successfully") {
-            eprintln!("  {line}");
+            tell(&format!("  {line}"));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use callboard_api::JobView;
 use callboard_core::job::Job;
+use callboard_core::outcome::HostFailure;
 use callboard_core::time::Timestamp;
 
 use crate::cli::ShowArguments;
@@ -39,11 +40,25 @@ fn summary(job: &Job) -> String {
     lines.extend(times(job));
     lines.extend((state.attempt > 1).then(|| ("attempt", state.attempt.to_string())));
     lines.extend(outcome.and_then(|end| end.error.clone()).map(|error| ("error", error)));
+    let failures = outcome.map(|end| end.failures.as_slice()).unwrap_or_default();
+    lines.extend(failures.iter().map(|failure| ("failure", told(failure))));
     let stats = outcome.and_then(|end| end.stats.as_ref());
     let hosts = stats.into_iter().flatten();
     lines.extend(hosts.map(|(name, counts)| ("host", format!("{name}: {}", report::told(counts)))));
     lines.push(("output", format!("callboard logs {}", job.id)));
     lines.iter().map(|(name, value)| line(name, value)).collect()
+}
+
+fn told(failure: &HostFailure) -> String {
+    let place = match (&failure.file, failure.line) {
+        (Some(file), Some(line)) => format!(" ({file}:{line})"),
+        (Some(file), None) => format!(" ({file})"),
+        (None, _) => String::new(),
+    };
+    format!(
+        "{} in task {:?}{place}: {}",
+        failure.host, failure.task, failure.message
+    )
 }
 
 fn times(job: &Job) -> Vec<(&'static str, String)> {

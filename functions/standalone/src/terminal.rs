@@ -29,6 +29,11 @@ pub(crate) fn print(text: &str) {
     write(&mut std::io::stdout().lock(), format!("{text}\n").as_bytes());
 }
 
+/// Prints a line to standard error.
+pub(crate) fn tell(text: &str) {
+    write(&mut std::io::stderr().lock(), format!("{text}\n").as_bytes());
+}
+
 /// Nobody may be listening any more; the job goes on, its output is kept.
 fn write(out: &mut dyn Write, bytes: &[u8]) {
     drop(out.write_all(bytes).and_then(|()| out.flush()));

@@ -95,13 +95,13 @@ pub(crate) async fn events(
         wait: params.number("wait", 0, MAX_WAIT_SECONDS).unwrap_or(0),
     };
     params.finish()?;
-    let page = asked.page(&app).await?;
-    Ok((asked.links(&page), Json(page)).into_response())
+    let (page, last) = asked.page(&app).await?;
+    Ok((asked.links(&page, last), Json(page)).into_response())
 }
 
 impl Asked {
-    /// Waits for an event that is wanted; one look is all there is without `wait`.
-    async fn page(&self, app: &App) -> Result<EventPage, Problem> {
+    /// Waits for an event that is wanted; one look is all there is without `wait`. Returns the job's last attempt, too.
+    async fn page(&self, app: &App) -> Result<(EventPage, u32), Problem> {
         let deadline = Instant::now() + Duration::from_secs(self.wait);
         let _waiting = if self.wait > 0 {
             Some(app.followers.admit()?)
@@ -122,7 +122,7 @@ impl Asked {
             }
             let found = self.scan(app, &job).after(after).await?;
             if !found.events.is_empty() || found.complete || Instant::now() >= deadline {
-                return Ok(self.show(&job, found));
+                return Ok((self.show(&job, found), job.state.attempt));
             }
             if found.last == after {
                 sleep(app.settings.poll).await;
@@ -151,17 +151,20 @@ impl Asked {
         }
     }
 
-    fn links(&self, page: &EventPage) -> Links {
-        let query = |after| {
+    /// Leads on by the counters of one attempt, and from its end to the beginning of the one that followed.
+    fn links(&self, page: &EventPage, last: u32) -> Links {
+        let query = |attempt: u32, after| {
             let query = Query::default().with("after", after).with("limit", self.limit);
             let query = query.with_some("wait", Some(self.wait).filter(|wait| *wait > 0));
-            self.filter.write(query.with_some("attempt", self.wanted.0))
+            self.filter
+                .write(query.with_some("attempt", Some(attempt).filter(|number| *number > 0)))
         };
-        let next = (!page.complete).then(|| query(page.next_after));
-        Links::of_page(
-            &format!("{}/events", record(self.job)),
-            &query(self.after),
-            next.as_ref(),
-        )
+        let next = match page.complete {
+            false => Some(query(page.attempt, page.next_after)),
+            true if page.attempt < last => Some(query(page.attempt + 1, 0)),
+            true => None,
+        };
+        let this = query(page.attempt, self.after);
+        Links::of_page(&format!("{}/events", record(self.job)), &this, next.as_ref())
     }
 }

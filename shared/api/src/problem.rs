@@ -81,7 +81,10 @@ impl Problem {
     }
 
     pub(crate) fn no_such_job(id: &str) -> Self {
-        Self::new(Kind::NoSuchJob, format!("There is no job {id:?}, or no longer."))
+        Self::new(
+            Kind::NoSuchJob,
+            format!("There is no job {id:?}: it never existed, or its retention is over."),
+        )
     }
 
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
@@ -177,7 +180,12 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let told = match &error {
-            StoreError::NotFound => return Self::new(Kind::NoSuchJob, "There is no such job, or no longer."),
+            StoreError::NotFound => {
+                return Self::new(
+                    Kind::NoSuchJob,
+                    "There is no such job: it never existed, or its retention is over.",
+                );
+            }
             StoreError::Unavailable(_) => "a store is unavailable",
             StoreError::Conflict => "a store has another state than was to be expected",
             StoreError::Rejected(_) => "a store rejects a call",

@@ -66,7 +66,7 @@ pub struct JobView {
 /// What came of a job.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobResult {
-    /// The exit code of `ansible-playbook`, if it came to one.
+    /// The exit code of `ansible-playbook`; 128 and the number of the signal that ended it, as a shell has it.
     rc: Option<i32>,
     /// What Ansible printed, with its ANSI sequences: all of it up to 256 KiB, else its end.
     stdout: String,

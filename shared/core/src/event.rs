@@ -4,6 +4,42 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+/// The kinds of events that ansible-runner has, and what Ansible displays beside them.
+pub const EVENT_KINDS: [&str; 32] = [
+    "debug",
+    "deprecated",
+    "error",
+    "playbook_on_import_for_host",
+    "playbook_on_include",
+    "playbook_on_no_hosts_matched",
+    "playbook_on_no_hosts_remaining",
+    "playbook_on_not_import_for_host",
+    "playbook_on_notify",
+    "playbook_on_play_start",
+    "playbook_on_setup",
+    "playbook_on_start",
+    "playbook_on_stats",
+    "playbook_on_task_start",
+    "playbook_on_vars_prompt",
+    "runner_item_on_failed",
+    "runner_item_on_ok",
+    "runner_item_on_skipped",
+    "runner_on_async_failed",
+    "runner_on_async_ok",
+    "runner_on_async_poll",
+    "runner_on_failed",
+    "runner_on_file_diff",
+    "runner_on_no_hosts",
+    "runner_on_ok",
+    "runner_on_skipped",
+    "runner_on_start",
+    "runner_on_unreachable",
+    "runner_retry",
+    "system_warning",
+    "verbose",
+    "warning",
+];
+
 /// One event of a job, with ansible-runner's fields. `event_data` is passed on as Ansible's callback wrote it.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct Event {

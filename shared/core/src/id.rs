@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::time::Timestamp;
 
@@ -75,7 +76,8 @@ impl FromStr for JobId {
     type Err = uuid::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Uuid::try_parse(text).map(Self)
+        // one spelling: without braces, and with hyphens
+        text.parse::<Hyphenated>().map(|id| Self(id.into_uuid()))
     }
 }
 

@@ -144,7 +144,7 @@ fn check_host_list(hosts: &str, pointer: &str, faults: &mut Faults) {
     } else if !hosts.contains(',') {
         faults.add(
             pointer,
-            format!("is a list of hosts and needs a comma, as in {:?}", format!("{hosts},")),
+            "is a list of hosts, which has a comma, as in \"web1,\"; files of the service are not taken".to_owned(),
         );
     } else if hosts.split(',').all(|host| host.trim().is_empty()) {
         faults.add(pointer, "names no host");

@@ -132,7 +132,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut object = Map::with_capacity(pairs.len());
         for (key, value) in pairs {
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key {key:?} stands here twice")));
+                return Err(A::Error::custom(format!("the key {key:?} is repeated")));
             }
             object.insert(key, value);
         }

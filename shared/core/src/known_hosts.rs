@@ -1,11 +1,14 @@
 //! Lines of `known_hosts`, which say what keys hosts have. The manual page sshd(8) has their format.
 
+mod names;
+
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest, Sha256};
 
+pub use self::names::knows;
 use crate::fields::{Faults, Fields};
 
 const FIELD: &str = "known_hosts";

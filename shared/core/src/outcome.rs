@@ -125,6 +125,8 @@ pub const MAX_FAILURES: usize = 100;
 pub struct HostFailure {
     /// The host's name in the inventory.
     pub host: String,
+    /// The host that the task was delegated to.
+    pub delegated_to: Option<String>,
     /// What became of the host.
     pub kind: FailureKind,
     /// The name of the play.
@@ -145,6 +147,8 @@ pub struct HostFailure {
     pub rc: Option<i64>,
     /// The last line that it wrote to standard error.
     pub stderr: Option<String>,
+    /// The last line of its standard output, where it failed with an exit code and nothing on standard error.
+    pub stdout: Option<String>,
     /// The failure that a rescue block was handling when this one happened in it.
     pub cause: Option<FailureCause>,
 }
@@ -176,6 +180,8 @@ pub struct FailureCause {
     pub rc: Option<i64>,
     /// The last line that it wrote to standard error.
     pub stderr: Option<String>,
+    /// The last line of its standard output, where it failed with an exit code and nothing on standard error.
+    pub stdout: Option<String>,
 }
 
 /// The end of a job, or of one attempt at it.
@@ -187,7 +193,7 @@ pub struct Outcome {
     pub reason: Option<Reason>,
     /// A sentence for a person; present unless successful.
     pub error: Option<String>,
-    /// The exit code of `ansible-playbook`, if it came to one.
+    /// The exit code of `ansible-playbook`; 128 and the number of the signal that ended it, as a shell has it.
     pub rc: Option<i32>,
     /// Counts per host, if the playbook came to its end.
     pub stats: Option<Stats>,

@@ -62,7 +62,9 @@ fn reached(stats: &Stats) -> Option<String> {
         number => format!(" and {number} more"),
     };
     let (all, names) = (stats.len(), first.join(", "));
+    let was = if reached == 1 { "was" } else { "were" };
+    let noun = if all == 1 { "host" } else { "hosts" };
     Some(format!(
-        "{reached} of {all} hosts were reached; not reached: {names}{more}."
+        "{reached} of {all} {noun} {was} reached; not reached: {names}{more}."
     ))
 }

@@ -76,6 +76,35 @@ async fn a_key_is_remembered_while_its_job_still_runs() -> anyhow::Result<()> {
     succeeded(&site.played(&id).await?)
 }
 
+#[tokio::test]
+async fn a_key_that_is_given_goes_before_one_that_was_accepted() -> anyhow::Result<()> {
+    let site = site(|_| json!({"host_key_checking": "accept-new"}))?;
+    let server = site.servers.ssh()?;
+    store(&site, None).await?;
+    succeeded(&site.play(&request(server, &json!({}))).await?)?;
+    let other = json!({"kind": "ssh", "private_key": server.keys.plain, "known_hosts": server.wrong_known_hosts});
+    site.store("pinned", &other).await?;
+    let mut pinned = request(server, &json!({}));
+    pinned["credentials"]["ssh"] = json!("pinned");
+    let refused = site.play(&pinned).await?;
+    refused.failed(
+        "hosts_unreachable",
+        &["has changed", "known_hosts of the ssh credential"],
+    )
+}
+
+#[tokio::test]
+async fn what_a_job_puts_in_place_of_its_file_of_keys_holds_nobody() -> anyhow::Result<()> {
+    let site = site(|_| json!({"host_key_checking": "accept-new"}))?;
+    let hostile = "file=$(dirname $TMPDIR)/ssh/accepted; rm $file; mkfifo $file; sleep 3";
+    let playbook = format!("- hosts: all\n  gather_facts: false\n  tasks: [shell: '{hostile}']\n");
+    let played = site
+        .play(&json!({"source": {"type": "inline", "content": playbook}}))
+        .await?;
+    ensure!(played.job["status"] == "successful", "{}", played.job);
+    Ok(())
+}
+
 fn name(server: &SshServer) -> String {
     format!("[{}]:{}", server.host, server.port)
 }

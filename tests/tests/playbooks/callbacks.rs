@@ -94,14 +94,15 @@ fn names() -> anyhow::Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// What the tasks came to, in order.
+/// What the tasks came to, in order for each host; a host may begin a task while the items of another are still told.
 fn results(told: &[Value]) -> Vec<Value> {
     let of_a_task = |event: &&Value| {
         let name = event["event"].as_str().unwrap_or_default();
         name.starts_with("playbook_") || name.starts_with("runner_")
     };
-    let kept = told.iter().filter(of_a_task);
-    kept.map(|event| {
+    let mut kept: Vec<&Value> = told.iter().filter(of_a_task).collect();
+    kept.sort_by_key(|event| event["event_data"]["host"].as_str());
+    let shown = kept.iter().map(|event| {
         let data = &event["event_data"];
         json!([
             event["event"],
@@ -110,8 +111,8 @@ fn results(told: &[Value]) -> Vec<Value> {
             event["rescued"],
             data["ignore_errors"]
         ])
-    })
-    .collect()
+    });
+    shown.collect()
 }
 
 /// Leaves out what differs from run to run: the ids that JSON callbacks print, and digits.

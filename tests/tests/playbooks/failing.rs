@@ -49,7 +49,7 @@ fn playbooks() -> anyhow::Result<Vec<String>> {
 
 async fn told(client: &Client, name: &str) -> anyhow::Result<String> {
     let options = if name == "timeout" {
-        json!({"timeout": 5})
+        json!({"timeout": 10})
     } else {
         json!({})
     };

@@ -74,3 +74,35 @@ async fn the_error_names_how_many_hosts_failed_and_one_of_them_with_its_task_and
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_host_that_need_not_be_reached_is_no_failure() -> anyhow::Result<()> {
+    let (service, _data) = Service::start(&[])?;
+    let client = service.client();
+    let gone = json!({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1});
+    let request = json!({
+        "playbook": "features/ignored_unreachable.yml", "inventory": crate::hosts(&json!({"gone": gone})),
+        "options": {"timeout": 20},
+    });
+    let job = client.run(&request).await?;
+    ensure!(job["reason"] == "timeout", "{job}");
+    let counts = &job["result"]["stats"]["gone"];
+    ensure!(
+        counts["ok"] == 1 && counts["ignored"] == 1 && counts["dark"] == 0,
+        "{job}"
+    );
+    ensure!(
+        job["progress"]["hosts_failed"] == 0 && job["result"]["failures"] == json!([]),
+        "{job}"
+    );
+    let id = job["job_id"].as_str().unwrap_or_default();
+    let events = async |query| client.get(&format!("/api/v1/jobs/{id}/events?{query}")).await;
+    let told = events("event=runner_on_unreachable").await?;
+    ensure!(
+        told.body["events"][0]["event_data"]["ignore_unreachable"] == true,
+        "{told:?}"
+    );
+    let failed = events("failed=true").await?;
+    ensure!(failed.body["events"] == json!([]), "{failed:?}");
+    Ok(())
+}

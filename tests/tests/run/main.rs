@@ -2,6 +2,7 @@
 
 mod arguments;
 mod codes;
+mod ends;
 mod environment;
 mod help;
 mod playbooks;

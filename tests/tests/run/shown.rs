@@ -40,6 +40,10 @@ fn lists_and_checks_are_those_of_ansible_playbook_and_leave_no_record() -> anyho
     ] {
         let ours = desk.run(&arguments)?;
         let mut command = Command::new(stock);
+        if !arguments.contains(&"-i") && !arguments.contains(&"--version") {
+            // without an inventory, a run is for this machine
+            command.args(["-i", "localhost,"]);
+        }
         let theirs = command
             .args(&arguments)
             .current_dir(desk.folder.path())
@@ -51,6 +55,11 @@ fn lists_and_checks_are_those_of_ansible_playbook_and_leave_no_record() -> anyho
             "{arguments:?}: {ours:?} {theirs:?}"
         );
     }
+    desk.write("at/hosts.ini", "web1\n")?;
+    desk.write("at/ansible.cfg", "[defaults]\ninventory = hosts.ini\n")?;
+    desk.write("at/site.yml", "- {hosts: all, gather_facts: false, tasks: []}")?;
+    let beside = desk.run(&["at/site.yml", "--list-hosts"])?;
+    ensure!(beside.stdout.contains("web1"), "{beside:?}");
     let behind = desk.run(&[&tags, "--", "--list-tasks"])?;
     ensure!(
         behind.code == 0 && behind.stdout.contains("TAGS: [deploy, two]"),

@@ -14,7 +14,7 @@ async fn a_job_past_one_of_its_limits_is_stopped_with_all_that_it_started() -> a
     let mut jobs = Vec::new();
     for reason in ["timeout", "idle_timeout"] {
         let marker = data.path().join(reason).display().to_string();
-        let id = daemon::start(&client, &marker, &json!({reason: 5})).await?;
+        let id = daemon::start(&client, &marker, &json!({reason: 20})).await?;
         jobs.push((reason, marker, id));
     }
     for (_, marker, id) in &jobs {
@@ -25,7 +25,7 @@ async fn a_job_past_one_of_its_limits_is_stopped_with_all_that_it_started() -> a
         nothing_lives(marker)?;
         check_end(&job, "failed", reason)?;
         ensure!(
-            job["error"].as_str().is_some_and(|error| error.contains("5 s")),
+            job["error"].as_str().is_some_and(|error| error.contains("20 s")),
             "{job}"
         );
         let stdout = job["result"]["stdout"].as_str().unwrap_or_default();

@@ -123,6 +123,10 @@ fn inventory(text: &str) -> anyhow::Result<Inventory> {
     if text.contains(',') {
         return Ok(Inventory::Text(text.to_owned()));
     }
+    // Ansible expands these
+    if text.starts_with('~') || text.contains('$') {
+        return Ok(Inventory::Text(text.to_owned()));
+    }
     // not its real path: variables are beside the link
     let path = std::path::absolute(text).ok().filter(|path| path.exists());
     let path =

@@ -1,7 +1,7 @@
 //! What ansible-playbook only shows: no job, so its own program does that, in place of this one.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context;
 
@@ -22,15 +22,17 @@ pub(super) fn only_shows(arguments: &RunArguments) -> bool {
     !shown_flags(&arguments.shown).is_empty() || more.iter().any(|word| FLAGS.contains(&word.as_str()))
 }
 
-/// Becomes ansible-playbook, with the caller's environment, folder, streams and arguments.
+/// Becomes ansible-playbook, with the caller's environment, folder, streams and arguments, and a run's configuration.
 pub(super) async fn show(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let environment = setup::environment(&arguments.common).await?;
-    let program = environment.programs().join("ansible-playbook");
+    let current = super::current_folder()?;
+    // a playbook that is not there is told by ansible-playbook
+    let folder = request::playbooks_folder(&arguments.playbooks).unwrap_or_else(|_| current.clone());
     let inventories = arguments
         .inventory
         .iter()
         .map(|inventory| format!("--inventory={inventory}"));
-    let error = Command::new(&program)
+    let error = callboard_ansible::stock(&environment, &current, &folder)
         .args(inventories)
         .args(callboard_ansible::flags_of(&request::options(arguments)))
         .args(shown_flags(&arguments.shown))
@@ -38,7 +40,7 @@ pub(super) async fn show(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         .args(request::unrecorded(arguments))
         .args(&arguments.playbooks)
         .exec();
-    Err(error).with_context(|| format!("{} cannot be started", program.display()))
+    Err(error).context("ansible-playbook cannot be started")
 }
 
 fn shown_flags(shown: &Shown) -> Vec<&'static str> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use callboard_core::event::EVENT_KINDS;
 use callboard_core::ports::StoreError;
 use serde::Deserialize;
 use serde_json::Value;
@@ -56,6 +57,10 @@ impl Filter {
             host: params.text("host"),
             failed: params.boolean("failed"),
         };
+        let unknown = filter.names.iter().find(|name| !EVENT_KINDS.contains(&name.as_str()));
+        if let Some(name) = unknown.filter(|name| !name.is_empty()) {
+            params.refuse("event", format!("{name:?} is none of {}", EVENT_KINDS.join(", ")));
+        }
         if filter.host.as_deref() == Some("") {
             params.refuse("host", "must not be empty");
         }

@@ -4,6 +4,8 @@ use bytes::Bytes;
 
 const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
+const CANCEL: u8 = 0x18;
+const SUBSTITUTE: u8 = 0x1a;
 
 /// Where in a sequence the output is. A sequence may begin in one chunk and end in another.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -31,6 +33,9 @@ impl Plain {
     fn keeps(&mut self, byte: u8) -> bool {
         let (next, is_text) = match (*self, byte) {
             (Self::String, BELL) => (Self::Text, false),
+            // a string that nothing ends would take all that follows with it
+            (Self::String | Self::StringEscape, b'\n' | b'\r') => (Self::Text, true),
+            (Self::String | Self::StringEscape, CANCEL | SUBSTITUTE) => (Self::Text, false),
             (Self::String, ESCAPE) => (Self::StringEscape, false),
             (Self::String, _) => (Self::String, false),
             (Self::StringEscape, b'\\') => (Self::Text, false),
@@ -66,6 +71,7 @@ mod tests {
             ("\u{1b}(Ba\u{1b}7b\u{1b}=\u{1b}>c", "abc"),
             ("\u{1b}P1$r\u{1b}\\a\u{1b}]x\u{1b}[1mb", "ab"),
             ("a\u{1b}\nb\u{1b}[1\nc\r\n\t", "a\nb\nc\r\n\t"),
+            ("a\u{1b}]0;title\nb\u{1b}]x\u{18}c", "a\nbc"),
             ("[0m]", "[0m]"),
             ("a\u{1b}[", "a"),
         ] {

@@ -23,13 +23,14 @@ impl Asked {
         if headers.contains_key(IF_RANGE) {
             return None;
         }
-        let text = headers.get(RANGE)?.to_str().ok()?;
-        let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-        match (first.trim(), last.trim()) {
-            ("", last) => last.parse().ok().map(Self::Last),
-            (first, "") => first.parse().ok().map(Self::From),
+        let (unit, range) = headers.get(RANGE)?.to_str().ok()?.split_once('=')?;
+        let (first, last) = range.trim().split_once('-')?;
+        match (first, last) {
+            _ if !unit.eq_ignore_ascii_case("bytes") => None,
+            ("", last) => number(last).map(Self::Last),
+            (first, "") => number(first).map(Self::From),
             (first, last) => {
-                let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+                let (first, last) = (number(first)?, number(last)?);
                 (first <= last).then_some(Self::Between(first, last))
             }
         }
@@ -53,6 +54,12 @@ impl Asked {
     }
 }
 
+/// Reads digits; a number that is too large is beyond every end.
+fn number(digits: &str) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +74,10 @@ mod tests {
             ("bytes=-1000", Some(0..100)),
             ("bytes=100-", Some(100..100)),
             ("bytes=-0", Some(100..100)),
+            ("BYTES=0-9", Some(0..10)),
+            ("bytes=90-99999999999999999999999", Some(90..100)),
+            ("bytes=+1-2", None),
+            ("bytes= 0 - 1", None),
             ("bytes=9-1", None),
             ("bytes=0-1,5-6", None),
             ("bytes=x-", None),

@@ -3,23 +3,23 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_core::causes::causes;
 use callboard_core::id::{JobId, Tenant};
-use callboard_core::known_hosts::HostKey;
+use callboard_core::known_hosts::{HostKey, knows};
 use callboard_core::ports::{HostKeyStore, StoreError};
 
-use crate::files::write_private;
+use crate::files::{open_untrusted, read_untrusted, write_private};
 use crate::task::Task;
 use crate::unready::Unready;
 
 /// How soon a key that was accepted is kept: a job beside this one, or after a worker that was killed, knows it then.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How much one job may add: what a thousand hosts have, many times over.
 const MAX_BYTES: u64 = 4 << 20;
 /// How many keys of one job are kept.
 const MAX_KEYS: usize = 10_000;
@@ -31,17 +31,21 @@ pub(crate) struct Accepted {
     tenant: Tenant,
     file: PathBuf,
     kept: HashSet<HostKey>,
+    /// How long the file was when the job began, and when it was read last.
+    start_bytes: u64,
     read_bytes: u64,
 }
 
 impl Accepted {
-    /// Writes the file, with the keys that earlier jobs have accepted.
-    pub(crate) async fn start(task: &Task<'_>, file: PathBuf) -> Result<Self, Unready> {
+    /// Writes the file, with the keys that earlier jobs have accepted; not those of hosts whose keys are `given`, which hold
+    /// instead.
+    pub(crate) async fn start(task: &Task<'_>, file: PathBuf, given: &[&str]) -> Result<Self, Unready> {
         let (store, tenant) = (Arc::clone(&task.reach.host_keys), task.job.tenant.clone());
         let kept = store.load(&tenant).await.map_err(|error| {
             Unready::runner("The host keys that earlier jobs have accepted cannot be read.").caused(error)
         })?;
-        let lines: String = kept.iter().map(|key| format!("{key}\n")).collect();
+        let holds = |key: &&HostKey| !given.iter().any(|lines| knows(lines, &key.host));
+        let lines: String = kept.iter().filter(holds).map(|key| format!("{key}\n")).collect();
         write_private(&file, lines.as_bytes())?;
         Ok(Self {
             store,
@@ -49,7 +53,8 @@ impl Accepted {
             tenant,
             file,
             kept: kept.into_iter().collect(),
-            read_bytes: 0,
+            start_bytes: lines.len() as u64,
+            read_bytes: lines.len() as u64,
         })
     }
 
@@ -79,7 +84,8 @@ impl Accepted {
     }
 
     async fn keep(&mut self) -> Result<(), StoreError> {
-        let Some(text) = self.read().map_err(|error| StoreError::Unavailable(Box::new(error)))? else {
+        let read = self.read().await;
+        let Some((text, bytes)) = read.map_err(|error| StoreError::Unavailable(Box::new(error)))? else {
             return Ok(());
         };
         let found = text.lines().flat_map(HostKey::of_line);
@@ -89,17 +95,22 @@ impl Accepted {
             self.store.keep(&self.tenant, &new).await?;
             self.kept.extend(new);
         }
-        self.read_bytes = text.len() as u64;
+        self.read_bytes = bytes;
         Ok(())
     }
 
-    /// Reads the file if it has grown.
-    fn read(&self) -> io::Result<Option<String>> {
-        if fs::metadata(&self.file)?.len() == self.read_bytes {
-            return Ok(None);
-        }
-        let mut text = Vec::new();
-        File::open(&self.file)?.take(MAX_BYTES).read_to_end(&mut text)?;
-        Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+    /// Reads what the job has added, if the file has grown; returns how long it is, too. It is the job's: something else may
+    /// have taken its place.
+    async fn read(&self) -> io::Result<Option<(String, u64)>> {
+        let (file, start, known) = (self.file.clone(), self.start_bytes, self.read_bytes);
+        let read = move || {
+            let bytes = open_untrusted(&file)?.metadata()?.len();
+            if bytes == known {
+                return Ok(None);
+            }
+            let added = read_untrusted(&file, start, MAX_BYTES)?;
+            Ok(Some((String::from_utf8_lossy(&added).into_owned(), bytes)))
+        };
+        tokio::task::spawn_blocking(read).await?
     }
 }

@@ -167,7 +167,6 @@ async fn lock(path: &Path, progress: Report<'_>) -> io::Result<File> {
 mod tests {
     use std::error::Error;
     use std::sync::Mutex;
-    use std::time::Instant;
 
     use super::*;
 
@@ -247,14 +246,11 @@ mod tests {
         assert_eq!(count("pip: Successfully installed"), [1, 0]);
         assert!(first.host.join("callboard_host/__main__.py").is_file());
 
-        let mut fastest = Duration::MAX;
-        for _ in 0..20 {
-            let start = Instant::now();
-            assert_eq!(ensure(&settings, &each[0]).await?, first);
-            fastest = fastest.min(start.elapsed());
-        }
-        assert!(fastest < Duration::from_millis(5), "{fastest:?}");
-        assert_eq!(count("ready"), [1, 1]);
+        assert_eq!(ensure(&settings, &each[0]).await?, first);
+        assert_eq!(
+            (count("waiting"), count("creating"), count("ready")),
+            ([0, 1], [1, 0], [1, 1])
+        );
         Ok(())
     }
 

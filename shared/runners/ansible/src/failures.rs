@@ -44,17 +44,26 @@ impl Failures {
 
 /// The exit codes by which Python and a shell report SIGKILL.
 pub(crate) const KILLED: [i64; 2] = [-9, 137];
+const MET: &str = "Warning: Permanently added ";
 /// How much of one text a sentence quotes.
 const MAX_QUOTED_CHARS: usize = 2400;
 
 /// Says what went wrong, after the name of the host: task, place, message, exit code, and the cause behind it.
 pub(crate) fn told(failure: &HostFailure) -> String {
     let place = place(failure.file.as_deref(), failure.line);
-    let mut text = format!("{} in task {:?}{place}", failure.host, failure.task);
+    let mut text = failure.host.clone();
+    if let Some(other) = failure.delegated_to.as_ref().filter(|other| **other != failure.host) {
+        text.push_str(&format!(" (delegated to {other})"));
+    }
+    text.push_str(&format!(" in task {:?}{place}", failure.task));
     if let Some(item) = &failure.item {
         text.push_str(&format!(", item {item:?}"));
     }
-    let said = said(&failure.message, failure.rc, failure.stderr.as_deref());
+    let said = said(
+        &failure.message,
+        failure.rc,
+        last_line(&failure.stderr, &failure.stdout),
+    );
     if !said.is_empty() {
         text.push_str(&format!(": {said}"));
     }
@@ -73,18 +82,58 @@ pub(crate) fn place(file: Option<&str>, line: Option<u32>) -> String {
     }
 }
 
-/// A message, with the exit code and the end of standard error where it says neither.
-fn said(message: &str, rc: Option<i64>, stderr: Option<&str>) -> String {
-    let mut text = quoted(message.trim());
+fn last_line<'a>(stderr: &'a Option<String>, stdout: &'a Option<String>) -> Option<&'a str> {
+    stderr.as_deref().or(stdout.as_deref())
+}
+
+/// A message, with the exit code and the end of what was printed where it says neither.
+fn said(message: &str, rc: Option<i64>, last: Option<&str>) -> String {
+    let mut text = quoted(&in_one_line(message));
     if let Some(rc) = rc.filter(|rc| !names_code(&text, *rc)) {
         let killed = if KILLED.contains(&rc) { ", SIGKILL" } else { "" };
         let begin = text.trim_end_matches('.');
         text = format!("{begin} (rc {rc}{killed})").trim_start().to_owned();
     }
-    if let Some(stderr) = stderr.filter(|line| !text.contains(*line)) {
-        text = format!("{}: {stderr}", text.trim_end_matches('.'));
+    let last = last.map(in_one_line).unwrap_or_default();
+    if !text.contains(&last) {
+        text = format!("{}: {last}", text.trim_end_matches('.'));
     }
     text
+}
+
+/// Takes lines together, without what a terminal would act on, and without what ssh says of every host that it meets.
+fn in_one_line(text: &str) -> String {
+    let mut line = String::new();
+    for part in text.lines().map(plain) {
+        let part = part.trim();
+        if part.is_empty() || (part.starts_with(MET) && part.ends_with("to the list of known hosts.")) {
+            continue;
+        }
+        if !line.is_empty() {
+            let ends = line.ends_with(['.', ':', ';', ',', '!', '?']);
+            line.push_str(if ends { " " } else { "; " });
+        }
+        // it may follow words of Ansible's
+        match part.split_once(MET) {
+            Some((before, met)) if met.ends_with("to the list of known hosts.") => line.push_str(before.trim_end()),
+            _ => line.push_str(part),
+        }
+    }
+    line
+}
+
+/// Leaves out colours and control characters.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        if char == '\u{1b}' && chars.clone().next() == Some('[') {
+            chars.find(|char| matches!(char, '@'..='Z' | '\\'..='~'));
+        } else if !char.is_control() {
+            plain.push(char);
+        }
+    }
+    plain
 }
 
 fn names_code(text: &str, rc: i64) -> bool {
@@ -94,7 +143,7 @@ fn names_code(text: &str, rc: i64) -> bool {
 
 fn behind(cause: &FailureCause) -> String {
     let place = place(cause.file.as_deref(), cause.line);
-    let said = said(&cause.message, cause.rc, cause.stderr.as_deref());
+    let said = said(&cause.message, cause.rc, last_line(&cause.stderr, &cause.stdout));
     format!(
         " (while it rescued the failure of task {:?}{place}: {said})",
         cause.task

@@ -1,9 +1,11 @@
-//! Files that only the job's user can read.
+//! Files that only the job's user can read, and files that the job may have put others in the place of.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 /// Writes a new file with mode 0600.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -18,4 +20,27 @@ pub(crate) fn write_script(path: &Path, body: &str) -> io::Result<()> {
 fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(content)
+}
+
+/// Opens a file that a job, or a host, may have named or replaced: no link, and nothing that an opener would wait for.
+pub(crate) fn open_untrusted(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"))
+    }
+}
+
+/// Reads such a file from a byte on, at most so many bytes.
+pub(crate) fn read_untrusted(path: &Path, from: u64, max_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut file = open_untrusted(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut content = Vec::new();
+    file.take(max_bytes).read_to_end(&mut content)?;
+    Ok(content)
 }

@@ -5,33 +5,44 @@ use std::io;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
-/// A pipe that is read to its end.
-pub(crate) struct Flow(Option<pipe::Receiver>);
+/// A pipe that is read to its end, or to what was in it when its writer was gone.
+pub(crate) struct Flow {
+    pipe: Option<pipe::Receiver>,
+    /// How many bytes are still wanted; what has been left running may go on to write for ever.
+    left: Option<usize>,
+}
 
 impl Flow {
     /// Begins to read; a pipe that is not there has ended.
     pub(crate) fn new(pipe: Option<pipe::Receiver>) -> Self {
-        Self(pipe)
+        Self { pipe, left: None }
     }
 
-    /// Tells whether more may come: until the end, or, of a pipe whose writer is gone, as long as something is in it.
-    pub(crate) fn flows(&self, last: bool) -> io::Result<bool> {
-        match &self.0 {
-            None => Ok(false),
-            Some(_) if !last => Ok(true),
-            Some(pipe) => Ok(rustix::io::ioctl_fionread(pipe)? > 0),
+    /// Notes that the writer is gone: what is in the pipe now is all that it has written.
+    pub(crate) fn last(&mut self) -> io::Result<()> {
+        if let Some(pipe) = &self.pipe {
+            let bytes = rustix::io::ioctl_fionread(pipe)?;
+            self.left = Some(usize::try_from(bytes).unwrap_or(usize::MAX));
         }
+        Ok(())
+    }
+
+    /// Tells whether more may come.
+    pub(crate) fn flows(&self) -> bool {
+        self.pipe.is_some() && self.left != Some(0)
     }
 
     /// Reads once; 0 bytes at the end, after which it waits for ever. Safe to be dropped while it waits.
     pub(crate) async fn read(&mut self, chunk: &mut [u8]) -> io::Result<usize> {
-        let Some(pipe) = &mut self.0 else {
+        let most = chunk.len().min(self.left.unwrap_or(usize::MAX));
+        let Some(pipe) = self.pipe.as_mut().filter(|_| most > 0) else {
             return std::future::pending().await;
         };
-        let length = pipe.read(chunk).await?;
+        let length = pipe.read(&mut chunk[..most]).await?;
         if length == 0 {
-            self.0 = None;
+            self.pipe = None;
         }
+        self.left = self.left.map(|left| left - length);
         Ok(length)
     }
 }

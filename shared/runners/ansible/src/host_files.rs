@@ -35,6 +35,7 @@ const FILES: &[(&str, &str)] = &[
     host_file!("secrecy.py"),
     host_file!("semaphores.py"),
     host_file!("settings.py"),
+    host_file!("stock.py"),
     host_file!("streams.py"),
     host_file!("supervisor.py"),
 ];

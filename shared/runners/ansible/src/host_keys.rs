@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use callboard_core::known_hosts::HostKey;
-use callboard_core::outcome::HostFailure;
+use callboard_core::outcome::{FailureKind, HostFailure};
 use callboard_core::policy::HostKeyChecking;
 
 use self::refusal::{Refusal, Why};
@@ -38,7 +38,7 @@ pub(crate) struct Facts<'a> {
 pub(crate) async fn explain(failures: &mut [HostFailure], facts: &Facts<'_>) {
     let mut asked = false;
     for failure in failures {
-        let Some(refusal) = Refusal::read(&failure.message) else {
+        let Some(refusal) = Refusal::read(&failure.message).filter(|_| failure.kind == FailureKind::Unreachable) else {
             continue;
         };
         let mut seen = None;

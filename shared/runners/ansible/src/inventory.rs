@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::archive;
 use crate::git::Wanted;
 use crate::keys::inventory_profile;
+use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
 
@@ -30,7 +31,9 @@ impl Task<'_> {
         for (number, one) in inventory.parts().iter().enumerate() {
             sources.push(self.inventory(one, number).await.map_err(Unready::of_inventory)?);
         }
-        if inventory.parts().iter().any(lists_localhost) {
+        // what a caller of `callboard run` names is his own matter, as with ansible-playbook
+        let ours = self.settings.home == Home::Private || self.settings.configured_inventory_first;
+        if ours && inventory.parts().iter().any(lists_localhost) {
             let path = self
                 .workspace
                 .write("localhost.json", this_machine().to_string().as_bytes())?;

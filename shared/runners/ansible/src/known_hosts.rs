@@ -53,7 +53,10 @@ impl Task<'_> {
         }
         let accepted = match policy.host_key_checking {
             HostKeyChecking::Strict => None,
-            HostKeyChecking::AcceptNew => Some(Accepted::start(self, folder.join(ACCEPTED)).await?),
+            HostKeyChecking::AcceptNew => {
+                let given: Vec<&str> = given.iter().filter_map(|(_, lines)| *lines).collect();
+                Some(Accepted::start(self, folder.join(ACCEPTED), &given).await?)
+            }
         };
         let read: Vec<String> = of_the_user(home().await).into_iter().chain(of_the_machine()).collect();
         let configuration = configuration(&read, &files, accepted.as_ref().map(Accepted::file));

@@ -16,8 +16,6 @@ pub(crate) struct Lines {
     partial: Vec<u8>,
     /// Lines that have been read and not yet been taken.
     pub(crate) whole: VecDeque<Vec<u8>>,
-    /// True when there will be no more.
-    pub(crate) ended: bool,
 }
 
 impl Lines {
@@ -27,25 +25,28 @@ impl Lines {
             flow: Flow::new(Some(pipe)),
             partial: Vec::new(),
             whole: VecDeque::new(),
-            ended: false,
         }
     }
 
     /// Tells whether there is none to take, but may be.
     pub(crate) fn wants_more(&self) -> bool {
-        self.whole.is_empty() && !self.ended
+        self.whole.is_empty() && self.flows()
     }
 
-    /// Tells whether more may come; see [`Flow::flows`].
-    pub(crate) fn flows(&self, last: bool) -> io::Result<bool> {
-        self.flow.flows(last)
+    /// Notes that the writer is gone; see [`Flow::last`].
+    pub(crate) fn last(&mut self) -> io::Result<()> {
+        self.flow.last()
+    }
+
+    /// Tells whether more may come.
+    pub(crate) fn flows(&self) -> bool {
+        self.flow.flows()
     }
 
     /// Reads once. Safe to be dropped while it waits.
     pub(crate) async fn fill(&mut self) -> io::Result<()> {
         let mut chunk = [0; 16 * 1024];
         let length = self.flow.read(&mut chunk).await?;
-        self.ended = length == 0;
         for part in chunk[..length].split_inclusive(|byte| *byte == b'\n') {
             self.partial.extend_from_slice(part);
             if part.ends_with(b"\n") {

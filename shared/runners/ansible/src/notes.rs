@@ -14,6 +14,8 @@ pub(crate) enum Note {
     InventoryError {
         message: String,
     },
+    /// The inventory names none, and the playbook is not begun.
+    NoHosts,
     Hosts {
         names: Vec<String>,
     },
@@ -42,6 +44,7 @@ pub(crate) struct Told {
     pub(crate) disk_full: bool,
     kind: FailureKind,
     host: String,
+    delegated_to: Option<String>,
     play: Option<String>,
     task: String,
     action: Option<String>,
@@ -50,6 +53,7 @@ pub(crate) struct Told {
     message: String,
     rc: Option<i64>,
     stderr: Option<String>,
+    stdout: Option<String>,
     cause: Option<Cause>,
 }
 
@@ -60,6 +64,7 @@ struct Cause {
     message: String,
     rc: Option<i64>,
     stderr: Option<String>,
+    stdout: Option<String>,
 }
 
 /// A process that died, and what it was at.
@@ -94,6 +99,7 @@ impl Note {
             Self::InventoryError { message } => Self::InventoryError {
                 message: clean(message),
             },
+            Self::NoHosts => Self::NoHosts,
             Self::Hosts { names } => Self::Hosts { names: all(names) },
             Self::SourceError { message } => Self::SourceError {
                 message: clean(message),
@@ -123,11 +129,13 @@ impl Told {
             message: clean(cause.message),
             rc: cause.rc,
             stderr: cause.stderr.map(clean),
+            stdout: cause.stdout.map(clean),
         });
         Self {
             disk_full: self.disk_full,
             kind: self.kind,
             host: clean(self.host),
+            delegated_to: self.delegated_to.map(clean),
             play: self.play.map(clean),
             task: clean(self.task),
             action: self.action.map(clean),
@@ -136,6 +144,7 @@ impl Told {
             message: clean(self.message),
             rc: self.rc,
             stderr: self.stderr.map(clean),
+            stdout: self.stdout.map(clean),
             cause,
         }
     }
@@ -147,6 +156,7 @@ impl Told {
         let (file, line) = place(self.path.as_deref(), root);
         HostFailure {
             host: self.host,
+            delegated_to: self.delegated_to,
             kind: self.kind,
             play: self.play,
             task: self.task,
@@ -157,6 +167,7 @@ impl Told {
             message: self.message,
             rc: self.rc,
             stderr: self.stderr,
+            stdout: self.stdout,
             cause: self.cause.map(|cause| cause.located(root)),
         }
     }
@@ -172,6 +183,7 @@ impl Cause {
             message: self.message,
             rc: self.rc,
             stderr: self.stderr,
+            stdout: self.stdout,
         }
     }
 }

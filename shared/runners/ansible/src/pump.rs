@@ -41,6 +41,8 @@ pub(crate) struct Findings {
     pub(crate) failures: Failures,
     pub(crate) inventory: Option<InventorySummary>,
     pub(crate) inventory_error: Option<String>,
+    /// Whether the playbook was not begun since there are no hosts.
+    pub(crate) no_hosts: bool,
     pub(crate) source_error: Option<String>,
     pub(crate) error: Option<String>,
     /// What was said where it all began with a folder of the job's that had no room.
@@ -128,15 +130,15 @@ impl<'a> Pump<'a> {
         self.sink.findings
     }
 
-    /// Runs until the pipes have ended, or, once the playbook has `ended`, until they are dry: something that it has left
-    /// running may hold them open.
+    /// Runs until the pipes have ended, or, once the playbook has `ended`, until all is read that was in them then: something
+    /// that it has left running may hold them open, and write.
     ///
     /// An event comes before its marker, so a marker can wait for its event; but a long event may fill its pipe
     /// while no output comes, so events are read, one at a time, while there is none.
     pub(crate) async fn run(&mut self, ended: &Notify, mut stop: Stop) -> Result<(), PumpError> {
         let (mut chunk, mut errors) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
         let (mut last, mut stopping) = (false, false);
-        while self.text.flows(last)? || self.errors.flows(last)? {
+        while self.text.flows() || self.errors.flows() {
             tokio::select! {
                 biased;
                 // before what the signal makes of it
@@ -144,14 +146,24 @@ impl<'a> Pump<'a> {
                     stopping = true;
                     self.sink.findings.doing = self.sink.findings.tracker.doing(&self.root);
                 }
+                // before what may never let up
+                () = ended.notified(), if !last => {
+                    last = true;
+                    self.last()?;
+                }
                 length = self.text.read(&mut chunk) => self.take(&chunk[..length?]).await?,
                 length = self.errors.read(&mut errors) => self.take_errors(&errors[..length?]).await?,
                 filled = self.lines.fill(), if self.lines.wants_more() => filled?,
-                () = ended.notified(), if !last => last = true,
             }
             self.read_notes();
         }
-        self.finish(last).await
+        self.finish().await
+    }
+
+    fn last(&mut self) -> io::Result<()> {
+        self.text.last()?;
+        self.errors.last()?;
+        self.lines.last()
     }
 
     /// Adds a line of our own to the job's output.
@@ -195,12 +207,12 @@ impl<'a> Pump<'a> {
         Ok(self.sink.take(self.stream.push(piece)).await?)
     }
 
-    async fn finish(&mut self, last: bool) -> Result<(), PumpError> {
+    async fn finish(&mut self) -> Result<(), PumpError> {
         let rest = Cow::Borrowed(self.demux.finish());
         self.sink.take(self.stream.push(redact::Piece::Text(rest))).await?;
         self.sink.take(self.stream.finish()).await?;
         self.sink.take(vec![redact::Piece::Mark(Mark::End)]).await?;
-        while self.lines.flows(last)? {
+        while self.lines.flows() {
             self.lines.fill().await?;
             self.read_notes();
             self.lines.whole.clear();
@@ -214,7 +226,7 @@ impl<'a> Pump<'a> {
             if let Some(line) = self.lines.whole.pop_front() {
                 return Ok(self.event(&line));
             }
-            if self.lines.ended {
+            if !self.lines.flows() {
                 return Ok(None);
             }
             self.lines.fill().await?;
@@ -242,6 +254,7 @@ impl Findings {
         match note {
             Note::Inventory(summary) => self.inventory = Some(summary),
             Note::InventoryError { message } => self.inventory_error = Some(message),
+            Note::NoHosts => self.no_hosts = true,
             Note::Hosts { names } => self.tracker.expect(names),
             Note::SourceError { message } => self.source_error = Some(message),
             Note::AnsibleError { message, disk_full } => {

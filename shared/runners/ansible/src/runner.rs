@@ -176,6 +176,7 @@ impl AnsibleRunner {
         let end = End {
             exit: &run.exit,
             findings: &run.findings,
+            stopped: run.stopped,
             work: &self.settings.work,
             root: &prepared.root,
             out_of_memory: kills.happened(),

@@ -42,6 +42,7 @@ struct EventData {
     task_path: Option<String>,
     hosts_count: Option<u32>,
     ignore_errors: Option<bool>,
+    ignore_unreachable: Option<bool>,
     res: Option<TaskResult>,
 }
 
@@ -62,6 +63,12 @@ struct StatsData {
     rescued: Counts,
     ignored: Counts,
     processed: Counts,
+}
+
+impl EventData {
+    fn is_ignored(&self) -> bool {
+        self.ignore_errors == Some(true) || self.ignore_unreachable == Some(true)
+    }
 }
 
 impl Tracker {
@@ -149,7 +156,7 @@ impl Tracker {
         host.processed = 1;
         match event.event.as_str() {
             "runner_on_start" => {}
-            "runner_on_failed" if data.ignore_errors == Some(true) => {
+            "runner_on_failed" | "runner_on_unreachable" if data.is_ignored() => {
                 host.ok += 1;
                 host.ignored += 1;
             }
@@ -177,8 +184,9 @@ impl Tracker {
                 self.progress.current_task = data.name.map(short);
                 self.progress.hosts_ok = 0;
             }
-            "runner_on_failed" if data.ignore_errors == Some(true) || event.rescued => self.progress.hosts_ok += 1,
-            "runner_on_failed" | "runner_on_unreachable" => self.progress.hosts_failed += 1,
+            "runner_on_failed" | "runner_on_unreachable" if !data.is_ignored() && !event.rescued => {
+                self.progress.hosts_failed += 1
+            }
             _ => self.progress.hosts_ok += 1,
         }
     }

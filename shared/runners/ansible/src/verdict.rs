@@ -11,13 +11,19 @@ use crate::notes::{DeadWorker, place};
 use crate::pump::Findings;
 
 const SIGKILL: i32 = 9;
+/// What a shell adds to the number of the signal that ended a program.
+const BY_SIGNAL: i32 = 128;
 const WANT_OF_MEMORY: &str = "the kernel has killed a process for want of memory meanwhile";
+/// How many hosts a sentence names.
+const MAX_HOSTS_NAMED: usize = 5;
 const MAX_MESSAGE_CHARS: usize = 1000;
 
 /// How a job ended, and what was learned on the way.
 pub(crate) struct End<'a> {
     pub(crate) exit: &'a Exit,
     pub(crate) findings: &'a Findings,
+    /// Whether the signal that ended it, if one did, was ours.
+    pub(crate) stopped: bool,
     /// Where the folders of running jobs are.
     pub(crate) work: &'a Path,
     /// The folder of its source.
@@ -45,6 +51,7 @@ impl End<'_> {
         Outcome {
             rc: match self.exit {
                 Exit::Code(rc) => Some(*rc),
+                Exit::Signal(signal) if !self.stopped => Some(BY_SIGNAL + signal),
                 _ => None,
             },
             stats: tracker.stats_so_far(),
@@ -103,11 +110,7 @@ impl End<'_> {
                 format!("The inventory could not be read: {told}"),
             );
         }
-        if findings
-            .inventory
-            .as_ref()
-            .is_some_and(|inventory| inventory.hosts == 0)
-        {
+        if findings.no_hosts {
             return (
                 Reason::InventoryInvalid,
                 "The inventory names no hosts; what Ansible printed says what it made of it.".to_owned(),
@@ -122,28 +125,42 @@ impl End<'_> {
 
     fn failed_hosts(&self, rc: i32) -> (Reason, String) {
         let Some(stats) = &self.findings.tracker.stats else {
-            let error = format!("ansible-playbook ended with exit code {rc}; its output says why.");
-            return (Reason::PlaybookFailed, error);
+            return self.without_stats(rc);
         };
-        let failed = count(stats, |host| host.failures > 0);
-        let dark = count(stats, |host| host.dark > 0);
-        match (failed, dark) {
+        let failed = which(stats, |host| host.failures > 0);
+        let dark = which(stats, |host| host.dark > 0);
+        match (failed.len(), dark.len()) {
             (0, 0) => (
                 Reason::PlaybookFailed,
                 format!("ansible-playbook ended with exit code {rc}."),
             ),
-            (0, dark) => (
+            (0, _) => (
                 Reason::HostsUnreachable,
-                self.told(&of(dark, stats, "unreachable"), FailureKind::Unreachable),
+                self.told(&of(&dark, stats, "unreachable"), FailureKind::Unreachable),
             ),
-            (failed, 0) => (
+            (_, 0) => (
                 Reason::PlaybookFailed,
-                self.told(&of(failed, stats, "failed"), FailureKind::Failed),
+                self.told(&of(&failed, stats, "failed"), FailureKind::Failed),
             ),
-            (failed, dark) => {
-                let summary = of(failed, stats, &format!("failed, {dark} unreachable"));
+            (_, _) => {
+                let more = format!(", {} unreachable{}", dark.len(), named(&dark));
+                let summary = of(&failed, stats, "failed") + &more;
                 (Reason::PlaybookFailed, self.told(&summary, FailureKind::Failed))
             }
+        }
+    }
+
+    /// A strategy that gives up, as `debug` does without a terminal, leaves no counts.
+    fn without_stats(&self, rc: i32) -> (Reason, String) {
+        let error = format!("ansible-playbook ended with exit code {rc}");
+        let kinds = [
+            (FailureKind::Failed, Reason::PlaybookFailed),
+            (FailureKind::Unreachable, Reason::HostsUnreachable),
+        ];
+        let first = |(kind, reason)| Some((reason, self.findings.failures.first(kind)?));
+        match kinds.into_iter().find_map(first) {
+            Some((reason, failure)) => (reason, format!("{error}: {}", failures::told(failure))),
+            None => (Reason::PlaybookFailed, format!("{error}; its output says why.")),
         }
     }
 
@@ -187,12 +204,25 @@ fn dead(worker: &DeadWorker, root: &Path) -> String {
     )
 }
 
-fn of(number: usize, stats: &Stats, what: &str) -> String {
-    let hosts = stats.len();
+fn of(which: &[&str], stats: &Stats, what: &str) -> String {
+    let (number, hosts) = (which.len(), stats.len());
     let noun = if hosts == 1 { "host" } else { "hosts" };
-    format!("{number} of {hosts} {noun} {what}")
+    format!("{number} of {hosts} {noun} {what}{}", named(which))
 }
 
-fn count(stats: &Stats, counts: impl Fn(&HostStats) -> bool) -> usize {
-    stats.values().filter(|host| counts(host)).count()
+/// Names hosts, if they are several; of one, more is told.
+fn named(hosts: &[&str]) -> String {
+    if hosts.len() < 2 {
+        return String::new();
+    }
+    let named = hosts[..hosts.len().min(MAX_HOSTS_NAMED)].join(", ");
+    match hosts.len().saturating_sub(MAX_HOSTS_NAMED) {
+        0 => format!(" ({named})"),
+        more => format!(" ({named} and {more} more)"),
+    }
+}
+
+fn which(stats: &Stats, counts: impl Fn(&HostStats) -> bool) -> Vec<&str> {
+    let found = stats.iter().filter(|(_, host)| counts(host));
+    found.map(|(name, _)| name.as_str()).collect()
 }

@@ -21,7 +21,7 @@ MAX_INTEGER_BITS = 1000
 MAX_HOSTS_TOLD = 10_000
 
 inventory: Any = None
-_hosts_told = False
+_hosts_told: set[str] = set()
 _pipe = -1
 
 
@@ -64,7 +64,7 @@ def _encode(event: dict[str, Any], encoder: type[json.JSONEncoder]) -> bytes:
     data = event["event_data"]
     if event["event"] == "playbook_on_play_start":
         data["hosts_count"] = _count_hosts(data.get("pattern"))
-        _tell_hosts()
+        _tell_hosts(data.get("pattern"))
     line = _to_json(event, encoder)
     if len(line) <= MAX_EVENT_BYTES:
         return line
@@ -98,20 +98,23 @@ def _name(value: Any) -> str:
     return f"<{type(value).__name__}>"
 
 
-def _tell_hosts() -> None:
-    """Names the job's hosts, after ``--limit``: a job that is stopped tells which it had not reached."""
-    global _hosts_told
-    if inventory and not _hosts_told:
-        _hosts_told = True
-        hosts = inventory.get_hosts(ignore_restrictions=True)
-        tell("hosts", names=[host.name for host in hosts[:MAX_HOSTS_TOLD]])
+def _tell_hosts(pattern: Any) -> None:
+    """Names the hosts of a play, after ``--limit``: a job that is stopped tells which it had not reached."""
+    hosts = [host.name for host in _hosts(pattern, ignore_restrictions=True) if host.name not in _hosts_told]
+    if hosts := hosts[: MAX_HOSTS_TOLD - len(_hosts_told)]:
+        _hosts_told.update(hosts)
+        tell("hosts", names=hosts)
 
 
 def _count_hosts(pattern: Any) -> int:
+    return len(_hosts(pattern))
+
+
+def _hosts(pattern: Any, **options: bool) -> list[Any]:
     try:
-        return len(inventory.get_hosts(pattern)) if inventory else 0
+        return list(inventory.get_hosts(pattern, **options)) if inventory else []
     except Exception:
-        return 0
+        return []
 
 
 def _write(line: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,7 +22,10 @@ MAX_MESSAGE = 4000
 MAX_LINE = 500
 MAX_NAME = 200
 MAX_CAUSES = 10_000
+_CAUSE = ("task", "path", "message", "rc", "stderr", "stdout")
 _UNKNOWN = "Unknown error"
+# what ssh says at the end of any connection
+_NOISE = re.compile(r"Shared connection to \S+ closed\.?")
 # what the C library says where a disk, or a share of one, is full, and how much room there is then at the most
 _FULL = ("No space left on device", "Disk quota exceeded")
 _ROOM_BYTES = 1 << 16
@@ -57,27 +61,30 @@ class Failures:
         if ignored:
             return False
         for block, section in _blocks(result._task):
+            if section == "rescue" and "cause" not in failure and (known := self._causes.get((host, block))):
+                # of rescues within rescues, what it all began with
+                failure["cause"] = known.get("cause") or {name: known.get(name) for name in _CAUSE}
             if rescued and section == "block":
                 if len(self._causes) < MAX_CAUSES:
                     self._causes[host, block] = failure
-                break
-            if not rescued and section == "rescue" and (cause := self._causes.get((host, block))):
-                failure["cause"] = {name: cause.get(name) for name in ("task", "path", "message", "rc", "stderr")}
                 break
         if not rescued:
             full = is_disk_full(failure["message"])
             events.tell("failure", kind="failed", disk_full=full, **failure)
         return rescued
 
-    def unreachable(self, result: Any, play: str | None) -> None:
-        """Tells of a host that could not be reached, unless that is ignored."""
+    def unreachable(self, result: Any, play: str | None) -> bool:
+        """Tells of a host that could not be reached, unless that is ignored; returns whether it is."""
         failure = self._describe(result, play)
-        if result._host.get_name() in self._manager._unreachable_hosts:
+        ignored = result._host.get_name() not in self._manager._unreachable_hosts
+        if not ignored:
             events.tell("failure", kind="unreachable", **failure)
+        return ignored
 
     def _describe(self, result: Any, play: str | None) -> Told:
         return {
             "host": result._host.get_name(),
+            "delegated_to": _delegate(result),
             "play": _short(play or "", MAX_NAME) or None,
             **_place(result._task),
             **(self._items.pop(_key(result), {}) or _explain(result)),
@@ -116,6 +123,13 @@ def _place(task: Any) -> Told:
     }
 
 
+def _delegate(result: Any) -> str | None:
+    """Names the host that a task was delegated to; a host that was not reached leaves no variables."""
+    told = (result._result.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
+    named = told or result._task.delegate_to
+    return _short(named, MAX_NAME) if isinstance(named, str) and "{{" not in named else None
+
+
 def _blocks(task: Any) -> Iterator[tuple[str, str]]:
     """Yields the blocks around a task that have a rescue, innermost first, and in which of their sections it is."""
     child, parent = task, task._parent
@@ -140,12 +154,18 @@ def explain(result: Mapping[str, Any], reason: str = "") -> Told:
     """Says what is wrong, from a result and what Ansible displays: message, exit code, the end of standard error."""
     if "censored" in result:
         return {"message": str(result["censored"])}
-    code = result.get("rc")
+    # where facts are gathered, the module that failed first
+    inner: Mapping[str, Any] = next(iter((result.get("failed_modules") or {}).values()), {})
+    code = result.get("rc", inner.get("rc"))
     code = code if isinstance(code, int) and not isinstance(code, bool) and code else None
+    texts = (source.get(name) for source in (result, inner) for name in ("stderr", "module_stderr"))
+    stderr = next((line for text in texts if (line := _last_line(text))), None)
     return {
         "message": _cut(_with_reason(_message(result), reason)),
         "rc": code,
-        "stderr": _last_line(result.get("stderr") or result.get("module_stderr")),
+        "stderr": stderr,
+        # what a command says there that says nothing where errors belong
+        "stdout": _last_line(result.get("stdout")) if code and not stderr else None,
     }
 
 
@@ -183,7 +203,8 @@ def _text(value: Any) -> str:
 
 
 def _last_line(text: Any) -> str | None:
-    lines = [line.strip() for line in text.splitlines() if line.strip()] if isinstance(text, str) else []
+    lines = [line.strip() for line in text.splitlines()] if isinstance(text, str) else []
+    lines = [line for line in lines if line and not _NOISE.fullmatch(line)]
     return _short(lines[-1], MAX_LINE) if lines else None
 
 

@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 
 from ansible import cli, context
 from ansible import constants as C
-from ansible.cli.playbook import PlaybookCLI
 from ansible.errors import AnsibleError
 from ansible.utils.collection_loader import _collection_finder as collections
 from ansible.utils.display import Display
 
 from callboard_host import askpass, configuration, events, failures, homes, messages, protocol, streams
+from callboard_host.stock import FallbackCLI
 
 INVALID_CONFIGURATION = 5
 UNEXPECTED = 250
@@ -28,17 +28,10 @@ MAX_NAMES = 100
 MAX_FAULTS = 5
 
 
-class JobCLI(PlaybookCLI):  # type: ignore[misc]
+class JobCLI(FallbackCLI):
     """``ansible-playbook`` that tells the service what Ansible made of the inventory and why it stopped."""
 
-    fallback_inventory: ClassVar[list[str]] = []
     require_hosts: ClassVar[bool] = True
-
-    def post_process_args(self, options: Any) -> Any:
-        """Takes the fallback where neither the arguments nor the configuration name an inventory."""
-        if not options.inventory and self.fallback_inventory and not configuration.names_inventory():
-            options.inventory = list(self.fallback_inventory)
-        return super().post_process_args(options)
 
     def run(self) -> Any:
         """Runs the playbook; an error goes to the service as well as to the output."""
@@ -72,6 +65,7 @@ class JobCLI(PlaybookCLI):  # type: ignore[misc]
             host_names=[host.name for host in hosts[:MAX_NAMES]],
         )
         if not hosts and self.require_hosts:
+            events.tell("no_hosts")
             raise AnsibleError("The inventory names no hosts.")
         events.inventory = inventory
         return loader, inventory, variables
@@ -129,7 +123,7 @@ def _with_place(error: BaseException) -> str:
         context = getattr(cause, "_formatted_source_context", None) or ""
         if found := re.match(r"Origin: (.+):(\d+):(\d+)$", context, re.MULTILINE):
             path, line, column = found.groups()
-            return f"{error} In {path}, line {line}, column {column}."
+            return f"{str(error).rstrip('.')}. In {path}, line {line}, column {column}."
         cause = cause.__cause__
     return str(error)
 

@@ -126,10 +126,14 @@ def _running_children() -> list[str]:
 def _name(pid: int, has_children: bool) -> str | None:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            arguments = [os.path.basename(part) for part in file.read().decode(errors="replace").split("\0")[:-1]]
+            command = file.read().decode(errors="replace").split("\0")[:-1]
     except OSError:
         return None
-    if not arguments or arguments[0].startswith("ssh") or "ansible_connection_cli_stub.py" in arguments:
+    arguments = [os.path.basename(part) for part in command]
+    # a connection that is kept open has "ssh: " and its socket for a command
+    if not arguments or command[0].startswith("ssh: ") or arguments[0].startswith("ssh"):
+        return None
+    if "ansible_connection_cli_stub.py" in arguments:
         return None
     if "async_wrapper.py" not in arguments:
         return f"{arguments[0]} (pid {pid})"

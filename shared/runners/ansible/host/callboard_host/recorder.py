@@ -23,6 +23,8 @@ _METHODS = frozenset(name for name in vars(CallbackModule) if name.startswith("v
 _ENCODER = events.encoder_for(awx_display.AnsibleJSONEncoderLocal)
 # a field of the context that becomes one of the event, beside what ansible-runner has there
 _RESCUED = "callboard_rescued"
+# one that stays among the event's data, as ``ignore_errors`` of a failure does
+_IGNORED = "ignore_unreachable"
 
 
 class Recorder(CallbackModule):  # type: ignore[misc]
@@ -59,9 +61,10 @@ class Recorder(CallbackModule):  # type: ignore[misc]
         super().v2_runner_item_on_failed(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Tells of the failure."""
-        self.failures.unreachable(result, context.get().get("play"))
-        super().v2_runner_on_unreachable(result)
+        """Tells of the failure, and notes whether it is ignored, which ansible-runner does not."""
+        ignored = self.failures.unreachable(result, context.get().get("play"))
+        with context.set_local(**({_IGNORED: True} if ignored else {})):
+            super().v2_runner_on_unreachable(result)
 
 
 class _Task:

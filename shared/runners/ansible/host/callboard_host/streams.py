@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import select
 import sys
 from typing import Any
 
@@ -19,6 +20,8 @@ _nonce = ""
 
 class _Channel(io.RawIOBase):
     """Writes to the job's pipe without a buffer, as ``PYTHONUNBUFFERED=1`` has Python do, and always all of it."""
+
+    mode = "w"
 
     def __init__(self, name: str, fd: int, pipe: int, before: bytes = b"", after: bytes = b"") -> None:
         self.name = name
@@ -71,4 +74,7 @@ def _text(channel: Any, errors: str) -> io.TextIOWrapper:
 def _write_all(fd: int, text: bytes) -> None:
     rest = memoryview(text)
     while rest:
-        rest = rest[os.write(fd, rest) :]
+        try:
+            rest = rest[os.write(fd, rest) :]
+        except BlockingIOError:  # a plugin or a program has made the pipe one that does not wait
+            select.select([], [fd], [])

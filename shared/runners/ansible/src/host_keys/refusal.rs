@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::address;
+
 /// What Ansible says when its own ssh has no connection; a task may run an ssh of its own, on any host.
 const OF_ANSIBLE: [&str; 2] = [
     "Failed to connect to the host via ",
@@ -49,7 +51,7 @@ impl Refusal {
         if message.contains(WITH_PASSWORD) {
             return Some(Self::default());
         }
-        if !message.contains(OF_SSH) || !OF_ANSIBLE.iter().any(|words| message.contains(words)) {
+        if !ends_with_refusal(message) || !OF_ANSIBLE.iter().any(|words| message.contains(words)) {
             return None;
         }
         let (mut refusal, mut change, mut shown) = (Self::default(), Change::default(), None);
@@ -72,8 +74,29 @@ impl Refusal {
                 (refusal.kind, refusal.host, refusal.why) = (Some(kind), Some(host), Why::Revoked);
             }
         }
+        refusal.host = refusal.host.filter(|name| is_plain(name));
+        refusal.kind = refusal.kind.filter(|kind| is_kind(kind));
         Some(refusal)
     }
+}
+
+/// ssh ends with these words. A banner, which a host writes as it likes, comes only after its key was accepted; then ssh ends
+/// with others.
+fn ends_with_refusal(message: &str) -> bool {
+    let mut lines = message.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    lines.next().is_some_and(|line| line.contains(OF_SSH))
+}
+
+/// Tells whether it is a name or an address, with a port in brackets, that can stand in a command. Nobody vouches for what the
+/// message says.
+fn is_plain(name: &str) -> bool {
+    let (host, port) = address(name);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
+    !host.is_empty() && !host.starts_with('-') && host.bytes().all(plain) && port.parse::<u16>().is_ok()
+}
+
+fn is_kind(kind: &str) -> bool {
+    !kind.starts_with('-') && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Reads a line of two words among others; anything may follow.

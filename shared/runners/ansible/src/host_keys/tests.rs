@@ -98,6 +98,29 @@ fn what_is_said_of_something_else_is_left_as_it_is() {
     assert_eq!(read("Connection refused"), None);
 }
 
+#[test]
+fn what_a_host_writes_as_it_likes_is_not_believed() -> std::io::Result<()> {
+    // a banner comes after the key was accepted; then ssh ends otherwise
+    assert_eq!(
+        read(&format!("{CHANGED}\r\nroot@web1: Permission denied (publickey).")),
+        None
+    );
+    for name in ["`id`", "web1;id", "-oProxyCommand=id", "[web1]:22;id", "a b", "$(id)"] {
+        let said = UNKNOWN.replace("[127.0.0.1]:18922", name);
+        assert_eq!(read(&said).and_then(|refusal| refusal.host), None, "{name}");
+    }
+    let folder = tempfile::tempdir()?;
+    let fifo = folder.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status()?;
+    assert!(made.success());
+    for file in [fifo.display().to_string(), "/dev/zero".to_owned()] {
+        let said = CHANGED.replace("FOLDER/accepted:2", &format!("{file}:1"));
+        let told = told(&said, Home::Private, HostKeyChecking::Strict, None)?;
+        assert!(told.contains(&format!("another one is known from {file}")), "{told}");
+    }
+    Ok(())
+}
+
 /// The sentence about a message, with the folder of the job's host keys as `FOLDER`.
 fn told(message: &str, home: Home, checking: HostKeyChecking, seen: Option<&HostKey>) -> std::io::Result<String> {
     let folder = tempfile::tempdir()?;

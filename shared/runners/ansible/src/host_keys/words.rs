@@ -1,13 +1,13 @@
 //! The sentences about a host that was refused for its key.
 
-use std::fs;
 use std::path::Path;
 
 use callboard_core::known_hosts::HostKey;
 use callboard_core::policy::HostKeyChecking;
 
 use super::refusal::{Change, Refusal, Why};
-use super::{Facts, address};
+use super::{Facts, MAX_FILE_BYTES, address};
+use crate::files::read_untrusted;
 use crate::known_hosts::{ACCEPTED, CREDENTIAL, POLICY};
 use crate::settings::Home;
 
@@ -71,7 +71,7 @@ fn changed(refusal: &Refusal, change: &Change, facts: &Facts<'_>) -> String {
         );
     };
     let (from, cure) = place(file, *number, refusal.host.as_deref().unwrap_or("HOST"), facts);
-    let known = match fs::read_to_string(file).ok().and_then(|text| nth_key(&text, *number)) {
+    let known = match nth_key(file, *number) {
         Some(key) => format!("known from {from} is the {} key {}", key.kind(), key.fingerprint()),
         None => format!("another one is known from {from}"),
     };
@@ -99,7 +99,10 @@ fn place(file: &Path, line: usize, host: &str, facts: &Facts<'_>) -> (String, St
     (whose, cure)
 }
 
-fn nth_key(text: &str, number: usize) -> Option<HostKey> {
+/// Reads the key of a line. What names the file may be a host's own words.
+fn nth_key(file: &Path, number: usize) -> Option<HostKey> {
+    let text = read_untrusted(file, 0, MAX_FILE_BYTES).ok()?;
+    let text = String::from_utf8_lossy(&text);
     HostKey::of_any_line(text.lines().nth(number.checked_sub(1)?)?)
 }
 

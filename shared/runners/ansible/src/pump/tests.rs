@@ -120,8 +120,9 @@ async fn a_secret_is_in_nothing_that_is_kept_or_learned_of_a_job() -> Fallible {
         json!({"callboard": "hosts", "names": [SECRET]}),
         json!({
             "callboard": "failure", "kind": "failed", "host": SECRET, "play": SECRET, "task": SECRET, "action": SECRET,
-            "path": format!("{SECRET}:3"), "item": SECRET, "message": SECRET, "rc": 1, "stderr": SECRET,
-            "cause": {"task": SECRET, "path": format!("{SECRET}:2"), "message": SECRET, "rc": 2, "stderr": SECRET},
+            "path": format!("{SECRET}:3"), "item": SECRET, "message": SECRET, "rc": 1, "stderr": SECRET, "stdout": SECRET,
+            "delegated_to": SECRET,
+            "cause": {"task": SECRET, "path": format!("{SECRET}:2"), "message": SECRET, "rc": 2, "stdout": SECRET},
         }),
         event("runner_on_failed", &failed),
         event("playbook_on_stats", &stats),
@@ -159,8 +160,8 @@ async fn a_secret_is_in_nothing_that_is_kept_or_learned_of_a_job() -> Fallible {
     let hidden = "********";
     let failure = json!({
         "host": hidden, "kind": "failed", "play": hidden, "task": hidden, "action": hidden, "file": hidden, "line": 3,
-        "item": hidden, "message": hidden, "rc": 1, "stderr": hidden,
-        "cause": {"task": hidden, "file": hidden, "line": 2, "message": hidden, "rc": 2, "stderr": hidden},
+        "item": hidden, "message": hidden, "rc": 1, "stderr": hidden, "stdout": hidden, "delegated_to": hidden,
+        "cause": {"task": hidden, "file": hidden, "line": 2, "message": hidden, "rc": 2, "stderr": null, "stdout": hidden},
     });
     assert_eq!(serde_json::to_value(findings.failures.all())?, json!([failure]));
     let hosts = findings.tracker.stats_so_far().unwrap_or_default();
