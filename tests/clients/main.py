@@ -31,7 +31,7 @@ def main(names: Sequence[str]) -> int:
     for check in (check for check in CHECKS if not names or check.__name__ in names):
         processes = Processes(grace=5)
         try:
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 check(Tools(processes), Path(folder))
             passed += 1
             print(f"{check.__name__} ... ok", flush=True)

@@ -104,7 +104,7 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
     let last = page.credentials.last().filter(|_| page.has_more);
     let next_cursor = last.map(|last| list.cursor(last.name.as_bytes()));
     let (same, this) = (
-        Query::default().with("limit", limit),
+        Query::default().with("limit", &limit),
         after.map(|name| list.cursor(name.as_bytes())),
     );
     let next = next_cursor.as_ref().map(|cursor| same.clone().with("cursor", cursor));

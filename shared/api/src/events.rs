@@ -154,7 +154,7 @@ impl Asked {
     /// Leads on by the counters of one attempt, and from its end to the beginning of the one that followed.
     fn links(&self, page: &EventPage, last: u32) -> Links {
         let query = |attempt: u32, after| {
-            let query = Query::default().with("after", after).with("limit", self.limit);
+            let query = Query::default().with("after", &after).with("limit", &self.limit);
             let query = query.with_some("wait", Some(self.wait).filter(|wait| *wait > 0));
             self.filter
                 .write(query.with_some("attempt", Some(attempt).filter(|number| *number > 0)))

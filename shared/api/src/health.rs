@@ -20,7 +20,7 @@ pub(crate) struct Liveness {
 /// Whether the service can do its work.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
-    status: Ready,
+    status: ServiceState,
     /// Each thing that was checked, such as `store`.
     checks: BTreeMap<&'static str, Check>,
 }
@@ -36,7 +36,7 @@ pub(crate) enum Well {
 /// Whether jobs can be taken and run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Ready {
+pub(crate) enum ServiceState {
     /// They can.
     Ready,
     /// The service is shutting down.
@@ -96,13 +96,13 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
     let checks = app.health.check().await;
     let well = checks.iter().all(|check| check.fault.is_none());
     let status = match (app.health.is_draining(), well) {
-        (true, _) => Ready::Draining,
-        (false, true) => Ready::Ready,
-        (false, false) => Ready::Unavailable,
+        (true, _) => ServiceState::Draining,
+        (false, true) => ServiceState::Ready,
+        (false, false) => ServiceState::Unavailable,
     };
     let code = match status {
-        Ready::Ready => StatusCode::OK,
-        Ready::Draining | Ready::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ServiceState::Ready => StatusCode::OK,
+        ServiceState::Draining | ServiceState::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     };
     let checks = checks.into_iter().map(|check| (check.name, Check::from(check.fault)));
     let readiness = Readiness {

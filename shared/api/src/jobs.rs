@@ -85,7 +85,7 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
     let cursor = query.before.map(|job| list.cursor(job.as_bytes()));
     let same = Query::default()
         .with_some("status", query.status)
-        .with("limit", query.limit);
+        .with("limit", &query.limit);
     let this = same.clone().with_some("offset", offset.filter(|offset| *offset > 0));
     let this = this.with_some("cursor", cursor);
     let next = page.next_cursor.as_ref().map(|cursor| same.with("cursor", cursor));

@@ -56,7 +56,7 @@ pub(crate) struct Query(String);
 
 impl Query {
     /// Adds a parameter.
-    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &impl ToString) -> Self {
         let value = value.to_string();
         let mark = if self.0.is_empty() { '?' } else { '&' };
         let value = utf8_percent_encode(&value, RESERVED);
@@ -67,7 +67,7 @@ impl Query {
     /// Adds a parameter if there is a value.
     pub(crate) fn with_some(self, name: &str, value: Option<impl ToString>) -> Self {
         match value {
-            Some(value) => self.with(name, value),
+            Some(value) => self.with(name, &value),
             None => self,
         }
     }

@@ -68,7 +68,7 @@ async fn a_job_is_stopped_before_the_deadline_and_tells_which_hosts_it_had_not_r
     );
     let error = text(&job, "error")?;
     assert!(
-        error.contains("1 of 3 hosts were reached; not reached: second, third."),
+        error.contains("1 of 3 hosts was reached; not reached: second, third."),
         "{error}"
     );
     let stats = &job["result"]["stats"];

@@ -21,7 +21,7 @@ pub(crate) enum KnownHostsVerb {
     List,
     /// Forgets a host's key, so that the next job accepts the one that the host has then
     Forget {
-        /// The host as `list` has it; one with a port that is not 22 is [HOST]:PORT
+        /// The host as `list` has it; one with a port that is not 22 is `[HOST]:PORT`
         #[arg(value_name = "HOST")]
         host: String,
     },

@@ -13,7 +13,10 @@ use crate::params::Params;
 
 /// One kind of event, or several with commas between them.
 #[derive(ToSchema)]
-#[schema(pattern = "^[^,]+(,[^,]+)*$", example = "runner_on_failed")]
+#[schema(
+    pattern = "^(debug|deprecated|error|playbook_on_import_for_host|playbook_on_include|playbook_on_no_hosts_matched|playbook_on_no_hosts_remaining|playbook_on_not_import_for_host|playbook_on_notify|playbook_on_play_start|playbook_on_setup|playbook_on_start|playbook_on_stats|playbook_on_task_start|playbook_on_vars_prompt|runner_item_on_failed|runner_item_on_ok|runner_item_on_skipped|runner_on_async_failed|runner_on_async_ok|runner_on_async_poll|runner_on_failed|runner_on_file_diff|runner_on_no_hosts|runner_on_ok|runner_on_skipped|runner_on_start|runner_on_unreachable|runner_retry|system_warning|verbose|warning)(,(debug|deprecated|error|playbook_on_import_for_host|playbook_on_include|playbook_on_no_hosts_matched|playbook_on_no_hosts_remaining|playbook_on_not_import_for_host|playbook_on_notify|playbook_on_play_start|playbook_on_setup|playbook_on_start|playbook_on_stats|playbook_on_task_start|playbook_on_vars_prompt|runner_item_on_failed|runner_item_on_ok|runner_item_on_skipped|runner_on_async_failed|runner_on_async_ok|runner_on_async_poll|runner_on_failed|runner_on_file_diff|runner_on_no_hosts|runner_on_ok|runner_on_skipped|runner_on_start|runner_on_unreachable|runner_retry|system_warning|verbose|warning))*$",
+    example = "runner_on_failed"
+)]
 #[expect(dead_code, reason = "describes what is read elsewhere")]
 pub(crate) struct EventNames(String);
 

@@ -26,9 +26,9 @@ pub(super) fn shape(document: &mut Value) {
             schema.remove("default");
             split_null(schema);
             if asked.contains(name) {
-                close(schema)
+                close(schema);
             } else {
-                complete(schema)
+                complete(schema);
             }
         });
     }

@@ -2,6 +2,7 @@
 
 use callboard_core::event::Event;
 use callboard_core::redact::Redactor;
+use callboard_core::time::{Clock, SystemClock};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -134,7 +135,7 @@ fn verbose() -> PartialEvent {
         uuid: Uuid::new_v4().to_string(),
         event: "verbose".to_owned(),
         pid: None,
-        created: None,
+        created: Some(SystemClock.now().to_string()),
         parent_uuid: None,
         verbosity: None,
         rescued: false,

@@ -185,7 +185,7 @@ impl Tracker {
                 self.progress.hosts_ok = 0;
             }
             "runner_on_failed" | "runner_on_unreachable" if !data.is_ignored() && !event.rescued => {
-                self.progress.hosts_failed += 1
+                self.progress.hosts_failed += 1;
             }
             _ => self.progress.hosts_ok += 1,
         }
