@@ -4,7 +4,6 @@
 //! allows, and takes what it is given nowhere else. [`Client`] is for addresses that an operator or an owner of credentials
 //! has set, such as that of HashiCorp Vault.
 
-mod address;
 mod body;
 mod client;
 mod error;

@@ -160,10 +160,10 @@ pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String
     }
 }
 
-/// Says how an operator allows a private address; one of a link, where clouds keep a machine's identity, cannot be.
+/// Says how an operator allows a private address.
 fn private_hint(error: &FetchError) -> String {
     match error {
-        FetchError::Private { host } if !host.starts_with("169.254.") && !host.starts_with("[fe80") => {
+        FetchError::Private { host } => {
             format!(
                 "; an operator allows it by adding {host:?} to \"inventory_hosts\" of the policy (--policy, CALLBOARD_POLICY)"
             )
