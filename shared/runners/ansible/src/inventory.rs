@@ -11,13 +11,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::archive;
+use crate::bounds;
 use crate::git::Wanted;
 use crate::keys::inventory_profile;
 use crate::task::Task;
 use crate::unready::Unready;
 
-/// The largest inventory that is fetched from a URL.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
 const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 /// The plugins that Ansible enables by default.
 const DEFAULT_PLUGINS: &str = "host_list,script,auto,yaml,ini,toml";
@@ -76,7 +75,13 @@ impl Task<'_> {
                 "The repository {repo} has no inventory {path:?} at commit {commit}."
             ))
         })?;
-        Ok(found.display().to_string())
+        let path = found.display().to_string();
+        let checked = tokio::task::spawn_blocking(move || bounds::check_files(&found));
+        checked.await.map_err(std::io::Error::other)??.map_err(|wrong| {
+            let (repo, path) = (&inventory.repo, &inventory.path);
+            Unready::inventory(format!("The inventory {path:?} of {repo} {wrong}."))
+        })?;
+        Ok(path)
     }
 
     async fn url_inventory(&self, inventory: &UrlInventory, number: usize) -> Result<String, Unready> {
@@ -84,7 +89,7 @@ impl Task<'_> {
         let guard = Guard::allowing(move |host| policy.allows_private_host(host));
         let headers = header_map(&self.keys.headers(inventory)?)?;
         let limits = Limits {
-            max_bytes: MAX_BYTES,
+            max_bytes: bounds::MAX_BYTES,
             timeout: FETCH_TIMEOUT,
         };
         let fetched = callboard_http::get(&inventory.url, &headers, limits, &guard).await;
@@ -93,6 +98,7 @@ impl Task<'_> {
             let hint = private_hint(&error);
             Unready::inventory(format!("The inventory at {place} could not be fetched: {error}{hint}.")).caused(error)
         })?;
+        let bytes = checked(bytes, without_query(&inventory.url)).await?;
         let bytes = match inventory.format {
             UrlFormat::Json => listing::structure(bytes, without_query(&inventory.url))?,
             UrlFormat::Yaml => listing::groups(bytes, without_query(&inventory.url))?,
@@ -158,6 +164,13 @@ pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String
         let enabled = format!("{known},{}", named.join(","));
         env.insert("ANSIBLE_INVENTORY_ENABLED".to_owned(), enabled);
     }
+}
+
+/// Returns an inventory that is neither too large nor too deep for Ansible.
+async fn checked(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready> {
+    let checked = tokio::task::spawn_blocking(move || bounds::check(&bytes).map(|()| bytes));
+    let wrong = |wrong| Unready::inventory(format!("The inventory at {place} {wrong}."));
+    checked.await.map_err(std::io::Error::other)?.map_err(wrong)
 }
 
 /// Says how an operator allows a private address.

@@ -4,6 +4,7 @@ mod accepted;
 mod agent;
 mod archive;
 mod arguments;
+mod bounds;
 mod collect;
 mod collection;
 mod command;

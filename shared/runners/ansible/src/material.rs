@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use callboard_core::source::{GitSource, Source, TypedSource};
 
 use crate::archive;
+use crate::bounds;
 use crate::galaxy::{self, Requirements};
 use crate::git::Wanted;
 use crate::playbooks::Playbook;
@@ -53,6 +54,8 @@ impl Sourcing<'_> {
             },
             Source::Typed(TypedSource::CollectionRole(role)) => self.collection_role(role).await,
             Source::Typed(TypedSource::Inline(inline)) => {
+                let wrong = |wrong| Unready::source(format!("The playbook of the request {wrong}."));
+                bounds::check(inline.content.as_bytes()).map_err(wrong)?;
                 let playbook = self.task.workspace.write("playbook.yml", inline.content.as_bytes())?;
                 Ok(Material::alone(&playbook, self.task.workspace.path()))
             }
@@ -86,6 +89,8 @@ impl Sourcing<'_> {
         let (tree, commit, repo) = self.checkout().await?;
         let playbook = archive::inside(&tree, path).filter(|found| found.is_file());
         let playbook = playbook.ok_or_else(|| missing(path, "file", &repo, &commit))?;
+        let wrong = |wrong| Unready::source(format!("The playbook {path:?} of {repo} {wrong}."));
+        bounds::check(&std::fs::read(&playbook)?).map_err(wrong)?;
         let folder = playbook.parent().unwrap_or(&tree).to_owned();
         let mut material = Material::alone(&playbook, &folder);
         material.root = tree.clone();
