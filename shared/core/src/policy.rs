@@ -5,7 +5,7 @@ mod git;
 use serde_json::Value;
 
 use self::git::read_rules;
-pub use self::git::{GitRule, git_refusal};
+pub use self::git::{GitRule, git_host_refusal, git_refusal};
 use crate::access::CloudRef;
 use crate::address::host_is_never_allowed;
 use crate::fields::{Faults, FieldError, Fields};
@@ -150,10 +150,25 @@ impl Policy {
         rules.find(|rule| rule.allows(repo))
     }
 
-    /// Tells whether an inventory may be fetched from a host with a private address.
+    /// Returns the rules of which repositories may be used.
+    #[must_use]
+    pub fn git_rules(&self) -> &[GitRule] {
+        &self.git
+    }
+
+    /// Tells whether an inventory or an archive may be fetched from a host with a private address.
     #[must_use]
     pub fn allows_private_host(&self, host: &str) -> bool {
         listed(&self.inventory_hosts, host)
+    }
+
+    /// Tells whether a listed Galaxy server has this host and port.
+    #[must_use]
+    pub fn has_galaxy_at(&self, host: &str, port: u16) -> bool {
+        let is_there = |server: &String| {
+            WebAddress::parse(server).is_ok_and(|known| known.port == port && known.host.eq_ignore_ascii_case(host))
+        };
+        self.galaxy_servers.iter().any(is_there)
     }
 
     /// Tells whether the worker may assume a role with its own identity.
@@ -333,6 +348,14 @@ pub fn galaxy_refusal(server: &str) -> String {
         return never(server);
     }
     refusal(server, "galaxy_servers", server)
+}
+
+/// Says how an operator allows a host with a private address, where inventories and archives come from.
+#[must_use]
+pub fn private_host_advice(host: &str) -> String {
+    format!(
+        "an operator allows it by adding {host:?} to \"inventory_hosts\" of the policy (--policy, CALLBOARD_POLICY)"
+    )
 }
 
 fn is_never_allowed(url: &str) -> bool {

@@ -26,8 +26,10 @@ pub struct RepoUrl {
     scheme: Scheme,
     host: String,
     port: Option<u16>,
+    /// The path as it is sent.
+    sent: String,
+    /// The path as the host reads it.
     path: String,
-    place: String,
 }
 
 impl RepoUrl {
@@ -67,8 +69,8 @@ impl RepoUrl {
             scheme,
             host: host.to_ascii_lowercase(),
             port,
-            place: place(path)?,
-            path: path.to_owned(),
+            path: as_read(path)?,
+            sent: path.to_owned(),
         })
     }
 
@@ -102,7 +104,7 @@ impl RepoUrl {
     /// Returns the path as the host reads it: decoded, without slashes at its ends.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.place
+        &self.path
     }
 
     /// Returns the address that a submodule's URL means in this repository: its own, or one relative to this.
@@ -113,8 +115,8 @@ impl RepoUrl {
         if !url.starts_with("./") && !url.starts_with("../") {
             return Self::parse(url);
         }
-        let prefix = self.text.strip_suffix(&self.path).unwrap_or(&self.text);
-        let mut parts: Vec<&str> = self.path.trim_end_matches('/').split('/').collect();
+        let prefix = self.text.strip_suffix(&self.sent).unwrap_or(&self.text);
+        let mut parts: Vec<&str> = self.sent.trim_end_matches('/').split('/').collect();
         for part in url.split('/') {
             match part {
                 "." | "" => {}
@@ -158,7 +160,7 @@ fn split(text: &str) -> Result<Split<'_>, &'static str> {
 }
 
 /// Reads a path, once; what it comes to is what the policy compares.
-fn place(path: &str) -> Result<String, &'static str> {
+fn as_read(path: &str) -> Result<String, &'static str> {
     const WRONG: &str = "must name a repository by a path without empty parts, `.`, `..`, parts that begin with `-`, and escapes that \
                          stand for such, for slashes or for other escapes";
     let parts = path.strip_suffix('/').unwrap_or(path).split('/').map(decoded);

@@ -57,12 +57,13 @@ pub(crate) fn judge(host: &str, found: &[IpAddr], private: bool) -> Result<(), F
 }
 
 /// Returns the addresses of a host.
-pub(crate) async fn look_up(host: &Host<&str>) -> Result<Vec<IpAddr>, FetchError> {
+pub(crate) async fn look_up<S: AsRef<str>>(host: &Host<S>) -> Result<Vec<IpAddr>, FetchError> {
     match host {
         Host::Ipv4(address) => Ok(vec![(*address).into()]),
         Host::Ipv6(address) => Ok(vec![(*address).into()]),
         Host::Domain(name) => {
-            let found = lookup_host((*name, 0)).await;
+            let name = name.as_ref();
+            let found = lookup_host((name, 0)).await;
             let found = found.map_err(|error| FetchError::unreachable(name, error))?;
             Ok(found.map(|address| address.ip()).collect())
         }

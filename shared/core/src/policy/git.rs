@@ -21,6 +21,18 @@ pub struct GitRule {
 }
 
 impl GitRule {
+    /// Returns the host, with its port where that is not the scheme's own.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns the paths below which repositories may be used; all may where there are none.
+    #[must_use]
+    pub fn organisations(&self) -> &[String] {
+        &self.organisations
+    }
+
     pub(super) fn allows(&self, repo: &RepoUrl) -> bool {
         let (host, path) = place(repo);
         let below = |organisation: &String| {
@@ -50,6 +62,19 @@ pub fn git_refusal(repo: &RepoUrl) -> String {
     }
     let organisation = path.split('/').next().unwrap_or_default();
     refusal(repo.as_str(), "git", &format!("{host}/{organisation}"))
+}
+
+/// Says that repositories of a host, of which no more is known, are not allowed, and how they would be.
+#[must_use]
+pub fn git_host_refusal(host: &str) -> String {
+    if host_is_never_allowed(host) {
+        return never(host);
+    }
+    refusal(
+        &format!("a repository of {host}"),
+        "git",
+        &format!("{host}/ORGANISATION"),
+    )
 }
 
 pub(super) fn read_rules(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<GitRule> {

@@ -62,7 +62,10 @@ pub(crate) fn check_files(inventory: &Path) -> io::Result<Result<(), String>> {
             bytes += usize::try_from(fs::metadata(&path)?.len())
                 .unwrap_or(usize::MAX)
                 .min(MAX_ALL_BYTES);
-            if let Err(wrong) = check_file(&path, bytes)? {
+            if bytes > MAX_ALL_BYTES {
+                return Ok(Err(format!("has more than {MAX_ALL_BYTES} bytes")));
+            }
+            if let Err(wrong) = check_file(&path)? {
                 return Ok(Err(format!(
                     "{wrong} ({})",
                     path.file_name().unwrap_or_default().to_string_lossy()
@@ -76,12 +79,10 @@ pub(crate) fn check_files(inventory: &Path) -> io::Result<Result<(), String>> {
     Ok(Ok(()))
 }
 
-fn check_file(path: &Path, all_bytes: usize) -> io::Result<Result<(), String>> {
+/// Checks a file that Ansible is to read as YAML; an error is a sentence's end.
+pub(crate) fn check_file(path: &Path) -> io::Result<Result<(), String>> {
     if fs::metadata(path)?.len() > MAX_BYTES as u64 {
         return Ok(Err(format!("has a file of more than {MAX_BYTES} bytes")));
-    }
-    if all_bytes > MAX_ALL_BYTES {
-        return Ok(Err(format!("has more than {MAX_ALL_BYTES} bytes")));
     }
     Ok(check(&fs::read(path)?))
 }

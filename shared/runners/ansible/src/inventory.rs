@@ -5,12 +5,14 @@ mod listing;
 use std::collections::BTreeMap;
 
 use callboard_core::inventory::{DynamicInventory, GitInventory, Inventory, TypedInventory, UrlFormat, UrlInventory};
+use callboard_core::policy::private_host_advice;
 use callboard_core::secret::Secret;
 use callboard_http::{FetchError, Guard, Limits};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::archive;
+use crate::blocking::on_a_thread;
 use crate::bounds;
 use crate::git::Wanted;
 use crate::keys::inventory_profile;
@@ -59,13 +61,7 @@ impl Task<'_> {
     async fn git_inventory(&self, inventory: &GitInventory, number: usize) -> Result<String, Unready> {
         let scratch = self.workspace.scratch()?;
         let git = inventory.git();
-        let wanted = Wanted::new(
-            self.reach,
-            &self.job.tenant,
-            git,
-            self.keys.find(git.credential),
-            &scratch,
-        )?;
+        let wanted = Wanted::new(self, git, &scratch)?;
         let tree = self.workspace.path().join(format!("inventory-{number}"));
         let commit = self.repositories.checkout(&wanted, &tree).await?;
         let found = archive::inside(&tree, &inventory.path);
@@ -76,8 +72,8 @@ impl Task<'_> {
             ))
         })?;
         let path = found.display().to_string();
-        let checked = tokio::task::spawn_blocking(move || bounds::check_files(&found));
-        checked.await.map_err(std::io::Error::other)??.map_err(|wrong| {
+        let checked = on_a_thread(move |_| bounds::check_files(&found)).await?;
+        checked.map_err(|wrong| {
             let (repo, path) = (&inventory.repo, &inventory.path);
             Unready::inventory(format!("The inventory {path:?} of {repo} {wrong}."))
         })?;
@@ -95,7 +91,10 @@ impl Task<'_> {
         let fetched = callboard_http::get(&inventory.url, &headers, limits, &guard).await;
         let bytes = fetched.map_err(|error| {
             let place = without_query(&inventory.url);
-            let hint = private_hint(&error);
+            let hint = match &error {
+                FetchError::Private { host } => format!("; {}", private_host_advice(host)),
+                _ => String::new(),
+            };
             Unready::inventory(format!("The inventory at {place} could not be fetched: {error}{hint}.")).caused(error)
         })?;
         let bytes = checked(bytes, without_query(&inventory.url)).await?;
@@ -168,21 +167,8 @@ pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String
 
 /// Returns an inventory that is neither too large nor too deep for Ansible.
 async fn checked(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready> {
-    let checked = tokio::task::spawn_blocking(move || bounds::check(&bytes).map(|()| bytes));
-    let wrong = |wrong| Unready::inventory(format!("The inventory at {place} {wrong}."));
-    checked.await.map_err(std::io::Error::other)?.map_err(wrong)
-}
-
-/// Says how an operator allows a private address.
-fn private_hint(error: &FetchError) -> String {
-    match error {
-        FetchError::Private { host } => {
-            format!(
-                "; an operator allows it by adding {host:?} to \"inventory_hosts\" of the policy (--policy, CALLBOARD_POLICY)"
-            )
-        }
-        _ => String::new(),
-    }
+    let checked = on_a_thread(move |_| Ok(bounds::check(&bytes).map(|()| bytes))).await?;
+    checked.map_err(|wrong| Unready::inventory(format!("The inventory at {place} {wrong}.")))
 }
 
 fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap, Unready> {
