@@ -25,8 +25,8 @@ use axum::Router;
 use axum::routing::{get, post};
 
 pub use app::{AnswerLimits, ApiSettings, App, Caller, Followers, Health, HealthCheck};
-pub use list::JobListItem;
 pub use openapi::document;
+pub use list::JobListItem;
 pub use problem::Problem;
 pub use wire::JobView;
 

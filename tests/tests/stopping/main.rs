@@ -22,10 +22,7 @@ fn nothing_lives(marker: &str) -> anyhow::Result<()> {
 fn check_end(job: &Value, status: &str, reason: &str) -> anyhow::Result<()> {
     ensure!(job["status"] == status && job["reason"] == reason, "{job}");
     ensure!(job["error"].as_str().is_some_and(|error| !error.is_empty()), "{job}");
-    ensure!(
-        job["finished_at"].is_string() && job["duration_seconds"].is_number(),
-        "{job}"
-    );
+    ensure!(job["finished_at"].is_string() && job["duration_seconds"].is_number(), "{job}");
     Ok(())
 }
 
