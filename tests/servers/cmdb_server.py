@@ -11,11 +11,17 @@ import inventories
 from certificates import Certificates
 from serving import NEVER, Answer, Request, RequestLog, Server, redirect
 
+# Deeper than the stack of Ansible's reader.
+DEPTH = 200_000
 FILES = {
     "inventory.yaml": ("application/yaml", inventories.YAML),
     "inventory.json": ("application/json", inventories.static()),
     "list.json": ("application/json", inventories.listed()),
     "inventory.ini": ("text/plain", inventories.INI),
+    "deep-flow": ("application/yaml", "all: {vars: {x: " + "[" * DEPTH + "]" * DEPTH + "}}\n"),
+    "deep-block": ("application/yaml", f"all:\n  vars:\n    x:\n      {'- ' * DEPTH}x\n"),
+    "deep-json": ("application/json", '{"all": {"vars": {"x": ' + '{"x": ' * DEPTH + "1" + "}" * DEPTH + "}}}\n"),
+    "aliases": ("application/yaml", inventories.aliases()),
     "not-an-inventory": ("text/html", "<!doctype html><title>Log in</title><p>Please log in: {unbalanced</p>\n"),
 }
 CANARY = "canary-of-a-broken-server-7c1f"

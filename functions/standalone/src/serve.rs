@@ -82,7 +82,11 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         let worker = parts.worker(common, runner.clone(), HEARTBEAT, None);
         jobs.spawn(workers::work(parts.clone(), worker, draining.clone(), limits));
     }
-    let sweeping = tokio::spawn(workers::keep_sweeping(parts.clone(), parts.sweeper(common)));
+    let sweeping = tokio::spawn(workers::keep_sweeping(
+        parts.clone(),
+        parts.sweeper(common),
+        runner.clone(),
+    ));
     let http = tokio::spawn(http::listen(listener, callboard_api::router(app), connections, hung_up));
     tracing::info!(%address, "listening");
 

@@ -1,7 +1,9 @@
 //! The loops of `serve`: workers that take jobs from the queue, and the sweep.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_ansible::AnsibleRunner;
 use callboard_core::causes::causes;
 use callboard_core::execute::{Limits, Worker};
 use callboard_core::job::DeadLetter;
@@ -84,8 +86,9 @@ async fn bury(parts: &Parts, message: Message, error: &str) -> bool {
 }
 
 /// Sweeps for ever.
-pub(crate) async fn keep_sweeping(parts: Parts, sweeper: Sweeper) {
+pub(crate) async fn keep_sweeping(parts: Parts, sweeper: Sweeper, runner: Arc<AnsibleRunner>) {
     loop {
+        runner.tidy();
         match sweeper.sweep().await {
             Ok(swept) if swept.did_something() => {
                 tracing::warn!(swept.lost, swept.dispatched, swept.abandoned, "swept");

@@ -37,7 +37,9 @@ impl Batches {
         };
         let records = &event.payload.records;
         let executed = join_all(records.iter().map(|message| self.execute_one(message, limits.clone()))).await;
-        if let Some(Err(error)) = self.to_clean.as_ref().map(|runner| runner.clean()) {
+        if let Some(runner) = &self.to_clean
+            && let Err(error) = runner.clean().await
+        {
             tracing::error!(error = %causes(&error), "what the jobs have left in /tmp could not be removed");
         }
         for (message, _) in records.iter().zip(&executed).filter(|(_, executed)| executed.is_err()) {

@@ -5,6 +5,11 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 /// An endpoint in the same region answers in milliseconds; one that cannot be reached is given up early.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,10 +34,23 @@ pub async fn sdk_config() -> SdkConfig {
         .with_max_attempts(MAX_ATTEMPTS)
         .with_initial_backoff(INITIAL_BACKOFF);
     aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http_client())
         .timeout_config(timeouts.build())
         .retry_config(retries)
         .load()
         .await
+}
+
+/// Makes what the SDK makes by default, but with ring, as for all else in these programs that speaks TLS.
+fn http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.build()
+    })
 }
 
 /// Makes the client of S3. An endpoint of one's own has no host name per bucket, so the bucket goes into the path.

@@ -4,6 +4,7 @@
 //! ([`submit`], [`execute`], [`cancel`], [`history`], [`sweep`]) are written over them.
 
 pub mod access;
+pub mod address;
 pub mod attempt;
 mod brief;
 pub mod cancel;
@@ -41,3 +42,4 @@ pub mod sweep;
 pub mod time;
 mod verdict;
 pub mod verify;
+pub mod web_address;

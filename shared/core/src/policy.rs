@@ -5,8 +5,9 @@ mod git;
 use serde_json::Value;
 
 use self::git::read_rules;
-pub use self::git::{GitRule, git_refusal};
+pub use self::git::{GitRule, git_host_refusal, git_refusal};
 use crate::access::CloudRef;
+use crate::address::host_is_never_allowed;
 use crate::fields::{Faults, FieldError, Fields};
 use crate::inventory::{Inventory, TypedInventory};
 use crate::json::escape;
@@ -15,6 +16,7 @@ use crate::reference::{CredentialRef, ExternalSecret};
 use crate::repository::RepoUrl;
 use crate::request::JobRequest;
 use crate::source::{GitSource, Source, TypedSource};
+use crate::web_address::WebAddress;
 
 const MAX_LINE_BYTES: usize = 2048;
 const MAX_KNOWN_HOSTS_BYTES: usize = 1024 * 1024;
@@ -144,13 +146,29 @@ impl Policy {
     /// Returns the rule that allows a repository.
     #[must_use]
     pub fn repository(&self, repo: &RepoUrl) -> Option<&GitRule> {
-        self.git.iter().find(|rule| rule.allows(repo))
+        let mut rules = self.git.iter().filter(|_| !host_is_never_allowed(repo.bare_host()));
+        rules.find(|rule| rule.allows(repo))
     }
 
-    /// Tells whether an inventory may be fetched from a host with a private address.
+    /// Returns the rules of which repositories may be used.
+    #[must_use]
+    pub fn git_rules(&self) -> &[GitRule] {
+        &self.git
+    }
+
+    /// Tells whether an inventory or an archive may be fetched from a host with a private address.
     #[must_use]
     pub fn allows_private_host(&self, host: &str) -> bool {
         listed(&self.inventory_hosts, host)
+    }
+
+    /// Tells whether a listed Galaxy server has this host and port.
+    #[must_use]
+    pub fn has_galaxy_at(&self, host: &str, port: u16) -> bool {
+        let is_there = |server: &String| {
+            WebAddress::parse(server).is_ok_and(|known| known.port == port && known.host.eq_ignore_ascii_case(host))
+        };
+        self.galaxy_servers.iter().any(is_there)
     }
 
     /// Tells whether the worker may assume a role with its own identity.
@@ -174,7 +192,7 @@ impl Policy {
             && let Some(server) = &role.galaxy_server
             && !self.allows_galaxy(server)
         {
-            faults.add("/source/galaxy_server", refusal(server, "galaxy_servers", server));
+            faults.add("/source/galaxy_server", galaxy_refusal(server));
         }
         match &request.inventory {
             Inventory::Several(several) => {
@@ -196,9 +214,17 @@ impl Policy {
         self.check_credentials(request, faults);
     }
 
-    fn allows_galaxy(&self, server: &str) -> bool {
+    /// Tells whether a Galaxy server may be asked.
+    #[must_use]
+    pub fn allows_galaxy(&self, server: &str) -> bool {
         let same = |known: &String| known.trim_end_matches('/') == server.trim_end_matches('/');
-        self.galaxy_servers.iter().any(same)
+        self.galaxy_servers.iter().any(same) && !is_never_allowed(server)
+    }
+
+    /// Returns the Galaxy servers that may be asked, in order.
+    #[must_use]
+    pub fn galaxy_servers(&self) -> &[String] {
+        &self.galaxy_servers
     }
 
     fn check_git(&self, git: GitSource<'_>, pointer: &str, faults: &mut Faults) {
@@ -315,6 +341,32 @@ fn refusal(what: &str, list: &str, entry: &str) -> String {
     )
 }
 
+/// Says that a Galaxy server is not allowed, and how it would be.
+#[must_use]
+pub fn galaxy_refusal(server: &str) -> String {
+    if is_never_allowed(server) {
+        return never(server);
+    }
+    refusal(server, "galaxy_servers", server)
+}
+
+/// Says how an operator allows a host with a private address, where inventories and archives come from.
+#[must_use]
+pub fn private_host_advice(host: &str) -> String {
+    format!(
+        "an operator allows it by adding {host:?} to \"inventory_hosts\" of the policy (--policy, CALLBOARD_POLICY)"
+    )
+}
+
+fn is_never_allowed(url: &str) -> bool {
+    WebAddress::parse(url).is_ok_and(|address| host_is_never_allowed(address.host))
+}
+
+/// Says that something is not allowed and that no policy allows it.
+fn never(what: &str) -> String {
+    format!("{what:?} has an address that is never allowed: one of a link, where clouds keep a machine's identity")
+}
+
 /// Tells whether a list has a text, or a pattern in which `*` stands for anything.
 fn listed(list: &[String], text: &str) -> bool {
     list.iter().any(|pattern| matches(pattern, text))
@@ -362,10 +414,35 @@ mod tests {
             "https://gitlab.com/group/other",
             "git@ssh.dev.azure.com:v3/other/p/r",
             "https://github.com/acme",
+            "https://github.com/acme/%2e%2e/other/secret.git",
+            "https://github.com/acme/..%2fother/secret.git",
+            "https://github.com/~acme/secret.git",
+            "git@github.com:acme/%2e%2e/other/secret.git",
         ] {
             assert!(!allows(&policy, repo), "{repo}");
         }
         assert!(!allows(&Value::Null, "https://github.com/acme/site.git"));
+        let spaced = json!({"git": ["dev.azure.com/contoso/my%20project"]});
+        assert!(allows(&spaced, "https://dev.azure.com/contoso/my%20project/_git/r"));
+        assert!(!allows(&spaced, "https://dev.azure.com/contoso/my/r"));
+    }
+
+    #[test]
+    fn an_address_that_no_policy_allows_is_refused_without_advice() {
+        let policy = json!({"git": ["169.254.169.254"], "galaxy_servers": ["http://169.254.169.254/", "http://[fd00:ec2::254]/"]});
+        let policy = Policy::read(&policy).unwrap_or_default();
+        let repo = RepoUrl::parse("https://169.254.169.254/a/b");
+        assert!(repo.as_ref().is_ok_and(|repo| policy.repository(repo).is_none()));
+        let told = repo.map(|repo| git_refusal(&repo)).unwrap_or_default();
+        for (server, told) in [
+            ("http://169.254.169.254", galaxy_refusal("http://169.254.169.254")),
+            ("http://[fd00:ec2::254]", galaxy_refusal("http://[fd00:ec2::254]")),
+            ("http://[::ffff:169.254.169.254]:80/x", told),
+        ] {
+            assert!(!policy.allows_galaxy(server), "{server}");
+            assert!(told.contains("never allowed") && !told.contains("adding"), "{told}");
+        }
+        assert!(galaxy_refusal("https://hub.example.com/").contains("adding \"https://hub.example.com/\""));
     }
 
     #[test]
@@ -392,6 +469,11 @@ mod tests {
             (json!({"roles": ["deploy"]}), "/roles/0"),
             (json!({"secrets": ["foo"]}), "/secrets/0"),
             (json!({"git": ["https://github.com/acme"]}), "/git/0"),
+            (json!({"git": ["github.com/acme/%2e%2e"]}), "/git/0"),
+            (
+                json!({"git": [{"host": "github.com", "organisations": ["a//b"]}]}),
+                "/git/0",
+            ),
             (
                 json!({"inventory_hosts": ["http://127.0.0.1:80"]}),
                 "/inventory_hosts/0",

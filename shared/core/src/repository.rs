@@ -1,8 +1,10 @@
 //! Addresses of Git repositories: which forms are taken, and what may stand in them.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use crate::fields::Faults;
+use crate::web_address::{decoded, parse_port};
 
 const MAX_REPO_BYTES: usize = 2048;
 const MAX_REF_BYTES: usize = 255;
@@ -24,6 +26,9 @@ pub struct RepoUrl {
     scheme: Scheme,
     host: String,
     port: Option<u16>,
+    /// The path as it is sent.
+    sent: String,
+    /// The path as the host reads it.
     path: String,
 }
 
@@ -44,11 +49,10 @@ impl RepoUrl {
                 "must hold only characters that an address may have: no spaces, quotes, control characters, `?`, `#`",
             );
         }
-        let (scheme, user, rest) = split(text)?;
-        let (host, path) = rest;
-        let (host, port) = match host.split_once(':') {
-            Some((host, port)) => (host, Some(port.parse().map_err(|_| "must have a number as its port")?)),
-            None => (host, None),
+        let (scheme, user, (authority, path)) = split(text)?;
+        let (host, port) = match authority.split_once(':') {
+            Some((host, port)) => (host, Some(parse_port(port)?)),
+            None => (authority, None),
         };
         match scheme {
             Scheme::Https if user.is_some() => return Err("must not hold a user or a password; name a git_credential"),
@@ -57,23 +61,16 @@ impl RepoUrl {
             }
             _ => {}
         }
-        if !is_name(host) {
+        if !is_name(host) || is_disguised(host) {
             return Err("must name a host");
-        }
-        let path = path.trim_matches('/');
-        if path.is_empty()
-            || path
-                .split('/')
-                .any(|part| part.is_empty() || part == "." || part == ".." || part.starts_with('-'))
-        {
-            return Err("must name a repository by a path without `.`, `..` or parts that begin with `-`");
         }
         Ok(Self {
             text: text.to_owned(),
             scheme,
             host: host.to_ascii_lowercase(),
             port,
-            path: path.to_owned(),
+            path: as_read(path)?,
+            sent: path.to_owned(),
         })
     }
 
@@ -89,6 +86,12 @@ impl RepoUrl {
         self.scheme
     }
 
+    /// Returns the host without its port.
+    #[must_use]
+    pub fn bare_host(&self) -> &str {
+        &self.host
+    }
+
     /// Returns the host, with its port where that is not the scheme's own: `github.com`, `git.example.com:8443`.
     #[must_use]
     pub fn host(&self) -> String {
@@ -98,7 +101,7 @@ impl RepoUrl {
         }
     }
 
-    /// Returns the path, without slashes at its ends.
+    /// Returns the path as the host reads it: decoded, without slashes at its ends.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -112,12 +115,8 @@ impl RepoUrl {
         if !url.starts_with("./") && !url.starts_with("../") {
             return Self::parse(url);
         }
-        let prefix = self
-            .text
-            .trim_end_matches('/')
-            .strip_suffix(&self.path)
-            .unwrap_or(&self.text);
-        let mut parts: Vec<&str> = self.path.split('/').collect();
+        let prefix = self.text.strip_suffix(&self.sent).unwrap_or(&self.text);
+        let mut parts: Vec<&str> = self.sent.trim_end_matches('/').split('/').collect();
         for part in url.split('/') {
             match part {
                 "." | "" => {}
@@ -157,7 +156,26 @@ fn split(text: &str) -> Result<Split<'_>, &'static str> {
     if path.starts_with(':') || host.contains('/') {
         return Err(FORMS);
     }
-    Ok((Scheme::Ssh, Some(user), (host, path)))
+    Ok((Scheme::Ssh, Some(user), (host, path.strip_prefix('/').unwrap_or(path))))
+}
+
+/// Reads a path, once; what it comes to is what the policy compares.
+fn as_read(path: &str) -> Result<String, &'static str> {
+    const WRONG: &str = "must name a repository by a path without empty parts, `.`, `..`, parts that begin with `-`, and escapes that \
+                         stand for such, for slashes or for other escapes";
+    let parts = path.strip_suffix('/').unwrap_or(path).split('/').map(decoded);
+    let parts: Option<Vec<String>> = parts.collect();
+    let parts = parts.filter(|parts| !parts.iter().any(|part| part.starts_with('-')));
+    parts.map(|parts| parts.join("/")).ok_or(WRONG)
+}
+
+/// Tells whether a host is a number that programs take for an address, but not in the form that everybody reads.
+fn is_disguised(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || hexadecimal.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    number && host.parse::<Ipv4Addr>().is_err()
 }
 
 fn is_name(text: &str) -> bool {
@@ -222,7 +240,7 @@ mod tests {
                 "https://dev.azure.com/org/my%20project/_git/inv",
                 Scheme::Https,
                 "dev.azure.com",
-                "org/my%20project/_git/inv",
+                "org/my project/_git/inv",
             ),
             (
                 "git@github.com:acme/site.git",
@@ -286,6 +304,29 @@ mod tests {
             "a@b/c:d",
             "git@h::r",
             "https://h/$(id)",
+            "https://h/acme/%2e%2e/other/r",
+            "https://h/acme/%2E./other/r",
+            "https://h/acme/..%2fother/r",
+            "https://h/acme%2f..%2fother/r",
+            "https://h/acme/%5c..%5cother/r",
+            "https://h/acme/%252e%252e/other/r",
+            "https://h/acme/./r",
+            "https://h/acme//r",
+            "https://h//acme/r",
+            "https://h/acme/r//",
+            "https://h/acme/%2d-x",
+            "https://h/acme/%00",
+            "https://h/acme/%zz",
+            "https://h/acme/%c0%ae%c0%ae/other/r",
+            "ssh://git@h/acme/%2e%2e/other/r",
+            "git@h:acme/%2e%2e/other/r",
+            "git@h://acme/r",
+            "https://h:/r",
+            "https://h:+443/r",
+            "https://2852039166/r",
+            "https://0x7f.1/r",
+            "https://127.1/r",
+            "https://010.0.0.1/r",
         ] {
             assert!(RepoUrl::parse(text).is_err(), "{text}");
         }
@@ -299,6 +340,9 @@ mod tests {
         assert_eq!(https.submodule("https://o/r")?.as_str(), "https://o/r");
         let ssh = RepoUrl::parse("git@h:acme/site.git")?;
         assert_eq!(ssh.submodule("../roles.git")?.as_str(), "git@h:acme/roles.git");
+        let escaped = RepoUrl::parse("https://h/my%20acme/site.git/")?;
+        assert_eq!(escaped.submodule("../r")?.as_str(), "https://h/my%20acme/r");
+        assert!(https.submodule("../%2e%2e/other/r").is_err());
         assert!(https.submodule("ext::id").is_err());
         assert!(https.submodule("../../..").is_err());
         Ok(())

@@ -107,7 +107,7 @@ pub struct CollectionRoleSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255, example = ">=6.0.0")]
     pub version: Option<String>,
-    /// The Galaxy server, which must be in the policy; by default that of Ansible's configuration where jobs run.
+    /// The Galaxy server, which must be in the policy; by default those that the policy lists, in their order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2048, example = "https://galaxy.ansible.com")]
     pub galaxy_server: Option<String>,

@@ -20,6 +20,12 @@ pub enum FetchError {
         /// The host.
         host: String,
     },
+    /// The host has an address that no policy allows.
+    #[error("{host} has an address that is never allowed: one of a link, where clouds keep a machine's identity")]
+    NeverAllowed {
+        /// The host.
+        host: String,
+    },
     /// The host has no address, or takes no connection, or breaks it off.
     #[error("{host} cannot be reached")]
     Unreachable {

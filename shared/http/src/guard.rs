@@ -4,11 +4,11 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use callboard_core::address::{is_never_allowed, is_public};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 use url::{Host, Url};
 
-use crate::address::{is_link_local, is_public};
 use crate::error::FetchError;
 
 /// Decides by its name whether a host may have a private address. A link-local one, where clouds keep the machine's own
@@ -31,13 +31,10 @@ impl Guard {
 
     /// Looks up a URL's host, once; returns its addresses if every one of them may be connected to.
     pub(crate) async fn addresses(&self, url: &Url) -> Result<Pinned, FetchError> {
-        let host = url.host_str().ok_or(FetchError::Address)?;
-        let found = look_up(url).await?;
-        let private = (self.0)(host);
-        if found.iter().all(|&address| allowed(address, private)) {
-            return Ok(Pinned(found));
-        }
-        Err(FetchError::Private { host: host.to_owned() })
+        let (host, text) = url.host().zip(url.host_str()).ok_or(FetchError::Address)?;
+        let found = look_up(&host).await?;
+        judge(text, &found, (self.0)(text))?;
+        Ok(Pinned(found))
     }
 }
 
@@ -47,20 +44,29 @@ impl fmt::Debug for Guard {
     }
 }
 
-fn allowed(address: IpAddr, private: bool) -> bool {
-    is_public(address) || (private && !is_link_local(address))
+/// Tells whether a host may be connected to that has these addresses, and of which private ones are allowed or not.
+pub(crate) fn judge(host: &str, found: &[IpAddr], private: bool) -> Result<(), FetchError> {
+    let host = || host.to_owned();
+    if found.iter().any(|&address| is_never_allowed(address)) {
+        return Err(FetchError::NeverAllowed { host: host() });
+    }
+    if !private && !found.iter().all(|&address| is_public(address)) {
+        return Err(FetchError::Private { host: host() });
+    }
+    Ok(())
 }
 
-async fn look_up(url: &Url) -> Result<Vec<IpAddr>, FetchError> {
-    match url.host() {
-        Some(Host::Ipv4(address)) => Ok(vec![address.into()]),
-        Some(Host::Ipv6(address)) => Ok(vec![address.into()]),
-        Some(Host::Domain(name)) => {
+/// Returns the addresses of a host.
+pub(crate) async fn look_up<S: AsRef<str>>(host: &Host<S>) -> Result<Vec<IpAddr>, FetchError> {
+    match host {
+        Host::Ipv4(address) => Ok(vec![(*address).into()]),
+        Host::Ipv6(address) => Ok(vec![(*address).into()]),
+        Host::Domain(name) => {
+            let name = name.as_ref();
             let found = lookup_host((name, 0)).await;
             let found = found.map_err(|error| FetchError::unreachable(name, error))?;
             Ok(found.map(|address| address.ip()).collect())
         }
-        None => Err(FetchError::Address),
     }
 }
 

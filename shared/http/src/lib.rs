@@ -2,11 +2,11 @@
 //!
 //! [`get`] is for addresses that a request names: it reaches only the public internet and the hosts that a [`Guard`]
 //! allows, and takes what it is given nowhere else. [`Client`] is for addresses that an operator or an owner of credentials
-//! has set, such as that of HashiCorp Vault.
+//! has set, such as that of HashiCorp Vault. [`Egress`] is for programs that fetch by themselves: a proxy that holds them to the same.
 
-mod address;
 mod body;
 mod client;
+mod egress;
 mod error;
 mod fetch;
 mod guard;
@@ -20,6 +20,7 @@ use reqwest::dns::Resolve;
 use reqwest::redirect::Policy;
 
 pub use client::Client;
+pub use egress::{Access, Egress};
 pub use error::FetchError;
 pub use fetch::get;
 pub use guard::Guard;

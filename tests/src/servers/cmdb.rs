@@ -10,7 +10,8 @@ use super::text;
 ///
 /// Below `/private/` the same is there for those who send the token, as `Authorization: Bearer` or `X-Api-Key`. There
 /// are `/redirect/same`, `/redirect/other` and `/redirect/loop`; `/large`, of 100 MiB; `/drip`, which never ends, and
-/// `/slow`, which never begins; `/broken`, which answers with 500 and the canary; and `/not-an-inventory`.
+/// `/slow`, which never begins; `/deep-flow`, `/deep-block` and `/deep-json`, which overflow the stack of Ansible's reader, and
+/// `/aliases`, which stand for more than any memory holds; `/broken`, which answers with 500 and the canary; and `/not-an-inventory`.
 #[derive(Clone, Debug)]
 pub struct CmdbServer {
     /// The address, without a slash at its end.

@@ -176,6 +176,23 @@ fn inventories() -> Vec<Case> {
         (json!({"type": "url", "url": "ftp://h/x"}), vec!["/inventory/url"]),
         (json!({"type": "url", "url": "https://u:p@h/x"}), vec!["/inventory/url"]),
         (
+            json!({"type": "url", "url": "https://h/a/../x"}),
+            vec!["/inventory/url"],
+        ),
+        (
+            json!({"type": "url", "url": "https://h/a/%2e%2E/x"}),
+            vec!["/inventory/url"],
+        ),
+        (
+            json!({"type": "url", "url": "https://%31%32%37.0.0.1/x"}),
+            vec!["/inventory/url"],
+        ),
+        (
+            json!({"type": "url", "url": "https://h:+443/x"}),
+            vec!["/inventory/url"],
+        ),
+        (json!({"type": "url", "url": "https://h\\@i/x"}), vec!["/inventory/url"]),
+        (
             json!({"type": "url", "url": "https://h/x", "format": "toml", "headers": []}),
             vec!["/inventory/format", "/inventory/headers"],
         ),

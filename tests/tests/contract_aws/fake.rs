@@ -33,6 +33,7 @@ pub(crate) async fn config(address: &str, attempt: Duration) -> SdkConfig {
         .region(Region::from_static("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials));
     config
+        .set_http_client(product.http_client())
         .set_behavior_version(product.behavior_version())
         .set_retry_config(product.retry_config().cloned())
         .set_timeout_config(timeouts);

@@ -1,5 +1,6 @@
 //! Every form of inventory that a request can name, through the real service and from real servers.
 
+mod bounds;
 mod dynamic;
 mod fetching;
 mod git;

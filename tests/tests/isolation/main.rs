@@ -3,6 +3,7 @@
 mod leftovers;
 mod private;
 mod together;
+mod trees;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ mod hostile_values;
 mod inline;
 mod names;
 mod private;
+mod reach;
 mod requirements;
 mod revisions;
 mod roles;

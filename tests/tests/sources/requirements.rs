@@ -138,7 +138,11 @@ async fn requirements_that_cannot_be_installed_fail_the_job_with_the_reason() ->
     for (name, content, told) in [
         ("absent", absent.as_str(), "callboard_test.base:9.9.9"),
         ("role", &role, "/public/none.git/' not found."),
-        ("hostile", hostile, "transport 'ext' not allowed."),
+        (
+            "hostile",
+            hostile,
+            "has an address that must hold only characters that an address may have",
+        ),
         ("list", "collections: 7\n", "'int' object is not iterable."),
         (
             "yaml",

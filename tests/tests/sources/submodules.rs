@@ -104,6 +104,15 @@ async fn a_submodule_from_where_nothing_may_be_fetched_is_named() -> anyhow::Res
             ["The submodule \"inner\"", "has an address that must"],
         ),
         (
+            "dots",
+            "inner",
+            "../../public/%2e%2e/private/x.git",
+            [
+                "The submodule \"inner\"",
+                "has an address that must name a repository by a path without",
+            ],
+        ),
+        (
             "file",
             "inner",
             "file:///etc",

@@ -1,5 +1,6 @@
 //! Servers and repositories that make trouble: the job fails with a sentence, and nothing is left running.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -150,10 +151,46 @@ async fn a_job_that_is_canceled_while_its_server_hangs_ends_at_once_and_leaves_n
     );
     ensure!(processes::with_marker(&repo).is_empty(), "git goes on");
     no_git_lives(&world)?;
-    let work = std::path::Path::new("/tmp").join(format!("cb-{}", rustix::process::getuid().as_raw()));
+    let work = Path::new("/tmp").join(format!("cb-{}", rustix::process::getuid().as_raw()));
     let left = std::fs::read_dir(work.join(world.service.pid().to_string()))?.count();
     ensure!(left == 1, "a job's folder is left beside the host's");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_is_canceled_while_its_source_is_unpacked_leaves_nothing_of_it() -> anyhow::Result<()> {
+    let work = tempfile::tempdir()?;
+    let world = World::start_with(&[Part::Git], allow_all, |command| {
+        command.arg("--work").arg(work.path());
+    })?;
+    let (repository, _) = world.repository("large")?;
+    let large = "0".repeat(50_000_000);
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let files = names.map(|name| (name, large.as_str(), Plain));
+    // where unpacking is over before the cancel is seen, the job still runs
+    let site = "- hosts: all\n  gather_facts: false\n  tasks: [{ansible.builtin.command: sleep 120}]\n";
+    repository.commit("main", &[&files[..], &[("site.yml", site, Plain)]].concat())?;
+    let below = |folder: &Path| -> Vec<_> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    let shared = work.path().join(format!("cb-{}", rustix::process::getuid().as_raw()));
+    let own = shared.join(world.service.pid().to_string());
+    let id = world
+        .client
+        .submit(&json!({"source": playbook(repository.url(), "site.yml")}))
+        .await?;
+    wait::until("the source is unpacked", || {
+        below(&own).iter().any(|job| job.join("source/a").exists())
+    })
+    .await?;
+    world.client.delete(&format!("/api/v1/jobs/{id}")).await?;
+    let job = world.client.ended(&id).await?;
+    ensure!(job["status"] == "canceled", "{job}");
+    wait::until("all is removed", || {
+        below(&shared.join("gone")).is_empty() && below(&own) == [own.join("host")]
+    })
+    .await
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ pub(crate) struct Common {
     /// How long the fetching of a repository or of requirements may take, in seconds
     #[arg(long, value_name = "SECONDS", env = "CALLBOARD_FETCH_TIMEOUT", default_value_t = 300)]
     pub(crate) fetch_timeout: u64,
-    /// How large a repository may be, in bytes
+    /// How much may be fetched for one job, packed or unpacked, in bytes
     #[arg(
         long,
         value_name = "BYTES",

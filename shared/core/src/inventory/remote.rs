@@ -12,6 +12,7 @@ use crate::json::escape;
 use crate::reference::{CredentialRef, CredentialUse, check_name};
 use crate::repository::check_path;
 use crate::source::{GitFields, GitSource};
+use crate::web_address::WebAddress;
 
 const MAX_PATH_BYTES: usize = 1024;
 const MAX_URL_BYTES: usize = 2048;
@@ -123,7 +124,7 @@ const HEADER_KINDS: &[CredentialKind] = &[CredentialKind::Bearer, CredentialKind
 impl UrlInventory {
     pub(super) fn parse(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
         let url = fields.required_line("url", MAX_URL_BYTES, faults).unwrap_or_default();
-        if let Err(wrong) = check_url(url)
+        if let Err(wrong) = WebAddress::parse(url)
             && !url.is_empty()
         {
             faults.add(fields.pointer("url"), wrong);
@@ -193,19 +194,6 @@ fn check_header(name: &str, value: &str, pointer: &str, faults: &mut Faults) {
     if let Err(wrong) = placeholders(value) {
         faults.add(pointer, wrong);
     }
-}
-
-fn check_url(url: &str) -> Result<(), &'static str> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let rest = rest.ok_or("must begin with https:// or http://")?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return Err("must not hold a user or a password; use headers and a credential");
-    }
-    if authority.is_empty() || url.contains(|char: char| char.is_whitespace() || "\\\"<>`{}|^".contains(char)) {
-        return Err("must be the address of an inventory");
-    }
-    Ok(())
 }
 
 /// Options of inventory plugins that are secrets.

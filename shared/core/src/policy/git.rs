@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
-use super::{MAX_LINE_BYTES, refusal};
+use super::{MAX_LINE_BYTES, never, refusal};
+use crate::address::host_is_never_allowed;
 use crate::fields::{Faults, Fields};
 use crate::known_hosts;
 use crate::repository::RepoUrl;
+use crate::web_address::decoded;
 
 const MAX_KNOWN_HOSTS_BYTES: usize = 64 * 1024;
 
@@ -19,6 +21,18 @@ pub struct GitRule {
 }
 
 impl GitRule {
+    /// Returns the host, with its port where that is not the scheme's own.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns the paths below which repositories may be used; all may where there are none.
+    #[must_use]
+    pub fn organisations(&self) -> &[String] {
+        &self.organisations
+    }
+
     pub(super) fn allows(&self, repo: &RepoUrl) -> bool {
         let (host, path) = place(repo);
         let below = |organisation: &String| {
@@ -35,7 +49,7 @@ fn place(repo: &RepoUrl) -> (String, &str) {
     let path = repo.path();
     match repo.host().as_str() {
         "ssh.dev.azure.com" => ("dev.azure.com".to_owned(), path.strip_prefix("v3/").unwrap_or(path)),
-        host => (host.to_owned(), path.trim_start_matches('~')),
+        host => (host.to_owned(), path),
     }
 }
 
@@ -43,8 +57,24 @@ fn place(repo: &RepoUrl) -> (String, &str) {
 #[must_use]
 pub fn git_refusal(repo: &RepoUrl) -> String {
     let (host, path) = place(repo);
+    if host_is_never_allowed(repo.bare_host()) {
+        return never(repo.as_str());
+    }
     let organisation = path.split('/').next().unwrap_or_default();
     refusal(repo.as_str(), "git", &format!("{host}/{organisation}"))
+}
+
+/// Says that repositories of a host, of which no more is known, are not allowed, and how they would be.
+#[must_use]
+pub fn git_host_refusal(host: &str) -> String {
+    if host_is_never_allowed(host) {
+        return never(host);
+    }
+    refusal(
+        &format!("a repository of {host}"),
+        "git",
+        &format!("{host}/ORGANISATION"),
+    )
 }
 
 pub(super) fn read_rules(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<GitRule> {
@@ -92,6 +122,15 @@ fn read_rule(value: &Value, pointer: &str, faults: &mut Faults) -> Option<GitRul
         fields.finish(faults);
         rule
     };
+    let organisations = rule.organisations.iter().map(|name| as_read(name)).collect();
+    let Some(organisations) = organisations else {
+        faults.add(
+            pointer,
+            "must name an organisation by its path without `.`, `..` and empty parts",
+        );
+        return None;
+    };
+    let rule = GitRule { organisations, ..rule };
     if rule.host.is_empty() || rule.host.ends_with(':') || rule.host.contains(['/', '@', '*', ' ']) {
         faults.add(
             pointer,
@@ -99,4 +138,10 @@ fn read_rule(value: &Value, pointer: &str, faults: &mut Faults) -> Option<GitRul
         );
     }
     Some(rule)
+}
+
+/// Returns the path of an organisation as a host reads it, as [`RepoUrl::path`] is.
+fn as_read(organisation: &str) -> Option<String> {
+    let parts: Option<Vec<String>> = organisation.trim_matches('/').split('/').map(decoded).collect();
+    parts.map(|parts| parts.join("/"))
 }

@@ -7,6 +7,7 @@ use crate::fields::{Faults, Fields};
 use crate::reference::CredentialRef;
 use crate::repository::{RepoUrl, check_path, check_ref};
 use crate::request::check_reserved;
+use crate::web_address::WebAddress;
 
 const MAX_NAME_BYTES: usize = 255;
 const MAX_PATH_BYTES: usize = 1024;
@@ -238,15 +239,8 @@ fn is_range(version: &str) -> bool {
 }
 
 fn check_server(server: &str) -> Result<(), &'static str> {
-    let (_, rest) = server
-        .split_once("://")
-        .filter(|(scheme, _)| matches!(*scheme, "https" | "http"))
-        .ok_or("must be the address of a Galaxy server, as in \"https://galaxy.ansible.com\"")?;
-    if rest.contains('@') {
-        return Err("must not hold a user or a password; name a galaxy_credential");
-    }
-    let bad = |char: char| char.is_whitespace() || "?#\\\"'%".contains(char);
-    if rest.is_empty() || rest.starts_with(['/', '-', ':']) || rest.contains(bad) {
+    let address = WebAddress::parse(server)?;
+    if address.rest.contains(|char: char| "?#\"'%".contains(char)) {
         return Err("must be the address of a Galaxy server, without a query");
     }
     Ok(())

@@ -2,24 +2,35 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use tar::EntryType;
+
+use crate::blocking::{Going, on_a_thread};
+use crate::room::Room;
 
 /// The buffer for reading and writing archives.
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// Writes the files of an archive below a folder that is made for it, or is empty. Nothing is written outside it, whatever
-/// the archive says.
-pub(crate) async fn unpack(archive: PathBuf, folder: PathBuf) -> io::Result<()> {
-    on_a_thread(move || {
+/// the archive says, and no more than there is room for.
+pub(crate) async fn unpack(archive: PathBuf, folder: PathBuf, room: Arc<Room>) -> io::Result<()> {
+    on_a_thread(move |going| {
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
         let mut tree = Tree {
-            root: folder.clone(),
-            folders: HashSet::from([PathBuf::new()]),
+            root: folder,
+            folders: HashSet::new(),
+            hasher: RandomState::new(),
+            room: &room,
+            going,
         };
-        fs::create_dir_all(&folder)?;
         let mut archive = tar::Archive::new(BufReader::with_capacity(BUFFER_BYTES, File::open(archive)?));
         for entry in archive.entries()? {
             tree.add(&mut entry?)?;
@@ -31,13 +42,19 @@ pub(crate) async fn unpack(archive: PathBuf, folder: PathBuf) -> io::Result<()> 
 
 /// A tree in the making. What is written goes only into folders that this has made itself, and never over anything, so that
 /// no link leads it elsewhere.
-struct Tree {
+struct Tree<'a> {
     root: PathBuf,
-    folders: HashSet<PathBuf>,
+    /// The hashes of their paths: an archive may have many, with long ones.
+    folders: HashSet<u64>,
+    hasher: RandomState,
+    room: &'a Room,
+    going: &'a Going,
 }
 
-impl Tree {
+impl Tree<'_> {
     fn add(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> io::Result<()> {
+        self.going.check()?;
+        self.room.take(entry.size(), 1)?;
         let kind = entry.header().entry_type();
         if matches!(kind, EntryType::XGlobalHeader) {
             return Ok(());
@@ -57,7 +74,7 @@ impl Tree {
                     .create_new(true)
                     .mode(mode)
                     .open(target)?;
-                io::copy(entry, &mut file).map(drop)
+                io::copy(&mut self.going.reader(entry), &mut file).map(drop)
             }
             EntryType::Symlink => {
                 let link = entry.link_name()?.ok_or(io::ErrorKind::InvalidData)?;
@@ -68,12 +85,13 @@ impl Tree {
     }
 
     fn add_folder(&mut self, path: &Path) -> io::Result<()> {
-        if self.folders.contains(path) {
+        let hash = self.hasher.hash_one(path);
+        if path.as_os_str().is_empty() || self.folders.contains(&hash) {
             return Ok(());
         }
         self.add_folder(path.parent().unwrap_or(Path::new("")))?;
         fs::create_dir(self.root.join(path))?;
-        self.folders.insert(path.to_owned());
+        self.folders.insert(hash);
         Ok(())
     }
 }
@@ -95,8 +113,9 @@ fn refused(path: &Path, why: &str) -> io::Error {
 
 /// Writes an archive of a folder's content.
 pub(crate) async fn pack(folder: PathBuf, archive: PathBuf) -> io::Result<()> {
-    on_a_thread(move || {
-        let file = BufWriter::with_capacity(BUFFER_BYTES, File::create_new(archive)?);
+    on_a_thread(move |going| {
+        let file = going.writer(File::create_new(archive)?);
+        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
         let mut builder = tar::Builder::new(file);
         builder.follow_symlinks(false);
         builder.append_dir_all(".", folder)?;
@@ -112,10 +131,6 @@ pub(crate) fn inside(tree: &Path, path: &str) -> Option<PathBuf> {
         .canonicalize()
         .ok()
         .filter(|found| found.starts_with(&tree))
-}
-
-async fn on_a_thread(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]
@@ -142,7 +157,7 @@ mod tests {
         fs::set_permissions(tree.join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         symlink("a/b", tree.join("link"))?;
         pack(tree, archive.clone()).await?;
-        unpack(archive, copy.clone()).await?;
+        unpack(archive, copy.clone(), Room::new(u64::MAX)).await?;
         assert_eq!(fs::read(copy.join("link/file"))?, b"content");
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(copy.join("run"))?.permissions());
         assert_eq!(mode & 0o777, 0o755);
@@ -166,10 +181,70 @@ mod tests {
             evil.set_cksum();
             builder.append(&evil, &b"evil"[..])?;
             builder.into_inner()?;
-            let unpacked = unpack(archive, folder.path().join(format!("tree-{number}"))).await;
+            let unpacked = unpack(
+                archive,
+                folder.path().join(format!("tree-{number}")),
+                Room::new(u64::MAX),
+            )
+            .await;
             assert!(unpacked.is_err(), "{path}");
             assert_eq!(fs::read_dir(&outside)?.count(), 0, "{path}");
         }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn no_more_is_unpacked_than_there_is_room_for_all_trees_together() -> Tested {
+        let folder = tempfile::tempdir()?;
+        let archive = folder.path().join("archive.tar");
+        let mut builder = tar::Builder::new(File::create(&archive)?);
+        for number in 0..10 {
+            builder.append_data(
+                &mut header(EntryType::Regular, 1000),
+                number.to_string(),
+                &[0_u8; 1000][..],
+            )?;
+        }
+        builder.into_inner()?;
+        let room = Room::new(15_000);
+        unpack(archive.clone(), folder.path().join("first"), Arc::clone(&room)).await?;
+        let second = unpack(archive, folder.path().join("second"), room).await;
+        let told = second.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(told.ends_with("is larger than the limit of 15000 bytes"), "{told}");
+        assert!(fs::read_dir(folder.path().join("second"))?.count() < 10);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_archive_of_which_nobody_wants_the_tree_any_more_is_not_unpacked_to_its_end() -> Tested {
+        const LARGE: usize = 1 << 29;
+        let folder = tempfile::tempdir()?;
+        let (archive, tree) = (folder.path().join("archive.tar"), folder.path().join("tree"));
+        let mut large = header(EntryType::Regular, LARGE);
+        large.set_path("large")?;
+        large.set_cksum();
+        // the content is a hole
+        fs::write(&archive, large.as_bytes())?;
+        File::options()
+            .write(true)
+            .open(&archive)?
+            .set_len(LARGE as u64 + 2048)?;
+        let unpacking = tokio::spawn(unpack(archive, tree.clone(), Room::new(u64::MAX)));
+        while !tree.join("large").exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        unpacking.abort();
+        assert!(unpacking.await.is_err_and(|error| error.is_cancelled()));
+        // whoever wants the place takes it away, and nothing is made there again
+        let size = |path: &Path| fs::metadata(path).map(|found| found.len());
+        fs::rename(&tree, folder.path().join("taken"))?;
+        let mut last = u64::MAX;
+        while size(&folder.path().join("taken/large"))? != last {
+            last = size(&folder.path().join("taken/large"))?;
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        assert!(last < LARGE as u64, "{last}");
+        assert!(!tree.exists());
         Ok(())
     }
 }

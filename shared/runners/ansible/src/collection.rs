@@ -10,6 +10,9 @@ use serde_json::json;
 
 use crate::unready::Unready;
 
+/// The largest `galaxy.yml`.
+const MAX_BYTES: u64 = 1 << 20;
+
 /// What a repository that is a collection says of itself.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Manifest {
@@ -26,6 +29,9 @@ impl Manifest {
             return Ok(None);
         };
         let wrong = |error: String| Unready::source(format!("The galaxy.yml of {repo} cannot be read: {error}."));
+        if fs::metadata(&file).is_ok_and(|found| found.len() > MAX_BYTES) {
+            return Err(wrong(format!("it has more than {MAX_BYTES} bytes")));
+        }
         let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
         let manifest: Self = serde_saphyr::from_str(&text).map_err(|error| wrong(first_line(&error.to_string())))?;
         if ![&manifest.namespace, &manifest.name]

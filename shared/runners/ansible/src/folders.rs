@@ -1,9 +1,11 @@
 //! Folders that only this user can use, and their end.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::wiping::wipe;
 
 /// Makes a folder that only we can use, or checks that the one that is there is such a folder.
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
@@ -27,15 +29,15 @@ fn is_private(path: &Path) -> io::Result<bool> {
     Ok(ours && found.permissions().mode() & 0o077 == 0)
 }
 
-/// Removes everything in a folder but one thing.
-pub(crate) fn keep_only(folder: &Path, kept: &Path) -> io::Result<()> {
+/// Removes everything in a folder but one thing. It blocks.
+pub(crate) fn keep_only(folder: &Path, kept: &Path, goes_on: &dyn Fn() -> bool) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.path() == kept {
             continue;
         }
         if entry.file_type()?.is_dir() {
-            wipe(&entry.path())?;
+            wipe(&entry.path(), goes_on)?;
         } else {
             fs::remove_file(entry.path())?;
         }
@@ -43,39 +45,15 @@ pub(crate) fn keep_only(folder: &Path, kept: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the folders of processes that are gone from a folder that only we can use.
-pub(crate) fn remove_abandoned(shared: &Path) {
+/// Returns the folders of processes that are gone, in a folder that only we can use.
+pub(crate) fn abandoned(shared: &Path) -> Vec<PathBuf> {
     if !is_private(shared).unwrap_or(false) {
-        return;
+        return Vec::new();
     }
-    for entry in fs::read_dir(shared).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.parse::<u32>().ok());
-        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            drop(wipe(&entry.path()));
-        }
-    }
-}
-
-/// Removes a tree, also where its owner has taken the right to do so from himself.
-pub(crate) fn wipe(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(path)?;
-            fs::remove_dir_all(path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-fn open_up(path: &Path) -> io::Result<()> {
-    fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
-        }
-    }
-    Ok(())
+    let is_abandoned = |path: &PathBuf| {
+        let owner = path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+        owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+    };
+    let entries = fs::read_dir(shared).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(is_abandoned).collect()
 }

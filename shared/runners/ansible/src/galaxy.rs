@@ -1,26 +1,28 @@
 //! Collections and roles that a source requires, installed by ansible-galaxy and kept by the cache.
 
+mod entries;
 mod key;
+mod run;
 mod words;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_core::causes::causes;
-use callboard_core::id::Tenant;
 use callboard_core::ports::Archive;
 use callboard_core::time::{Clock, SystemClock};
 use uuid::Uuid;
 
+use self::entries::Entries;
 use self::key::key;
-use self::words::words;
+use self::run::Run;
 use crate::archive;
-use crate::program::{Program, ProgramError};
-use crate::reach::Reach;
-use crate::settings::AnsibleSettings;
+use crate::blocking::on_a_thread;
+use crate::room::{Room, measure};
+use crate::task::Task;
 use crate::unready::Unready;
 
 /// Where a source may say what it requires, in its root and in the playbook's folder.
@@ -32,16 +34,18 @@ const PLACES: [&str; 6] = [
     "roles/requirements.yml",
     "roles/requirements.yaml",
 ];
-/// What ansible-galaxy is told of the server, its token included.
-const CONFIGURATION: &str = "galaxy.cfg";
 /// How long the answer to a range of versions holds.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
-/// Starts ansible-galaxy with the replacement for the semaphores that a Lambda does not have.
-const GALAXY: &str = "import sys
-from callboard_host import semaphores
-semaphores.install()
-from ansible.cli.galaxy import GalaxyCLI
-GalaxyCLI.cli_executor(['ansible-galaxy', *sys.argv[1:]])";
+/// Which Galaxy servers are asked. All must be in the policy.
+#[derive(Clone, Copy)]
+pub(crate) enum Servers<'a> {
+    /// Those that Ansible's configuration names; where that names none, those of the policy.
+    Configured,
+    /// Those of the policy, whatever Ansible's configuration names.
+    OfPolicy,
+    /// This one, with its token.
+    One(&'a str, Option<&'a str>),
+}
 
 /// Something for ansible-galaxy to install.
 pub(crate) struct Requirements<'a> {
@@ -49,8 +53,7 @@ pub(crate) struct Requirements<'a> {
     pub(crate) of: String,
     /// Files of requirements, in the format that ansible-galaxy reads.
     pub(crate) files: Vec<PathBuf>,
-    /// The server to ask, and its token.
-    pub(crate) server: Option<(&'a str, Option<&'a str>)>,
+    pub(crate) servers: Servers<'a>,
     /// Tells servers, tokens and tenants apart.
     pub(crate) identity: String,
     /// Whether it names exact versions only, so that the answer holds for ever.
@@ -59,6 +62,8 @@ pub(crate) struct Requirements<'a> {
     pub(crate) folder: PathBuf,
     /// The commit that is in the folder.
     pub(crate) commit: Option<String>,
+    /// Whether the folder was fetched, and is not the operator's own, who may name any place.
+    pub(crate) is_fetched: bool,
 }
 
 /// Finds what a source says that it requires.
@@ -80,14 +85,14 @@ pub(crate) fn find(root: &Path, playbook_folder: &Path) -> Vec<PathBuf> {
 
 /// Installs requirements below a folder, which then has `collections` and `roles`.
 pub(crate) async fn install(
-    settings: &AnsibleSettings,
-    reach: &Reach,
-    tenant: &Tenant,
+    task: &Task<'_>,
     requirements: &Requirements<'_>,
     env: &BTreeMap<String, String>,
     scratch: &Path,
 ) -> Result<PathBuf, Unready> {
-    let key = key(settings, tenant, requirements)?;
+    let (reach, room) = (task.reach, &task.room);
+    let key = key(task, requirements)?;
+    check(task, requirements)?;
     let unpacked = scratch.join(format!("galaxy-{}", Uuid::new_v4().simple()));
     fs::create_dir(&unpacked)?;
     let cached = match &key {
@@ -95,123 +100,57 @@ pub(crate) async fn install(
         None => None,
     };
     if let Some(cached) = cached.as_ref().filter(|cached| requirements.exact || is_fresh(cached)) {
-        return unpack(cached, unpacked.join("installed")).await;
+        return unpack(cached, unpacked.join("installed"), room).await;
     }
-    let installed = unpacked.join("installed");
-    let ran = run(settings, reach, requirements, env, &unpacked, &installed).await;
-    // the playbook that runs next is not to find the token
-    let configuration = unpacked.join(CONFIGURATION);
-    if configuration.exists() {
-        fs::remove_file(configuration)?;
-    }
-    match ran {
-        Ok(()) => {
+    let run = Run::new(task, requirements, &unpacked).await?;
+    match (run.install(env).await, cached) {
+        (Ok(installed), _) => {
+            take_room(&installed, room).await.map_err(|full| run.too_large(&full))?;
             if let Some(key) = key {
-                keep(reach, &key, &installed, &unpacked.join("installed.tar")).await?;
+                keep(task, &key, &installed, &unpacked.join("installed.tar")).await?;
             }
             Ok(installed)
         }
-        Err(error) => match cached {
-            Some(cached) => {
-                tracing::warn!(error = %causes(&error), "ansible-galaxy failed; what it installed before is used");
-                unpack(&cached, unpacked.join("earlier")).await
-            }
-            None => Err(failed(requirements, reach, error)),
-        },
+        (Err(failed), Some(cached)) if failed.is_passing => {
+            tracing::warn!(error = %causes(&failed.why), "ansible-galaxy failed; what it installed before is used");
+            unpack(&cached, unpacked.join("earlier"), room).await
+        }
+        (Err(failed), _) => Err(failed.why),
     }
 }
 
-async fn keep(reach: &Reach, key: &str, installed: &Path, packed: &Path) -> Result<(), Unready> {
+/// Refuses what requirements plainly must not name.
+fn check(task: &Task<'_>, requirements: &Requirements<'_>) -> Result<(), Unready> {
+    let entries = Entries {
+        folder: &requirements.folder,
+        is_fetched: requirements.is_fetched,
+        policy: &task.reach.policy,
+    };
+    let mut files = requirements.files.iter();
+    let checked = files.try_for_each(|file| entries.check(file));
+    checked.map_err(|wrong| Unready::source(format!("{} could not be installed: {wrong}.", requirements.of)))
+}
+
+async fn take_room(installed: &Path, room: &Room) -> Result<(), String> {
+    let folder = installed.to_owned();
+    let size = on_a_thread(move |going| Ok(measure(folder, going))).await;
+    let taken = size.and_then(|size| room.take(size.bytes, size.entries));
+    taken.map_err(|error| error.to_string())
+}
+
+async fn keep(task: &Task<'_>, key: &str, installed: &Path, packed: &Path) -> Result<(), Unready> {
     archive::pack(installed.to_owned(), packed.to_owned()).await?;
-    if let Err(error) = reach.archives.put(key, packed).await {
+    if let Err(error) = task.reach.archives.put(key, packed).await {
         tracing::warn!(error = %causes(&error), "what ansible-galaxy installed could not be cached");
     }
     Ok(())
 }
 
-async fn unpack(cached: &Archive, folder: PathBuf) -> Result<PathBuf, Unready> {
-    archive::unpack(cached.path.clone(), folder.clone()).await?;
+async fn unpack(cached: &Archive, folder: PathBuf, room: &Arc<Room>) -> Result<PathBuf, Unready> {
+    archive::unpack(cached.path.clone(), folder.clone(), Arc::clone(room)).await?;
     Ok(folder)
 }
 
 fn is_fresh(cached: &Archive) -> bool {
     SystemClock.now().since(cached.made_at) < FRESH
-}
-
-async fn run(
-    settings: &AnsibleSettings,
-    reach: &Reach,
-    requirements: &Requirements<'_>,
-    env: &BTreeMap<String, String>,
-    scratch: &Path,
-    installed: &Path,
-) -> Result<(), ProgramError> {
-    let io = |error| ProgramError::Start("ansible-galaxy".to_owned(), error);
-    let mut env = env.clone();
-    for (name, folder) in [
-        ("ANSIBLE_COLLECTIONS_PATH", "collections"),
-        ("ANSIBLE_ROLES_PATH", "roles"),
-    ] {
-        let own = installed.join(folder);
-        fs::create_dir_all(&own).map_err(io)?;
-        let known = env.get(name).map(|known| format!(":{known}")).unwrap_or_default();
-        env.insert(name.to_owned(), format!("{}{known}", own.display()));
-    }
-    env.extend([
-        ("PYTHONPATH".to_owned(), settings.environment.host.display().to_string()),
-        ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
-        ("GIT_ALLOW_PROTOCOL".to_owned(), "https:ssh".to_owned()),
-        ("ANSIBLE_NOCOLOR".to_owned(), "1".to_owned()),
-        (
-            "ANSIBLE_GALAXY_CACHE_DIR".to_owned(),
-            scratch.join("cache").display().to_string(),
-        ),
-    ]);
-    if let Some(authorities) = env.get("SSL_CERT_FILE").cloned() {
-        env.insert("GIT_SSL_CAINFO".to_owned(), authorities);
-    }
-    if let Some((url, token)) = requirements.server {
-        let token = token.map(|token| format!("token = {token}\n")).unwrap_or_default();
-        let text = format!("[galaxy]\nserver_list = callboard\n[galaxy_server.callboard]\nurl = {url}\n{token}");
-        let path = scratch.join(CONFIGURATION);
-        crate::files::write_private(&path, text.as_bytes()).map_err(io)?;
-        env.insert("ANSIBLE_CONFIG".to_owned(), path.display().to_string());
-    }
-    for file in &requirements.files {
-        let python = settings.environment.python.clone();
-        let arguments: [OsString; 7] = [
-            python.into(),
-            "-P".into(),
-            "-c".into(),
-            GALAXY.into(),
-            "install".into(),
-            "-r".into(),
-            file.into(),
-        ];
-        let program = Program {
-            arguments: arguments.into(),
-            env: &env,
-            folder: &requirements.folder,
-            max_file_bytes: reach.limits.max_bytes,
-            limit: reach.limits.timeout,
-        };
-        program.run().await?;
-    }
-    Ok(())
-}
-
-fn failed(requirements: &Requirements<'_>, reach: &Reach, error: ProgramError) -> Unready {
-    let of = &requirements.of;
-    let message = match &error {
-        ProgramError::Start(..) => format!("{of} could not be installed: ansible-galaxy could not be run."),
-        ProgramError::TimedOut(_) => format!(
-            "{of} could not be installed within {} s.",
-            reach.limits.timeout.as_secs()
-        ),
-        ProgramError::Failed { stderr, .. } => {
-            let words = words(stderr).replace(&format!("{}/", requirements.folder.display()), "");
-            format!("{of} could not be installed: {words}")
-        }
-    };
-    Unready::source(message).caused(error)
 }

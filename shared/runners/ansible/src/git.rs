@@ -20,6 +20,8 @@ use self::client::Client;
 use crate::archive;
 use crate::environment::digest;
 use crate::reach::Reach;
+use crate::room::Room;
+use crate::task::Task;
 use crate::unready::Unready;
 
 /// How deep submodules may hold submodules.
@@ -43,31 +45,27 @@ pub(crate) struct Wanted<'a> {
     pub(crate) submodules: bool,
     /// Where to work; wiped with the job.
     pub(crate) scratch: &'a Path,
+    pub(crate) room: &'a Arc<Room>,
 }
 
 impl<'a> Wanted<'a> {
     /// Says what is wanted of a repository that a request names, if it may be had.
-    pub(crate) fn new(
-        reach: &'a Reach,
-        tenant: &'a Tenant,
-        git: GitSource<'a>,
-        credential: Option<&'a Credential>,
-        scratch: &'a Path,
-    ) -> Result<Self, Unready> {
+    pub(crate) fn new(task: &'a Task<'a>, git: GitSource<'a>, scratch: &'a Path) -> Result<Self, Unready> {
         let wrong = |wrong| Unready::source(format!("The repository's address {wrong}."));
-        let access = match credential {
+        let access = match task.keys.find(git.credential) {
             Some(Credential::Git(access)) => Some(access),
             _ => None,
         };
         let wanted = Self {
-            reach,
-            tenant,
+            reach: task.reach,
+            tenant: &task.job.tenant,
             repo: RepoUrl::parse(git.repo).map_err(wrong)?,
             revision: git.branch,
             access,
             identity: serde_json::to_string(&git.credential).unwrap_or_default(),
             submodules: git.submodules,
             scratch,
+            room: &task.room,
         };
         wanted.check()?;
         Ok(wanted)
@@ -115,7 +113,10 @@ impl Repositories {
                 wanted.repo
             ))
         };
-        archive::unpack(tree, folder.to_owned()).await.map_err(unreadable)?;
+        let room = Arc::clone(wanted.room);
+        archive::unpack(tree, folder.to_owned(), room)
+            .await
+            .map_err(unreadable)?;
         if wanted.submodules {
             self.add_submodules(wanted, &client, &commit, folder, depth).await?;
         }

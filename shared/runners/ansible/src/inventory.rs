@@ -5,20 +5,21 @@ mod listing;
 use std::collections::BTreeMap;
 
 use callboard_core::inventory::{DynamicInventory, GitInventory, Inventory, TypedInventory, UrlFormat, UrlInventory};
+use callboard_core::policy::private_host_advice;
 use callboard_core::secret::Secret;
 use callboard_http::{FetchError, Guard, Limits};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::archive;
+use crate::blocking::on_a_thread;
+use crate::bounds;
 use crate::git::Wanted;
 use crate::keys::inventory_profile;
 use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
 
-/// The largest inventory that is fetched from a URL.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
 const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 /// The plugins that Ansible enables by default.
 const DEFAULT_PLUGINS: &str = "host_list,script,auto,yaml,ini,toml";
@@ -63,13 +64,7 @@ impl Task<'_> {
     async fn git_inventory(&self, inventory: &GitInventory, number: usize) -> Result<String, Unready> {
         let scratch = self.workspace.scratch()?;
         let git = inventory.git();
-        let wanted = Wanted::new(
-            self.reach,
-            &self.job.tenant,
-            git,
-            self.keys.find(git.credential),
-            &scratch,
-        )?;
+        let wanted = Wanted::new(self, git, &scratch)?;
         let tree = self.workspace.path().join(format!("inventory-{number}"));
         let commit = self.repositories.checkout(&wanted, &tree).await?;
         let found = archive::inside(&tree, &inventory.path);
@@ -79,7 +74,13 @@ impl Task<'_> {
                 "The repository {repo} has no inventory {path:?} at commit {commit}."
             ))
         })?;
-        Ok(found.display().to_string())
+        let path = found.display().to_string();
+        let checked = on_a_thread(move |_| bounds::check_files(&found)).await?;
+        checked.map_err(|wrong| {
+            let (repo, path) = (&inventory.repo, &inventory.path);
+            Unready::inventory(format!("The inventory {path:?} of {repo} {wrong}."))
+        })?;
+        Ok(path)
     }
 
     async fn url_inventory(&self, inventory: &UrlInventory, number: usize) -> Result<String, Unready> {
@@ -87,15 +88,19 @@ impl Task<'_> {
         let guard = Guard::allowing(move |host| policy.allows_private_host(host));
         let headers = header_map(&self.keys.headers(inventory)?)?;
         let limits = Limits {
-            max_bytes: MAX_BYTES,
+            max_bytes: bounds::MAX_BYTES,
             timeout: FETCH_TIMEOUT,
         };
         let fetched = callboard_http::get(&inventory.url, &headers, limits, &guard).await;
         let bytes = fetched.map_err(|error| {
             let place = without_query(&inventory.url);
-            let hint = private_hint(&error);
+            let hint = match &error {
+                FetchError::Private { host } => format!("; {}", private_host_advice(host)),
+                _ => String::new(),
+            };
             Unready::inventory(format!("The inventory at {place} could not be fetched: {error}{hint}.")).caused(error)
         })?;
+        let bytes = checked(bytes, without_query(&inventory.url)).await?;
         let bytes = match inventory.format {
             UrlFormat::Json => listing::structure(bytes, without_query(&inventory.url))?,
             UrlFormat::Yaml => listing::groups(bytes, without_query(&inventory.url))?,
@@ -163,16 +168,10 @@ pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String
     }
 }
 
-/// Says how an operator allows a private address; one of a link, where clouds keep a machine's identity, cannot be.
-fn private_hint(error: &FetchError) -> String {
-    match error {
-        FetchError::Private { host } if !host.starts_with("169.254.") && !host.starts_with("[fe80") => {
-            format!(
-                "; an operator allows it by adding {host:?} to \"inventory_hosts\" of the policy (--policy, CALLBOARD_POLICY)"
-            )
-        }
-        _ => String::new(),
-    }
+/// Returns an inventory that is neither too large nor too deep for Ansible.
+async fn checked(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready> {
+    let checked = on_a_thread(move |_| Ok(bounds::check(&bytes).map(|()| bytes))).await?;
+    checked.map_err(|wrong| Unready::inventory(format!("The inventory at {place} {wrong}.")))
 }
 
 fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap, Unready> {

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use callboard_core::source::{GitSource, Source, TypedSource};
 
 use crate::archive;
-use crate::galaxy::{self, Requirements};
+use crate::blocking::on_a_thread;
+use crate::bounds;
+use crate::galaxy::{self, Requirements, Servers};
 use crate::git::Wanted;
 use crate::playbooks::Playbook;
 use crate::settings::Home;
@@ -54,6 +56,7 @@ impl Sourcing<'_> {
             Source::Typed(TypedSource::CollectionRole(role)) => self.collection_role(role).await,
             Source::Typed(TypedSource::Inline(inline)) => {
                 let playbook = self.task.workspace.write("playbook.yml", inline.content.as_bytes())?;
+                check(&playbook, "of the request").await?;
                 Ok(Material::alone(&playbook, self.task.workspace.path()))
             }
         }
@@ -86,6 +89,7 @@ impl Sourcing<'_> {
         let (tree, commit, repo) = self.checkout().await?;
         let playbook = archive::inside(&tree, path).filter(|found| found.is_file());
         let playbook = playbook.ok_or_else(|| missing(path, "file", &repo, &commit))?;
+        check(&playbook, &format!("{path:?} of {repo}")).await?;
         let folder = playbook.parent().unwrap_or(&tree).to_owned();
         let mut material = Material::alone(&playbook, &folder);
         material.root = tree.clone();
@@ -105,8 +109,7 @@ impl Sourcing<'_> {
             submodules: false,
         });
         let scratch = self.task.workspace.scratch()?;
-        let credential = self.task.keys.find(git.credential);
-        let wanted = Wanted::new(self.task.reach, &self.task.job.tenant, git, credential, &scratch)?;
+        let wanted = Wanted::new(self.task, git, &scratch)?;
         let tree = self.task.workspace.path().join("source");
         let commit = self.task.repositories.checkout(&wanted, &tree).await?;
         Ok((tree.canonicalize()?, commit, git.repo.to_owned()))
@@ -126,6 +129,7 @@ impl Sourcing<'_> {
         let root = material.root.clone();
         let mut requirements = self.requirements(format!("The requirements of {of}"), files, &root);
         requirements.commit = material.commit.clone();
+        requirements.is_fetched = material.commit.is_some();
         self.install(material, &requirements).await
     }
 
@@ -133,25 +137,18 @@ impl Sourcing<'_> {
         Requirements {
             of,
             files,
-            server: None,
+            servers: Servers::Configured,
             identity: String::new(),
             exact: false,
             folder: folder.to_owned(),
             commit: None,
+            is_fetched: true,
         }
     }
 
     async fn install(&self, material: &mut Material, requirements: &Requirements<'_>) -> Result<(), Unready> {
         let scratch = self.task.workspace.scratch()?;
-        let installed = galaxy::install(
-            self.task.settings,
-            self.task.reach,
-            &self.task.job.tenant,
-            requirements,
-            self.env,
-            &scratch,
-        )
-        .await?;
+        let installed = galaxy::install(self.task, requirements, self.env, &scratch).await?;
         material.add_collections(&installed.join("collections"));
         material.add_roles(&installed.join("roles"));
         Ok(())
@@ -185,6 +182,13 @@ impl Material {
             self.collections.push(folder.to_owned());
         }
     }
+}
+
+/// Refuses a playbook that Ansible's reader would not survive.
+async fn check(playbook: &Path, told: &str) -> Result<(), Unready> {
+    let file = playbook.to_owned();
+    let checked = on_a_thread(move |_| bounds::check_file(&file)).await?;
+    checked.map_err(|wrong| Unready::source(format!("The playbook {told} {wrong}.")))
 }
 
 fn missing(path: &str, what: &str, repo: &str, commit: &str) -> Unready {

@@ -24,6 +24,7 @@ use crate::memory::Kills;
 use crate::processes;
 use crate::pump::{Findings, Pipes, Pump, PumpError, Target};
 use crate::reach::Reach;
+use crate::room::Room;
 use crate::settings::AnsibleSettings;
 use crate::shortage;
 use crate::supervisors::Supervisors;
@@ -103,9 +104,17 @@ impl AnsibleRunner {
     /// process's alone, as in Lambda, and while no job runs.
     ///
     /// # Errors
-    /// Something cannot be removed.
-    pub fn clean(&self) -> io::Result<()> {
-        self.root.clean()
+    /// Something cannot be removed, or not within half a minute.
+    pub async fn clean(self: &Arc<Self>) -> io::Result<()> {
+        let runner = Arc::clone(self);
+        let cleaned = tokio::task::spawn_blocking(move || runner.root.clean()).await;
+        cleaned.map_err(io::Error::other)?
+    }
+
+    /// Removes what is left of the folders of jobs that have ended, where that took too long, or something resisted. It does not
+    /// wait for that.
+    pub fn tidy(&self) {
+        self.root.tidy();
     }
 
     /// Gets what a job needs and runs it, unless it is to be stopped before. What it prints, and the errors that are told of
@@ -146,6 +155,7 @@ impl AnsibleRunner {
             job,
             keys: &keys,
             workspace,
+            room: Room::new(self.reach.limits.max_bytes),
         };
         let prepared = task.prepare().await;
         let prepared = prepared.map_err(|error| error.redacted(&redactor))?;
@@ -281,8 +291,8 @@ impl Runner for AnsibleRunner {
             Err(error) => return failed(job, RunError::Io(error)),
         };
         let ended = self.run_in(&workspace, job, output, stop).await;
-        if let Err(error) = workspace.wipe() {
-            tracing::error!(job.id = %job.id, error = %causes(&error), "the job's folder is left");
+        if let Err(error) = workspace.remove().await {
+            tracing::warn!(job.id = %job.id, error = %causes(&error), "the job's folder is left, and is tried again until it is gone");
         }
         ended.unwrap_or_else(|error| failed(job, error))
     }

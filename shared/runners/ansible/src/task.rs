@@ -1,10 +1,13 @@
 //! One job that is got ready: what it is, and what it is got ready with.
 
+use std::sync::Arc;
+
 use callboard_core::job::Job;
 
 use crate::git::Repositories;
 use crate::keys::Keys;
 use crate::reach::Reach;
+use crate::room::Room;
 use crate::settings::AnsibleSettings;
 use crate::workspace::Workspace;
 
@@ -16,4 +19,6 @@ pub(crate) struct Task<'a> {
     pub(crate) job: &'a Job,
     pub(crate) keys: &'a Keys,
     pub(crate) workspace: &'a Workspace,
+    /// What is left of the room for what is fetched.
+    pub(crate) room: Arc<Room>,
 }

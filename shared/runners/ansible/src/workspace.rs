@@ -1,21 +1,28 @@
-//! The folder of a running job: its home, its temporary files, what it is given to read. Wiped when it ends.
+//! The folder of a running job: its home, its temporary files, what it is given to read. Removed when it ends.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use callboard_core::causes::causes;
 use callboard_core::id::JobId;
 
 use crate::files::write_private;
-use crate::folders::{keep_only, make_private, remove_abandoned, wipe};
+use crate::folders::{abandoned, keep_only, make_private};
 use crate::sockets;
+use crate::trash::Trash;
+
+/// How long cleaning may take.
+const CLEAN_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where the folders of this process's jobs are. Removed, with all of them, when dropped.
 #[derive(Debug)]
 pub(crate) struct WorkRoot {
     path: PathBuf,
+    trash: Arc<Trash>,
 }
 
 impl WorkRoot {
@@ -36,19 +43,32 @@ impl WorkRoot {
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        // what an earlier release has left below its own name
-        let former = parent.join(format!("callboard-{user}"));
-        remove_abandoned(&former);
-        drop(fs::remove_dir(&former));
         let shared = parent.join(format!("{}{user}", sockets::SHARED));
         make_private(&shared)?;
-        remove_abandoned(&shared);
         let path = shared.join(std::process::id().to_string());
-        if path.exists() {
-            wipe(&path)?;
+        let trash = Trash::open(&shared)?;
+        // an earlier release has another name for what is shared
+        let former = parent.join(format!("callboard-{user}"));
+        for left in abandoned(&shared).iter().chain(&abandoned(&former)) {
+            // it is left for another time
+            drop(trash.take(left));
         }
+        trash.take(&path)?;
+        drop(fs::remove_dir(&former));
         make_private(&path)?;
-        Ok(Self { path })
+        let root = Self { path, trash };
+        root.tidy();
+        Ok(root)
+    }
+
+    /// Removes what is left of jobs that have ended, in a thread of its own; what resists is for the next time.
+    pub(crate) fn tidy(&self) {
+        let trash = Arc::clone(&self.trash);
+        drop(
+            std::thread::Builder::new()
+                .name("wipe".to_owned())
+                .spawn(move || trash.empty()),
+        );
     }
 
     /// Makes the folder of the host process.
@@ -59,13 +79,15 @@ impl WorkRoot {
     }
 
     /// Removes all that jobs have left in the folder that this one is in, the host's folder excepted. For a machine where
-    /// that is this process's alone, while no job runs.
+    /// that is this process's alone, while no job runs. It blocks.
     pub(crate) fn clean(&self) -> io::Result<()> {
-        let shared = self.path.parent().unwrap_or(&self.path);
+        let (shared, started) = (self.path.parent().unwrap_or(&self.path), Instant::now());
         let all = shared.parent().unwrap_or(shared);
-        keep_only(all, shared)?;
-        keep_only(shared, &self.path)?;
-        keep_only(&self.path, &self.path.join("host"))
+        let goes_on = || started.elapsed() < CLEAN_LIMIT;
+        keep_only(all, shared, &goes_on)?;
+        keep_only(shared, &self.path, &goes_on)?;
+        make_private(&shared.join(Trash::NAME))?;
+        keep_only(&self.path, &self.path.join("host"), &goes_on)
     }
 
     /// Makes the folder of one attempt. The end of a job's id is random; the folder of another job is never shared.
@@ -74,6 +96,7 @@ impl WorkRoot {
         let short = &id[id.len() - sockets::ID_DIGITS..];
         let workspace = Workspace {
             path: self.path.join(format!("{short}-{attempt}")),
+            trash: Arc::clone(&self.trash),
         };
         // what is left of a start that came to nothing
         if workspace.path.exists() {
@@ -89,9 +112,10 @@ impl WorkRoot {
 
 impl Drop for WorkRoot {
     fn drop(&mut self) {
-        if let Err(error) = wipe(&self.path) {
+        if let Err(error) = self.trash.take(&self.path) {
             tracing::warn!(path = %self.path.display(), error = %causes(&error), "a folder is left");
         }
+        self.trash.close();
     }
 }
 
@@ -99,6 +123,7 @@ impl Drop for WorkRoot {
 #[derive(Debug)]
 pub(crate) struct Workspace {
     path: PathBuf,
+    trash: Arc<Trash>,
 }
 
 impl Workspace {
@@ -184,9 +209,10 @@ impl Workspace {
         Ok(())
     }
 
-    /// Removes the folder and everything in it.
-    pub(crate) fn wipe(&self) -> io::Result<()> {
-        wipe(&self.path)
+    /// Removes the folder and everything in it. Nothing is at its path from then on; what takes long to remove, or resists, goes
+    /// on to be removed after the job's end.
+    pub(crate) async fn remove(&self) -> io::Result<()> {
+        self.trash.remove(&self.path).await
     }
 }
 
@@ -214,7 +240,7 @@ mod tests {
         root.clean()?;
         let names = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().count();
         let shared = root.path.parent().unwrap_or(&root.path);
-        assert_eq!((names(parent.path()), names(shared), names(&root.path)), (1, 1, 1));
+        assert_eq!((names(parent.path()), names(shared), names(&root.path)), (1, 2, 1));
         assert!(host.join("kept").exists());
         Ok(())
     }

@@ -3,27 +3,24 @@
 use std::fs;
 use std::path::Path;
 
-use callboard_core::id::Tenant;
 use serde_json::Value;
 
 use super::Requirements;
 use crate::environment::digest;
-use crate::settings::AnsibleSettings;
+use crate::task::Task;
 use crate::unready::Unready;
 
 const MAX_REQUIREMENTS_BYTES: u64 = 1 << 20;
 
 /// Returns what the cache calls the requirements; `None` if what they lead to is not known by them.
-pub(super) fn key(
-    settings: &AnsibleSettings,
-    tenant: &Tenant,
-    requirements: &Requirements<'_>,
-) -> Result<Option<String>, Unready> {
-    let environment = settings.environment.python.display().to_string();
+pub(super) fn key(task: &Task<'_>, requirements: &Requirements<'_>) -> Result<Option<String>, Unready> {
+    let environment = task.settings.environment.python.display().to_string();
     let mut parts = vec![
-        tenant.as_str().as_bytes().to_vec(),
+        task.job.tenant.as_str().as_bytes().to_vec(),
         requirements.identity.clone().into_bytes(),
         environment.into_bytes(),
+        // where none is named, these are asked
+        task.reach.policy.galaxy_servers().join(" ").into_bytes(),
     ];
     let configuration = requirements.folder.join("ansible.cfg");
     for file in requirements

@@ -12,6 +12,7 @@ use super::Wanted;
 use super::login::{environment, use_key, use_token};
 use super::words::{hint, words};
 use crate::agent::Agent;
+use crate::gate::Gate;
 use crate::program::{Program, ProgramError, TOO_LARGE};
 use crate::unready::Unready;
 
@@ -37,6 +38,7 @@ pub(super) struct Client<'a> {
     wanted: &'a Wanted<'a>,
     folder: PathBuf,
     env: BTreeMap<String, String>,
+    gate: Gate,
     _agent: Option<Agent>,
 }
 
@@ -47,7 +49,8 @@ impl<'a> Client<'a> {
         let id = Uuid::new_v4().simple().to_string();
         let folder = wanted.scratch.join(format!("git-{}", &id[..8]));
         fs::create_dir(&folder)?;
-        let mut env = environment(&folder);
+        let (mut env, gate) = (environment(&folder), Gate::open(&wanted.reach.policy).await?);
+        gate.lead_git(&mut env);
         let agent = match wanted.repo.scheme() {
             Scheme::Https => {
                 use_token(wanted, &folder, &mut env)?;
@@ -59,6 +62,7 @@ impl<'a> Client<'a> {
             wanted,
             folder,
             env,
+            gate,
             _agent: agent,
         })
     }
@@ -185,6 +189,9 @@ impl<'a> Client<'a> {
                 "The repository {repo} could not be fetched within {} s.",
                 limit.as_secs()
             ),
+            ProgramError::Failed { .. } if let Some(refusal) = self.gate.refusal() => {
+                format!("The repository {repo} could not be read: {refusal}.")
+            }
             ProgramError::Failed { stderr, .. } if stderr.contains(TOO_LARGE) => format!(
                 "The repository {repo} is larger than the limit of {} bytes.",
                 limits.max_bytes

@@ -8,18 +8,8 @@ use crate::agent::Agent;
 use crate::files::{write_private, write_script};
 use crate::unready::Unready;
 
-/// The service's variables that lead git through its network.
-const PASSED_ON: [&str; 9] = [
-    "PATH",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "SSL_CERT_DIR",
-    "TZ",
-];
+/// The service's variables that git sees.
+const PASSED_ON: [&str; 3] = ["PATH", "SSL_CERT_DIR", "TZ"];
 
 /// Returns the variables that git sees.
 pub(super) fn environment(folder: &Path) -> BTreeMap<String, String> {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Material, Sourcing, missing};
 use crate::collection::{self, Manifest};
+use crate::galaxy::Servers;
 use crate::unready::Unready;
 use crate::{archive, wrapper};
 
@@ -114,7 +115,10 @@ impl Sourcing<'_> {
             vec![file],
             &scratch,
         );
-        requirements.server = role.galaxy_server.as_deref().map(|server| (server, token));
+        requirements.servers = match role.galaxy_server.as_deref() {
+            Some(server) => Servers::One(server, token),
+            None => Servers::OfPolicy,
+        };
         requirements.exact = version
             .trim_start_matches('=')
             .starts_with(|first: char| first.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! Which addresses belong to the public internet (IANA's registries of special-purpose addresses).
+//! Which addresses belong to the public internet (IANA's registries of special-purpose addresses), and which nobody allows.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -33,7 +33,8 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// Tells whether an address is of the public internet.
-pub(crate) fn is_public(address: IpAddr) -> bool {
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !SPECIAL_V4.into_iter().any(|network| within_v4(address, network)),
         IpAddr::V6(address) => {
@@ -42,8 +43,9 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Tells whether an address is that of a link, where clouds answer with a machine's credentials.
-pub(crate) fn is_link_local(address: IpAddr) -> bool {
+/// Tells whether an address is one that no policy allows: that of a link, where clouds answer with a machine's credentials.
+#[must_use]
+pub fn is_never_allowed(address: IpAddr) -> bool {
     const METADATA: (Ipv6Addr, u32) = (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32);
     match address {
         IpAddr::V4(address) => address.is_link_local(),
@@ -53,6 +55,13 @@ pub(crate) fn is_link_local(address: IpAddr) -> bool {
                 || carried(address).is_some_and(|inner| inner.is_link_local())
         }
     }
+}
+
+/// Tells whether a host, as it stands in a URL, is such an address; a name is none.
+#[must_use]
+pub fn host_is_never_allowed(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().is_ok_and(is_never_allowed)
 }
 
 /// Returns the IPv4 address that one of IPv6 stands for: mapped, compatible, NAT64 or 6to4.
@@ -108,10 +117,10 @@ mod tests {
         let link = "169.254.169.254 169.254.170.2 ::ffff:169.254.169.254 ::169.254.169.254 64:ff9b::a9fe:a9fe
             2002:a9fe:a9fe:: fe80::1 fd00:ec2::254";
         for address in addresses(link)? {
-            assert!(is_link_local(address), "{address}");
+            assert!(is_never_allowed(address), "{address}");
         }
         for address in addresses("10.0.0.1 127.0.0.1 ::1 fd00::1 8.8.8.8")? {
-            assert!(!is_link_local(address), "{address}");
+            assert!(!is_never_allowed(address), "{address}");
         }
         Ok(())
     }

@@ -1,0 +1,223 @@
+//! A proxy on loopback through which programs fetch that do it by themselves, such as git: whatever they are told, they reach only
+//! what may be reached. It takes `CONNECT`, and `GET` and the like with a whole address.
+
+mod relay;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use url::Host;
+
+use crate::error::FetchError;
+
+/// A program that fetches has a few connections, however many it is told to make.
+const MAX_CONNECTIONS: usize = 64;
+const MAX_REFUSALS: usize = 10;
+const FAULT_PAUSE: Duration = Duration::from_millis(50);
+
+type Body = BoxBody<Bytes, hyper::Error>;
+type Permit = dyn Fn(&str, &str, u16) -> Result<Access, String> + Send + Sync;
+
+/// Which addresses a host may have that may be reached. None may have that of a link.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// Any.
+    Any,
+    /// Only public ones; the text says how the others would be allowed.
+    Public(String),
+}
+
+/// A running proxy. It takes nobody who does not know its secret, and ends, with every connection, when dropped.
+pub struct Egress {
+    port: u16,
+    secret: String,
+    refusals: Arc<Mutex<Vec<String>>>,
+    serving: JoinHandle<()>,
+}
+
+impl Egress {
+    /// Starts a proxy on a free port of this machine. `permit` is asked with the user that the program has named, the host as in a
+    /// URL, and the port; what it refuses, it refuses with a sentence. What is permitted goes through the proxy that this
+    /// process's variables name, if they do.
+    ///
+    /// # Errors
+    /// The machine has no port to spare.
+    pub async fn start(
+        permit: impl Fn(&str, &str, u16) -> Result<Access, String> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::behind(Matcher::from_env(), Box::new(permit)).await
+    }
+
+    async fn behind(upstream: Matcher, permit: Box<Permit>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let (port, secret) = (listener.local_addr()?.port(), uuid::Uuid::new_v4().simple().to_string());
+        let refusals = Arc::default();
+        let gate = Arc::new(Gate {
+            secret: secret.clone(),
+            permit,
+            upstream,
+            refusals: Arc::clone(&refusals),
+            tunnels: Mutex::default(),
+        });
+        Ok(Self {
+            port,
+            secret,
+            refusals,
+            serving: tokio::spawn(serve(listener, gate)),
+        })
+    }
+
+    /// Returns the address for a program, or a part of it, that is to be known as `user`: a name of letters.
+    #[must_use]
+    pub fn address(&self, user: &str) -> String {
+        format!("http://{user}:{}@127.0.0.1:{}", self.secret, self.port)
+    }
+
+    /// Returns what was refused, in the order of the first times.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for Egress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Egress")
+    }
+}
+
+impl Drop for Egress {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// What all connections share.
+struct Gate {
+    secret: String,
+    permit: Box<Permit>,
+    upstream: Matcher,
+    refusals: Arc<Mutex<Vec<String>>>,
+    /// What moves bytes; it ends with the gate.
+    tunnels: Mutex<JoinSet<()>>,
+}
+
+/// Why a host is not reached.
+enum Barred {
+    /// It must not be.
+    Refused(String),
+    /// It cannot be.
+    Unreachable(FetchError),
+}
+
+async fn serve(listener: TcpListener, gate: Arc<Gate>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+                Ok((stream, _)) => drop(connections.spawn(converse(stream, Arc::clone(&gate)))),
+                Err(_) => tokio::time::sleep(FAULT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, gate: Arc<Gate>) {
+    let answer = |request| {
+        let gate = Arc::clone(&gate);
+        async move { Ok::<_, Infallible>(gate.answer(request).await) }
+    };
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
+    // a program that breaks off knows why
+    drop(connection.with_upgrades().await);
+}
+
+impl Gate {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let Some(user) = self.user(request.headers()) else {
+            let mut answer = told(
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+                "This proxy is for Callboard's own fetches.",
+            );
+            let scheme = http::HeaderValue::from_static("Basic realm=\"callboard\"");
+            answer.headers_mut().insert(PROXY_AUTHENTICATE, scheme);
+            return answer;
+        };
+        let Some((host, port)) = target(&request) else {
+            return told(StatusCode::BAD_REQUEST, "Only http and https are spoken here.");
+        };
+        let reached = match self.judge(&user, &host, port).await {
+            Ok(addresses) if request.method() == Method::CONNECT => self.tunnel(request, &host, port, &addresses).await,
+            Ok(addresses) => self.forward(request, &addresses, port).await,
+            Err(barred) => Err(barred),
+        };
+        match reached {
+            Ok(answer) => answer,
+            Err(Barred::Refused(why)) => {
+                self.note(&why);
+                told(StatusCode::FORBIDDEN, &why)
+            }
+            Err(Barred::Unreachable(error)) => told(StatusCode::BAD_GATEWAY, &error.to_string()),
+        }
+    }
+
+    /// Returns the name of whoever knows the secret.
+    fn user(&self, headers: &HeaderMap) -> Option<String> {
+        let given = headers
+            .get(PROXY_AUTHORIZATION)?
+            .to_str()
+            .ok()?
+            .strip_prefix("Basic ")?;
+        let given = String::from_utf8(STANDARD.decode(given).ok()?).ok()?;
+        let (user, secret) = given.split_once(':')?;
+        (secret == self.secret).then(|| user.to_owned())
+    }
+
+    fn note(&self, why: &str) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.len() < MAX_REFUSALS && !refusals.iter().any(|known| known == why) {
+            refusals.push(why.to_owned());
+        }
+    }
+}
+
+/// Returns the host and the port that a request is for.
+fn target<B>(request: &Request<B>) -> Option<(Host, u16)> {
+    let (uri, connects) = (request.uri(), request.method() == Method::CONNECT);
+    let own_port = match uri.scheme_str() {
+        Some("http") if !connects => Some(80),
+        None if connects => None,
+        _ => return None,
+    };
+    let host = Host::parse(Uri::host(uri)?).ok()?;
+    Some((host, uri.port_u16().or(own_port)?))
+}
+
+fn told(status: StatusCode, text: &str) -> Response<Body> {
+    let body = Full::from(format!("{text}\n")).map_err(|never: Infallible| match never {});
+    let mut answer = Response::new(body.boxed());
+    *answer.status_mut() = status;
+    answer
+}
+
+#[cfg(test)]
+mod tests;

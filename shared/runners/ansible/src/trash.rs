@@ -1,0 +1,155 @@
+//! Where folders go that are to be removed: out of the way at once, and removed as soon as they can be, by whichever process of
+//! the user looks first.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use callboard_core::causes::causes;
+use uuid::Uuid;
+
+use crate::folders::make_private;
+use crate::wiping::wipe;
+
+/// How long the end of a job waits for its folder to be removed.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the end of this process does.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Folders that are to be removed.
+#[derive(Debug)]
+pub(crate) struct Trash {
+    folder: PathBuf,
+    closed: AtomicBool,
+    /// What could not be taken out of its place.
+    left: Mutex<HashSet<PathBuf>>,
+    /// What was told to resist; held by whoever goes over all.
+    told: Mutex<HashSet<OsString>>,
+}
+
+impl Trash {
+    /// The folder's name, among those of processes.
+    pub(crate) const NAME: &str = "gone";
+
+    /// Makes the folder, or takes the one that is there.
+    pub(crate) fn open(shared: &Path) -> io::Result<Arc<Self>> {
+        let folder = shared.join(Self::NAME);
+        make_private(&folder)?;
+        Ok(Arc::new(Self {
+            folder,
+            closed: AtomicBool::new(false),
+            left: Mutex::default(),
+            told: Mutex::default(),
+        }))
+    }
+
+    /// Takes a folder out of its place; whoever knows it by its path finds nothing there. It may be gone already. What cannot be
+    /// taken is tried again.
+    pub(crate) fn take(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        let new = self.folder.join(Uuid::new_v4().simple().to_string());
+        let taken = fs::rename(path, &new).or_else(|error| match error.kind() {
+            // a folder that moves is written to, as those that it moves from and to are
+            io::ErrorKind::PermissionDenied => {
+                for folder in [path.parent().unwrap_or(path), path, &self.folder] {
+                    fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+                }
+                fs::rename(path, &new)
+            }
+            _ => Err(error),
+        });
+        match taken {
+            Ok(()) => Ok(Some(new)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                self.left().insert(path.to_owned());
+                Err(error)
+            }
+        }
+    }
+
+    fn left(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a folder and removes it; where that takes long, or something resists, it goes on without the caller.
+    pub(crate) async fn remove(self: &Arc<Self>, path: &Path) -> io::Result<()> {
+        let Some(taken) = self.take(path)? else { return Ok(()) };
+        let trash = Arc::clone(self);
+        let removing = tokio::task::spawn_blocking(move || wipe(&taken, &|| !trash.is_closed()));
+        match tokio::time::timeout(PATIENCE, removing).await {
+            Ok(removed) => removed.map_err(io::Error::other)?,
+            Err(_) => {
+                tracing::info!("a job's folder takes long to remove, which goes on after the job's end");
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes all that is there. It blocks; where somebody is at it already, it does nothing.
+    pub(crate) fn empty(&self) {
+        match self.told.try_lock() {
+            Ok(told) => self.empty_until(told, &|| !self.is_closed()),
+            Err(TryLockError::Poisoned(told)) => self.empty_until(told.into_inner(), &|| !self.is_closed()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    /// Has whoever is at it stop, and removes what is left, for as long as a process that ends may take.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        let started = Instant::now();
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.empty_until(told, &|| started.elapsed() < LAST_PATIENCE);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    fn empty_until(&self, mut told: MutexGuard<'_, HashSet<OsString>>, goes_on: &dyn Fn() -> bool) {
+        let left = std::mem::take(&mut *self.left());
+        for path in left {
+            // it is left again otherwise
+            drop(self.take(&path));
+        }
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            if let Err(error) = wipe(&entry.path(), goes_on)
+                && goes_on()
+                && told.insert(entry.file_name())
+            {
+                let (path, error) = (entry.path(), causes(&error));
+                tracing::warn!(path = %path.display(), %error, "a folder is left, and is tried again until it is gone");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_is_out_of_the_way_at_once_and_whatever_is_left_goes_later() -> io::Result<()> {
+        let shared = tempfile::tempdir()?;
+        let trash = Trash::open(shared.path())?;
+        let left = |folder: &str| fs::read_dir(shared.path().join(folder)).map_or(0, Iterator::count);
+        for name in ["first", "second"] {
+            fs::create_dir_all(shared.path().join(name).join("inner"))?;
+        }
+        fs::set_permissions(shared.path().join("first"), Permissions::from_mode(0o000))?;
+        assert!(trash.take(&shared.path().join("first"))?.is_some());
+        assert_eq!((left("first"), left(Trash::NAME)), (0, 1));
+        trash.remove(&shared.path().join("second")).await?;
+        trash.remove(&shared.path().join("second")).await?;
+        assert_eq!((left("second"), left(Trash::NAME)), (0, 1));
+        trash.empty();
+        assert_eq!(left(Trash::NAME), 0);
+        Ok(())
+    }
+}
