@@ -99,9 +99,7 @@ impl WorkRoot {
             trash: Arc::clone(&self.trash),
         };
         // what is left of a start that came to nothing
-        if workspace.path.exists() {
-            wipe(&workspace.path)?;
-        }
+        self.trash.take(&workspace.path)?;
         DirBuilder::new().mode(0o700).create(&workspace.path)?;
         for folder in [workspace.home(), workspace.temporary()] {
             make_private(&folder)?;
