@@ -42,6 +42,8 @@ impl Agent {
             .arg(&socket)
             .env_clear()
             .env("PATH", search_path())
+            // by this it is found should the service die; see `processes.rs`
+            .env("TMPDIR", folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -1,10 +1,11 @@
 //! Steering a forked job: what its supervisor reports, and the signals that end it.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use callboard_core::execute::Stop;
-use rustix::process::Signal;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -12,9 +13,13 @@ use tokio::time::{Instant, sleep_until};
 use crate::packets::Packets;
 use crate::supervisors::Supervisors;
 
-/// How often SIGKILL is repeated, and after how many times a job counts as unstoppable.
+/// How often SIGKILL is repeated, after how many times it goes to the supervisor itself, which had time for what cannot be ended
+/// by then, and after how many the job counts as unstoppable.
 const KILL_EVERY: Duration = Duration::from_secs(1);
+const KILLS_OF_THE_JOB: u32 = 12;
 const KILLS: u32 = 20;
+/// Has a supervisor begin.
+const GO: &[u8] = br#"{"go": true}"#;
 
 /// What a supervisor reports.
 #[derive(Debug, Deserialize)]
@@ -22,6 +27,9 @@ const KILLS: u32 = 20;
 enum Report {
     Started {
         supervisor: i32,
+    },
+    NotBegun {
+        errno: i32,
     },
     Exited {
         rc: Option<i32>,
@@ -40,10 +48,22 @@ pub(crate) enum Exit {
     Signal(i32),
     /// Its supervisor, this process, ended without a word.
     SupervisorLost(i32),
-    /// The host died before the playbook was started.
+    /// Nothing of it was started: it was stopped before, or the host or the supervisor has died.
     NotStarted,
+    /// Nothing of it was started: a process could not be forked, with this error of the system.
+    NotForked(i32),
     /// It would not end, or left processes that would not.
     Unstoppable(String),
+}
+
+impl Exit {
+    /// The same, unless processes of the job live on that could not be ended.
+    pub(crate) fn but_for(self, survivors: &[i32]) -> Self {
+        match survivors {
+            [] => self,
+            _ => Self::Unstoppable(format!("these processes could not be ended: {survivors:?}")),
+        }
+    }
 }
 
 /// One job's control socket.
@@ -51,8 +71,9 @@ pub(crate) struct Control<'a> {
     socket: Packets,
     grace: Duration,
     supervisors: &'a Supervisors,
-    /// The supervisor, once it has reported.
+    /// The supervisor, once it has reported, which it does before it begins.
     pub(crate) supervisor: Option<i32>,
+    handle: Option<OwnedFd>,
     /// Set once the job has been told to stop.
     pub(crate) stopped: bool,
     /// What the playbook had left running when it ended, and what ended with it.
@@ -66,6 +87,7 @@ impl<'a> Control<'a> {
             grace,
             supervisors,
             supervisor: None,
+            handle: None,
             stopped: false,
             left: Vec::new(),
         }
@@ -79,47 +101,65 @@ impl<'a> Control<'a> {
             tokio::select! {
                 packet = self.socket.receive() => match packet? {
                     None => return Ok(self.supervisor.map_or(Exit::NotStarted, Exit::SupervisorLost)),
-                    Some(packet) => if let Some(exit) = self.report(&packet)? { return Ok(exit) },
+                    Some(packet) => if let Some(exit) = self.report(&packet).await? { return Ok(exit) },
                 },
                 () = stop.requested(), if !self.stopped => {
                     self.stopped = true;
+                    if self.supervisor.is_none() {
+                        return Ok(Exit::NotStarted);
+                    }
                     self.signal(Signal::TERM).await;
                     next_signal = Some(Instant::now() + self.grace);
                 }
                 () = abort.notified() => next_signal = Some(Instant::now()),
                 () = at(next_signal) => {
                     kills += 1;
-                    if kills > KILLS {
-                        return Ok(Exit::Unstoppable("it did not end after SIGKILL".to_owned()));
+                    match kills {
+                        ..=KILLS_OF_THE_JOB => self.signal(Signal::KILL).await,
+                        ..=KILLS => self.signal_supervisor(Signal::KILL),
+                        _ => return Ok(Exit::Unstoppable("it did not end after SIGKILL".to_owned())),
                     }
-                    self.signal(Signal::KILL).await;
                     next_signal = Some(Instant::now() + KILL_EVERY);
                 }
             }
         }
     }
 
-    fn report(&mut self, packet: &[u8]) -> io::Result<Option<Exit>> {
+    async fn report(&mut self, packet: &[u8]) -> io::Result<Option<Exit>> {
         Ok(match serde_json::from_slice(packet)? {
             Report::Started { supervisor } => {
                 self.supervisors.add(supervisor);
                 self.supervisor = Some(supervisor);
+                self.handle = Pid::from_raw(supervisor).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+                // one that is gone meanwhile is noticed where its reports are read
+                drop(self.socket.send(GO, &[]).await);
                 None
             }
-            Report::Exited { survivors, .. } if !survivors.is_empty() => Some(Exit::Unstoppable(format!(
-                "these processes could not be ended: {survivors:?}"
-            ))),
-            Report::Exited { rc, signal, left, .. } => {
+            Report::NotBegun { errno } => Some(Exit::NotForked(errno)),
+            Report::Exited {
+                rc,
+                signal,
+                survivors,
+                left,
+            } => {
                 self.left = left;
-                Some(signal.map_or(Exit::Code(rc.unwrap_or(1)), Exit::Signal))
+                Some(signal.map_or(Exit::Code(rc.unwrap_or(1)), Exit::Signal).but_for(&survivors))
             }
         })
     }
 
-    /// A supervisor that is gone is noticed where its reports are read.
+    /// Sends all that the job has started a signal, through its supervisor, which the job may have stopped. One that is gone is
+    /// noticed where its reports are read.
     async fn signal(&self, signal: Signal) {
+        self.signal_supervisor(Signal::CONT);
         let packet = format!(r#"{{"signal": {}}}"#, signal.as_raw());
         drop(self.socket.send(packet.as_bytes(), &[]).await);
+    }
+
+    fn signal_supervisor(&self, signal: Signal) {
+        if let Some(handle) = &self.handle {
+            let _gone = pidfd_send_signal(handle, signal);
+        }
     }
 }
 

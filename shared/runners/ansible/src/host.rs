@@ -1,8 +1,12 @@
 //! The Ansible host process: started once, asked to fork a job, started again when it has died.
 
+mod heartbeat;
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use callboard_core::causes::causes;
@@ -14,6 +18,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::Mutex;
 
+use self::heartbeat::Heartbeat;
 use crate::command::JobSpec;
 use crate::packets::{Packets, borrow};
 use crate::settings::AnsibleSettings;
@@ -34,6 +39,9 @@ pub enum HostError {
     /// It ended before it was ready; the log has what it printed.
     #[error("the Ansible host ended while it started; the service's log has what it printed")]
     Ended,
+    /// It runs and does not answer.
+    #[error("the Ansible host does not answer; it is replaced unless it does soon")]
+    Silent,
 }
 
 /// The versions that the host runs with.
@@ -57,36 +65,35 @@ pub(crate) struct Channels {
 }
 
 /// The host process, started when it is first needed.
+#[derive(Default)]
 pub(crate) struct Host {
     running: Mutex<Option<Running>>,
+    /// Its process id, 0 before there is one; known from the moment in which it is started.
+    pid: AtomicI32,
 }
 
 struct Running {
+    // before the socket: a host that sees that one close takes us for dead
     child: Child,
-    socket: Packets,
+    heartbeat: Heartbeat,
+    socket: Arc<Packets>,
     versions: Versions,
 }
 
 impl Host {
-    pub(crate) fn new() -> Self {
-        Self {
-            running: Mutex::new(None),
-        }
-    }
-
-    /// Starts the host unless it runs; returns its versions and process id.
+    /// Starts the host unless it runs; returns its versions.
     pub(crate) async fn ready(&self, settings: &AnsibleSettings, root: &WorkRoot) -> Result<Versions, HostError> {
         let mut running = self.running.lock().await;
-        Ok(ensure(&mut running, settings, root).await?.versions.clone())
+        let host = self.ensure(&mut running, settings, root).await?;
+        if host.heartbeat.is_missed() {
+            return Err(HostError::Silent);
+        }
+        Ok(host.versions.clone())
     }
 
-    /// Returns the host's process id while it runs.
-    pub(crate) async fn pid(&self) -> Option<i32> {
-        let running = self.running.lock().await;
-        running
-            .as_ref()
-            .and_then(|running| running.child.id())
-            .and_then(|pid| i32::try_from(pid).ok())
+    /// Returns the host's process id.
+    pub(crate) fn pid(&self) -> Option<i32> {
+        Some(self.pid.load(Ordering::Relaxed)).filter(|&pid| pid != 0)
     }
 
     /// Has the host fork a job. A host that turns out to be dead is started again, once.
@@ -98,14 +105,14 @@ impl Host {
     ) -> Result<Channels, HostError> {
         let mut running = self.running.lock().await;
         let (channels, theirs) = open(spec, settings.viewer.is_some())?;
-        let host = ensure(&mut running, settings, root).await?;
+        let host = self.ensure(&mut running, settings, root).await?;
         if let Err(error) = host.socket.send(b"job", &borrow(&theirs)).await {
             tracing::warn!(
                 error = %causes(&error),
                 "the Ansible host is gone and is started again"
             );
             *running = None;
-            ensure(&mut running, settings, root)
+            self.ensure(&mut running, settings, root)
                 .await?
                 .socket
                 .send(b"job", &borrow(&theirs))
@@ -113,6 +120,71 @@ impl Host {
         }
         Ok(channels)
     }
+
+    async fn ensure<'a>(
+        &self,
+        running: &'a mut Option<Running>,
+        settings: &AnsibleSettings,
+        root: &WorkRoot,
+    ) -> Result<&'a mut Running, HostError> {
+        let alive = running
+            .as_mut()
+            .is_some_and(|running| matches!(running.child.try_wait(), Ok(None)));
+        if !alive {
+            *running = None;
+        }
+        match running {
+            Some(host) => Ok(host),
+            none => Ok(none.insert(self.start(settings, root).await?)),
+        }
+    }
+
+    async fn start(&self, settings: &AnsibleSettings, root: &WorkRoot) -> Result<Running, HostError> {
+        let (socket, theirs) = Packets::pair()?;
+        let mut child = command(settings, root, theirs)?.spawn()?;
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+        self.pid.store(pid, Ordering::Relaxed);
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(log(stderr));
+        }
+        let versions = tokio::time::timeout(START_LIMIT, greeting(&socket))
+            .await
+            .map_err(|_| HostError::NotReady)??;
+        tracing::info!(
+            host.pid = pid,
+            ansible.core = versions.ansible_core,
+            ansible.runner = versions.ansible_runner,
+            python = versions.python,
+            "the Ansible host is ready"
+        );
+        let socket = Arc::new(socket);
+        Ok(Running {
+            child,
+            heartbeat: Heartbeat::start(&socket, pid),
+            socket,
+            versions,
+        })
+    }
+}
+
+fn command(settings: &AnsibleSettings, root: &WorkRoot, socket: OwnedFd) -> io::Result<Command> {
+    let home = root.host()?;
+    let mut command = Command::new(&settings.environment.python);
+    command
+        .args(["-P", "-m", "callboard_host"])
+        .arg(root.path())
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", &home)
+        .env("TMPDIR", &home)
+        .env("LC_ALL", "C.UTF-8")
+        .env("PYTHONPATH", &settings.environment.host)
+        .current_dir(&home)
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    Ok(command)
 }
 
 /// Makes a job's channels: our ends, and those of the supervisor with the spec before them. Programs write to standard error
@@ -157,60 +229,6 @@ fn spec_file(spec: &JobSpec) -> io::Result<OwnedFd> {
     }
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0))?;
     Ok(file)
-}
-
-async fn ensure<'a>(
-    running: &'a mut Option<Running>,
-    settings: &AnsibleSettings,
-    root: &WorkRoot,
-) -> Result<&'a mut Running, HostError> {
-    let alive = running
-        .as_mut()
-        .is_some_and(|running| matches!(running.child.try_wait(), Ok(None)));
-    if !alive {
-        *running = None;
-    }
-    match running {
-        Some(host) => Ok(host),
-        none => Ok(none.insert(start(settings, root).await?)),
-    }
-}
-
-async fn start(settings: &AnsibleSettings, root: &WorkRoot) -> Result<Running, HostError> {
-    let (socket, theirs) = Packets::pair()?;
-    let home = root.host()?;
-    let mut child = Command::new(&settings.environment.python)
-        .args(["-P", "-m", "callboard_host"])
-        .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .env("HOME", &home)
-        .env("TMPDIR", &home)
-        .env("LC_ALL", "C.UTF-8")
-        .env("PYTHONPATH", &settings.environment.host)
-        .current_dir(&home)
-        .stdin(Stdio::from(theirs))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    if let Some(stderr) = child.stderr.take() {
-        tokio::spawn(log(stderr));
-    }
-    let versions = tokio::time::timeout(START_LIMIT, greeting(&socket))
-        .await
-        .map_err(|_| HostError::NotReady)??;
-    tracing::info!(
-        host.pid = child.id(),
-        ansible.core = versions.ansible_core,
-        ansible.runner = versions.ansible_runner,
-        python = versions.python,
-        "the Ansible host is ready"
-    );
-    Ok(Running {
-        child,
-        socket,
-        versions,
-    })
 }
 
 async fn greeting(socket: &Packets) -> Result<Versions, HostError> {

@@ -42,15 +42,13 @@ impl Packets {
     /// Receives one packet; `None` when the other side is gone.
     pub(crate) async fn receive(&self) -> io::Result<Option<Vec<u8>>> {
         let mut packet = vec![0; PACKET_BYTES];
-        match self.0.recv(&mut packet).await {
-            Ok(0) => Ok(None),
-            Ok(length) => {
-                packet.truncate(length);
-                Ok(Some(packet))
-            }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
-            Err(error) => Err(error),
-        }
+        let length = match self.0.recv(&mut packet).await {
+            // the other side has left something of ours unread; this is told once, before what it has sent
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.0.recv(&mut packet).await?,
+            received => received?,
+        };
+        packet.truncate(length);
+        Ok(Some(packet).filter(|packet| !packet.is_empty()))
     }
 }
 

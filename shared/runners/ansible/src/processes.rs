@@ -1,7 +1,10 @@
-//! Processes that outlived the supervisor of their job: they become children of this process, and are ended here.
+//! Processes that outlived the supervisor of their job become children of this process, and are ended here; so are those that
+//! outlived their service.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, getsid, kill_process, set_child_subreaper, waitpid};
 
@@ -20,9 +23,9 @@ pub(crate) fn become_subreaper() -> std::io::Result<()> {
 /// Kills every process that was orphaned to us, with its descendants, except those in `known`.
 ///
 /// An orphan is a child in a session other than ours: our own children stay in ours, and everything that the host
-/// starts does not. Returns how many processes were found, dead ones included: the child of one that ends meanwhile
+/// starts does not. Returns the processes that were found, dead ones included: the child of one that ends meanwhile
 /// may become ours only after we have looked.
-pub(crate) fn end_strays(known: &BTreeSet<i32>) -> usize {
+pub(crate) fn end_strays(known: &BTreeSet<i32>) -> Vec<i32> {
     let own_session = getsid(None).ok();
     let me = getpid().as_raw_nonzero().get();
     let stats = all();
@@ -38,13 +41,37 @@ pub(crate) fn end_strays(known: &BTreeSet<i32>) -> usize {
         .filter(is_stray)
         .copied()
         .collect();
-    let mut found = 0;
+    let mut found = Vec::new();
     while let Some(stat) = queue.pop() {
         queue.extend(children.get(&stat.pid).into_iter().flatten().copied());
         end(stat, me);
+        found.push(stat.pid);
+    }
+    found
+}
+
+/// Kills the processes of this user whose folder for temporary files is below a folder, which the programs have that a service
+/// runs for its jobs. Returns how many there were.
+pub(crate) fn end_marked(folder: &Path) -> usize {
+    let mut found = 0;
+    for stat in marked(folder) {
+        end(&stat, getpid().as_raw_nonzero().get());
         found += 1;
     }
     found
+}
+
+/// Tells whether there is such a process.
+pub(crate) fn has_marked(folder: &Path) -> bool {
+    marked(folder).next().is_some()
+}
+
+fn marked(folder: &Path) -> impl Iterator<Item = Stat> {
+    let mark = [b"TMPDIR=", folder.as_os_str().as_bytes(), b"/"].concat();
+    all().into_iter().filter(move |stat| {
+        let environment = fs::read(format!("/proc/{}/environ", stat.pid)).unwrap_or_default();
+        !stat.zombie && environment.split(|&byte| byte == 0).any(|entry| entry.starts_with(&mark))
+    })
 }
 
 /// Collects a process that became our child when the host died; tells whether there is nothing left to collect.

@@ -56,6 +56,8 @@ impl Program<'_> {
             .args(["-c", &script, "sh"])
             .args(&self.arguments)
             .env_clear()
+            // by this it is found should the service die; see `processes.rs`
+            .env("TMPDIR", self.folder)
             .envs(self.env)
             .current_dir(self.folder)
             .stdin(Stdio::null())

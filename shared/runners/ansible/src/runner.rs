@@ -59,6 +59,8 @@ enum RunError {
     Host(#[from] HostError),
     #[error("the job's folder could not be made ready")]
     Io(#[from] io::Error),
+    #[error("the job's process could not be started")]
+    Fork(#[source] io::Error),
     #[error(transparent)]
     Pump(#[from] PumpError),
 }
@@ -68,7 +70,7 @@ impl RunError {
     fn is_shortage(&self) -> bool {
         match self {
             Self::Unready(error) => error.short,
-            Self::Host(_) | Self::Io(_) => shortage::is_behind(self),
+            Self::Host(_) | Self::Io(_) | Self::Fork(_) => shortage::is_behind(self),
             Self::Secrets(_) | Self::Pump(_) => false,
         }
     }
@@ -85,7 +87,7 @@ impl AnsibleRunner {
         Ok(Self {
             settings,
             root,
-            host: Host::new(),
+            host: Host::default(),
             supervisors: Supervisors::default(),
             reach,
             repositories: Repositories::default(),
@@ -123,12 +125,7 @@ impl AnsibleRunner {
         let mut stopped = stop.clone();
         let prepared = tokio::select! {
             prepared = self.prepare(workspace, job) => prepared?,
-            () = stopped.requested() => return Ok(Ended {
-                outcome: Outcome::failed(Reason::RunnerError, NOT_STARTED),
-                stopped: true,
-                doing: Some(NOT_STARTED.to_owned()),
-                short: false,
-            }),
+            () = stopped.requested() => return Ok(not_started()),
         };
         let (mut prepared, redactor) = prepared;
         let accepted = prepared.accepted.take();
@@ -162,7 +159,7 @@ impl AnsibleRunner {
         Ok((prepared, redactor))
     }
 
-    /// Runs a job that is prepared. A host that dies before it has started the job is replaced, once, and the job started again.
+    /// Runs a job that is prepared. A host that dies before the job has begun is replaced, once, and the job started again.
     async fn start(
         &self,
         prepared: &Prepared,
@@ -173,8 +170,13 @@ impl AnsibleRunner {
     ) -> Result<Ended, RunError> {
         let kills = Kills::watch();
         let mut run = self.fork(prepared, job, output, stop.clone(), redactor).await?;
-        if run.exit == Exit::NotStarted {
+        if run.exit == Exit::NotStarted && !run.stopped {
             run = self.fork(prepared, job, output, stop, redactor).await?;
+        }
+        match run.exit {
+            Exit::NotStarted if run.stopped => return Ok(not_started()),
+            Exit::NotForked(errno) => return Err(RunError::Fork(io::Error::from_raw_os_error(errno))),
+            _ => {}
         }
         let facts = Facts {
             home: self.settings.home,
@@ -193,7 +195,8 @@ impl AnsibleRunner {
         };
         Ok(Ended {
             outcome: end.outcome(),
-            stopped: run.stopped,
+            // it is not stopped while something of it lives
+            stopped: run.stopped && !matches!(run.exit, Exit::Unstoppable(_)),
             doing: run.findings.doing,
             short: false,
         })
@@ -208,7 +211,12 @@ impl AnsibleRunner {
         redactor: &Arc<Redactor>,
     ) -> Result<Run, RunError> {
         let spec = &prepared.spec;
-        let channels = self.host.fork(&self.settings, &self.root, spec).await?;
+        let mut stopped = stop.clone();
+        let channels = tokio::select! {
+            channels = self.host.fork(&self.settings, &self.root, spec) => channels?,
+            // it may have to wait for the host; a supervisor that is not told to begin does nothing
+            () = stopped.requested() => return Ok(Run::stopped_before()),
+        };
         let mut control = Control::new(channels.control, self.settings.grace, &self.supervisors);
         let pipes = Pipes {
             output: channels.output,
@@ -223,7 +231,7 @@ impl AnsibleRunner {
         };
         let mut pump = Pump::new(pipes, &spec.nonce, job.id.to_string(), target);
         pump.runs_commit(prepared.commit.clone());
-        let exit = self.drive(&mut control, &mut pump, stop).await;
+        let mut exit = self.drive(&mut control, &mut pump, stop).await;
         let (stopped, supervisor, left) = (control.stopped, control.supervisor, std::mem::take(&mut control.left));
         drop(control);
         if let Some(pid) = supervisor {
@@ -231,7 +239,8 @@ impl AnsibleRunner {
         }
         // what a lost supervisor has left was ended before its pipes were drained
         if !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_) | Exit::SupervisorLost(_))) {
-            self.supervisors.end_strays(supervisor, self.host.pid().await).await;
+            let survivors = self.supervisors.end_strays(supervisor, self.host.pid()).await;
+            exit = exit.map(|exit| exit.but_for(&survivors));
         }
         let exit = exit?;
         if !left.is_empty() {
@@ -252,7 +261,7 @@ impl AnsibleRunner {
         let pumping = pump.run(&ended, stop);
         tokio::pin!(steer, pumping);
         let mut pumped = None;
-        let exit = loop {
+        let mut exit = loop {
             tokio::select! {
                 exit = &mut steer => break exit?,
                 done = &mut pumping, if pumped.is_none() => {
@@ -265,7 +274,8 @@ impl AnsibleRunner {
         };
         if let Exit::SupervisorLost(pid) = exit {
             self.supervisors.forget(pid).await;
-            self.supervisors.end_strays(Some(pid), self.host.pid().await).await;
+            let survivors = self.supervisors.end_strays(Some(pid), self.host.pid()).await;
+            exit = exit.but_for(&survivors);
         }
         ended.notify_one();
         match pumped {
@@ -281,6 +291,26 @@ struct Run {
     exit: Exit,
     findings: Findings,
     stopped: bool,
+}
+
+impl Run {
+    fn stopped_before() -> Self {
+        Self {
+            exit: Exit::NotStarted,
+            findings: Findings::default(),
+            stopped: true,
+        }
+    }
+}
+
+/// The end of a job that was stopped before its playbook had started.
+fn not_started() -> Ended {
+    Ended {
+        outcome: Outcome::failed(Reason::RunnerError, NOT_STARTED),
+        stopped: true,
+        doing: Some(NOT_STARTED.to_owned()),
+        short: false,
+    }
 }
 
 #[async_trait]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::processes;
 
 const PAUSE: Duration = Duration::from_millis(20);
-const TRIES: u32 = 250;
+/// How often a look at processes is repeated: for 10 s at least.
+const TRIES: u32 = 500;
 
 /// The process ids of the supervisors that have reported, until their jobs have ended.
 #[derive(Default)]
@@ -30,20 +31,24 @@ impl Supervisors {
         }
     }
 
-    /// Ends what lost supervisors have left to us, until nothing of it lives.
+    /// Ends what lost supervisors have left to us, until nothing of it lives. Returns what could not be ended: processes of
+    /// another user, or stuck in the kernel.
     ///
     /// The socket of a process that dies closes before its children become ours: `lost` must have ended before a look
     /// that finds nothing counts.
-    pub(crate) async fn end_strays(&self, lost: Option<i32>, host: Option<i32>) {
+    pub(crate) async fn end_strays(&self, lost: Option<i32>, host: Option<i32>) -> Vec<i32> {
+        let mut found = Vec::new();
         for _ in 0..TRIES {
             let ended = lost.is_none_or(processes::has_ended);
             let mut known = self.lock().clone();
             known.extend(host);
-            if processes::end_strays(&known) == 0 && ended {
-                return;
+            found = processes::end_strays(&known);
+            if found.is_empty() && ended {
+                break;
             }
             tokio::time::sleep(PAUSE).await;
         }
+        found
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<i32>> {

@@ -66,9 +66,8 @@ impl End<'_> {
             Exit::Code(0) => None,
             Exit::Code(rc) => Some(self.failure(*rc)),
             Exit::Signal(signal) => Some(self.by_signal(*signal)),
-            Exit::SupervisorLost(_) | Exit::NotStarted => {
-                Some(self.broken("The Ansible host died while it ran the job"))
-            }
+            Exit::SupervisorLost(_) => Some(self.broken("The Ansible host died while it ran the job")),
+            Exit::NotStarted | Exit::NotForked(_) => Some(self.broken("The Ansible host died before it began the job")),
             Exit::Unstoppable(why) => Some((Reason::RunnerError, format!("The job could not be stopped: {why}."))),
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use callboard_core::causes::causes;
@@ -12,11 +13,15 @@ use callboard_core::id::JobId;
 
 use crate::files::write_private;
 use crate::folders::{abandoned, keep_only, make_private};
+use crate::processes;
 use crate::sockets;
 use crate::trash::Trash;
 
 /// How long cleaning may take.
 const CLEAN_LIMIT: Duration = Duration::from_secs(30);
+/// How long the host of a service that has died has for ending and removing what that has left.
+const HOSTS_TIME: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the folders of this process's jobs are. Removed, with all of them, when dropped.
 #[derive(Debug)]
@@ -49,26 +54,44 @@ impl WorkRoot {
         let trash = Trash::open(&shared)?;
         // an earlier release has another name for what is shared
         let former = parent.join(format!("callboard-{user}"));
-        for left in abandoned(&shared).iter().chain(&abandoned(&former)) {
-            // it is left for another time
-            drop(trash.take(left));
-        }
+        let mut left = abandoned(&shared);
+        left.extend(abandoned(&former));
+        processes::end_marked(&path);
         trash.take(&path)?;
-        drop(fs::remove_dir(&former));
         make_private(&path)?;
         let root = Self { path, trash };
-        root.tidy();
+        root.inherit(left, former);
         Ok(root)
+    }
+
+    /// Ends and removes what services have left that are gone, in a thread of its own, and all else that jobs have left.
+    fn inherit(&self, left: Vec<PathBuf>, former: PathBuf) {
+        let trash = Arc::clone(&self.trash);
+        in_a_thread(move || {
+            let started = Instant::now();
+            // the host of a service that has died a moment ago is at it
+            while left.iter().any(|folder| processes::has_marked(folder)) && started.elapsed() < HOSTS_TIME {
+                thread::sleep(PAUSE);
+            }
+            for folder in &left {
+                processes::end_marked(folder);
+                // it is left for another time
+                drop(trash.take(folder));
+            }
+            drop(fs::remove_dir(&former));
+            trash.empty();
+        });
     }
 
     /// Removes what is left of jobs that have ended, in a thread of its own; what resists is for the next time.
     pub(crate) fn tidy(&self) {
         let trash = Arc::clone(&self.trash);
-        drop(
-            std::thread::Builder::new()
-                .name("wipe".to_owned())
-                .spawn(move || trash.empty()),
-        );
+        in_a_thread(move || trash.empty());
+    }
+
+    /// Returns the folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Makes the folder of the host process.
@@ -106,6 +129,10 @@ impl WorkRoot {
         }
         Ok(workspace)
     }
+}
+
+fn in_a_thread(work: impl FnOnce() + Send + 'static) {
+    drop(thread::Builder::new().name("wipe".to_owned()).spawn(work));
 }
 
 impl Drop for WorkRoot {

@@ -1,4 +1,8 @@
-"""The host process: primes Ansible, says ``ready``, then forks a supervisor for every job."""
+"""The host process: primes Ansible, says ``ready``, then forks a supervisor for every job.
+
+Its argument is the folder in which the service keeps its jobs' folders. A service that ends as it should ends the host
+first; when its socket closes before, the service is dead, and the host ends and removes what it has left.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,12 @@ import sys
 import traceback
 from functools import partial
 
-from callboard_host import processes, protocol, semaphores
+from callboard_host import aftermath, processes, protocol, semaphores
 
 
 def main() -> None:
     """Serves jobs until the service closes its end of the socket that is our standard input."""
+    folder = sys.argv[1]
     with contextlib.suppress(PermissionError):  # whoever started us has made us the leader of a group already
         os.setsid()
     service = _take_standard_input()
@@ -26,7 +31,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     protocol.send(service, {"type": "ready", "pid": os.getpid(), **prime.versions()})
-    _serve(service)
+    supervisors = _serve(service)
+    aftermath.end(folder, supervisors)
 
 
 def _take_standard_input() -> socket.socket:
@@ -37,7 +43,7 @@ def _take_standard_input() -> socket.socket:
     return service
 
 
-def _serve(service: socket.socket) -> None:
+def _serve(service: socket.socket) -> list[processes.Child]:
     supervisors: list[processes.Child] = []
     while True:
         sources: list[processes.Child | socket.socket] = [service, *supervisors]
@@ -48,7 +54,10 @@ def _serve(service: socket.socket) -> None:
         if service in ready:
             packet, fds = protocol.receive_with_fds(service)
             if not packet:
-                sys.exit(0)
+                return supervisors
+            if packet == b"ping":
+                protocol.send(service, {"type": "pong"})
+                continue
             try:
                 supervisors.append(_start(service, fds))
             except (OSError, ValueError):  # no descriptor, no process left: this job ends, the others go on
@@ -59,6 +68,9 @@ def _start(service: socket.socket, fds: list[int]) -> processes.Child:
     channels = protocol.JobChannels.adopt(fds)
     try:
         return processes.Child.fork(partial(_supervise, service, channels))
+    except OSError as error:
+        protocol.not_begun(channels.control, error)
+        raise
     finally:
         channels.close()
 

@@ -37,10 +37,11 @@ class Child:
                 os._exit(status)
         try:
             return cls(pid)
-        except OSError:
+        except OSError as error:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-            raise
+            # unlike a fork that fails: the child may have begun
+            raise RuntimeError("a child could not be watched") from error
 
     def fileno(self) -> int:
         """Names the descriptor, for ``select``."""
@@ -80,6 +81,25 @@ def _processes() -> Iterator[tuple[int, int, str]]:
             with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", "rb") as file:
                 state, parent = file.read().rpartition(b")")[2].split()[:2]
                 yield int(entry), int(parent), state.decode()
+
+
+def end_marked(folder: str, patience: float = 10.0) -> None:
+    """Kills the processes of this user, but this one, whose folder for temporary files is below a folder.
+
+    That is what the programs have that the service runs for its jobs, ssh-agent and git among them.
+    """
+    mark = f"TMPDIR={folder}/".encode()
+    deadline = time.monotonic() + patience
+    while (found := [pid for pid in _marked(mark) if pid != os.getpid()]) and time.monotonic() < deadline:
+        signal_all(found, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)
+
+
+def _marked(mark: bytes) -> Iterator[int]:
+    for pid, _parent, state in _processes():
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
+            if state not in "ZX" and any(entry.startswith(mark) for entry in file.read().split(b"\0")):
+                yield pid
 
 
 def signal_all(pids: Iterable[int], number: int) -> None:

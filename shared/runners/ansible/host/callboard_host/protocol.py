@@ -1,8 +1,12 @@
 """What the service and the host say to each other: one JSON object a packet.
 
-For each job the service sends a packet with five descriptors: a file in memory with the job's spec, the job's control
+For each job the service sends ``job`` with five descriptors: a file in memory with the job's spec, the job's control
 socket, the pipe for its output, that for what programs write to standard error, which may be the same, and that for
-its events.
+its events. Now and then it sends ``ping``, which the host answers.
+
+Over the control socket, the job's supervisor says ``started`` and begins when the service answers with ``go``; until
+then, and where it says ``not_begun``, the job may be started again. Then the service sends signals, and the supervisor
+says how the job ``exited``.
 """
 
 from __future__ import annotations
@@ -96,3 +100,8 @@ def send(control: socket.socket, message: dict[str, Any]) -> None:
     """Sends one message to the service; a service that is gone is no error here."""
     with contextlib.suppress(OSError):
         control.send(json.dumps(message).encode())
+
+
+def not_begun(control: socket.socket, error: OSError) -> None:
+    """Says that nothing of a job was started, and why."""
+    send(control, {"type": "not_begun", "errno": error.errno})

@@ -24,9 +24,15 @@ def run(channels: protocol.JobChannels) -> int:
     outcome, keep, left = None, False, list[str]()
     try:
         spec = protocol.JobSpec.read(channels.spec)
-        # before the playbook: a job whose start was never reported has not begun, and may be started again
         protocol.send(channels.control, {"type": "started", "supervisor": os.getpid()})
-        playbook = processes.Child.fork(partial(_playbook, spec, channels))
+        # a service that is gone, or does not want the job any more, has closed its end
+        if not protocol.receive(channels.control):
+            return 0
+        try:
+            playbook = processes.Child.fork(partial(_playbook, spec, channels))
+        except OSError as error:
+            protocol.not_begun(channels.control, error)
+            return 0
         channels.close_pipes()
         outcome, stopped = _watch(playbook, channels.control)
         keep = outcome is not None and not stopped and not spec.end_background

@@ -46,6 +46,11 @@ def alive(pid: int) -> bool:
         return False
 
 
+def children(pid: int) -> list[int]:
+    """Lists the children of a process, zombies included, the oldest first."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @dataclass
 class Job:
     """A job that runs: its control socket, and what has come out of its pipes."""
@@ -62,7 +67,10 @@ class Job:
 
     def receive(self) -> dict[str, Any]:
         """Waits for one message; an empty one says that the job's supervisor is gone."""
-        packet = self.control.recv(PACKET_BYTES)
+        try:
+            packet = self.control.recv(PACKET_BYTES)
+        except ConnectionError:  # it has left something unread, which is told before what it has sent
+            packet = self.control.recv(PACKET_BYTES)
         message: dict[str, Any] = json.loads(packet) if packet else {}
         self.messages += [message] if message else []
         return message
@@ -139,14 +147,16 @@ class Host:
         self.home = home
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         env = {**environment(home), "PYTHONPATH": str(PACKAGE), **(extra or {})}
-        command = [sys.executable, "-m", "callboard_host"]
+        command = [sys.executable, "-m", "callboard_host", str(home)]
         self.process = subprocess.Popen(command, stdin=theirs.fileno(), env=env, cwd=home)
         theirs.close()
         self.ready = json.loads(self.socket.recv(PACKET_BYTES))
 
-    def send(self, spec: bytes, nonce: str = "") -> Job:
+    def send(self, spec: bytes, nonce: str = "", may_begin: bool = True) -> Job:
         """Has the host fork a job: sends a packet with the job's descriptors beside it."""
         ours, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if may_begin:
+            ours.send(b'{"go": true}')
         output_fd, output = os.pipe()
         errors_fd, errors = os.pipe()
         events_fd, events = os.pipe()
@@ -167,8 +177,9 @@ class Host:
         color: bool = False,
         users_home: str | None = None,
         end_background: bool = True,
+        may_begin: bool = True,
     ) -> Job:
-        """Starts ``ansible-playbook`` with these arguments."""
+        """Starts ``ansible-playbook`` with these arguments; where it may not begin, its supervisor waits."""
         nonce = secrets.token_hex(16)
         spec = {
             "argv": ["ansible-playbook", *argv],
@@ -183,7 +194,7 @@ class Host:
             "collections": [],
             "roles": [],
         }
-        return self.send(json.dumps(spec).encode(), nonce)
+        return self.send(json.dumps(spec).encode(), nonce, may_begin)
 
     def run(self, *argv: str, cwd: Path, **options: Any) -> Job:
         """Runs ``ansible-playbook`` to its end, with the options of ``start``."""
@@ -191,8 +202,7 @@ class Host:
 
     def children(self) -> list[int]:
         """Lists the host's children, zombies included."""
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return children(self.process.pid)
 
     def fds(self) -> int:
         """Counts the host's open descriptors."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.client import Host, Job, alive, environment, until
+from tests.client import PACKAGE, Host, Job, alive, children, environment, until
 from tests.conftest import LOCAL, play, write
 
 HELLO = play("debug: msg=hello")
@@ -116,8 +119,10 @@ def test_nothing_of_a_job_outlives_it(host: Host, folder: Path) -> None:
 
 def test_a_signal_ends_the_playbook(host: Host, folder: Path) -> None:
     job, hanging = start_hanging(host, folder)
+    supervisor = int(job.receive()["supervisor"])
+    [playbook, *_] = children(supervisor)
     job.signal(signal.SIGTERM)
-    until(lambda: not alive(hanging))
+    until(lambda: not alive(hanging) and not alive(playbook))
     daemon = int((folder / "daemon").read_text())
     assert alive(daemon)  # it ignores SIGTERM, and has the time that the service gives it
     job.signal(signal.SIGKILL)
@@ -144,13 +149,60 @@ def test_a_bad_packet_ends_only_its_job(own_host: Host, folder: Path, packet: by
     assert own_host.run(*LOCAL, "site.yml", cwd=folder).rc == 0
 
 
-def test_the_host_ends_with_its_socket_and_so_do_its_jobs(own_host: Host, folder: Path) -> None:
+def test_a_host_whose_service_dies_ends_and_removes_what_that_has_left(own_host: Host, folder: Path) -> None:
     job, hanging = start_hanging(own_host, folder)
+    [supervisor] = own_host.children()
+    os.kill(supervisor, signal.SIGSTOP)  # as a job may do
+    secret, gone = own_host.home / "job/key", own_host.home.parent / "gone/other/key"
+    for file in (secret, gone):
+        file.parent.mkdir(parents=True)
+        file.write_text("secret")
+    mark = {**os.environ, "TMPDIR": str(secret.parent)}
+    agent = subprocess.Popen(["sleep", "1000"], env=mark, start_new_session=True)
+    job.control.close()
     assert own_host.close() == 0
-    assert alive(hanging)
+    assert not alive(hanging)
+    assert not alive(int((folder / "daemon").read_text()))
+    assert agent.wait(30) == -signal.SIGKILL
+    assert not own_host.home.exists()
+    assert not gone.exists()
+
+
+def test_a_job_that_nobody_tells_to_begin_does_not(host: Host, folder: Path) -> None:
+    write(folder, {"site.yml": play("{command: touch begun}")})
+    job = host.start(*LOCAL, "site.yml", cwd=folder, may_begin=False)
+    assert job.receive()["type"] == "started"
     job.control.close()
     job.read_pipes()
-    until(lambda: not alive(hanging))
+    until(lambda: not host.children())
+    assert not (folder / "begun").exists()
+
+
+@pytest.mark.parametrize("nth", [1, 2], ids=["supervisor", "playbook"])
+def test_a_job_that_cannot_be_forked_says_so(tmp_path: Path, folder: Path, nth: int) -> None:
+    # as where the limit of processes is reached, which the superuser has none of
+    failing = f"""
+import os, itertools
+fork, calls = os.fork, itertools.count(1)
+def fail():
+    if next(calls) == {nth}:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return fork()
+os.fork = fail
+"""
+    write(tmp_path, {"sitecustomize.py": failing})
+    write(folder, {"site.yml": HELLO})
+    host = Host(tmp_path / "host", {"PYTHONPATH": f"{tmp_path}:{PACKAGE}"})
+    job = host.start(*LOCAL, "site.yml", cwd=folder).wait()
+    assert job.messages[-1] == {"type": "not_begun", "errno": errno.EAGAIN}
+    # the children of the host have counts of their own
+    assert host.run(*LOCAL, "site.yml", cwd=folder).messages[-1]["type"] == ("exited" if nth == 1 else "not_begun")
+    host.close()
+
+
+def test_a_host_answers(host: Host) -> None:
+    host.socket.send(b"ping")
+    assert json.loads(host.socket.recv(1000)) == {"type": "pong"}
 
 
 def test_jobs_leave_nothing_in_the_host(own_host: Host, folder: Path) -> None:

@@ -1,0 +1,67 @@
+//! Whether the host answers: jobs run as its user, and whatever one does to it, the others go on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::packets::Packets;
+
+/// How often the host is asked, and for how long an answer is awaited.
+const BEAT: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is continued, which is all that one needs that was stopped, before it is killed and so replaced. A machine may
+/// stand still for half a minute.
+const TRIES: u32 = 6;
+
+/// Asks the host, for as long as this is kept.
+pub(super) struct Heartbeat {
+    missed: Arc<AtomicBool>,
+    asking: JoinHandle<()>,
+}
+
+impl Heartbeat {
+    pub(super) fn start(socket: &Arc<Packets>, pid: i32) -> Self {
+        let missed = Arc::new(AtomicBool::new(false));
+        let asking = tokio::spawn(ask(Arc::clone(socket), pid, Arc::clone(&missed)));
+        Self { missed, asking }
+    }
+
+    /// Tells whether an answer is missing.
+    pub(super) fn is_missed(&self) -> bool {
+        self.missed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.asking.abort();
+    }
+}
+
+/// Whoever needs a host that is gone starts another.
+async fn ask(socket: Arc<Packets>, pid: i32, missed: Arc<AtomicBool>) {
+    let Some(pid) = Pid::from_raw(pid) else { return };
+    loop {
+        sleep(BEAT).await;
+        // one that is gone is noticed here
+        if socket.send(b"ping", &[]).await.is_err() {
+            return;
+        }
+        let mut tries = 0;
+        while timeout(PATIENCE, socket.receive()).await.is_err() {
+            tries += 1;
+            missed.store(true, Ordering::Relaxed);
+            let (signal, what) = match tries {
+                ..=TRIES => (Signal::CONT, "continued"),
+                _ => (Signal::KILL, "replaced"),
+            };
+            tracing::warn!(host.pid = pid.as_raw_nonzero().get(), "the Ansible host does not answer and is {what}");
+            let _gone = kill_process(pid, signal);
+        }
+        missed.store(false, Ordering::Relaxed);
+    }
+}
