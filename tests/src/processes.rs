@@ -27,6 +27,17 @@ pub fn with_marker(marker: &str) -> Vec<u32> {
     pids().filter(holds).collect()
 }
 
+/// Returns the living processes with a variable that begins like this, `NAME=value`, when they were started.
+#[must_use]
+pub fn with_variable(beginning: &str) -> Vec<u32> {
+    let holds = |pid: &u32| {
+        let variables = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut variables = variables.split(|&byte| byte == 0);
+        variables.any(|variable| variable.starts_with(beginning.as_bytes()))
+    };
+    pids().filter(holds).collect()
+}
+
 /// Returns how much memory of a process is resident, in KiB.
 ///
 /// # Errors

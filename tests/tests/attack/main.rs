@@ -6,6 +6,7 @@ mod connections;
 mod descriptors;
 mod followers;
 mod hosts;
+mod jobs;
 mod lists;
 
 use std::process::Command;

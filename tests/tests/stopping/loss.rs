@@ -1,8 +1,13 @@
 //! The service dies without a word.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use anyhow::ensure;
 use callboard_tests::{Service, daemon, processes, wait};
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::check_end;
 
@@ -29,4 +34,48 @@ async fn jobs_of_a_killed_service_are_ended_with_it_and_found_lost_when_their_le
     ensure!(second["status"] == "running", "{second}");
     client.delete(&format!("/api/v1/jobs/{again}")).await?;
     check_end(&client.ended(&again).await?, "canceled", "canceled_by_request")
+}
+
+#[tokio::test]
+async fn an_agent_with_a_key_and_the_files_of_a_killed_service_go_with_it() -> anyhow::Result<()> {
+    let work = tempfile::Builder::new().prefix("w").tempdir_in("/tmp")?;
+    let folder = work.path().display().to_string();
+    let (mut service, data) = Service::start(&["--work", &folder])?;
+    let client = service.client();
+    let key = data.path().join("key");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status()?;
+    ensure!(made.success(), "{made}");
+    let credential = json!({"name": "key", "kind": "ssh", "private_key": fs::read_to_string(&key)?});
+    client.post("/api/v1/credentials", credential.to_string()).await?;
+    let marker = data.path().join("marker").display().to_string();
+    let request = json!({
+        "playbook": "start_daemon.yml", "extra_vars": {"marker": marker}, "credentials": {"ssh": "key"},
+    });
+    let id = client.submit(&request).await?;
+    daemon::runs(&client, &id, &marker).await?;
+    let alive = || processes::with_variable(&format!("TMPDIR={folder}/"));
+    let agents = processes::with_marker("ssh-agent");
+    ensure!(alive().iter().any(|pid| agents.contains(pid)), "no agent runs");
+
+    service.signal(Signal::KILL)?;
+    service.wait()?;
+    wait::until("what the service had started is gone", || alive().is_empty()).await?;
+    ensure!(processes::with_marker(&marker).is_empty(), "the job lives");
+    let files = || walk(work.path());
+    wait::until("its files are gone", || files().is_empty()).await?;
+    Ok(())
+}
+
+/// Returns the files below a folder.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| match entry.path() {
+            path if path.is_dir() && !path.is_symlink() => walk(&path),
+            path => vec![path],
+        })
+        .collect()
 }

@@ -143,7 +143,11 @@ impl<'a> Control<'a> {
                 left,
             } => {
                 self.left = left;
-                Some(signal.map_or(Exit::Code(rc.unwrap_or(1)), Exit::Signal).but_for(&survivors))
+                Some(
+                    signal
+                        .map_or(Exit::Code(rc.unwrap_or(1)), Exit::Signal)
+                        .but_for(&survivors),
+                )
             }
         })
     }

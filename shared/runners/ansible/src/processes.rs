@@ -70,7 +70,10 @@ fn marked(folder: &Path) -> impl Iterator<Item = Stat> {
     let mark = [b"TMPDIR=", folder.as_os_str().as_bytes(), b"/"].concat();
     all().into_iter().filter(move |stat| {
         let environment = fs::read(format!("/proc/{}/environ", stat.pid)).unwrap_or_default();
-        !stat.zombie && environment.split(|&byte| byte == 0).any(|entry| entry.starts_with(&mark))
+        !stat.zombie
+            && environment
+                .split(|&byte| byte == 0)
+                .any(|entry| entry.starts_with(&mark))
     })
 }
 

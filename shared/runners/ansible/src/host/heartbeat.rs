@@ -59,7 +59,10 @@ async fn ask(socket: Arc<Packets>, pid: i32, missed: Arc<AtomicBool>) {
                 ..=TRIES => (Signal::CONT, "continued"),
                 _ => (Signal::KILL, "replaced"),
             };
-            tracing::warn!(host.pid = pid.as_raw_nonzero().get(), "the Ansible host does not answer and is {what}");
+            tracing::warn!(
+                host.pid = pid.as_raw_nonzero().get(),
+                "the Ansible host does not answer and is {what}"
+            );
             let _gone = kill_process(pid, signal);
         }
         missed.store(false, Ordering::Relaxed);
