@@ -9,6 +9,7 @@ mod promises;
 mod report;
 mod requests;
 mod sources;
+mod storm;
 
 use anyhow::Context;
 
@@ -30,6 +31,7 @@ async fn main() -> anyhow::Result<()> {
         .context("validation of an inventory")?;
     sources::large_body(&mut report).await.context("a large body")?;
     memory::resident(&mut report).await.context("memory")?;
+    storm::peak(&mut report).await.context("memory under a storm")?;
     functions::zips(&mut report)
         .await
         .context("submit and query functions")?;
