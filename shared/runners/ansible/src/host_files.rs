@@ -19,6 +19,7 @@ const PACKAGE: &str = "callboard_host";
 const FILES: &[(&str, &str)] = &[
     host_file!("__init__.py"),
     host_file!("__main__.py"),
+    host_file!("aftermath.py"),
     host_file!("askpass.py"),
     host_file!("awx.py"),
     host_file!("configuration.py"),
