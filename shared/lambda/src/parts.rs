@@ -125,7 +125,7 @@ impl Parts {
             held: Held::default(),
             seen: Seen::default(),
             damage: Damage::default(),
-            doubt: Doubt::default(),
+            doubt: Doubt::none(),
         }
     }
 
