@@ -186,13 +186,13 @@ async fn a_damaged_item_keeps_no_other_from_being_found() -> anyhow::Result<()> 
     )
     .await?;
 
-    assert_eq!(store.running(1).await?, [(run.id, lease)]);
+    assert_eq!(store.running(10).await?, [(run.id, lease)]);
     let later = now() + DAY;
     assert_eq!(
-        store.due(later, 1).await?.iter().map(|job| job.id).collect::<Vec<_>>(),
+        store.due(later, 10).await?.iter().map(|job| job.id).collect::<Vec<_>>(),
         [waits.id]
     );
-    assert_eq!(store.pending_since(later, 1).await?, [waits.id]);
+    assert_eq!(store.pending_since(later, 10).await?, [waits.id]);
     let page = store.list(&query(&Tenant::default()), now()).await?;
     assert_eq!(
         (ids(&page), &*page.damaged),

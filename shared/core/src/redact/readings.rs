@@ -67,6 +67,24 @@ impl Reading {
     }
 }
 
+/// Returns the length of a colour that a text begins with, or of its beginning where the text ends in it: an ANSI sequence,
+/// which Ansible puts around each line.
+fn color_length(text: &[u8]) -> Option<usize> {
+    let rest = text.strip_prefix(b"\x1b")?;
+    let Some(rest) = rest.strip_prefix(b"[") else {
+        return rest.is_empty().then_some(text.len());
+    };
+    let numbers = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b';')
+        .count();
+    match rest.get(numbers) {
+        Some(b'm') => Some(numbers + 3),
+        Some(_) => None,
+        None => Some(text.len()),
+    }
+}
+
 /// Returns the length of a line break that a text begins with, as it is or escaped; `None` if it begins with none.
 fn break_length(text: &[u8]) -> Option<usize> {
     match text {

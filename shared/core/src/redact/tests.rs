@@ -218,12 +218,12 @@ fn letters_left(program: &str, told: &str) -> usize {
             (0..WRITTEN.len() - 5).flat_map(|at| [hex(at), plain(at)]).collect()
         }
     };
-    let joined: String = told
-        .to_ascii_lowercase()
+    let told = told.replace("\x1b[0;32m", "").replace("\x1b[0m", "");
+    let as_is: String = told
         .chars()
-        .filter(|char| !char.is_whitespace())
+        .filter(|char| char.is_ascii_alphanumeric() || "+/-*".contains(*char))
         .collect();
-    let as_is: String = told.chars().filter(|char| !char.is_whitespace()).collect();
+    let joined = as_is.to_ascii_lowercase();
     parts
         .iter()
         .filter(|part| joined.contains(*part) || as_is.contains(*part))
@@ -239,9 +239,13 @@ fn a_secret_is_found_over_the_lines_and_in_the_columns_of_what_programs_write() 
             .map(|line| format!("        \"{line}\",\n"))
             .collect::<String>();
         let escaped = Value::from(text).to_string();
+        let colored = listed
+            .replace("        ", "\x1b[0;32m        ")
+            .replace('\n', "\x1b[0m\n");
         for text in [
             text,
             &listed,
+            &colored,
             &escaped,
             &Value::from(&*escaped).to_string(),
             &text.replace('\n', "\r\n"),

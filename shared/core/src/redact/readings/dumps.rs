@@ -2,12 +2,14 @@
 
 use memchr::memchr3_iter;
 
-use super::{Reading, break_length};
+use super::{Reading, break_length, color_length};
 
 /// A longer line is no dump.
 const MAX_LINE: usize = 256;
 const OFFSET_DIGITS: std::ops::RangeInclusive<usize> = 4..=16;
 const MAX_GROUP_DIGITS: usize = 32;
+/// What may stand between two lines: breaks, quotes, indentations and colours.
+const BETWEEN: &[u8] = b"\r\n \t\",\\n\x1b[;m0123456789";
 
 /// A line of a dump.
 struct Line {
@@ -29,7 +31,7 @@ pub(super) fn read(text: &[u8], line: bool, last: bool) -> Vec<Reading> {
     let first = line.then_some((0, true));
     let (mut readings, mut reading, mut follows) = (Vec::new(), Reading::default(), 0);
     for (start, whole) in first.into_iter().chain(starts) {
-        let start = start + text[start..].iter().take_while(|byte| b" \t\"".contains(byte)).count();
+        let start = start + indentation(&text[start..]);
         if start < follows {
             continue;
         }
@@ -49,14 +51,30 @@ pub(super) fn read(text: &[u8], line: bool, last: bool) -> Vec<Reading> {
     readings
 }
 
+/// Counts the bytes that stand before an offset.
+fn indentation(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let length = match text.get(at) {
+            Some(b' ' | b'\t' | b'"') => 1,
+            Some(b'\x1b') => color_length(&text[at..]).unwrap_or(0),
+            _ => 0,
+        };
+        if length == 0 {
+            return at;
+        }
+        at += length;
+    }
+}
+
 /// Tells whether nothing but a break, quotes and an indentation stands between two lines.
 fn is_gap(text: &[u8]) -> bool {
-    text.len() <= MAX_LINE && text.iter().all(|byte| b"\r\n \t\",\\n".contains(byte))
+    text.len() <= MAX_LINE && text.iter().all(|byte| BETWEEN.contains(byte))
 }
 
 /// Tells whether what follows a line may be the beginning of another.
 fn may_go_on(text: &[u8]) -> bool {
-    let gap = text.iter().take_while(|byte| b"\r\n \t\",\\n".contains(byte)).count();
+    let gap = text.iter().take_while(|byte| BETWEEN.contains(byte)).count();
     let offset = gap + hex_digits(&text[gap..]);
     let colon = offset + usize::from(text.get(offset) == Some(&b':'));
     colon <= MAX_LINE && text[colon..].iter().all(|byte| *byte == b' ')
@@ -104,7 +122,7 @@ impl Line {
             if digits == 0
                 || digits % 2 > 0
                 || digits > MAX_GROUP_DIGITS
-                || line.get(to).is_some_and(|byte| !b" \t\r\"',\\".contains(byte))
+                || line.get(to).is_some_and(|byte| !b" \t\r\"',\\\x1b".contains(byte))
             {
                 return;
             }

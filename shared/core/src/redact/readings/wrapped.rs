@@ -3,12 +3,13 @@
 
 use memchr::memchr3_iter;
 
-use super::{Reading, break_length};
+use super::{Reading, break_length, color_length};
 
 /// How many digits stand at least before a break: programs break lines of 60 and more.
 const MIN_DIGITS: usize = 16;
 /// How long what stands between two lines may be: a break, quotes, an indentation.
-const MAX_GAP: usize = 100;
+const MAX_GAP: usize = 120;
+const MAX_COLOR: usize = 16;
 
 /// What stands between digits.
 enum Gap {
@@ -23,17 +24,13 @@ enum Gap {
 /// Reads all that is broken so, and what may be once more of it is there.
 pub(super) fn read(text: &[u8]) -> Vec<Reading> {
     let (mut readings, mut done) = (Vec::new(), 0);
-    // a carriage return at the end may be the beginning of a break
-    let last = text
-        .len()
-        .checked_sub(1)
-        .filter(|last| text[*last] == b'\r')
-        .map(|_| text.len());
+    // what is at the end may be the beginning of a break
+    let last = Some(text.len()).filter(|last| before_break(text) < *last);
     for at in memchr3_iter(b'\n', b'\\', b'"', text).chain(last) {
         if at < done {
             continue;
         }
-        let end = if text[done..at].ends_with(b"\r") { at - 1 } else { at };
+        let end = done + before_break(&text[done..at]);
         let digits = text[done..end].iter().rev().take_while(|byte| is_digit(**byte)).count();
         if digits >= MIN_DIGITS {
             let reading;
@@ -77,6 +74,13 @@ fn gap(text: &[u8]) -> Gap {
                 at += 1;
                 continue;
             }
+            b'\x1b' => match color_length(&text[at..]) {
+                Some(length) => {
+                    at += length;
+                    continue;
+                }
+                None => return Gap::Other,
+            },
             _ if breaks && at <= MAX_GAP => return Gap::Break(at),
             _ => return Gap::Other,
         };
@@ -88,6 +92,18 @@ fn gap(text: &[u8]) -> Gap {
         breaks = true;
     }
     if at <= MAX_GAP { Gap::Open } else { Gap::Other }
+}
+
+/// Returns where a carriage return or a colour begins that stands before a break.
+fn before_break(text: &[u8]) -> usize {
+    let end = text.strip_suffix(b"\r").unwrap_or(text).len();
+    let near = end.saturating_sub(MAX_COLOR);
+    let escape = text[near..end]
+        .iter()
+        .rposition(|byte| *byte == b'\x1b')
+        .map(|at| near + at);
+    let color = escape.filter(|at| color_length(&text[*at..end]) == Some(end - at));
+    color.unwrap_or(end)
 }
 
 /// Returns the length of an escaped break, carriage return or quote.
