@@ -34,14 +34,21 @@ impl Jobs {
 
     /// Returns the job of an id as it was typed.
     pub(crate) async fn find(&self, id: &str) -> anyhow::Result<Job> {
-        let id: JobId = id
-            .parse()
-            .map_err(|_| anyhow!("{id:?} is no job id; `callboard list` has those of all jobs"))?;
+        let id = parse(id)?;
         match self.store.get(id, SystemClock.now()).await {
             Err(StoreError::NotFound) => bail!("there is no job {id} in the data folder {}", self.data.display()),
+            Err(error @ StoreError::Corrupt(_)) => Err(error).with_context(|| {
+                format!("the record of the job {id} is damaged; `callboard verify {id}` says what is left")
+            }),
             found => found.with_context(|| format!("the data folder {} cannot be read", self.data.display())),
         }
     }
+}
+
+/// Reads an id as it was typed.
+pub(crate) fn parse(id: &str) -> anyhow::Result<JobId> {
+    id.parse()
+        .map_err(|_| anyhow!("{id:?} is no job id; `callboard list` has those of all jobs"))
 }
 
 /// Prints bytes; tells whether anybody reads on.

@@ -5,18 +5,24 @@ use std::process::ExitCode;
 
 use callboard_api::JobListItem;
 use callboard_core::history::{HistoryQuery, JobSummary, MAX_LIMIT};
-use callboard_core::id::Tenant;
+use callboard_core::id::{JobId, Tenant};
 use callboard_core::outcome::Reason;
 use callboard_core::ports::JobStore;
 use callboard_core::time::{Clock, SystemClock};
 
 use crate::cli::ListArguments;
 use crate::jobs::{Jobs, print};
+use crate::terminal::tell;
 
 /// Prints a table, or one JSON object a line.
 pub(crate) async fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
     let jobs = Jobs::open(&arguments.data)?;
-    let found = newest(&jobs, arguments).await?;
+    let (found, damaged) = newest(&jobs, arguments).await?;
+    for id in damaged {
+        tell(&format!(
+            "callboard: the record of the job {id} is damaged; `callboard verify {id}` says what is left."
+        ));
+    }
     let text = if arguments.json || !std::io::stdout().is_terminal() {
         lines(found)?
     } else {
@@ -26,8 +32,9 @@ pub(crate) async fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<Vec<JobSummary>> {
-    let mut found: Vec<JobSummary> = Vec::new();
+/// Returns the jobs that can be read, and those that cannot.
+async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<(Vec<JobSummary>, Vec<JobId>)> {
+    let (mut found, mut damaged, mut before) = (Vec::new(), Vec::new(), None);
     let mut left = arguments.limit;
     while left > 0 {
         let query = HistoryQuery {
@@ -35,13 +42,15 @@ async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<Vec<Jo
             status: arguments.status,
             limit: left.min(MAX_LIMIT),
             offset: 0,
-            before: found.last().map(|job| job.id),
+            before,
         };
         let page = jobs.store.list(&query, SystemClock.now()).await?;
+        before = page.last();
         found.extend(page.jobs);
+        damaged.extend(page.damaged);
         left = if page.has_more { left - query.limit } else { 0 };
     }
-    Ok(found)
+    Ok((found, damaged))
 }
 
 fn lines(jobs: Vec<JobSummary>) -> anyhow::Result<String> {

@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, FetchLimits, Reach};
+use callboard_core::damage::Damage;
+use callboard_core::doubt::Doubt;
 use callboard_core::execute::{Held, Worker, WorkerSettings};
 use callboard_core::output::OutputLimits;
 use callboard_core::policy::Policy;
-use callboard_core::ports::{CredentialStore, LogStore, PlaybookCatalog};
+use callboard_core::ports::{CredentialStore, PlaybookCatalog};
 use callboard_core::submit::Submitter;
 use callboard_core::sweep::{Seen, SweepSettings, Sweeper};
 use callboard_core::time::{Clock, SystemClock};
 use callboard_embedded::{
-    Database, FileHostKeyStore, FileLogStore, FolderArchiveCache, SqliteCredentialStore, SqliteIdempotencyStore,
-    SqliteJobStore, SqliteQueue,
+    Database, FileHostKeyStore, FileLogStore, FolderArchiveCache, Forgetter, SqliteCredentialStore,
+    SqliteIdempotencyStore, SqliteJobStore, SqliteQueue, Stuck,
 };
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
@@ -31,9 +33,10 @@ const SILENCE: Duration = Duration::from_secs(40);
 /// Everything that works on one data folder.
 #[derive(Clone)]
 pub(crate) struct Parts {
+    pub(crate) database: Database,
     pub(crate) store: Arc<SqliteJobStore>,
     pub(crate) queue: Arc<SqliteQueue>,
-    pub(crate) logs: Arc<dyn LogStore>,
+    pub(crate) logs: Arc<FileLogStore>,
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) keys: Arc<SqliteIdempotencyStore>,
     pub(crate) host_keys: Arc<FileHostKeyStore>,
@@ -56,7 +59,8 @@ impl Parts {
             host_keys: Arc::new(FileHostKeyStore::new(data.clone())),
             policy: Arc::new(policy),
             held: Held::default(),
-            queue: Arc::new(SqliteQueue::new(database, clock.clone())),
+            queue: Arc::new(SqliteQueue::new(database.clone(), clock.clone())),
+            database,
             logs: Arc::new(FileLogStore::new(data.join("logs"))),
             clock,
         })
@@ -146,6 +150,20 @@ impl Parts {
             settings: SweepSettings::new(SILENCE + Duration::from_secs(common.grace), DAY * common.retention_days),
             held: self.held.clone(),
             seen: Seen::default(),
+            damage: Damage::default(),
+            doubt: Doubt::default(),
+        }
+    }
+
+    /// Makes what forgets what is over, by a clock that is doubted where another doubts it.
+    pub(crate) fn forgetter(&self, doubt: Doubt) -> Forgetter {
+        Forgetter {
+            store: self.store.clone(),
+            logs: self.logs.clone(),
+            keys: self.keys.clone(),
+            clock: self.clock.clone(),
+            doubt,
+            stuck: Stuck::default(),
         }
     }
 }

@@ -61,7 +61,9 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         &mut signals,
     )
     .await?;
-    finish(&parts, job.id, arguments.json, ending).await
+    let code = finish(&parts, job.id, arguments.json, ending).await;
+    parts.database.close().await;
+    code
 }
 
 fn settings(arguments: &RunArguments, environment: Environment, folder: &Path) -> anyhow::Result<AnsibleSettings> {

@@ -82,11 +82,9 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         let worker = parts.worker(common, runner.clone(), HEARTBEAT, None);
         jobs.spawn(workers::work(parts.clone(), worker, draining.clone(), limits));
     }
-    let sweeping = tokio::spawn(workers::keep_sweeping(
-        parts.clone(),
-        parts.sweeper(common),
-        runner.clone(),
-    ));
+    let sweeper = parts.sweeper(common);
+    let forgetter = parts.forgetter(sweeper.doubt.clone());
+    let sweeping = tokio::spawn(workers::keep_sweeping(sweeper, forgetter, runner.clone()));
     let http = tokio::spawn(http::listen(listener, callboard_api::router(app), connections, hung_up));
     tracing::info!(%address, "listening");
 
@@ -105,6 +103,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     sweeping.abort();
     hang_up.send_replace(true);
     drop(http.await);
+    parts.database.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -117,7 +116,6 @@ fn app(
     draining: watch::Receiver<bool>,
     gate: Gate,
 ) -> App {
-    let (store, clock, runner) = (parts.store.clone(), parts.clock.clone(), runner.clone());
     App {
         submitter: parts.submitter(&arguments.common, Some(Arc::new(playbooks)), arguments.max_queued),
         store: parts.store.clone(),
@@ -125,9 +123,9 @@ fn app(
         credentials: parts.credentials.clone(),
         clock: parts.clock.clone(),
         health: Arc::new(StandaloneHealth {
-            store,
-            clock,
-            runner,
+            database: parts.database.clone(),
+            logs: parts.logs.clone(),
+            runner: runner.clone(),
             draining,
         }),
         settings: ApiSettings {

@@ -4,13 +4,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use callboard_core::ports::Manifest;
+use callboard_core::causes::causes;
+use callboard_core::id::JobId;
+use callboard_core::ports::{JobStore, Manifest, StoreError};
 use callboard_core::segment::SegmentHead;
+use callboard_core::time::{Clock, SystemClock};
 use callboard_core::verify::{Check, Findings};
 use callboard_embedded::AttemptFolder;
 
 use crate::cli::VerifyArguments;
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, parse};
 
 /// Exit code for output that is not what was written.
 const FAULTY: u8 = 2;
@@ -30,7 +33,10 @@ pub(crate) async fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCo
 }
 
 async fn kept(jobs: &Jobs, id: &str) -> anyhow::Result<bool> {
-    let job = jobs.find(id).await?;
+    let job = match jobs.store.get(parse(id)?, SystemClock.now()).await {
+        Err(error @ StoreError::Corrupt(_)) => return without_record(jobs, parse(id)?, &error),
+        _ => jobs.find(id).await?,
+    };
     let (id, state) = (job.id, job.state);
     if state.attempt == 0 {
         println!("{id}: it never started, so it has no output");
@@ -41,12 +47,25 @@ async fn kept(jobs: &Jobs, id: &str) -> anyhow::Result<bool> {
             println!("{id}, attempt {attempt}: it has not ended, so its output is not sealed yet");
             continue;
         }
-        let folder = jobs.logs.folder(id, attempt);
-        let findings = check_streams(&folder, manifest(&folder)?.as_ref());
-        let findings = findings.with_context(|| format!("the output of {id}, attempt {attempt}, cannot be read"))?;
-        sound &= report(&format!("{id}, attempt {attempt}"), &findings);
+        sound &= output(jobs, id, attempt)?;
     }
     Ok(sound)
+}
+
+/// Tells what is wrong with a record, and checks the output that is there.
+fn without_record(jobs: &Jobs, id: JobId, error: &StoreError) -> anyhow::Result<bool> {
+    println!("{id}: its record in callboard.db is damaged: {}", causes(error));
+    let attempts = (1..).take_while(|attempt| jobs.logs.folder(id, *attempt).is_there());
+    for attempt in attempts {
+        output(jobs, id, attempt)?;
+    }
+    Ok(false)
+}
+
+fn output(jobs: &Jobs, id: JobId, attempt: u32) -> anyhow::Result<bool> {
+    let findings = in_place(&jobs.logs.folder(id, attempt));
+    let findings = findings.with_context(|| format!("the output of {id}, attempt {attempt}, cannot be read"))?;
+    Ok(report(&format!("{id}, attempt {attempt}"), &findings))
 }
 
 /// Checks a folder that is an attempt's of a data folder, or a copy of a bucket's; says which.
@@ -54,14 +73,13 @@ fn given(folder: &Path) -> anyhow::Result<bool> {
     let unreadable = || format!("the folder {} cannot be read", folder.display());
     let attempt = AttemptFolder::new(folder.to_owned());
     let heads = segment_files(folder).with_context(unreadable)?;
-    let manifest = manifest(&attempt)?;
+    let manifest = manifest(&attempt).with_context(unreadable)?;
     // a release that kept no journal wrote manifests that say nothing of segments
-    let is_of_old = manifest.as_ref().is_some_and(|found| found.segments_sha256.is_empty());
+    let is_of_old = matches!(&manifest, Found::Sound(found) if found.segments_sha256.is_empty());
     let (kind, findings) = if attempt.has_journal() || (heads.is_empty() && is_of_old) {
-        let findings = check_streams(&attempt, manifest.as_ref());
-        ("an attempt of a data folder", findings)
-    } else if !heads.is_empty() || manifest.is_some() {
-        let findings = check_files(folder, &heads, manifest.as_ref());
+        ("an attempt of a data folder", check_streams(&attempt, &manifest))
+    } else if !heads.is_empty() || !matches!(manifest, Found::Nothing) {
+        let findings = check_files(folder, &heads, &manifest);
         ("an attempt of a bucket", findings)
     } else {
         bail!(
@@ -74,28 +92,47 @@ fn given(folder: &Path) -> anyhow::Result<bool> {
     Ok(report(&what, &findings.with_context(unreadable)?))
 }
 
-fn manifest(folder: &AttemptFolder) -> anyhow::Result<Option<Manifest>> {
-    let text = folder.manifest().context("manifest.json cannot be read")?;
-    let manifest = text.map(|text| serde_json::from_slice(&text)).transpose();
-    manifest.context("manifest.json is no manifest")
+/// A manifest, as far as there is one.
+enum Found {
+    Nothing,
+    Sound(Manifest),
+    Damaged(serde_json::Error),
+}
+
+fn manifest(folder: &AttemptFolder) -> std::io::Result<Found> {
+    let text = folder.manifest()?;
+    let manifest = text.map(|text| serde_json::from_slice(&text));
+    Ok(manifest.map_or(Found::Nothing, |read| read.map_or_else(Found::Damaged, Found::Sound)))
+}
+
+fn in_place(folder: &AttemptFolder) -> std::io::Result<Findings> {
+    check_streams(folder, &manifest(folder)?)
 }
 
 /// Checks streams that are files, by the journal beside them.
-fn check_streams(folder: &AttemptFolder, manifest: Option<&Manifest>) -> std::io::Result<Findings> {
+fn check_streams(folder: &AttemptFolder, manifest: &Found) -> std::io::Result<Findings> {
     let mut check = Check::new();
     for head in folder.segments()? {
         check.add(&head, &folder.content(&head)?);
     }
-    Ok(check.finish(manifest))
+    Ok(finish(check, manifest))
 }
 
 /// Checks segments that are files, each of its name.
-fn check_files(folder: &Path, heads: &[SegmentHead], manifest: Option<&Manifest>) -> std::io::Result<Findings> {
+fn check_files(folder: &Path, heads: &[SegmentHead], manifest: &Found) -> std::io::Result<Findings> {
     let mut check = Check::new();
     for head in heads {
         check.add(head, &std::fs::read(folder.join(head.to_string()))?);
     }
-    Ok(check.finish(manifest))
+    Ok(finish(check, manifest))
+}
+
+fn finish(check: Check, manifest: &Found) -> Findings {
+    match manifest {
+        Found::Nothing => check.finish(None),
+        Found::Sound(manifest) => check.finish(Some(manifest)),
+        Found::Damaged(error) => check.finish_without(format!("manifest.json is damaged: {error}.")),
+    }
 }
 
 fn segment_files(folder: &Path) -> std::io::Result<Vec<SegmentHead>> {

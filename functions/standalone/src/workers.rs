@@ -9,7 +9,7 @@ use callboard_core::execute::{Limits, Worker};
 use callboard_core::job::DeadLetter;
 use callboard_core::ports::{JobStore, StoreError};
 use callboard_core::sweep::Sweeper;
-use callboard_embedded::Message;
+use callboard_embedded::{Forgetter, Message};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -21,7 +21,6 @@ const FAULT_PAUSE: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// A message that was received this often, each time in vain, is given up, as by SQS.
 const MAX_RECEIVES: u32 = 5;
-const DELETE_BATCH: u32 = 500;
 
 /// Takes and executes jobs, one at a time, until `draining` is set.
 pub(crate) async fn work(parts: Parts, worker: Worker, mut draining: watch::Receiver<bool>, limits: Limits) {
@@ -77,7 +76,8 @@ async fn bury(parts: &Parts, message: Message, error: &str) -> bool {
             tracing::error!(job.id = %message.job_id, "the message is given up; `callboard redrive` brings the job back");
             true
         }
-        Err(StoreError::Conflict | StoreError::NotFound) => true,
+        // of a job whose record is damaged, the record tells nothing, and no delivery mends it
+        Err(StoreError::Conflict | StoreError::NotFound | StoreError::Corrupt(_)) => true,
         Err(error) => {
             report(&error, "a message could not be given up");
             false
@@ -86,7 +86,11 @@ async fn bury(parts: &Parts, message: Message, error: &str) -> bool {
 }
 
 /// Sweeps for ever.
-pub(crate) async fn keep_sweeping(parts: Parts, sweeper: Sweeper, runner: Arc<AnsibleRunner>) {
+pub(crate) async fn keep_sweeping(sweeper: Sweeper, forgetter: Forgetter, runner: Arc<AnsibleRunner>) {
+    while let Err(error) = forgetter.begin().await {
+        report(&error, "the newest job could not be looked at");
+        sleep(FAULT_PAUSE).await;
+    }
     loop {
         runner.tidy();
         match sweeper.sweep().await {
@@ -96,18 +100,11 @@ pub(crate) async fn keep_sweeping(parts: Parts, sweeper: Sweeper, runner: Arc<An
             Ok(_) => {}
             Err(error) => report(&error, "the sweep failed"),
         }
-        if let Err(error) = delete_expired(&parts).await {
-            report(&error, "expired jobs could not be deleted");
+        if let Err(error) = forgetter.forget().await {
+            report(&error, "what is over could not be forgotten");
         }
         sleep(SWEEP_EVERY).await;
     }
-}
-
-async fn delete_expired(parts: &Parts) -> Result<(), StoreError> {
-    for id in parts.store.delete_expired(parts.clock.now(), DELETE_BATCH).await? {
-        parts.logs.remove(id).await?;
-    }
-    parts.keys.delete_over(parts.clock.now(), DELETE_BATCH).await
 }
 
 fn report(error: &StoreError, message: &str) {

@@ -59,7 +59,7 @@ pub(crate) async fn cancel(
             let detail = format!("The job has ended already; it is {}.", job.state.status);
             Err(Problem::new(Kind::JobEnded, detail))
         }
-        Err(CancelError::Store(error)) => Err(error.into()),
+        Err(CancelError::Store(error)) => Err(Problem::of_job(id, error)),
     }
 }
 

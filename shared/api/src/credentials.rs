@@ -6,6 +6,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use callboard_core::causes::causes;
 use callboard_core::credential::{Credential, CredentialSummary, parse_name};
 use callboard_core::cursor::List;
 use callboard_core::fields::Faults;
@@ -251,6 +252,12 @@ fn other_kind(name: &str, given: &Credential) -> Problem {
 fn problem(name: &str, error: StoreError) -> Problem {
     match error {
         StoreError::NotFound => Problem::new(Kind::NoSuchCredential, format!("There is no credential {name:?}.")),
+        StoreError::Corrupt(_) => {
+            tracing::error!(credential.name = name, error = %causes(&error), "what is kept of a credential is damaged");
+            let detail =
+                format!("What is kept of the credential {name:?} cannot be read; delete it, and store it again.");
+            Problem::new(Kind::Damaged, detail)
+        }
         other => other.into(),
     }
 }

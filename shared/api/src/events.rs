@@ -110,7 +110,10 @@ impl Asked {
         };
         let (mut after, mut attempt) = (self.after, None);
         loop {
-            let job = app.job(self.job).await?;
+            let job = app
+                .job(self.job)
+                .await
+                .map_err(|error| Problem::of_job(self.job, error))?;
             self.wanted.check(&job)?;
             let present = self.wanted.number(&job);
             if attempt
@@ -120,7 +123,8 @@ impl Asked {
                 // events of another attempt are counted anew
                 after = 0;
             }
-            let found = self.scan(app, &job).after(after).await?;
+            let found = self.scan(app, &job).after(after).await;
+            let found = found.map_err(|error| Problem::of_job(self.job, error))?;
             if !found.events.is_empty() || found.complete || Instant::now() >= deadline {
                 return Ok((self.show(&job, found), job.state.attempt));
             }

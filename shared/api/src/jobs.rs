@@ -50,8 +50,9 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let job = app.job(id).await?;
-    let record = Record::read(&*app.logs, job).await?;
+    let problem = |error| Problem::of_job(id, error);
+    let job = app.job(id).await.map_err(problem)?;
+    let record = Record::read(&*app.logs, job).await.map_err(problem)?;
     Ok(record.unless_known(&headers))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use callboard_core::cursor::List;
 use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary};
+use callboard_core::id::JobId;
 use callboard_core::job::JobStatus;
 use callboard_core::outcome::Reason;
 use callboard_core::time::Timestamp;
@@ -71,6 +72,10 @@ pub(crate) enum Relation {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobList {
     jobs: Vec<JobListItem>,
+    /// Ids of jobs of this page that are left out, as their records are damaged; there only if some are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(format = "uuid", required = false)]
+    damaged: Vec<String>,
     /// How many jobs match, counted up to 1000.
     total: u32,
     total_relation: Relation,
@@ -83,10 +88,11 @@ pub(crate) struct JobList {
 impl JobList {
     /// Shows a page of a list.
     pub(crate) fn new(page: HistoryPage, query: &HistoryQuery) -> Self {
-        let last = page.jobs.last().filter(|_| page.has_more);
+        let last = page.last().filter(|_| page.has_more);
         let list = List::Jobs(&query.tenant, query.status);
         Self {
-            next_cursor: last.map(|job| list.cursor(job.id.as_bytes())),
+            next_cursor: last.map(|job| list.cursor(job.as_bytes())),
+            damaged: page.damaged.iter().map(JobId::to_string).collect(),
             jobs: page.jobs.into_iter().map(JobListItem::from).collect(),
             total: page.total,
             total_relation: if page.total_is_exact {

@@ -88,7 +88,7 @@ pub(crate) async fn logs(
         asked: Asked::read(&headers),
     };
     params.finish()?;
-    let job = app.job(id).await?;
+    let job = app.job(id).await.map_err(|error| Problem::of_job(id, error))?;
     reading.wanted.check(&job)?;
     if follow && !reading.wanted.is_over(&job) {
         reading.follow(app, job).await

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use callboard_core::causes::causes;
 use callboard_core::fields::FieldError;
+use callboard_core::id::JobId;
 use callboard_core::json::JsonError;
 use callboard_core::ports::{PlaybookError, StoreError};
 use callboard_core::submit::SubmitError;
@@ -85,6 +86,22 @@ impl Problem {
             Kind::NoSuchJob,
             format!("There is no job {id:?}: it never existed, or its retention is over."),
         )
+    }
+
+    /// Tells what went wrong with what is kept of a job.
+    pub(crate) fn of_job(id: JobId, error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::no_such_job(&id.to_string()),
+            StoreError::Corrupt(_) => {
+                tracing::error!(job.id = %id, error = %causes(&error), "what is kept of the job is damaged");
+                let detail = format!(
+                    "What is kept of the job {id} cannot be read; `callboard verify {id}`, on the service's machine, says what \
+                     is wrong with it."
+                );
+                Self::new(Kind::Damaged, detail)
+            }
+            other => other.into(),
+        }
     }
 
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {

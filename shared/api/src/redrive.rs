@@ -33,10 +33,11 @@ pub(crate) async fn redrive(State(app): State<App>, PathId(id): PathId, params: 
     match app.submitter.redrive(&Tenant::default(), id).await {
         Ok(job) => Ok(accepted(&job, Accepted::new(&job, false))),
         Err(StoreError::Conflict) => {
-            let status = app.job(id).await?.state.status;
+            let job = app.job(id).await.map_err(|error| Problem::of_job(id, error))?;
+            let status = job.state.status;
             let detail = format!("Only a job that waits can be redriven; this one is {status}.");
             Err(Problem::new(Kind::JobNotWaiting, detail))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(Problem::of_job(id, error)),
     }
 }

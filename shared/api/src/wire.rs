@@ -2,6 +2,7 @@
 
 use callboard_core::access::Access;
 use callboard_core::attempt::Attempt;
+use callboard_core::causes::causes;
 use callboard_core::inventory::Inventory;
 use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus};
 use callboard_core::options::Options;
@@ -102,6 +103,10 @@ pub(crate) struct LogView {
     stdout_sha256: Option<String>,
     /// SHA-256 of the events, in hex; absent if the worker was lost.
     events_sha256: Option<String>,
+    /// What of the output cannot be read, in a sentence; there only if something is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    damaged: Option<String>,
 }
 
 impl From<Manifest> for LogView {
@@ -113,6 +118,7 @@ impl From<Manifest> for LogView {
             events: manifest.events,
             stdout_sha256: manifest.stdout_sha256,
             events_sha256: manifest.events_sha256,
+            damaged: None,
         }
     }
 }
@@ -163,13 +169,7 @@ impl JobView {
     /// The log store is unavailable.
     pub async fn read(logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
         let output = match job.state.status.is_final() {
-            true if job.state.attempt > 0 => {
-                let manifest = logs.manifest(job.id, job.state.attempt).await?;
-                Some((
-                    Tail::read(logs, &job).await?,
-                    manifest.map(LogView::from).unwrap_or_default(),
-                ))
-            }
+            true if job.state.attempt > 0 => Some(output(logs, &job).await?),
             true => {
                 let nothing = LogView {
                     complete: true,
@@ -233,6 +233,38 @@ impl JobView {
             error,
             result,
         }
+    }
+}
+
+/// Reads what a job that has ended printed. What is damaged is left out, and said to be so.
+async fn output(logs: &dyn LogStore, job: &Job) -> Result<(Tail, LogView), StoreError> {
+    let (manifest, no_manifest) = unless_damaged(logs.manifest(job.id, job.state.attempt).await, job)?;
+    let (tail, no_tail) = unless_damaged(Tail::read(logs, job).await, job)?;
+    let what = match (no_manifest, no_tail) {
+        (false, false) => None,
+        (true, false) => Some("The manifest of the output"),
+        (_, true) => Some("The output"),
+    };
+    let log = LogView {
+        damaged: what.map(|what| {
+            format!(
+                "{what} cannot be read; `callboard verify {}` says what is wrong with it.",
+                job.id
+            )
+        }),
+        ..manifest.map(LogView::from).unwrap_or_default()
+    };
+    Ok((tail, log))
+}
+
+/// Takes what is damaged for nothing; tells whether it is.
+fn unless_damaged<T: Default>(read: Result<T, StoreError>, job: &Job) -> Result<(T, bool), StoreError> {
+    match read {
+        Err(error @ StoreError::Corrupt(_)) => {
+            tracing::error!(job.id = %job.id, error = %causes(&error), "the output of a job is damaged");
+            Ok((T::default(), true))
+        }
+        read => read.map(|read| (read, false)),
     }
 }
 

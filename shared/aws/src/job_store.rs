@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use callboard_core::attempt::Attempt;
+use callboard_core::damage::Damage;
 use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken};
 use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus, Lease, canceled};
@@ -46,6 +47,7 @@ pub struct DynamoDbJobStore {
     table: Table,
     bodies: Bodies,
     retention: Duration,
+    damage: Damage,
 }
 
 impl DynamoDbJobStore {
@@ -69,6 +71,7 @@ impl DynamoDbJobStore {
             },
             bodies,
             retention: settings.retention,
+            damage: Damage::default(),
         }
     }
 
@@ -131,6 +134,7 @@ impl DynamoDbJobStore {
         Listing {
             table: &self.table,
             retention: self.retention,
+            damage: &self.damage,
         }
     }
 }
@@ -271,25 +275,21 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {
-        let mut running = Vec::new();
-        for item in self.listing().active(Source::running(), limit).await? {
-            let id = item::id(&item)?;
-            running.extend(item::lease(&item)?.map(|lease| (id, lease)));
-        }
-        Ok(running)
+        let read = |item: &Item| Ok((item::id(item)?, item::lease(item)?));
+        let found = self.listing().active(Source::running(), limit, read).await?;
+        Ok(found.into_iter().filter_map(|(id, lease)| Some((id, lease?))).collect())
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
-        let items = self.listing().active(Source::due(now), limit).await?;
-        let jobs = items.iter().map(|item| {
+        let read = |item: &Item| {
             let (id, due) = (item::id(item)?, item::due(item)?);
             Ok(DueJob { id, due })
-        });
-        jobs.collect()
+        };
+        self.listing().active(Source::due(now), limit, read).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let items = self.listing().active(Source::pending_since(before), limit).await?;
-        items.iter().map(item::id).collect()
+        let source = Source::pending_since(before);
+        self.listing().active(source, limit, item::id).await
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use callboard_core::damage::Damage;
 use callboard_core::history::{HistoryPage, HistoryQuery, MAX_COUNTED};
 use callboard_core::id::JobId;
 use callboard_core::ports::StoreError;
@@ -23,6 +24,7 @@ pub(crate) use source::Source;
 pub(crate) struct Listing<'a> {
     pub(crate) table: &'a Table,
     pub(crate) retention: Duration,
+    pub(crate) damage: &'a Damage,
 }
 
 impl Listing<'_> {
@@ -38,26 +40,41 @@ impl Listing<'_> {
             found.len()
         };
         found.truncate(offset + limit);
-        let summaries = found.iter().skip(offset).map(item::summary);
+        let (mut jobs, mut damaged) = (Vec::new(), Vec::new());
+        for item in found.iter().skip(offset) {
+            let id = item::id(item).ok();
+            match self.damage.sound(id, item::summary(item)) {
+                Some(job) => jobs.push(job),
+                None => damaged.extend(id),
+            }
+        }
         let counted = u32::try_from(counted).unwrap_or(u32::MAX);
         Ok(HistoryPage {
-            jobs: summaries.collect::<Result<_, _>>()?,
+            jobs,
+            damaged,
             has_more,
             total: counted.min(MAX_COUNTED),
             total_is_exact: counted <= MAX_COUNTED,
         })
     }
 
-    /// Returns up to `limit` of the pending or running jobs of a source, the oldest first.
-    pub(crate) async fn active(&self, source: Source, limit: u32) -> Result<Vec<Item>, StoreError> {
+    /// Reads up to `limit` of the pending or running jobs of a source, the oldest first; those that are damaged are left out.
+    pub(crate) async fn active<T>(
+        &self,
+        source: Source,
+        limit: u32,
+        read: impl Fn(&Item) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
         let mut found = Vec::new();
         for partition in source.groups.iter().flatten() {
             let oldest_first = self.query(&source, partition).scan_index_forward(true);
             found.extend(self.collect(oldest_first, to_usize(limit), source.most_match).await?);
         }
         found.sort_by(|one, other| one.get("job_id").map(id_text).cmp(&other.get("job_id").map(id_text)));
-        found.truncate(to_usize(limit));
-        Ok(found)
+        let sound = found
+            .iter()
+            .filter_map(|item| self.damage.sound(item::id(item).ok(), read(item)));
+        Ok(sound.take(to_usize(limit)).collect())
     }
 
     /// Returns the newest items of a source, up to `wanted`.

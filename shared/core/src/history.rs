@@ -87,10 +87,21 @@ impl JobSummary {
 pub struct HistoryPage {
     /// The jobs, newest first.
     pub jobs: Vec<JobSummary>,
+    /// Jobs of this page that are left out, as their records cannot be read; newest first.
+    pub damaged: Vec<JobId>,
     /// How many there are in all, counted up to [`MAX_COUNTED`].
     pub total: u32,
     /// Whether `total` is exact.
     pub total_is_exact: bool,
     /// Whether older jobs follow.
     pub has_more: bool,
+}
+
+impl HistoryPage {
+    /// Returns the oldest job of the page, before which the next page begins.
+    #[must_use]
+    pub fn last(&self) -> Option<JobId> {
+        let last = self.jobs.last().map(|job| job.id);
+        last.into_iter().chain(self.damaged.last().copied()).min()
+    }
 }

@@ -2,6 +2,7 @@
 
 mod forms;
 mod json;
+mod readings;
 mod stream;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
 
+use self::readings::Reading;
 pub use self::stream::{Piece, Stream};
 use crate::secret::Secret;
 
@@ -66,25 +68,30 @@ impl Redactor {
         }
     }
 
+    /// Redacts a sentence of our own making, except what stands within one of its own phrases: that is no secret, whatever the
+    /// secrets are.
+    #[must_use]
+    pub fn sentence(&self, text: &str, own: &[&str]) -> String {
+        let phrases = own.iter().flat_map(|phrase| text.match_indices(phrase));
+        let phrases: Vec<_> = phrases.map(|(at, phrase)| at..at + phrase.len()).collect();
+        let is_own = |span: &Range<usize>| phrases.iter().any(|own| own.start <= span.start && span.end <= own.end);
+        let mut spans = self.spans(text.as_bytes(), 0, true);
+        spans.retain(|span| !is_own(span));
+        String::from_utf8_lossy(&replaced(text.as_bytes(), 0..text.len(), &spans)).into_owned()
+    }
+
     /// Redacts bytes that are whole; borrows them if nothing is to be changed.
     #[must_use]
     pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let spans = self.spans(bytes);
+        let spans = self.spans(bytes, 0, true);
         if spans.is_empty() {
             return Cow::Borrowed(bytes);
         }
-        let mut redacted = Vec::with_capacity(bytes.len());
-        let mut at = 0;
-        for span in spans {
-            redacted.extend_from_slice(&bytes[at..span.start]);
-            redacted.extend_from_slice(REPLACEMENT.as_bytes());
-            at = span.end;
-        }
-        redacted.extend_from_slice(&bytes[at..]);
-        Cow::Owned(redacted)
+        Cow::Owned(replaced(bytes, 0..bytes.len(), &spans))
     }
 
-    /// Redacts every string of a JSON text, keys too, and touches nothing else; numbers stay as they are.
+    /// Redacts what an event tells, a JSON text: every string, and numbers that are secrets, except counts. The names of the
+    /// outermost object's fields, and Ansible's own names below it, stay; other names may be data, such as those of hosts.
     #[must_use]
     pub fn json(&self, json: &[u8]) -> Vec<u8> {
         if self.is_empty() {
@@ -93,10 +100,35 @@ impl Redactor {
         json::redact(self, json)
     }
 
-    /// Finds what is to be replaced, in order. Forms that overlap are one: half a secret would be left of the second.
-    fn spans(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+    /// Redacts lines that a form may go over; returns those that are changed by it, and nothing for those that are not.
+    fn lines(&self, lines: &[Cow<'_, [u8]>]) -> Vec<Option<String>> {
+        let text = lines.join(&b'\n');
+        let spans = self.spans(&text, 0, true);
+        let mut at = 0;
+        let mut redact = |line: &Cow<'_, [u8]>| {
+            let range = at..at + line.len();
+            at = range.end + 1;
+            let within = |span: &Range<usize>| span.start.max(range.start)..span.end.min(range.end);
+            let parts: Vec<_> = spans.iter().map(within).filter(|part| part.start < part.end).collect();
+            (!parts.is_empty()).then(|| String::from_utf8_lossy(&replaced(&text, range, &parts)).into_owned())
+        };
+        lines.iter().map(&mut redact).collect()
+    }
+
+    /// Tells whether a text is a form of a secret.
+    fn is_secret(&self, text: &[u8]) -> bool {
+        self.forms
+            .binary_search_by(|form| form.expose().as_bytes().cmp(text))
+            .is_ok()
+    }
+
+    /// Finds what is to be replaced from a place on, in order; `line` tells whether the bytes begin a line. Forms that overlap
+    /// are one: half a secret would be left of the second.
+    fn spans(&self, bytes: &[u8], from: usize, line: bool) -> Vec<Range<usize>> {
         let Some(search) = &self.search else { return Vec::new() };
-        let mut found: Vec<_> = search.find_overlapping_iter(bytes).map(|found| found.range()).collect();
+        let whole = search.find_overlapping_iter(&bytes[from..]);
+        let mut found: Vec<_> = whole.map(|found| from + found.start()..from + found.end()).collect();
+        found.extend(self.in_pieces(bytes, line).filter(|range| range.start >= from));
         found.sort_unstable_by_key(|range| range.start);
         let mut spans: Vec<Range<usize>> = Vec::new();
         for range in found {
@@ -108,8 +140,44 @@ impl Redactor {
         spans
     }
 
+    /// Finds forms that are there in pieces.
+    fn in_pieces(&self, bytes: &[u8], line: bool) -> impl Iterator<Item = Range<usize>> {
+        let readings = readings::of(bytes, line, true).into_iter();
+        readings.flat_map(|reading| {
+            let found = self
+                .search
+                .iter()
+                .flat_map(|search| search.find_overlapping_iter(reading.bytes()));
+            let places: Vec<_> = found.filter_map(|found| reading.place(&found.range())).collect();
+            places
+        })
+    }
+
+    /// Returns where the end begins that may still become a form, no earlier than `from`.
+    fn undecided(&self, bytes: &[u8], from: usize, line: bool) -> usize {
+        let whole = bytes.len() - self.beginning(&bytes[from..]);
+        let readings = readings::of(bytes, line, false);
+        let in_pieces = readings.iter().filter_map(|reading| self.unread(reading));
+        in_pieces.chain([whole]).min().unwrap_or(whole).max(from)
+    }
+
+    /// Returns where a reading begins to be undecided: the beginning of a form, or a form, whose end is not there.
+    fn unread(&self, reading: &Reading) -> Option<usize> {
+        let tail = Some(self.beginning(reading.bytes())).filter(|length| *length > 0 && reading.is_open());
+        let found = self
+            .search
+            .iter()
+            .flat_map(|search| search.find_overlapping_iter(reading.bytes()));
+        let unfinished = found.filter(|found| reading.place(&found.range()).is_none());
+        let begun = unfinished.map(|found| reading.start(&found.range()));
+        begun
+            .chain(tail.map(|length| reading.tail(length)))
+            .chain(reading.pending())
+            .min()
+    }
+
     /// Counts the bytes at the end that a form may begin with.
-    fn undecided(&self, bytes: &[u8]) -> usize {
+    fn beginning(&self, bytes: &[u8]) -> usize {
         let most = bytes.len().min(self.longest.saturating_sub(1));
         let tail = |length: &usize| &bytes[bytes.len() - length..];
         (1..=most)
@@ -123,6 +191,19 @@ impl Redactor {
         let form = self.forms.get(next);
         form.is_some_and(|form| form.expose().as_bytes().starts_with(tail))
     }
+}
+
+/// Copies a range of bytes, with the replacement in the place of parts of it.
+fn replaced(bytes: &[u8], range: Range<usize>, parts: &[Range<usize>]) -> Vec<u8> {
+    let mut redacted = Vec::with_capacity(range.len());
+    let mut at = range.start;
+    for part in parts {
+        redacted.extend_from_slice(&bytes[at..part.start]);
+        redacted.extend_from_slice(REPLACEMENT.as_bytes());
+        at = part.end;
+    }
+    redacted.extend_from_slice(&bytes[at..range.end]);
+    redacted
 }
 
 impl fmt::Debug for Redactor {

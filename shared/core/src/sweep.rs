@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::causes::causes;
+use crate::damage::Damage;
 use crate::dispatch::dispatch;
+use crate::doubt::Doubt;
 use crate::execute::{Held, conclude};
 use crate::id::JobId;
 use crate::job::{Job, Lease};
@@ -80,9 +82,13 @@ pub struct Sweeper {
     pub held: Held,
     /// Leases, and when each was first seen as it is.
     pub seen: Seen,
+    /// Records that are damaged.
+    pub damage: Damage,
+    /// Whether the clock is believed.
+    pub doubt: Doubt,
 }
 
-/// What a sweeper remembers.
+/// The leases that a sweeper remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Seen(Arc<Mutex<HashMap<JobId, (Lease, Duration)>>>);
 
@@ -116,6 +122,7 @@ impl Sweeper {
                     self.seen.clear();
                     return Err(error);
                 }
+                Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(id), &error),
                 Err(error) => tracing::error!(job.id = %id, error = %causes(&error), "a lost job cannot be ended"),
             }
         }
@@ -145,6 +152,7 @@ impl Sweeper {
         for job in self.store.due(self.clock.now(), BATCH).await? {
             match dispatch(&*self.store, &*self.queue, job, Duration::ZERO).await {
                 Ok(()) | Err(StoreError::NotFound) => swept.dispatched += 1,
+                Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(job.id), &error),
                 Err(error) => return Err(error),
             }
         }
@@ -153,6 +161,9 @@ impl Sweeper {
 
     /// Ends jobs that no worker took: the queue keeps no message for ever.
     async fn abandon(&self, swept: &mut Swept) -> Result<(), StoreError> {
+        if !self.doubt.believes(&*self.clock) {
+            return Ok(());
+        }
         let now = self.clock.now();
         for id in self.store.pending_since(now - self.settings.max_wait, BATCH).await? {
             let hours = self.settings.max_wait.as_secs() / 3600;
@@ -164,6 +175,7 @@ impl Sweeper {
             {
                 Ok(()) => swept.abandoned += 1,
                 Err(StoreError::Conflict | StoreError::NotFound) => {}
+                Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(id), &error),
                 Err(error) => return Err(error),
             }
         }

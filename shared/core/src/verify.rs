@@ -72,8 +72,7 @@ impl Check {
         let Some(manifest) = manifest else {
             let fault =
                 "There is no manifest: the output was never sealed, so what follows the last segment may be missing.";
-            self.findings.faults.push(fault.to_owned());
-            return self.findings;
+            return self.finish_without(fault.to_owned());
         };
         let has = self.next - 1;
         if has < manifest.segments {
@@ -99,6 +98,13 @@ impl Check {
             let note = "The output is truncated: the job printed more than is kept of one.";
             self.findings.notes.push(note.to_owned());
         }
+        self.findings
+    }
+
+    /// Ends a check that has no manifest to compare with, for which there is a fault that says why.
+    #[must_use]
+    pub fn finish_without(mut self, fault: String) -> Findings {
+        self.findings.faults.push(fault);
         self.findings
     }
 

@@ -1,5 +1,6 @@
 //! Between rows of `credentials` and the domain's types.
 
+use callboard_core::causes::causes;
 use callboard_core::credential::{CredentialKind, CredentialSummary};
 use callboard_core::id::Tenant;
 use callboard_core::ports::StoreError;
@@ -108,15 +109,26 @@ pub(crate) fn get(connection: &Connection, tenant: &str, name: &str) -> Result<R
     found.into_iter().next().ok_or(StoreError::NotFound)
 }
 
-/// Returns up to `limit` rows of a tenant whose names follow another, by name.
+/// Returns up to `limit` rows of a tenant whose names follow another, by name. One that is damaged is told of, and left out.
 pub(crate) fn following(
     connection: &Connection,
     tenant: &str,
     after: &str,
     limit: u32,
 ) -> Result<Vec<Row>, StoreError> {
-    let query = format!("SELECT {COLUMNS} FROM credentials WHERE tenant = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
-    select(connection, &query, (tenant, after, limit), read)
+    let query = format!("SELECT {COLUMNS} FROM credentials WHERE tenant = ?1 AND name > ?2 ORDER BY name");
+    let mut statement = connection.prepare_cached(&query).map_err(sqlite)?;
+    let mut rows = statement.query((tenant, after)).map_err(sqlite)?;
+    let mut found = Vec::new();
+    while found.len() < limit as usize
+        && let Some(row) = rows.next().map_err(sqlite)?
+    {
+        match read(row) {
+            Ok(row) => found.push(row),
+            Err(error) => tell(row, &error),
+        }
+    }
+    Ok(found)
 }
 
 pub(crate) fn all(connection: &Connection) -> Result<Vec<Row>, StoreError> {
@@ -136,6 +148,11 @@ pub(crate) fn delete(connection: &Connection, tenant: &str, name: &str) -> Resul
         0 => Err(StoreError::NotFound),
         _ => Ok(()),
     }
+}
+
+fn tell(row: &rusqlite::Row<'_>, error: &StoreError) {
+    let (name, error) = (column::<String>(row, "name").unwrap_or_default(), causes(error));
+    tracing::error!(credential.name = name, %error, "what is kept of a credential is damaged; lists leave it out");
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {

@@ -1,16 +1,22 @@
 //! The SQLite file: one writer that commits for several callers at once, and readers beside it.
 
+mod place;
+mod writer;
+
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callboard_core::causes::causes;
 use callboard_core::ports::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
 
+use self::place::Place;
+use self::writer::{Write, Writer, in_savepoint};
 use crate::error::{OpenError, sqlite, unavailable};
+use crate::lasting::Lasting;
 
 /// What leads from each version to the next.
 const STEPS: [&str; 4] = [
@@ -20,20 +26,16 @@ const STEPS: [&str; 4] = [
     include_str!("answers.sql"),
 ];
 pub(crate) const SCHEMA_VERSION: u32 = STEPS.len() as u32;
-/// How many callers' writes share one commit, and so one wait for the disk.
-const GROUP: usize = 64;
 /// How many reads go on at once, each with a connection, which is open files. The others wait.
-const READERS: usize = 4;
-
-type Write = Box<dyn FnOnce(&Connection) -> Reply + Send>;
-type Reply = Box<dyn FnOnce(bool) + Send>;
+const READERS: u32 = 4;
 
 /// An open database. Clones share it.
 #[derive(Clone)]
 pub struct Database {
-    path: Arc<PathBuf>,
-    writer: mpsc::Sender<Write>,
+    place: Place,
+    writer: Arc<Writer>,
     readers: Arc<Readers>,
+    writes: Arc<Lasting>,
 }
 
 /// Connections that read: at most as many as there are places.
@@ -60,16 +62,14 @@ impl Database {
         set_up(&connection).map_err(failed)?;
         migrate(&connection, path)?;
         sync_folder(path).map_err(OpenError::Folder)?;
-        let (writer, writes) = mpsc::channel();
-        std::thread::Builder::new()
-            .name("sqlite-writer".to_owned())
-            .spawn(move || write_loop(&connection, &writes))
-            .map_err(OpenError::Thread)?;
+        let place = Place::of(path).map_err(OpenError::Folder)?;
+        let writer = Writer::start(connection, place.clone()).map_err(OpenError::Thread)?;
         Ok(Self {
-            path: Arc::new(path.to_owned()),
-            writer,
+            place,
+            writer: Arc::new(writer),
+            writes: Arc::default(),
             readers: Arc::new(Readers {
-                places: Arc::new(Semaphore::new(READERS)),
+                places: Arc::new(Semaphore::new(READERS as usize)),
                 idle: Mutex::default(),
             }),
         })
@@ -93,9 +93,7 @@ impl Database {
                 drop(sender.send(result));
             })
         });
-        self.writer
-            .send(write)
-            .map_err(|_| unavailable("the writer has stopped"))?;
+        self.writer.send(write)?;
         receiver.await.map_err(|_| unavailable("the writer has stopped"))?
     }
 
@@ -118,12 +116,47 @@ impl Database {
         joined.await.map_err(|error| StoreError::Unavailable(Box::new(error)))?
     }
 
+    /// Tells in a sentence why nothing can be written, if so: it looks whether the file is there and writes a page of it, at
+    /// most every two seconds, and knows what became of the last commit.
+    pub async fn fault(&self) -> Option<String> {
+        let found = self.writes.fault(self.try_to_write()).await;
+        let fault = found.or_else(|| self.writer.fault())?;
+        Some(format!(
+            "The database {} cannot be written: {fault}.",
+            self.place.path().display()
+        ))
+    }
+
+    /// Writes what is there already.
+    async fn try_to_write(&self) -> Option<String> {
+        let written = self.write(|connection| {
+            connection
+                .pragma_update(None, "user_version", SCHEMA_VERSION)
+                .map_err(sqlite)
+        });
+        let error = written.await.err()?;
+        Some(self.writer.fault().unwrap_or_else(|| causes(&error).to_string()))
+    }
+
+    /// Closes the file, so that all of it is in one: what was asked for before is done first, and what is asked for later fails.
+    pub async fn close(&self) {
+        let idle = Arc::clone(&self.readers.places).acquire_many_owned(READERS).await;
+        self.readers.places.close();
+        self.idle().clear();
+        drop(idle);
+        let writer = Arc::clone(&self.writer);
+        drop(tokio::task::spawn_blocking(move || writer.close()).await);
+    }
+
     fn reader(&self) -> Result<Connection, StoreError> {
         if let Some(connection) = self.idle().pop() {
             return Ok(connection);
         }
+        self.place
+            .check()
+            .map_err(|moved| StoreError::Unavailable(Box::new(moved)))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&*self.path, flags).map_err(sqlite)?;
+        let connection = Connection::open_with_flags(self.place.path(), flags).map_err(sqlite)?;
         connection
             .busy_timeout(std::time::Duration::from_secs(5))
             .map_err(sqlite)?;
@@ -181,53 +214,4 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
             .map_err(failed)?;
     }
     connection.execute_batch("COMMIT").map_err(failed)
-}
-
-fn write_loop(connection: &Connection, writes: &mpsc::Receiver<Write>) {
-    while let Ok(first) = writes.recv() {
-        let mut group = vec![first];
-        group.extend(writes.try_iter().take(GROUP - 1));
-        commit(connection, group);
-    }
-}
-
-fn commit(connection: &Connection, group: Vec<Write>) {
-    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-        tracing::error!(
-            error = %causes(&error),
-            "the database cannot be written"
-        );
-        for write in group {
-            write(connection)(false);
-        }
-        return;
-    }
-    let replies: Vec<Reply> = group.into_iter().map(|write| write(connection)).collect();
-    let committed = connection.execute_batch("COMMIT");
-    if let Err(error) = &committed {
-        tracing::error!(error = %causes(error), "a commit failed");
-        drop(connection.execute_batch("ROLLBACK"));
-    }
-    for reply in replies {
-        reply(committed.is_ok());
-    }
-}
-
-/// One caller's failure undoes that caller's writes and no other's.
-fn in_savepoint<T>(
-    connection: &Connection,
-    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    if connection.is_autocommit() {
-        return Err(unavailable("no transaction could be started"));
-    }
-    connection.execute_batch("SAVEPOINT caller").map_err(sqlite)?;
-    let result = work(connection);
-    let end = if result.is_ok() {
-        "RELEASE caller"
-    } else {
-        "ROLLBACK TO caller; RELEASE caller"
-    };
-    connection.execute_batch(end).map_err(sqlite)?;
-    result
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use callboard_core::causes::causes;
 use callboard_core::id::JobId;
 use callboard_core::ports::{JobQueue, StoreError};
 use callboard_core::time::{Clock, Timestamp};
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::Notify;
 
 use crate::database::Database;
@@ -75,14 +76,18 @@ impl SqliteQueue {
                     WHERE id = (SELECT id FROM messages WHERE visible_at <= ?2 ORDER BY visible_at, id LIMIT 1)
                     RETURNING id, job_id, receives";
                 let mut statement = connection.prepare_cached(receive).map_err(sqlite)?;
-                let message = statement.query_row((hidden_until, now.as_millis()), |row| {
-                    Ok(Message {
-                        id: row.get(0)?,
-                        job_id: JobId::from_bytes(row.get(1)?),
-                        receives: row.get(2)?,
-                    })
+                let received = statement.query_row((hidden_until, now.as_millis()), |row| {
+                    let (id, receives) = (row.get(0)?, row.get(2)?);
+                    let job_id = row.get(1).map(JobId::from_bytes);
+                    Ok((id, job_id, receives))
                 });
-                message.optional().map_err(sqlite)
+                let Some((id, job_id, receives)) = received.optional().map_err(sqlite)? else {
+                    return Ok(None);
+                };
+                match job_id {
+                    Ok(job_id) => Ok(Some(Message { id, job_id, receives })),
+                    Err(error) => discard(connection, id, &error).map(|()| None),
+                }
             })
             .await
     }
@@ -112,6 +117,13 @@ impl SqliteQueue {
             })
             .await
     }
+}
+
+/// Deletes a message that names no job, before which the others would wait for ever.
+fn discard(connection: &Connection, id: i64, error: &rusqlite::Error) -> Result<(), StoreError> {
+    tracing::error!(error = %causes(error), "a message of the queue is damaged; it is deleted");
+    let deleted = connection.execute("DELETE FROM messages WHERE id = ?1", [id]);
+    deleted.map(drop).map_err(sqlite)
 }
 
 #[async_trait]

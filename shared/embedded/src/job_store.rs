@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use callboard_core::attempt::Attempt;
+use callboard_core::damage::Damage;
 use callboard_core::history::{HistoryPage, HistoryQuery};
 use callboard_core::id::{JobId, LeaseToken};
 use callboard_core::job::{CancelRequest, DeadLetter, Job, JobState, Lease, Refused};
@@ -9,7 +10,7 @@ use callboard_core::outcome::Outcome;
 use callboard_core::ports::{DueJob, JobStore, StoreError};
 use callboard_core::progress::Progress;
 use callboard_core::time::Timestamp;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Params, Row};
 
 use crate::database::Database;
 use crate::error::sqlite;
@@ -21,6 +22,7 @@ use crate::rows::{self, JOB_COLUMNS, NewJob, select};
 pub struct SqliteJobStore {
     database: Database,
     lists: Lists,
+    damage: Damage,
 }
 
 impl SqliteJobStore {
@@ -30,19 +32,44 @@ impl SqliteJobStore {
         Self {
             database,
             lists: Lists::default(),
+            damage: Damage::default(),
         }
     }
 
-    /// Deletes up to `limit` expired jobs; returns their ids, so that their logs can follow.
+    /// Returns up to `limit` jobs whose time is over, the oldest first.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn delete_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let delete = "DELETE FROM jobs WHERE id IN
-            (SELECT id FROM jobs WHERE expires_at <= ?1 LIMIT ?2) RETURNING id";
+    pub async fn expired(&self, now: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let query = "SELECT id FROM jobs WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+        self.sound(query, (now.as_millis(), limit), limit, rows::id).await
+    }
+
+    /// Deletes the records of jobs.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn forget(&self, jobs: Vec<JobId>) -> Result<(), StoreError> {
         self.database
-            .write(move |connection| select(connection, delete, (now.as_millis(), limit), job_id))
+            .write(move |connection| {
+                let mut statement = connection
+                    .prepare_cached("DELETE FROM jobs WHERE id = ?1")
+                    .map_err(sqlite)?;
+                for id in jobs {
+                    statement.execute([id.as_bytes()]).map_err(sqlite)?;
+                }
+                Ok(())
+            })
             .await
+    }
+
+    /// Returns the newest job, if there is one.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn newest(&self) -> Result<Option<JobId>, StoreError> {
+        let newest = self.sound("SELECT id FROM jobs ORDER BY id DESC LIMIT 1", (), 1, rows::id);
+        Ok(newest.await?.pop())
     }
 
     /// Returns up to `limit` jobs that wait although the queue has given them up.
@@ -50,9 +77,21 @@ impl SqliteJobStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn buried(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let query = "SELECT id FROM jobs WHERE status = 'pending' AND state ->> '$.dead_letter' IS NOT NULL LIMIT ?1";
+        let query = "SELECT id FROM jobs WHERE status = 'pending'
+            AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NOT NULL END LIMIT ?1";
+        self.sound(query, [limit], limit, rows::id).await
+    }
+
+    /// Reads up to `limit` rows that a query finds, without those that are damaged.
+    async fn sound<T, P, R>(&self, query: &'static str, params: P, limit: u32, read: R) -> Result<Vec<T>, StoreError>
+    where
+        T: Send + 'static,
+        P: Params + Send + 'static,
+        R: Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let damage = self.damage.clone();
         self.database
-            .read(move |connection| select(connection, query, [limit], job_id))
+            .read(move |connection| rows::sound(connection, query, params, (limit, &damage), read))
             .await
     }
 
@@ -104,9 +143,9 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn list(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
-        let (query, lists) = (query.clone(), self.lists.clone());
+        let (query, lists, damage) = (query.clone(), self.lists.clone(), self.damage.clone());
         self.database
-            .read(move |connection| lists.page(connection, &query, now))
+            .read(move |connection| lists.page(connection, &query, now, &damage))
             .await
     }
 
@@ -176,35 +215,36 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {
-        let query = "SELECT id, state FROM jobs WHERE status = 'running' LIMIT ?1";
-        let read = |row: &Row<'_>| {
-            let state: JobState = rows::json(&rows::column::<String>(row, "state")?)?;
-            Ok(state.lease.map(|lease| Ok((job_id(row)?, lease))))
-        };
-        let found = self
-            .database
-            .read(move |connection| select(connection, query, [limit], read))
-            .await?;
-        found.into_iter().flatten().collect()
+        let query = "SELECT id, state FROM jobs WHERE status = 'running'";
+        let read = |row: &Row<'_>| Ok(waiting_or_running(row)?.lease.map(|lease| (rows::id(row), lease)));
+        let found = self.sound(query, (), limit, read).await?;
+        let running = found.into_iter().flatten();
+        running.map(|(id, lease)| Ok((id?, lease))).collect()
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
-        let query = "SELECT id, due FROM jobs WHERE due <= ?1 ORDER BY due LIMIT ?2";
+        let query = "SELECT id, due, state FROM jobs WHERE due <= ?1 ORDER BY due";
         let read = |row: &Row<'_>| {
+            waiting_or_running(row)?;
             let due = Timestamp::from_millis(rows::column(row, "due")?);
-            Ok(DueJob { id: job_id(row)?, due })
+            Ok(DueJob {
+                id: rows::id(row)?,
+                due,
+            })
         };
-        self.database
-            .read(move |connection| select(connection, query, (now.as_millis(), limit), read))
-            .await
+        self.sound(query, [now.as_millis()], limit, read).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let query = "SELECT id FROM jobs WHERE status = 'pending' AND created_at < ?1 ORDER BY created_at LIMIT ?2";
-        self.database
-            .read(move |connection| select(connection, query, (before.as_millis(), limit), job_id))
-            .await
+        let query = "SELECT id, state FROM jobs WHERE status = 'pending' AND created_at < ?1 ORDER BY created_at";
+        let read = |row: &Row<'_>| waiting_or_running(row).and_then(|_state| rows::id(row));
+        self.sound(query, [before.as_millis()], limit, read).await
     }
+}
+
+/// Reads the state of a job that somebody is to do something about, so that none is found of which nothing can be done.
+fn waiting_or_running(row: &Row<'_>) -> Result<JobState, StoreError> {
+    rows::json(&rows::column::<String>(row, "state")?)
 }
 
 fn load(connection: &Connection, id: JobId) -> Result<Job, StoreError> {
@@ -212,8 +252,4 @@ fn load(connection: &Connection, id: JobId) -> Result<Job, StoreError> {
     select(connection, &query, [id.as_bytes()], rows::job)?
         .pop()
         .ok_or(StoreError::NotFound)
-}
-
-fn job_id(row: &Row<'_>) -> Result<JobId, StoreError> {
-    row.get(0).map(JobId::from_bytes).map_err(sqlite)
 }

@@ -44,7 +44,7 @@ pub(crate) enum KeyError {
 impl From<KeyError> for StoreError {
     fn from(error: KeyError) -> Self {
         match error {
-            KeyError::Io { .. } => Self::Rejected(Box::new(error)),
+            KeyError::Io { .. } => Self::Unavailable(Box::new(error)),
             _ => Self::Corrupt(Box::new(error)),
         }
     }

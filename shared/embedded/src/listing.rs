@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use callboard_core::damage::Damage;
 use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary, MAX_COUNTED};
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::JobStatus;
@@ -17,6 +18,8 @@ use crate::rows::{self, SUMMARY_COLUMNS, select};
 /// How long a list that had more jobs than are counted is taken to have more, without counting again.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
+/// Whose row it is, and what it shows, as far as it can be read.
+type Row = (Option<JobId>, Result<JobSummary, StoreError>);
 type ListName = (Tenant, Option<JobStatus>);
 
 /// Reads pages. Clones share what they know.
@@ -33,19 +36,28 @@ impl Lists {
         connection: &Connection,
         query: &HistoryQuery,
         now: Timestamp,
+        damage: &Damage,
     ) -> Result<HistoryPage, StoreError> {
         let filter = if query.status.is_some() {
             "AND status = :status"
         } else {
             "AND :status IS NULL"
         };
-        let mut jobs = jobs(connection, query, now, filter)?;
+        let mut found = jobs(connection, query, now, filter)?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-        let has_more = jobs.len() > limit;
-        jobs.truncate(limit);
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        let (mut jobs, mut damaged) = (Vec::new(), Vec::new());
+        for (id, read) in found {
+            match damage.sound(id, read) {
+                Some(job) => jobs.push(job),
+                None => damaged.extend(id),
+            }
+        }
         let counted = self.count(connection, query, now, filter)?;
         Ok(HistoryPage {
             jobs,
+            damaged,
             has_more,
             total: counted.min(MAX_COUNTED),
             total_is_exact: counted <= MAX_COUNTED,
@@ -72,12 +84,7 @@ impl Lists {
     }
 }
 
-fn jobs(
-    connection: &Connection,
-    query: &HistoryQuery,
-    now: Timestamp,
-    filter: &str,
-) -> Result<Vec<JobSummary>, StoreError> {
+fn jobs(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: &str) -> Result<Vec<Row>, StoreError> {
     let before = if query.before.is_some() {
         "AND id < :before"
     } else {
@@ -95,7 +102,9 @@ fn jobs(
         ":limit": query.limit + 1,
         ":offset": query.offset,
     };
-    select(connection, &select_page, params, rows::summary)
+    select(connection, &select_page, params, |row| {
+        Ok((rows::id(row).ok(), rows::summary(row)))
+    })
 }
 
 /// Counts one more than it reports, to know whether the count is exact.

@@ -10,27 +10,46 @@ mod files;
 use std::fs;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use callboard_core::causes::causes;
 use callboard_core::id::JobId;
 use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
 use callboard_core::segment::{Segment, SegmentHead};
 
 use crate::blocking::{blocking, or_absent};
+use crate::lasting::Lasting;
 use files::Attempt;
 
 /// Keeps streams below one folder. What is written is readable by the owner only.
 #[derive(Clone)]
 pub struct FileLogStore {
     root: PathBuf,
+    writes: Arc<Lasting>,
 }
 
 impl FileLogStore {
     /// Uses a folder, which is made when the first log is written.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self {
+            root,
+            writes: Arc::default(),
+        }
+    }
+
+    /// Tells in a sentence why nothing can be written, if so: it writes a small file, at most every two seconds.
+    pub async fn fault(&self) -> Option<String> {
+        let root = self.root.clone();
+        let tried = blocking(move || Ok(files::try_to_write(&root).err().map(|error| error.to_string())));
+        let tried = async { tried.await.unwrap_or_else(|error| Some(causes(&error).to_string())) };
+        let fault = self.writes.fault(tried).await?;
+        Some(format!(
+            "The folder {} cannot be written: {fault}.",
+            self.root.display()
+        ))
     }
 
     /// Returns the folder of an attempt.
@@ -103,6 +122,12 @@ impl AttemptFolder {
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
         Self(Attempt(folder))
+    }
+
+    /// Tells whether there is such a folder.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.0.0.is_dir()
     }
 
     /// Tells whether the journal of segments is there.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use callboard_core::damage::Damage;
 use callboard_core::history::JobSummary;
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobState};
@@ -17,7 +18,7 @@ pub(crate) const SUMMARY_COLUMNS: &str = "id, playbook, labels, created_at, stat
 
 pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
     Ok(Job {
-        id: JobId::from_bytes(column(row, "id")?),
+        id: id(row)?,
         tenant: Tenant::from(column::<String>(row, "tenant")?),
         request: json(&column::<String>(row, "request")?)?,
         created_at: Timestamp::from_millis(column(row, "created_at")?),
@@ -27,7 +28,7 @@ pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
 }
 
 pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
-    let (id, created_at) = (JobId::from_bytes(column(row, "id")?), column(row, "created_at")?);
+    let (id, created_at) = (id(row)?, column(row, "created_at")?);
     let state = json(&column::<String>(row, "state")?)?;
     let labels: Option<String> = column(row, "labels")?;
     Ok(JobSummary::new(
@@ -150,4 +151,28 @@ pub(crate) fn select<T>(
         found.push(read(row)?);
     }
     Ok(found)
+}
+
+/// Runs a query as [`select`] does, and takes up to `limit` of its rows; those that cannot be read are told of and left out.
+pub(crate) fn sound<T>(
+    connection: &Connection,
+    query: &str,
+    params: impl Params,
+    (limit, damage): (u32, &Damage),
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
+    let mut rows = statement.query(params).map_err(sqlite)?;
+    let mut found = Vec::new();
+    while found.len() < limit as usize
+        && let Some(row) = rows.next().map_err(sqlite)?
+    {
+        found.extend(damage.sound(id(row).ok(), read(row)));
+    }
+    Ok(found)
+}
+
+/// Reads whose row it is.
+pub(crate) fn id(row: &Row<'_>) -> Result<JobId, StoreError> {
+    column(row, "id").map(JobId::from_bytes)
 }

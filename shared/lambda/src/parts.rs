@@ -8,6 +8,8 @@ use callboard_aws::{
     DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3ArchiveCache, S3LogStore,
     SecretsManagerCredentialStore, SqsQueue, sdk_config,
 };
+use callboard_core::damage::Damage;
+use callboard_core::doubt::Doubt;
 use callboard_core::execute::Held;
 use callboard_core::policy::Policy;
 use callboard_core::ports::{ArchiveCache, CredentialStore, HostKeyStore, IdempotencyStore, JobStore, LogStore};
@@ -122,6 +124,8 @@ impl Parts {
             settings: SweepSettings::new(SILENCE, self.settings.retention),
             held: Held::default(),
             seen: Seen::default(),
+            damage: Damage::default(),
+            doubt: Doubt::none(),
         }
     }
 

@@ -10,6 +10,8 @@ use callboard_core::time::{Clock, SystemClock, Timestamp};
 #[derive(Clone, Debug)]
 pub struct FakeClock {
     millis: Arc<AtomicI64>,
+    /// How far it was set ahead of the time that has passed.
+    ahead: Arc<AtomicI64>,
     start: i64,
     /// How far this machine's clock is off; every other clone's may be off otherwise.
     skew: i64,
@@ -20,6 +22,7 @@ impl Default for FakeClock {
         let start = SystemClock.now().as_millis();
         Self {
             millis: Arc::new(AtomicI64::new(start)),
+            ahead: Arc::default(),
             start,
             skew: 0,
         }
@@ -31,6 +34,12 @@ impl FakeClock {
     pub fn advance(&self, span: Duration) {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         self.millis.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Sets what the clock shows so far ahead, as if somebody had set it: no time passes.
+    pub fn set_ahead(&self, span: Duration) {
+        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        self.ahead.store(millis, Ordering::SeqCst);
     }
 
     /// Makes the clock of a machine that goes by the same time, and shows one that is off by so many milliseconds.
@@ -45,7 +54,8 @@ impl FakeClock {
 
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.millis.load(Ordering::SeqCst) + self.skew)
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        Timestamp::from_millis(self.millis.load(Ordering::SeqCst) + ahead + self.skew)
     }
 
     fn elapsed(&self) -> Duration {

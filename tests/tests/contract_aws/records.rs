@@ -6,13 +6,14 @@ use anyhow::{Context, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings};
 use callboard_core::history::HistoryQuery;
-use callboard_core::id::JobId;
+use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobStatus};
 use callboard_core::outcome::{HostStats, Outcome};
-use callboard_core::ports::JobStore;
+use callboard_core::ports::{JobStore, StoreError};
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::{
-    cancel_by, create, failure, given_up, ids, job, lease, now, query, refused, request, success, tenant,
+    cancel_by, create, create_claimed, failure, given_up, ids, job, lease, now, query, refused, request, success,
+    tenant,
 };
 
 use crate::lossy::Lossy;
@@ -165,5 +166,50 @@ async fn a_job_whose_request_cannot_be_read_is_not_started() -> anyhow::Result<(
         (&job.request, JobStatus::Pending)
     );
     assert_eq!(store.claim(job.id, lease(), now()).await?.state.attempt, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_damaged_item_keeps_no_other_from_being_found() -> anyhow::Result<()> {
+    let (store, resources) = make().await?;
+    let ((damaged_run, _), (run, lease)) = (create_claimed(&store).await?, create_claimed(&store).await?);
+    let (damaged, waits) = (create(&store).await?, create(&store).await?);
+    let garbage = AttributeValue::S("garbage".to_owned());
+    spoil(&resources, damaged_run.id, "lease_token", garbage.clone()).await?;
+    spoil(&resources, damaged_run.id, "started_at", garbage.clone()).await?;
+    spoil(&resources, damaged.id, "labels", garbage.clone()).await?;
+    spoil(
+        &resources,
+        damaged.id,
+        "job_id",
+        AttributeValue::S(format!("{}x", damaged.id)),
+    )
+    .await?;
+
+    assert_eq!(store.running(10).await?, [(run.id, lease)]);
+    let later = now() + DAY;
+    assert_eq!(
+        store.due(later, 10).await?.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [waits.id]
+    );
+    assert_eq!(store.pending_since(later, 10).await?, [waits.id]);
+    let page = store.list(&query(&Tenant::default()), now()).await?;
+    assert_eq!(
+        (ids(&page), &*page.damaged),
+        (vec![waits.id, run.id], &[damaged_run.id][..])
+    );
+    let read = store.get(damaged_run.id, now()).await;
+    ensure!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
+    Ok(())
+}
+
+async fn spoil(resources: &Resources, id: JobId, name: &str, value: AttributeValue) -> anyhow::Result<()> {
+    let pk = AttributeValue::S(format!("JOB#{id}"));
+    let update = resources.dynamodb().update_item().table_name(&resources.table);
+    let update = update.key("pk", pk).key("sk", AttributeValue::S("JOB".to_owned()));
+    let update = update
+        .update_expression("SET #name = :value")
+        .expression_attribute_names("#name", name);
+    update.expression_attribute_values(":value", value).send().await?;
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_core::damage::Damage;
+use callboard_core::doubt::Doubt;
 use callboard_core::execute::Held;
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::JobStatus;
@@ -47,6 +49,8 @@ async fn the_jobs_of_the_first_release_are_kept_and_carried_on_with() -> anyhow:
             settings: SweepSettings::new(SILENCE, Duration::from_secs(1_000_000_000)),
             held: Held::default(),
             seen: Seen::default(),
+            damage: Damage::default(),
+            doubt: Doubt::default(),
         };
         assert_eq!(sweeper.sweep().await?.lost, 0);
         clock.advance(SILENCE);

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3LogStore};
+use callboard_core::damage::Damage;
+use callboard_core::doubt::Doubt;
 use callboard_core::execute::{Disposition, Held, Limits, Worker, WorkerSettings};
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobState, JobStatus};
@@ -203,6 +205,8 @@ impl Site {
             settings: SweepSettings::new(SILENCE, HOUR * 24),
             held: Held::default(),
             seen: self.seen.clone(),
+            damage: Damage::default(),
+            doubt: Doubt::default(),
         }
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
+use callboard_core::damage::Damage;
+use callboard_core::doubt::Doubt;
 use callboard_core::execute::Held;
 use callboard_core::id::{JobId, LeaseToken, Tenant};
 use callboard_core::job::{CancelRequest, DeadLetter, Job, Lease};
@@ -50,6 +52,8 @@ impl World {
             },
             held: Held::default(),
             seen: Seen::default(),
+            damage: Damage::default(),
+            doubt: Doubt::default(),
         };
         let mut world = Self {
             store,

@@ -12,6 +12,7 @@ mod references;
 mod ssh;
 mod tenants;
 mod vault;
+mod words;
 
 use callboard_tests::Site;
 use callboard_tests::servers::{Part, Servers};

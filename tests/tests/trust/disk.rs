@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use callboard_tests::client::{Answer, Client};
 use callboard_tests::{Service, callboard, playbooks};
 use serde_json::{Value, json};
 
@@ -45,8 +46,12 @@ async fn a_full_disk_refuses_submissions_holds_jobs_up_and_loses_nothing() -> an
     );
     ensure!(client.job(&running).await?["status"] == "running");
     ensure!(client.get("/health/live").await?.status == 200);
+    unready(&client, &["store", "output"], "No space left on device").await?;
+    let password = json!({"name": "web", "kind": "password", "password": "x".repeat(8000)});
+    unavailable(&client.post("/api/v1/credentials", password.to_string()).await?)?;
 
     fs::remove_file(&filler)?;
+    ready(&client).await?;
     fs::write(disk.join("go"), "")?;
     let job = client.ended(&running).await?;
     ensure!(
@@ -95,6 +100,66 @@ async fn a_full_folder_for_running_jobs_is_no_fault_of_the_playbook() -> anyhow:
     let again = service.client().run(&json!({"playbook": "hello.yml"})).await?;
     ensure!(again["status"] == "successful", "{again}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_data_folder_that_is_deleted_takes_nothing_more_and_is_told_of() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    let service = Service::start_in(&data, &[])?;
+    let client = service.client();
+    client.run(&json!({"playbook": "hello.yml"})).await?;
+    ready(&client).await?;
+    let aside = folder.path().join("aside");
+    fs::rename(&data, &aside)?;
+
+    let password = json!({"name": "web", "kind": "password", "password": "long enough"}).to_string();
+    for _ in 0..2 {
+        let job = json!({"playbook": "hello.yml"}).to_string();
+        unavailable(&client.post("/api/v1/jobs", job).await?)?;
+        unavailable(&client.post("/api/v1/credentials", &*password).await?)?;
+        unavailable(&client.delete("/api/v1/credentials/web").await?)?;
+    }
+    unready(&client, &["store", "output"], "the file is gone").await?;
+    ensure!(!data.exists(), "the folder was made again, with less in it");
+    fs::rename(&aside, &data)?;
+    ready(&client).await?;
+    ensure!(client.run(&json!({"playbook": "hello.yml"})).await?["status"] == "successful");
+    Ok(())
+}
+
+fn unavailable(answer: &Answer) -> anyhow::Result<()> {
+    let kind = answer.body["type"] == "urn:callboard:problem:unavailable";
+    ensure!(
+        answer.status == 503 && kind && !answer.header("retry-after").is_empty(),
+        "{answer:?}"
+    );
+    Ok(())
+}
+
+/// Waits until the service says that what is named is failing, with these words.
+async fn unready(client: &Client, names: &[&str], told: &str) -> anyhow::Result<()> {
+    let failing = |body: &Value| names.iter().all(|name| body["checks"][*name]["status"] == "failing");
+    let found = until(client, |answer| answer.status == 503 && failing(&answer.body)).await?;
+    ensure!(found.body.to_string().contains(told), "{found:?}");
+    Ok(())
+}
+
+async fn ready(client: &Client) -> anyhow::Result<()> {
+    until(client, |answer| answer.status == 200).await.map(drop)
+}
+
+/// Asks for readiness until the answer is the one that is wanted.
+async fn until(client: &Client, wanted: impl Fn(&Answer) -> bool) -> anyhow::Result<Answer> {
+    let mut answer = client.get("/health/ready").await?;
+    for _ in 0..150 {
+        if wanted(&answer) {
+            return Ok(answer);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        answer = client.get("/health/ready").await?;
+    }
+    anyhow::bail!("the service does not say so: {answer:?}")
 }
 
 /// Starts a service whose data folder is a small file system of its own.

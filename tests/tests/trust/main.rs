@@ -1,6 +1,7 @@
 //! What is promised of every job, kept by the real program when it is killed, overrun and fed what it cannot hold.
 
 mod children;
+mod damage;
 mod disk;
 mod kills;
 mod load;

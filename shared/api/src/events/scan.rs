@@ -81,7 +81,12 @@ impl Scan<'_> {
             .read(self.wanted.key(self.job, Stream::EventIndex), range)
             .await?;
         let ends = index.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-        Ok((after == 0).then_some(0).into_iter().chain(ends).collect())
+        let ends: Vec<u64> = (after == 0).then_some(0).into_iter().chain(ends).collect();
+        if ends.is_sorted() {
+            Ok(ends)
+        } else {
+            Err(StoreError::Corrupt("the index of the events goes back".into()))
+        }
     }
 
     /// Reads as many whole lines as a page may have.

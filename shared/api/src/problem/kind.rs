@@ -61,6 +61,7 @@ kinds! {
     TooManyBodies "too-many-bodies" SERVICE_UNAVAILABLE Helps "Too many large bodies come at once";
     Draining "draining" SERVICE_UNAVAILABLE Helps "The service is shutting down";
     Unavailable "unavailable" SERVICE_UNAVAILABLE Helps "A part of the service does not answer";
+    Damaged "damaged" INTERNAL_SERVER_ERROR Fails "What is kept is damaged";
     Internal "internal" INTERNAL_SERVER_ERROR Fails "Something went wrong in the service";
 }
 

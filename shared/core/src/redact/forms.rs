@@ -72,6 +72,7 @@ fn add_lines(lines: &[&str], forms: &mut BTreeSet<String>) {
 /// Adds the text as it is and in its escapes, and each of these as a string of JSON once more.
 fn add_escaped(text: &str, forms: &mut BTreeSet<String>) {
     let mut once = vec![text.to_owned(), json(text), json_ascii(text)];
+    once.extend([json(text), json_ascii(text)].map(|text| text.replace('/', r"\/")));
     once.extend(["<>&", "<>&'"].map(|escaped| json_for_html(text, escaped)));
     once.extend([false, true].into_iter().flat_map(|quote| python(text, quote)));
     once.extend([r#"'"'"'"#, r"'\''"].map(|quote| text.replace('\'', quote)));

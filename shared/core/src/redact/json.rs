@@ -1,4 +1,4 @@
-//! Redacting the strings of a JSON text where they stand.
+//! Redacting what the JSON of an event tells, where it stands. Names that have a meaning in an event stay, whatever the secrets.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,25 +6,176 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 
-use super::Redactor;
+use super::{REPLACEMENT, Redactor};
 
-/// Redacts every string literal, and leaves all else as it is written.
+/// Counts of hosts, by name, as an event of a playbook's end has them: numbers in them are counts.
+const COUNTS: [&[u8]; 8] = [
+    br#""changed""#,
+    br#""dark""#,
+    br#""failures""#,
+    br#""ignored""#,
+    br#""ok""#,
+    br#""processed""#,
+    br#""rescued""#,
+    br#""skipped""#,
+];
+/// What Ansible calls things in the results of tasks, at whatever depth.
+pub(super) const NAMES: [&str; 64] = [
+    "action",
+    "after",
+    "after_header",
+    "aggregate",
+    "ansible_facts",
+    "ansible_index_var",
+    "ansible_job_id",
+    "ansible_loop_var",
+    "ansible_stats",
+    "attempts",
+    "before",
+    "before_header",
+    "censored",
+    "changed",
+    "checksum",
+    "cmd",
+    "content",
+    "data",
+    "delta",
+    "deprecations",
+    "dest",
+    "diff",
+    "end",
+    "exception",
+    "exists",
+    "failed",
+    "false_condition",
+    "finished",
+    "group",
+    "groups",
+    "host",
+    "host_name",
+    "host_vars",
+    "hosts",
+    "invocation",
+    "item",
+    "mode",
+    "module_args",
+    "module_stderr",
+    "module_stdout",
+    "msg",
+    "name",
+    "owner",
+    "path",
+    "per_host",
+    "prepared",
+    "rc",
+    "reason",
+    "results",
+    "results_file",
+    "retries",
+    "size",
+    "skip_reason",
+    "skipped",
+    "start",
+    "started",
+    "state",
+    "status",
+    "stderr",
+    "stderr_lines",
+    "stdout",
+    "stdout_lines",
+    "unreachable",
+    "warnings",
+];
+
+/// Redacts every string literal, and numbers that are secrets, and leaves all else as it is written.
 pub(super) fn redact(redactor: &Redactor, json: &[u8]) -> Vec<u8> {
     let mut redacted = Vec::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(start) = rest.iter().position(|byte| *byte == b'"') {
+    let (mut rest, mut place) = (json, Place::default());
+    while let Some(start) = rest.iter().position(|byte| is_told(*byte)) {
         let (before, from) = rest.split_at(start);
-        let (literal, after) = from.split_at(length(from));
         redacted.extend_from_slice(before);
-        redacted.extend_from_slice(&redact_literal(redactor, literal));
+        let strings = list_length(from);
+        if strings > 0 {
+            let (list, after) = from.split_at(strings);
+            redacted.extend_from_slice(&redact_list(redactor, list));
+            rest = after;
+            continue;
+        }
+        let (token, after) = from.split_at(length(from));
+        match token[0] {
+            b'{' | b'[' => place.depth += 1,
+            b'}' | b']' => place.depth = place.depth.saturating_sub(1),
+            b'"' if is_key(after) => place.enter(token),
+            _ => {}
+        }
+        redacted.extend_from_slice(&place.redact(redactor, token, is_key(after)));
         rest = after;
     }
     redacted.extend_from_slice(rest);
     redacted
 }
 
-/// Counts the bytes of the literal that a text begins with, its quotes among them.
+/// Where in a text the walk is.
+#[derive(Default)]
+struct Place {
+    depth: usize,
+    /// Whether the field of the outermost object holds counts.
+    counts: bool,
+}
+
+impl Place {
+    fn enter(&mut self, key: &[u8]) {
+        if self.depth == 1 {
+            self.counts = COUNTS.contains(&key);
+        }
+    }
+
+    fn redact<'a>(&self, redactor: &Redactor, token: &'a [u8], is_key: bool) -> Cow<'a, [u8]> {
+        match token[0] {
+            b'"' if is_key && (self.depth == 1 || (!self.counts && is_name(token))) => Cow::Borrowed(token),
+            b'"' => redact_literal(redactor, token),
+            b'-' | b'0'..=b'9' if self.depth > 1 && !self.counts && redactor.is_secret(number(token)) => {
+                Cow::Owned(Value::from(REPLACEMENT).to_string().into_bytes())
+            }
+            _ => Cow::Borrowed(token),
+        }
+    }
+}
+
+/// Tells whether a token begins with the byte that says where it is, or may be a secret.
+fn is_told(byte: u8) -> bool {
+    matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b'-' | b'0'..=b'9')
+}
+
+fn is_key(after: &[u8]) -> bool {
+    after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
+}
+
+fn is_name(literal: &[u8]) -> bool {
+    let name = literal.get(1..literal.len().saturating_sub(1)).unwrap_or_default();
+    NAMES.binary_search_by(|known| known.as_bytes().cmp(name)).is_ok()
+}
+
+/// Returns the digits of a whole number.
+fn number(token: &[u8]) -> &[u8] {
+    let digits = token.strip_prefix(b"-").unwrap_or(token);
+    digits.strip_suffix(b".0").unwrap_or(digits)
+}
+
+/// Counts the bytes of the token that a text begins with.
 fn length(text: &[u8]) -> usize {
+    match text[0] {
+        b'"' => literal_length(text),
+        b'-' | b'0'..=b'9' => {
+            let of_number = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+            text.iter().take_while(of_number).count()
+        }
+        _ => 1,
+    }
+}
+
+/// Counts the bytes of the literal that a text begins with, its quotes among them.
+fn literal_length(text: &[u8]) -> usize {
     let mut escaped = false;
     let mut ends = |byte: &u8| {
         let ends = *byte == b'"' && !escaped;
@@ -33,6 +184,63 @@ fn length(text: &[u8]) -> usize {
     };
     let end = text.iter().skip(1).position(&mut ends);
     end.map_or(text.len(), |end| end + 2)
+}
+
+/// Counts the bytes of the strings, one behind another in a list, that a text begins with; 0 if that is not more than one.
+fn list_length(text: &[u8]) -> usize {
+    let (mut at, mut strings) = (0, 0);
+    while text.get(at) == Some(&b'"') {
+        let end = at + literal_length(&text[at..]);
+        if is_key(&text[end..]) {
+            break;
+        }
+        strings += 1;
+        let next = end + separator_length(&text[end..]);
+        if next == end || text.get(next) != Some(&b'"') {
+            return if strings > 1 { end } else { 0 };
+        }
+        at = next;
+    }
+    0
+}
+
+/// Counts the bytes of a comma and the space around it.
+fn separator_length(text: &[u8]) -> usize {
+    let space = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let comma = space(text);
+    match text.get(comma) {
+        Some(b',') => comma + 1 + space(&text[comma + 1..]),
+        _ => 0,
+    }
+}
+
+/// Redacts the strings of a list, which may be the lines of a text: what goes on in the next one is found too.
+fn redact_list(redactor: &Redactor, list: &[u8]) -> Vec<u8> {
+    let (mut redacted, mut at) = (Vec::with_capacity(list.len()), 0);
+    let joined = redactor.lines(&texts(list));
+    for line in joined {
+        let end = at + literal_length(&list[at..]);
+        let next = end + separator_length(&list[end..]);
+        match line {
+            Some(line) => redacted.extend_from_slice(Value::from(line).to_string().as_bytes()),
+            None => redacted.extend_from_slice(&list[at..end]),
+        }
+        redacted.extend_from_slice(&list[end..next]);
+        at = next;
+    }
+    redacted
+}
+
+/// Returns the texts of the strings of a list; of one that is no string of JSON, its bytes.
+fn texts(list: &[u8]) -> Vec<Cow<'_, [u8]>> {
+    let (mut texts, mut at) = (Vec::new(), 0);
+    while at < list.len() {
+        let literal = &list[at..at + literal_length(&list[at..])];
+        texts.push(serde_json::from_slice(literal).map_or(Cow::Borrowed(literal), |Literal(text)| text));
+        at += literal.len();
+        at += separator_length(&list[at..]);
+    }
+    texts
 }
 
 fn redact_literal<'a>(redactor: &Redactor, literal: &'a [u8]) -> Cow<'a, [u8]> {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::readings::PAST;
 use super::{REPLACEMENT, Redactor};
 
 /// A part of a stream: text, or a mark that stands between two bytes of it.
@@ -20,8 +21,13 @@ pub enum Piece<'a, M> {
 /// Redacts a stream. It holds back no more than the end that may still become a secret.
 pub struct Stream<M> {
     redactor: Arc<Redactor>,
+    /// What is not given out yet, behind the end of what was.
     held: Vec<u8>,
-    /// How many bytes of `held` belong to a secret that has been replaced already.
+    /// Where in `held` that begins.
+    from: usize,
+    /// Whether `held` begins a line.
+    line: bool,
+    /// How many bytes from there on belong to a secret that has been replaced already.
     covered: usize,
     /// Marks by their place in `held`.
     marks: VecDeque<(usize, M)>,
@@ -34,6 +40,8 @@ impl<M> Stream<M> {
         Self {
             redactor,
             held: Vec::new(),
+            from: 0,
+            line: true,
             covered: 0,
             marks: VecDeque::new(),
         }
@@ -48,7 +56,7 @@ impl<M> Stream<M> {
             Piece::Text(text) => self.held.extend_from_slice(&text),
             Piece::Mark(mark) => self.marks.push_back((self.held.len(), mark)),
         }
-        self.decide(self.held.len() - self.redactor.undecided(&self.held))
+        self.decide(self.redactor.undecided(&self.held, self.from, self.line))
     }
 
     /// Returns what is left when the stream has ended.
@@ -59,8 +67,8 @@ impl<M> Stream<M> {
     /// Gives out what stands before `end`: no form that begins there is still incomplete.
     fn decide<'a>(&mut self, end: usize) -> Vec<Piece<'a, M>> {
         let mut pieces = Vec::new();
-        let mut at = self.covered;
-        let spans = self.redactor.spans(&self.held);
+        let mut at = self.from + self.covered;
+        let spans = self.redactor.spans(&self.held, self.from, self.line);
         for span in spans.into_iter().take_while(|span| span.start < end) {
             if span.start >= at {
                 self.pass(at..span.start, &mut pieces);
@@ -70,11 +78,21 @@ impl<M> Stream<M> {
         }
         self.pass(at.min(end)..end, &mut pieces);
         self.covered = at.saturating_sub(end);
-        self.held.drain(..end);
-        for (place, _) in &mut self.marks {
-            *place -= end;
-        }
+        self.forget(end);
         pieces
+    }
+
+    /// Forgets what was given out, but for what readings need of it.
+    fn forget(&mut self, end: usize) {
+        let gone = end.saturating_sub(PAST);
+        if let Some(last) = gone.checked_sub(1) {
+            self.line = self.held[last] == b'\n';
+        }
+        self.held.drain(..gone);
+        self.from = end - gone;
+        for (place, _) in &mut self.marks {
+            *place -= gone;
+        }
     }
 
     /// Gives out a range of the held text, with every mark up to its end.

@@ -128,15 +128,44 @@ fn only_what_may_become_a_secret_is_held_back() -> Result<(), TooLarge> {
 #[test]
 fn lone_surrogates_and_invalid_json_are_no_reason_to_tell_a_secret() -> Result<(), TooLarge> {
     let redactor = redactor(&["hunter2"])?;
-    let told = redactor.json(br#"{"a": "\ud800 hunte\u0072\u0032", "hunter2": "\ud800", "b": 1.50}"#);
+    let told = redactor.json(br#"{"a": {"a": "\ud800 hunte\u0072\u0032", "hunter2": "\ud800", "b": 1.50}}"#);
     assert!(serde_json::from_slice::<Box<serde_json::value::RawValue>>(&told).is_ok());
     let told = String::from_utf8_lossy(&told);
     assert!(
-        told.ends_with(r#" ********", "********": "\ud800", "b": 1.50}"#),
+        told.ends_with(r#" ********", "********": "\ud800", "b": 1.50}}"#),
         "{told}"
     );
     assert_eq!(redactor.json(br#"{"a": "x hunter2\"#), br#"{"a": "x ********\"#);
     assert_eq!(format!("{redactor:?}"), "Redactor");
+    Ok(())
+}
+
+/// A password may be any word: an event is read all the same, and the word is in no value.
+#[test]
+fn names_of_an_event_stay_and_values_and_names_that_are_data_do_not() -> Result<(), TooLarge> {
+    let event = r#"{"host": "WORD", "WORD": "x WORD", "hosts_count": 4711, "duration": 4711.0,
+        "res": {"changed": true, "WORD": 1, "list": [{"WORD": "WORD"}, 4711, -4711, 4711.0, 47110, 4711e2], "rc": 4711},
+        "processed": {"WORD": 4711}}"#;
+    for word in ["host", "task", "processed", "stats", "hunter2"] {
+        let redactor = redactor(&[word, "4711"])?;
+        let told = redactor.json(event.replace("WORD", word).as_bytes());
+        let told: Value = serde_json::from_slice(&told).unwrap_or_default();
+        let key = if word == "host" { word } else { REPLACEMENT };
+        let mut expected = json!({
+            "host": REPLACEMENT, "hosts_count": 4711, "duration": 4711.0,
+            "res": {"changed": true, key: 1,
+                "list": [{key: REPLACEMENT}, REPLACEMENT, REPLACEMENT, REPLACEMENT, 47110, 4711e2], "rc": REPLACEMENT},
+            "processed": {REPLACEMENT: 4711},
+        });
+        let value = if ["host", "processed"].contains(&word) {
+            told[word].clone()
+        } else {
+            json!(format!("x {REPLACEMENT}"))
+        };
+        expected[word] = value;
+        assert_eq!(told, expected, "{word}");
+    }
+    assert!(json::NAMES.is_sorted());
     Ok(())
 }
 
@@ -156,8 +185,124 @@ fn told<M>(pieces: Vec<Piece<'_, M>>) -> (String, Vec<(M, usize)>) {
     (String::from_utf8_lossy(&text).into_owned(), marks)
 }
 
-/// What is to come out, by plain search at every place.
+/// As programs have written a text that holds the secret fourteen times, after 0 to 13 other letters.
+const RECORDED: [(&str, &str); 9] = [
+    ("base64", include_str!("recorded/base64.txt")),
+    ("openssl base64", include_str!("recorded/base64_64.txt")),
+    ("xxd -p", include_str!("recorded/xxd_plain.txt")),
+    ("xxd", include_str!("recorded/xxd.txt")),
+    ("xxd -u -c 24 -g 1", include_str!("recorded/xxd_upper.txt")),
+    ("hexdump -C", include_str!("recorded/hexdump_canonical.txt")),
+    ("hexdump", include_str!("recorded/hexdump.txt")),
+    ("od -A x -t x1z", include_str!("recorded/od.txt")),
+    ("od -x", include_str!("recorded/od_words.txt")),
+];
+const WRITTEN: &str = "correct-horse/battery";
+
+/// Whatever is between the letters: five of them in a row are a part of the secret.
+fn letters_left(program: &str, told: &str) -> usize {
+    let parts: Vec<String> = match program {
+        "base64" | "openssl base64" => {
+            use base64::Engine as _;
+            let known = |at: usize| base64::engine::general_purpose::STANDARD_NO_PAD.encode(&WRITTEN[at..at + 6]);
+            (0..WRITTEN.len() - 6).map(known).collect()
+        }
+        _ => {
+            let hex = |at: usize| {
+                WRITTEN.as_bytes()[at..at + 5]
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect()
+            };
+            let plain = |at: usize| WRITTEN[at..at + 5].to_owned();
+            (0..WRITTEN.len() - 5).flat_map(|at| [hex(at), plain(at)]).collect()
+        }
+    };
+    let told = told.replace("\x1b[0;32m", "").replace("\x1b[0m", "");
+    let as_is: String = told
+        .chars()
+        .filter(|char| char.is_ascii_alphanumeric() || "+/-*".contains(*char))
+        .collect();
+    let joined = as_is.to_ascii_lowercase();
+    parts
+        .iter()
+        .filter(|part| joined.contains(*part) || as_is.contains(*part))
+        .count()
+}
+
+#[test]
+fn a_secret_is_found_over_the_lines_and_in_the_columns_of_what_programs_write() -> Result<(), TooLarge> {
+    let redactor = Arc::new(redactor(&[WRITTEN])?);
+    for (program, text) in RECORDED {
+        let listed = text
+            .lines()
+            .map(|line| format!("        \"{line}\",\n"))
+            .collect::<String>();
+        let escaped = Value::from(text).to_string();
+        let colored = listed
+            .replace("        ", "\x1b[0;32m        ")
+            .replace('\n', "\x1b[0m\n");
+        for text in [
+            text,
+            &listed,
+            &colored,
+            &escaped,
+            &Value::from(&*escaped).to_string(),
+            &text.replace('\n', "\r\n"),
+        ] {
+            let told = redactor.text(text);
+            assert!(
+                told.contains(REPLACEMENT) && letters_left(program, &told) == 0,
+                "{program}: {told}"
+            );
+            for width in [13, 64, 999] {
+                let cuts: Vec<usize> = (0..text.len()).step_by(width).collect();
+                assert_eq!(
+                    run(&redactor, text.as_bytes(), &[], &cuts).0,
+                    told,
+                    "{program}, {width}: {text}"
+                );
+            }
+        }
+        let event = json!({"res": {"stdout": text, "stdout_lines": text.lines().collect::<Vec<_>>()}}).to_string();
+        let told: Value = serde_json::from_slice(&redactor.json(event.as_bytes())).unwrap_or_default();
+        let lines = told["res"]["stdout_lines"].as_array().cloned().unwrap_or_default();
+        let joined: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
+        assert_eq!(joined.len(), text.lines().count(), "{told}");
+        assert_eq!(letters_left(program, &joined.join("\n")), 0, "{program}: {told}");
+        assert_eq!(
+            letters_left(program, &told["res"]["stdout"].to_string()),
+            0,
+            "{program}: {told}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn other_dumps_and_digits_stay_and_are_not_held_back() -> Result<(), TooLarge> {
+    let redactor = Arc::new(redactor(&["hunter2", "0123456789"])?);
+    let dump = "00000000: 7468 6520 7175 6963 6b20 6272 6f77 6e20  the quick brown \n00000010: 666f 780a\n";
+    for text in [
+        dump,
+        "SGVsbG8sIHdvcmxkISBIZWxsbywgd29y\nbGQhCg==\n",
+        "deadbeef 12\n",
+        "{\"a\": [\"b\", \"c\"]}",
+    ] {
+        assert_eq!(redactor.text(text), text);
+        assert_eq!(
+            run(&redactor, text.as_bytes(), &[], &(0..text.len()).collect::<Vec<_>>()).0,
+            text
+        );
+        let mut stream = Stream::new(Arc::clone(&redactor));
+        assert_eq!(told(stream.push(self::text(text.as_bytes()))).0, text);
+    }
+    Ok(())
+}
+
+/// What is to come out, by plain search at every place, and what is found in pieces.
 fn model(redactor: &Redactor, text: &[u8], marks: &[usize]) -> (String, Vec<(usize, usize)>) {
+    let in_pieces: Vec<_> = redactor.in_pieces(text, true).collect();
     let (mut out, mut told, mut covered) = (Vec::new(), Vec::new(), 0);
     for at in 0..=text.len() {
         let here = marks.iter().enumerate().filter(|(_, place)| **place == at);
@@ -167,7 +312,15 @@ fn model(redactor: &Redactor, text: &[u8], marks: &[usize]) -> (String, Vec<(usi
             .forms
             .iter()
             .filter(|form| text[at..].starts_with(form.expose().as_bytes()));
-        let longest = starting.map(|form| form.expose().len()).max().unwrap_or(0);
+        let pieces = in_pieces
+            .iter()
+            .filter(|range| range.start == at)
+            .map(ExactSizeIterator::len);
+        let longest = starting
+            .map(|form| form.expose().len())
+            .chain(pieces)
+            .max()
+            .unwrap_or(0);
         if longest > 0 && at >= covered {
             out.extend_from_slice(REPLACEMENT.as_bytes());
         }
@@ -232,12 +385,14 @@ fn run(redactor: &Arc<Redactor>, text: &[u8], marks: &[usize], cuts: &[usize]) -
     told(pieces)
 }
 
-fn redacted(redactor: &Redactor, value: &Value) -> Value {
+/// The strings of a value redacted, and its names, but for the outermost.
+fn redacted(redactor: &Redactor, value: &Value, outermost: bool) -> Value {
     match value {
         Value::String(text) => Value::String(redactor.text(text)),
-        Value::Array(items) => items.iter().map(|item| redacted(redactor, item)).collect(),
+        Value::Array(items) => items.iter().map(|item| redacted(redactor, item, false)).collect(),
         Value::Object(entries) => {
-            let entry = |(key, item): (&String, &Value)| (redactor.text(key), redacted(redactor, item));
+            let name = |key: &String| if outermost { key.clone() } else { redactor.text(key) };
+            let entry = |(key, item): (&String, &Value)| (name(key), redacted(redactor, item, false));
             Value::Object(entries.iter().map(entry).collect::<Map<_, _>>())
         }
         other => other.clone(),
@@ -269,7 +424,34 @@ proptest! {
         let told = |form: &&Secret| expected.0.contains(form.expose());
         prop_assert!(redactor.forms.iter().find(told).is_none());
         let unchanged = !redactor.forms.iter().any(|form| text.contains(form.expose()));
+        let unchanged = unchanged && redactor.in_pieces(text.as_bytes(), true).next().is_none();
         prop_assert_eq!(unchanged, expected.0 == text);
+    }
+
+    /// Wherever the secret stands in a text that is written as base64 with lines of some width, in numbers, or as a dump.
+    #[test]
+    fn a_text_in_lines_is_redacted_as_a_whole_whatever_the_chunks(
+        before in "[a-z ]{0,80}", after in "[a-z \n]{0,80}", width in 60..77_usize, crlf: bool, spaces in 0..9_usize,
+        cuts in prop::collection::vec(any::<Index>(), 0..12),
+    ) {
+        use base64::Engine as _;
+        let redactor = Arc::new(redactor(&[WRITTEN])?);
+        let text = format!("{before}{WRITTEN}{after}");
+        let gap = format!("{}{}", if crlf { "\r\n" } else { "\n" }, " ".repeat(spaces));
+        let lines = |digits: &str| digits.as_bytes().chunks(width).map(String::from_utf8_lossy).collect::<Vec<_>>().join(&gap);
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let row = |(number, bytes): (usize, &[u8])| {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x} ")).collect();
+            format!("{:08x}  {hex} |{}|", number * 16, String::from_utf8_lossy(bytes).replace('\n', "."))
+        };
+        let dump: Vec<String> = text.as_bytes().chunks(16).enumerate().map(row).collect();
+        for written in [lines(&base64::engine::general_purpose::STANDARD.encode(&text)), lines(&hex), dump.join(&gap)] {
+            let told = redactor.text(&written);
+            prop_assert!(told.contains(REPLACEMENT), "{}", written);
+            prop_assert_eq!(letters_left("", &told), 0, "{}", told);
+            let cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(written.len() + 1)).collect();
+            prop_assert_eq!(run(&redactor, written.as_bytes(), &[], &cuts).0, told);
+        }
     }
 
     #[test]
@@ -289,7 +471,7 @@ proptest! {
         }
         let told = redactor.json(written.as_bytes());
         let read: Value = serde_json::from_slice(&told)?;
-        prop_assert_eq!(&read, &redacted(&redactor, &value));
+        prop_assert_eq!(&read, &redacted(&redactor, &value, true));
         prop_assert!(read != value || told == written.as_bytes());
     }
 }

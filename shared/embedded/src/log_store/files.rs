@@ -12,6 +12,8 @@ use callboard_core::segment::{Segment, SegmentHead};
 
 /// Several lines of a journal.
 const TAIL_BYTES: u64 = 2048;
+/// As much as a small job prints.
+const TRIAL_BYTES: usize = 64 * 1024;
 
 /// The folder of an attempt.
 #[derive(Clone)]
@@ -185,11 +187,35 @@ fn open(path: &Path) -> Result<File> {
 fn open_with(options: &mut OpenOptions, path: &Path) -> Result<File> {
     match (options.open(path), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            make_folders(folder)?;
             options.open(path)
         }
         (opened, _) => opened,
     }
+}
+
+/// Makes the folder of an attempt, of its job, and of the store, but no data folder: where that is gone, nothing would be kept.
+fn make_folders(attempt: &Path) -> Result<()> {
+    let folders: Vec<&Path> = attempt.ancestors().take(3).collect();
+    folders.into_iter().rev().try_for_each(make_folder)
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Makes sure that a folder takes files, and such that have something in them.
+pub(super) fn try_to_write(folder: &Path) -> Result<()> {
+    make_folder(folder)?;
+    let path = folder.join(".trial");
+    let written = open(&path).and_then(|mut file| {
+        file.write_all(&[0; TRIAL_BYTES])?;
+        file.sync_data()
+    });
+    written.and(fs::remove_file(&path))
 }
 
 pub(super) fn read(path: &Path, range: &Range<u64>) -> Result<Bytes> {

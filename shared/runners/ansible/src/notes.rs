@@ -94,6 +94,11 @@ impl Note {
         match self {
             Self::Inventory(summary) => Self::Inventory(InventorySummary {
                 host_names: all(summary.host_names),
+                group_hosts: summary
+                    .group_hosts
+                    .into_iter()
+                    .map(|(name, hosts)| (clean(name), hosts))
+                    .collect(),
                 ..summary
             }),
             Self::InventoryError { message } => Self::InventoryError {

@@ -7,6 +7,26 @@ use callboard_core::redact::Redactor;
 
 use crate::shortage;
 
+/// Words of the sentences that are made here. They stay, where a secret is a word like them; each is longer than a word.
+const PHRASES: [&str; 16] = [
+    "The collection ",
+    "The credential ",
+    "The host keys that earlier jobs have accepted cannot be read.",
+    "The inventory ",
+    "The inventory at ",
+    "The job's folder could not be made ready.",
+    "The playbook ",
+    "The private key cannot be used",
+    "The program ssh-agent could not be run; OpenSSH must be installed where jobs run.",
+    "The repository ",
+    "The repository's address ",
+    " cannot be read",
+    " could not be fetched",
+    " could not be installed",
+    " is not there",
+    " the policy",
+];
+
 /// Why a job could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -55,7 +75,7 @@ impl Unready {
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
         Self {
             reason: self.reason,
-            message: redactor.text(&self.message),
+            message: redactor.sentence(&self.message, &PHRASES),
             source: self
                 .source
                 .map(|source| redactor.text(&causes(&*source).to_string()).into()),
@@ -102,4 +122,35 @@ pub(crate) fn sentence(text: &str) -> String {
         .map(|first| first.to_uppercase().to_string())
         .unwrap_or_default();
     format!("{first}{}.", chars.as_str().trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use callboard_core::redact::TooLarge;
+    use callboard_core::secret::Secret;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_a_word_of_ours_is_hidden_where_it_is_a_value_only() -> Result<(), TooLarge> {
+        for (word, told) in [
+            (
+                "inventory",
+                "The inventory at https://******** could not be fetched: no ********.",
+            ),
+            (
+                "fetched",
+                "The inventory at https://inventory could not be fetched: no inventory.",
+            ),
+            (
+                "inventory at https",
+                "The ********://inventory could not be fetched: no inventory.",
+            ),
+        ] {
+            let redactor = Redactor::new(&[Secret::new(word)])?;
+            let message = "The inventory at https://inventory could not be fetched: no inventory.";
+            assert_eq!(Unready::inventory(message).redacted(&redactor).message, told);
+        }
+        Ok(())
+    }
 }

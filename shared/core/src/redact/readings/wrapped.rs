@@ -1,0 +1,118 @@
+//! Digits of base64 or of hexadecimal numbers that go on in the next line, as `base64`, `openssl base64` and `xxd -p` write them:
+//! also where each line is a string of a list.
+
+use memchr::memchr3_iter;
+
+use super::{Reading, break_length, color_length};
+
+/// How many digits stand at least before a break: programs break lines of 60 and more.
+const MIN_DIGITS: usize = 16;
+/// How long what stands between two lines may be: a break, quotes, an indentation.
+const MAX_GAP: usize = 120;
+const MAX_COLOR: usize = 16;
+
+/// What stands between digits.
+enum Gap {
+    /// A break of so many bytes.
+    Break(usize),
+    /// The text ends before it is known.
+    Open,
+    /// Something else.
+    Other,
+}
+
+/// Reads all that is broken so, and what may be once more of it is there.
+pub(super) fn read(text: &[u8]) -> Vec<Reading> {
+    let (mut readings, mut done) = (Vec::new(), 0);
+    // what is at the end may be the beginning of a break
+    let last = Some(text.len()).filter(|last| before_break(text) < *last);
+    for at in memchr3_iter(b'\n', b'\\', b'"', text).chain(last) {
+        if at < done {
+            continue;
+        }
+        let end = done + before_break(&text[done..at]);
+        let digits = text[done..end].iter().rev().take_while(|byte| is_digit(**byte)).count();
+        if digits >= MIN_DIGITS {
+            let reading;
+            (reading, done) = read_from(text, end - digits, end);
+            readings.extend(reading);
+        }
+    }
+    readings
+}
+
+/// Reads on from digits; returns what was read, if it goes on behind a break, and where that ends.
+fn read_from(text: &[u8], start: usize, mut end: usize) -> (Option<Reading>, usize) {
+    let mut reading = Reading::default();
+    let (mut at, mut lines) = (start, 0);
+    loop {
+        (at..end).for_each(|place| reading.add(text[place], place, Some(place + 1)));
+        lines += 1;
+        let few = end - at < MIN_DIGITS;
+        match gap(&text[end..]) {
+            Gap::Open => {
+                reading.open = true;
+                return (Some(reading), text.len());
+            }
+            Gap::Break(length) if !few => at = end + length,
+            _ => return ((lines > 1).then_some(reading), end.max(at)),
+        }
+        end = at + text[at..].iter().take_while(|byte| is_digit(**byte)).count();
+        if end == at && at < text.len() {
+            return ((lines > 1).then_some(reading), at);
+        }
+    }
+}
+
+fn gap(text: &[u8]) -> Gap {
+    let (mut at, mut breaks) = (0, false);
+    while at < text.len() {
+        let length = match text[at] {
+            b'\n' | b'"' => Some(1),
+            b'\\' => escape_length(&text[at..]),
+            b'\r' | b' ' | b'\t' | b',' | b'\'' => {
+                at += 1;
+                continue;
+            }
+            b'\x1b' => match color_length(&text[at..]) {
+                Some(length) => {
+                    at += length;
+                    continue;
+                }
+                None => return Gap::Other,
+            },
+            _ if breaks && at <= MAX_GAP => return Gap::Break(at),
+            _ => return Gap::Other,
+        };
+        match length {
+            Some(length) => at += length,
+            None if text[at..].iter().all(|byte| *byte == b'\\') => return Gap::Open,
+            None => return Gap::Other,
+        }
+        breaks = true;
+    }
+    if at <= MAX_GAP { Gap::Open } else { Gap::Other }
+}
+
+/// Returns where a carriage return or a colour begins that stands before a break.
+fn before_break(text: &[u8]) -> usize {
+    let end = text.strip_suffix(b"\r").unwrap_or(text).len();
+    let near = end.saturating_sub(MAX_COLOR);
+    let escape = text[near..end]
+        .iter()
+        .rposition(|byte| *byte == b'\x1b')
+        .map(|at| near + at);
+    let color = escape.filter(|at| color_length(&text[*at..end]) == Some(end - at));
+    color.unwrap_or(end)
+}
+
+/// Returns the length of an escaped break, carriage return or quote.
+fn escape_length(text: &[u8]) -> Option<usize> {
+    let slashes = text.iter().take_while(|byte| **byte == b'\\').count();
+    let escaped = matches!(text.get(slashes), Some(b'r' | b'"'));
+    break_length(text).or(escaped.then_some(slashes + 1))
+}
+
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)
+}

@@ -1,0 +1,123 @@
+//! The thread that writes: it commits for several callers at once.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use callboard_core::causes::causes;
+use callboard_core::ports::StoreError;
+use rusqlite::Connection;
+
+use super::place::Place;
+use crate::error::{sqlite, unavailable};
+
+/// How many callers' writes share one commit, and so one wait for the disk.
+const GROUP: usize = 64;
+
+pub(super) type Write = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+pub(super) type Reply = Box<dyn FnOnce(bool) + Send>;
+
+/// The writer, until it is closed.
+pub(super) struct Writer {
+    writes: Mutex<Option<mpsc::Sender<Write>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    fault: Fault,
+}
+
+/// What kept the last commit from being made, if anything did.
+#[derive(Clone, Default)]
+struct Fault(Arc<Mutex<Option<String>>>);
+
+impl Writer {
+    /// Starts the thread on a connection to the file at a place.
+    pub(super) fn start(connection: Connection, place: Place) -> std::io::Result<Self> {
+        let (sender, writes) = mpsc::channel();
+        let fault = Fault::default();
+        let found = fault.clone();
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || write_loop(&connection, &writes, &place, &found))?;
+        Ok(Self {
+            writes: Mutex::new(Some(sender)),
+            thread: Mutex::new(Some(thread)),
+            fault,
+        })
+    }
+
+    pub(super) fn send(&self, write: Write) -> Result<(), StoreError> {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = writes.as_ref().is_some_and(|writes| writes.send(write).is_ok());
+        sent.then_some(()).ok_or_else(|| unavailable("the writer has stopped"))
+    }
+
+    /// Returns why the last commit could not be made, if it could not.
+    pub(super) fn fault(&self) -> Option<String> {
+        self.fault.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has what was sent written, takes nothing more, and waits until the connection is closed.
+    pub(super) fn close(&self) {
+        drop(self.writes.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(thread.map(JoinHandle::join));
+    }
+}
+
+impl Fault {
+    fn set(&self, fault: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+}
+
+fn write_loop(connection: &Connection, writes: &mpsc::Receiver<Write>, place: &Place, fault: &Fault) {
+    while let Ok(first) = writes.recv() {
+        let mut group = vec![first];
+        group.extend(writes.try_iter().take(GROUP - 1));
+        fault.set(commit(connection, group, place).err());
+    }
+}
+
+/// Makes the writes of a group. Where that fails, none is made, and each caller is told so.
+fn commit(connection: &Connection, group: Vec<Write>, place: &Place) -> Result<(), String> {
+    if let Err(error) = begin(connection, place) {
+        tracing::error!(error, "the database cannot be written");
+        for write in group {
+            write(connection)(false);
+        }
+        return Err(error);
+    }
+    let replies: Vec<Reply> = group.into_iter().map(|write| write(connection)).collect();
+    let committed = connection.execute_batch("COMMIT");
+    if let Err(error) = &committed {
+        tracing::error!(error = %causes(error), "a commit failed");
+        drop(connection.execute_batch("ROLLBACK"));
+    }
+    for reply in replies {
+        reply(committed.is_ok());
+    }
+    committed.map_err(|error| causes(&error).to_string())
+}
+
+fn begin(connection: &Connection, place: &Place) -> Result<(), String> {
+    place.check().map_err(|moved| moved.to_string())?;
+    let begun = connection.execute_batch("BEGIN IMMEDIATE");
+    begun.map_err(|error| causes(&error).to_string())
+}
+
+/// One caller's failure undoes that caller's writes and no other's.
+pub(super) fn in_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    if connection.is_autocommit() {
+        return Err(unavailable("no transaction could be started"));
+    }
+    connection.execute_batch("SAVEPOINT caller").map_err(sqlite)?;
+    let result = work(connection);
+    let end = if result.is_ok() {
+        "RELEASE caller"
+    } else {
+        "ROLLBACK TO caller; RELEASE caller"
+    };
+    connection.execute_batch(end).map_err(sqlite)?;
+    result
+}
