@@ -9,6 +9,7 @@ use callboard_ansible::{AnsibleRunner, FetchLimits, Reach};
 use callboard_core::damage::Damage;
 use callboard_core::doubt::Doubt;
 use callboard_core::execute::{Held, Worker, WorkerSettings};
+use callboard_core::outage::Outage;
 use callboard_core::output::OutputLimits;
 use callboard_core::policy::Policy;
 use callboard_core::ports::{CredentialStore, PlaybookCatalog};
@@ -137,6 +138,7 @@ impl Parts {
                 puts_back: lease.is_none(),
             },
             held: self.held.clone(),
+            outage: Outage::default(),
         }
     }
 

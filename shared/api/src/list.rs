@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use callboard_core::cursor::List;
 use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary};
 use callboard_core::id::JobId;
 use callboard_core::job::JobStatus;
@@ -89,7 +88,7 @@ impl JobList {
     /// Shows a page of a list.
     pub(crate) fn new(page: HistoryPage, query: &HistoryQuery) -> Self {
         let last = page.last().filter(|_| page.has_more);
-        let list = List::Jobs(&query.tenant, query.status);
+        let list = query.list();
         Self {
             next_cursor: last.map(|job| list.cursor(job.as_bytes())),
             damaged: page.damaged.iter().map(JobId::to_string).collect(),

@@ -72,16 +72,6 @@ impl SqliteJobStore {
         Ok(newest.await?.pop())
     }
 
-    /// Returns up to `limit` jobs that wait although the queue has given them up.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn buried(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let query = "SELECT id FROM jobs WHERE status = 'pending'
-            AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NOT NULL END LIMIT ?1";
-        self.sound(query, [limit], limit, rows::id).await
-    }
-
     /// Reads up to `limit` rows that a query finds, without those that are damaged.
     async fn sound<T, P, R>(&self, query: &'static str, params: P, limit: u32, read: R) -> Result<Vec<T>, StoreError>
     where

@@ -20,7 +20,7 @@ const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 /// Whose row it is, and what it shows, as far as it can be read.
 type Row = (Option<JobId>, Result<JobSummary, StoreError>);
-type ListName = (Tenant, Option<JobStatus>);
+type ListName = (Tenant, Option<JobStatus>, bool);
 
 /// Reads pages. Clones share what they know.
 #[derive(Clone, Default)]
@@ -38,10 +38,13 @@ impl Lists {
         now: Timestamp,
         damage: &Damage,
     ) -> Result<HistoryPage, StoreError> {
-        let filter = if query.status.is_some() {
-            "AND status = :status"
-        } else {
-            "AND :status IS NULL"
+        let filter = match (query.status, query.dead_letter) {
+            (None, false) => "AND :status IS NULL",
+            (Some(_), false) => "AND status = :status",
+            (_, true) => {
+                "AND coalesce(:status, 'pending') = 'pending' AND status = 'pending'
+                 AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NOT NULL END"
+            }
         };
         let mut found = jobs(connection, query, now, filter)?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -71,7 +74,7 @@ impl Lists {
         now: Timestamp,
         filter: &str,
     ) -> Result<u32, StoreError> {
-        let name = (query.tenant.clone(), query.status);
+        let name = (query.tenant.clone(), query.status, query.dead_letter);
         let lock = || self.long.lock().unwrap_or_else(PoisonError::into_inner);
         if lock().get(&name).is_some_and(|found| found.elapsed() < COUNTED_FOR) {
             return Ok(MAX_COUNTED + 1);

@@ -19,7 +19,7 @@ from ansible.plugins import get_plugin_class
 from ansible.plugins import loader as plugin_loader
 from ansible.utils.collection_loader import _collection_finder
 
-from callboard_host import homes, recorder, secrecy
+from callboard_host import forks, homes, recorder, secrecy
 
 _IMPORTS = (
     "ansible.cli.playbook",
@@ -63,6 +63,7 @@ def prime() -> None:
     homes.install()
     recorder.install()
     secrecy.install()
+    forks.install()
     PlaybookCLI(["ansible-playbook"]).init_parser()  # compiles argparse's patterns
 
 
