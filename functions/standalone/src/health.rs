@@ -25,6 +25,7 @@ impl Health for StandaloneHealth {
         let query = HistoryQuery {
             tenant: Tenant::default(),
             status: None,
+            dead_letter: false,
             limit: 1,
             offset: 0,
             before: None,

@@ -33,6 +33,7 @@ async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<Vec<Jo
         let query = HistoryQuery {
             tenant: Tenant::default(),
             status: arguments.status,
+            dead_letter: arguments.dead_letter,
             limit: left.min(MAX_LIMIT),
             offset: 0,
             before: found.last().map(|job| job.id),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, FetchLimits, Reach};
 use callboard_core::execute::{Held, Worker, WorkerSettings};
+use callboard_core::outage::Outage;
 use callboard_core::output::OutputLimits;
 use callboard_core::policy::Policy;
 use callboard_core::ports::{CredentialStore, LogStore, PlaybookCatalog};
@@ -133,6 +134,7 @@ impl Parts {
                 puts_back: lease.is_none(),
             },
             held: self.held.clone(),
+            outage: Outage::default(),
         }
     }
 

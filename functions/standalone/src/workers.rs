@@ -44,19 +44,19 @@ async fn set(flag: &mut watch::Receiver<bool>) {
     drop(flag.wait_for(|set| *set).await);
 }
 
-/// A message is acknowledged unless its job could not be dealt with; then it comes again, until it is given up. A panic
-/// costs one attempt, not the worker.
+/// A message is acknowledged unless its job could not be dealt with; then it comes again, until it is given up, which no fault
+/// of the store brings about. A panic costs one attempt, not the worker.
 async fn execute(parts: &Parts, worker: &Worker, message: Message, limits: Limits) {
     let worker = worker.clone();
     let executed = tokio::spawn(async move { worker.execute(message.job_id, limits).await });
-    let error = match executed.await {
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(causes(&error).to_string()),
-        Err(panic) => Some(causes(&panic).to_string()),
+    let (error, of_store) = match executed.await {
+        Ok(Ok(_)) => (None, false),
+        Ok(Err(error)) => (Some(causes(&error).to_string()), error.is_retryable()),
+        Err(panic) => (Some(causes(&panic).to_string()), false),
     };
     if let Some(error) = error {
         tracing::error!(job.id = %message.job_id, message.receives, error, "the job could not be claimed or ended");
-        if message.receives < MAX_RECEIVES || !bury(parts, message, &error).await {
+        if of_store || message.receives < MAX_RECEIVES || !bury(parts, message, &error).await {
             return;
         }
     }

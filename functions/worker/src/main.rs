@@ -10,6 +10,7 @@ use anyhow::Context;
 use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach};
 use callboard_core::execute::{Held, Worker, WorkerSettings};
+use callboard_core::outage::Outage;
 use callboard_core::output::OutputLimits;
 use callboard_lambda::{Parts, Settings, number, required, start_logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -63,6 +64,7 @@ async fn main() -> Result<(), Error> {
                 puts_back: true,
             },
             held: Held::default(),
+            outage: Outage::default(),
         },
         queue: parts.queue,
         to_clean: std::env::var_os("CALLBOARD_OWNS_TMP").map(|_| runner.clone()),

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use callboard_core::cursor::List;
 use callboard_core::history::{HistoryQuery, MAX_OFFSET};
 use callboard_core::id::Tenant;
 use callboard_core::job::JobStatus;
@@ -66,9 +65,10 @@ pub(crate) async fn get(
     tag = "jobs",
     params(
         ("status" = Option<JobStatus>, Query, description = "Only jobs in this state."),
+        ("dead_letter" = Option<bool>, Query, description = "If true, only jobs that wait although the queue has given them up."),
         ("limit" = Option<u32>, Query, description = "At most this many; 20 if absent.", minimum = 1, maximum = 100),
         ("offset" = Option<u32>, Query, description = "Leaves out this many; not with `cursor`.", minimum = 0, maximum = 1000),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same `status`.", min_length = 1),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same `status` and `dead_letter`.", min_length = 1),
     ),
     responses(
         (status = 200, description = "A page of jobs.", body = JobList, headers(
@@ -81,10 +81,11 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
     params.finish()?;
     let page = app.store.list(&query, app.clock.now()).await?;
     let page = JobList::new(page, &query);
-    let (list, offset) = (List::Jobs(&query.tenant, query.status), Some(query.offset));
+    let (list, offset) = (query.list(), Some(query.offset));
     let cursor = query.before.map(|job| list.cursor(job.as_bytes()));
     let same = Query::default()
         .with_some("status", query.status)
+        .with_some("dead_letter", query.dead_letter.then_some(true))
         .with("limit", &query.limit);
     let this = same.clone().with_some("offset", offset.filter(|offset| *offset > 0));
     let this = this.with_some("cursor", cursor);
@@ -93,22 +94,30 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
 }
 
 fn read(params: &mut Params) -> HistoryQuery {
-    let tenant = Tenant::default();
     let status = params.text("status").and_then(|text| {
         let status = text.parse::<JobStatus>();
         status.map_err(|error| params.refuse("status", error.to_string())).ok()
     });
+    let dead_letter = params.boolean("dead_letter");
+    if dead_letter && status.is_some_and(|status| status != JobStatus::Pending) {
+        params.refuse(
+            "dead_letter",
+            "cannot be combined with this status: such jobs are pending",
+        );
+    }
     let limit = params.limit();
     let offset = params.number("offset", 0, MAX_OFFSET.into()).unwrap_or(0);
     if offset > 0 && params.is_given("cursor") {
         params.refuse("offset", "cannot be combined with a cursor");
     }
-    let before = params.cursor(|text| List::Jobs(&tenant, status).job(text));
-    HistoryQuery {
-        tenant,
+    let mut query = HistoryQuery {
+        tenant: Tenant::default(),
         status,
+        dead_letter,
         limit,
         offset: u32::try_from(offset).unwrap_or(0),
-        before,
-    }
+        before: None,
+    };
+    query.before = params.cursor(|text| query.list().job(text));
+    query
 }

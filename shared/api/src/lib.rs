@@ -38,6 +38,7 @@ pub fn router(app: App) -> Router {
     let gate = app.gate.clone();
     let routes = Router::new()
         .route("/api/v1/jobs", get(jobs::list).post(submit::submit))
+        .route("/api/v1/jobs/redrive", post(redrive::redrive_all))
         .route("/api/v1/jobs/{job_id}", get(jobs::get).delete(cancel::cancel))
         .route("/api/v1/jobs/{job_id}/cancel", post(cancel::cancel))
         .route("/api/v1/jobs/{job_id}/redrive", post(redrive::redrive))

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use callboard_core::cursor::List;
 use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary};
 use callboard_core::job::JobStatus;
 use callboard_core::outcome::Reason;
@@ -84,7 +83,7 @@ impl JobList {
     /// Shows a page of a list.
     pub(crate) fn new(page: HistoryPage, query: &HistoryQuery) -> Self {
         let last = page.jobs.last().filter(|_| page.has_more);
-        let list = List::Jobs(&query.tenant, query.status);
+        let list = query.list();
         Self {
             next_cursor: last.map(|job| list.cursor(job.id.as_bytes())),
             jobs: page.jobs.into_iter().map(JobListItem::from).collect(),

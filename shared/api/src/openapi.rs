@@ -34,6 +34,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::cancel::delete,
         crate::cancel::cancel,
         crate::redrive::redrive,
+        crate::redrive::redrive_all,
         crate::logs::logs,
         crate::events::events,
         crate::credentials::create,

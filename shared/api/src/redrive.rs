@@ -1,15 +1,30 @@
-//! `POST /api/v1/jobs/{job_id}/redrive`.
+//! `POST /api/v1/jobs/{job_id}/redrive` and `POST /api/v1/jobs/redrive`.
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use callboard_core::id::Tenant;
+use callboard_core::history::MAX_LIMIT;
+use callboard_core::id::{JobId, Tenant};
 use callboard_core::ports::StoreError;
+use callboard_core::redrive::{DeadLetters, Redriver};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::{App, PathId};
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
 use crate::submit::accepted;
 use crate::wire::Accepted;
+
+/// What a call has redriven.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RedrivenJobs {
+    /// The jobs that are queued again, newest first.
+    #[schema(value_type = Vec<String>)]
+    redriven: Vec<JobId>,
+    /// Leads to the jobs that this call did not look at; null when there are none.
+    next_cursor: Option<String>,
+}
 
 /// Gives a job that waits to the queue again.
 ///
@@ -30,7 +45,7 @@ use crate::wire::Accepted;
 )]
 pub(crate) async fn redrive(State(app): State<App>, PathId(id): PathId, params: Params) -> Result<Response, Problem> {
     params.finish()?;
-    match app.submitter.redrive(&Tenant::default(), id).await {
+    match redriver(&app).job(&Tenant::default(), id).await {
         Ok(job) => Ok(accepted(&job, Accepted::new(&job, false))),
         Err(StoreError::Conflict) => {
             let status = app.job(id).await?.state.status;
@@ -38,5 +53,60 @@ pub(crate) async fn redrive(State(app): State<App>, PathId(id): PathId, params: 
             Err(Problem::new(Kind::JobNotWaiting, detail))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives the jobs that the queue has given up to it again.
+///
+/// These are the jobs that a list with `dead_letter=true` has, newest first. One call looks at `limit` of them; where older
+/// ones follow, `next_cursor` leads to them. To send the same call again does no harm.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs/redrive",
+    operation_id = "redriveJobs",
+    tag = "jobs",
+    params(
+        ("playbook" = Option<String>, Query, description = "Only jobs of this playbook or role, as lists name it.", min_length = 1),
+        ("limit" = Option<u32>, Query, description = "Looks at this many at most; 100 if absent.", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the call before.", min_length = 1),
+    ),
+    responses(
+        (status = 200, description = "The jobs that are queued again.", body = RedrivenJobs),
+    )
+)]
+pub(crate) async fn redrive_all(State(app): State<App>, mut params: Params) -> Result<Json<RedrivenJobs>, Problem> {
+    let wanted = read(&mut params);
+    params.finish()?;
+    let redriven = redriver(&app).dead_letters(&wanted).await?;
+    let query = wanted.query();
+    let next_cursor = redriven.next.map(|job| query.list().cursor(job.as_bytes()));
+    Ok(Json(RedrivenJobs {
+        redriven: redriven.jobs,
+        next_cursor,
+    }))
+}
+
+fn read(params: &mut Params) -> DeadLetters {
+    let playbook = params.text("playbook");
+    if playbook.as_deref() == Some("") {
+        params.refuse("playbook", "must not be empty");
+    }
+    let limit = params.number("limit", 1, MAX_LIMIT.into());
+    let mut wanted = DeadLetters {
+        tenant: Tenant::default(),
+        playbook,
+        limit: limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(MAX_LIMIT),
+        before: None,
+    };
+    let query = wanted.query();
+    wanted.before = params.cursor(|text| query.list().job(text));
+    wanted
+}
+
+fn redriver(app: &App) -> Redriver<'_> {
+    Redriver {
+        store: &*app.store,
+        queue: &*app.submitter.queue,
+        clock: &*app.clock,
     }
 }

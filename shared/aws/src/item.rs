@@ -46,7 +46,12 @@ pub(crate) fn outcome_partition(tenant: &Tenant, status: JobStatus, month: &str,
     format!("{}#{status}#{month}#{shard}", tenant.as_str())
 }
 
-/// Returns the partition of `active` that lists pending and running jobs.
+/// Returns the partition of `active` that lists jobs that wait although the queue has given them up.
+pub(crate) fn dead_partition(shard: u8) -> String {
+    format!("DEAD#{shard}")
+}
+
+/// Returns the partition of `active` that lists the other pending jobs, and running ones.
 pub(crate) fn active_partition(shard: u8) -> String {
     format!("ACTIVE#{shard}")
 }

@@ -19,10 +19,10 @@ use uuid::Uuid;
 
 use crate::bodies::Bodies;
 use crate::config::s3_client;
-use crate::fields::{instant, json, number};
+use crate::fields::{instant, json, number, string};
 use crate::item::{self, Item, Stored};
 use crate::listing::{Listing, Source};
-use crate::steps::{giving_up, held, holding, is, pending_again, status, uncounted};
+use crate::steps::{active_pk, giving_up, held, holding, is, pending_again, status, uncounted};
 use crate::table::{Table, Unmet};
 use crate::update::Update;
 
@@ -176,6 +176,7 @@ impl JobStore for DynamoDbJobStore {
             .set_to("attempt", "#attempt + :one")
             .value("one", number(1))
             .set("started_at", instant(now))
+            .set("active_pk", active_pk(id))
             .remove(&["due", "dead_letter"]);
         let item = match self.table.update(id, update).await {
             // claimed already, by a try whose answer was lost
@@ -260,12 +261,17 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError> {
-        let update = is(JobStatus::Pending).set("dead_letter", json(&letter)?);
+        let update = is(JobStatus::Pending)
+            .set("dead_letter", json(&letter)?)
+            .set("active_pk", string(item::dead_partition(item::shard(id))));
         self.table.step(id, update).await.map(drop)
     }
 
     async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
-        let update = is(JobStatus::Pending).set("due", instant(now)).remove(&["dead_letter"]);
+        let update = is(JobStatus::Pending)
+            .set("due", instant(now))
+            .set("active_pk", active_pk(id))
+            .remove(&["dead_letter"]);
         let item = self.table.step(id, update).await?;
         self.job(item).await
     }

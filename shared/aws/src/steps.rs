@@ -1,10 +1,11 @@
 //! What the steps of a job have in common: the state they start from, and the lease.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use callboard_core::id::LeaseToken;
+use callboard_core::id::{JobId, LeaseToken};
 use callboard_core::job::{JobStatus, Lease};
 
 use crate::fields::{number, string};
+use crate::item;
 use crate::update::Update;
 
 /// Begins the update of a job that is in a state.
@@ -45,6 +46,11 @@ pub(crate) fn pending_again(update: Update) -> Update {
     update
         .set("status", status(JobStatus::Pending))
         .remove(&["lease_token", "lease_beat", "progress"])
+}
+
+/// Makes the attribute that has a job in the lists of what waits or runs.
+pub(crate) fn active_pk(id: JobId) -> AttributeValue {
+    string(item::active_partition(item::shard(id)))
 }
 
 /// Makes the attribute of a state.

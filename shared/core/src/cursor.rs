@@ -17,6 +17,8 @@ const DIGEST_BYTES: usize = 8;
 pub enum List<'a> {
     /// A tenant's jobs, newest first: all, or those in a state. A place is a job.
     Jobs(&'a Tenant, Option<JobStatus>),
+    /// A tenant's jobs that the queue has given up, newest first. A place is a job.
+    DeadLetters(&'a Tenant),
     /// A tenant's credentials, by name. A place is a name.
     Credentials(&'a Tenant),
 }
@@ -46,6 +48,7 @@ impl List<'_> {
     fn digest(&self, place: &[u8]) -> [u8; DIGEST_BYTES] {
         let (kind, tenant, filter) = match self {
             Self::Jobs(tenant, status) => ("jobs", tenant, status.map_or("", JobStatus::as_str)),
+            Self::DeadLetters(tenant) => ("dead letters", tenant, ""),
             Self::Credentials(tenant) => ("credentials", tenant, ""),
         };
         let mut hash = Sha256::new();
@@ -73,6 +76,7 @@ mod tests {
         for list in [
             List::Jobs(&other, None),
             List::Jobs(&tenant, Some(JobStatus::Failed)),
+            List::DeadLetters(&tenant),
             List::Credentials(&tenant),
         ] {
             assert_eq!(list.place(&text), None, "{list:?}");

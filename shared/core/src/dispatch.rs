@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::causes::causes;
+use crate::job::Job;
 use crate::ports::{DueJob, JobQueue, JobStore, StoreError};
 
 /// Queues a job, to be received after `delay` at the earliest, and notes that the queue has it. Where either fails, the job
@@ -17,4 +19,17 @@ pub async fn dispatch(
 ) -> Result<(), StoreError> {
     queue.send(job.id, delay).await?;
     store.mark_dispatched(job.id, job.due).await
+}
+
+/// Queues a job that is due at once, or leaves that to the sweep; returns it as it is then.
+pub(crate) async fn dispatched(store: &dyn JobStore, queue: &dyn JobQueue, mut job: Job) -> Job {
+    let Some(due) = job.state.due else { return job };
+    match dispatch(store, queue, DueJob { id: job.id, due }, Duration::ZERO).await {
+        Ok(()) => job.state.due = None,
+        Err(error) => {
+            let error = causes(&error);
+            tracing::warn!(job.id = %job.id, %error, "the job waits for the sweep to be queued");
+        }
+    }
+    job
 }

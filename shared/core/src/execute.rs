@@ -11,6 +11,7 @@ use crate::causes::causes;
 use crate::dispatch::dispatch;
 use crate::id::{JobId, LeaseToken};
 use crate::job::{CancelRequest, DISPATCH_GRACE, Job, JobStatus, Lease};
+use crate::outage::Outage;
 use crate::outcome::{Outcome, Reason};
 use crate::output::{Output, OutputLimits};
 use crate::ports::{DueJob, JobQueue, JobStore, LogStore, Runner, StoreError};
@@ -83,8 +84,8 @@ pub struct WorkerSettings {
     pub output: OutputLimits,
     /// How long a job that has ended waits for a log store that is unavailable, where its worker has no deadline.
     pub patience: Duration,
-    /// Whether a job that could not be started, because the machine was short of something, goes back to the queue. Else it
-    /// fails.
+    /// Whether a job goes back to the queue that could not be started, because the machine was short of something, or claimed,
+    /// because the store did not answer. Else it fails.
     pub puts_back: bool,
 }
 
@@ -134,6 +135,8 @@ pub enum Disposition {
     Executed,
     /// The job is not there, has ended, or is somebody else's: there is nothing to do.
     Nothing,
+    /// The store did not answer: the job's id was sent to the queue again, for later.
+    PutOff,
 }
 
 /// Executes jobs, one call each.
@@ -153,20 +156,29 @@ pub struct Worker {
     pub settings: WorkerSettings,
     /// Where it notes which leases it holds.
     pub held: Held,
+    /// Where it notes since when the store does not answer.
+    pub outage: Outage,
 }
 
 impl Worker {
-    /// Claims a job and runs it to its end.
+    /// Claims a job and runs it to its end. A job that cannot be claimed for want of an answer is sent to the queue anew, so
+    /// that what the queue counts are faults of the job and not of the store.
     ///
     /// # Errors
-    /// The store could not be asked; the job is as it was, or its lease will run out.
+    /// The store could not be asked, nor the queue; or it does not take the claim. The job is as it was, or its lease will run
+    /// out.
     pub async fn execute(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
         let lease = Lease::new();
         let _holding = self.held.hold(lease.token);
         let claimed_at = self.clock.elapsed();
-        let job = match self.claim(id, lease).await {
+        let claimed = self.claim(id, lease).await;
+        if !claimed.as_ref().is_err_and(StoreError::is_retryable) {
+            self.outage.end();
+        }
+        let job = match claimed {
             Ok(job) => job,
             Err(StoreError::Conflict | StoreError::NotFound) => return Ok(Disposition::Nothing),
+            Err(error) if error.is_retryable() && self.settings.puts_back => return self.put_off(id, error).await,
             Err(error) => return Err(error),
         };
         tracing::info!(job.id = %id, job.attempt = job.state.attempt, "job started");
@@ -216,6 +228,22 @@ impl Worker {
             pause *= 4;
         }
         self.store.claim(id, lease, now).await
+    }
+
+    /// Sends the id of a job that could not be claimed again. Whoever received it may delete the message then, and only then.
+    async fn put_off(&self, id: JobId, error: StoreError) -> Result<Disposition, StoreError> {
+        let pause = self.outage.pause(self.clock.elapsed(), id);
+        let (told, pause_s) = (causes(&error).to_string(), pause.as_secs());
+        match self.queue.send(id, pause).await {
+            Ok(()) => {
+                tracing::warn!(job.id = %id, error = told, pause_s, "the job could not be claimed and is put off");
+                Ok(Disposition::PutOff)
+            }
+            Err(unsent) => {
+                tracing::error!(job.id = %id, error = %causes(&unsent), "the job could not be put off");
+                Err(error)
+            }
+        }
     }
 
     /// Writes the rest of the output and seals it. What is missing then, the log says itself: it has no manifest.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cursor::List;
 use crate::id::{JobId, Tenant};
 use crate::job::{JobState, JobStatus};
 use crate::outcome::{Outcome, Reason};
@@ -23,12 +24,26 @@ pub struct HistoryQuery {
     pub tenant: Tenant,
     /// Only those in this state.
     pub status: Option<JobStatus>,
+    /// Only those that wait although the queue has given them up.
+    pub dead_letter: bool,
     /// At most this many, from 1 to [`MAX_LIMIT`].
     pub limit: u32,
     /// Leaves out this many, up to [`MAX_OFFSET`].
     pub offset: u32,
     /// Only jobs older than this one.
     pub before: Option<JobId>,
+}
+
+impl HistoryQuery {
+    /// Returns the list that this asks for a page of.
+    #[must_use]
+    pub fn list(&self) -> List<'_> {
+        if self.dead_letter {
+            List::DeadLetters(&self.tenant)
+        } else {
+            List::Jobs(&self.tenant, self.status)
+        }
+    }
 }
 
 /// What a list shows of a job.

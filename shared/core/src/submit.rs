@@ -7,15 +7,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::causes::causes;
-use crate::dispatch::dispatch;
+use crate::dispatch::dispatched;
 use crate::fields::{Faults, FieldError};
 use crate::id::{JobId, Tenant};
 use crate::job::Job;
 use crate::json::JsonError;
 use crate::policy::Policy;
 use crate::ports::{
-    CredentialStore, DueJob, IdempotencyKey, IdempotencyStore, JobQueue, JobStore, NotAKey, PlaybookCatalog,
-    PlaybookError, Reservation, StoreError,
+    CredentialStore, IdempotencyKey, IdempotencyStore, JobQueue, JobStore, NotAKey, PlaybookCatalog, PlaybookError,
+    Reservation, StoreError,
 };
 use crate::request::JobRequest;
 use crate::segment::hex;
@@ -231,7 +231,7 @@ impl Submitter {
     /// Records and queues a job whose id tells whether it is there already.
     async fn create_or_get(&self, job: Job) -> Result<Job, StoreError> {
         match self.store.create(&job).await {
-            Ok(()) => Ok(self.dispatched(job).await),
+            Ok(()) => Ok(dispatched(&*self.store, &*self.queue, job).await),
             Err(StoreError::Conflict) => self.store.get(job.id, self.clock.now()).await,
             Err(error) => Err(error),
         }
@@ -328,33 +328,6 @@ impl Submitter {
         let playbook = body.get("playbook").and_then(Value::as_str).unwrap_or_default();
         let playbook = playbook.chars().take(MAX_PLAYBOOK_CHARS).collect();
         Ok(Err((playbook, told(&faults))))
-    }
-
-    /// Queues a job that was recorded, or leaves that to the sweep.
-    async fn dispatched(&self, mut job: Job) -> Job {
-        let Some(due) = job.state.due else { return job };
-        let due = DueJob { id: job.id, due };
-        match dispatch(&*self.store, &*self.queue, due, Duration::ZERO).await {
-            Ok(()) => job.state.due = None,
-            Err(error) => {
-                let error = causes(&error);
-                tracing::warn!(job.id = %job.id, %error, "the job waits for the sweep to be queued");
-            }
-        }
-        job
-    }
-
-    /// Has a job that waits given to the queue again, as when the queue has given it up.
-    ///
-    /// # Errors
-    /// `Conflict` if the job does not wait; others as the store and the queue have them.
-    pub async fn redrive(&self, tenant: &Tenant, id: JobId) -> Result<Job, StoreError> {
-        let now = self.clock.now();
-        if self.store.get(id, now).await?.tenant != *tenant {
-            return Err(StoreError::NotFound);
-        }
-        let job = self.store.redrive(id, now).await?;
-        Ok(self.dispatched(job).await)
     }
 }
 

@@ -45,17 +45,6 @@ impl SqliteJobStore {
             .await
     }
 
-    /// Returns up to `limit` jobs that wait although the queue has given them up.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn buried(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let query = "SELECT id FROM jobs WHERE status = 'pending' AND state ->> '$.dead_letter' IS NOT NULL LIMIT ?1";
-        self.database
-            .read(move |connection| select(connection, query, [limit], job_id))
-            .await
-    }
-
     async fn change<F>(&self, id: JobId, change: F) -> Result<JobState, StoreError>
     where
         F: FnOnce(&mut JobState) -> Result<(), Refused> + Send + 'static,

@@ -17,7 +17,7 @@ use crate::rows::{self, SUMMARY_COLUMNS, select};
 /// How long a list that had more jobs than are counted is taken to have more, without counting again.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
-type ListName = (Tenant, Option<JobStatus>);
+type ListName = (Tenant, Option<JobStatus>, bool);
 
 /// Reads pages. Clones share what they know.
 #[derive(Clone, Default)]
@@ -34,10 +34,13 @@ impl Lists {
         query: &HistoryQuery,
         now: Timestamp,
     ) -> Result<HistoryPage, StoreError> {
-        let filter = if query.status.is_some() {
-            "AND status = :status"
-        } else {
-            "AND :status IS NULL"
+        let filter = match (query.status, query.dead_letter) {
+            (None, false) => "AND :status IS NULL",
+            (Some(_), false) => "AND status = :status",
+            (_, true) => {
+                "AND coalesce(:status, 'pending') = 'pending' AND status = 'pending'
+                 AND state ->> '$.dead_letter' IS NOT NULL"
+            }
         };
         let mut jobs = jobs(connection, query, now, filter)?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -59,7 +62,7 @@ impl Lists {
         now: Timestamp,
         filter: &str,
     ) -> Result<u32, StoreError> {
-        let name = (query.tenant.clone(), query.status);
+        let name = (query.tenant.clone(), query.status, query.dead_letter);
         let lock = || self.long.lock().unwrap_or_else(PoisonError::into_inner);
         if lock().get(&name).is_some_and(|found| found.elapsed() < COUNTED_FOR) {
             return Ok(MAX_COUNTED + 1);

@@ -69,6 +69,7 @@ macro_rules! job_store_contract {
             a_list_is_newest_first_and_tells_what_became_of_each,
             a_list_is_filtered_by_status,
             a_list_shows_one_tenant,
+            dead_letters_are_listed_and_wait_like_others,
             an_expired_job_is_not_counted,
             pages_follow_by_offset,
             a_cursor_sees_each_job_once_while_new_ones_come,

@@ -6,7 +6,7 @@ use anyhow::bail;
 use callboard_core::attempt::Attempt;
 use callboard_core::history::{HistoryPage, HistoryQuery, MAX_LIMIT};
 use callboard_core::id::{JobId, Tenant};
-use callboard_core::job::{CancelRequest, Job, JobStatus, Lease};
+use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus, Lease};
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::{JobStore, StoreError};
 use callboard_core::request::JobRequest;
@@ -100,12 +100,23 @@ pub fn cancel_by(name: &str) -> CancelRequest {
     }
 }
 
+/// Makes what the queue leaves of a message that it gives up.
+#[must_use]
+pub fn dead_letter() -> DeadLetter {
+    DeadLetter {
+        at: now(),
+        receives: 5,
+        error: "No worker could begin the job.".to_owned(),
+    }
+}
+
 /// Makes the query for the first and largest page of a tenant's jobs.
 #[must_use]
 pub fn query(tenant: &Tenant) -> HistoryQuery {
     HistoryQuery {
         tenant: tenant.clone(),
         status: None,
+        dead_letter: false,
         limit: MAX_LIMIT,
         offset: 0,
         before: None,

@@ -1,9 +1,30 @@
 //! What becomes of events while the table cannot be reached.
 
-use callboard_tests::aws::FunctionError;
+use aws_sdk_sqs::types::QueueAttributeName;
+use callboard_tests::aws::stack::ansible;
+use callboard_tests::aws::{Function, FunctionError, Resources};
 use serde_json::{Value, json};
 
 use crate::{event, start};
+
+/// What it deletes of its own accord, and SQS therefore does not count, it has sent before.
+#[tokio::test]
+async fn a_worker_that_cannot_reach_the_table_sends_the_job_anew_for_later() -> anyhow::Result<()> {
+    let resources = Resources::create().await?;
+    let mut environment = resources.environment("WorkerFunction")?;
+    environment.extend(ansible());
+    let nowhere = ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), "http://127.0.0.1:1".to_owned());
+    environment.extend([nowhere]);
+    let worker = Function::start("worker", &environment).await?;
+    let answer = worker.invoke(&event("sqs-jobs.json")?).await?;
+    assert!(failed(&answer).is_empty(), "{answer} {}", worker.log());
+    let delayed = QueueAttributeName::ApproximateNumberOfMessagesDelayed;
+    let asked = resources.sqs().get_queue_attributes().queue_url(&resources.jobs.url);
+    let found = asked.attribute_names(delayed.clone()).send().await?.attributes;
+    let count = found.and_then(|mut found| found.remove(&delayed));
+    assert_eq!(count.as_deref(), Some("1"), "{}", worker.log());
+    Ok(())
+}
 
 #[tokio::test]
 async fn without_the_table_messages_and_events_come_again_and_clients_are_told() -> anyhow::Result<()> {

@@ -149,6 +149,8 @@ async fn bad_queries(client: &Client, id: &str) -> anyhow::Result<()> {
         ("/api/v1/jobs?limit=99999999999999999999", vec!["limit"]),
         ("/api/v1/jobs?offset=1001", vec!["offset"]),
         ("/api/v1/jobs?status=failed&status=failed", vec!["status"]),
+        ("/api/v1/jobs?dead_letter=maybe", vec!["dead_letter"]),
+        ("/api/v1/jobs?dead_letter=true&status=failed", vec!["dead_letter"]),
         ("/api/v1/jobs?page=2", vec!["page"]),
         ("/api/v1/jobs?cursor=x&offset=1", vec!["offset", "cursor"]),
         (&format!("{job}?verbose=true"), vec!["verbose"]),
@@ -169,6 +171,9 @@ async fn bad_queries(client: &Client, id: &str) -> anyhow::Result<()> {
         let name = query.split('=').next().unwrap_or_default();
         check_problem(query, &answer, "invalid-query", &[name])?;
     }
+    let query = "playbook=&limit=0&cursor=x&all=true";
+    let answer = client.post(&format!("/api/v1/jobs/redrive?{query}"), "").await?;
+    check_problem(query, &answer, "invalid-query", &["playbook", "limit", "cursor", "all"])?;
     let answer = client.post(&format!("{job}/cancel?force=true"), "").await?;
     check_problem("cancel", &answer, "invalid-query", &["force"])?;
     ensure!(client.get("/api/v1/jobs").await?.body["total"] == 2);
@@ -189,6 +194,7 @@ async fn bad_cursors(client: &Client, cursor: &str) -> anyhow::Result<()> {
         cursor[1..].to_owned(),
         format!("{}{other_end}", &cursor[..cursor.len() - 1]),
         format!("{cursor}&status=successful"),
+        format!("{cursor}&dead_letter=true"),
     ] {
         let path = format!("/api/v1/jobs?cursor={bad}");
         check_problem(&path, &client.get(&path).await?, "invalid-query", &["cursor"])?;

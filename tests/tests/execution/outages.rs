@@ -1,6 +1,7 @@
 //! Jobs whose record cannot be written for a while.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use callboard_core::execute::{Disposition, Worker, WorkerSettings};
 use callboard_core::job::JobStatus;
@@ -9,6 +10,7 @@ use callboard_core::ports::StoreError;
 use callboard_core::progress::Progress;
 use callboard_tests::contract::samples::success;
 use callboard_tests::faults::{Fault, Faults};
+use futures_util::future::try_join_all;
 use tokio::sync::Notify;
 
 use crate::script::{Act, Script};
@@ -19,7 +21,10 @@ async fn a_job_that_cannot_be_claimed_stays_as_it_was() -> anyhow::Result<()> {
     let (site, store) = site()?;
     let (job, script) = (site.job(Options::default()).await?, Arc::new(Script::new(&[])));
     set_down(&store);
-    let executed = site.execute(job.id, script.clone()).await;
+    assert_eq!(site.execute(job.id, script.clone()).await?, Disposition::PutOff);
+    let mut own = site.worker(script.clone());
+    own.settings.puts_back = false;
+    let executed = own.execute(job.id, site.limits()).await;
     assert!(matches!(executed, Err(StoreError::Unavailable(_))), "{executed:?}");
     assert_eq!(
         (site.state(job.id).await?.status, script.starts()),
@@ -28,6 +33,55 @@ async fn a_job_that_cannot_be_claimed_stays_as_it_was() -> anyhow::Result<()> {
     store.mend();
     assert_eq!(site.execute(job.id, script).await?, Disposition::Executed);
     Ok(())
+}
+
+#[tokio::test]
+async fn half_an_hour_without_the_store_counts_towards_no_dead_letter_and_every_job_runs_once() -> anyhow::Result<()> {
+    let ((site, store), script) = (site()?, Arc::new(Script::new(&[])));
+    let (worker, mut jobs) = (site.worker(script.clone()), Vec::new());
+    for _ in 0..2 {
+        let job = site.job(Options::default()).await?;
+        site.queue.send(job.id, Duration::ZERO).await?;
+        jobs.push(job.id);
+    }
+    set_down(&store);
+    let mut counts = Vec::new();
+    for _ in 0..360 {
+        counts.extend(deal(&site, &worker).await?);
+        site.clock.advance(Duration::from_secs(5));
+    }
+    assert!(
+        counts.len() > 10 && counts.iter().all(|count| *count == 1),
+        "{counts:?}"
+    );
+    store.mend();
+    site.clock.advance(Duration::from_secs(600));
+    assert_eq!(deal(&site, &worker).await?.len(), 2);
+    for job in jobs {
+        let state = site.state(job).await?;
+        assert_eq!(
+            (state.status, state.attempt, state.dead_letter),
+            (JobStatus::Successful, 1, None)
+        );
+    }
+    assert_eq!(script.starts(), 2);
+    site.clock.advance(Duration::from_secs(3600));
+    assert!(deal(&site, &worker).await?.is_empty());
+    Ok(())
+}
+
+/// Deals with every message that is there now, as workers do; returns how often each had been received.
+async fn deal(site: &Site, worker: &Worker) -> anyhow::Result<Vec<u32>> {
+    let mut messages = Vec::new();
+    while let Some(message) = site.receive_message().await? {
+        messages.push(message);
+    }
+    let dealt = messages.into_iter().map(|message| async move {
+        worker.execute(message.job_id, site.limits()).await?;
+        site.acknowledge(message).await?;
+        anyhow::Ok(message.receives)
+    });
+    try_join_all(dealt).await
 }
 
 #[tokio::test]

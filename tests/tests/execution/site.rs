@@ -9,6 +9,7 @@ use callboard_core::execute::{Disposition, Held, Limits, Worker, WorkerSettings}
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobState, JobStatus};
 use callboard_core::options::Options;
+use callboard_core::outage::Outage;
 use callboard_core::output::OutputLimits;
 use callboard_core::ports::{
     CredentialStore, IdempotencyStore, JobQueue, JobStore, LogKey, LogStore, Manifest, Runner, StoreError, Stream,
@@ -105,6 +106,7 @@ impl Site {
                 puts_back: true,
             },
             held: Held::default(),
+            outage: Outage::default(),
         }
     }
 

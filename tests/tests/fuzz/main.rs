@@ -73,6 +73,7 @@ fn cursors_are_those_of_their_list() -> anyhow::Result<()> {
         for list in [
             List::Jobs(&other, None),
             List::Jobs(&tenant, Some(JobStatus::Failed)),
+            List::DeadLetters(&tenant),
             List::Credentials(&tenant),
         ] {
             ensure!(list.place(&written).is_none());

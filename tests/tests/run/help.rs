@@ -11,8 +11,8 @@ fn the_help_of_a_verb_has_its_own_flags_and_no_others() -> anyhow::Result<()> {
         ("verify", vec!["--folder"]),
         ("logs", vec!["--follow", "--attempt"]),
         ("show", vec!["--json"]),
-        ("list", vec!["--status", "--limit", "--json"]),
-        ("redrive", vec![]),
+        ("list", vec!["--status", "--dead-letter", "--limit", "--json"]),
+        ("redrive", vec!["--playbook"]),
         ("rotate-key", vec![]),
     ] {
         let help = desk.call(&[verb, "--help"])?;

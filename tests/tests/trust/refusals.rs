@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
+use callboard_core::ports::JobStore;
+use callboard_embedded::{Database, SqliteJobStore};
 use callboard_tests::client::Answer;
+use callboard_tests::contract::samples::dead_letter;
 use callboard_tests::{Client, Finished, Service, callboard};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Has a worker run a job until the file is there; returns its id.
 async fn start_waiting(client: &Client, file: &Path) -> anyhow::Result<String> {
@@ -69,6 +72,68 @@ async fn no_more_follow_than_may() -> anyhow::Result<()> {
     first.bytes().await?;
     ensure!(client.get(&path).await?.status == 200);
     Ok(())
+}
+
+/// Those that the queue has given up are listed, and all queued again by one call or a few.
+#[tokio::test]
+async fn jobs_that_were_given_up_are_listed_and_redriven_together() -> anyhow::Result<()> {
+    let (service, data) = Service::start(&["--workers", "1"])?;
+    let (client, file) = (service.client(), data.path().join("go"));
+    start_waiting(&client, &file).await?;
+    let mut dead = Vec::new();
+    let store = SqliteJobStore::new(Database::open(&data.path().join("callboard.db"))?);
+    for playbook in ["hello.yml", "hello.yml", "sleep.yml"] {
+        let request = json!({"playbook": playbook, "extra_vars": {"seconds": 0}});
+        dead.insert(0, client.submit(&request).await?);
+        store.bury(dead[0].parse()?, dead_letter()).await?;
+    }
+    let alive = client.submit(&json!({"playbook": "hello.yml"})).await?;
+    let listed = client.get("/api/v1/jobs?dead_letter=true").await?.body;
+    ensure!(listed["total"] == 3 && ids_of(&listed["jobs"]) == dead, "{listed}");
+    let first = client.get("/api/v1/jobs?dead_letter=true&limit=2").await?;
+    let next = first
+        .header("link")
+        .split('<')
+        .nth(2)
+        .and_then(|link| link.split('>').next());
+    let next = client.get(next.context("there is a next page")?).await?.body;
+    ensure!(ids_of(&next["jobs"]) == dead[2..], "{next}");
+    let table = Finished::from(callboard(data.path())?.args(["list", "--dead-letter"]).output()?);
+    ensure!(table.stdout.lines().count() == 3, "{table:?}");
+
+    let path = "/api/v1/jobs/redrive?playbook=hello.yml&limit=2";
+    let some = client.post(path, "").await?;
+    ensure!(
+        some.status == 200 && some.body["redriven"] == json!([dead[1]]),
+        "{some:?}"
+    );
+    let cursor = some.body["next_cursor"].as_str().unwrap_or_default();
+    let rest = client.post(&format!("{path}&cursor={cursor}"), "").await?.body;
+    ensure!(
+        rest["redriven"] == json!([dead[2]]) && rest["next_cursor"].is_null(),
+        "{rest}"
+    );
+    let all = Finished::from(callboard(data.path())?.arg("redrive").output()?);
+    ensure!(
+        all.code == 0 && all.stdout.trim() == format!("{} is queued again", dead[0]),
+        "{all:?}"
+    );
+    let none = client.post("/api/v1/jobs/redrive", "").await?.body;
+    ensure!(none == json!({"redriven": [], "next_cursor": null}), "{none}");
+    std::fs::write(&file, "")?;
+    for id in dead.iter().chain([&alive]) {
+        let job = client.ended(id).await?;
+        ensure!(
+            job["status"] == "successful" && job["attempt"] == 1 && job["dead_letter"].is_null(),
+            "{job}"
+        );
+    }
+    Ok(())
+}
+
+fn ids_of(jobs: &Value) -> Vec<&str> {
+    let jobs = jobs.as_array().into_iter().flatten();
+    jobs.filter_map(|job| job["job_id"].as_str()).collect()
 }
 
 /// A job that waits is queued again, and runs once all the same; one that has ended is not.

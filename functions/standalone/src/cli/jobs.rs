@@ -13,6 +13,9 @@ pub(crate) struct ListArguments {
     /// Only jobs in this state: pending, running, successful, failed or canceled
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Option<JobStatus>,
+    /// Only jobs that wait although the queue has given them up; `callboard redrive` queues them again
+    #[arg(long)]
+    pub(crate) dead_letter: bool,
     /// At most this many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,
@@ -58,6 +61,9 @@ pub(crate) struct RedriveArguments {
     /// The jobs [default: all that the queue has given up]
     #[arg(value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
+    /// Of all that the queue has given up, only those of this playbook or role, as `callboard list` names it
+    #[arg(long, value_name = "NAME", conflicts_with = "jobs")]
+    pub(crate) playbook: Option<String>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
 }

@@ -30,7 +30,7 @@ fn of(operation: &str) -> Vec<Kind> {
             &[NoSuchPlaybook, IdempotencyKeyReused, IdempotencyInFlight],
             &[QueueFull, TooManyFollowers, Draining],
         ],
-        "listJobs" | "listCredentials" => &[ALWAYS],
+        "listJobs" | "listCredentials" | "redriveJobs" => &[ALWAYS],
         "getJob" => &[ALWAYS, &[NoSuchJob]],
         "cancelJob" | "deleteJob" => &[ALWAYS, &[NoSuchJob, JobEnded]],
         "redriveJob" => &[ALWAYS, &[NoSuchJob, JobNotWaiting]],

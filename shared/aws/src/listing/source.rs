@@ -29,10 +29,10 @@ pub(crate) struct Source {
 impl Source {
     /// Returns where the jobs of a list are, for jobs that are kept so long.
     pub(super) fn of(query: &HistoryQuery, now: Timestamp, retention: Duration) -> Self {
-        let (tenant, shards) = (&query.tenant, 0..SHARDS);
+        let tenant = &query.tenant;
         let months = months(now, retention);
         let kept = vec![(":now", instant(now))];
-        match query.status {
+        match query.status.or(query.dead_letter.then_some(JobStatus::Pending)) {
             None => Self {
                 index: "history",
                 partition_key: "history_pk",
@@ -41,7 +41,7 @@ impl Source {
                 values: kept,
                 groups: groups(&months, |month, shard| item::history_partition(tenant, month, shard)),
             },
-            Some(status) if status.is_final() => Self {
+            Some(status) if status.is_final() && !query.dead_letter => Self {
                 index: "outcome",
                 partition_key: "outcome_pk",
                 filter: "#retained_until > :now",
@@ -61,20 +61,29 @@ impl Source {
                     (":tenant", string(tenant.as_str())),
                     (":status", string(status.as_str())),
                 ],
-                groups: vec![shards.map(item::active_partition).collect()],
+                groups: vec![match status {
+                    _ if query.dead_letter => dead(),
+                    JobStatus::Running => active(),
+                    _ => waiting(),
+                }],
             },
         }
     }
 
     /// Returns where the jobs are that run.
     pub(crate) fn running() -> Self {
-        Self::active(JobStatus::Running, "#status = :status", Vec::new())
+        Self::active(JobStatus::Running, active(), "#status = :status", Vec::new())
     }
 
     /// Returns where the jobs are that have been due to be queued since before an instant.
     pub(crate) fn due(now: Timestamp) -> Self {
         let before = vec![(":before", instant(now))];
-        Self::active(JobStatus::Pending, "#status = :status AND #due <= :before", before)
+        Self::active(
+            JobStatus::Pending,
+            waiting(),
+            "#status = :status AND #due <= :before",
+            before,
+        )
     }
 
     /// Returns where the jobs are that have waited since before an instant.
@@ -82,12 +91,18 @@ impl Source {
         let before = vec![(":before", instant(before))];
         Self::active(
             JobStatus::Pending,
+            waiting(),
             "#status = :status AND #created_at < :before",
             before,
         )
     }
 
-    fn active(status: JobStatus, filter: &'static str, values: Vec<(&'static str, AttributeValue)>) -> Self {
+    fn active(
+        status: JobStatus,
+        partitions: Vec<String>,
+        filter: &'static str,
+        values: Vec<(&'static str, AttributeValue)>,
+    ) -> Self {
         let status = (":status", string(status.as_str()));
         Self {
             index: "active",
@@ -95,9 +110,22 @@ impl Source {
             filter,
             most_match: false,
             values: std::iter::once(status).chain(values).collect(),
-            groups: vec![(0..SHARDS).map(item::active_partition).collect()],
+            groups: vec![partitions],
         }
     }
+}
+
+fn active() -> Vec<String> {
+    (0..SHARDS).map(item::active_partition).collect()
+}
+
+fn dead() -> Vec<String> {
+    (0..SHARDS).map(item::dead_partition).collect()
+}
+
+/// Every job that waits is in one of these.
+fn waiting() -> Vec<String> {
+    [active(), dead()].concat()
 }
 
 fn groups(months: &[String], partition: impl Fn(&str, u8) -> String) -> Vec<Vec<String>> {

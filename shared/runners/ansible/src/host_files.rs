@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &[
     host_file!("configuration.py"),
     host_file!("events.py"),
     host_file!("failures.py"),
+    host_file!("forks.py"),
     host_file!("galaxy.py"),
     host_file!("homes.py"),
     host_file!("host.py"),

@@ -4,7 +4,9 @@ use callboard_core::job::{Job, JobStatus};
 use callboard_core::outcome::{Outcome, Reason};
 use callboard_core::ports::JobStore;
 
-use crate::contract::samples::{HOUR, cancel_by, create_many, ids, job_of, lease, now, query, success, tenant};
+use crate::contract::samples::{
+    HOUR, cancel_by, create_many, dead_letter, ids, job_of, lease, now, query, success, tenant,
+};
 
 /// A list tells of each job what the job's record tells, the newest first.
 pub async fn a_list_is_newest_first_and_tells_what_became_of_each(store: &dyn JobStore) -> anyhow::Result<()> {
@@ -49,6 +51,64 @@ pub async fn a_list_is_filtered_by_status(store: &dyn JobStore) -> anyhow::Resul
         assert_eq!(ids(&page), expected);
         assert_eq!((page.total, page.total_is_exact), (2, true));
     }
+    Ok(())
+}
+
+/// A list of dead letters has those that the queue has given up, until they are redriven, started or ended. They wait like
+/// others meanwhile.
+pub async fn dead_letters_are_listed_and_wait_like_others(store: &dyn JobStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    let mut jobs = create_many(store, &tenant, 6).await?;
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.id));
+    let theirs = create_many(store, &Tenant::from(format!("{}-other", tenant.as_str())), 1).await?;
+    for job in jobs[..5].iter().chain(&theirs) {
+        store.bury(job.id, dead_letter()).await?;
+    }
+    store.redrive(jobs[0].id, now()).await?;
+    store.claim(jobs[1].id, lease(), now()).await?;
+    store.request_cancel(jobs[2].id, cancel_by("ann")).await?;
+    let dead = HistoryQuery {
+        dead_letter: true,
+        ..query(&tenant)
+    };
+    let page = store.list(&dead, now()).await?;
+    assert_eq!(ids(&page), [jobs[3].id, jobs[4].id]);
+    assert_eq!((page.total, page.total_is_exact), (2, true));
+    for (status, expected) in [
+        (JobStatus::Pending, 2),
+        (JobStatus::Running, 0),
+        (JobStatus::Canceled, 0),
+    ] {
+        let filtered = HistoryQuery {
+            status: Some(status),
+            ..dead.clone()
+        };
+        assert_eq!(store.list(&filtered, now()).await?.jobs.len(), expected);
+    }
+    let first = store
+        .list(
+            &HistoryQuery {
+                limit: 1,
+                ..dead.clone()
+            },
+            now(),
+        )
+        .await?;
+    assert_eq!((ids(&first), first.has_more), (vec![jobs[3].id], true));
+    let before = Some(jobs[3].id);
+    let rest = store.list(&HistoryQuery { before, ..dead }, now()).await?;
+    assert_eq!((ids(&rest), rest.has_more), (vec![jobs[4].id], false));
+
+    let pending = HistoryQuery {
+        status: Some(JobStatus::Pending),
+        ..query(&tenant)
+    };
+    let waiting = [jobs[0].id, jobs[3].id, jobs[4].id, jobs[5].id];
+    assert_eq!(ids(&store.list(&pending, now()).await?), waiting);
+    let mut long = store.pending_since(now() + HOUR, 10).await?;
+    long.retain(|id| waiting.contains(id));
+    assert_eq!(long.len(), waiting.len());
+    assert!(store.running(10).await?.iter().any(|(id, _)| *id == jobs[1].id));
     Ok(())
 }
 

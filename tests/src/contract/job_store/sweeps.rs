@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use callboard_core::job::{DeadLetter, JobStatus, Lease};
+use callboard_core::job::{JobStatus, Lease};
 use callboard_core::ports::{DueJob, JobStore};
 
 use crate::contract::samples::{
-    HOUR, cancel_by, create, create_claimed, create_many, due, failure, given_up, lease, now, refused, success, tenant,
+    HOUR, cancel_by, create, create_claimed, create_many, dead_letter, due, failure, given_up, lease, now, refused,
+    success, tenant,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -113,11 +114,7 @@ pub async fn a_job_that_waits_is_abandoned_once(store: &dyn JobStore) -> anyhow:
 
 /// That the queue has given a job up is on record until the job is redriven or started, which it may be.
 pub async fn a_job_that_was_given_up_is_redriven(store: &dyn JobStore) -> anyhow::Result<()> {
-    let letter = DeadLetter {
-        at: now(),
-        receives: 5,
-        error: "No worker could begin the job.".to_owned(),
-    };
+    let letter = dead_letter();
     let job = create(store).await?;
     store.mark_dispatched(job.id, due(&job)).await?;
     store.bury(job.id, letter.clone()).await?;
