@@ -3,6 +3,7 @@
 mod dead_letters;
 mod events;
 mod messages;
+mod metrics;
 
 use callboard_core::submit::Submitter;
 use callboard_core::sweep::{Sweeper, Swept};
@@ -55,8 +56,17 @@ async fn handle(
             dead_letters::note(&*parts.store, submitter, batch).await?
         }
         Trigger::Messages(batch) => messages::accept(submitter, batch).await?,
-        Trigger::Sweep => sweep_all(sweeper).await?,
+        Trigger::Sweep => {
+            let swept = sweep_all(sweeper).await?;
+            metrics::log(&*parts.store, &function_name(), parts.clock.now()).await?;
+            swept
+        }
     })
+}
+
+/// Returns the name that Lambda has the function under.
+fn function_name() -> String {
+    std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()
 }
 
 /// Sweeps until there is nothing left to do and no job runs, or it is time for the next sweep to go on.

@@ -1,6 +1,6 @@
 //! Messages of the jobs queue: delivered twice, or naming no job.
 
-use callboard_tests::aws::{Resources, Stack};
+use callboard_tests::aws::{Queue, Resources, Stack, StackSettings};
 use serde_json::{Value, json};
 
 use crate::{messages, start, until_messages};
@@ -75,8 +75,77 @@ async fn a_message_that_names_no_job_is_given_up_leaves_a_record_and_keeps_nobod
     Ok(())
 }
 
+#[tokio::test]
+async fn jobs_that_were_given_up_are_listed_and_counted_until_they_are_redriven() -> anyhow::Result<()> {
+    let settings = StackSettings {
+        workers: 1,
+        ..StackSettings::default()
+    };
+    let stack = Stack::start(&settings)?;
+    let (client, resources, folder) = (stack.client(), &stack.resources, tempfile::tempdir()?);
+    let file = folder.path().join("go");
+    let busy = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}, "inventory": "waiting,"});
+    let busy = client.submit(&busy).await?;
+    client.until(&busy, |job| job["status"] == "running").await?;
+    let mut dead = Vec::new();
+    for _ in 0..3 {
+        dead.insert(0, client.submit(&json!({"playbook": "hello.yml"})).await?);
+        send_to(resources, &resources.dead_jobs, &body(&dead[0])).await?;
+        client.until(&dead[0], |job| job["dead_letter"].is_object()).await?;
+    }
+    let list = client.get("/api/v1/jobs?dead_letter=true").await?.body;
+    let listed = list["jobs"].as_array().into_iter().flatten().map(|job| &job["job_id"]);
+    assert_eq!(listed.collect::<Vec<_>>(), dead.iter().collect::<Vec<_>>(), "{list}");
+    assert_eq!(client.get("/api/v1/jobs?status=pending").await?.body["total"], 3);
+    until_counted(&stack, 3).await?;
+    let some = client.post("/api/v1/jobs/redrive?limit=2", "").await?;
+    assert_eq!(
+        (some.status.as_u16(), &some.body["redriven"]),
+        (200, &json!(dead[..2])),
+        "{some:?}"
+    );
+    let cursor = some.body["next_cursor"].as_str().unwrap_or_default();
+    let rest = client
+        .post(&format!("/api/v1/jobs/redrive?cursor={cursor}"), "")
+        .await?
+        .body;
+    assert_eq!(rest, json!({"redriven": dead[2..], "next_cursor": null}));
+    std::fs::write(&file, "")?;
+    for id in &dead {
+        let job = client.ended(id).await?;
+        assert_eq!(
+            (&job["status"], &job["attempt"]),
+            (&json!("successful"), &json!(1)),
+            "{job}"
+        );
+    }
+    until_counted(&stack, 0).await
+}
+
+/// Waits until the metric that an alarm of the template has says so many.
+async fn until_counted(stack: &Stack, count: u32) -> anyhow::Result<()> {
+    let alarm = stack.resources.template.properties("DeadLettersAlarm")?;
+    let (namespace, name) = (alarm.text("/Namespace")?, alarm.text("/MetricName")?);
+    let told = |line: &Value| {
+        line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == namespace
+            && line["FunctionName"] == "SubmitFunction"
+            && line[name] == count
+    };
+    callboard_tests::wait::until("the jobs are counted", || {
+        let log = stack.submit.log();
+        let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let last = lines.rfind(|line| line["_aws"].is_object());
+        last.is_some_and(|line| told(&line))
+    })
+    .await
+}
+
 async fn send(resources: &Resources, body: &str) -> anyhow::Result<()> {
-    let send = resources.sqs().send_message().queue_url(&resources.jobs.url);
+    send_to(resources, &resources.jobs, body).await
+}
+
+async fn send_to(resources: &Resources, queue: &Queue, body: &str) -> anyhow::Result<()> {
+    let send = resources.sqs().send_message().queue_url(&queue.url);
     Ok(send.message_body(body).send().await.map(drop)?)
 }
 

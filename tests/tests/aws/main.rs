@@ -2,6 +2,7 @@
 
 mod credentials;
 mod deliveries;
+mod events;
 mod files;
 mod host_keys;
 mod large;

@@ -1,0 +1,56 @@
+//! What alarms need to know and no service of AWS measures. CloudWatch makes metrics of it, as it is logged in the embedded
+//! metric format.
+
+use std::time::Duration;
+
+use callboard_core::id::Tenant;
+use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::redrive::DeadLetters;
+use callboard_core::time::Timestamp;
+use serde_json::{Value, json};
+
+const LONG_WAIT: Duration = Duration::from_secs(30 * 60);
+/// How many jobs that wait for long are counted.
+const MAX_COUNTED: u32 = 100;
+
+/// Counts the jobs that want somebody's attention, and logs how many there are.
+///
+/// # Errors
+/// The store is unavailable.
+pub(crate) async fn log(store: &dyn JobStore, function: &str, now: Timestamp) -> Result<(), StoreError> {
+    let dead_letters = DeadLetters {
+        tenant: Tenant::default(),
+        playbook: None,
+        limit: 1,
+        before: None,
+    };
+    let dead_letters = store.list(&dead_letters.query(), now).await?.total;
+    let long_waits = store.pending_since(now - LONG_WAIT, MAX_COUNTED).await?.len();
+    println!(
+        "{}",
+        line(
+            function,
+            now,
+            &json!({"DeadLetters": dead_letters, "LongWaits": long_waits})
+        )
+    );
+    Ok(())
+}
+
+fn line(function: &str, now: Timestamp, counts: &Value) -> Value {
+    let names = counts.as_object().into_iter().flatten().map(|(name, _)| name);
+    let metrics: Vec<Value> = names.map(|name| json!({"Name": name, "Unit": "Count"})).collect();
+    let mut line = json!({
+        "_aws": {
+            "Timestamp": now.as_millis(),
+            "CloudWatchMetrics": [
+                {"Namespace": "Callboard", "Dimensions": [["FunctionName"]], "Metrics": metrics},
+            ],
+        },
+        "FunctionName": function,
+    });
+    for (name, count) in counts.as_object().into_iter().flatten() {
+        line[name] = count.clone();
+    }
+    line
+}
