@@ -114,10 +114,12 @@ impl<'a> Control<'a> {
                 () = abort.notified() => next_signal = Some(Instant::now()),
                 () = at(next_signal) => {
                     kills += 1;
-                    match kills {
-                        ..=KILLS_OF_THE_JOB => self.signal(Signal::KILL).await,
-                        ..=KILLS => self.signal_supervisor(Signal::KILL),
-                        _ => return Ok(Exit::Unstoppable("it did not end after SIGKILL".to_owned())),
+                    if kills <= KILLS_OF_THE_JOB {
+                        self.signal(Signal::KILL).await;
+                    } else if kills <= KILLS {
+                        self.signal_supervisor(Signal::KILL);
+                    } else {
+                        return Ok(Exit::Unstoppable("it did not end after SIGKILL".to_owned()));
                     }
                     next_signal = Some(Instant::now() + KILL_EVERY);
                 }
