@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use callboard_core::doubt::Doubt;
 use callboard_core::id::{JobId, Tenant};
-use callboard_core::ports::{JobStore, LogKey, LogStore, StoreError, Stream};
+use callboard_core::ports::{JobStore, LogKey, StoreError, Stream};
 use callboard_core::time::Clock;
 use callboard_embedded::{Database, FileLogStore, Forgetter, SqliteIdempotencyStore, SqliteJobStore, Stuck};
 use callboard_tests::contract::clock::FakeClock;

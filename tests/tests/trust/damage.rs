@@ -9,7 +9,7 @@ use callboard_tests::client::names;
 use callboard_tests::{Client, Finished, Service, callboard};
 use rusqlite::Connection;
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[tokio::test]
 async fn what_is_damaged_is_shown_as_damaged_and_the_rest_works() -> anyhow::Result<()> {

@@ -120,7 +120,7 @@ impl Line {
                 return;
             }
             if digits == 0
-                || digits % 2 > 0
+                || !digits.is_multiple_of(2)
                 || digits > MAX_GROUP_DIGITS
                 || line.get(to).is_some_and(|byte| !b" \t\r\"',\\\x1b".contains(byte))
             {
