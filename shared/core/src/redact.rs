@@ -75,7 +75,7 @@ impl Redactor {
         let phrases = own.iter().flat_map(|phrase| text.match_indices(phrase));
         let phrases: Vec<_> = phrases.map(|(at, phrase)| at..at + phrase.len()).collect();
         let is_own = |span: &Range<usize>| phrases.iter().any(|own| own.start <= span.start && span.end <= own.end);
-        let mut spans = self.spans(text.as_bytes(), 0, true);
+        let mut spans = self.spans(text.as_bytes(), 0, &self.read(text.as_bytes()));
         spans.retain(|span| !is_own(span));
         String::from_utf8_lossy(&replaced(text.as_bytes(), 0..text.len(), &spans)).into_owned()
     }
@@ -83,7 +83,7 @@ impl Redactor {
     /// Redacts bytes that are whole; borrows them if nothing is to be changed.
     #[must_use]
     pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let spans = self.spans(bytes, 0, true);
+        let spans = self.spans(bytes, 0, &self.read(bytes));
         if spans.is_empty() {
             return Cow::Borrowed(bytes);
         }
@@ -103,7 +103,7 @@ impl Redactor {
     /// Redacts lines that a form may go over; returns those that are changed by it, and nothing for those that are not.
     fn lines(&self, lines: &[Cow<'_, [u8]>]) -> Vec<Option<String>> {
         let text = lines.join(&b'\n');
-        let spans = self.spans(&text, 0, true);
+        let spans = self.spans(&text, 0, &self.read(&text));
         let mut at = 0;
         let mut redact = |line: &Cow<'_, [u8]>| {
             let range = at..at + line.len();
@@ -122,13 +122,13 @@ impl Redactor {
             .is_ok()
     }
 
-    /// Finds what is to be replaced from a place on, in order; `line` tells whether the bytes begin a line. Forms that overlap
-    /// are one: half a secret would be left of the second.
-    fn spans(&self, bytes: &[u8], from: usize, line: bool) -> Vec<Range<usize>> {
+    /// Finds what is to be replaced from a place on, in order, also in what was read out of the bytes. Forms that overlap are
+    /// one: half a secret would be left of the second.
+    fn spans(&self, bytes: &[u8], from: usize, readings: &[Reading]) -> Vec<Range<usize>> {
         let Some(search) = &self.search else { return Vec::new() };
         let whole = search.find_overlapping_iter(&bytes[from..]);
         let mut found: Vec<_> = whole.map(|found| from + found.start()..from + found.end()).collect();
-        found.extend(self.in_pieces(bytes, line).filter(|range| range.start >= from));
+        found.extend(self.in_pieces(readings).filter(|range| range.start >= from));
         found.sort_unstable_by_key(|range| range.start);
         let mut spans: Vec<Range<usize>> = Vec::new();
         for range in found {
@@ -140,40 +140,41 @@ impl Redactor {
         spans
     }
 
+    /// Reads what is in pieces in bytes that are whole.
+    fn read(&self, bytes: &[u8]) -> Vec<Reading> {
+        match self.search {
+            Some(_) => readings::of(bytes, true, true),
+            None => Vec::new(),
+        }
+    }
+
     /// Finds forms that are there in pieces.
-    fn in_pieces(&self, bytes: &[u8], line: bool) -> impl Iterator<Item = Range<usize>> {
-        let readings = readings::of(bytes, line, true).into_iter();
-        readings.flat_map(|reading| {
-            let found = self
-                .search
-                .iter()
-                .flat_map(|search| search.find_overlapping_iter(reading.bytes()));
-            let places: Vec<_> = found.filter_map(|found| reading.place(&found.range())).collect();
-            places
-        })
+    fn in_pieces<'a>(&'a self, readings: &'a [Reading]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let places = |reading: &'a Reading| self.found_in(reading).filter_map(|found| reading.place(&found));
+        readings.iter().flat_map(places)
+    }
+
+    fn found_in<'a>(&'a self, reading: &'a Reading) -> impl Iterator<Item = Range<usize>> + 'a {
+        let search = self.search.iter();
+        search.flat_map(|search| search.find_overlapping_iter(reading.bytes()).map(|found| found.range()))
     }
 
     /// Returns where the end begins that may still become a form, no earlier than `from`.
-    fn undecided(&self, bytes: &[u8], from: usize, line: bool) -> usize {
+    fn undecided(&self, bytes: &[u8], from: usize, readings: &[Reading]) -> usize {
         let whole = bytes.len() - self.beginning(&bytes[from..]);
-        let readings = readings::of(bytes, line, false);
-        let in_pieces = readings.iter().filter_map(|reading| self.unread(reading));
-        in_pieces.chain([whole]).min().unwrap_or(whole).max(from)
+        let open = readings.iter().filter(|reading| reading.is_open());
+        open.filter_map(|reading| self.unread(reading))
+            .fold(whole, usize::min)
+            .max(from)
     }
 
     /// Returns where a reading begins to be undecided: the beginning of a form, or a form, whose end is not there.
     fn unread(&self, reading: &Reading) -> Option<usize> {
-        let tail = Some(self.beginning(reading.bytes())).filter(|length| *length > 0 && reading.is_open());
-        let found = self
-            .search
-            .iter()
-            .flat_map(|search| search.find_overlapping_iter(reading.bytes()));
-        let unfinished = found.filter(|found| reading.place(&found.range()).is_none());
-        let begun = unfinished.map(|found| reading.start(&found.range()));
-        begun
-            .chain(tail.map(|length| reading.tail(length)))
-            .chain(reading.pending())
-            .min()
+        let tail = Some(self.beginning(reading.bytes())).filter(|length| *length > 0);
+        let tail = tail.map(|length| reading.start(reading.bytes().len() - length));
+        let unfinished = self.found_in(reading).filter(|found| reading.place(found).is_none());
+        let begun = unfinished.map(|found| reading.start(found.start));
+        begun.chain(tail).chain(reading.pending()).min()
     }
 
     /// Counts the bytes at the end that a form may begin with.

@@ -6,21 +6,37 @@ mod wrapped;
 
 use std::ops::Range;
 
-/// How much of what has been decided already a reading needs.
-pub(super) const PAST: usize = 512;
+/// How much of what has been decided already a reading needs: the longest line of a dump, or of what stands between digits.
+pub(super) const PAST: usize = 256;
 
 /// Bytes that are read out of a text.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     bytes: Vec<u8>,
-    /// Where each begins in the text.
-    starts: Vec<usize>,
-    /// How far the text is hidden if it is the last of a secret; nothing where that is not known yet.
-    ends: Vec<Option<usize>>,
+    /// Where they stand, in order.
+    segments: Vec<Segment>,
     /// Whether what follows in the text may belong to it.
     open: bool,
     /// Where something begins that is not read before its end is there.
     pending: Option<usize>,
+}
+
+/// Bytes of a reading, from one on.
+#[derive(Debug)]
+struct Segment {
+    from: usize,
+    /// Where they begin in the text.
+    start: usize,
+    written: Written,
+}
+
+/// How bytes of a reading are written.
+#[derive(Clone, Copy, Debug)]
+enum Written {
+    /// As they are, one behind the other.
+    Plainly,
+    /// In digits, of which all are hidden with one, and all to the end of their line, which may not be known yet.
+    InDigits(Option<usize>),
 }
 
 /// Reads whatever is there in pieces; `line` tells whether the text begins a line, `last` whether nothing follows it.
@@ -31,10 +47,10 @@ pub(super) fn of(text: &[u8], line: bool, last: bool) -> Vec<Reading> {
 }
 
 impl Reading {
-    fn add(&mut self, byte: u8, start: usize, end: Option<usize>) {
-        self.bytes.push(byte);
-        self.starts.push(start);
-        self.ends.push(end);
+    fn add(&mut self, bytes: &[u8], start: usize, written: Written) {
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.segments.push(Segment { from, start, written });
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -43,17 +59,31 @@ impl Reading {
 
     /// Returns where in the text a range of what was read stands; nothing while its end is not there.
     pub(super) fn place(&self, range: &Range<usize>) -> Option<Range<usize>> {
-        Some(self.starts[range.start]..self.ends[range.end - 1]?)
+        let last = range.end - 1;
+        let end = match self.segments.get(self.segment(last))?.written {
+            Written::Plainly => self.start(last) + 1,
+            Written::InDigits(end) => end?,
+        };
+        Some(self.start(range.start)..end)
     }
 
-    /// Returns where the last bytes that were read begin in the text.
-    pub(super) fn tail(&self, length: usize) -> usize {
-        self.starts[self.starts.len() - length]
+    /// Returns where in the text a byte of what was read begins.
+    pub(super) fn start(&self, at: usize) -> usize {
+        match self.segments.get(self.segment(at)) {
+            Some(Segment {
+                from,
+                start,
+                written: Written::Plainly,
+            }) => start + at - from,
+            Some(segment) => segment.start,
+            None => 0,
+        }
     }
 
-    /// Returns where a range of what was read begins in the text.
-    pub(super) fn start(&self, range: &Range<usize>) -> usize {
-        self.starts[range.start]
+    fn segment(&self, at: usize) -> usize {
+        self.segments
+            .partition_point(|segment| segment.from <= at)
+            .saturating_sub(1)
     }
 
     /// Tells whether what follows in the text may belong to it.

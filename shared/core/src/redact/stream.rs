@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::readings::PAST;
+use super::readings::{self, PAST, Reading};
 use super::{REPLACEMENT, Redactor};
 
 /// A part of a stream: text, or a mark that stands between two bytes of it.
@@ -56,19 +56,21 @@ impl<M> Stream<M> {
             Piece::Text(text) => self.held.extend_from_slice(&text),
             Piece::Mark(mark) => self.marks.push_back((self.held.len(), mark)),
         }
-        self.decide(self.redactor.undecided(&self.held, self.from, self.line))
+        let readings = readings::of(&self.held, self.line, false);
+        self.decide(self.redactor.undecided(&self.held, self.from, &readings), &readings)
     }
 
     /// Returns what is left when the stream has ended.
     pub fn finish(&mut self) -> Vec<Piece<'static, M>> {
-        self.decide(self.held.len())
+        let readings = readings::of(&self.held, self.line, true);
+        self.decide(self.held.len(), &readings)
     }
 
     /// Gives out what stands before `end`: no form that begins there is still incomplete.
-    fn decide<'a>(&mut self, end: usize) -> Vec<Piece<'a, M>> {
+    fn decide<'a>(&mut self, end: usize, readings: &[Reading]) -> Vec<Piece<'a, M>> {
         let mut pieces = Vec::new();
         let mut at = self.from + self.covered;
-        let spans = self.redactor.spans(&self.held, self.from, self.line);
+        let spans = self.redactor.spans(&self.held, self.from, readings);
         for span in spans.into_iter().take_while(|span| span.start < end) {
             if span.start >= at {
                 self.pass(at..span.start, &mut pieces);

@@ -2,10 +2,10 @@
 
 use memchr::memchr3_iter;
 
-use super::{Reading, break_length, color_length};
+use super::{Reading, Written, break_length, color_length};
 
 /// A longer line is no dump.
-const MAX_LINE: usize = 256;
+const MAX_LINE: usize = 200;
 const OFFSET_DIGITS: std::ops::RangeInclusive<usize> = 4..=16;
 const MAX_GROUP_DIGITS: usize = 32;
 /// What may stand between two lines: breaks, quotes, indentations and colours.
@@ -13,8 +13,9 @@ const BETWEEN: &[u8] = b"\r\n \t\",\\n\x1b[;m0123456789";
 
 /// A line of a dump.
 struct Line {
-    /// Each byte, and where its digits begin.
-    bytes: Vec<(u8, usize)>,
+    bytes: Vec<u8>,
+    /// Groups of digits: which byte each ends with, and where it begins.
+    groups: Vec<(usize, usize)>,
     /// Where the line ends; nothing if that is not there yet.
     end: Option<usize>,
     /// Digits that may go on.
@@ -41,9 +42,7 @@ pub(super) fn read(text: &[u8], line: bool, last: bool) -> Vec<Reading> {
         if !is_gap(&text[follows.min(start)..start]) && !reading.bytes().is_empty() {
             readings.push(std::mem::take(&mut reading));
         }
-        line.bytes
-            .iter()
-            .for_each(|(byte, at)| reading.add(*byte, *at, line.end));
+        line.add_to(&mut reading);
         follows = line.end.unwrap_or(text.len());
         (reading.open, reading.pending) = (line.end.is_none_or(|end| may_go_on(&text[end..])), line.pending);
     }
@@ -97,15 +96,16 @@ impl Line {
         let (at, swapped) = (start + digits + colon, colon == 0);
         let mut read = Self {
             bytes: Vec::new(),
+            groups: Vec::new(),
             end,
             pending: None,
         };
-        read.groups(line, at, swapped);
+        read.read_groups(line, at, swapped);
         (!read.bytes.is_empty() || read.pending.is_some()).then_some(read)
     }
 
     /// Reads groups of digits; what follows two spaces is what they stand for, but for the gap in the middle.
-    fn groups(&mut self, line: &[u8], mut at: usize, swapped: bool) {
+    fn read_groups(&mut self, line: &[u8], mut at: usize, swapped: bool) {
         loop {
             let spaces = line[at..].iter().take_while(|byte| **byte == b' ').count();
             let digits = hex_digits(&line[at + spaces..]);
@@ -126,20 +126,29 @@ impl Line {
             {
                 return;
             }
-            self.group(&line[from..to], from, swapped);
+            self.read_group(&line[from..to], from, swapped);
             at = to;
         }
     }
 
+    fn add_to(&self, reading: &mut Reading) {
+        let mut from = 0;
+        for (to, at) in &self.groups {
+            reading.add(&self.bytes[from..*to], *at, Written::InDigits(self.end));
+            from = *to;
+        }
+    }
+
     /// Words are written with their last byte first, where no colon stands behind the offset.
-    fn group(&mut self, digits: &[u8], at: usize, swapped: bool) {
+    fn read_group(&mut self, digits: &[u8], at: usize, swapped: bool) {
         let byte =
             |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap_or_default(), 16).unwrap_or_default();
         let bytes = digits.chunks(2).map(byte);
         match swapped {
-            true => self.bytes.extend(bytes.rev().map(|byte| (byte, at))),
-            false => self.bytes.extend(bytes.map(|byte| (byte, at))),
+            true => self.bytes.extend(bytes.rev()),
+            false => self.bytes.extend(bytes),
         }
+        self.groups.push((self.bytes.len(), at));
     }
 }
 

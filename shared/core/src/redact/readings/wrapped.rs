@@ -3,7 +3,7 @@
 
 use memchr::memchr3_iter;
 
-use super::{Reading, break_length, color_length};
+use super::{Reading, Written, break_length, color_length};
 
 /// How many digits stand at least before a break: programs break lines of 60 and more.
 const MIN_DIGITS: usize = 16;
@@ -27,7 +27,7 @@ pub(super) fn read(text: &[u8]) -> Vec<Reading> {
     // what is at the end may be the beginning of a break
     let last = Some(text.len()).filter(|last| before_break(text) < *last);
     for at in memchr3_iter(b'\n', b'\\', b'"', text).chain(last) {
-        if at < done {
+        if at < done || !text[done..at].last().is_some_and(|byte| may_end(*byte)) {
             continue;
         }
         let end = done + before_break(&text[done..at]);
@@ -46,7 +46,7 @@ fn read_from(text: &[u8], start: usize, mut end: usize) -> (Option<Reading>, usi
     let mut reading = Reading::default();
     let (mut at, mut lines) = (start, 0);
     loop {
-        (at..end).for_each(|place| reading.add(text[place], place, Some(place + 1)));
+        reading.add(&text[at..end], at, Written::Plainly);
         lines += 1;
         let few = end - at < MIN_DIGITS;
         match gap(&text[end..]) {
@@ -94,8 +94,19 @@ fn gap(text: &[u8]) -> Gap {
     if at <= MAX_GAP { Gap::Open } else { Gap::Other }
 }
 
+/// Tells whether a byte may stand before a break that is within digits: one of them, or the end of what is between.
+fn may_end(byte: u8) -> bool {
+    is_digit(byte) || byte == b'\r' || byte == b'\x1b' || byte == b'[' || byte == b';'
+}
+
 /// Returns where a carriage return or a colour begins that stands before a break.
 fn before_break(text: &[u8]) -> usize {
+    if text
+        .last()
+        .is_some_and(|byte| *byte != b'm' && is_digit(*byte) && !byte.is_ascii_digit())
+    {
+        return text.len();
+    }
     let end = text.strip_suffix(b"\r").unwrap_or(text).len();
     let near = end.saturating_sub(MAX_COLOR);
     let escape = text[near..end]
