@@ -188,7 +188,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 16);
+        assert_eq!(ids.len(), 17);
         Ok(())
     }
 
