@@ -28,7 +28,7 @@ pub(crate) struct ServeArguments {
         value_delimiter = ','
     )]
     pub(crate) allowed_hosts: Vec<HostName>,
-    /// An origin, such as https://jobs.example.com, whose web pages may ask the service, beside its own; may be repeated
+    /// An origin, such as `https://jobs.example.com`, whose web pages may ask the service, beside its own; may be repeated
     #[arg(
         long = "allowed-origin",
         value_name = "ORIGIN",
