@@ -1,9 +1,10 @@
 //! HTTP by hand, for what no client sends.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -58,6 +59,38 @@ pub async fn connect_from(from: IpAddr, address: SocketAddr) -> anyhow::Result<T
     socket.bind(SocketAddr::new(from, 0))?;
     let connected = timeout(LIMIT, socket.connect(address)).await;
     connected.context("no connection is taken")?.context("a connection")
+}
+
+/// Follows the log of a job from this machine, and reads nothing but the beginning of the answer, which must be 200.
+///
+/// # Errors
+/// It is refused.
+pub async fn stall(address: SocketAddr, job: &str) -> anyhow::Result<TcpStream> {
+    let mut stream = connect_from(Ipv4Addr::LOCALHOST.into(), address).await?;
+    let line = format!("GET /api/v1/jobs/{job}/logs?follow=true HTTP/1.1");
+    stream.write_all(&request(&line, &["Host: localhost"], b"")).await?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await?;
+    ensure!(status == *b"HTTP/1.1 200", "{}", status.escape_ascii());
+    Ok(stream)
+}
+
+/// Lets this process open as many connections as a test holds.
+///
+/// # Errors
+/// They are more than may be.
+pub fn allow_connections(wanted: u64) -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    ensure!(
+        allowed >= wanted,
+        "this test opens {wanted} files, and {allowed} are allowed"
+    );
+    let raised = Rlimit {
+        current: Some(limit.current.unwrap_or(u64::MAX).max(wanted)),
+        ..limit
+    };
+    Ok(setrlimit(Resource::Nofile, raised)?)
 }
 
 /// Sends a request on a connection of its own; returns the answer.

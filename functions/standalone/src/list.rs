@@ -46,10 +46,10 @@ async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<(Vec<J
             before,
         };
         let page = jobs.store.list(&query, SystemClock.now()).await?;
-        before = page.last();
+        before = page.next();
         found.extend(page.jobs);
         damaged.extend(page.damaged);
-        left = if page.has_more { left - query.limit } else { 0 };
+        left = if before.is_some() { left - query.limit } else { 0 };
     }
     Ok((found, damaged))
 }

@@ -6,9 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use callboard_core::causes::causes;
 use callboard_core::id::JobId;
-use callboard_core::ports::{JobStore, Manifest, StoreError};
+use callboard_core::ports::{Manifest, StoreError};
 use callboard_core::segment::SegmentHead;
-use callboard_core::time::{Clock, SystemClock};
 use callboard_core::verify::{Check, Findings};
 use callboard_embedded::AttemptFolder;
 
@@ -33,9 +32,12 @@ pub(crate) async fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCo
 }
 
 async fn kept(jobs: &Jobs, id: &str) -> anyhow::Result<bool> {
-    let job = match jobs.store.get(parse(id)?, SystemClock.now()).await {
-        Err(error @ StoreError::Corrupt(_)) => return without_record(jobs, parse(id)?, &error),
-        _ => jobs.find(id).await?,
+    let job = match jobs.find(id).await {
+        Ok(job) => job,
+        Err(error) => match error.downcast_ref() {
+            Some(damage @ StoreError::Corrupt(_)) => return without_record(jobs, parse(id)?, damage),
+            _ => return Err(error),
+        },
     };
     let (id, state) = (job.id, job.state);
     if state.attempt == 0 {

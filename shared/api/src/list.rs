@@ -87,10 +87,10 @@ pub(crate) struct JobList {
 impl JobList {
     /// Shows a page of a list.
     pub(crate) fn new(page: HistoryPage, query: &HistoryQuery) -> Self {
-        let last = page.last().filter(|_| page.has_more);
+        let next = page.next();
         let list = query.list();
         Self {
-            next_cursor: last.map(|job| list.cursor(job.as_bytes())),
+            next_cursor: next.map(|job| list.cursor(job.as_bytes())),
             damaged: page.damaged.iter().map(JobId::to_string).collect(),
             jobs: page.jobs.into_iter().map(JobListItem::from).collect(),
             total: page.total,

@@ -113,10 +113,29 @@ pub struct HistoryPage {
 }
 
 impl HistoryPage {
-    /// Returns the oldest job of the page, before which the next page begins.
+    /// Returns the oldest job of the page, damaged ones included, if older ones follow: the next page is before it.
     #[must_use]
-    pub fn last(&self) -> Option<JobId> {
-        let last = self.jobs.last().map(|job| job.id);
-        last.into_iter().chain(self.damaged.last().copied()).min()
+    pub fn next(&self) -> Option<JobId> {
+        let oldest = self.jobs.last().map(|job| job.id);
+        let oldest = oldest.into_iter().chain(self.damaged.last().copied()).min();
+        oldest.filter(|_| self.has_more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_damaged_jobs_alone_leads_to_the_next() {
+        let page = |has_more| HistoryPage {
+            jobs: Vec::new(),
+            damaged: vec![JobId::from_bytes([2; 16]), JobId::from_bytes([1; 16])],
+            total: 3,
+            total_is_exact: true,
+            has_more,
+        };
+        assert_eq!(page(true).next(), Some(JobId::from_bytes([1; 16])));
+        assert_eq!(page(false).next(), None);
     }
 }

@@ -278,14 +278,7 @@ impl JobState {
     pub fn release(&mut self, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), Refused> {
         self.check(token)?;
         self.given_up.push(ended);
-        self.status = JobStatus::Pending;
-        self.lease = None;
-        self.progress = None;
-        self.due = Some(due);
-        match self.cancel.take() {
-            Some(cancel) => self.request_cancel(cancel),
-            None => Ok(()),
-        }
+        self.wait_again(due)
     }
 
     /// Gives the job back as if it had not been claimed, to be queued at `due` if it is not by then; one that somebody asked
@@ -295,9 +288,14 @@ impl JobState {
     /// The lease is not the job's.
     pub fn put_back(&mut self, token: LeaseToken, due: Timestamp) -> Result<(), Refused> {
         self.check(token)?;
-        self.status = JobStatus::Pending;
         self.attempt = self.attempt.saturating_sub(1);
         self.started_at = None;
+        self.wait_again(due)
+    }
+
+    /// Makes a running job pending again; one that somebody asked to stop ends instead.
+    fn wait_again(&mut self, due: Timestamp) -> Result<(), Refused> {
+        self.status = JobStatus::Pending;
         self.lease = None;
         self.progress = None;
         self.due = Some(due);

@@ -73,7 +73,7 @@ impl Redriver<'_> {
     /// The store is unavailable. Those that were redriven by then are no dead letters any more, so the same call goes on.
     pub async fn dead_letters(&self, wanted: &DeadLetters) -> Result<Redriven, StoreError> {
         let page = self.store.list(&wanted.query(), self.clock.now()).await?;
-        let next = page.jobs.last().filter(|_| page.has_more).map(|job| job.id);
+        let next = page.next();
         let mut jobs = Vec::new();
         for found in page.jobs {
             if wanted.playbook.is_some() && wanted.playbook != found.playbook {

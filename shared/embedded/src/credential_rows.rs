@@ -8,7 +8,7 @@ use callboard_core::time::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use crate::error::sqlite;
-use crate::rows::{column, select, to_json};
+use crate::rows::{column, select, sound, to_json};
 use crate::sealing::Sealed;
 
 const COLUMNS: &str = "tenant, name, kind, created_at, updated_at, key_id, nonce, sealed";
@@ -117,18 +117,8 @@ pub(crate) fn following(
     limit: u32,
 ) -> Result<Vec<Row>, StoreError> {
     let query = format!("SELECT {COLUMNS} FROM credentials WHERE tenant = ?1 AND name > ?2 ORDER BY name");
-    let mut statement = connection.prepare_cached(&query).map_err(sqlite)?;
-    let mut rows = statement.query((tenant, after)).map_err(sqlite)?;
-    let mut found = Vec::new();
-    while found.len() < limit as usize
-        && let Some(row) = rows.next().map_err(sqlite)?
-    {
-        match read(row) {
-            Ok(row) => found.push(row),
-            Err(error) => tell(row, &error),
-        }
-    }
-    Ok(found)
+    let read = |row: &rusqlite::Row<'_>| read(row).map_err(|error| tell(row, &error)).ok();
+    sound(connection, &query, (tenant, after), limit, read)
 }
 
 pub(crate) fn all(connection: &Connection) -> Result<Vec<Row>, StoreError> {

@@ -80,8 +80,9 @@ impl SqliteJobStore {
         R: Fn(&Row<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let damage = self.damage.clone();
+        let read = move |row: &Row<'_>| damage.sound(rows::id(row).ok(), read(row));
         self.database
-            .read(move |connection| rows::sound(connection, query, params, (limit, &damage), read))
+            .read(move |connection| rows::sound(connection, query, params, limit, read))
             .await
     }
 

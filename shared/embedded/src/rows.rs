@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use callboard_core::damage::Damage;
 use callboard_core::history::JobSummary;
 use callboard_core::id::{JobId, Tenant};
 use callboard_core::job::{Job, JobState};
@@ -153,13 +152,13 @@ pub(crate) fn select<T>(
     Ok(found)
 }
 
-/// Runs a query as [`select`] does, and takes up to `limit` of its rows; those that cannot be read are told of and left out.
+/// Runs a query as [`select`] does, and takes up to `limit` of what is read of its rows; those that give nothing are left out.
 pub(crate) fn sound<T>(
     connection: &Connection,
     query: &str,
     params: impl Params,
-    (limit, damage): (u32, &Damage),
-    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    limit: u32,
+    read: impl Fn(&Row<'_>) -> Option<T>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
     let mut rows = statement.query(params).map_err(sqlite)?;
@@ -167,7 +166,7 @@ pub(crate) fn sound<T>(
     while found.len() < limit as usize
         && let Some(row) = rows.next().map_err(sqlite)?
     {
-        found.extend(damage.sound(id(row).ok(), read(row)));
+        found.extend(read(row));
     }
     Ok(found)
 }

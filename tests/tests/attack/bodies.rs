@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use callboard_tests::processes::peak_kib;
-use callboard_tests::raw::{ask, request, submission};
+use callboard_tests::raw::{allow_connections, ask, request, submission};
 use callboard_tests::{Client, Service};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -18,7 +18,7 @@ const MEMORY_KIB: u64 = 200 * 1024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_large_bodies_takes_bounded_memory_and_small_ones_are_taken_meanwhile() -> anyhow::Result<()> {
-    crate::allow_connections(2048)?;
+    allow_connections(2048)?;
     let (service, data) = Service::start(&["--workers", "1"])?;
     let (address, client) = (service.address()?, service.client());
     // the only worker is busy, so that what is accepted waits

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::ensure;
-use callboard_tests::raw::{ask, connect, connect_from, reply, request};
+use callboard_tests::raw::{allow_connections, ask, connect, connect_from, reply, request};
 use callboard_tests::{Client, Service};
 use reqwest::Method;
 use serde_json::json;
@@ -20,7 +20,7 @@ const UNFINISHED: &[u8] =
 
 #[tokio::test]
 async fn idle_connections_lock_nobody_out_and_jobs_run() -> anyhow::Result<()> {
-    crate::allow_connections(4096)?;
+    allow_connections(4096)?;
     let (service, data) = crate::start_within(FILES, &["--workers", "1"])?;
     let (address, client) = (service.address()?, service.client());
     let file = data.path().join("go");

@@ -1,14 +1,12 @@
 //! Followers that read nothing.
 
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use callboard_tests::Service;
-use callboard_tests::raw::{connect_from, request};
+use callboard_tests::raw::stall;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PLACES: usize = 3;
 /// More than the system takes in for a client that does not read it.
@@ -36,13 +34,7 @@ async fn followers_that_read_nothing_lose_their_places() -> anyhow::Result<()> {
     let path = format!("/api/v1/jobs/{id}/logs?follow=true");
     let mut stalled = Vec::new();
     for _ in 0..PLACES {
-        let mut stream = connect_from(Ipv4Addr::LOCALHOST.into(), service.address()?).await?;
-        let line = format!("GET {path} HTTP/1.1");
-        stream.write_all(&request(&line, &["Host: localhost"], b"")).await?;
-        let mut status = [0; 12];
-        stream.read_exact(&mut status).await?;
-        ensure!(status == *b"HTTP/1.1 200", "{}", status.escape_ascii());
-        stalled.push(stream);
+        stalled.push(stall(service.address()?, &id).await?);
     }
     let asked = async || anyhow::Ok(client.request(Method::GET, &path).send().await?.status());
     ensure!(

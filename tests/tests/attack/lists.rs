@@ -1,7 +1,7 @@
 //! Many who ask at once.
 
 use anyhow::ensure;
-use callboard_tests::raw::{ask, request};
+use callboard_tests::raw::{allow_connections, ask, request};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -13,7 +13,7 @@ const JOBS: usize = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_hundred_clients_list_jobs_at_once_and_each_is_answered() -> anyhow::Result<()> {
-    crate::allow_connections(2048)?;
+    allow_connections(2048)?;
     let (service, data) = crate::start_within(FILES, &["--workers", "1"])?;
     let (client, address) = (service.client(), service.address()?);
     let file = data.path().join("never");

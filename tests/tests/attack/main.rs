@@ -11,7 +11,7 @@ mod lists;
 
 use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use callboard_tests::{Service, callboard, playbooks, program};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tempfile::TempDir;
@@ -56,19 +56,4 @@ fn limit_files(pid: u32, files: u64) -> anyhow::Result<u64> {
     };
     let before = prlimit(pid, Resource::Nofile, changed)?;
     before.current.context("a limit")
-}
-
-/// Lets this process open as many connections as a test holds.
-fn allow_connections(wanted: u64) -> anyhow::Result<()> {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    let allowed = limit.maximum.unwrap_or(u64::MAX);
-    ensure!(
-        allowed >= wanted,
-        "this test opens {wanted} files, and {allowed} are allowed"
-    );
-    let raised = Rlimit {
-        current: Some(limit.current.unwrap_or(u64::MAX).max(wanted)),
-        ..limit
-    };
-    Ok(rustix::process::setrlimit(Resource::Nofile, raised)?)
 }

@@ -47,6 +47,12 @@ async fn ask(egress: &Egress, login: Option<&str>, line: &str, then: &str) -> io
     Ok(answer)
 }
 
+/// Has a proxy connect to a port of this machine, and sends a text there; returns all that comes back.
+async fn tunnel(egress: &Egress, login: &str, port: u16) -> io::Result<String> {
+    let line = format!("CONNECT 127.0.0.1:{port}");
+    ask(egress, Some(login), &line, "anything\r\n\r\n").await
+}
+
 /// Allows this machine to `git`, the public internet to `url`, and nothing to others.
 fn permit() -> Box<Permit> {
     Box::new(|user, host, port| match user {
@@ -73,13 +79,7 @@ async fn what_is_allowed_is_reached_and_the_secret_stays_here() -> Tested {
         forwarded.contains(&format!("host: 127.0.0.1:{port}")) && !forwarded.contains("proxy-"),
         "{forwarded}"
     );
-    let tunnelled = ask(
-        &egress,
-        Some(&login),
-        &format!("CONNECT 127.0.0.1:{port}"),
-        "anything\r\n\r\n",
-    )
-    .await?;
+    let tunnelled = tunnel(&egress, &login, port).await?;
     assert!(
         tunnelled.starts_with("HTTP/1.1 200") && tunnelled.ends_with("\r\n\r\nanything\r\n\r\n"),
         "{tunnelled}"
@@ -147,13 +147,7 @@ async fn the_operators_proxy_is_gone_through_with_its_login() -> Tested {
         forwarded.contains("GET /x HTTP/1.1") && !forwarded.contains("proxy-"),
         "{forwarded}"
     );
-    let tunnelled = ask(
-        &egress,
-        Some(&login),
-        &format!("CONNECT 127.0.0.1:{port}"),
-        "anything\r\n\r\n",
-    )
-    .await?;
+    let tunnelled = tunnel(&egress, &login, port).await?;
     assert!(tunnelled.ends_with("\r\n\r\nanything\r\n\r\n"), "{tunnelled}");
     // 127.0.0.1 is the only host that the operator's lets through
     assert!(

@@ -56,8 +56,10 @@ impl WorkRoot {
         let former = parent.join(format!("callboard-{user}"));
         let mut left = abandoned(&shared);
         left.extend(abandoned(&former));
-        processes::end_marked(&path);
-        trash.take(&path)?;
+        // of a process that had our id
+        if trash.take(&path)?.is_some() {
+            processes::end_marked(&path);
+        }
         make_private(&path)?;
         let root = Self { path, trash };
         root.inherit(left, former);

@@ -1,15 +1,12 @@
 //! Memory of the Rust process while all that fills memory comes at once.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use anyhow::{Context, ensure};
 use callboard_tests::processes::peak_kib;
-use callboard_tests::raw::{ask, connect, connect_from, request, submission};
+use callboard_tests::raw::{allow_connections, ask, connect, request, stall, submission};
 use callboard_tests::{Client, Service};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::report::{Report, Target};
@@ -31,14 +28,7 @@ const PLAYBOOK: &str = "- hosts: all
 
 /// Peak of resident memory under idle connections, followers that read nothing, much output, large bodies and many lists.
 pub(crate) async fn peak(report: &mut Report) -> anyhow::Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            ..limit
-        },
-    )?;
+    allow_connections(4096)?;
     let (service, _data) = Service::start(&["--workers", "2"])?;
     let (client, address) = (service.client(), service.address()?);
     let source = json!({"type": "inline", "content": PLAYBOOK});
@@ -49,7 +39,7 @@ pub(crate) async fn peak(report: &mut Report) -> anyhow::Result<()> {
         held.push(connect(address).await?);
     }
     for _ in 0..STALLED {
-        held.push(stalled(address, &id).await?);
+        held.push(stall(address, &id).await?);
     }
     tokio::try_join!(bodies(address), objects(address), lists(address), prints(&client, &id))?;
     drop(held);
@@ -67,15 +57,6 @@ async fn prints(client: &Client, id: &str) -> anyhow::Result<()> {
     let job = client.ended(id).await?;
     ensure!(job["status"] == "successful", "{job}");
     Ok(())
-}
-
-/// Follows a job and reads nothing but the beginning of the answer.
-async fn stalled(address: SocketAddr, id: &str) -> anyhow::Result<TcpStream> {
-    let mut stream = connect_from(Ipv4Addr::LOCALHOST.into(), address).await?;
-    let line = format!("GET /api/v1/jobs/{id}/logs?follow=true HTTP/1.1");
-    stream.write_all(&request(&line, &["Host: localhost"], b"")).await?;
-    stream.read_exact(&mut [0; 12]).await?;
-    Ok(stream)
 }
 
 async fn bodies(address: SocketAddr) -> anyhow::Result<()> {
