@@ -10,7 +10,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Waits until a condition holds.
 ///
 /// # Errors
-/// It takes longer than a minute; the error says what was waited for.
+/// It takes longer than two minutes; the error says what was waited for.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) -> anyhow::Result<()> {
     let deadline = Instant::now() + LIMIT;
     while !holds() {

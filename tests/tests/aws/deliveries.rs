@@ -133,8 +133,9 @@ async fn until_counted(stack: &Stack, count: u32) -> anyhow::Result<()> {
     };
     callboard_tests::wait::until("the jobs are counted", || {
         let log = stack.submit.log();
-        let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let last = lines.rfind(|line| line["_aws"].is_object());
+        // the log is that of one environment after the other
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let last = lines.max_by_key(|line| line["_aws"]["Timestamp"].as_u64());
         last.is_some_and(|line| told(&line))
     })
     .await
