@@ -36,6 +36,7 @@ def main() -> int:
             ("Rust", rust()),
             ("Clients", summed("tests/clients/main.py")),
             ("Python", python(interpreter)),
+            ("Conformance", summed("tests/conformance/run.py", "--quick")),
         ):
             for ok, bad in counts:
                 passed += ok
@@ -69,7 +70,7 @@ def rust() -> Iterator[tuple[int, int]]:
 
 
 def summed(*script: str) -> Iterator[tuple[int, int]]:
-    """Runs a script whose last line is a sum like this one's: the API's clients."""
+    """Runs a script whose last line is a sum like this one's: the API's clients, a choice of ``make conformance``."""
     code, lines = stream([sys.executable, *script], ROOT)
     found = SUM.fullmatch(lines[-1].rstrip()) if lines else None
     ok, bad = (int(found[1]), int(found[2])) if found else (0, 0)

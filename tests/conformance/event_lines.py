@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from normal import normal
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 TIMES = {"created", "start", "end", "duration"}
 OTHERS = {"pid": "PID", "runner_ident": "IDENT"}
+OWN_WARNING = "A plugin is sampling the task's resolved_action when it is not resolved."
 OWN = ("counter", "event", "uuid", "parent_uuid", "start_line", "end_line", "stdout")
 
 
@@ -21,7 +22,21 @@ def read(path: Path) -> list[str]:
     if not path.exists():
         return []
     ids = dict[str, str]()
-    return [line for event in filter(None, path.read_text().split("\n")) for line in told(json.loads(event), ids)]
+    events = map(json.loads, filter(None, path.read_text().split("\n")))
+    return [line for event in without_own_warnings(events) for line in told(event, ids)]
+
+
+def without_own_warnings(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Leaves out the warnings that ansible-runner itself causes, and counts events and lines as if they were not."""
+    count = lines = 0
+    for event in events:
+        if OWN_WARNING in event["stdout"]:
+            count, lines = count + 1, lines + event["end_line"] - event["start_line"]
+            continue
+        event["counter"] -= count
+        event["start_line"] -= lines
+        event["end_line"] -= lines
+        yield event
 
 
 def told(event: dict[str, Any], ids: dict[str, str]) -> Iterator[str]:

@@ -23,7 +23,7 @@ RULES = [
         (rb"\bj\d{6,}\.\d+\b", b"ASYNC-ID"),
         (rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?", b"TIME"),
         (rb"\b\d+:\d\d:\d\d\.\d+", b"DURATION"),
-        (rb"\b1[78]\d{8}(?:\.\d+)?\b", b"EPOCH"),
+        (rb"(?<![\w.])1[78]\d{8}(?:\.\d+)?\b", b"EPOCH"),
         (rb"\bp=\d+ u=", b"p=PID u="),
         (rb"(?<=\"version\": \")\d{6,}(?=\")", b"VERSION"),
         (rb"0x[0-9a-f]{8,16}", b"ADDRESS"),

@@ -64,7 +64,7 @@ def read_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="targets, and events [default: those of targets.toml]")
-    parser.add_argument("--quick", action="store_true", help="only a choice of a few targets")
+    parser.add_argument("--quick", action="store_true", help="only the choice that make test runs")
     parser.add_argument("--rounds", type=int, default=2, help="how often what differs is run, to tell luck apart")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many targets run at once")
     return parser.parse_args()

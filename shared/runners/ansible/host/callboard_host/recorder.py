@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from ansible._internal._templating._jinja_bits import is_possibly_template
 from ansible.executor.play_iterator import PlayIterator
 from ansible.executor.task_queue_manager import TaskQueueManager
 from ansible.executor.task_result import CallbackTaskResult
@@ -68,14 +69,16 @@ class Recorder(CallbackModule):  # type: ignore[misc]
 
 
 class _Task:
-    """A task whose action may be looked at before it is known, which Ansible warns of."""
+    """A task whose action may be looked at before its template is, of which Ansible warns: here it is None then."""
 
     def __init__(self, task: Any) -> None:
         self._own = task
 
     @property
     def resolved_action(self) -> Any:
-        return vars(self._own).get("_resolved_action", vars(self._own).get("resolved_action"))
+        if (known := self._own._resolved_action) is not None or is_possibly_template(self._own.action):
+            return known
+        return self._own._resolve_action(self._own.action, mandatory=False)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
