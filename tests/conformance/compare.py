@@ -150,6 +150,8 @@ def disk(one: Path, other: Path) -> Pairs:
         before, after = first.get(path), second.get(path)
         if before != after:
             heads = [f"{sign}{path} {entry[0]}" for sign, entry in (("-", before), ("+", after)) if entry]
+            if before and after and before[0] == after[0]:
+                heads = [f" {path} {before[0]}"]  # only what is in it differs
             both = before and after and difference(before[1].split("\n"), after[1].split("\n"))
             yield "disk", [*heads, *(both or [])]
 

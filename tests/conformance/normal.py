@@ -13,7 +13,7 @@ RULES = [
     (re.compile(pattern), word)
     for pattern, word in (
         # a job has a folder of its own for temporary files; ansible-playbook has the one that the variable names
-        (rb"/tmp/callboard-\d+/\d+/[0-9a-f]+-\d+/tmp\b|[^\s'\"]+/run\d+/place/tmp\b", b"TMPDIR"),
+        (rb"/tmp/cb-\d+/\d+/[0-9a-f]+-\d+/tmp\b|[^\s'\"]+/run\d+/place/tmp\b", b"TMPDIR"),
         (rb"[^\s'\"]*/ansible-local-\d+[a-z0-9_]{8}", b"LOCAL-TEMP"),
         (rb"\btmp\.[A-Za-z0-9]{10}\b", b"tmp.NAME"),
         (rb"(?<=_payload_)[a-z0-9_]{8}(?![a-z0-9_])", b"NAME"),
@@ -25,6 +25,8 @@ RULES = [
         (rb"\b\d+:\d\d:\d\d\.\d+", b"DURATION"),
         (rb"(?<![\w.])1[78]\d{8}(?:\.\d+)?\b", b"EPOCH"),
         (rb"\bp=\d+ u=", b"p=PID u="),
+        (rb" *\d+ EPOCH: ", b"PID EPOCH: "),
+        (rb"\d\d:\d\d:\d\d up [^\"\n]+ load average: [\d., ]+", b"UPTIME"),
         (rb"(?<=\"version\": \")\d{6,}(?=\")", b"VERSION"),
         (rb"0x[0-9a-f]{8,16}", b"ADDRESS"),
         (rb"\b(" + VOLATILE + rb")('?\"?\s*[:=]\s*)['\"]?[\d.T:]+['\"]?", rb"\1\2VALUE"),

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use callboard_core::attempt::Attempt;
-use callboard_core::history::{HistoryPage, HistoryQuery};
-use callboard_core::id::{JobId, LeaseToken, Tenant};
+use callboard_core::base::id::{JobId, LeaseToken, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::job::Attempt;
+use callboard_core::job::Outcome;
+use callboard_core::job::Progress;
 use callboard_core::job::{CancelRequest, DeadLetter, Job, Lease};
-use callboard_core::outcome::Outcome;
-use callboard_core::ports::{
-    DueJob, IdempotencyKey, IdempotencyStore, JobQueue, JobStore, LogKey, LogStore, Manifest, Reservation, StoreError,
-};
-use callboard_core::progress::Progress;
-use callboard_core::segment::{Segment, SegmentHead};
-use callboard_core::time::Timestamp;
+use callboard_core::job::{DueJob, JobQueue, JobStore};
+use callboard_core::job::{HistoryPage, HistoryQuery};
+use callboard_core::output::{LogKey, LogStore, Manifest};
+use callboard_core::output::{Segment, SegmentHead};
+use callboard_core::submit::{IdempotencyKey, IdempotencyStore, Reservation};
 use tokio::sync::Notify;
 
 /// The calls that change nothing.

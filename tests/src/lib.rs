@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod events;
 pub mod faults;
 pub mod http;
+pub mod kinds;
 pub mod log;
 pub mod processes;
 pub mod program;

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use callboard_core::id::Tenant;
-use callboard_core::ports::{HostKeyStore, StoreError};
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::credential::HostKeyStore;
 use callboard_embedded::FileHostKeyStore;
 
 use crate::cli::{DataFolder, KnownHostsArguments, KnownHostsVerb, LogFormat};

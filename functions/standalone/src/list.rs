@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use callboard_api::JobListItem;
-use callboard_core::history::{HistoryQuery, JobSummary, MAX_LIMIT};
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::outcome::Reason;
-use callboard_core::ports::JobStore;
-use callboard_core::time::{Clock, SystemClock};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::time::{Clock, SystemClock};
+use callboard_core::job::JobStore;
+use callboard_core::job::{HistoryQuery, JobSummary, MAX_LIMIT};
+use callboard_core::request::Reason;
 
 use crate::cli::ListArguments;
 use crate::jobs::{Jobs, print};
@@ -68,8 +68,8 @@ fn table(jobs: &[JobSummary]) -> String {
     for job in jobs {
         let span = job.started_at.zip(job.finished_at);
         let seconds = span.map(|(start, end)| format!("{:.1}", end.since(start).as_secs_f64()));
-        let reason = job.reason.map(Reason::as_str);
-        let mut playbook = job.playbook.clone().unwrap_or_else(|| "(inline)".to_owned());
+        let reason = job.reason.as_ref().map(Reason::as_str);
+        let mut playbook = job.title.clone().unwrap_or_else(|| "(inline)".to_owned());
         if let Some(reason) = reason {
             playbook = format!("{playbook} ({reason})");
         }

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
-use callboard_core::ports::{JobStore, LogKey, LogStore, Stream};
-use callboard_core::time::{Clock, SystemClock};
+use callboard_core::base::time::{Clock, SystemClock};
+use callboard_core::job::JobStore;
+use callboard_core::output::{LogKey, LogStore, Stream};
 use tokio::time::sleep;
 
 use crate::cli::LogsArguments;

@@ -6,6 +6,7 @@ mod health;
 mod http;
 mod jobs;
 mod keys;
+mod kinds;
 mod known_hosts;
 mod list;
 mod logging;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
 
 fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Verb::Openapi = cli.verb {
-        print!("{}", callboard_api::document());
+        print!("{}", callboard_api::document(&kinds::shown()));
         return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, FetchLimits, Reach};
-use callboard_core::damage::Damage;
-use callboard_core::doubt::Doubt;
-use callboard_core::execute::{Held, Worker, WorkerSettings};
-use callboard_core::outage::Outage;
+use callboard_core::base::time::{Clock, SystemClock};
+use callboard_core::care::Damage;
+use callboard_core::care::Doubt;
+use callboard_core::care::{Seen, SweepSettings, Sweeper};
+use callboard_core::credential::CredentialStore;
 use callboard_core::output::OutputLimits;
-use callboard_core::policy::Policy;
-use callboard_core::ports::{CredentialStore, PlaybookCatalog};
+use callboard_core::request::Kinds;
+use callboard_core::run::Outage;
+use callboard_core::run::{Held, Runners, Worker, WorkerSettings};
 use callboard_core::submit::Submitter;
-use callboard_core::sweep::{Seen, SweepSettings, Sweeper};
-use callboard_core::time::{Clock, SystemClock};
 use callboard_embedded::{
     Database, FileHostKeyStore, FileLogStore, FolderArchiveCache, Forgetter, SqliteCredentialStore,
     SqliteIdempotencyStore, SqliteJobStore, SqliteQueue, Stuck,
 };
+use callboard_policy::Policies;
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::cli::Common;
@@ -41,7 +42,7 @@ pub(crate) struct Parts {
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) keys: Arc<SqliteIdempotencyStore>,
     pub(crate) host_keys: Arc<FileHostKeyStore>,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policies: Policies,
     pub(crate) clock: Arc<dyn Clock>,
     held: Held,
 }
@@ -49,7 +50,7 @@ pub(crate) struct Parts {
 impl Parts {
     /// Opens the data folder and reads the policy.
     pub(crate) fn open(common: &Common) -> anyhow::Result<Self> {
-        let policy = setup::policy(common)?;
+        let policies = setup::policies(common)?;
         let data = setup::data(&common.data)?;
         let database = database(&data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -58,7 +59,7 @@ impl Parts {
             credentials: Arc::new(credentials(database.clone(), &data)),
             keys: Arc::new(SqliteIdempotencyStore::new(database.clone())),
             host_keys: Arc::new(FileHostKeyStore::new(data.clone())),
-            policy: Arc::new(policy),
+            policies,
             held: Held::default(),
             queue: Arc::new(SqliteQueue::new(database.clone(), clock.clone())),
             database,
@@ -69,14 +70,14 @@ impl Parts {
 
     /// Returns what jobs get their sources, inventories and secrets with.
     pub(crate) fn reach(&self, common: &Common) -> anyhow::Result<Reach> {
-        let (credentials, policy) = (self.credentials.clone(), self.policy.clone());
+        let (credentials, policy) = (self.credentials.clone(), self.policies.every.clone());
         let settings = callboard_secrets::Settings {
             endpoints: Endpoints::from_environment(),
             ..callboard_secrets::Settings::default()
         };
         let resolver = Resolver::new(credentials, policy, Arc::new(Environment), settings)?;
         Ok(Reach {
-            policy: self.policy.clone(),
+            policy: self.policies.ansible.clone(),
             secrets: Arc::new(resolver),
             archives: Arc::new(FolderArchiveCache::new(
                 setup::cache(common)?.join("archives"),
@@ -91,19 +92,13 @@ impl Parts {
     }
 
     /// Makes what accepts jobs.
-    pub(crate) fn submitter(
-        &self,
-        common: &Common,
-        catalog: Option<Arc<dyn PlaybookCatalog>>,
-        max_queued: u32,
-    ) -> Submitter {
+    pub(crate) fn submitter(&self, common: &Common, kinds: Kinds, max_queued: u32) -> Submitter {
         Submitter {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            catalog,
+            kinds,
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
-            policy: self.policy.clone(),
             clock: self.clock.clone(),
             retention: DAY * common.retention_days,
             max_queued,
@@ -124,7 +119,7 @@ impl Parts {
             store: self.store.clone(),
             queue: self.queue.clone(),
             logs: self.logs.clone(),
-            runner,
+            runners: Runners::new(vec![runner]),
             clock: self.clock.clone(),
             settings: WorkerSettings {
                 lease,
@@ -136,6 +131,7 @@ impl Parts {
                 },
                 patience: PATIENCE,
                 puts_back: lease.is_none(),
+                rate: None,
             },
             held: self.held.clone(),
             outage: Outage::default(),

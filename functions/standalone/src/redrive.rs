@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use callboard_core::history::MAX_LIMIT;
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::ports::StoreError;
-use callboard_core::redrive::{DeadLetters, Redriver};
-use callboard_core::time::SystemClock;
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::SystemClock;
+use callboard_core::care::{DeadLetters, Redriver};
+use callboard_core::job::MAX_LIMIT;
 use callboard_embedded::{SqliteJobStore, SqliteQueue};
 
 use crate::cli::{LogFormat, RedriveArguments};
@@ -41,7 +41,7 @@ pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<Exit
 async fn all(redriver: Redriver<'_>, playbook: Option<String>) -> anyhow::Result<()> {
     let mut wanted = DeadLetters {
         tenant: Tenant::default(),
-        playbook,
+        title: playbook,
         limit: MAX_LIMIT,
         before: None,
     };

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use callboard_core::job::{Job, JobStatus};
-use callboard_core::outcome::{HostStats, Reason, Stats};
+use callboard_core::request::Reason;
+use callboard_kind_ansible::detail::Detail;
+use callboard_kind_ansible::stats::{HostStats, Stats};
 
 use crate::signals::Ending;
 
@@ -27,8 +29,8 @@ pub(crate) fn line(job: &Job) -> String {
         job.id
     );
     let Some(outcome) = &state.outcome else { return line };
-    if let Some(stats) = &outcome.stats {
-        line.push_str(&hosts(stats));
+    if let Some(stats) = Detail::of(outcome).stats {
+        line.push_str(&hosts(&stats));
     }
     if let Some(error) = &outcome.error {
         // what a host has said has no part in how the terminal behaves
@@ -45,13 +47,13 @@ pub(crate) fn exit_code(job: &Job, ending: Option<Ending>) -> u8 {
     if job.state.status == JobStatus::Canceled {
         return ending.map_or(ERROR, Ending::exit_code);
     }
-    match outcome.and_then(|end| end.reason) {
-        Some(Reason::Timeout | Reason::IdleTimeout) => TIMED_OUT,
-        _ => outcome
-            .and_then(|end| end.rc)
-            .and_then(|rc| u8::try_from(rc).ok())
-            .unwrap_or(ERROR),
+    let Some(outcome) = outcome else { return ERROR };
+    let timed_out = |reason: &Reason| [Reason::TIMEOUT, Reason::IDLE_TIMEOUT].contains(reason);
+    if outcome.reason.as_ref().is_some_and(timed_out) {
+        return TIMED_OUT;
     }
+    let rc = Detail::of(outcome).rc;
+    rc.and_then(|rc| u8::try_from(rc).ok()).unwrap_or(ERROR)
 }
 
 fn hosts(stats: &Stats) -> String {

@@ -14,17 +14,17 @@ use anyhow::Context;
 use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::JobView;
-use callboard_core::cancel::cancel;
-use callboard_core::execute::{Limits, Worker};
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::ports::JobStore;
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::care::cancel;
+use callboard_core::job::JobStore;
+use callboard_core::run::{Limits, Worker};
 use tokio::sync::watch;
 
 use crate::cli::RunArguments;
 use crate::parts::Parts;
 use crate::signals::{Ending, Signals};
 use crate::terminal::{Terminal, print, tell};
-use crate::{logging, report, setup};
+use crate::{kinds, logging, report, setup};
 
 /// A `callboard serve` on the same data folder takes the job for lost some time after this.
 const LEASE: Duration = Duration::from_secs(30);
@@ -46,7 +46,7 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
     let settings = settings(arguments, environment, &folder)?;
-    let submitter = parts.submitter(common, None, u32::MAX);
+    let submitter = parts.submitter(common, kinds::shown(), u32::MAX);
     let runner = Arc::new(
         AnsibleRunner::new(settings, parts.reach(common)?).context("the folder for running jobs cannot be made")?,
     );
@@ -129,7 +129,9 @@ async fn finish(parts: &Parts, id: JobId, json: bool, ending: Option<Ending>) ->
     let code = report::exit_code(&job, ending);
     tell(&report::line(&job));
     if json {
-        print(&serde_json::to_string_pretty(&JobView::read(&*parts.logs, job).await?)?);
+        print(&serde_json::to_string_pretty(
+            &JobView::read(&kinds::shown(), &*parts.logs, job).await?,
+        )?);
     }
     Ok(ExitCode::from(code))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::{ApiSettings, App, Bodies, Followers, Gate, Hosts};
-use callboard_core::execute::Limits;
+use callboard_core::run::Limits;
 use callboard_embedded::FolderLock;
 use rustix::process::DumpableBehavior;
 use tokio::net::TcpListener;
@@ -19,7 +19,7 @@ use crate::cli::ServeArguments;
 use crate::health::StandaloneHealth;
 use crate::parts::Parts;
 use crate::signals::Signals;
-use crate::{descriptors, http, logging, setup, workers};
+use crate::{descriptors, http, kinds, logging, setup, workers};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(100);
@@ -116,8 +116,9 @@ fn app(
     draining: watch::Receiver<bool>,
     gate: Gate,
 ) -> App {
+    let kinds = kinds::kinds(parts.policies.clone(), Arc::new(playbooks));
     App {
-        submitter: parts.submitter(&arguments.common, Some(Arc::new(playbooks)), arguments.max_queued),
+        submitter: parts.submitter(&arguments.common, kinds, arguments.max_queued),
         store: parts.store.clone(),
         logs: parts.logs.clone(),
         credentials: parts.credentials.clone(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::environment::{self, Environment, EnvironmentSettings, Progress};
-use callboard_core::policy::Policy;
+use callboard_policy::Policies;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Common, DataFolder};
@@ -82,7 +82,7 @@ fn data_path(folder: &DataFolder) -> anyhow::Result<PathBuf> {
 }
 
 /// Reads what requests may reach.
-pub(crate) fn policy(common: &Common) -> anyhow::Result<Policy> {
+pub(crate) fn policies(common: &Common) -> anyhow::Result<Policies> {
     let Some(path) = &common.policy else {
         let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
         return callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY holds no policy");

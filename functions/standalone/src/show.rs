@@ -4,20 +4,21 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use callboard_api::JobView;
+use callboard_core::base::time::Timestamp;
 use callboard_core::job::Job;
-use callboard_core::outcome::HostFailure;
-use callboard_core::time::Timestamp;
+use callboard_kind_ansible::detail::Detail;
+use callboard_kind_ansible::failures::HostFailure;
 
 use crate::cli::ShowArguments;
 use crate::jobs::{Jobs, print};
-use crate::report;
+use crate::{kinds, report};
 
 /// Prints a summary, or the record as the API has it.
 pub(crate) async fn show(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let jobs = Jobs::open(&arguments.data)?;
     let job = jobs.find(&arguments.job).await?;
     let text = if arguments.json || !std::io::stdout().is_terminal() {
-        serde_json::to_string_pretty(&JobView::read(&jobs.logs, job).await?)? + "\n"
+        serde_json::to_string_pretty(&JobView::read(&kinds::shown(), &jobs.logs, job).await?)? + "\n"
     } else {
         summary(&job)
     };
@@ -28,22 +29,21 @@ pub(crate) async fn show(arguments: &ShowArguments) -> anyhow::Result<ExitCode> 
 /// Tells what matters of a job, a line for each thing; what a host has said has no part in how the terminal behaves.
 fn summary(job: &Job) -> String {
     let (state, outcome) = (&job.state, job.state.outcome.as_ref());
-    let reason = outcome.and_then(|end| end.reason);
+    let reason = outcome.and_then(|end| end.reason.as_ref());
     let status = reason.map_or(state.status.to_string(), |reason| {
         format!("{} ({})", state.status, reason.as_str())
     });
     let mut lines = vec![("job", job.id.to_string()), ("status", status)];
-    let playbook = job.request.source.name();
+    let playbook = job.request.title.clone();
     lines.push(("playbook", playbook.unwrap_or_else(|| "(inline)".to_owned())));
     let labels = &job.request.options.labels;
     lines.extend(labels.iter().map(|(name, value)| ("label", format!("{name}: {value}"))));
     lines.extend(times(job));
     lines.extend((state.attempt > 1).then(|| ("attempt", state.attempt.to_string())));
     lines.extend(outcome.and_then(|end| end.error.clone()).map(|error| ("error", error)));
-    let failures = outcome.map(|end| end.failures.as_slice()).unwrap_or_default();
-    lines.extend(failures.iter().map(|failure| ("failure", told(failure))));
-    let stats = outcome.and_then(|end| end.stats.as_ref());
-    let hosts = stats.into_iter().flatten();
+    let detail = outcome.map(Detail::of).unwrap_or_default();
+    lines.extend(detail.failures.iter().map(|failure| ("failure", told(failure))));
+    let hosts = detail.stats.iter().flatten();
     lines.extend(hosts.map(|(name, counts)| ("host", format!("{name}: {}", report::told(counts)))));
     lines.push(("output", format!("callboard logs {}", job.id)));
     lines.iter().map(|(name, value)| line(name, value)).collect()

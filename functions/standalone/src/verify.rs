@@ -4,11 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use callboard_core::causes::causes;
-use callboard_core::id::JobId;
-use callboard_core::ports::{Manifest, StoreError};
-use callboard_core::segment::SegmentHead;
-use callboard_core::verify::{Check, Findings};
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::output::Manifest;
+use callboard_core::output::SegmentHead;
+use callboard_core::output::{Check, Verified};
 use callboard_embedded::AttemptFolder;
 
 use crate::cli::VerifyArguments;
@@ -107,12 +108,12 @@ fn manifest(folder: &AttemptFolder) -> std::io::Result<Found> {
     Ok(manifest.map_or(Found::Nothing, |read| read.map_or_else(Found::Damaged, Found::Sound)))
 }
 
-fn in_place(folder: &AttemptFolder) -> std::io::Result<Findings> {
+fn in_place(folder: &AttemptFolder) -> std::io::Result<Verified> {
     check_streams(folder, &manifest(folder)?)
 }
 
 /// Checks streams that are files, by the journal beside them.
-fn check_streams(folder: &AttemptFolder, manifest: &Found) -> std::io::Result<Findings> {
+fn check_streams(folder: &AttemptFolder, manifest: &Found) -> std::io::Result<Verified> {
     let mut check = Check::new();
     for head in folder.segments()? {
         check.add(&head, &folder.content(&head)?);
@@ -121,7 +122,7 @@ fn check_streams(folder: &AttemptFolder, manifest: &Found) -> std::io::Result<Fi
 }
 
 /// Checks segments that are files, each of its name.
-fn check_files(folder: &Path, heads: &[SegmentHead], manifest: &Found) -> std::io::Result<Findings> {
+fn check_files(folder: &Path, heads: &[SegmentHead], manifest: &Found) -> std::io::Result<Verified> {
     let mut check = Check::new();
     for head in heads {
         check.add(head, &std::fs::read(folder.join(head.to_string()))?);
@@ -129,7 +130,7 @@ fn check_files(folder: &Path, heads: &[SegmentHead], manifest: &Found) -> std::i
     Ok(finish(check, manifest))
 }
 
-fn finish(check: Check, manifest: &Found) -> Findings {
+fn finish(check: Check, manifest: &Found) -> Verified {
     match manifest {
         Found::Nothing => check.finish(None),
         Found::Sound(manifest) => check.finish(Some(manifest)),
@@ -147,7 +148,7 @@ fn segment_files(folder: &Path) -> std::io::Result<Vec<SegmentHead>> {
 }
 
 /// Prints what was found; tells whether nothing is wrong.
-fn report(what: &str, findings: &Findings) -> bool {
+fn report(what: &str, findings: &Verified) -> bool {
     for told in findings.notes.iter().chain(&findings.faults) {
         println!("{what}: {told}");
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_ansible::AnsibleRunner;
-use callboard_core::causes::causes;
-use callboard_core::execute::{Limits, Worker};
+use callboard_core::base::causes::causes;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::care::Sweeper;
 use callboard_core::job::DeadLetter;
-use callboard_core::ports::{JobStore, StoreError};
-use callboard_core::sweep::Sweeper;
+use callboard_core::job::JobStore;
+use callboard_core::run::{Limits, Worker};
 use callboard_embedded::{Forgetter, Message};
 use tokio::sync::watch;
 use tokio::time::sleep;

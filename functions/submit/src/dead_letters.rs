@@ -2,10 +2,11 @@
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use callboard_aws::message;
-use callboard_core::id::Tenant;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::json::JsonError;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::DeadLetter;
-use callboard_core::json::JsonError;
-use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::job::JobStore;
 use callboard_core::submit::Submitter;
 use callboard_lambda::batch_response;
 use futures_util::future::join_all;

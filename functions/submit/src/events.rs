@@ -1,7 +1,7 @@
 //! Jobs from EventBridge and its Scheduler. Nobody waits for the answer: it is for the log and for those who try.
 
-use callboard_core::id::Tenant;
-use callboard_core::ports::StoreError;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::submit::Submitter;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(crate) async fn accept(submitter: &Submitter, event: JobEvent) -> Result<Val
     Ok(json!({
         "job_id": job.id,
         "status": job.state.status,
-        "reason": outcome.and_then(|outcome| outcome.reason),
+        "reason": outcome.and_then(|outcome| outcome.reason.clone()),
         "error": outcome.and_then(|outcome| outcome.error.as_deref()),
     }))
 }

@@ -5,8 +5,8 @@ mod events;
 mod messages;
 mod metrics;
 
+use callboard_core::care::{Sweeper, Swept};
 use callboard_core::submit::Submitter;
-use callboard_core::sweep::{Sweeper, Swept};
 use callboard_lambda::{Parts, Settings, answer, start_logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};

@@ -2,10 +2,10 @@
 
 use anyhow::Context;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::json;
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::json;
+use callboard_core::base::time::Timestamp;
 use callboard_core::submit::Submitter;
-use callboard_core::time::Timestamp;
 use callboard_lambda::batch_response;
 use futures_util::future::join_all;
 use serde_json::Value;

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use callboard_core::id::Tenant;
-use callboard_core::ports::{JobStore, StoreError};
-use callboard_core::redrive::DeadLetters;
-use callboard_core::time::Timestamp;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::care::DeadLetters;
+use callboard_core::job::JobStore;
 use serde_json::{Value, json};
 
 const LONG_WAIT: Duration = Duration::from_secs(30 * 60);
@@ -20,7 +21,7 @@ const MAX_COUNTED: u32 = 100;
 pub(crate) async fn log(store: &dyn JobStore, function: &str, now: Timestamp) -> Result<(), StoreError> {
     let dead_letters = DeadLetters {
         tenant: Tenant::default(),
-        playbook: None,
+        title: None,
         limit: 1,
         before: None,
     };

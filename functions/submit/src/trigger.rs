@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
-use callboard_core::id::JobId;
-use callboard_core::time::{Clock, SystemClock, Timestamp};
+use callboard_core::base::id::JobId;
+use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 use callboard_lambda::is_http;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach};
-use callboard_core::execute::{Held, Worker, WorkerSettings};
-use callboard_core::outage::Outage;
+use callboard_core::job::Rate;
 use callboard_core::output::OutputLimits;
+use callboard_core::run::Outage;
+use callboard_core::run::{Held, Runners, Worker, WorkerSettings};
 use callboard_lambda::{Parts, Settings, number, required, start_logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use rustix::process::DumpableBehavior;
@@ -22,6 +23,8 @@ use crate::batch::Batches;
 const LEASE: Option<Duration> = Some(Duration::from_secs(15));
 const HEARTBEAT: Duration = Duration::from_secs(4);
 const FLUSH: Duration = Duration::from_secs(1);
+/// Of when the prices are, and of which region.
+const PRICE_TABLE: &str = "aws-lambda/us-east-1/2026-11";
 /// How long a playbook has to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -32,7 +35,7 @@ async fn main() -> Result<(), Error> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let parts = Parts::connect(Settings::from_env()?).await;
     let reach = Reach {
-        policy: parts.policy.clone(),
+        policy: parts.policies.ansible.clone(),
         secrets: Arc::new(parts.secrets()?),
         archives: parts.archives.clone(),
         host_keys: parts.host_keys.clone(),
@@ -50,7 +53,7 @@ async fn main() -> Result<(), Error> {
             store: parts.store.clone(),
             queue: parts.queue.clone(),
             logs: parts.logs.clone(),
-            runner: runner.clone(),
+            runners: Runners::new(vec![runner.clone()]),
             clock: parts.clock.clone(),
             settings: WorkerSettings {
                 lease: LEASE,
@@ -62,6 +65,7 @@ async fn main() -> Result<(), Error> {
                 },
                 patience: Duration::ZERO,
                 puts_back: true,
+                rate: rate(),
             },
             held: Held::default(),
             outage: Outage::default(),
@@ -73,6 +77,20 @@ async fn main() -> Result<(), Error> {
     };
     let function = |event: LambdaEvent<_>| batches.execute(event);
     lambda_runtime::run(service_fn(function)).await
+}
+
+/// What AWS charges for this function's time, by its memory and processor: the first tier of us-east-1.
+fn rate() -> Option<Rate> {
+    let memory = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok()?;
+    Some(Rate {
+        memory_mib: memory.parse().ok()?,
+        usd_per_gib_second: if cfg!(target_arch = "aarch64") {
+            0.000_013_333_4
+        } else {
+            0.000_016_666_7
+        },
+        price_table: PRICE_TABLE,
+    })
 }
 
 /// The Ansible of the image; see the Dockerfile beside this.

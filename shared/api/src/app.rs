@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Clock;
+use callboard_core::credential::CredentialStore;
 use callboard_core::job::Job;
-use callboard_core::ports::{CredentialStore, JobStore, LogStore, StoreError};
+use callboard_core::job::JobStore;
+use callboard_core::output::LogStore;
 use callboard_core::submit::Submitter;
-use callboard_core::time::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Bodies;

@@ -6,8 +6,8 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use callboard_core::cancel::{CancelError, cancel as cancel_job};
-use callboard_core::id::Tenant;
+use callboard_core::base::id::Tenant;
+use callboard_core::care::{CancelError, cancel as cancel_job};
 use callboard_core::job::{JobStatus, UNKNOWN};
 
 use crate::app::{App, Caller, PathId};

@@ -8,8 +8,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use callboard_core::event::Event;
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
 use callboard_core::job::{Job, JobStatus};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -34,7 +33,7 @@ const MAX_AFTER: u64 = 2_147_483_647;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventPage {
     /// The events, ordered by counter, with the fields that ansible-runner gives them.
-    #[schema(value_type = Vec<Event>)]
+    #[schema(value_type = Vec<AnyEvent>)]
     events: Vec<Box<RawValue>>,
     /// The `after` of the next page. Where a filter leaves events out, a page may be empty and others follow.
     next_after: u64,
@@ -45,6 +44,12 @@ pub(crate) struct EventPage {
     /// True when the job has ended, or the attempt that was asked for, and no event follows.
     complete: bool,
 }
+
+/// An event, in the words of its job's kind.
+#[derive(ToSchema)]
+#[schema(as = Event)]
+#[expect(dead_code, reason = "stands for the schemas of the kinds")]
+struct AnyEvent(String);
 
 /// What a request asks for.
 struct Asked {
@@ -89,7 +94,7 @@ pub(crate) async fn events(
     let asked = Asked {
         job: id,
         wanted: Wanted::take(&mut params),
-        filter: Filter::take(&mut params),
+        filter: Filter::take(&mut params, &app.submitter.kinds),
         after: params.number("after", 0, MAX_AFTER).unwrap_or(0),
         limit: params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT),
         wait: params.number("wait", 0, MAX_WAIT_SECONDS).unwrap_or(0),
@@ -141,6 +146,11 @@ impl Asked {
             job,
             wanted: self.wanted,
             filter: &self.filter,
+            kind: app
+                .submitter
+                .kinds
+                .of(&job.request)
+                .unwrap_or(app.submitter.kinds.first()),
             limit: self.limit,
         }
     }

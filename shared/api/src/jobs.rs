@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use callboard_core::history::{HistoryQuery, MAX_OFFSET};
-use callboard_core::id::Tenant;
+use callboard_core::base::id::Tenant;
 use callboard_core::job::JobStatus;
+use callboard_core::job::{HistoryQuery, MAX_OFFSET};
 
 use crate::app::{App, PathId};
 use crate::links::{Links, Query};
@@ -51,7 +51,9 @@ pub(crate) async fn get(
     params.finish()?;
     let problem = |error| Problem::of_job(id, error);
     let job = app.job(id).await.map_err(problem)?;
-    let record = Record::read(&*app.logs, job).await.map_err(problem)?;
+    let record = Record::read(&app.submitter.kinds, &*app.logs, job)
+        .await
+        .map_err(problem)?;
     Ok(record.unless_known(&headers))
 }
 

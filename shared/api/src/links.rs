@@ -3,7 +3,7 @@
 use axum::http::HeaderValue;
 use axum::http::header::LINK;
 use axum::response::{IntoResponseParts, ResponseParts};
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// All but the unreserved characters of RFC 3986.

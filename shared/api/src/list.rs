@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary};
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
+use callboard_core::base::time::Timestamp;
 use callboard_core::job::JobStatus;
-use callboard_core::outcome::Reason;
-use callboard_core::time::Timestamp;
+use callboard_core::job::{HistoryPage, HistoryQuery, JobSummary};
+use callboard_core::request::Reason;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -44,7 +44,7 @@ impl From<JobSummary> for JobListItem {
         Self {
             job_id: job.id.to_string(),
             status: job.status,
-            playbook: job.playbook,
+            playbook: job.title,
             labels: job.labels,
             reason: job.reason,
             error: job.error,

@@ -13,7 +13,7 @@ use axum::http::response::Builder;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use callboard_core::job::Job;
-use callboard_core::ports::{LogKey, Stream};
+use callboard_core::output::{LogKey, Stream};
 use utoipa::ToSchema;
 
 use self::range::Asked;

@@ -1,14 +1,17 @@
 //! The OpenAPI document, made from the handlers and their types.
 
+mod parts;
 mod problems;
 mod shape;
 
-use std::sync::LazyLock;
-
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use callboard_core::request::Kinds;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
+
+use crate::app::App;
 
 /// A request and an answer of each operation, by its id and by `request` or the status.
 const EXAMPLES: &str = include_str!("openapi/examples.json");
@@ -26,7 +29,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         (name = "credentials", description = "Secrets that jobs refer to by name."),
         (name = "health", description = "Whether the service lives and can work, and what it is."),
     ),
-    components(schemas(crate::problem::Problem)),
+    components(schemas(crate::problem::Problem, callboard_core::request::JobOptions)),
     paths(
         crate::submit::submit,
         crate::jobs::list,
@@ -49,16 +52,12 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
 )]
 struct Document;
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    let document = serde_json::to_value(Document::openapi()).map(complete);
+/// Makes the OpenAPI document of the API, as JSON; `infra/openapi.json` is a copy of it.
+#[must_use]
+pub fn document(kinds: &Kinds) -> String {
+    let document = serde_json::to_value(Document::openapi()).map(|document| complete(document, kinds));
     let text = document.and_then(|document| serde_json::to_string_pretty(&document));
     text.map(|text| text + "\n").unwrap_or_default()
-});
-
-/// Returns the OpenAPI document of the API, as JSON; `infra/openapi.json` is a copy of it.
-#[must_use]
-pub fn document() -> &'static str {
-    &DOCUMENT
 }
 
 /// Returns this document.
@@ -73,18 +72,19 @@ pub fn document() -> &'static str {
         (status = 200, description = "The document.", body = callboard_core::request::Variables),
     )
 )]
-pub(crate) async fn serve() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], document())
+pub(crate) async fn serve(State(app): State<App>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], document(&app.submitter.kinds))
 }
 
 /// Adds what holds for all operations: their problems, examples and authorization.
-fn complete(mut document: Value) -> Value {
+fn complete(mut document: Value, kinds: &Kinds) -> Value {
     let examples = serde_json::from_str(EXAMPLES).unwrap_or(Value::Null);
     for methods in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
         for operation in methods.as_object_mut().into_iter().flat_map(Map::values_mut) {
             complete_operation(operation, &examples);
         }
     }
+    parts::add(&mut document, kinds);
     let schemas = &mut document["components"]["schemas"];
     schemas["Problem"]["properties"]["type"]["enum"] = problems::uris();
     let options = &mut schemas["Options"]["properties"];
@@ -154,7 +154,18 @@ fn add_example(part: &mut Value, example: &Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use callboard_kind_ansible::catalog::Elsewhere;
+    use callboard_kind_ansible::kind::Ansible;
+
     use super::*;
+
+    fn kinds() -> Kinds {
+        let policies = Default::default();
+        let ansible = Ansible::new(policies, Default::default(), Arc::new(Elsewhere));
+        Kinds::new(Arc::new(ansible), Vec::new())
+    }
 
     fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
         let paths = document["paths"].as_object().into_iter().flat_map(Map::values);
@@ -164,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_an_id_of_its_own_a_description_examples_and_every_status() -> Result<(), serde_json::Error> {
-        let document: Value = serde_json::from_str(document())?;
+        let document: Value = serde_json::from_str(&document(&kinds()))?;
         let mut ids = std::collections::BTreeSet::new();
         for (id, operation) in operations(&document) {
             assert!(ids.insert(id) && !id.is_empty(), "{id}");
@@ -194,8 +205,9 @@ mod tests {
 
     #[test]
     fn nothing_in_it_speaks_of_the_code() {
+        let document = document(&kinds());
         for word in ["[`", "callboard_core", "crate::", "Self::", "Vec<", "Option<"] {
-            assert!(!document().contains(word), "{word}");
+            assert!(!document.contains(word), "{word}");
         }
     }
 }

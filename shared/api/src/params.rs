@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
-use callboard_core::history::{DEFAULT_LIMIT, MAX_LIMIT};
+use callboard_core::job::{DEFAULT_LIMIT, MAX_LIMIT};
 
 use crate::problem::Problem;
 

@@ -5,11 +5,11 @@ mod kind;
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use callboard_core::causes::causes;
-use callboard_core::fields::FieldError;
-use callboard_core::id::JobId;
-use callboard_core::json::JsonError;
-use callboard_core::ports::{PlaybookError, StoreError};
+use callboard_core::base::causes::causes;
+use callboard_core::base::fields::FieldError;
+use callboard_core::base::id::JobId;
+use callboard_core::base::json::JsonError;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::submit::SubmitError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -53,6 +53,16 @@ pub(crate) struct Fault {
     header: Option<&'static str>,
     /// What is wrong there and what would be right.
     detail: String,
+}
+
+impl From<FieldError> for Fault {
+    fn from(error: FieldError) -> Self {
+        Self {
+            pointer: Some(error.pointer),
+            detail: error.detail,
+            ..Self::default()
+        }
+    }
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -105,11 +115,7 @@ impl Problem {
     }
 
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
-        let faults = errors.into_iter().map(|error| Fault {
-            pointer: Some(error.pointer),
-            detail: error.detail,
-            ..Fault::default()
-        });
+        let faults = errors.into_iter().map(Fault::from);
         Self::faults(Kind::InvalidRequest, faults.collect())
     }
 
@@ -167,15 +173,6 @@ impl Problem {
         let detail = "Something went wrong here; the service's log says what.";
         Self::new(Kind::Internal, detail)
     }
-
-    fn playbook(kind: Kind, detail: String) -> Self {
-        let fault = Fault {
-            pointer: Some("/playbook".to_owned()),
-            detail,
-            ..Fault::default()
-        };
-        Self::faults(kind, vec![fault])
-    }
 }
 
 impl IntoResponse for Problem {
@@ -221,12 +218,7 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Invalid(errors) => Self::fields(errors),
-            SubmitError::Playbook(error @ PlaybookError::NotFound(_)) => {
-                Self::playbook(Kind::NoSuchPlaybook, format!("names nothing: {error}"))
-            }
-            SubmitError::Playbook(error @ PlaybookError::Outside(_)) => {
-                Self::playbook(Kind::InvalidRequest, format!("leads elsewhere: {error}"))
-            }
+            SubmitError::Missing(error) => Self::faults(Kind::NoSuchPlaybook, vec![error.into()]),
             SubmitError::KeyReused => Self::new(
                 Kind::IdempotencyKeyReused,
                 "The Idempotency-Key stands for another request of the last 24 hours; use a new key for a new request.",

@@ -4,9 +4,11 @@ use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::ports::{LogStore, StoreError};
+use callboard_core::output::LogStore;
+use callboard_core::request::Kinds;
 use sha2::{Digest, Sha256};
 
 use crate::links::Links;
@@ -21,9 +23,9 @@ pub(crate) struct Record {
 
 impl Record {
     /// Makes the record of a job.
-    pub(crate) async fn read(logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
+    pub(crate) async fn read(kinds: &Kinds, logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
         let (id, ended) = (job.id, job.state.status.is_final());
-        let view = JobView::read(logs, job).await?;
+        let view = JobView::read(kinds, logs, job).await?;
         let body = serde_json::to_vec(&view).map_err(|error| StoreError::Corrupt(Box::new(error)))?;
         Ok(Self {
             job: id,

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use callboard_core::history::MAX_LIMIT;
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::ports::StoreError;
-use callboard_core::redrive::{DeadLetters, Redriver};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::care::{DeadLetters, Redriver};
+use callboard_core::job::MAX_LIMIT;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -95,7 +95,7 @@ fn read(params: &mut Params) -> DeadLetters {
     let limit = params.number("limit", 1, MAX_LIMIT.into());
     let mut wanted = DeadLetters {
         tenant: Tenant::default(),
-        playbook,
+        title: playbook,
         limit: limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(MAX_LIMIT),
         before: None,
     };

@@ -7,14 +7,15 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use callboard_core::causes::causes;
-use callboard_core::fields::FieldError;
-use callboard_core::id::Tenant;
+use callboard_core::base::causes::causes;
+use callboard_core::base::fields::FieldError;
+use callboard_core::base::id::Tenant;
 use callboard_core::job::Job;
-use callboard_core::ports::{IdempotencyKey, NotAKey};
+use callboard_core::submit::{IdempotencyKey, NotAKey};
 use callboard_core::submit::{KEY_FIELD, Once};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{self, JsonBody};
@@ -41,7 +42,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
         ("sync" = Option<bool>, Query, description = "Waits for the job's end, for a bounded time."),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key and body within 24 hours is the same job, and gets the first answer. Visible ASCII characters, such as a UUID.", min_length = 1, max_length = 255, pattern = r"^[!-~]+$"),
     ),
-    request_body = callboard_core::request::JobRequest,
+    request_body = AnyRequest,
     responses(
         (status = 200, description = "With `sync=true`: the job has ended, and this is its record.", body = JobView, headers(
             ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
@@ -94,9 +95,15 @@ pub(crate) async fn submit(
     Ok(response)
 }
 
+/// A request of one of the kinds of jobs.
+#[derive(ToSchema)]
+#[schema(as = JobRequest)]
+#[expect(dead_code, reason = "stands for the schemas of the kinds")]
+struct AnyRequest(String);
+
 async fn answer(app: &App, job: &Job, sync: bool, replayed: bool) -> Response {
     if sync && job.state.status.is_final() {
-        match Record::read(&*app.logs, job.clone()).await {
+        match Record::read(&app.submitter.kinds, &*app.logs, job.clone()).await {
             Ok(record) => return record.into_response(),
             Err(error) => tracing::error!(job.id = %job.id, error = %causes(&error), "the record could not be read"),
         }

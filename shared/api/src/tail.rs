@@ -1,7 +1,8 @@
 //! The end of a job's output, for its record.
 
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::ports::{LogKey, LogStore, StoreError, Stream};
+use callboard_core::output::{LogKey, LogStore, Stream};
 
 /// How much output a record shows.
 const MAX_BYTES: u64 = 256 * 1024;

@@ -1,7 +1,7 @@
 //! Which attempt of a job a request reads the output of.
 
 use callboard_core::job::Job;
-use callboard_core::ports::{LogKey, Stream};
+use callboard_core::output::{LogKey, Stream};
 
 use crate::params::Params;
 use crate::problem::{Kind, Problem};

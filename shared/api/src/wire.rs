@@ -1,16 +1,12 @@
 //! What the API answers with.
 
-use callboard_core::access::Access;
-use callboard_core::attempt::Attempt;
-use callboard_core::causes::causes;
-use callboard_core::inventory::Inventory;
-use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus};
-use callboard_core::options::Options;
-use callboard_core::outcome::{HostFailure, HostStats, InventorySummary, Reason, Stats};
-use callboard_core::ports::{LogStore, Manifest, StoreError};
-use callboard_core::progress::Progress;
-use callboard_core::source::{Source, TypedSource};
-use callboard_core::time::Timestamp;
+use callboard_core::base::causes::causes;
+use callboard_core::base::object::Object;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::job::{Attempt, CancelRequest, DeadLetter, Job, JobStatus, Progress, Usage};
+use callboard_core::output::{LogStore, Manifest};
+use callboard_core::request::{Kinds, Reason, Shown, Told};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -26,18 +22,10 @@ pub struct JobView {
     job_id: String,
     /// Where it stands.
     status: JobStatus,
-    /// The playbook's path or the role's name; null where `source` holds the playbook itself.
-    playbook: Option<String>,
-    /// What it runs, where that is not a playbook of the playbooks folder.
-    source: Option<TypedSource>,
-    /// The commit that runs, where the source is a Git repository.
-    commit: Option<String>,
-    #[schema(value_type = callboard_core::request::Variables)]
-    extra_vars: Map<String, Value>,
-    inventory: Inventory,
-    /// References to credentials; never their values.
-    credentials: Access,
-    options: Options,
+    /// What it is to do, in the words of its kind.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    work: Object,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -51,6 +39,7 @@ pub struct JobView {
     /// Each of its starts, oldest first, and how it ended.
     attempts: Vec<Attempt>,
     /// How far it has come, or had come when it ended.
+    #[schema(value_type = Option<ProgressPart>)]
     progress: Option<Progress>,
     /// Who asked for it to be stopped, and when, and what came of that.
     cancel: Option<CancelView>,
@@ -60,30 +49,33 @@ pub struct JobView {
     reason: Option<Reason>,
     /// Why it did not succeed, in a sentence.
     error: Option<String>,
+    /// What its last attempt used, once it has ended.
+    usage: Option<Usage>,
     /// What came of it, once it has ended.
     result: Option<JobResult>,
 }
 
+/// How far a job has come, in the words of its kind.
+#[derive(ToSchema)]
+#[schema(as = Progress)]
+#[expect(dead_code, reason = "stands for a schema of the job's kind")]
+struct ProgressPart(String);
+
 /// What came of a job.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobResult {
-    /// The exit code of `ansible-playbook`; 128 and the number of the signal that ended it, as a shell has it.
-    rc: Option<i32>,
-    /// What Ansible printed, with its ANSI sequences: all of it up to 256 KiB, else its end.
+    /// What the job printed, with its ANSI sequences: all of it up to 256 KiB, else its end.
     stdout: String,
     /// Whether `stdout` is only the end.
     stdout_truncated: bool,
-    /// How many bytes Ansible printed.
+    /// How many bytes the job printed.
     stdout_bytes: u64,
     /// Where all of it is.
     stdout_url: String,
-    /// Counts per host: ok, changed, failures, dark, skipped, rescued, ignored, processed.
-    #[schema(value_type = Option<BTreeMap<String, HostStats>>)]
-    stats: Option<Stats>,
-    /// What Ansible made of the inventory.
-    inventory: Option<InventorySummary>,
-    /// What went wrong, by host, in the order in which it happened; at most 100.
-    failures: Vec<HostFailure>,
+    /// What else came of it, in the words of its kind.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    detail: Object,
     /// Whether all of the output is there.
     log: LogView,
 }
@@ -99,7 +91,7 @@ pub(crate) struct LogView {
     segments: u64,
     /// Number of events.
     events: u64,
-    /// SHA-256 of what Ansible printed, in hex; absent if the worker was lost.
+    /// SHA-256 of what the job printed, in hex; absent if the worker was lost.
     stdout_sha256: Option<String>,
     /// SHA-256 of the events, in hex; absent if the worker was lost.
     events_sha256: Option<String>,
@@ -167,7 +159,7 @@ impl JobView {
     ///
     /// # Errors
     /// The log store is unavailable.
-    pub async fn read(logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
+    pub async fn read(kinds: &Kinds, logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
         let output = match job.state.status.is_final() {
             true if job.state.attempt > 0 => Some(output(logs, &job).await?),
             true => {
@@ -179,47 +171,29 @@ impl JobView {
             }
             false => None,
         };
-        Ok(Self::new(job, output))
+        Ok(Self::new(kinds, job, output))
     }
 
-    fn new(job: Job, output: Option<(Tail, LogView)>) -> Self {
+    fn new(kinds: &Kinds, job: Job, output: Option<(Tail, LogView)>) -> Self {
         let attempts = job.state.attempts();
-        let outcome = job.state.outcome;
-        let (reason, error) = outcome
-            .as_ref()
-            .map_or((None, None), |end| (end.reason, end.error.clone()));
-        let progress = match &outcome {
-            Some(end) => end.progress.clone(),
-            None => job.state.progress.clone(),
-        };
-        let commit = match (&outcome, &job.state.progress) {
-            (Some(end), _) => end.commit.clone(),
-            (None, progress) => progress.as_ref().and_then(|progress| progress.commit.clone()),
-        };
-        let result = outcome.zip(output).map(|(end, (tail, log))| JobResult {
-            rc: end.rc,
+        let Shown { record: work, result } = show(kinds, &job);
+        let end = job.state.outcome;
+        let result = output.map(|(tail, log)| JobResult {
             stdout: tail.text,
             stdout_truncated: tail.truncated,
             stdout_bytes: tail.bytes,
             stdout_url: format!("{}/logs", record(job.id)),
-            stats: end.stats,
-            inventory: end.inventory,
-            failures: end.failures,
+            detail: result,
             log,
         });
+        let (reason, error, progress, usage) = match end {
+            Some(end) => (end.reason, end.error, end.progress, end.usage),
+            None => (None, None, job.state.progress, None),
+        };
         Self {
             job_id: job.id.to_string(),
             status: job.state.status,
-            playbook: job.request.source.name(),
-            source: match job.request.source {
-                Source::Playbook(_) => None,
-                Source::Typed(source) => Some(source),
-            },
-            commit,
-            extra_vars: job.request.extra_vars,
-            inventory: job.request.inventory,
-            credentials: job.request.credentials,
-            options: job.request.options,
+            work,
             created_at: job.created_at,
             started_at: job.state.started_at,
             finished_at: job.state.finished_at,
@@ -231,9 +205,38 @@ impl JobView {
             dead_letter: job.state.dead_letter,
             reason,
             error,
+            usage,
             result,
         }
     }
+}
+
+/// Shows what the kind of a job tells of it. A job of another release's kind is shown as it was recorded.
+fn show(kinds: &Kinds, job: &Job) -> Shown {
+    let outcome = job.state.outcome.as_ref();
+    let told = Told {
+        request: &job.request,
+        progress: job.state.progress.as_ref(),
+        detail: outcome.map(|outcome| &outcome.detail),
+    };
+    let mut shown = match kinds.of(&job.request) {
+        Some(kind) => kind.show(told),
+        None => Shown {
+            record: job.request.work.clone(),
+            result: outcome.map(|outcome| outcome.detail.clone()).unwrap_or_default(),
+        },
+    };
+    let options = shown
+        .record
+        .0
+        .entry("options")
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(options) = options {
+        options.extend(Object::of(&job.request.options).0);
+    }
+    let kind = job.request.kind.clone().map(Value::String);
+    shown.record.0.extend(kind.map(|kind| ("kind".to_owned(), kind)));
+    shown
 }
 
 /// Reads what a job that has ended printed. What is damaged is left out, and said to be so.

@@ -3,7 +3,7 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use callboard_core::ports::StoreError;
+use callboard_core::base::store_error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

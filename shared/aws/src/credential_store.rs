@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::credential::CredentialStore;
 use callboard_core::credential::{Credential, CredentialPage, CredentialSummary};
-use callboard_core::id::Tenant;
-use callboard_core::ports::{CredentialStore, StoreError};
-use callboard_core::time::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::credential_tags::{Tags, updated};

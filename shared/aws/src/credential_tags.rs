@@ -1,8 +1,8 @@
 //! The tags of a secret: what may be shown of a credential.
 
 use aws_sdk_secretsmanager::types::Tag;
+use callboard_core::base::time::Timestamp;
 use callboard_core::credential::{CredentialKind, CredentialSummary};
-use callboard_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 
 const KIND: &str = "callboard:kind";

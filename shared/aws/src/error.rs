@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use callboard_core::ports::StoreError;
+use callboard_core::base::store_error::StoreError;
 
 /// Codes of 4xx answers to calls that may succeed when they are repeated: throttling, lost races, slow requests.
 const TRANSIENT: [&str; 13] = [

@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
 use callboard_core::job::{JobStatus, Lease};
-use callboard_core::ports::StoreError;
-use callboard_core::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -32,7 +32,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError>
 }
 
 /// Wraps what makes something in the table unreadable.
-pub(crate) fn corrupt(error: impl Into<callboard_core::ports::Source>) -> StoreError {
+pub(crate) fn corrupt(error: impl Into<callboard_core::base::store_error::BoxError>) -> StoreError {
     StoreError::Corrupt(error.into())
 }
 
@@ -82,7 +82,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads what lists call the job; an earlier release wrote `(inline)` for a playbook that has no name.
-    pub(crate) fn playbook(&self) -> Option<String> {
+    pub(crate) fn title(&self) -> Option<String> {
         let name = self.optional_string("playbook").filter(|name| *name != "(inline)");
         name.map(str::to_owned)
     }

@@ -7,9 +7,10 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::ReturnValue;
-use callboard_core::id::Tenant;
-use callboard_core::known_hosts::HostKey;
-use callboard_core::ports::{HostKeyStore, StoreError};
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::credential::HostKeyStore;
+use callboard_core::credential::known_hosts::HostKey;
 use futures_util::future::try_join_all;
 
 use crate::error::aws;

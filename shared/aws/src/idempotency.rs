@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::ports::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reservation, StoreError};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::submit::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reservation};
 
 use crate::error::aws;
 use crate::fields::{Fields, instant, json, number, string};

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use callboard_core::history::JobSummary;
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::job::JobSummary;
+use callboard_core::job::Outcome;
 use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, Lease};
-use callboard_core::options::Options;
-use callboard_core::outcome::{Outcome, Reason};
-use callboard_core::ports::StoreError;
-use callboard_core::request::JobRequest;
-use callboard_core::source::Source;
-use callboard_core::time::Timestamp;
+use callboard_core::request::Reason;
+use callboard_core::request::{JobOptions, JobRequest};
 
 use crate::bodies::Bodies;
 use crate::fields::{Fields, corrupt, instant, json, missing, number, string};
@@ -73,8 +72,8 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Re
         ),
     ];
     item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
-    let playbook = job.request.source.name().map(string);
-    item.extend(playbook.map(|playbook| ("playbook".to_owned(), playbook)));
+    let title = job.request.title.as_deref().map(string);
+    item.extend(title.map(|title| ("playbook".to_owned(), title)));
     let labels = Some(&job.request.options.labels).filter(|labels| !labels.is_empty());
     item.extend(
         labels
@@ -118,7 +117,10 @@ pub(crate) fn ended(
         ("retained_until".to_owned(), instant(at + retention)),
         ("expires_at".to_owned(), number(seconds.as_millis() / 1000)),
     ];
-    let reason = outcome.reason.map(|reason| ("reason", string(reason.as_str())));
+    let reason = outcome
+        .reason
+        .as_ref()
+        .map(|reason| ("reason", string(reason.as_str())));
     let error = outcome.brief_error().map(|error| ("error", string(error)));
     let told = reason.into_iter().chain(error);
     attributes.extend(told.map(|(name, value)| (name.to_owned(), value)));
@@ -150,14 +152,17 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
     let request = match request.await {
         // the bucket's lifecycle counts from the submission: a large request may be gone before its record
         Err(StoreError::NotFound) if state.status.is_final() => JobRequest {
-            source: Source::Playbook(fields.playbook().unwrap_or_default()),
-            options: Options {
+            options: JobOptions {
                 labels: fields.json("labels")?.unwrap_or_default(),
-                ..Options::default()
+                ..JobOptions::default()
             },
             ..JobRequest::default()
         },
         request => request?,
+    };
+    let request = JobRequest {
+        title: fields.title(),
+        ..request
     };
     Ok(Job {
         id,
@@ -174,12 +179,12 @@ pub(crate) fn summary(item: &Item) -> Result<JobSummary, StoreError> {
     let fields = Fields(item);
     Ok(JobSummary {
         id: id(item)?,
-        playbook: fields.playbook(),
+        title: fields.title(),
         labels: fields.json("labels")?.unwrap_or_default(),
         created_at: fields.instant("created_at")?,
         status: fields.status()?,
         attempt: fields.number("attempt").unwrap_or(0),
-        reason: fields.optional_string("reason").map(parse_reason).transpose()?,
+        reason: fields.optional_string("reason").map(Reason::of),
         error: fields.optional_string("error").map(str::to_owned),
         started_at: fields.optional_instant("started_at")?,
         finished_at: fields.optional_instant("finished_at")?,
@@ -255,8 +260,4 @@ impl Stored {
             None => take(item, &format!("{name}_ref"))?.map(Self::Object),
         })
     }
-}
-
-fn parse_reason(text: &str) -> Result<Reason, StoreError> {
-    serde_json::from_value(text.into()).map_err(corrupt)
 }

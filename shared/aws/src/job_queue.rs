@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
-use callboard_core::id::JobId;
-use callboard_core::ports::{JobQueue, StoreError};
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::job::JobQueue;
 
 use crate::error::aws;
 use crate::message;

@@ -7,22 +7,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use callboard_core::attempt::Attempt;
-use callboard_core::damage::Damage;
-use callboard_core::history::{HistoryPage, HistoryQuery};
-use callboard_core::id::{JobId, LeaseToken};
+use callboard_core::base::id::{JobId, LeaseToken};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::care::Damage;
+use callboard_core::job::Attempt;
+use callboard_core::job::Outcome;
+use callboard_core::job::Progress;
 use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus, Lease, canceled};
-use callboard_core::outcome::Outcome;
-use callboard_core::ports::{DueJob, JobStore, StoreError};
-use callboard_core::progress::Progress;
-use callboard_core::time::Timestamp;
+use callboard_core::job::{DueJob, JobStore};
+use callboard_core::job::{HistoryPage, HistoryQuery};
 use uuid::Uuid;
 
 use crate::bodies::Bodies;
 use crate::config::s3_client;
 use crate::fields::{instant, json, number, string};
 use crate::item::{self, Item, Stored};
-use crate::listing::{Listing, Source};
+use crate::listing::{IndexQuery, Listing};
 use crate::steps::{active_pk, giving_up, held, holding, is, pending_again, status, uncounted};
 use crate::table::{Table, Unmet};
 use crate::update::Update;
@@ -282,7 +283,7 @@ impl JobStore for DynamoDbJobStore {
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {
         let read = |item: &Item| Ok((item::id(item)?, item::lease(item)?));
-        let found = self.listing().active(Source::running(), limit, read).await?;
+        let found = self.listing().active(IndexQuery::running(), limit, read).await?;
         Ok(found.into_iter().filter_map(|(id, lease)| Some((id, lease?))).collect())
     }
 
@@ -291,11 +292,11 @@ impl JobStore for DynamoDbJobStore {
             let (id, due) = (item::id(item)?, item::due(item)?);
             Ok(DueJob { id, due })
         };
-        self.listing().active(Source::due(now), limit, read).await
+        self.listing().active(IndexQuery::due(now), limit, read).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let source = Source::pending_since(before);
+        let source = IndexQuery::pending_since(before);
         self.listing().active(source, limit, item::id).await
     }
 }

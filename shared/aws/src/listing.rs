@@ -1,16 +1,16 @@
 //! Lists of jobs, newest first, merged from the partitions of an index.
 
-mod source;
+mod index_query;
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
-use callboard_core::damage::Damage;
-use callboard_core::history::{HistoryPage, HistoryQuery, MAX_COUNTED};
-use callboard_core::id::JobId;
-use callboard_core::ports::StoreError;
-use callboard_core::time::Timestamp;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::care::Damage;
+use callboard_core::job::{HistoryPage, HistoryQuery, MAX_COUNTED};
 use futures_util::future::try_join_all;
 
 use crate::error::aws;
@@ -18,7 +18,7 @@ use crate::fields::string;
 use crate::item::{self, Item};
 use crate::table::Table;
 use crate::update::names_in;
-pub(crate) use source::Source;
+pub(crate) use index_query::IndexQuery;
 
 /// The table's indexes.
 pub(crate) struct Listing<'a> {
@@ -30,7 +30,7 @@ pub(crate) struct Listing<'a> {
 impl Listing<'_> {
     /// Returns the page that a query asks for.
     pub(crate) async fn page(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
-        let source = Source::of(query, now, self.retention);
+        let source = IndexQuery::of(query, now, self.retention);
         let (offset, limit) = (to_usize(query.offset), to_usize(query.limit));
         let mut found = self.newest(&source, query.before, offset + limit + 1).await?;
         let has_more = found.len() > offset + limit;
@@ -61,7 +61,7 @@ impl Listing<'_> {
     /// Reads up to `limit` of the pending or running jobs of a source, the oldest first; those that are damaged are left out.
     pub(crate) async fn active<T>(
         &self,
-        source: Source,
+        source: IndexQuery,
         limit: u32,
         read: impl Fn(&Item) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
@@ -78,7 +78,7 @@ impl Listing<'_> {
     }
 
     /// Returns the newest items of a source, up to `wanted`.
-    async fn newest(&self, source: &Source, before: Option<JobId>, wanted: usize) -> Result<Vec<Item>, StoreError> {
+    async fn newest(&self, source: &IndexQuery, before: Option<JobId>, wanted: usize) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
         for group in &source.groups {
             let missing = wanted - found.len();
@@ -104,7 +104,7 @@ impl Listing<'_> {
     }
 
     /// Counts a source's jobs, up to one more than is reported, to know whether the count is exact.
-    async fn count(&self, source: &Source) -> Result<usize, StoreError> {
+    async fn count(&self, source: &IndexQuery) -> Result<usize, StoreError> {
         let enough = to_usize(MAX_COUNTED) + 1;
         let mut counted = 0;
         for group in &source.groups {
@@ -150,7 +150,7 @@ impl Listing<'_> {
         Ok(found)
     }
 
-    fn query(&self, source: &Source, partition: &str) -> QueryFluentBuilder {
+    fn query(&self, source: &IndexQuery, partition: &str) -> QueryFluentBuilder {
         let condition = format!("#{} = :partition", source.partition_key);
         let mut query = self
             .table

@@ -23,10 +23,11 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_s3::presigning::PresigningConfig;
 use bytes::Bytes;
-use callboard_core::causes::causes;
-use callboard_core::id::JobId;
-use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError, Stream, Tail};
-use callboard_core::segment::{Segment, SegmentHead};
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::output::{LogKey, LogStore, Manifest, Stream, Tail};
+use callboard_core::output::{Segment, SegmentHead};
 
 use crate::config::s3_client;
 use bucket::Bucket;

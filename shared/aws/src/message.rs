@@ -1,6 +1,6 @@
 //! What a message of the jobs queue says: which job is to be executed, and nothing more.
 
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

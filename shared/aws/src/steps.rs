@@ -1,7 +1,7 @@
 //! What the steps of a job have in common: the state they start from, and the lease.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use callboard_core::id::{JobId, LeaseToken};
+use callboard_core::base::id::{JobId, LeaseToken};
 use callboard_core::job::{JobStatus, Lease};
 
 use crate::fields::{number, string};

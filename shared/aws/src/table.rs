@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::ReturnValue;
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::ports::StoreError;
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
 use uuid::Uuid;
 
 use crate::error::aws;

@@ -13,7 +13,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
 
 use self::readings::Reading;
 pub use self::stream::{Piece, Stream};
-use crate::secret::Secret;
+use crate::base::secret::Secret;
 
 /// What stands in a secret's place.
 pub const REPLACEMENT: &str = "********";

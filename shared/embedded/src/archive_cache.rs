@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use callboard_core::ports::{Archive, ArchiveCache, StoreError};
-use callboard_core::time::Timestamp;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::run::{Archive, ArchiveCache};
 use uuid::Uuid;
 
 use crate::blocking::{blocking, or_absent};

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use callboard_core::ports::StoreError;
+use callboard_core::base::store_error::StoreError;
 
 /// Takes what is not there for `absent`.
 pub(crate) fn or_absent<T>(result: std::io::Result<T>, absent: T) -> std::io::Result<T> {

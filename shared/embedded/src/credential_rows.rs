@@ -1,10 +1,10 @@
 //! Between rows of `credentials` and the domain's types.
 
-use callboard_core::causes::causes;
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
 use callboard_core::credential::{CredentialKind, CredentialSummary};
-use callboard_core::id::Tenant;
-use callboard_core::ports::StoreError;
-use callboard_core::time::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use crate::error::sqlite;

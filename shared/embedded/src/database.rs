@@ -8,8 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use callboard_core::causes::causes;
-use callboard_core::ports::StoreError;
+use callboard_core::base::causes::causes;
+use callboard_core::base::store_error::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use callboard_core::ports::{Source, StoreError};
+use callboard_core::base::store_error::{BoxError, StoreError};
 
 use crate::database::SCHEMA_VERSION;
 
@@ -56,5 +56,5 @@ pub(crate) fn sqlite(error: rusqlite::Error) -> StoreError {
 }
 
 pub(crate) fn unavailable(message: &'static str) -> StoreError {
-    StoreError::Unavailable(Source::from(message))
+    StoreError::Unavailable(BoxError::from(message))
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use callboard_core::causes::causes;
-use callboard_core::doubt::Doubt;
-use callboard_core::id::JobId;
-use callboard_core::ports::{LogStore, StoreError};
-use callboard_core::time::Clock;
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Clock;
+use callboard_core::care::Doubt;
+use callboard_core::output::LogStore;
 
 use crate::idempotency::SqliteIdempotencyStore;
 use crate::job_store::SqliteJobStore;

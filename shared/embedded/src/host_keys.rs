@@ -7,9 +7,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use callboard_core::id::Tenant;
-use callboard_core::known_hosts::HostKey;
-use callboard_core::ports::{HostKeyStore, StoreError};
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::credential::HostKeyStore;
+use callboard_core::credential::known_hosts::HostKey;
 
 use crate::blocking::{blocking, or_absent};
 

@@ -1,9 +1,10 @@
 //! [`IdempotencyStore`] on SQLite.
 
 use async_trait::async_trait;
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::ports::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reservation, StoreError};
-use callboard_core::time::Timestamp;
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::submit::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reservation};
 use rusqlite::Connection;
 
 use crate::database::Database;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use callboard_core::causes::causes;
-use callboard_core::id::JobId;
-use callboard_core::ports::{JobQueue, StoreError};
-use callboard_core::time::{Clock, Timestamp};
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::{Clock, Timestamp};
+use callboard_core::job::JobQueue;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::Notify;
 

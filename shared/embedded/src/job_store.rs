@@ -1,15 +1,16 @@
 //! [`JobStore`] on SQLite.
 
 use async_trait::async_trait;
-use callboard_core::attempt::Attempt;
-use callboard_core::damage::Damage;
-use callboard_core::history::{HistoryPage, HistoryQuery};
-use callboard_core::id::{JobId, LeaseToken};
+use callboard_core::base::id::{JobId, LeaseToken};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::care::Damage;
+use callboard_core::job::Attempt;
+use callboard_core::job::Outcome;
+use callboard_core::job::Progress;
 use callboard_core::job::{CancelRequest, DeadLetter, Job, JobState, Lease, Refused};
-use callboard_core::outcome::Outcome;
-use callboard_core::ports::{DueJob, JobStore, StoreError};
-use callboard_core::progress::Progress;
-use callboard_core::time::Timestamp;
+use callboard_core::job::{DueJob, JobStore};
+use callboard_core::job::{HistoryPage, HistoryQuery};
 use rusqlite::{Connection, Params, Row};
 
 use crate::database::Database;

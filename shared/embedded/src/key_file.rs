@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use callboard_core::ports::StoreError;
+use callboard_core::base::store_error::StoreError;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use callboard_core::damage::Damage;
-use callboard_core::history::{HistoryPage, HistoryQuery, JobSummary, MAX_COUNTED};
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::care::Damage;
 use callboard_core::job::JobStatus;
-use callboard_core::ports::StoreError;
-use callboard_core::time::Timestamp;
+use callboard_core::job::{HistoryPage, HistoryQuery, JobSummary, MAX_COUNTED};
 use rusqlite::{Connection, named_params};
 
 use crate::error::sqlite;

@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use callboard_core::causes::causes;
-use callboard_core::id::JobId;
-use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
-use callboard_core::segment::{Segment, SegmentHead};
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
+use callboard_core::output::{Segment, SegmentHead};
 
 use crate::blocking::{blocking, or_absent};
 use crate::lasting::Lasting;

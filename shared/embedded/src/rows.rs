@@ -2,24 +2,28 @@
 
 use std::time::Duration;
 
-use callboard_core::history::JobSummary;
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::job::JobSummary;
 use callboard_core::job::{Job, JobState};
-use callboard_core::ports::StoreError;
-use callboard_core::time::Timestamp;
+use callboard_core::request::JobRequest;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Params, Row, named_params};
 
 use crate::error::sqlite;
 
-pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, retention, state, request";
+pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, retention, playbook, state, request";
 pub(crate) const SUMMARY_COLUMNS: &str = "id, playbook, labels, created_at, state";
 
 pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
     Ok(Job {
         id: id(row)?,
         tenant: Tenant::from(column::<String>(row, "tenant")?),
-        request: json(&column::<String>(row, "request")?)?,
+        request: JobRequest {
+            title: column(row, "playbook")?,
+            ..json(&column::<String>(row, "request")?)?
+        },
         created_at: Timestamp::from_millis(column(row, "created_at")?),
         retention: Duration::from_millis(column::<i64>(row, "retention")?.unsigned_abs()),
         state: json(&column::<String>(row, "state")?)?,
@@ -46,7 +50,7 @@ pub(crate) struct NewJob {
     created_at: Timestamp,
     retention: Duration,
     expires_at: Timestamp,
-    playbook: Option<String>,
+    title: Option<String>,
     labels: Option<String>,
     state: JobState,
     request: String,
@@ -61,7 +65,7 @@ impl NewJob {
             created_at: job.created_at,
             retention: job.retention,
             expires_at: job.expires_at(),
-            playbook: job.request.source.name(),
+            title: job.request.title.clone(),
             labels: labels.map(to_json).transpose()?,
             state: job.state.clone(),
             request: to_json(&job.request)?,
@@ -86,7 +90,7 @@ pub(crate) fn insert(connection: &Connection, job: &NewJob) -> Result<(), StoreE
         ":retention": i64::try_from(job.retention.as_millis()).unwrap_or(i64::MAX),
         ":expires_at": job.expires_at.as_millis(),
         ":due": job.state.due.map(Timestamp::as_millis),
-        ":playbook": job.playbook,
+        ":playbook": job.title,
         ":labels": job.labels,
         ":state": to_json(&job.state)?,
         ":request": job.request,

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use callboard_core::ports::StoreError;
+use callboard_core::base::store_error::StoreError;
 use chacha20poly1305::aead::{Aead, Generate, Key as CipherKey, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};

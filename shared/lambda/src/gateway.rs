@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use callboard_api::{Caller, Problem};
-use callboard_core::causes::causes;
+use callboard_core::base::causes::causes;
 use callboard_core::job::UNKNOWN;
 use http::header::{CONTENT_TYPE, HeaderMap, LINK, LOCATION};
 use http::{HeaderName, HeaderValue, Method, Request, Response};

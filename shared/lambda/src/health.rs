@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use callboard_api::{Health, HealthCheck};
-use callboard_core::id::JobId;
-use callboard_core::ports::{JobStore, StoreError};
-use callboard_core::time::Clock;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Clock;
+use callboard_core::job::JobStore;
 
 /// Checks the store. Workers are Lambda's matter: they start when there is a job.
 pub(crate) struct StoreHealth {

@@ -8,14 +8,21 @@ use callboard_aws::{
     DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3ArchiveCache, S3LogStore,
     SecretsManagerCredentialStore, SqsQueue, sdk_config,
 };
-use callboard_core::damage::Damage;
-use callboard_core::doubt::Doubt;
-use callboard_core::execute::Held;
-use callboard_core::policy::Policy;
-use callboard_core::ports::{ArchiveCache, CredentialStore, HostKeyStore, IdempotencyStore, JobStore, LogStore};
+use callboard_core::base::time::{Clock, SystemClock};
+use callboard_core::care::Damage;
+use callboard_core::care::Doubt;
+use callboard_core::care::{Seen, SweepSettings, Sweeper};
+use callboard_core::credential::{CredentialStore, HostKeyStore};
+use callboard_core::job::JobStore;
+use callboard_core::output::LogStore;
+use callboard_core::request::Kinds;
+use callboard_core::run::ArchiveCache;
+use callboard_core::run::Held;
+use callboard_core::submit::IdempotencyStore;
 use callboard_core::submit::Submitter;
-use callboard_core::sweep::{Seen, SweepSettings, Sweeper};
-use callboard_core::time::{Clock, SystemClock};
+use callboard_kind_ansible::catalog::Elsewhere;
+use callboard_kind_ansible::kind::Ansible;
+use callboard_policy::Policies;
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::health::StoreHealth;
@@ -52,7 +59,7 @@ pub struct Parts {
     /// Host keys that jobs have accepted.
     pub host_keys: Arc<dyn HostKeyStore>,
     /// What requests may reach.
-    pub policy: Arc<Policy>,
+    pub policies: Policies,
     /// Time.
     pub clock: Arc<dyn Clock>,
     settings: Settings,
@@ -78,7 +85,7 @@ impl Parts {
             keys: Arc::new(DynamoDbIdempotencyStore::new(&config, settings.table.clone())),
             archives: Arc::new(S3ArchiveCache::new(&config, settings.bucket.clone())),
             host_keys: Arc::new(DynamoDbHostKeyStore::new(&config, settings.table.clone())),
-            policy: Arc::new(settings.policy.clone()),
+            policies: settings.policies.clone(),
             clock: Arc::new(SystemClock),
             settings,
         }
@@ -93,20 +100,26 @@ impl Parts {
             own_prefix: Some(self.settings.secrets_prefix.clone()),
             endpoints: Endpoints::from_environment(),
         };
-        let (credentials, policy) = (self.credentials.clone(), self.policy.clone());
+        let (credentials, policy) = (self.credentials.clone(), self.policies.every.clone());
         Ok(Resolver::new(credentials, policy, Arc::new(Environment), settings)?)
     }
 
-    /// Makes what accepts jobs. Which playbooks there are, only the worker's image knows.
+    /// Returns the kinds of jobs that there are. Which playbooks there are, only the worker's image knows.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
+        let Policies { every, ansible } = self.policies.clone();
+        Kinds::new(Arc::new(Ansible::new(ansible, every, Arc::new(Elsewhere))), Vec::new())
+    }
+
+    /// Makes what accepts jobs.
     #[must_use]
     pub fn submitter(&self) -> Submitter {
         Submitter {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            catalog: None,
+            kinds: self.kinds(),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
-            policy: self.policy.clone(),
             clock: self.clock.clone(),
             retention: self.settings.retention,
             max_queued: self.settings.max_queued,

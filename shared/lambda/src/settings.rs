@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_api::Origin;
-use callboard_core::policy::Policy;
+use callboard_policy::Policies;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -26,7 +26,7 @@ pub struct Settings {
     /// `CALLBOARD_SECRETS_PREFIX`: what the names of credentials in Secrets Manager begin with.
     pub secrets_prefix: String,
     /// `CALLBOARD_POLICY`: what requests may reach, in YAML; by default nothing.
-    pub policy: Policy,
+    pub policies: Policies,
     /// `CALLBOARD_ALLOWED_ORIGINS`: of which origins web pages may ask, with commas between; by default only the API's own.
     pub origins: Vec<Origin>,
 }
@@ -45,7 +45,7 @@ impl Settings {
             sync_wait: Duration::from_secs(number("CALLBOARD_SYNC_WAIT", 25)?.into()),
             max_queued: number("CALLBOARD_MAX_QUEUED", 10_000)?,
             secrets_prefix: required("CALLBOARD_SECRETS_PREFIX")?,
-            policy: policy()?,
+            policies: policies()?,
             origins: origins()?,
         })
     }
@@ -61,7 +61,7 @@ fn origins() -> anyhow::Result<Vec<Origin>> {
     origins.map(read).collect()
 }
 
-fn policy() -> anyhow::Result<Policy> {
+fn policies() -> anyhow::Result<Policies> {
     let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
     callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY holds no policy")
 }

@@ -1,7 +1,11 @@
-//! Reads the policy of a deployment from YAML. What a policy may say is in `callboard_core::policy`.
+//! Reads the policy of a deployment from YAML. What it may say of requests of every kind is in `callboard_core::policy`; each kind
+//! has its section.
 
-use callboard_core::fields::FieldError;
+use std::sync::Arc;
+
+use callboard_core::base::fields::{Faults, FieldError, Fields};
 use callboard_core::policy::Policy;
+use callboard_kind_ansible::policy::AnsiblePolicy;
 use serde_json::Value;
 
 /// Why a text is no policy.
@@ -15,19 +19,44 @@ pub enum PolicyError {
     Invalid(Vec<FieldError>),
 }
 
+/// What an operator allows: requests of every kind, and those of each.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Policies {
+    /// Of every kind.
+    pub every: Arc<Policy>,
+    /// Of the kind `ansible`.
+    pub ansible: Arc<AnsiblePolicy>,
+}
+
 /// Reads a policy; an empty text is the default one, which allows nothing but what needs no permission.
 ///
 /// # Errors
 /// [`PolicyError`] names every fault and its place.
-pub fn parse(yaml: &str) -> Result<Policy, PolicyError> {
+pub fn parse(yaml: &str) -> Result<Policies, PolicyError> {
     if yaml.trim().is_empty() {
-        return Ok(Policy::default());
+        return Ok(Policies::default());
     }
     let value: Value = serde_saphyr::from_str(yaml).map_err(|error| {
         let error = error.without_snippet();
         PolicyError::Yaml(error.to_string())
     })?;
-    Policy::read(&value).map_err(PolicyError::Invalid)
+    if value.is_null() {
+        return Ok(Policies::default());
+    }
+    read(&value).map_err(PolicyError::Invalid)
+}
+
+fn read(value: &Value) -> Result<Policies, Vec<FieldError>> {
+    let mut faults = Faults::default();
+    let Some(mut fields) = Fields::of(value, "", &mut faults) else {
+        return Err(faults.into_inner());
+    };
+    let policies = Policies {
+        every: Arc::new(Policy::read(&mut fields, &mut faults)),
+        ansible: Arc::new(AnsiblePolicy::read(&mut fields, &mut faults)),
+    };
+    fields.finish(&mut faults);
+    faults.or(policies)
 }
 
 fn told(faults: &[FieldError]) -> String {
@@ -45,7 +74,7 @@ mod tests {
     #[test]
     fn an_empty_text_or_one_of_comments_is_the_default() -> Result<(), PolicyError> {
         for text in ["", "\n", "# nothing\n", "---\n"] {
-            assert_eq!(parse(text)?, Policy::default(), "{text:?}");
+            assert_eq!(parse(text)?, Policies::default(), "{text:?}");
         }
         Ok(())
     }

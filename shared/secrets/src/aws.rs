@@ -8,7 +8,7 @@ mod sts;
 
 use std::sync::Arc;
 
-use callboard_core::ports::AwsKeys;
+use callboard_core::credential::AwsKeys;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, Request};
 

@@ -1,10 +1,10 @@
 //! Secrets that are kept elsewhere.
 
+use callboard_core::base::fields::FieldError;
+use callboard_core::base::id::Tenant;
+use callboard_core::credential::AwsKeys;
+use callboard_core::credential::ExternalSecret;
 use callboard_core::credential::{Credential, CredentialKind};
-use callboard_core::fields::FieldError;
-use callboard_core::id::Tenant;
-use callboard_core::ports::AwsKeys;
-use callboard_core::reference::ExternalSecret;
 
 use crate::aws::region_of_arn;
 use crate::fault::Fault;

@@ -1,13 +1,14 @@
 //! What is wrong, as a part of a sentence, until somebody knows which secret it is about.
 
-use callboard_core::ports::{SecretError, Source};
+use callboard_core::base::store_error::BoxError;
+use callboard_core::credential::SecretError;
 use callboard_http::FetchError;
 
 /// Something that is wrong, in words that begin with a small letter and have no full stop; never a secret.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) what: String,
-    source: Option<Source>,
+    source: Option<BoxError>,
 }
 
 impl Fault {
@@ -18,7 +19,7 @@ impl Fault {
         }
     }
 
-    pub(crate) fn caused(what: impl Into<String>, source: impl Into<Source>) -> Self {
+    pub(crate) fn caused(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self {
             what: what.into(),
             source: Some(source.into()),

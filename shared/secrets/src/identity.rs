@@ -3,8 +3,8 @@
 use std::env;
 
 use async_trait::async_trait;
-use callboard_core::ports::{AwsKeys, SecretError};
-use callboard_core::secret::Secret;
+use callboard_core::base::secret::Secret;
+use callboard_core::credential::{AwsKeys, SecretError};
 
 /// Knows the worker's own keys for AWS. They are used only for what the policy lists.
 #[async_trait]

@@ -4,8 +4,8 @@ mod api;
 mod kv;
 mod login;
 
+use callboard_core::base::id::Tenant;
 use callboard_core::credential::{Credential, CredentialKind};
-use callboard_core::id::Tenant;
 
 use crate::fault::Fault;
 use crate::pick::pick;

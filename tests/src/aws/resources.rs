@@ -6,7 +6,7 @@ mod queue;
 mod table;
 
 use callboard_aws::{SdkConfig, s3_client};
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
 
 use super::endpoints;
 use super::lambda::Environment;

@@ -1,7 +1,8 @@
 //! What every [`ArchiveCache`] must do.
 
 use anyhow::{Context, ensure};
-use callboard_core::ports::{Archive, ArchiveCache, StoreError};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::run::{Archive, ArchiveCache};
 use futures_util::future::try_join_all;
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use callboard_core::time::{Clock, SystemClock, Timestamp};
+use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 
 /// Starts at the present time. Clones are the same clock.
 #[derive(Clone, Debug)]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use callboard_core::id::Tenant;
-use callboard_core::known_hosts::HostKey;
-use callboard_core::ports::{HostKeyStore, StoreError};
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::credential::HostKeyStore;
+use callboard_core::credential::known_hosts::HostKey;
 use futures_util::future::try_join_all;
 
 use crate::contract::samples::tenant;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::ports::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reservation};
-use callboard_core::time::Timestamp;
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::time::Timestamp;
+use callboard_core::submit::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reservation};
 use futures_util::future::try_join_all;
 
 use crate::contract::samples::{now, tenant};

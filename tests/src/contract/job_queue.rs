@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use async_trait::async_trait;
-use callboard_core::id::JobId;
-use callboard_core::ports::JobQueue;
+use callboard_core::base::id::JobId;
+use callboard_core::job::JobQueue;
 use futures_util::future::{join, try_join_all};
 
 /// How long a test hides what it received: whole seconds, as queues have them.

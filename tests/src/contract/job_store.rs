@@ -1,4 +1,4 @@
-//! What every [`JobStore`](callboard_core::ports::JobStore) must do.
+//! What every [`JobStore`](callboard_core::job::JobStore) must do.
 
 mod cancels;
 mod claims;

@@ -6,8 +6,9 @@ mod streams;
 pub use attempts::*;
 pub use streams::*;
 
-use callboard_core::ports::{LogKey, LogStore, StoreError};
-use callboard_core::segment::Segment;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::output::Segment;
+use callboard_core::output::{LogKey, LogStore};
 
 /// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.
 #[macro_export]

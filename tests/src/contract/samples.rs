@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use callboard_core::attempt::Attempt;
-use callboard_core::history::{HistoryPage, HistoryQuery, MAX_LIMIT};
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus, Lease};
-use callboard_core::outcome::{Outcome, Reason};
-use callboard_core::ports::{JobStore, StoreError};
-use callboard_core::request::JobRequest;
-use callboard_core::source::Source;
-use callboard_core::time::{Clock, SystemClock, Timestamp};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::{Clock, SystemClock, Timestamp};
+use callboard_core::job::Attempt;
+use callboard_core::job::JobStore;
+use callboard_core::job::Outcome;
+use callboard_core::job::{CancelRequest, DeadLetter, Job, Lease};
+use callboard_core::job::{HistoryPage, HistoryQuery, MAX_LIMIT};
+use callboard_core::request::Reason;
+use callboard_core::request::{JobOptions, JobRequest};
+use callboard_kind_ansible::detail::{Detail, PLAYBOOK_FAILED};
+use callboard_kind_ansible::request::AnsibleRequest;
+use callboard_kind_ansible::source::Source;
 use futures_util::future::try_join_all;
 
 /// One hour: how long a sample job is kept.
@@ -38,9 +42,15 @@ pub fn job_of(tenant: &Tenant) -> Job {
 /// Makes a small request.
 #[must_use]
 pub fn request() -> JobRequest {
-    JobRequest {
+    ansible_request().with_options(JobOptions::default())
+}
+
+/// Makes what a small request asks Ansible for.
+#[must_use]
+pub fn ansible_request() -> AnsibleRequest {
+    AnsibleRequest {
         source: Source::Playbook("site.yml".to_owned()),
-        ..JobRequest::default()
+        ..AnsibleRequest::default()
     }
 }
 
@@ -65,29 +75,23 @@ pub fn due(job: &Job) -> Timestamp {
 /// Makes the outcome of a job that ended well.
 #[must_use]
 pub fn success() -> Outcome {
-    Outcome {
-        status: JobStatus::Successful,
-        reason: None,
-        error: None,
+    let detail = Detail {
         rc: Some(0),
-        stats: None,
-        commit: None,
-        inventory: None,
-        failures: Vec::new(),
-        progress: None,
-    }
+        ..Detail::default()
+    };
+    detail.onto(Outcome::successful())
 }
 
 /// Makes the outcome of a playbook that failed.
 #[must_use]
 pub fn failure() -> Outcome {
-    Outcome::failed(Reason::PlaybookFailed, "A task failed.")
+    Outcome::failed(PLAYBOOK_FAILED, "A task failed.")
 }
 
 /// Makes the end of an attempt at a sample job that is to be tried again.
 #[must_use]
 pub fn given_up(attempt: u32) -> Attempt {
-    let lost = Outcome::failed(Reason::Lost, "The worker stopped reporting.");
+    let lost = Outcome::failed(Reason::LOST, "The worker stopped reporting.");
     Attempt::begun(attempt, Some(now())).ended(&lost, Some(now()))
 }
 

@@ -1,8 +1,8 @@
 //! `callboard rotate-key`, beside a service that goes on.
 
 use anyhow::ensure;
-use callboard_core::id::Tenant;
-use callboard_core::ports::CredentialStore;
+use callboard_core::base::id::Tenant;
+use callboard_core::credential::CredentialStore;
 use callboard_embedded::{Database, SqliteCredentialStore};
 use callboard_tests::contract::credential_store::{bodies, credential};
 use callboard_tests::{Finished, callboard};

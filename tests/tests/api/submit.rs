@@ -55,7 +55,7 @@ async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Re
     let mut expected = json!({
         "job_id": id, "status": "pending", "created_at": accepted.body["created_at"],
         "started_at": null, "finished_at": null, "duration_seconds": null, "attempt": 0, "attempts": [],
-        "progress": null, "cancel": null, "reason": null, "error": null, "result": null,
+        "progress": null, "cancel": null, "reason": null, "error": null, "usage": null, "result": null,
         "source": null, "commit": null, "credentials": {}, "dead_letter": null,
     });
     for (name, value) in request.as_object().into_iter().flatten() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
 use callboard_tests::aws::{Queue, Resources, Template, endpoints};
 use serde_json::{Value, json};
 

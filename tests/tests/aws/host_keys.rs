@@ -1,7 +1,7 @@
 //! Host keys of managed hosts: what one worker accepts, every other knows.
 
 use anyhow::{Context, ensure};
-use callboard_core::known_hosts::HostKey;
+use callboard_core::credential::known_hosts::HostKey;
 use callboard_tests::servers::{Part, Servers, SshServer};
 use serde_json::{Value, json};
 

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, ensure};
 use callboard_aws::SecretsManagerCredentialStore;
-use callboard_core::causes::causes;
-use callboard_core::ports::{CredentialStore, StoreError};
+use callboard_core::base::causes::causes;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::credential::CredentialStore;
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::credential_store::{all, password};
 use callboard_tests::contract::samples::{now, refused, tenant};

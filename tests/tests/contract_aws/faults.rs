@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use callboard_aws::{S3LogStore, SqsQueue};
-use callboard_core::id::JobId;
-use callboard_core::ports::{JobQueue, LogKey, LogStore, Manifest, StoreError, Stream};
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::job::JobQueue;
+use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
 use callboard_tests::contract::log_store::first;
 
 use crate::fake::{Answer, Fake};

@@ -1,8 +1,8 @@
 //! The table as a store of host keys.
 
 use callboard_aws::DynamoDbHostKeyStore;
-use callboard_core::known_hosts::HostKey;
-use callboard_core::ports::HostKeyStore;
+use callboard_core::credential::HostKeyStore;
+use callboard_core::credential::known_hosts::HostKey;
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::tenant;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use callboard_aws::S3LogStore;
-use callboard_core::id::JobId;
-use callboard_core::ports::{LogKey, LogStore, Manifest, Stream};
+use callboard_core::base::id::JobId;
+use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::log_store::{Writer, append};
 use callboard_tests::contract::samples::refused;

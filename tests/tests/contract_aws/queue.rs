@@ -6,8 +6,9 @@ use anyhow::Context;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use callboard_aws::{SqsQueue, message};
-use callboard_core::id::JobId;
-use callboard_core::ports::{JobQueue, StoreError};
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::job::JobQueue;
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
 

@@ -5,16 +5,19 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings};
-use callboard_core::history::HistoryQuery;
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::job::HistoryQuery;
+use callboard_core::job::JobStore;
 use callboard_core::job::{Job, JobStatus};
-use callboard_core::outcome::{HostStats, Outcome};
-use callboard_core::ports::{JobStore, StoreError};
+use callboard_kind_ansible::detail::Detail;
+use callboard_kind_ansible::stats::HostStats;
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::{
     cancel_by, create, create_claimed, failure, given_up, ids, job, lease, now, query, refused, request, success,
     tenant,
 };
+use serde_json::json;
 
 use crate::lossy::Lossy;
 
@@ -108,15 +111,19 @@ async fn what_is_large_is_in_the_bucket_and_the_item_stays_small() -> anyhow::Re
     let (store, resources) = make().await?;
     let (mut job, lease) = (job(), lease());
     let filler = "x".repeat(3_000_000);
-    job.request.extra_vars = [("filler".to_owned(), filler.into())].into_iter().collect();
+    job.request
+        .work
+        .0
+        .insert("extra_vars".to_owned(), json!({"filler": filler}));
     store.create(&job).await?;
     let claimed = store.claim(job.id, lease, now()).await?;
     assert_eq!(claimed.request, job.request);
     let host = |number| (format!("host-{number:05}.example.org"), HostStats::default());
-    let outcome = Outcome {
+    let detail = Detail {
         stats: Some((0..10_000).map(host).collect()),
-        ..success()
+        ..Detail::default()
     };
+    let outcome = detail.onto(success());
     store.finish(job.id, lease.token, outcome.clone(), now()).await?;
     assert_eq!(store.get(job.id, now()).await?.state.outcome, Some(outcome));
     let pk = AttributeValue::S(format!("JOB#{}", job.id));
@@ -142,7 +149,10 @@ fn settings(resources: &Resources) -> JobStoreSettings {
 async fn a_job_whose_request_cannot_be_read_is_not_started() -> anyhow::Result<()> {
     let (store, resources) = make().await?;
     let mut job = job();
-    job.request.extra_vars = [("filler".to_owned(), "x".repeat(10_000).into())].into_iter().collect();
+    job.request
+        .work
+        .0
+        .insert("extra_vars".to_owned(), json!({"filler": "x".repeat(10_000)}));
     store.create(&job).await?;
     let key = format!("requests/{}.json", job.id);
     let (s3, bucket) = (resources.s3(), &resources.bucket);

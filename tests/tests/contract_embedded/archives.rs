@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use callboard_core::ports::ArchiveCache;
+use callboard_core::run::ArchiveCache;
 use callboard_embedded::FolderArchiveCache;
 use tempfile::TempDir;
 

@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use callboard_core::causes::causes;
-use callboard_core::id::Tenant;
-use callboard_core::ports::{CredentialStore, StoreError};
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::credential::CredentialStore;
 use callboard_embedded::{Database, SqliteCredentialStore};
 use callboard_tests::contract::credential_store::{all, every_kind, password};
 use callboard_tests::contract::samples::now;

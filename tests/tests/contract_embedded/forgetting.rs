@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::doubt::Doubt;
-use callboard_core::history::HistoryQuery;
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::ports::{JobStore, LogKey, StoreError, Stream};
-use callboard_core::time::Clock;
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Clock;
+use callboard_core::care::Doubt;
+use callboard_core::job::HistoryQuery;
+use callboard_core::job::JobStore;
+use callboard_core::output::{LogKey, Stream};
 use callboard_embedded::{Database, FileLogStore, Forgetter, SqliteIdempotencyStore, SqliteJobStore, Stuck};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::log_store::append;

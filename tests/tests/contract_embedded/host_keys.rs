@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use callboard_core::id::Tenant;
-use callboard_core::known_hosts::HostKey;
-use callboard_core::ports::{HostKeyStore, StoreError};
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::credential::HostKeyStore;
+use callboard_core::credential::known_hosts::HostKey;
 use callboard_embedded::FileHostKeyStore;
 use tempfile::TempDir;
 

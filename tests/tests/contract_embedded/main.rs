@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use callboard_core::id::JobId;
-use callboard_core::ports::{JobQueue, LogStore, StoreError};
-use callboard_core::time::SystemClock;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::SystemClock;
+use callboard_core::job::JobQueue;
+use callboard_core::output::LogStore;
 use callboard_embedded::{Database, FileLogStore, Message, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
@@ -171,10 +173,10 @@ async fn sqlite_wakes_a_receiver_that_waits() -> anyhow::Result<()> {
 #[tokio::test]
 async fn files_keep_streams_when_they_are_opened_again() -> anyhow::Result<()> {
     let (logs, folder) = make_logs().await?;
-    let key = callboard_core::ports::LogKey {
+    let key = callboard_core::output::LogKey {
         job: JobId::new(),
         attempt: 1,
-        stream: callboard_core::ports::Stream::Stdout,
+        stream: callboard_core::output::Stream::Stdout,
     };
     append(&logs, key, 0, "abc").await?;
     let again = FileLogStore::new(folder.path().join("logs"));

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use callboard_core::id::Tenant;
-use callboard_core::ports::JobStore;
+use callboard_core::base::id::Tenant;
+use callboard_core::job::JobStore;
 use callboard_embedded::{Database, SqliteJobStore};
 use callboard_tests::contract::samples::{create_many, now, query};
 use tokio::task::JoinSet;

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::damage::Damage;
-use callboard_core::doubt::Doubt;
-use callboard_core::execute::Held;
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::time::{Clock, Timestamp};
+use callboard_core::care::Damage;
+use callboard_core::care::Doubt;
+use callboard_core::care::{Seen, SweepSettings, Sweeper};
+use callboard_core::credential::CredentialStore;
 use callboard_core::job::JobStatus;
-use callboard_core::ports::{CredentialStore, JobStore, LogKey, LogStore, Stream};
-use callboard_core::sweep::{Seen, SweepSettings, Sweeper};
-use callboard_core::time::{Clock, Timestamp};
+use callboard_core::job::JobStore;
+use callboard_core::output::{LogKey, LogStore, Stream};
+use callboard_core::run::Held;
 use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::credential_store::password;
@@ -127,7 +129,7 @@ async fn the_words_that_earlier_releases_kept_are_read_as_data() -> anyhow::Resu
     for job in page.jobs {
         let waits = job.status == JobStatus::Pending;
         assert_eq!(
-            (job.playbook.is_none(), job.labels.len()),
+            (job.title.is_none(), job.labels.len()),
             (waits, usize::from(waits)),
             "{job:?}"
         );

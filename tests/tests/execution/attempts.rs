@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::execute::Disposition;
+use callboard_core::base::time::Clock;
 use callboard_core::job::DISPATCH_GRACE;
 use callboard_core::job::JobStatus;
-use callboard_core::options::Options;
-use callboard_core::outcome::{Outcome, Reason};
-use callboard_core::ports::Stream;
-use callboard_core::time::Clock;
+use callboard_core::job::Outcome;
+use callboard_core::output::Stream;
+use callboard_core::request::JobOptions;
+use callboard_core::request::Reason;
+use callboard_core::run::Disposition;
+use callboard_kind_ansible::detail::PLAYBOOK_FAILED;
 use callboard_tests::contract::log_store::append;
 use callboard_tests::contract::samples::{cancel_by, given_up, lease, success};
 use tokio::sync::Notify;
@@ -30,7 +32,7 @@ async fn a_worker_that_learns_only_at_the_end_that_its_lease_is_lost_writes_noth
 #[tokio::test]
 async fn a_lease_that_is_lost_after_a_cancel_was_heard_is_lost_all_the_same() -> anyhow::Result<()> {
     let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let acts = [Act::WorkDeafUntil(gate.clone()), Act::WorkForEver];
     let running = site.start(job.id, Script::new(&acts)).await?;
     site.store.request_cancel(job.id, cancel_by("ann")).await?;
@@ -46,11 +48,11 @@ async fn a_lease_that_is_lost_after_a_cancel_was_heard_is_lost_all_the_same() ->
 #[tokio::test]
 async fn a_lost_job_fails_unless_it_may_run_again() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let job = lose(&site, Options::default()).await?;
+    let job = lose(&site, JobOptions::default()).await?;
     let state = site.state(job).await?;
     assert_eq!((state.status, state.attempt), (JobStatus::Failed, 1));
     let outcome = state.outcome.unwrap_or_else(success);
-    assert_eq!(outcome.reason, Some(Reason::Lost));
+    assert_eq!(outcome.reason, Some(Reason::LOST));
     site.clock.advance(SILENCE);
     assert_eq!(site.receive().await?, None);
     let script = Arc::new(Script::new(&[]));
@@ -80,7 +82,7 @@ async fn a_lost_job_that_may_run_again_does_so_once_its_message_comes() -> anyho
 async fn a_job_is_run_no_more_often_than_it_may() -> anyhow::Result<()> {
     let site = Site::open()?;
     let job = site.job(attempts(3)).await?;
-    let broken = Outcome::failed(Reason::RunnerError, "Something broke.");
+    let broken = Outcome::failed(Reason::RUNNER_ERROR, "Something broke.");
     let script = Arc::new(Script::ending(&[], broken.clone()));
     for attempt in 1..=3 {
         assert_eq!(site.execute(job.id, script.clone()).await?, Disposition::Executed);
@@ -124,7 +126,7 @@ async fn without_a_queue_a_job_that_cannot_be_started_fails() -> anyhow::Result<
     worker.settings.puts_back = false;
     worker.execute(job.id, site.limits()).await?;
     let outcome = site.state(job.id).await?.outcome.unwrap_or_else(success);
-    assert_eq!(outcome.reason, Some(Reason::RunnerError));
+    assert_eq!(outcome.reason, Some(Reason::RUNNER_ERROR));
     Ok(())
 }
 
@@ -132,7 +134,7 @@ async fn without_a_queue_a_job_that_cannot_be_started_fails() -> anyhow::Result<
 async fn a_playbook_that_failed_is_not_run_again() -> anyhow::Result<()> {
     let site = Site::open()?;
     let job = site.job(attempts(3)).await?;
-    let failed = Outcome::failed(Reason::PlaybookFailed, "A task failed.");
+    let failed = Outcome::failed(PLAYBOOK_FAILED, "A task failed.");
     site.execute(job.id, Arc::new(Script::ending(&[], failed.clone())))
         .await?;
     assert_eq!(site.state(job.id).await?.outcome, Some(failed));
@@ -143,7 +145,7 @@ async fn a_playbook_that_failed_is_not_run_again() -> anyhow::Result<()> {
 async fn a_job_that_broke_while_it_was_to_be_canceled_is_not_run_again() -> anyhow::Result<()> {
     let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
     let job = site.job(attempts(3)).await?;
-    let broken = Outcome::failed(Reason::RunnerError, "Something broke.");
+    let broken = Outcome::failed(Reason::RUNNER_ERROR, "Something broke.");
     let script = Script::ending(&[Act::WorkDeafUntil(gate.clone())], broken);
     let running = site.start(job.id, script).await?;
     site.store.request_cancel(job.id, cancel_by("ann")).await?;
@@ -176,7 +178,7 @@ async fn assert_untouched(work: impl Fn(Arc<Notify>) -> Act) -> anyhow::Result<(
 }
 
 /// Leaves a job that printed something to a worker that is gone, and sweeps when its lease is over.
-async fn lose(site: &Site, options: Options) -> anyhow::Result<callboard_core::id::JobId> {
+async fn lose(site: &Site, options: JobOptions) -> anyhow::Result<callboard_core::base::id::JobId> {
     let job = site.job(options).await?;
     site.store.claim(job.id, lease(), site.clock.now()).await?;
     append(&*site.logs, stdout_key(job.id, 1), 0, "first\n").await?;
@@ -190,9 +192,9 @@ async fn lose(site: &Site, options: Options) -> anyhow::Result<callboard_core::i
     Ok(job.id)
 }
 
-fn attempts(max_attempts: u32) -> Options {
-    Options {
+fn attempts(max_attempts: u32) -> JobOptions {
+    JobOptions {
         max_attempts: Some(max_attempts),
-        ..Options::default()
+        ..JobOptions::default()
     }
 }

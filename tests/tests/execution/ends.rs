@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use callboard_core::execute::Disposition;
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
+use callboard_core::base::object::Object;
 use callboard_core::job::JobStatus;
-use callboard_core::options::Options;
-use callboard_core::outcome::{HostStats, Outcome, Reason};
-use callboard_core::ports::Stream;
-use callboard_core::progress::Progress;
+use callboard_core::job::Outcome;
+use callboard_core::output::Stream;
+use callboard_core::request::JobOptions;
+use callboard_core::request::Reason;
+use callboard_core::run::Disposition;
+use callboard_kind_ansible::detail::{Detail, PlayProgress};
+use callboard_kind_ansible::stats::HostStats;
 use callboard_tests::contract::samples::{cancel_by, failure, lease, success};
 use tokio::sync::Notify;
 
@@ -64,10 +67,11 @@ async fn the_index_says_where_each_event_ends() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_job_that_fails_is_recorded_as_its_runner_has_it() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let outcome = Outcome {
+    let detail = Detail {
         rc: Some(2),
-        ..failure()
+        ..Detail::default()
     };
+    let outcome = detail.onto(failure());
     let job = site.run(Script::ending(&[Act::Print("no\n")], outcome.clone())).await?;
     assert_eq!(
         (job.state.status, job.state.outcome),
@@ -81,9 +85,9 @@ async fn a_job_that_fails_is_recorded_as_its_runner_has_it() -> anyhow::Result<(
 async fn a_message_for_a_job_that_is_not_there_to_run_starts_nothing() -> anyhow::Result<()> {
     let (site, script) = (Site::open()?, Arc::new(Script::new(&[])));
     let [ended, taken, canceled] = [
-        site.job(Options::default()).await?,
-        site.job(Options::default()).await?,
-        site.job(Options::default()).await?,
+        site.job(JobOptions::default()).await?,
+        site.job(JobOptions::default()).await?,
+        site.job(JobOptions::default()).await?,
     ];
     assert_eq!(site.execute(ended.id, script.clone()).await?, Disposition::Executed);
     site.store.claim(taken.id, lease(), taken.created_at).await?;
@@ -98,7 +102,7 @@ async fn a_message_for_a_job_that_is_not_there_to_run_starts_nothing() -> anyhow
 #[tokio::test]
 async fn a_job_canceled_while_it_runs_says_who_wanted_it() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let running = site
         .start(job.id, Script::new(&[Act::Print("begun\n"), Act::WorkForEver]))
         .await?;
@@ -108,10 +112,13 @@ async fn a_job_canceled_while_it_runs_says_who_wanted_it() -> anyhow::Result<()>
     let state = site.state(job.id).await?;
     let outcome = state.outcome.unwrap_or_else(success);
     assert_eq!(
-        (state.status, outcome.reason),
-        (JobStatus::Canceled, Some(Reason::CanceledByRequest))
+        (state.status, outcome.reason.clone()),
+        (JobStatus::Canceled, Some(Reason::CANCELED_BY_REQUEST))
     );
-    assert_eq!((state.cancel, outcome.rc), (Some(cancel), Some(STOPPED_RC)));
+    assert_eq!(
+        (state.cancel, Detail::of(&outcome).rc),
+        (Some(cancel), Some(STOPPED_RC))
+    );
     assert!(outcome.error.is_some_and(|error| error.contains("10.0.0.1")));
     assert_eq!(site.stdout(job.id).await?, format!("begun\n{STOPPED}"));
     Ok(())
@@ -120,7 +127,7 @@ async fn a_job_canceled_while_it_runs_says_who_wanted_it() -> anyhow::Result<()>
 #[tokio::test]
 async fn a_job_that_ended_before_it_could_be_stopped_ends_as_it_ended() -> anyhow::Result<()> {
     let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let script = Script::new(&[Act::WorkDeafUntil(gate.clone())]);
     let running = site.start(job.id, script).await?;
     site.store.request_cancel(job.id, cancel_by("ann")).await?;
@@ -136,12 +143,12 @@ async fn a_job_that_ended_before_it_could_be_stopped_ends_as_it_ended() -> anyho
 #[tokio::test]
 async fn output_and_progress_show_while_a_job_runs() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let job = site.job(Options::default()).await?;
-    let progress = Progress {
+    let job = site.job(JobOptions::default()).await?;
+    let progress = Object::of(&PlayProgress {
         current_task: Some("wait".to_owned()),
         hosts_pending: 3,
-        ..Progress::default()
-    };
+        ..PlayProgress::default()
+    });
     let acts = [Act::Print("begun\n"), Act::Report(progress.clone()), Act::WorkForEver];
     let running = site.start(job.id, Script::new(&acts)).await?;
     site.wait_for(job.id, |state| state.progress.as_ref() == Some(&progress))
@@ -160,8 +167,10 @@ fn counted() -> Outcome {
         processed: 1,
         ..HostStats::default()
     };
-    Outcome {
+    let detail = Detail {
+        rc: Some(0),
         stats: Some(BTreeMap::from([("localhost".to_owned(), host)])),
-        ..success()
-    }
+        ..Detail::default()
+    };
+    detail.onto(success())
 }

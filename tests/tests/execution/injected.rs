@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use async_trait::async_trait;
-use callboard_core::execute::Stop;
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Clock;
+use callboard_core::job::Outcome;
 use callboard_core::job::{Job, JobStatus};
-use callboard_core::outcome::{Outcome, Reason};
+use callboard_core::output::Check;
 use callboard_core::output::Output;
-use callboard_core::ports::{Ended, LogKey, Runner, StoreError, Stream};
+use callboard_core::output::{LogKey, Stream};
+use callboard_core::request::Reason;
+use callboard_core::run::Stop;
+use callboard_core::run::{Ended, Runner};
 use callboard_core::submit::{Once, SubmitError, Submitter};
-use callboard_core::time::Clock;
-use callboard_core::verify::Check;
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::{ids, query, success, tenant};
 use callboard_tests::faults::{Fault, Faults};
@@ -53,6 +56,10 @@ impl Drop for Present<'_> {
 
 #[async_trait]
 impl Runner for Counting {
+    fn kind(&self) -> &'static str {
+        "ansible"
+    }
+
     async fn run(&self, _job: &Job, output: &Output, mut stop: Stop) -> Ended {
         let start = self.starts.fetch_add(1, Ordering::SeqCst) + 1;
         let here = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
@@ -65,7 +72,7 @@ impl Runner for Counting {
         if self.works {
             stop.requested().await;
         }
-        let broken = Outcome::failed(Reason::RunnerError, "Something broke.");
+        let broken = Outcome::failed(Reason::RUNNER_ERROR, "Something broke.");
         Ended {
             outcome: if start <= self.breaks { broken } else { success() },
             stopped: self.works,
@@ -267,11 +274,11 @@ async fn check(case: Case, site: &Site, faults: &Faults, id: JobId, runner: &Cou
         "{state:?}"
     );
     let killed = faults.kills();
-    let as_told = match outcome.reason {
+    let as_told = match outcome.reason.as_ref().map(Reason::as_str) {
         None => starts > case.breaks && !case.cancel,
-        Some(Reason::CanceledByRequest) => case.cancel,
-        Some(Reason::Lost) => killed,
-        Some(Reason::RunnerError) => killed && starts <= case.breaks,
+        Some("canceled_by_request") => case.cancel,
+        Some("lost") => killed,
+        Some("runner_error") => killed && starts <= case.breaks,
         _ => false,
     };
     ensure!(as_told, "{outcome:?} after {starts} starts");

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::execute::{Disposition, Worker, WorkerSettings};
+use callboard_core::base::object::Object;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::JobStatus;
-use callboard_core::options::Options;
-use callboard_core::ports::StoreError;
-use callboard_core::progress::Progress;
+use callboard_core::request::JobOptions;
+use callboard_core::run::{Disposition, Worker, WorkerSettings};
+use callboard_kind_ansible::detail::PlayProgress;
 use callboard_tests::contract::samples::success;
 use callboard_tests::faults::{Fault, Faults};
 use futures_util::future::try_join_all;
@@ -19,7 +20,7 @@ use crate::site::{LEASE, SILENCE, Site};
 #[tokio::test]
 async fn a_job_that_cannot_be_claimed_stays_as_it_was() -> anyhow::Result<()> {
     let (site, store) = site()?;
-    let (job, script) = (site.job(Options::default()).await?, Arc::new(Script::new(&[])));
+    let (job, script) = (site.job(JobOptions::default()).await?, Arc::new(Script::new(&[])));
     set_down(&store);
     assert_eq!(site.execute(job.id, script.clone()).await?, Disposition::PutOff);
     let mut own = site.worker(script.clone());
@@ -40,7 +41,7 @@ async fn half_an_hour_without_the_store_counts_towards_no_dead_letter_and_every_
     let ((site, store), script) = (site()?, Arc::new(Script::new(&[])));
     let (worker, mut jobs) = (site.worker(script.clone()), Vec::new());
     for _ in 0..2 {
-        let job = site.job(Options::default()).await?;
+        let job = site.job(JobOptions::default()).await?;
         site.queue.send(job.id, Duration::ZERO).await?;
         jobs.push(job.id);
     }
@@ -87,7 +88,7 @@ async fn deal(site: &Site, worker: &Worker) -> anyhow::Result<Vec<u32>> {
 #[tokio::test]
 async fn an_end_that_cannot_be_written_at_first_is_written_later() -> anyhow::Result<()> {
     let ((site, store), gate) = (site()?, Arc::new(Notify::new()));
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let script = Script::new(&[Act::WorkDeafUntil(gate.clone())]);
     let running = site.start(job.id, script).await?;
     set_down(&store);
@@ -104,7 +105,7 @@ async fn an_end_that_cannot_be_written_at_first_is_written_later() -> anyhow::Re
 #[tokio::test]
 async fn a_job_goes_on_while_its_lease_holds_although_it_cannot_be_renewed() -> anyhow::Result<()> {
     let ((site, store), gate) = (site()?, Arc::new(Notify::new()));
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let running = site.start(job.id, Script::new(&[Act::WorkUntil(gate.clone())])).await?;
     set_down(&store);
     site.clock.advance(LEASE / 2);
@@ -120,11 +121,11 @@ async fn a_job_goes_on_while_its_lease_holds_although_it_cannot_be_renewed() -> 
 #[tokio::test]
 async fn progress_that_could_not_be_recorded_is_recorded_later() -> anyhow::Result<()> {
     let ((site, store), gate) = (site()?, Arc::new(Notify::new()));
-    let job = site.job(Options::default()).await?;
-    let progress = Progress {
+    let job = site.job(JobOptions::default()).await?;
+    let progress = Object::of(&PlayProgress {
         hosts_ok: 7,
-        ..Progress::default()
-    };
+        ..PlayProgress::default()
+    });
     let acts = [
         Act::WorkUntil(gate.clone()),
         Act::Report(progress.clone()),
@@ -145,7 +146,7 @@ async fn progress_that_could_not_be_recorded_is_recorded_later() -> anyhow::Resu
 #[tokio::test]
 async fn a_job_whose_lease_ends_without_renewal_is_stopped_and_left_to_the_sweep() -> anyhow::Result<()> {
     let (site, store) = site()?;
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
     set_down(&store);
     site.clock.advance(LEASE);
@@ -159,7 +160,7 @@ async fn a_job_whose_lease_ends_without_renewal_is_stopped_and_left_to_the_sweep
 #[tokio::test]
 async fn a_store_that_was_down_for_long_makes_no_job_lost_whose_worker_lives() -> anyhow::Result<()> {
     let ((site, store), gate) = (site()?, Arc::new(Notify::new()));
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let worker = Worker {
         settings: WorkerSettings {
             lease: None,

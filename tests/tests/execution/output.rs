@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
 use callboard_core::job::JobStatus;
-use callboard_core::options::Options;
+use callboard_core::output::Stream;
 use callboard_core::output::{Output, OutputLimits};
-use callboard_core::ports::Stream;
+use callboard_core::request::JobOptions;
 use callboard_tests::contract::samples::{cancel_by, success};
 use callboard_tests::faults::{Fault, Faults};
 use tokio::sync::Notify;
@@ -69,7 +69,7 @@ async fn a_call_that_is_given_up_costs_no_byte() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_log_store_that_hangs_keeps_no_lease_from_being_renewed() -> anyhow::Result<()> {
     let (site, logs) = site(Fault::Slow(Duration::from_secs(1)), 1)?;
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let acts = [Act::Print("a\n"), Act::WorkForEver];
     let running = site.start(job.id, Script::new(&acts)).await?;
     while logs.struck() == 0 {
@@ -89,9 +89,9 @@ async fn a_log_store_that_hangs_keeps_no_lease_from_being_renewed() -> anyhow::R
 #[tokio::test]
 async fn a_job_whose_output_cannot_be_kept_ends_as_it_did_and_its_log_is_not_sealed() -> anyhow::Result<()> {
     let (site, _logs) = site(Fault::Down, FOR_EVER)?;
-    let options = Options {
+    let options = JobOptions {
         max_attempts: Some(3),
-        ..Options::default()
+        ..JobOptions::default()
     };
     let job = site.job(options).await?;
     site.execute(job.id, Arc::new(Script::new(&[Act::Print("a\n")])))
@@ -105,7 +105,7 @@ async fn a_job_whose_output_cannot_be_kept_ends_as_it_did_and_its_log_is_not_sea
 #[tokio::test]
 async fn the_lease_is_kept_while_the_rest_of_the_output_is_written() -> anyhow::Result<()> {
     let (site, logs) = site(Fault::Slow(Duration::from_secs(1)), FOR_EVER)?;
-    let (job, gate) = (site.job(Options::default()).await?, Arc::new(Notify::new()));
+    let (job, gate) = (site.job(JobOptions::default()).await?, Arc::new(Notify::new()));
     let acts = [Act::WorkUntil(gate.clone()), Act::Print("a\n")];
     let running = site.start(job.id, Script::new(&acts)).await?;
     gate.notify_one();
@@ -125,7 +125,7 @@ async fn the_lease_is_kept_while_the_rest_of_the_output_is_written() -> anyhow::
 #[tokio::test]
 async fn a_job_that_prints_while_nothing_can_be_kept_waits_and_loses_nothing() -> anyhow::Result<()> {
     let (site, logs) = site(Fault::Down, FOR_EVER)?;
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let running = site.start(job.id, Script::new(&[Act::Fill(8 * MIB)])).await?;
     logs.wait_for(50).await;
     ensure!(!running.is_finished(), "the job did not wait");
@@ -142,7 +142,7 @@ async fn a_job_that_prints_while_nothing_can_be_kept_waits_and_loses_nothing() -
 #[tokio::test]
 async fn a_job_that_waits_for_the_log_store_can_be_stopped_all_the_same() -> anyhow::Result<()> {
     let (site, logs) = site(Fault::Down, FOR_EVER)?;
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let running = site
         .start(job.id, Script::new(&[Act::Fill(8 * MIB), Act::WorkForEver]))
         .await?;
@@ -179,7 +179,7 @@ async fn output_beyond_what_is_kept_of_a_job_is_cut_and_the_log_says_so() -> any
 #[tokio::test]
 async fn a_log_that_vanishes_under_a_running_job_is_no_reason_to_wait() -> anyhow::Result<()> {
     let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let acts = [Act::Print("a\n"), Act::WorkUntil(gate.clone()), Act::Print("b\n")];
     let running = site.start(job.id, Script::new(&acts)).await?;
     site.wait_for_stdout(job.id, 2).await?;

@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use callboard_core::event::Event;
-use callboard_core::execute::Stop;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::outcome::{Outcome, Reason};
+use callboard_core::job::Outcome;
+use callboard_core::job::Progress;
 use callboard_core::output::Output;
-use callboard_core::ports::{Ended, Runner, StoreError};
-use callboard_core::progress::Progress;
+use callboard_core::request::Reason;
+use callboard_core::run::Stop;
+use callboard_core::run::{Ended, Runner};
+use callboard_kind_ansible::detail::{Detail, PLAYBOOK_FAILED};
+use callboard_kind_ansible::event::Event;
 use callboard_tests::contract::samples::success;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -69,7 +72,7 @@ impl Script {
 
     /// Cannot start so many times.
     pub(crate) fn after_shortage(starts: u32) -> Self {
-        let outcome = Outcome::failed(Reason::RunnerError, "The machine is short of something.");
+        let outcome = Outcome::failed(Reason::RUNNER_ERROR, "The machine is short of something.");
         Self {
             short: starts,
             ..Self::ending(&[], outcome)
@@ -83,6 +86,10 @@ impl Script {
 
 #[async_trait]
 impl Runner for Script {
+    fn kind(&self) -> &'static str {
+        "ansible"
+    }
+
     async fn run(&self, _job: &Job, output: &Output, mut stop: Stop) -> Ended {
         let start = self.starts.fetch_add(1, Ordering::SeqCst);
         for act in &self.acts {
@@ -137,10 +144,13 @@ async fn fill(output: &Output, bytes: usize) -> Result<(), StoreError> {
 
 async fn stopped(output: &Output) -> Ended {
     let printed = output.stdout(STOPPED.as_bytes()).await;
-    let rc = printed.is_ok().then_some(STOPPED_RC);
-    let outcome = Outcome::failed(Reason::PlaybookFailed, "It was killed.");
+    let detail = Detail {
+        rc: printed.is_ok().then_some(STOPPED_RC),
+        ..Detail::default()
+    };
+    let outcome = Outcome::failed(PLAYBOOK_FAILED, "It was killed.");
     Ended {
-        outcome: Outcome { rc, ..outcome },
+        outcome: detail.onto(outcome),
         stopped: true,
         doing: None,
         short: false,
@@ -149,7 +159,7 @@ async fn stopped(output: &Output) -> Ended {
 
 fn broken(error: &StoreError) -> Ended {
     Ended {
-        outcome: Outcome::failed(Reason::RunnerError, error.to_string()),
+        outcome: Outcome::failed(Reason::RUNNER_ERROR, error.to_string()),
         stopped: false,
         doing: None,
         short: false,

@@ -5,21 +5,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3LogStore};
-use callboard_core::damage::Damage;
-use callboard_core::doubt::Doubt;
-use callboard_core::execute::{Disposition, Held, Limits, Worker, WorkerSettings};
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Clock;
+use callboard_core::care::Damage;
+use callboard_core::care::Doubt;
+use callboard_core::care::{Seen, SweepSettings, Sweeper, Swept};
+use callboard_core::credential::CredentialStore;
 use callboard_core::job::{Job, JobState, JobStatus};
-use callboard_core::options::Options;
-use callboard_core::outage::Outage;
+use callboard_core::job::{JobQueue, JobStore};
 use callboard_core::output::OutputLimits;
-use callboard_core::ports::{
-    CredentialStore, IdempotencyStore, JobQueue, JobStore, LogKey, LogStore, Manifest, Runner, StoreError, Stream,
-};
+use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
+use callboard_core::request::JobOptions;
 use callboard_core::request::JobRequest;
+use callboard_core::run::Outage;
+use callboard_core::run::{Disposition, Held, Limits, Worker, WorkerSettings};
+use callboard_core::run::{Runner, Runners};
+use callboard_core::submit::IdempotencyStore;
 use callboard_core::submit::Submitter;
-use callboard_core::sweep::{Seen, SweepSettings, Sweeper, Swept};
-use callboard_core::time::Clock;
 use callboard_embedded::{
     Database, FileLogStore, Message, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue,
 };
@@ -27,6 +30,7 @@ use callboard_tests::aws::Resources;
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::samples::{HOUR, due, request};
 use callboard_tests::faults::Faults;
+use callboard_tests::kinds::kinds;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -97,7 +101,7 @@ impl Site {
             store: self.store.clone(),
             queue: self.queue.clone(),
             logs: self.logs.clone(),
-            runner,
+            runners: Runners::new(vec![runner]),
             clock: Arc::new(self.clock.clone()),
             settings: WorkerSettings {
                 lease: Some(LEASE),
@@ -106,6 +110,7 @@ impl Site {
                 output: OutputLimits::default(),
                 patience: Duration::from_millis(700),
                 puts_back: true,
+                rate: None,
             },
             held: Held::default(),
             outage: Outage::default(),
@@ -124,7 +129,7 @@ impl Site {
     }
 
     /// Records a job with options, as if it had been sent to the queue.
-    pub(crate) async fn job(&self, options: Options) -> anyhow::Result<Job> {
+    pub(crate) async fn job(&self, options: JobOptions) -> anyhow::Result<Job> {
         let request = JobRequest { options, ..request() };
         let job = Job::new(Tenant::default(), request, self.clock.now(), HOUR);
         self.store.create(&job).await?;
@@ -134,9 +139,9 @@ impl Site {
 
     /// Executes a new job with no options to its end.
     pub(crate) async fn run(&self, runner: impl Runner + 'static) -> anyhow::Result<Job> {
-        let job = self.job(Options::default()).await?;
+        let job = self.job(JobOptions::default()).await?;
         self.execute(job.id, Arc::new(runner)).await?;
-        Ok(self.store.get(job.id, self.clock.now()).await?)
+        Ok(without_usage(self.store.get(job.id, self.clock.now()).await?))
     }
 
     pub(crate) async fn execute(&self, id: JobId, runner: Arc<dyn Runner>) -> Result<Disposition, StoreError> {
@@ -156,7 +161,7 @@ impl Site {
     }
 
     pub(crate) async fn state(&self, id: JobId) -> anyhow::Result<JobState> {
-        Ok(self.store.get(id, self.clock.now()).await?.state)
+        Ok(without_usage(self.store.get(id, self.clock.now()).await?).state)
     }
 
     pub(crate) async fn wait_for(&self, id: JobId, reached: impl Fn(&JobState) -> bool) -> anyhow::Result<JobState> {
@@ -216,10 +221,9 @@ impl Site {
         Submitter {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            catalog: None,
+            kinds: kinds(),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
-            policy: Arc::default(),
             clock: Arc::new(self.clock.clone()),
             retention: HOUR,
             max_queued: 1000,
@@ -271,6 +275,14 @@ impl Site {
         let manifest = self.logs.manifest(job, 1).await?;
         manifest.ok_or_else(|| anyhow::anyhow!("the attempt is not sealed"))
     }
+}
+
+/// Leaves out what a job used, which no test foresees.
+pub(crate) fn without_usage(mut job: Job) -> Job {
+    if let Some(outcome) = &mut job.state.outcome {
+        outcome.usage = None;
+    }
+    job
 }
 
 pub(crate) fn stdout_key(job: JobId, attempt: u32) -> LogKey {

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::{Clock, Timestamp};
+use callboard_core::job::JobQueue;
 use callboard_core::job::{Job, JobStatus};
-use callboard_core::outcome::Reason;
-use callboard_core::ports::{JobQueue, PlaybookCatalog, PlaybookError, StoreError};
+use callboard_core::request::Reason;
 use callboard_core::submit::{SubmitError, Submitter};
-use callboard_core::time::{Clock, Timestamp};
+use callboard_kind_ansible::catalog::{PlaybookCatalog, PlaybookError};
 use callboard_tests::contract::samples::{HOUR, query, success};
 use callboard_tests::faults::{Fault, Faults};
+use callboard_tests::kinds::kinds_with;
 use serde_json::{Value, json};
 
 use crate::script::Script;
@@ -41,8 +44,8 @@ async fn a_request_becomes_a_job_that_its_message_leads_to() -> anyhow::Result<(
     assert_eq!(site.store.due(site.clock.now() + HOUR, 10).await?, []);
     assert_eq!(site.receive().await?, Some(submitted.id));
     site.execute(submitted.id, Arc::new(Script::new(&[]))).await?;
+    assert_eq!(site.state(submitted.id).await?.outcome, Some(success()));
     let ended = site.store.get(submitted.id, site.clock.now()).await?;
-    assert_eq!(ended.state.outcome, Some(success()));
     assert_eq!(ended.expires_at(), site.clock.now() + HOUR);
     Ok(())
 }
@@ -67,7 +70,7 @@ async fn a_request_that_is_wrong_leaves_nothing() -> anyhow::Result<()> {
         other => bail!("{other:?}"),
     }
     match submit(&site, site.queue.clone(), &json!({"playbook": "other.yml"})).await {
-        Err(SubmitError::Playbook(error)) => assert_eq!(error, PlaybookError::NotFound("other.yml".to_owned())),
+        Err(SubmitError::Missing(error)) => assert_eq!(error.pointer, "/playbook"),
         other => bail!("{other:?}"),
     }
     assert_nothing(&site).await
@@ -104,7 +107,7 @@ async fn an_event_with_a_key_that_came_before_is_the_job_of_that_one() -> anyhow
     for bad in [json!(""), json!(7), json!("two words")] {
         let refused = accept(json!({"playbook": "site.yml", "idempotency_key": bad})).await?;
         let outcome = refused.state.outcome.unwrap_or_else(success);
-        assert_eq!(outcome.reason, Some(Reason::RequestInvalid), "{bad}");
+        assert_eq!(outcome.reason, Some(Reason::REQUEST_INVALID), "{bad}");
         assert!(
             outcome.error.unwrap_or_default().contains("/idempotency_key must"),
             "{bad}"
@@ -120,7 +123,7 @@ async fn an_event_with_a_key_that_came_before_is_the_job_of_that_one() -> anyhow
 async fn submit(site: &Site, queue: Arc<dyn JobQueue>, body: &Value) -> Result<Job, SubmitError> {
     let submitter = Submitter {
         queue,
-        catalog: Some(Arc::new(OnePlaybook)),
+        kinds: kinds_with(Arc::new(OnePlaybook)),
         ..site.submitter()
     };
     let submitted = submitter.submit(Tenant::default(), body.clone(), None).await?;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::execute::{Worker, WorkerSettings};
+use callboard_core::base::time::Clock;
+use callboard_core::care::{Sweeper, Swept};
 use callboard_core::job::{DeadLetter, JobStatus};
-use callboard_core::options::Options;
-use callboard_core::outcome::Reason;
-use callboard_core::sweep::{Sweeper, Swept};
-use callboard_core::time::Clock;
+use callboard_core::request::JobOptions;
+use callboard_core::request::Reason;
+use callboard_core::run::{Worker, WorkerSettings};
 use callboard_tests::contract::samples::{HOUR, cancel_by, create, lease, refused, success};
 use callboard_tests::faults::{Fault, Faults};
 use tokio::sync::Notify;
@@ -87,7 +87,7 @@ async fn a_lost_job_that_was_to_be_canceled_is_canceled() -> anyhow::Result<()> 
     let outcome = state.outcome.unwrap_or_else(success);
     assert_eq!(
         (state.status, outcome.reason),
-        (JobStatus::Canceled, Some(Reason::CanceledByRequest))
+        (JobStatus::Canceled, Some(Reason::CANCELED_BY_REQUEST))
     );
     Ok(())
 }
@@ -95,7 +95,7 @@ async fn a_lost_job_that_was_to_be_canceled_is_canceled() -> anyhow::Result<()> 
 #[tokio::test]
 async fn a_job_whose_worker_reports_is_left_alone_however_long_it_runs() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
     for _ in 0..3 {
         site.wait_for_renewal(job.id).await?;
@@ -117,7 +117,7 @@ async fn a_job_whose_worker_reports_is_left_alone_however_long_it_runs() -> anyh
 #[tokio::test]
 async fn a_worker_that_reports_again_at_the_last_moment_keeps_its_job() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let (job, held) = (site.job(Options::default()).await?, lease());
+    let (job, held) = (site.job(JobOptions::default()).await?, lease());
     site.store.claim(job.id, held, site.clock.now()).await?;
     site.sweep().await?;
     site.clock.advance(SILENCE - SECOND);
@@ -153,7 +153,7 @@ async fn clocks_that_disagree_lose_no_job_and_keep_no_lost_one() -> anyhow::Resu
             clock: Arc::new(site.clock.skewed(skew)),
             ..site.sweeper()
         };
-        let job = site.job(Options::default()).await?;
+        let job = site.job(JobOptions::default()).await?;
         let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
         for _ in 0..3 {
             site.wait_for_renewal(job.id).await?;
@@ -168,7 +168,7 @@ async fn clocks_that_disagree_lose_no_job_and_keep_no_lost_one() -> anyhow::Resu
         site.clock.advance(SILENCE);
         assert_eq!(sweeper.sweep().await?.lost, 1);
         assert_eq!(site.state(job.id).await?.status, JobStatus::Failed);
-        let waiting = site.job(Options::default()).await?;
+        let waiting = site.job(JobOptions::default()).await?;
         assert_eq!(sweeper.sweep().await?.abandoned, 0);
         assert_eq!(site.state(waiting.id).await?.status, JobStatus::Pending);
     }
@@ -178,7 +178,7 @@ async fn clocks_that_disagree_lose_no_job_and_keep_no_lost_one() -> anyhow::Resu
 #[tokio::test]
 async fn the_sweep_of_the_process_that_runs_a_job_leaves_it_alone() -> anyhow::Result<()> {
     let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let worker = site.worker(Arc::new(Script::new(&[Act::WorkUntil(gate.clone())])));
     let sweeper = Sweeper {
         held: worker.held.clone(),
@@ -208,7 +208,7 @@ async fn the_sweep_of_the_process_that_runs_a_job_leaves_it_alone() -> anyhow::R
 #[tokio::test]
 async fn a_job_that_no_worker_takes_for_too_long_ends() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     site.clock.advance(HOUR * 24 + SECOND);
     let abandoned = 1;
     assert_eq!(
@@ -222,7 +222,7 @@ async fn a_job_that_no_worker_takes_for_too_long_ends() -> anyhow::Result<()> {
     let outcome = state.outcome.unwrap_or_else(success);
     assert_eq!(
         (state.status, outcome.reason),
-        (JobStatus::Failed, Some(Reason::Undeliverable))
+        (JobStatus::Failed, Some(Reason::UNDELIVERABLE))
     );
     assert_eq!(
         outcome.error.as_deref(),
@@ -234,7 +234,7 @@ async fn a_job_that_no_worker_takes_for_too_long_ends() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_job_whose_message_was_given_up_waits_until_it_is_redriven() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let job = site.job(Options::default()).await?;
+    let job = site.job(JobOptions::default()).await?;
     let letter = DeadLetter {
         at: site.clock.now(),
         receives: 5,
@@ -257,7 +257,7 @@ async fn a_job_whose_message_was_given_up_waits_until_it_is_redriven() -> anyhow
 #[tokio::test]
 async fn a_full_batch_is_swept_and_the_rest_comes_next_time() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let tenant = callboard_core::id::Tenant::default();
+    let tenant = callboard_core::base::id::Tenant::default();
     callboard_tests::contract::samples::create_many(&*site.store, &tenant, 130).await?;
     site.clock.advance(HOUR / 2);
     for dispatched in [100, 30, 0] {
@@ -266,9 +266,9 @@ async fn a_full_batch_is_swept_and_the_rest_comes_next_time() -> anyhow::Result<
     Ok(())
 }
 
-fn two_attempts() -> Options {
-    Options {
+fn two_attempts() -> JobOptions {
+    JobOptions {
         max_attempts: Some(2),
-        ..Options::default()
+        ..JobOptions::default()
     }
 }

@@ -7,7 +7,7 @@ mod sockets;
 use std::path::Path;
 use std::process::Command;
 
-use callboard_core::known_hosts::HostKey;
+use callboard_core::credential::known_hosts::HostKey;
 use callboard_tests::Site;
 use callboard_tests::servers::{Part, SshServer};
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ mod world;
 use std::sync::Arc;
 
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings};
-use callboard_core::ports::JobStore;
+use callboard_core::job::JobStore;
 use callboard_tests::aws::Resources;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 

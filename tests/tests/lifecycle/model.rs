@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use callboard_core::id::LeaseToken;
+use callboard_core::base::id::LeaseToken;
+use callboard_core::base::time::Timestamp;
+use callboard_core::care::Swept;
 use callboard_core::job::{Job, JobStatus, Lease};
-use callboard_core::outcome::Reason;
-use callboard_core::sweep::Swept;
-use callboard_core::time::Timestamp;
+use callboard_core::request::Reason;
 
 /// How long a submission may take before its job is given to the queue.
 const GRACE: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ impl From<&Job> for Facts {
         let state = &job.state;
         Self {
             status: state.status,
-            reason: state.outcome.as_ref().and_then(|outcome| outcome.reason),
+            reason: state.outcome.as_ref().and_then(|outcome| outcome.reason.clone()),
             attempt: state.attempt,
             lease: state.lease,
             canceled_by: state.cancel.as_ref().map(|cancel| cancel.by.clone()),
@@ -126,7 +126,7 @@ impl Model {
             self.facts.given_up.push(self.facts.attempt);
         }
         if allowed && self.facts.canceled_by.is_some() {
-            self.end(JobStatus::Canceled, Some(Reason::CanceledByRequest));
+            self.end(JobStatus::Canceled, Some(Reason::CANCELED_BY_REQUEST));
         } else if allowed {
             self.facts.status = JobStatus::Pending;
             self.facts.lease = None;
@@ -141,7 +141,7 @@ impl Model {
             self.facts.canceled_by = Some(by.to_owned());
         }
         if self.facts.status == JobStatus::Pending {
-            self.end(JobStatus::Canceled, Some(Reason::CanceledByRequest));
+            self.end(JobStatus::Canceled, Some(Reason::CANCELED_BY_REQUEST));
         }
         allowed
     }
@@ -165,7 +165,7 @@ impl Model {
             swept.dispatched += 1;
         }
         if self.is_pending() && self.created_at < now - MAX_WAIT {
-            self.end(JobStatus::Failed, Some(Reason::Undeliverable));
+            self.end(JobStatus::Failed, Some(Reason::UNDELIVERABLE));
             swept.abandoned += 1;
         }
     }
@@ -176,13 +176,13 @@ impl Model {
 
     fn lose(&mut self, token: LeaseToken, now: Timestamp) {
         if self.facts.canceled_by.is_some() {
-            self.end(JobStatus::Canceled, Some(Reason::CanceledByRequest));
+            self.end(JobStatus::Canceled, Some(Reason::CANCELED_BY_REQUEST));
         } else if self.facts.attempt < self.max_attempts {
             self.release(token, now + GRACE);
             self.facts.due = None;
             self.messages += 1;
         } else {
-            self.end(JobStatus::Failed, Some(Reason::Lost));
+            self.end(JobStatus::Failed, Some(Reason::LOST));
         }
     }
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use callboard_core::damage::Damage;
-use callboard_core::doubt::Doubt;
-use callboard_core::execute::Held;
-use callboard_core::id::{JobId, LeaseToken, Tenant};
+use callboard_core::base::id::{JobId, LeaseToken, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::{Clock, Timestamp};
+use callboard_core::care::Damage;
+use callboard_core::care::Doubt;
+use callboard_core::care::{Seen, SweepSettings, Sweeper, Swept};
+use callboard_core::job::Outcome;
 use callboard_core::job::{CancelRequest, DeadLetter, Job, Lease};
-use callboard_core::outcome::Outcome;
-use callboard_core::ports::{DueJob, JobStore, StoreError};
-use callboard_core::sweep::{Seen, SweepSettings, Sweeper, Swept};
-use callboard_core::time::{Clock, Timestamp};
+use callboard_core::job::{DueJob, JobStore};
+use callboard_core::run::Held;
 use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::samples::{HOUR, failure, given_up, request, success};
@@ -155,7 +156,7 @@ impl World {
             }
             Act::Finish { token, well } => {
                 let (token, outcome) = (token.of(model).token, if *well { success() } else { failure() });
-                let allowed = model.finish(token, outcome.status, outcome.reason);
+                let allowed = model.finish(token, outcome.status, outcome.reason.clone());
                 (finish(&**store, *id, (token, outcome), now, model).await?, allowed)
             }
             Act::Release { token, seconds } => {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use callboard_core::id::Tenant;
-use callboard_core::policy::Policy;
-use callboard_core::ports::CredentialStore;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::time::SystemClock;
+use callboard_core::credential::CredentialStore;
 use callboard_core::submit::{SubmitError, Submitter};
-use callboard_core::time::SystemClock;
 use callboard_embedded::{Database, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::credential_store::password;
 use callboard_tests::contract::samples::now;
+use callboard_tests::kinds::kinds;
 use serde_json::json;
 
 #[tokio::test]
@@ -28,9 +28,8 @@ async fn a_credential_of_another_tenant_is_as_one_that_is_not_there() -> anyhow:
         store: Arc::new(SqliteJobStore::new(database.clone())),
         queue: Arc::new(SqliteQueue::new(database.clone(), clock.clone())),
         keys: Arc::new(SqliteIdempotencyStore::new(database)),
-        catalog: None,
+        kinds: kinds(),
         credentials: Arc::new(credentials),
-        policy: Arc::new(Policy::default()),
         clock,
         retention: Duration::from_secs(60),
         max_queued: 10,

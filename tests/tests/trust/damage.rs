@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
 use callboard_tests::client::names;
 use callboard_tests::{Client, Finished, Service, callboard};
 use rusqlite::Connection;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use callboard_core::ports::JobStore;
+use callboard_core::job::JobStore;
 use callboard_embedded::{Database, SqliteJobStore};
 use callboard_tests::client::Answer;
 use callboard_tests::contract::samples::dead_letter;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use callboard_ansible::is_collection_playbook;
-use callboard_core::inventory::Inventory;
-use callboard_core::options::Options;
-use callboard_core::request::JobRequest;
-use callboard_core::source::Source;
+use callboard_core::request::{JobOptions, JobRequest};
+use callboard_kind_ansible::inventory::Inventory;
+use callboard_kind_ansible::options::AnsibleOptions;
+use callboard_kind_ansible::request::AnsibleRequest;
+use callboard_kind_ansible::source::Source;
 
 use crate::cli::RunArguments;
 
@@ -45,24 +46,27 @@ pub(super) fn request(arguments: &RunArguments) -> anyhow::Result<JobRequest> {
         1 => inventories.remove(0),
         _ => Inventory::Several(inventories),
     };
-    let mut options = options(arguments);
+    let mut every = JobOptions {
+        timeout: arguments.timeout,
+        ..JobOptions::default()
+    };
     if arguments.playbooks.len() > 1 {
-        options
-            .labels
-            .insert(PLAYBOOKS.to_owned(), arguments.playbooks.join(", "));
+        let playbooks = arguments.playbooks.join(", ");
+        every.labels.insert(PLAYBOOKS.to_owned(), playbooks);
     }
     let first = arguments.playbooks.first().map(Path::new).and_then(Path::file_name);
-    Ok(JobRequest {
+    let request = AnsibleRequest {
         source: Source::Playbook(first.unwrap_or_default().to_string_lossy().into_owned()),
         inventory,
-        options,
-        ..JobRequest::default()
-    })
+        options: options(arguments),
+        ..AnsibleRequest::default()
+    };
+    Ok(request.with_options(every))
 }
 
 /// Returns what a request has an option for.
-pub(super) fn options(arguments: &RunArguments) -> Options {
-    Options {
+pub(super) fn options(arguments: &RunArguments) -> AnsibleOptions {
+    AnsibleOptions {
         check: arguments.check,
         diff: arguments.diff,
         tags: arguments.tags.clone(),
@@ -70,7 +74,6 @@ pub(super) fn options(arguments: &RunArguments) -> Options {
         limit: arguments.limit.clone(),
         verbosity: arguments.verbose.min(MAX_VERBOSITY),
         forks: arguments.forks,
-        timeout: arguments.timeout,
         start_at_task: arguments.start_at_task.clone(),
         r#become: arguments.privileges.r#become,
         become_user: arguments.privileges.become_user.clone(),
@@ -78,7 +81,7 @@ pub(super) fn options(arguments: &RunArguments) -> Options {
         remote_user: arguments.connection.user.clone(),
         connection: arguments.connection.plugin.clone(),
         flush_cache: arguments.flush_cache,
-        ..Options::default()
+        ..AnsibleOptions::default()
     }
 }
 

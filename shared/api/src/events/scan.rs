@@ -1,8 +1,11 @@
 //! Reading a page of events, with as much work as an answer may take.
 
 use bytes::Bytes;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::ports::{LogStore, StoreError, Stream};
+use callboard_core::output::index;
+use callboard_core::output::{LogStore, Stream};
+use callboard_core::request::Kind;
 use serde_json::value::RawValue;
 
 use super::filter::Filter;
@@ -12,7 +15,6 @@ use crate::wanted::Wanted;
 const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
 /// How many events are looked at where a filter leaves some out.
 const MAX_SCANNED: u64 = 20_000;
-const INDEX_BYTES: u64 = 8;
 
 /// What is read, and how much of it.
 pub(super) struct Scan<'a> {
@@ -20,6 +22,7 @@ pub(super) struct Scan<'a> {
     pub(super) job: &'a Job,
     pub(super) wanted: Wanted,
     pub(super) filter: &'a Filter,
+    pub(super) kind: &'a dyn Kind,
     pub(super) limit: u64,
 }
 
@@ -36,7 +39,7 @@ pub(super) struct Found {
 impl Scan<'_> {
     /// Looks at what follows an event.
     pub(super) async fn after(&self, after: u64) -> Result<Found, StoreError> {
-        let count = self.size(Stream::EventIndex).await? / INDEX_BYTES;
+        let count = index::count(self.size(Stream::EventIndex).await?);
         let most = if self.filter.is_empty() {
             self.limit
         } else {
@@ -57,7 +60,7 @@ impl Scan<'_> {
             .take_while(|end| *end <= lines.len())
         {
             let line = lines.slice(begun..end);
-            if self.filter.wants(&line)? {
+            if self.filter.wants(self.kind, &line)? {
                 found.events.push(parse(&line)?);
             }
             found.last += 1;
@@ -75,18 +78,12 @@ impl Scan<'_> {
         if last <= after {
             return Ok(Vec::new());
         }
-        let range = after.saturating_sub(1) * INDEX_BYTES..last * INDEX_BYTES;
-        let index = self
+        let range = index::range(after, last);
+        let part = self
             .logs
             .read(self.wanted.key(self.job, Stream::EventIndex), range)
             .await?;
-        let ends = index.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-        let ends: Vec<u64> = (after == 0).then_some(0).into_iter().chain(ends).collect();
-        if ends.is_sorted() {
-            Ok(ends)
-        } else {
-            Err(StoreError::Corrupt("the index of the events goes back".into()))
-        }
+        index::bounds(&part, after).map_err(|error| StoreError::Corrupt(Box::new(error)))
     }
 
     /// Reads as many whole lines as a page may have.

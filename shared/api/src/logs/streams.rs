@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use axum::body::Body;
 use bytes::Bytes;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::ports::{LogKey, StoreError, Stream as LogStream};
+use callboard_core::output::{LogKey, Stream as LogStream};
 use futures_util::stream::{Stream, TryStreamExt, try_unfold};
 use tokio::sync::OwnedSemaphorePermit;
 

@@ -9,8 +9,9 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::{Bytes, BytesMut};
-use callboard_core::id::JobId;
-use callboard_core::ports::{StoreError, Stream};
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::output::Stream;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::error::aws;

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use callboard_core::id::JobId;
-use callboard_core::ports::{LogKey, Stream};
-use callboard_core::segment::SegmentHead;
+use callboard_core::base::id::JobId;
+use callboard_core::output::SegmentHead;
+use callboard_core::output::{LogKey, Stream};
 
 /// One attempt of a job.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

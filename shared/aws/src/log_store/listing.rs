@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use callboard_core::ports::{Manifest, StoreError, Stream};
-use callboard_core::segment::SegmentHead;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::output::SegmentHead;
+use callboard_core::output::{Manifest, Stream};
 
 use crate::log_store::key::Object;
 

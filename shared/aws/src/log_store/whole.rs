@@ -5,7 +5,8 @@ use std::ops::Range;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
-use callboard_core::ports::{StoreError, Stream};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::output::Stream;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::error::aws;

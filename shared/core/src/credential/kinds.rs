@@ -1,11 +1,11 @@
 //! Reading what each kind of credential holds.
 
-use super::parse::{MAX_LINE_BYTES, MAX_SECRET_BYTES, header_value, required, secret};
-use super::{AwsAccess, Credential, GitAccess, KeyPair, SshAccess, VaultAccess, VaultAuth};
-use crate::fields::{Faults, Fields};
-use crate::known_hosts;
-use crate::reference::{name, region};
-use crate::secret::Secret;
+use super::known_hosts;
+use super::reference::{name, region};
+use super::texts::{MAX_LINE_BYTES, MAX_SECRET_BYTES, header_value, required, secret};
+use super::value::{AwsAccess, Credential, GitAccess, KeyPair, SshAccess, VaultAccess, VaultAuth};
+use crate::base::fields::{Faults, Fields};
+use crate::base::secret::Secret;
 
 const MAX_KEY_BYTES: usize = 32 * 1024;
 

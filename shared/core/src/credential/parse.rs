@@ -1,14 +1,12 @@
 //! Reading a credential: the fields that kinds have in common, and which kind has which.
 
+use super::kind::CredentialKind;
+use super::kinds;
+use super::reference::check_name;
+use super::texts::{MAX_LINE_BYTES, header_value, password, required};
+use super::value::Credential;
+use crate::base::fields::{Faults, FieldError, Fields};
 use serde_json::Value;
-
-use super::{Credential, CredentialKind, kinds};
-use crate::fields::{Faults, FieldError, Fields};
-use crate::reference::check_name;
-use crate::secret::{MIN_SECRET_BYTES, Secret};
-
-pub(super) const MAX_SECRET_BYTES: usize = 8 * 1024;
-pub(super) const MAX_LINE_BYTES: usize = 2048;
 
 impl Credential {
     /// Makes a credential of a kind from one text that another keeper of secrets has: the secret itself, or a JSON object
@@ -17,7 +15,7 @@ impl Credential {
     /// # Errors
     /// What is wrong with the fields; never the text.
     pub fn from_text(kind: CredentialKind, text: &str) -> Result<Self, Vec<FieldError>> {
-        let object = crate::json::parse(text.as_bytes()).ok().filter(Value::is_object);
+        let object = crate::base::json::parse(text.as_bytes()).ok().filter(Value::is_object);
         let mut body = object.unwrap_or_else(|| {
             let key = text.trim_start().starts_with("-----BEGIN");
             let field = match kind {
@@ -90,54 +88,4 @@ pub fn parse_name(body: &Value, faults: &mut Faults) -> Option<String> {
             None
         }
     }
-}
-
-pub(super) fn secret(fields: &mut Fields<'_>, name: &'static str, max: usize, faults: &mut Faults) -> Option<Secret> {
-    let text = fields.text(name, max, faults)?;
-    if text.len() < MIN_SECRET_BYTES {
-        let why = "a shorter one could not be kept out of what jobs print";
-        faults.add(
-            fields.pointer(name),
-            format!("must have at least {MIN_SECRET_BYTES} bytes: {why}"),
-        );
-    }
-    Some(Secret::new(text))
-}
-
-pub(super) fn required(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Secret> {
-    if fields.get(name).is_none() {
-        faults.add(fields.pointer(name), "is missing");
-    }
-    let secret = secret(fields, name, MAX_SECRET_BYTES, faults)?;
-    if secret.expose().contains(['\n', '\r']) {
-        faults.add(fields.pointer(name), "must be one line");
-    }
-    Some(secret)
-}
-
-/// Reads a password that Ansible gets in a file, from which it strips white space.
-fn password(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Secret> {
-    let password = required(fields, "password", faults)?;
-    if password.expose().trim() != password.expose() {
-        faults.add(
-            fields.pointer("password"),
-            "must not begin or end with white space, which Ansible takes away",
-        );
-    }
-    Some(password)
-}
-
-pub(super) fn header_value(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Secret> {
-    let value = required(fields, name, faults)?;
-    if !value
-        .expose()
-        .bytes()
-        .all(|byte| byte == b' ' || byte.is_ascii_graphic())
-    {
-        faults.add(
-            fields.pointer(name),
-            "must hold only printable ASCII, as a header's value does",
-        );
-    }
-    Some(value)
 }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use crate::secret::{MIN_SECRET_BYTES, Secret};
+use crate::base::secret::{MIN_SECRET_BYTES, Secret};
 
 /// A line of a secret that is shorter may be a word like any other.
 const MIN_LINE_CHARS: usize = 8;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
-use callboard_core::causes::causes;
-use callboard_core::ports::StoreError;
+use callboard_core::base::causes::causes;
+use callboard_core::base::store_error::StoreError;
 use rusqlite::Connection;
 
 use super::place::Place;

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::causes::causes;
-use callboard_core::id::{JobId, Tenant};
-use callboard_core::known_hosts::{HostKey, knows};
-use callboard_core::ports::{HostKeyStore, StoreError};
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::credential::HostKeyStore;
+use callboard_core::credential::known_hosts::{HostKey, knows};
 
 use crate::files::{open_untrusted, read_untrusted, write_private};
 use crate::task::Task;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use callboard_core::options::Options;
+use callboard_kind_ansible::options::AnsibleOptions;
 
 /// Returns the flags of `ansible-playbook` that options stand for.
 #[must_use]
-pub fn flags_of(options: &Options) -> Vec<String> {
+pub fn flags_of(options: &AnsibleOptions) -> Vec<String> {
     let verbosity = "v".repeat(options.verbosity.into());
     let flags = [
         (options.check, "--check"),
@@ -35,7 +35,7 @@ pub fn flags_of(options: &Options) -> Vec<String> {
 }
 
 /// Returns the variables that options stand for; what has an option of its own goes before `environment`.
-pub(crate) fn variables(options: &Options) -> BTreeMap<String, String> {
+pub(crate) fn variables(options: &AnsibleOptions) -> BTreeMap<String, String> {
     let mut variables = options.environment.clone();
     if let Some(strategy) = &options.strategy {
         variables.insert("ANSIBLE_STRATEGY".to_owned(), strategy.clone());

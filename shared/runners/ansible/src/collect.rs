@@ -1,8 +1,8 @@
 //! Putting events together with the output they belong to, as ansible-runner's `OutputEventFilter` does.
 
-use callboard_core::event::Event;
+use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::redact::Redactor;
-use callboard_core::time::{Clock, SystemClock};
+use callboard_kind_ansible::event::Event;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;

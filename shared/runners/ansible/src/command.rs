@@ -51,7 +51,7 @@ pub(crate) struct Prepared {
 impl Task<'_> {
     /// Gets what the job needs, writes what it reads into its folder, and says what to run.
     pub(crate) async fn prepare(&self) -> Result<Prepared, Unready> {
-        let request = &self.job.request;
+        let request = self.request;
         let mut env = environ::variables(self.settings, self.workspace)?;
         let sourcing = Sourcing { task: self, env: &env };
         let (material, mut sources) = tokio::try_join!(sourcing.prepare(), self.inventories())?;
@@ -103,7 +103,7 @@ impl Task<'_> {
     }
 
     fn add_extra_vars(&self, argv: &mut Vec<String>) -> Result<(), Unready> {
-        let request = &self.job.request;
+        let request = self.request;
         if !request.extra_vars.is_empty() {
             let literal = !request.options.template_extra_vars;
             let path = self

@@ -1,6 +1,6 @@
 //! The failures of a job: the first of each host, as long as nothing has made it good.
 
-use callboard_core::outcome::{FailureCause, FailureKind, HostFailure, MAX_FAILURES};
+use callboard_kind_ansible::failures::{FailureCause, FailureKind, HostFailure, MAX_FAILURES};
 
 /// What went wrong so far.
 #[derive(Debug, Default)]

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::causes::causes;
-use callboard_core::ports::Archive;
-use callboard_core::time::{Clock, SystemClock};
+use callboard_core::base::causes::causes;
+use callboard_core::base::time::{Clock, SystemClock};
+use callboard_core::run::Archive;
 use uuid::Uuid;
 
 use self::entries::Entries;

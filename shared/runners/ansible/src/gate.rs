@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use callboard_core::policy::{GitRule, Policy, git_host_refusal, private_host_advice};
 use callboard_http::{Access, Egress};
+use callboard_kind_ansible::policy::AnsiblePolicy;
+use callboard_kind_ansible::policy::{GitRule, git_host_refusal, private_host_advice};
 
 /// What the proxy knows git by, where it asks for what a rule lists, and where it asks for anything else.
 const GIT: &str = "git";
@@ -22,7 +23,7 @@ pub(crate) struct Gate(Egress);
 
 impl Gate {
     /// Opens a way out for what a policy allows.
-    pub(crate) async fn open(policy: &Arc<Policy>) -> io::Result<Self> {
+    pub(crate) async fn open(policy: &Arc<AnsiblePolicy>) -> io::Result<Self> {
         let policy = Arc::clone(policy);
         Egress::start(move |user, host, port| permit(&policy, user, host, port))
             .await
@@ -35,7 +36,7 @@ impl Gate {
     }
 
     /// Leads all programs, with a git that may be given any address: what it is led by depends on the organisation.
-    pub(crate) fn lead(&self, policy: &Policy, env: &mut BTreeMap<String, String>) {
+    pub(crate) fn lead(&self, policy: &AnsiblePolicy, env: &mut BTreeMap<String, String>) {
         for name in PROXIES {
             env.insert(name.to_owned(), self.0.address(WEB));
             env.insert(name.to_ascii_uppercase(), self.0.address(WEB));
@@ -59,7 +60,7 @@ impl Gate {
     }
 }
 
-fn permit(policy: &Policy, user: &str, host: &str, port: u16) -> Result<Access, String> {
+fn permit(policy: &AnsiblePolicy, user: &str, host: &str, port: u16) -> Result<Access, String> {
     let place = if port == 443 {
         host.to_owned()
     } else {
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn git_reaches_what_a_rule_lists_and_the_rest_the_public_internet() {
         let policy = json!({"git": ["github.com/acme", "git.example.com:8443"], "galaxy_servers": ["https://hub.internal/api/"], "inventory_hosts": ["files.internal"]});
-        let policy = Policy::read(&policy).unwrap_or_default();
+        let policy = AnsiblePolicy::parse(&policy).unwrap_or_default();
         let allowed = |user, host, port| permit(&policy, user, host, port);
         assert_eq!(allowed(GIT, "github.com", 443), Ok(Access::Any));
         assert_eq!(allowed(GIT, "git.example.com", 8443), Ok(Access::Any));

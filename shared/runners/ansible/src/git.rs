@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use callboard_core::base::id::Tenant;
 use callboard_core::credential::{Credential, GitAccess};
-use callboard_core::id::Tenant;
-use callboard_core::policy::git_refusal;
-use callboard_core::repository::{RepoUrl, is_commit};
-use callboard_core::source::GitSource;
+use callboard_kind_ansible::policy::git_refusal;
+use callboard_kind_ansible::repository::{RepoUrl, is_commit};
+use callboard_kind_ansible::source::GitSource;
 use uuid::Uuid;
 
 use self::client::Client;
@@ -144,7 +144,7 @@ impl Repositories {
         client.fetch(commit, name).await?;
         client.export(commit, &archive).await?;
         if let Err(error) = wanted.reach.archives.put(&key, &archive).await {
-            tracing::warn!(error = %callboard_core::causes::causes(&error), "a source could not be cached");
+            tracing::warn!(error = %callboard_core::base::causes::causes(&error), "a source could not be cached");
         }
         Ok(archive)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use callboard_core::causes::causes;
+use callboard_core::base::causes::causes;
 use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 use serde::Deserialize;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use callboard_core::known_hosts::HostKey;
-use callboard_core::outcome::{FailureKind, HostFailure};
-use callboard_core::policy::HostKeyChecking;
+use callboard_core::credential::known_hosts::HostKey;
+use callboard_kind_ansible::failures::{FailureKind, HostFailure};
+use callboard_kind_ansible::policy::HostKeyChecking;
 
 use self::refusal::{Refusal, Why};
 use crate::program::{Program, search_path};

@@ -4,10 +4,12 @@ mod listing;
 
 use std::collections::BTreeMap;
 
-use callboard_core::inventory::{DynamicInventory, GitInventory, Inventory, TypedInventory, UrlFormat, UrlInventory};
-use callboard_core::policy::private_host_advice;
-use callboard_core::secret::Secret;
+use callboard_core::base::secret::Secret;
 use callboard_http::{FetchError, Guard, Limits};
+use callboard_kind_ansible::inventory::{
+    DynamicInventory, GitInventory, Inventory, TypedInventory, UrlFormat, UrlInventory,
+};
+use callboard_kind_ansible::policy::private_host_advice;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -27,7 +29,7 @@ const DEFAULT_PLUGINS: &str = "host_list,script,auto,yaml,ini,toml";
 impl Task<'_> {
     /// Returns what `--inventory` is given, in order; puts what that names into the job's folder.
     pub(crate) async fn inventories(&self) -> Result<Vec<String>, Unready> {
-        let inventory = &self.job.request.inventory;
+        let inventory = &self.request.inventory;
         let mut sources = Vec::new();
         for (number, one) in inventory.parts().iter().enumerate() {
             sources.push(self.inventory(one, number).await.map_err(Unready::of_inventory)?);

@@ -3,12 +3,13 @@
 mod hand_over;
 mod resolve;
 
+use callboard_core::base::secret::Secret;
+use callboard_core::credential::AwsKeys;
+use callboard_core::credential::CredentialRef;
 use callboard_core::credential::{Credential, CredentialKind, SshAccess};
-use callboard_core::inventory::{UrlInventory, placeholders};
 use callboard_core::job::Job;
-use callboard_core::ports::AwsKeys;
-use callboard_core::reference::CredentialRef;
-use callboard_core::secret::Secret;
+use callboard_kind_ansible::inventory::{UrlInventory, placeholders};
+use callboard_kind_ansible::request::AnsibleRequest;
 
 use self::resolve::Resolver;
 use crate::reach::Reach;
@@ -38,9 +39,9 @@ pub(crate) fn inventory_profile(number: usize) -> String {
 
 impl Keys {
     /// Gets every secret that a request names.
-    pub(crate) async fn resolve(reach: &Reach, job: &Job) -> Result<Self, Unready> {
-        let resolver = Resolver { reach, job };
-        let access = &job.request.credentials;
+    pub(crate) async fn resolve(reach: &Reach, job: &Job, request: &AnsibleRequest) -> Result<Self, Unready> {
+        let resolver = Resolver { reach, job, request };
+        let access = &request.credentials;
         let mut keys = Self::default();
         if let Some(Credential::Ssh(ssh)) = resolver.optional(access.ssh.as_ref(), CredentialKind::Ssh).await? {
             keys.ssh = Some(ssh);
@@ -53,7 +54,7 @@ impl Keys {
                 .push((DEFAULT_PROFILE.to_owned(), resolver.cloud(cloud).await?));
         }
         resolver.source(&mut keys).await?;
-        for (number, inventory) in job.request.inventory.parts().iter().enumerate() {
+        for (number, inventory) in request.inventory.parts().iter().enumerate() {
             resolver.inventory(number, inventory, &mut keys).await?;
         }
         Ok(keys)

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use callboard_core::policy::HostKeyChecking;
+use callboard_kind_ansible::policy::HostKeyChecking;
 use tokio::process::Command;
 
 use crate::accepted::Accepted;

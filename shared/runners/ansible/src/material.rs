@@ -5,7 +5,7 @@ mod roles;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use callboard_core::source::{GitSource, Source, TypedSource};
+use callboard_kind_ansible::source::{GitSource, Source, TypedSource};
 
 use crate::archive;
 use crate::blocking::on_a_thread;
@@ -42,7 +42,7 @@ pub(crate) struct Sourcing<'a> {
 impl Sourcing<'_> {
     /// Makes the job's source ready.
     pub(crate) async fn prepare(&self) -> Result<Material, Unready> {
-        let source = &self.task.job.request.source;
+        let source = &self.task.request.source;
         match source {
             Source::Playbook(path) => self.bundled(path).await,
             Source::Typed(TypedSource::Playbook(playbook)) => match playbook.repo {
@@ -102,7 +102,7 @@ impl Sourcing<'_> {
 
     /// Fetches the source's repository into the job's folder; returns the tree, the commit and the address.
     async fn checkout(&self) -> Result<(PathBuf, String, String), Unready> {
-        let git = self.task.job.request.source.git().unwrap_or(GitSource {
+        let git = self.task.request.source.git().unwrap_or(GitSource {
             repo: "",
             branch: None,
             credential: None,

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use callboard_core::outcome::{FailureCause, FailureKind, HostFailure, InventorySummary};
 use callboard_core::redact::Redactor;
+use callboard_kind_ansible::detail::InventorySummary;
+use callboard_kind_ansible::failures::{FailureCause, FailureKind, HostFailure};
 use serde::Deserialize;
 
 /// One note, as `events.tell` in the host writes it.

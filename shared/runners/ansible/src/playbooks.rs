@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use callboard_core::ports::{PlaybookCatalog, PlaybookError};
+use callboard_kind_ansible::catalog::{PlaybookCatalog, PlaybookError};
 
 /// A folder of playbooks. Nothing outside it is run, by whatever path or link; playbooks of collections are run by name.
 #[derive(Clone, Debug)]

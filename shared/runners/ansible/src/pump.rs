@@ -5,12 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use callboard_core::event::Event;
-use callboard_core::execute::Stop;
-use callboard_core::outcome::InventorySummary;
+use callboard_core::base::object::Object;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::output::Output;
-use callboard_core::ports::StoreError;
 use callboard_core::redact::{self, Redactor};
+use callboard_core::run::Stop;
+use callboard_kind_ansible::detail::InventorySummary;
+use callboard_kind_ansible::event::Event;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
 
@@ -299,7 +300,7 @@ impl Sink<'_> {
     async fn keep(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
         for event in events {
             if let Some(progress) = self.findings.tracker.read(&event) {
-                self.output.report(progress);
+                self.output.report(Object::of(&progress));
             }
             self.output.event(&event).await?;
         }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::policy::Policy;
-use callboard_core::ports::{ArchiveCache, HostKeyStore, Secrets};
+use callboard_core::credential::{HostKeyStore, Secrets};
+use callboard_core::run::ArchiveCache;
+use callboard_kind_ansible::policy::AnsiblePolicy;
 
 /// What the runner gets sources, inventories and secrets with.
 #[derive(Clone)]
 pub struct Reach {
-    /// What requests may reach.
-    pub policy: Arc<Policy>,
+    /// What Ansible's requests may reach.
+    pub policy: Arc<AnsiblePolicy>,
     /// Where secrets come from.
     pub secrets: Arc<dyn Secrets>,
     /// What was fetched before.

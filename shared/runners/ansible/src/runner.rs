@@ -4,14 +4,18 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use callboard_core::causes::causes;
-use callboard_core::execute::Stop;
+use callboard_core::base::causes::causes;
+use callboard_core::base::object::Object;
 use callboard_core::job::Job;
-use callboard_core::outcome::{Outcome, Reason};
+use callboard_core::job::Outcome;
 use callboard_core::output::Output;
-use callboard_core::ports::{Ended, Runner};
-use callboard_core::progress::Progress;
 use callboard_core::redact::{Redactor, TooLarge};
+use callboard_core::request::Reason;
+use callboard_core::run::Stop;
+use callboard_core::run::{Ended, Runner};
+use callboard_kind_ansible::detail::{Detail, PlayProgress};
+use callboard_kind_ansible::request::AnsibleRequest;
+use callboard_kind_ansible::stats::reached;
 use tokio::sync::Notify;
 
 use crate::command::Prepared;
@@ -63,6 +67,8 @@ enum RunError {
     Fork(#[source] io::Error),
     #[error(transparent)]
     Pump(#[from] PumpError),
+    #[error("a newer release has recorded the job, and this one does not know all that it asks for: {0}")]
+    Unknown(#[source] serde_json::Error),
 }
 
 impl RunError {
@@ -71,7 +77,7 @@ impl RunError {
         match self {
             Self::Unready(error) => error.short,
             Self::Host(_) | Self::Io(_) | Self::Fork(_) => shortage::is_behind(self),
-            Self::Secrets(_) | Self::Pump(_) => false,
+            Self::Secrets(_) | Self::Pump(_) | Self::Unknown(_) => false,
         }
     }
 }
@@ -129,27 +135,27 @@ impl AnsibleRunner {
         };
         let (mut prepared, redactor) = prepared;
         let accepted = prepared.accepted.take();
-        output.report(Progress {
+        output.report(Object::of(&PlayProgress {
             commit: prepared.commit.clone(),
-            ..Progress::default()
-        });
+            ..PlayProgress::default()
+        }));
         let run = self.start(&prepared, job, output, stop, &redactor);
-        let mut ended = match accepted {
-            Some(mut accepted) => accepted.keep_during(run).await?,
-            None => run.await?,
-        };
-        ended.outcome.commit = prepared.commit;
-        Ok(ended)
+        match accepted {
+            Some(mut accepted) => accepted.keep_during(run).await,
+            None => run.await,
+        }
     }
 
     async fn prepare(&self, workspace: &Workspace, job: &Job) -> Result<(Prepared, Arc<Redactor>), RunError> {
-        let keys = Keys::resolve(&self.reach, job).await?;
+        let request = AnsibleRequest::of(&job.request).map_err(RunError::Unknown)?;
+        let keys = Keys::resolve(&self.reach, job, &request).await?;
         let redactor = Arc::new(Redactor::new(&keys.secrets())?);
         let task = Task {
             settings: &self.settings,
             reach: &self.reach,
             repositories: &self.repositories,
             job,
+            request: &request,
             keys: &keys,
             workspace,
             room: Room::new(self.reach.limits.max_bytes),
@@ -193,11 +199,14 @@ impl AnsibleRunner {
             root: &prepared.root,
             out_of_memory: kills.happened(),
         };
+        let outcome = end.outcome(prepared.commit.clone());
+        let missed = Detail::of(&outcome).stats.as_ref().and_then(reached);
+        let doing: Vec<String> = run.findings.doing.into_iter().chain(missed).collect();
         Ok(Ended {
-            outcome: end.outcome(),
+            outcome,
             // it is not stopped while something of it lives
             stopped: run.stopped && !matches!(run.exit, Exit::Unstoppable(_)),
-            doing: run.findings.doing,
+            doing: Some(doing.join(" ")).filter(|doing| !doing.is_empty()),
             short: false,
         })
     }
@@ -306,7 +315,7 @@ impl Run {
 /// The end of a job that was stopped before its playbook had started.
 fn not_started() -> Ended {
     Ended {
-        outcome: Outcome::failed(Reason::RunnerError, NOT_STARTED),
+        outcome: Outcome::failed(Reason::RUNNER_ERROR, NOT_STARTED),
         stopped: true,
         doing: Some(NOT_STARTED.to_owned()),
         short: false,
@@ -315,6 +324,10 @@ fn not_started() -> Ended {
 
 #[async_trait]
 impl Runner for AnsibleRunner {
+    fn kind(&self) -> &'static str {
+        callboard_kind_ansible::kind::NAME
+    }
+
     async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended {
         let workspace = match self.root.attempt(job.id, job.state.attempt) {
             Ok(workspace) => workspace,
@@ -331,13 +344,13 @@ impl Runner for AnsibleRunner {
 fn failed(job: &Job, error: RunError) -> Ended {
     let short = error.is_shortage();
     let outcome = match error {
-        RunError::Unready(error) if error.reason != Reason::RunnerError => {
+        RunError::Unready(error) if error.reason != Reason::RUNNER_ERROR => {
             tracing::warn!(job.id = %job.id, job.reason = error.reason.as_str(), error = %causes(&error), "the job could not be started");
             Outcome::failed(error.reason, error.message)
         }
         other => {
             tracing::error!(job.id = %job.id, error = %causes(&other), "the job could not be run");
-            Outcome::failed(Reason::RunnerError, sentence(&other.to_string()))
+            Outcome::failed(Reason::RUNNER_ERROR, sentence(&other.to_string()))
         }
     };
     Ended {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use callboard_core::inventory::Inventory;
+use callboard_kind_ansible::inventory::Inventory;
 
 use crate::environ;
 use crate::environment::Environment;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callboard_core::job::Job;
+use callboard_kind_ansible::request::AnsibleRequest;
 
 use crate::git::Repositories;
 use crate::keys::Keys;
@@ -17,6 +18,7 @@ pub(crate) struct Task<'a> {
     pub(crate) reach: &'a Reach,
     pub(crate) repositories: &'a Repositories,
     pub(crate) job: &'a Job,
+    pub(crate) request: &'a AnsibleRequest,
     pub(crate) keys: &'a Keys,
     pub(crate) workspace: &'a Workspace,
     /// What is left of the room for what is fetched.

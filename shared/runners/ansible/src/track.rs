@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use callboard_core::event::Event;
-use callboard_core::outcome::{HostStats, Stats};
-use callboard_core::progress::Progress;
+use callboard_kind_ansible::detail::PlayProgress;
+use callboard_kind_ansible::event::Event;
+use callboard_kind_ansible::stats::{HostStats, Stats};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ type AtTask = (String, Option<String>);
 pub(crate) struct Tracker {
     /// The commit that runs, for the progress.
     pub(crate) commit: Option<String>,
-    progress: Progress,
+    progress: PlayProgress,
     play_hosts: u32,
     /// What each host is at.
     running: BTreeMap<String, AtTask>,
@@ -87,7 +87,7 @@ impl Tracker {
     }
 
     /// Reads one event; returns the progress if it has changed.
-    pub(crate) fn read(&mut self, event: &Event) -> Option<Progress> {
+    pub(crate) fn read(&mut self, event: &Event) -> Option<PlayProgress> {
         let data = event.event_data.as_ref()?.get();
         if event.event == "playbook_on_stats" {
             self.stats = serde_json::from_str(data).ok().map(per_host);
@@ -109,8 +109,8 @@ impl Tracker {
     }
 
     /// Returns how far the job has come.
-    pub(crate) fn progress(&self) -> Progress {
-        Progress {
+    pub(crate) fn progress(&self) -> PlayProgress {
+        PlayProgress {
             commit: self.commit.clone(),
             ..self.progress.clone()
         }
@@ -175,9 +175,9 @@ impl Tracker {
         match event.event.as_str() {
             "playbook_on_play_start" => {
                 self.play_hosts = data.hosts_count.unwrap_or(0);
-                self.progress = Progress {
+                self.progress = PlayProgress {
                     current_play: data.name.map(short),
-                    ..Progress::default()
+                    ..PlayProgress::default()
                 };
             }
             "playbook_on_task_start" => {

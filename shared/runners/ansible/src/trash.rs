@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use callboard_core::causes::causes;
+use callboard_core::base::causes::causes;
 use uuid::Uuid;
 
 use crate::folders::make_private;

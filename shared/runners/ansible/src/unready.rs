@@ -1,9 +1,11 @@
 //! Why a job could not be started: a reason, a sentence for the person who asks why, and the cause for the log.
 
-use callboard_core::causes::causes;
-use callboard_core::outcome::Reason;
-use callboard_core::ports::{SecretError, Source};
+use callboard_core::base::causes::causes;
+use callboard_core::base::store_error::BoxError;
+use callboard_core::credential::SecretError;
 use callboard_core::redact::Redactor;
+use callboard_core::request::Reason;
+use callboard_kind_ansible::detail::INVENTORY_INVALID;
 
 use crate::shortage;
 
@@ -34,29 +36,29 @@ pub(crate) struct Unready {
     pub(crate) reason: Reason,
     pub(crate) message: String,
     #[source]
-    pub(crate) source: Option<Source>,
+    pub(crate) source: Option<BoxError>,
     /// Whether the machine was short of something.
     pub(crate) short: bool,
 }
 
 impl Unready {
     pub(crate) fn source(message: impl Into<String>) -> Self {
-        Self::of(Reason::SourceUnavailable, message)
+        Self::of(Reason::SOURCE_UNAVAILABLE, message)
     }
 
     pub(crate) fn inventory(message: impl Into<String>) -> Self {
-        Self::of(Reason::InventoryInvalid, message)
+        Self::of(INVENTORY_INVALID, message)
     }
 
     pub(crate) fn credential(message: impl Into<String>) -> Self {
-        Self::of(Reason::CredentialUnavailable, message)
+        Self::of(Reason::CREDENTIAL_UNAVAILABLE, message)
     }
 
     pub(crate) fn runner(message: impl Into<String>) -> Self {
-        Self::of(Reason::RunnerError, message)
+        Self::of(Reason::RUNNER_ERROR, message)
     }
 
-    pub(crate) fn caused(mut self, source: impl Into<Source>) -> Self {
+    pub(crate) fn caused(mut self, source: impl Into<BoxError>) -> Self {
         let source = source.into();
         self.short = shortage::is_behind(&*source);
         self.source = Some(source);
@@ -65,8 +67,8 @@ impl Unready {
 
     /// The same fault, met while the inventory was made ready: a repository may hold either.
     pub(crate) fn of_inventory(mut self) -> Self {
-        if self.reason == Reason::SourceUnavailable {
-            self.reason = Reason::InventoryInvalid;
+        if self.reason == Reason::SOURCE_UNAVAILABLE {
+            self.reason = INVENTORY_INVALID;
         }
         self
     }
@@ -106,7 +108,7 @@ impl From<SecretError> for Unready {
             .as_deref()
             .is_some_and(|source| shortage::is_behind(source));
         Self {
-            reason: Reason::CredentialUnavailable,
+            reason: Reason::CREDENTIAL_UNAVAILABLE,
             message: error.message,
             source: error.source,
             short,
@@ -126,8 +128,8 @@ pub(crate) fn sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use callboard_core::base::secret::Secret;
     use callboard_core::redact::TooLarge;
-    use callboard_core::secret::Secret;
 
     use super::*;
 

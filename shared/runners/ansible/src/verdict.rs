@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
-use callboard_core::job::JobStatus;
-use callboard_core::outcome::{FailureKind, HostStats, Outcome, Reason, Stats};
+use callboard_core::base::object::Object;
+use callboard_core::job::Outcome;
+use callboard_core::request::Reason;
+use callboard_kind_ansible::detail::{Detail, HOSTS_UNREACHABLE, INVENTORY_INVALID, PLAYBOOK_FAILED};
+use callboard_kind_ansible::failures::FailureKind;
+use callboard_kind_ansible::stats::{HostStats, Stats};
 
 use crate::control::Exit;
 use crate::failures;
@@ -34,21 +38,14 @@ pub(crate) struct End<'a> {
 
 impl End<'_> {
     /// Reads the end of a job.
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self, commit: Option<String>) -> Outcome {
         let tracker = &self.findings.tracker;
         let ended = match self.verdict() {
-            None => Outcome {
-                status: JobStatus::Successful,
-                reason: None,
-                error: None,
-                ..Outcome::failed(Reason::PlaybookFailed, "")
-            },
-            Some((reason, error)) => Outcome {
-                failures: self.findings.failures.all().to_vec(),
-                ..Outcome::failed(reason, error)
-            },
+            None => Outcome::successful(),
+            Some((reason, error)) => Outcome::failed(reason, error),
         };
-        Outcome {
+        let failed = ended.reason.is_some();
+        let detail = Detail {
             rc: match self.exit {
                 Exit::Code(rc) => Some(*rc),
                 Exit::Signal(signal) if !self.stopped => Some(BY_SIGNAL + signal),
@@ -56,8 +53,16 @@ impl End<'_> {
             },
             stats: tracker.stats_so_far(),
             inventory: self.findings.inventory.clone(),
-            progress: Some(tracker.progress()),
-            ..ended
+            failures: if failed {
+                self.findings.failures.all().to_vec()
+            } else {
+                Vec::new()
+            },
+            commit,
+        };
+        Outcome {
+            progress: Some(Object::of(&tracker.progress())),
+            ..detail.onto(ended)
         }
     }
 
@@ -68,7 +73,7 @@ impl End<'_> {
             Exit::Signal(signal) => Some(self.by_signal(*signal)),
             Exit::SupervisorLost(_) => Some(self.broken("The Ansible host died while it ran the job")),
             Exit::NotStarted | Exit::NotForked(_) => Some(self.broken("The Ansible host died before it began the job")),
-            Exit::Unstoppable(why) => Some((Reason::RunnerError, format!("The job could not be stopped: {why}."))),
+            Exit::Unstoppable(why) => Some((Reason::RUNNER_ERROR, format!("The job could not be stopped: {why}."))),
         }
     }
 
@@ -76,15 +81,15 @@ impl End<'_> {
     fn broken(&self, what: &str) -> (Reason, String) {
         if self.out_of_memory {
             let cure = "Give the worker more memory, or the job fewer forks";
-            return (Reason::OutOfMemory, format!("{what}; {WANT_OF_MEMORY}. {cure}."));
+            return (Reason::OUT_OF_MEMORY, format!("{what}; {WANT_OF_MEMORY}. {cure}."));
         }
-        (Reason::RunnerError, format!("{what}."))
+        (Reason::RUNNER_ERROR, format!("{what}."))
     }
 
     fn by_signal(&self, signal: i32) -> (Reason, String) {
         if signal != SIGKILL {
             return (
-                Reason::RunnerError,
+                Reason::RUNNER_ERROR,
                 format!("ansible-playbook was ended by signal {signal}."),
             );
         }
@@ -97,27 +102,24 @@ impl End<'_> {
             return self.broken(&dead(worker, self.root));
         }
         if let Some(full) = self.full_folder() {
-            return (Reason::RunnerError, full);
+            return (Reason::RUNNER_ERROR, full);
         }
         if let Some(message) = &findings.source_error {
-            return (Reason::SourceUnavailable, message.clone());
+            return (Reason::SOURCE_UNAVAILABLE, message.clone());
         }
         if let Some(message) = &findings.inventory_error {
             let told: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
-            return (
-                Reason::InventoryInvalid,
-                format!("The inventory could not be read: {told}"),
-            );
+            return (INVENTORY_INVALID, format!("The inventory could not be read: {told}"));
         }
         if findings.no_hosts {
             return (
-                Reason::InventoryInvalid,
+                INVENTORY_INVALID,
                 "The inventory names no hosts; what Ansible printed says what it made of it.".to_owned(),
             );
         }
         if let Some(message) = &findings.error {
             let from = format!(" In {}/", self.root.display());
-            return (Reason::PlaybookFailed, message.trim().replace(&from, " In "));
+            return (PLAYBOOK_FAILED, message.trim().replace(&from, " In "));
         }
         self.failed_hosts(rc)
     }
@@ -129,22 +131,19 @@ impl End<'_> {
         let failed = which(stats, |host| host.failures > 0);
         let dark = which(stats, |host| host.dark > 0);
         match (failed.len(), dark.len()) {
-            (0, 0) => (
-                Reason::PlaybookFailed,
-                format!("ansible-playbook ended with exit code {rc}."),
-            ),
+            (0, 0) => (PLAYBOOK_FAILED, format!("ansible-playbook ended with exit code {rc}.")),
             (0, _) => (
-                Reason::HostsUnreachable,
+                HOSTS_UNREACHABLE,
                 self.told(&of(&dark, stats, "unreachable"), FailureKind::Unreachable),
             ),
             (_, 0) => (
-                Reason::PlaybookFailed,
+                PLAYBOOK_FAILED,
                 self.told(&of(&failed, stats, "failed"), FailureKind::Failed),
             ),
             (_, _) => {
                 let more = format!(", {} unreachable{}", dark.len(), named(&dark));
                 let summary = of(&failed, stats, "failed") + &more;
-                (Reason::PlaybookFailed, self.told(&summary, FailureKind::Failed))
+                (PLAYBOOK_FAILED, self.told(&summary, FailureKind::Failed))
             }
         }
     }
@@ -153,13 +152,13 @@ impl End<'_> {
     fn without_stats(&self, rc: i32) -> (Reason, String) {
         let error = format!("ansible-playbook ended with exit code {rc}");
         let kinds = [
-            (FailureKind::Failed, Reason::PlaybookFailed),
-            (FailureKind::Unreachable, Reason::HostsUnreachable),
+            (FailureKind::Failed, PLAYBOOK_FAILED),
+            (FailureKind::Unreachable, HOSTS_UNREACHABLE),
         ];
         let first = |(kind, reason)| Some((reason, self.findings.failures.first(kind)?));
         match kinds.into_iter().find_map(first) {
             Some((reason, failure)) => (reason, format!("{error}: {}", failures::told(failure))),
-            None => (Reason::PlaybookFailed, format!("{error}; its output says why.")),
+            None => (PLAYBOOK_FAILED, format!("{error}; its output says why.")),
         }
     }
 

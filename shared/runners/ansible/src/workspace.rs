@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use callboard_core::causes::causes;
-use callboard_core::id::JobId;
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::JobId;
 
 use crate::files::write_private;
 use crate::folders::{abandoned, keep_only, make_private};

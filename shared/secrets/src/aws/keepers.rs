@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use callboard_core::ports::AwsKeys;
+use callboard_core::credential::AwsKeys;
 use http::HeaderName;
 use serde_json::{Map, Value, json};
 

@@ -6,7 +6,8 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign as make};
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::client::identity::Identity;
-use callboard_core::ports::{AwsKeys, Source};
+use callboard_core::base::store_error::BoxError;
+use callboard_core::credential::AwsKeys;
 use http::Request;
 
 use super::Service;
@@ -21,7 +22,7 @@ pub(super) fn sign(
 ) -> Result<Request<Vec<u8>>, Fault> {
     check(keys)?;
     let identity = identity(keys);
-    let unsigned = |error: Source| Fault::caused("the request cannot be signed", error);
+    let unsigned = |error: BoxError| Fault::caused("the request cannot be signed", error);
     let params = SigningParams::builder()
         .identity(&identity)
         .region(region)

@@ -1,7 +1,7 @@
 //! Roles and identities: the Security Token Service.
 
-use callboard_core::ports::AwsKeys;
-use callboard_core::secret::Secret;
+use callboard_core::base::secret::Secret;
+use callboard_core::credential::AwsKeys;
 use http::{HeaderName, HeaderValue, Request};
 use roxmltree::Document;
 use url::form_urlencoded::Serializer;

@@ -1,7 +1,7 @@
 //! Calls to Vault.
 
+use callboard_core::base::secret::Secret;
 use callboard_core::credential::VaultAccess;
-use callboard_core::secret::Secret;
 use http::{HeaderValue, Method, Request};
 use serde_json::Value;
 use url::Url;

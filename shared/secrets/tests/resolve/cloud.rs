@@ -1,10 +1,10 @@
 //! Keys for AWS.
 
 use anyhow::Context;
-use callboard_core::access::{Access, CloudRef};
-use callboard_core::fields::Faults;
-use callboard_core::id::Tenant;
-use callboard_core::ports::{AwsKeys, SecretError, Secrets};
+use callboard_core::base::fields::Faults;
+use callboard_core::base::id::Tenant;
+use callboard_core::credential::CloudRef;
+use callboard_core::credential::{AwsKeys, SecretError, Secrets};
 use callboard_secrets::{Endpoints, Resolver};
 use serde_json::{Value, json};
 
@@ -17,8 +17,8 @@ const SECOND: &str = "arn:aws:iam::123456789012:role/second";
 
 fn cloud(value: &Value) -> anyhow::Result<CloudRef> {
     let mut faults = Faults::default();
-    let access = Access::parse(&json!({"cloud": value}), "", &mut faults);
-    access.cloud.with_context(|| format!("{:?}", faults.into_inner()))
+    let cloud = CloudRef::parse(value, "/cloud", &mut faults);
+    cloud.with_context(|| format!("{:?}", faults.into_inner()))
 }
 
 async fn keys(resolver: &Resolver, value: Value) -> anyhow::Result<Result<AwsKeys, SecretError>> {

@@ -1,6 +1,6 @@
 //! What AWS answers when it cannot or will not.
 
-use callboard_core::causes::causes;
+use callboard_core::base::causes::causes;
 use callboard_core::credential::CredentialKind;
 use callboard_secrets::Endpoints;
 use serde_json::{Value, json};

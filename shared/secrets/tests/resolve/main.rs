@@ -12,13 +12,13 @@ mod vault;
 
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::base::id::Tenant;
+use callboard_core::credential::CredentialRef;
 use callboard_core::credential::{Credential, CredentialKind};
-use callboard_core::fields::FieldError;
-use callboard_core::id::Tenant;
+use callboard_core::credential::{SecretError, Secrets};
 use callboard_core::policy::Policy;
-use callboard_core::ports::{SecretError, Secrets};
-use callboard_core::reference::CredentialRef;
 use callboard_secrets::{Endpoints, Environment, Resolver, Settings};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ struct Deployment {
 impl Default for Deployment {
     fn default() -> Self {
         Self {
-            policy: Value::Null,
+            policy: serde_json::json!({}),
             endpoints: Endpoints::from_environment(),
             store: Store::default(),
         }
@@ -44,7 +44,7 @@ impl Default for Deployment {
 impl Deployment {
     /// Adds a stored credential.
     fn with(mut self, name: &str, credential: &Value) -> anyhow::Result<Self> {
-        let mut faults = callboard_core::fields::Faults::default();
+        let mut faults = Faults::default();
         let parsed = Credential::parse(credential, &mut faults);
         match (parsed, faults.into_inner()) {
             (Some(credential), faults) if faults.is_empty() => self.store.add(name, credential),
@@ -54,7 +54,10 @@ impl Deployment {
     }
 
     fn resolver(self) -> anyhow::Result<Resolver> {
-        let policy = Policy::read(&self.policy).map_err(|faults: Vec<FieldError>| anyhow::anyhow!("{faults:?}"))?;
+        let mut faults = Faults::default();
+        let mut fields = Fields::of(&self.policy, "", &mut faults).context("an object")?;
+        let policy = Policy::read(&mut fields, &mut faults);
+        let policy = faults.or(policy).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
         let settings = Settings {
             own_prefix: Some("callboard/".to_owned()),
             endpoints: self.endpoints,
@@ -65,7 +68,7 @@ impl Deployment {
 }
 
 fn reference(value: &Value) -> anyhow::Result<CredentialRef> {
-    let mut faults = callboard_core::fields::Faults::default();
+    let mut faults = Faults::default();
     let found = CredentialRef::parse(value, "", &mut faults);
     found.ok_or_else(|| anyhow::anyhow!("{:?}", faults.into_inner()))
 }

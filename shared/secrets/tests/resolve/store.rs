@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::credential::CredentialStore;
 use callboard_core::credential::{Credential, CredentialPage, CredentialSummary};
-use callboard_core::id::Tenant;
-use callboard_core::ports::{CredentialStore, StoreError};
-use callboard_core::time::Timestamp;
 
 /// Holds the credentials of the default tenant; one of the name `unreadable` cannot be had.
 #[derive(Default)]

@@ -1,9 +1,9 @@
 //! Credentials that Callboard keeps.
 
-use callboard_core::causes::causes;
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::Tenant;
 use callboard_core::credential::CredentialKind;
-use callboard_core::id::Tenant;
-use callboard_core::ports::Secrets;
+use callboard_core::credential::Secrets;
 use serde_json::json;
 
 use crate::{Deployment, password, reference, refusal};

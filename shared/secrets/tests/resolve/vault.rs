@@ -1,6 +1,6 @@
 //! Secrets in HashiCorp Vault.
 
-use callboard_core::causes::causes;
+use callboard_core::base::causes::causes;
 use callboard_core::credential::{Credential, CredentialKind};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings, SqsQueue};
-use callboard_core::ports::{JobQueue, JobStore};
+use callboard_core::job::{JobQueue, JobStore};
 use callboard_tests::aws::{Function, Resources, stack};
 use callboard_tests::contract::samples::{create, due, job, now};
 use serde_json::{Value, json};

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use callboard_core::id::Tenant;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::time::{Clock, SystemClock};
+use callboard_core::job::JobStore;
+use callboard_core::job::Outcome;
 use callboard_core::job::{Job, Lease};
-use callboard_core::outcome::{Outcome, Reason};
-use callboard_core::ports::JobStore;
-use callboard_core::request::JobRequest;
-use callboard_core::source::Source;
-use callboard_core::time::{Clock, SystemClock};
+use callboard_core::request::JobOptions;
 use callboard_embedded::{Database, SqliteJobStore};
+use callboard_kind_ansible::detail::PLAYBOOK_FAILED;
+use callboard_kind_ansible::request::AnsibleRequest;
+use callboard_kind_ansible::source::Source;
 use callboard_tests::{Client, Service};
 use tokio::task::JoinSet;
 
@@ -82,19 +84,15 @@ async fn fill(data: &Path, jobs: usize) -> anyhow::Result<()> {
 
 async fn add(store: &dyn JobStore, fails: bool) -> anyhow::Result<()> {
     let now = SystemClock.now();
-    let request = JobRequest {
+    let request = AnsibleRequest {
         source: Source::Playbook("hello.yml".to_owned()),
-        ..JobRequest::default()
+        ..AnsibleRequest::default()
     };
+    let request = request.with_options(JobOptions::default());
     let job = Job::new(Tenant::default(), request, now, Duration::from_secs(86_400));
     let lease = Lease::new();
-    let failed = Outcome::failed(Reason::PlaybookFailed, "1 of 1 host failed.");
-    let successful = Outcome {
-        status: callboard_core::job::JobStatus::Successful,
-        reason: None,
-        error: None,
-        ..failed.clone()
-    };
+    let failed = Outcome::failed(PLAYBOOK_FAILED, "1 of 1 host failed.");
+    let successful = Outcome::successful();
     store.create(&job).await?;
     store.claim(job.id, lease, now).await?;
     let outcome = if fails { failed } else { successful };

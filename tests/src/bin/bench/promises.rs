@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use callboard_core::base::time::SystemClock;
+use callboard_core::job::{JobQueue, JobStore};
+use callboard_core::output::LogStore;
 use callboard_core::output::{Output, OutputLimits};
-use callboard_core::ports::{IdempotencyStore, JobQueue, JobStore, LogStore, Reservation};
-use callboard_core::time::SystemClock;
+use callboard_core::submit::{IdempotencyStore, Reservation};
 use callboard_embedded::{Database, FileLogStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::samples::{due, job, lease, now, success};
 use callboard_tests::{Service, daemon};

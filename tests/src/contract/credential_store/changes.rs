@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use callboard_core::ports::{CredentialStore, StoreError};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::credential::CredentialStore;
 use futures_util::future::join_all;
 
 use super::{all, credential, password};

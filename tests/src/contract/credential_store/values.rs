@@ -1,8 +1,8 @@
 //! What goes in comes out, for workers; and nothing of it in what is shown.
 
 use anyhow::ensure;
+use callboard_core::credential::CredentialStore;
 use callboard_core::credential::{CredentialKind, CredentialSummary};
-use callboard_core::ports::CredentialStore;
 
 use super::{all, every_kind, password};
 use crate::contract::samples::{now, tenant};

@@ -1,6 +1,6 @@
+use callboard_core::job::JobStore;
 use callboard_core::job::{Job, JobStatus};
-use callboard_core::outcome::Reason;
-use callboard_core::ports::JobStore;
+use callboard_core::request::Reason;
 
 use crate::contract::samples::{cancel_by, create, create_claimed, now, refused, success};
 
@@ -15,8 +15,8 @@ pub async fn a_pending_job_is_canceled_at_once(store: &dyn JobStore) -> anyhow::
     assert_eq!(state.cancel, Some(cancel));
     let outcome = state.outcome;
     assert_eq!(
-        outcome.as_ref().and_then(|outcome| outcome.reason),
-        Some(Reason::CanceledByRequest)
+        outcome.as_ref().and_then(|outcome| outcome.reason.clone()),
+        Some(Reason::CANCELED_BY_REQUEST)
     );
     let error = outcome.and_then(|outcome| outcome.error).unwrap_or_default();
     assert!(error.contains("10.0.0.1"), "{error}");

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use callboard_core::base::object::Object;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::job::JobStore;
+use callboard_core::job::Progress;
 use callboard_core::job::{JobStatus, Lease};
-use callboard_core::ports::{JobStore, StoreError};
-use callboard_core::progress::Progress;
+use callboard_kind_ansible::detail::PlayProgress;
 use futures_util::future::join_all;
 
 use crate::contract::samples::{cancel_by, create, create_claimed, given_up, lease, now, refused, success};
@@ -108,12 +111,12 @@ pub async fn progress_is_kept_until_there_is_news(store: &dyn JobStore) -> anyho
 }
 
 fn progress(task: &str) -> Progress {
-    Progress {
+    Object::of(&PlayProgress {
         commit: Some("c0ffee".to_owned()),
         current_play: None,
         current_task: Some(task.to_owned()),
         hosts_ok: 1,
         hosts_failed: 2,
         hosts_pending: u32::MAX,
-    }
+    })
 }

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use callboard_core::attempt::Attempt;
+use callboard_core::job::Attempt;
 use callboard_core::job::JobStatus;
-use callboard_core::outcome::Reason;
-use callboard_core::ports::{DueJob, JobStore};
+use callboard_core::job::{DueJob, JobStore};
+use callboard_core::request::Reason;
 
 use crate::contract::samples::{
     HOUR, cancel_by, create, create_claimed, failure, given_up, lease, now, refused, success,
@@ -102,7 +102,7 @@ pub async fn a_released_job_that_was_to_stop_is_canceled(store: &dyn JobStore) -
     assert_eq!((state.status, state.cancel), (JobStatus::Canceled, Some(cancel)));
     assert_eq!(
         state.outcome.and_then(|outcome| outcome.reason),
-        Some(Reason::CanceledByRequest)
+        Some(Reason::CANCELED_BY_REQUEST)
     );
     assert!(store.due(now() + HOUR, 10).await?.is_empty());
     refused(store.claim(job.id, lease(), now()).await)

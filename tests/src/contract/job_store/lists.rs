@@ -1,8 +1,9 @@
-use callboard_core::history::{HistoryQuery, JobSummary};
-use callboard_core::id::{JobId, Tenant};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::job::JobStore;
+use callboard_core::job::Outcome;
+use callboard_core::job::{HistoryQuery, JobSummary};
 use callboard_core::job::{Job, JobStatus};
-use callboard_core::outcome::{Outcome, Reason};
-use callboard_core::ports::JobStore;
+use callboard_core::request::Reason;
 
 use crate::contract::samples::{
     HOUR, cancel_by, create_many, dead_letter, ids, job_of, lease, now, query, success, tenant,
@@ -170,7 +171,7 @@ async fn create_in(store: &dyn JobStore, tenant: &Tenant, status: JobStatus) -> 
         JobStatus::Canceled => return Ok(store.request_cancel(job.id, cancel_by("ann")).await?.id),
         JobStatus::Running => None,
         JobStatus::Successful => Some(success()),
-        JobStatus::Failed => Some(Outcome::failed(Reason::RunnerError, "It failed. ".repeat(100))),
+        JobStatus::Failed => Some(Outcome::failed(Reason::RUNNER_ERROR, "It failed. ".repeat(100))),
     };
     store.claim(job.id, lease, now()).await?;
     if let Some(outcome) = outcome {
@@ -182,7 +183,7 @@ async fn create_in(store: &dyn JobStore, tenant: &Tenant, status: JobStatus) -> 
 fn summary_of(job: &Job) -> JobSummary {
     JobSummary::new(
         job.id,
-        job.request.source.name(),
+        job.request.title.clone(),
         job.request.options.labels.clone(),
         job.created_at,
         &job.state,

@@ -1,8 +1,8 @@
 use anyhow::ensure;
-use callboard_core::history::{HistoryQuery, MAX_COUNTED};
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
+use callboard_core::job::JobStore;
+use callboard_core::job::{HistoryQuery, MAX_COUNTED};
 use callboard_core::job::{Job, JobStatus};
-use callboard_core::ports::JobStore;
 
 use crate::contract::samples::{cancel_by, create_many, ids, now, query, tenant};
 

@@ -1,7 +1,9 @@
 use anyhow::ensure;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::job::JobStore;
+use callboard_core::job::Outcome;
 use callboard_core::job::{Job, JobStatus};
-use callboard_core::outcome::{Outcome, Reason};
-use callboard_core::ports::{JobStore, StoreError};
+use callboard_core::request::Reason;
 use futures_util::future::{join, join_all};
 
 use crate::contract::samples::{cancel_by, create, create_claimed, given_up, lease, now, success};
@@ -63,7 +65,7 @@ pub async fn cancel_against_release_leaves_it_canceled(store: &dyn JobStore) -> 
 pub async fn one_of_many_ends_wins(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease) = create_claimed(store).await?;
     let outcomes: Vec<Outcome> = (0..10)
-        .map(|number| Outcome::failed(Reason::RunnerError, format!("{number}")))
+        .map(|number| Outcome::failed(Reason::RUNNER_ERROR, format!("{number}")))
         .collect();
     let finish = |outcome: &Outcome| store.finish(job.id, lease.token, outcome.clone(), now());
     let mut winners = Vec::new();

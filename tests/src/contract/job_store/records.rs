@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use callboard_core::history::HistoryQuery;
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
+use callboard_core::job::HistoryQuery;
+use callboard_core::job::JobStore;
+use callboard_core::job::Outcome;
 use callboard_core::job::{Job, JobStatus, canceled};
-use callboard_core::outcome::{Outcome, Reason};
-use callboard_core::ports::JobStore;
+use callboard_core::request::Reason;
 
 use super::variants::{outcomes, requests};
 use crate::contract::samples::{
@@ -59,7 +60,7 @@ pub async fn a_refused_job_is_created_ended(store: &dyn JobStore) -> anyhow::Res
     job.state.status = JobStatus::Failed;
     job.state.finished_at = Some(job.created_at);
     job.state.due = None;
-    job.state.outcome = Some(Outcome::failed(Reason::RequestInvalid, "/playbook is missing"));
+    job.state.outcome = Some(Outcome::failed(Reason::REQUEST_INVALID, "/playbook is missing"));
     store.create(&job).await?;
     assert_eq!(store.get(job.id, now()).await?, job);
     let failed = HistoryQuery {

@@ -1,34 +1,63 @@
 //! Requests and outcomes of every kind that a job may have.
 
-use callboard_core::inventory::{InlineInventory, Inventory, TypedInventory};
-use callboard_core::job::canceled;
-use callboard_core::options::Options;
-use callboard_core::outcome::{HostStats, Outcome, Reason};
-use callboard_core::request::JobRequest;
+use callboard_core::base::object::Object;
+use callboard_core::job::{Cost, Outcome, Usage, canceled};
+use callboard_core::request::{JobOptions, JobRequest, Reason};
+use callboard_kind_ansible::detail::{Detail, HOSTS_UNREACHABLE, INVENTORY_INVALID, PLAYBOOK_FAILED};
+use callboard_kind_ansible::inventory::{InlineInventory, Inventory, TypedInventory};
+use callboard_kind_ansible::options::AnsibleOptions;
+use callboard_kind_ansible::request::AnsibleRequest;
+use callboard_kind_ansible::stats::HostStats;
 use serde_json::{Map, Value, json};
 
-use crate::contract::samples::{cancel_by, failure, request, success};
+use crate::contract::samples::{ansible_request, cancel_by, failure, success};
 
-/// Requests with every kind of inventory, option and value.
+/// Requests with every kind of inventory, option and value; and those of a release that knows more.
 pub(super) fn requests() -> anyhow::Result<Vec<JobRequest>> {
-    let base = request();
+    let base = ansible_request();
+    let (options, every) = options();
+    let with = |request: AnsibleRequest| request.with_options(JobOptions::default());
     let mut requests: Vec<JobRequest> = inventories()?
         .into_iter()
-        .map(|inventory| JobRequest {
+        .map(|inventory| AnsibleRequest {
             inventory,
             ..base.clone()
         })
+        .map(with)
         .collect();
-    requests.extend(options().into_iter().map(|options| JobRequest {
-        options,
-        ..base.clone()
-    }));
+    requests.push(
+        AnsibleRequest {
+            options,
+            ..base.clone()
+        }
+        .with_options(every),
+    );
     let variables = [awkward(), object(json!({"large": "x".repeat(200_000)}))?];
-    requests.extend(variables.map(|extra_vars| JobRequest {
-        extra_vars,
-        ..base.clone()
+    requests.extend(variables.map(|extra_vars| {
+        with(AnsibleRequest {
+            extra_vars,
+            ..base.clone()
+        })
     }));
+    requests.extend([of_another_kind()?, with_an_unknown_option(&base)?]);
     Ok(requests)
+}
+
+fn of_another_kind() -> anyhow::Result<JobRequest> {
+    let work = object(json!({"service": "etl", "operation": "run", "input": {"a": [1, null]}}))?;
+    Ok(JobRequest {
+        kind: Some("service".to_owned()),
+        title: Some("etl.run".to_owned()),
+        options: JobOptions::default(),
+        work: Object(work),
+    })
+}
+
+fn with_an_unknown_option(base: &AnsibleRequest) -> anyhow::Result<JobRequest> {
+    let mut request = base.with_options(JobOptions::default());
+    let options = object(json!({"slices": 3}))?;
+    request.work.0.insert("options".to_owned(), Value::Object(options));
+    Ok(request)
 }
 
 fn inventories() -> anyhow::Result<Vec<Inventory>> {
@@ -43,8 +72,8 @@ fn inventories() -> anyhow::Result<Vec<Inventory>> {
     Ok(vec![text, inline, several, Inventory::Several(vec![])])
 }
 
-fn options() -> Vec<Options> {
-    let every = Options {
+fn options() -> (AnsibleOptions, JobOptions) {
+    let ansible = AnsibleOptions {
         check: true,
         diff: true,
         tags: vec!["a".to_owned(), "b".to_owned()],
@@ -52,9 +81,6 @@ fn options() -> Vec<Options> {
         limit: Some("web:!db".to_owned()),
         verbosity: 4,
         forks: Some(1000),
-        timeout: Some(604_800),
-        idle_timeout: Some(1),
-        max_attempts: Some(10),
         start_at_task: Some("Install".to_owned()),
         r#become: true,
         become_user: Some("root".to_owned()),
@@ -65,11 +91,16 @@ fn options() -> Vec<Options> {
         flush_cache: true,
         vault_ids: vec!["prod@prod-vault".to_owned()],
         environment: [("APP_STAGE".to_owned(), "prod".to_owned())].into(),
-        labels: [("ticket".to_owned(), "OPS-1".to_owned())].into(),
-        callback_url: Some("https://example.com/done".to_owned()),
         template_extra_vars: true,
     };
-    vec![Options::default(), every]
+    let every = JobOptions {
+        timeout: Some(604_800),
+        idle_timeout: Some(1),
+        max_attempts: Some(10),
+        labels: [("ticket".to_owned(), "OPS-1".to_owned())].into(),
+        callback_url: Some("https://example.com/done".to_owned()),
+    };
+    (ansible, every)
 }
 
 /// Values that a careless reader or writer changes: numbers at their limits, odd floats, odd texts, order of keys.
@@ -119,20 +150,20 @@ fn object(value: Value) -> anyhow::Result<Map<String, Value>> {
 /// Outcomes with every reason, with and without exit code and counts.
 pub(super) fn outcomes() -> Vec<Outcome> {
     let reasons = [
-        Reason::PlaybookFailed,
-        Reason::HostsUnreachable,
-        Reason::SourceUnavailable,
-        Reason::InventoryInvalid,
-        Reason::CredentialUnavailable,
-        Reason::RequestInvalid,
-        Reason::Timeout,
-        Reason::IdleTimeout,
-        Reason::Deadline,
-        Reason::OutOfMemory,
-        Reason::Lost,
-        Reason::Shutdown,
-        Reason::RunnerError,
-        Reason::CanceledByRequest,
+        PLAYBOOK_FAILED,
+        HOSTS_UNREACHABLE,
+        Reason::SOURCE_UNAVAILABLE,
+        INVENTORY_INVALID,
+        Reason::CREDENTIAL_UNAVAILABLE,
+        Reason::REQUEST_INVALID,
+        Reason::TIMEOUT,
+        Reason::IDLE_TIMEOUT,
+        Reason::DEADLINE,
+        Reason::OUT_OF_MEMORY,
+        Reason::LOST,
+        Reason::SHUTDOWN,
+        Reason::RUNNER_ERROR,
+        Reason::CANCELED_BY_REQUEST,
     ];
     let host = HostStats {
         ok: 1,
@@ -144,12 +175,29 @@ pub(super) fn outcomes() -> Vec<Outcome> {
         ignored: 7,
         processed: 1,
     };
-    let counted = Outcome {
+    let detail = Detail {
         rc: Some(-9),
         stats: Some([("web1".to_owned(), host), ("ünï".to_owned(), HostStats::default())].into()),
-        ..failure()
+        ..Detail::default()
     };
-    let mut outcomes = vec![success(), counted, canceled(&cancel_by("10.0.0.1"))];
+    let counted = Outcome {
+        usage: Some(Usage {
+            duration_seconds: 1.5,
+            cpu_seconds: Some(0.25),
+            output_bytes: 7,
+            cost: Some(Cost {
+                usd: 0.000_025,
+                price_table: "a table".to_owned(),
+            }),
+            ..Usage::default()
+        }),
+        ..detail.onto(failure())
+    };
+    let newer = Outcome::failed(
+        Reason::of("sun_went_down"),
+        "A release that is not known has written this.",
+    );
+    let mut outcomes = vec![success(), counted, newer, canceled(&cancel_by("10.0.0.1"))];
     outcomes.extend(reasons.map(|reason| Outcome::failed(reason, "It failed: ünï\n\"quoted\".")));
     outcomes
 }

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use callboard_core::id::JobId;
-use callboard_core::ports::{LogKey, LogStore, Manifest, StoreError, Stream};
-use callboard_core::segment::Segment;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::output::Segment;
+use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
 
 use super::{Writer, append};
 use crate::contract::samples::refused;

@@ -1,7 +1,7 @@
 use anyhow::ensure;
 use bytes::Bytes;
-use callboard_core::id::JobId;
-use callboard_core::ports::{LogKey, LogStore, Stream};
+use callboard_core::base::id::JobId;
+use callboard_core::output::{LogKey, LogStore, Stream};
 use futures_util::future::try_join;
 
 use super::append;

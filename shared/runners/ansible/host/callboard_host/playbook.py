@@ -46,6 +46,8 @@ class JobCLI(FallbackCLI):
             raise
 
     def _play_prereqs(self) -> Any:
+        # not before: with -vv, Ansible tells where it is
+        sys.argv[0] = askpass.argv0()
         with _inventory_faults() as faults:
             try:
                 loader, inventory, variables = super()._play_prereqs()
@@ -139,7 +141,7 @@ def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
         configuration.rebind(spec.collections, spec.roles)
         configuration.use_color(spec.color)
         messages.renew()
-        sys.argv = [askpass.argv0(), *spec.argv[1:]]
+        sys.argv = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), *spec.argv[1:]]
         JobCLI.fallback_inventory, JobCLI.require_hosts = spec.fallback_inventory, spec.require_hosts
         JobCLI.cli_executor(list(sys.argv))
     except SystemExit as exit_:

@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use callboard_core::policy::{Policy, galaxy_refusal, git_refusal};
-use callboard_core::repository::RepoUrl;
-use callboard_core::web_address::WebAddress;
+use callboard_core::base::web_address::WebAddress;
+use callboard_kind_ansible::policy::AnsiblePolicy;
+use callboard_kind_ansible::policy::{galaxy_refusal, git_refusal};
+use callboard_kind_ansible::repository::RepoUrl;
 use serde_json::{Map, Value};
 
 use crate::archive;
@@ -19,7 +20,7 @@ pub(super) struct Entries<'a> {
     pub(super) folder: &'a Path,
     /// Whether they must stay in there.
     pub(super) is_fetched: bool,
-    pub(super) policy: &'a Policy,
+    pub(super) policy: &'a AnsiblePolicy,
 }
 
 impl Entries<'_> {
@@ -262,7 +263,7 @@ mod tests {
             fs::write(folder.path().join(name), content)?;
         }
         let policy = serde_json::json!({"git": ["github.com/acme"], "galaxy_servers": ["https://hub.example.com/api/", "http://169.254.169.254/"]});
-        let policy = Policy::read(&policy).unwrap_or_default();
+        let policy = AnsiblePolicy::parse(&policy).unwrap_or_default();
         let entries = Entries {
             folder: &root,
             is_fetched: true,
@@ -293,7 +294,7 @@ mod tests {
         for content in ["collections: 7\n", "x: [\n", "", "word\n", "roles: [{}, [], 7]\n"] {
             check(content.to_owned(), "")?;
         }
-        let closed = Policy::read(&serde_json::json!({"galaxy_servers": []})).unwrap_or_default();
+        let closed = AnsiblePolicy::parse(&serde_json::json!({"galaxy_servers": []})).unwrap_or_default();
         fs::write(&file, "collections: [acme.web]\n")?;
         let told = Entries {
             folder: &root,

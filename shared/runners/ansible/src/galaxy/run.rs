@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use callboard_core::policy::galaxy_refusal;
+use callboard_kind_ansible::policy::galaxy_refusal;
 
 use super::words::words;
 use super::{Requirements, Servers};

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use callboard_core::policy::{GitRule, Policy, git_host_refusal};
+use callboard_kind_ansible::policy::AnsiblePolicy;
+use callboard_kind_ansible::policy::{GitRule, git_host_refusal};
 
 /// What git calls it with: options, the host, and a command with the path in quotes.
 const BEGINNING: &str = r#"port=22
@@ -31,7 +32,7 @@ echo "ssh: $host: the policy does not list this repository" >&2
 exit 1"#;
 
 /// Returns the body of the script.
-pub(crate) fn script(policy: &Policy) -> String {
+pub(crate) fn script(policy: &AnsiblePolicy) -> String {
     let patterns = policy.git_rules().iter().flat_map(patterns);
     let cases = patterns.map(|pattern| format!("    {pattern}) exec ssh \"$@\" ;;\n"));
     format!("{BEGINNING}{}{END}", cases.collect::<String>())
@@ -77,7 +78,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let azure = json!({"host": "dev.azure.com", "organisations": ["contoso/a project"]});
         let policy = json!({"git": ["github.com/acme", "git.example.com:2222", azure]});
-        let policy = Policy::read(&policy).unwrap_or_default();
+        let policy = AnsiblePolicy::parse(&policy).unwrap_or_default();
         let (ssh, ours) = (folder.path().join("ssh"), folder.path().join("ours"));
         write_script(&ssh, "printf '%s|' \"$@\"")?;
         write_script(&ours, &script(&policy))?;

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use callboard_core::repository::Scheme;
+use callboard_kind_ansible::repository::Scheme;
 use uuid::Uuid;
 
 use super::Wanted;
@@ -213,7 +213,7 @@ impl Drop for Client<'_> {
     /// The playbook that runs next is not to find what git logged in with.
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.folder) {
-            tracing::warn!(error = %callboard_core::causes::causes(&error), "what git was given is left until the job ends");
+            tracing::warn!(error = %callboard_core::base::causes::causes(&error), "what git was given is left until the job ends");
         }
     }
 }

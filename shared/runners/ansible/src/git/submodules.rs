@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use callboard_core::repository::is_commit;
+use callboard_kind_ansible::repository::is_commit;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use callboard_core::known_hosts::HostKey;
-use callboard_core::policy::HostKeyChecking;
+use callboard_core::credential::known_hosts::HostKey;
+use callboard_kind_ansible::policy::HostKeyChecking;
 
 use super::refusal::{Change, Refusal, Why};
 use super::{Facts, MAX_FILE_BYTES, address};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use callboard_core::secret::Secret;
+use callboard_core::base::secret::Secret;
 
 use super::Keys;
 use crate::agent::Agent;

@@ -1,13 +1,14 @@
 //! Getting every secret that a request names.
 
-use callboard_core::access::{AwsRef, CloudRef, Provider};
+use callboard_core::base::secret::Secret;
+use callboard_core::credential::AwsKeys;
+use callboard_core::credential::CredentialRef;
+use callboard_core::credential::{AwsRef, CloudRef, Provider};
 use callboard_core::credential::{Credential, CredentialKind};
-use callboard_core::inventory::{Inventory, TypedInventory, UrlInventory, placeholders};
 use callboard_core::job::Job;
-use callboard_core::ports::AwsKeys;
-use callboard_core::reference::CredentialRef;
-use callboard_core::secret::Secret;
-use callboard_core::source::{Source, TypedSource};
+use callboard_kind_ansible::inventory::{Inventory, TypedInventory, UrlInventory, placeholders};
+use callboard_kind_ansible::request::AnsibleRequest;
+use callboard_kind_ansible::source::{Source, TypedSource};
 
 use super::{Keys, inventory_profile};
 use crate::reach::Reach;
@@ -19,6 +20,7 @@ const ANY_VAULT: &str = "default";
 pub(super) struct Resolver<'a> {
     pub(super) reach: &'a Reach,
     pub(super) job: &'a Job,
+    pub(super) request: &'a AnsibleRequest,
 }
 
 impl Resolver<'_> {
@@ -46,7 +48,7 @@ impl Resolver<'_> {
     }
 
     pub(super) async fn vaults(&self) -> Result<Vec<(String, Secret)>, Unready> {
-        let request = &self.job.request;
+        let request = self.request;
         let one = request
             .credentials
             .vault_password
@@ -70,7 +72,7 @@ impl Resolver<'_> {
     }
 
     pub(super) async fn source(&self, keys: &mut Keys) -> Result<(), Unready> {
-        let source = &self.job.request.source;
+        let source = &self.request.source;
         if let Some(reference) = source.git().and_then(|git| git.credential) {
             self.named(reference, &[CredentialKind::Git], keys).await?;
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use callboard_core::source::{CollectionRoleSource, RoleSource};
+use callboard_kind_ansible::source::{CollectionRoleSource, RoleSource};
 use serde_json::{Map, Value, json};
 
 use super::{Material, Sourcing, missing};
@@ -179,7 +179,7 @@ impl Sourcing<'_> {
     }
 
     fn wrap(&self, role: &str, vars: &Map<String, Value>) -> Result<Material, Unready> {
-        let literal = !self.task.job.request.options.template_extra_vars;
+        let literal = !self.task.request.options.template_extra_vars;
         let playbook = self
             .task
             .workspace

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use callboard_core::id::JobId;
+use callboard_core::base::id::JobId;
+use callboard_core::base::secret::Secret;
 use callboard_core::output::OutputLimits;
-use callboard_core::ports::{LogKey, LogStore, Manifest, Stream};
-use callboard_core::secret::Secret;
-use callboard_core::segment::{Segment, SegmentHead};
+use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
+use callboard_core::output::{Segment, SegmentHead};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 

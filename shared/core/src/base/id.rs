@@ -1,0 +1,154 @@
+//! Identifiers: newtypes, so that one cannot be passed for another.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::base::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+/// A job's identifier: a UUIDv7, so that ids sort by the time of submission.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(Uuid);
+
+impl JobId {
+    /// Makes a new id from the present time and randomness.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// Makes the id of what `key` names and what happened at `at`: the same for every delivery of the same event, so
+    /// that the store takes the job once.
+    #[must_use]
+    pub fn of_event(at: Timestamp, key: &str) -> Self {
+        let digest = Sha256::digest(key.as_bytes());
+        let mut random = [0; 10];
+        random.copy_from_slice(&digest[..10]);
+        let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// Returns a fraction from 0 to 1 that differs from job to job, so that what many jobs do is spread.
+    #[must_use]
+    pub fn spread(&self) -> f64 {
+        f64::from(self.as_bytes()[15]) / 256.0
+    }
+
+    /// Returns the instant that the id begins with.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        let mut millis = [0; 8];
+        millis[2..].copy_from_slice(&self.as_bytes()[..6]);
+        Timestamp::from_millis(i64::try_from(u64::from_be_bytes(millis)).unwrap_or(i64::MAX))
+    }
+
+    /// Returns the 16 bytes of the id, big-endian: they sort as the ids do.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// Restores an id from its 16 bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+impl Default for JobId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // one spelling: without braces, and with hyphens
+        text.parse::<Hyphenated>().map(|id| Self(id.into_uuid()))
+    }
+}
+
+/// Whose job it is. There is one tenant, `default`, until API keys name others.
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tenant(String);
+
+impl Tenant {
+    /// Returns the tenant's name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+impl From<String> for Tenant {
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
+
+/// Proof of a claim: every write of a worker is conditional on the token of the lease it holds.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeaseToken(Uuid);
+
+impl LeaseToken {
+    /// Makes a token that nobody else has.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl Default for LeaseToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for LeaseToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for LeaseToken {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::try_parse(text).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_an_event_tells_its_time_and_is_the_same_each_time() {
+        let at = Timestamp::from_millis(1_763_672_400_123);
+        let id = JobId::of_event(at, "a rule");
+        assert_eq!((id, id.time()), (JobId::of_event(at, "a rule"), at));
+        assert_ne!(id, JobId::of_event(at, "another"));
+        assert_ne!(id, JobId::of_event(at + std::time::Duration::from_secs(60), "a rule"));
+        assert_eq!(Uuid::from_bytes(*id.as_bytes()).get_version_num(), 7);
+    }
+}

@@ -1,0 +1,13 @@
+//! What is done with jobs beside running them: canceling, redriving, the sweep.
+
+mod cancel;
+mod damage;
+mod doubt;
+mod redrive;
+mod sweep;
+
+pub use self::cancel::*;
+pub use self::damage::*;
+pub use self::doubt::*;
+pub use self::redrive::*;
+pub use self::sweep::*;

@@ -1,0 +1,82 @@
+//! The port to the credentials that Callboard keeps.
+
+use super::kind::CredentialKind;
+use super::value::Credential;
+use crate::base::id::Tenant;
+use crate::base::store_error::StoreError;
+use crate::base::time::Timestamp;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What is shown of a credential.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct CredentialSummary {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub kind: CredentialKind,
+    /// When it was stored first.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When its value was changed last.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+}
+
+/// One page of a tenant's credentials.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CredentialPage {
+    /// What is shown of each, by name.
+    pub credentials: Vec<CredentialSummary>,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+impl CredentialPage {
+    /// Makes a page of what follows a place: at most `limit` of them.
+    #[must_use]
+    pub fn new(mut following: Vec<CredentialSummary>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = following.len() > limit;
+        following.truncate(limit);
+        Self {
+            credentials: following,
+            has_more,
+        }
+    }
+}
+
+/// Keeps credentials. Their values leave it only through [`CredentialStore::get`], which only workers call.
+#[async_trait]
+pub trait CredentialStore: Send + Sync {
+    /// Adds a credential; `Conflict` if the tenant has one of that name.
+    async fn create(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<CredentialSummary, StoreError>;
+
+    /// Replaces the value of a credential; `NotFound` if there is none, `Conflict` if it is of another kind.
+    async fn rotate(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<CredentialSummary, StoreError>;
+
+    /// Returns what a credential holds; `NotFound` if there is none.
+    async fn get(&self, tenant: &Tenant, name: &str) -> Result<Credential, StoreError>;
+
+    /// Returns what may be shown of a credential; `NotFound` if there is none.
+    async fn describe(&self, tenant: &Tenant, name: &str) -> Result<CredentialSummary, StoreError>;
+
+    /// Returns what may be shown of a tenant's credentials, by name: at most `limit` of those behind a name.
+    async fn list(&self, tenant: &Tenant, after: Option<&str>, limit: u32) -> Result<CredentialPage, StoreError>;
+
+    /// Forgets a credential; `NotFound` if there is none.
+    async fn remove(&self, tenant: &Tenant, name: &str) -> Result<(), StoreError>;
+}

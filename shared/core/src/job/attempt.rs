@@ -1,0 +1,51 @@
+//! Attempts: the starts of a job, and how each of them ended.
+
+use super::outcome::Outcome;
+use crate::base::time::Timestamp;
+use crate::request::Reason;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One start of a job, and what became of it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct Attempt {
+    /// Its number, from 1.
+    #[schema(minimum = 1, example = 1)]
+    pub attempt: u32,
+    /// When it started.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Timestamp>,
+    /// When it ended; null while it runs.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
+    /// Why it did not succeed.
+    pub reason: Option<Reason>,
+    /// Why it did not succeed, in a sentence of at most 300 characters.
+    #[schema(max_length = 300)]
+    pub error: Option<String>,
+}
+
+impl Attempt {
+    /// Makes an attempt that runs.
+    #[must_use]
+    pub fn begun(attempt: u32, started_at: Option<Timestamp>) -> Self {
+        Self {
+            attempt,
+            started_at,
+            finished_at: None,
+            reason: None,
+            error: None,
+        }
+    }
+
+    /// Notes how the attempt ended.
+    #[must_use]
+    pub fn ended(self, outcome: &Outcome, at: Option<Timestamp>) -> Self {
+        Self {
+            finished_at: at,
+            reason: outcome.reason.clone(),
+            error: outcome.brief_error(),
+            ..self
+        }
+    }
+}

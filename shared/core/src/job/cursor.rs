@@ -1,0 +1,90 @@
+//! Cursors: the place in a list at which its next page begins.
+//!
+//! Written as base64url of the place and a digest that binds it to the list, so that a cursor that was altered, or taken to
+//! another list, is noticed. It grants nothing: it is no secret and needs no key.
+
+use super::status::JobStatus;
+use crate::base::id::{JobId, Tenant};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+const DIGEST_BYTES: usize = 8;
+
+/// A list that has pages.
+#[derive(Clone, Copy, Debug)]
+pub enum List<'a> {
+    /// A tenant's jobs, newest first: all, or those in a state. A place is a job.
+    Jobs(&'a Tenant, Option<JobStatus>),
+    /// A tenant's jobs that the queue has given up, newest first. A place is a job.
+    DeadLetters(&'a Tenant),
+    /// A tenant's credentials, by name. A place is a name.
+    Credentials(&'a Tenant),
+}
+
+impl List<'_> {
+    /// Writes the cursor for what follows a place.
+    #[must_use]
+    pub fn cursor(&self, place: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode([place, &self.digest(place)].concat())
+    }
+
+    /// Reads a cursor; `None` if it is not one of this list.
+    #[must_use]
+    pub fn place(&self, cursor: &str) -> Option<Vec<u8>> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (place, check) = bytes.split_last_chunk::<DIGEST_BYTES>()?;
+        (*check == self.digest(place)).then(|| place.to_vec())
+    }
+
+    /// Reads a cursor whose place is a job.
+    #[must_use]
+    pub fn job(&self, cursor: &str) -> Option<JobId> {
+        let place = self.place(cursor)?.try_into().ok()?;
+        Some(JobId::from_bytes(place))
+    }
+
+    fn digest(&self, place: &[u8]) -> [u8; DIGEST_BYTES] {
+        let (kind, tenant, filter) = match self {
+            Self::Jobs(tenant, status) => ("jobs", tenant, status.map_or("", JobStatus::as_str)),
+            Self::DeadLetters(tenant) => ("dead letters", tenant, ""),
+            Self::Credentials(tenant) => ("credentials", tenant, ""),
+        };
+        let mut hash = Sha256::new();
+        for part in [kind, tenant.as_str(), filter] {
+            hash.update(part);
+            hash.update(b"\0");
+        }
+        hash.update(place);
+        let mut short = [0; DIGEST_BYTES];
+        short.copy_from_slice(&hash.finalize()[..DIGEST_BYTES]);
+        short
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_to_its_own_list_only_and_shows_when_it_was_altered() {
+        let (tenant, other) = (Tenant::default(), Tenant::from("other".to_owned()));
+        let (list, id) = (List::Jobs(&tenant, None), JobId::new());
+        let text = list.cursor(id.as_bytes());
+        assert_eq!(list.job(&text), Some(id));
+        for list in [
+            List::Jobs(&other, None),
+            List::Jobs(&tenant, Some(JobStatus::Failed)),
+            List::DeadLetters(&tenant),
+            List::Credentials(&tenant),
+        ] {
+            assert_eq!(list.place(&text), None, "{list:?}");
+        }
+        for at in 0..text.len() {
+            let mut altered = text.clone().into_bytes();
+            altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8_lossy(&altered).into_owned();
+            assert_eq!(list.place(&altered), None, "{altered}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Listing jobs, newest first: what a query asks for, and what a page is.
+
+use super::cursor::List;
+use super::outcome::Outcome;
+use super::state::JobState;
+use super::status::JobStatus;
+use crate::base::id::{JobId, Tenant};
+use crate::base::time::Timestamp;
+use crate::request::Reason;
+use std::collections::BTreeMap;
+
+/// How far `total` counts.
+pub const MAX_COUNTED: u32 = 1000;
+/// The largest `limit`.
+pub const MAX_LIMIT: u32 = 100;
+/// The `limit` of a query that names none.
+pub const DEFAULT_LIMIT: u32 = 20;
+/// The largest `offset`; deeper pages are reached by cursor.
+pub const MAX_OFFSET: u32 = 1000;
+
+/// Which jobs to list.
+#[derive(Clone, Debug)]
+pub struct HistoryQuery {
+    /// Whose jobs.
+    pub tenant: Tenant,
+    /// Only those in this state.
+    pub status: Option<JobStatus>,
+    /// Only those that wait although the queue has given them up.
+    pub dead_letter: bool,
+    /// At most this many, from 1 to [`MAX_LIMIT`].
+    pub limit: u32,
+    /// Leaves out this many, up to [`MAX_OFFSET`].
+    pub offset: u32,
+    /// Only jobs older than this one.
+    pub before: Option<JobId>,
+}
+
+impl HistoryQuery {
+    /// Returns the list that this asks for a page of.
+    #[must_use]
+    pub fn list(&self) -> List<'_> {
+        if self.dead_letter {
+            List::DeadLetters(&self.tenant)
+        } else {
+            List::Jobs(&self.tenant, self.status)
+        }
+    }
+}
+
+/// What a list shows of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobSummary {
+    /// Its id.
+    pub id: JobId,
+    /// What it is called: what it runs, if that has a name.
+    pub title: Option<String>,
+    /// The caller's own words.
+    pub labels: BTreeMap<String, String>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// How often it has been started.
+    pub attempt: u32,
+    /// Why it did not succeed.
+    pub reason: Option<Reason>,
+    /// The same in a sentence, of which the beginning.
+    pub error: Option<String>,
+    /// When its last attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl JobSummary {
+    /// Takes from a job's state what a list shows.
+    #[must_use]
+    pub fn new(
+        id: JobId,
+        title: Option<String>,
+        labels: BTreeMap<String, String>,
+        created_at: Timestamp,
+        state: &JobState,
+    ) -> Self {
+        let outcome = state.outcome.as_ref();
+        Self {
+            id,
+            title,
+            labels,
+            created_at,
+            status: state.status,
+            attempt: state.attempt,
+            reason: outcome.and_then(|outcome| outcome.reason.clone()),
+            error: outcome.and_then(Outcome::brief_error),
+            started_at: state.started_at,
+            finished_at: state.finished_at,
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryPage {
+    /// The jobs, newest first.
+    pub jobs: Vec<JobSummary>,
+    /// Jobs of this page that are left out, as their records cannot be read; newest first.
+    pub damaged: Vec<JobId>,
+    /// How many there are in all, counted up to [`MAX_COUNTED`].
+    pub total: u32,
+    /// Whether `total` is exact.
+    pub total_is_exact: bool,
+    /// Whether older jobs follow.
+    pub has_more: bool,
+}
+
+impl HistoryPage {
+    /// Returns the oldest job of the page, damaged ones included, if older ones follow: the next page is before it.
+    #[must_use]
+    pub fn next(&self) -> Option<JobId> {
+        let oldest = self.jobs.last().map(|job| job.id);
+        let oldest = oldest.into_iter().chain(self.damaged.last().copied()).min();
+        oldest.filter(|_| self.has_more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_damaged_jobs_alone_leads_to_the_next() {
+        let page = |has_more| HistoryPage {
+            jobs: Vec::new(),
+            damaged: vec![JobId::from_bytes([2; 16]), JobId::from_bytes([1; 16])],
+            total: 3,
+            total_is_exact: true,
+            has_more,
+        };
+        assert_eq!(page(true).next(), Some(JobId::from_bytes([1; 16])));
+        assert_eq!(page(false).next(), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! A job: one execution of a request.
+
+use super::state::JobState;
+use super::status::JobStatus;
+use crate::base::id::{JobId, Tenant};
+use crate::base::time::Timestamp;
+use crate::request::JobRequest;
+use std::time::Duration;
+
+/// How long a submission may take before the sweep gives its job to the queue.
+pub const DISPATCH_GRACE: Duration = Duration::from_secs(10);
+
+/// One execution of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// What was asked for.
+    pub request: JobRequest,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// How long it is kept after its end.
+    pub retention: Duration,
+    /// What has become of it.
+    pub state: JobState,
+}
+
+impl Job {
+    /// Makes a pending job that is kept for `retention` after now.
+    #[must_use]
+    pub fn new(tenant: Tenant, request: JobRequest, now: Timestamp, retention: Duration) -> Self {
+        Self::with_id(JobId::new(), tenant, request, now, retention)
+    }
+
+    /// Makes a pending job whose id is known before.
+    #[must_use]
+    pub fn with_id(id: JobId, tenant: Tenant, request: JobRequest, now: Timestamp, retention: Duration) -> Self {
+        let state = JobState {
+            status: JobStatus::Pending,
+            attempt: 0,
+            started_at: None,
+            finished_at: None,
+            lease: None,
+            cancel: None,
+            progress: None,
+            outcome: None,
+            given_up: Vec::new(),
+            due: Some(now + DISPATCH_GRACE),
+            dead_letter: None,
+        };
+        Self {
+            id,
+            tenant,
+            request,
+            created_at: now,
+            retention,
+            state,
+        }
+    }
+
+    /// Returns when it is forgotten: never, before it has ended.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        match self.state.finished_at {
+            Some(at) => at + self.retention,
+            None => Timestamp::NEVER,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The port to the records of jobs.
+
+use super::attempt::Attempt;
+use super::cancel_request::CancelRequest;
+use super::dead_letter::DeadLetter;
+use super::history::{HistoryPage, HistoryQuery};
+use super::lease::Lease;
+use super::outcome::Outcome;
+use super::progress::Progress;
+use super::record::Job;
+use crate::base::id::{JobId, LeaseToken};
+use crate::base::store_error::StoreError;
+use crate::base::time::Timestamp;
+use async_trait::async_trait;
+
+/// A job that waits for the sweep to give it to the queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DueJob {
+    /// The job.
+    pub id: JobId,
+    /// Since when it is due.
+    pub due: Timestamp,
+}
+
+/// Keeps the records of jobs. Every write after a claim is conditional on the lease token.
+#[async_trait]
+pub trait JobStore: Send + Sync {
+    /// Adds a job, pending or refused; `Conflict` if the id is taken.
+    async fn create(&self, job: &Job) -> Result<(), StoreError>;
+
+    /// Returns a job; an expired one is `NotFound`.
+    async fn get(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
+
+    /// Returns one page of a tenant's jobs, newest first.
+    async fn list(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError>;
+
+    /// Notes that the queue has the job's id, if the job is still due as it was when that was sent.
+    async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError>;
+
+    /// Starts an attempt and returns the job as claimed; `Conflict` unless it is pending, or running under this very
+    /// lease. A claim that fails leaves the job as it was.
+    async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError>;
+
+    /// Renews a lease and records progress; answers whether a cancel was asked for. `Conflict` if the lease is lost.
+    async fn renew(
+        &self,
+        id: JobId,
+        lease: Lease,
+        progress: Option<Progress>,
+    ) -> Result<Option<CancelRequest>, StoreError>;
+
+    /// Takes a running job from a worker that has not renewed its lease, so that its end can be written; returns the
+    /// job. `Conflict` if the lease is not `silent` any more.
+    async fn seize(&self, id: JobId, silent: Lease, lease: Lease) -> Result<Job, StoreError>;
+
+    /// Writes the final state, once; answers whether a cancel had been asked for. `Conflict` if the lease is lost.
+    async fn finish(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError>;
+
+    /// Notes how the present attempt ended, and makes a running job pending again, due to be queued at an instant; or
+    /// canceled if that was asked for. `Conflict` if the lease is lost.
+    async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError>;
+
+    /// Makes a running job pending again, due to be queued at an instant, as if it had not been claimed: its attempt does not
+    /// count. One that was asked to stop is canceled. `Conflict` if the lease is lost.
+    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends a pending job, or marks a running one; returns the job after it. `Conflict` if it has ended.
+    async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError>;
+
+    /// Ends a pending job that no worker will take; `Conflict` if it is not pending.
+    async fn abandon(&self, id: JobId, outcome: Outcome, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Notes that the queue has given a pending job up; `Conflict` if it is not pending.
+    async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError>;
+
+    /// Makes a pending job due to be queued again, at once, and returns it; `Conflict` if it is not pending.
+    async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
+
+    /// Returns up to `limit` running jobs and their leases, as they stood not long ago.
+    async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError>;
+
+    /// Returns up to `limit` pending jobs that have been due to be queued since before `now`.
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
+
+    /// Returns up to `limit` pending jobs that were created before an instant.
+    async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;
+}

@@ -1,0 +1,40 @@
+//! One byte stream of a job on its way to the log store.
+
+use crate::base::hex::hex;
+use sha2::{Digest, Sha256};
+
+/// Buffers, counts and hashes what is pushed.
+#[derive(Default)]
+pub(crate) struct StreamBuffer {
+    end: u64,
+    waiting: Vec<u8>,
+    hash: Sha256,
+}
+
+impl StreamBuffer {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.waiting.extend_from_slice(bytes);
+        self.end += bytes.len() as u64;
+    }
+
+    /// Returns how many bytes were pushed.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Returns how many bytes wait to be taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes what waits, and says where in the stream it belongs.
+    pub(crate) fn take(&mut self) -> (u64, Vec<u8>) {
+        let start = self.end - self.waiting.len() as u64;
+        (start, std::mem::take(&mut self.waiting))
+    }
+
+    pub(crate) fn sha256(&self) -> String {
+        hex(&self.hash.clone().finalize())
+    }
+}

@@ -1,0 +1,29 @@
+//! The manifest that seals an attempt's output.
+
+use serde::{Deserialize, Serialize};
+
+/// What a finished attempt left, so that a reader can tell whether it has all of it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Manifest {
+    /// Bytes of `Stdout`.
+    pub stdout_bytes: u64,
+    /// SHA-256 of `Stdout`, in hex; absent if the worker was lost.
+    pub stdout_sha256: Option<String>,
+    /// Bytes of `Events`.
+    pub events_bytes: u64,
+    /// SHA-256 of `Events`, in hex; absent if the worker was lost.
+    pub events_sha256: Option<String>,
+    /// Number of events.
+    pub events: u64,
+    /// Number of segments.
+    #[serde(default)]
+    pub segments: u64,
+    /// SHA-256 of the segments' names, one a line, in hex.
+    #[serde(default)]
+    pub segments_sha256: String,
+    /// Whether everything that was to be kept of what the job printed is there.
+    pub complete: bool,
+    /// Whether the job printed more than is kept of one.
+    #[serde(default)]
+    pub truncated: bool,
+}

@@ -1,0 +1,169 @@
+//! Writing what a job prints: buffered, in numbered segments, hashed, bounded, and the same whatever its size.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::manifest::Manifest;
+use super::store::LogStore;
+use super::writer::{OutputLimits, Writer};
+use crate::base::id::JobId;
+use crate::base::store_error::StoreError;
+use crate::job::Progress;
+use serde::Serialize;
+use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::time::timeout;
+
+/// A buffer that holds this much is written without waiting for the next flush.
+const FLUSH_BYTES: usize = 256 * 1024;
+/// How much may wait in memory while the log store is unavailable; then the job waits.
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The output of one attempt. Clones write to the same streams.
+#[derive(Clone)]
+pub struct Output(Arc<Shared>);
+
+struct Shared {
+    writer: Mutex<Writer>,
+    vitals: std::sync::Mutex<Vitals>,
+    /// The job is being stopped: it waits for the log store no longer.
+    hurried: watch::Sender<bool>,
+}
+
+struct Vitals {
+    last_output: Instant,
+    progress: Option<Progress>,
+}
+
+impl Output {
+    /// Starts the streams of an attempt.
+    #[must_use]
+    pub fn new(logs: Arc<dyn LogStore>, job: JobId, attempt: u32, limits: OutputLimits) -> Self {
+        let writer = Writer::new(logs, job, attempt, limits);
+        let vitals = Vitals {
+            last_output: Instant::now(),
+            progress: None,
+        };
+        Self(Arc::new(Shared {
+            writer: Mutex::new(writer),
+            vitals: std::sync::Mutex::new(vitals),
+            hurried: watch::Sender::new(false),
+        }))
+    }
+
+    /// Adds bytes to the job's output. While the log store is unavailable and too much waits for it, so does this.
+    ///
+    /// # Errors
+    /// The log store refuses what is written.
+    pub async fn stdout(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.touch();
+        let mut writer = self.0.writer.lock().await;
+        writer.print(bytes);
+        self.relieve(writer).await
+    }
+
+    /// Adds an event; its counter must follow the last one's.
+    ///
+    /// # Errors
+    /// As for [`Output::stdout`]; `Corrupt` if the event cannot be written as JSON.
+    pub async fn event(&self, event: &impl Serialize) -> Result<(), StoreError> {
+        let mut line = serde_json::to_vec(event).map_err(|error| StoreError::Corrupt(Box::new(error)))?;
+        line.push(b'\n');
+        let mut writer = self.0.writer.lock().await;
+        writer.record(&line);
+        self.relieve(writer).await
+    }
+
+    /// Writes out what waits.
+    ///
+    /// # Errors
+    /// The log store is unavailable; what waits is kept for the next time.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.0.writer.lock().await.flush().await
+    }
+
+    /// Writes out what waits and seals the streams, trying for as long as `patience` while the log store is
+    /// unavailable; `complete` says whether everything printed is there.
+    ///
+    /// # Errors
+    /// The log store stays unavailable, or refuses what is written.
+    pub async fn close(&self, complete: bool, patience: Duration) -> Result<Manifest, StoreError> {
+        let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
+        let mut writer = self.0.writer.lock().await;
+        loop {
+            match writer.seal(complete).await {
+                Err(error) if error.is_retryable() && started.elapsed() + pause <= patience => {
+                    tokio::time::sleep(pause).await;
+                }
+                ended => return ended,
+            }
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Has nobody wait for the log store any longer: what does not fit into memory while it is unavailable is missing.
+    pub(crate) fn hurry(&self) {
+        self.0.hurried.send_replace(true);
+    }
+
+    /// Notes how far the job has come.
+    pub fn report(&self, progress: Progress) {
+        self.with_vitals(|vitals| vitals.progress = Some(progress));
+    }
+
+    /// Returns the last reported progress, once.
+    #[must_use]
+    pub fn take_progress(&self) -> Option<Progress> {
+        self.with_vitals(|vitals| vitals.progress.take())
+    }
+
+    /// Takes back progress that could not be recorded, unless there is newer.
+    pub(crate) fn restore_progress(&self, progress: Option<Progress>) {
+        self.with_vitals(|vitals| vitals.progress = vitals.progress.take().or(progress));
+    }
+
+    /// Returns how many bytes of what was printed are kept.
+    pub async fn size(&self) -> u64 {
+        self.0.writer.lock().await.size()
+    }
+
+    /// Returns how long nothing was printed. A job that waits for the log store is not silent.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.with_vitals(|vitals| vitals.last_output.elapsed())
+    }
+
+    async fn relieve(&self, mut writer: MutexGuard<'_, Writer>) -> Result<(), StoreError> {
+        let (mut pause, mut hurried) = (FIRST_PAUSE, self.0.hurried.subscribe());
+        loop {
+            let waiting = writer.waiting();
+            if waiting < FLUSH_BYTES {
+                return Ok(());
+            }
+            match writer.flush().await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_retryable() && waiting < MAX_WAITING_BYTES => return Ok(()),
+                Err(error) if error.is_retryable() && !*self.0.hurried.borrow() => {}
+                Err(error) => {
+                    writer.cut_short();
+                    return if error.is_retryable() { Ok(()) } else { Err(error) };
+                }
+            }
+            drop(writer);
+            self.touch();
+            let _told = timeout(pause, hurried.wait_for(|hurried| *hurried)).await.is_ok();
+            pause = LONGEST_PAUSE.min(pause * 2);
+            self.touch();
+            writer = self.0.writer.lock().await;
+        }
+    }
+
+    fn touch(&self) {
+        self.with_vitals(|vitals| vitals.last_output = Instant::now());
+    }
+
+    fn with_vitals<T>(&self, read: impl FnOnce(&mut Vitals) -> T) -> T {
+        read(&mut self.0.vitals.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}

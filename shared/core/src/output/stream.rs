@@ -1,0 +1,40 @@
+//! The byte streams that an attempt leaves.
+
+use crate::base::id::JobId;
+use bytes::Bytes;
+
+/// One of the byte streams that an attempt leaves.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Stream {
+    /// What Ansible printed, byte for byte, with its ANSI sequences.
+    Stdout,
+    /// The events, one JSON object a line, ordered by counter.
+    Events,
+    /// Where each event ends in `Events`: 8 bytes each, little-endian.
+    EventIndex,
+}
+
+impl Stream {
+    /// Every stream.
+    pub const ALL: [Self; 3] = [Self::Stdout, Self::Events, Self::EventIndex];
+}
+
+/// Names one stream of one attempt.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct LogKey {
+    /// The job.
+    pub job: JobId,
+    /// Its attempt, from 1.
+    pub attempt: u32,
+    /// The stream.
+    pub stream: Stream,
+}
+
+/// The end of a stream.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tail {
+    /// Its last bytes.
+    pub bytes: Bytes,
+    /// How many bytes the stream has in all.
+    pub size: u64,
+}

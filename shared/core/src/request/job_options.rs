@@ -1,0 +1,113 @@
+//! Options that jobs of every kind honour.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::base::fields::{Faults, Fields};
+use crate::base::json::escape;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The longest `timeout` and `idle_timeout`, in seconds: one week.
+pub const MAX_TIMEOUT_SECONDS: u64 = 7 * 24 * 3600;
+const MAX_ATTEMPTS: u64 = 10;
+const MAX_URL_BYTES: usize = 2048;
+const MAX_LABELS: usize = 50;
+const MAX_LABEL_BYTES: usize = 63;
+const MAX_LABEL_VALUE_BYTES: usize = 255;
+
+/// How a job is bounded, and what it is known by.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(default)]
+pub struct JobOptions {
+    /// Ends the job when it has run this many seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 604_800)]
+    pub timeout: Option<u64>,
+    /// Ends the job when it has printed nothing for this many seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 604_800)]
+    pub idle_timeout: Option<u64>,
+    /// How often the job may be started when its worker is lost; by default once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10)]
+    pub max_attempts: Option<u32>,
+    /// Words of the caller's own, kept with the job and shown in lists. They are named by letters, digits, `.`, `_`, `-` and `/`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(example = json!({"team": "web"}))]
+    pub labels: BTreeMap<String, String>,
+    /// Where the end of the job is to be told. Kept with the job; nothing is sent there yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2048, pattern = "^https?://", example = "https://ci.example.com/done")]
+    pub callback_url: Option<String>,
+}
+
+impl JobOptions {
+    /// The names of these options among those of a request.
+    pub(super) const NAMES: [&'static str; 5] = ["timeout", "idle_timeout", "max_attempts", "labels", "callback_url"];
+
+    /// Reads them from a request's `options`; every fault is added with its pointer.
+    pub fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
+        Self {
+            timeout: fields.integer("timeout", 1, MAX_TIMEOUT_SECONDS, faults),
+            idle_timeout: fields.integer("idle_timeout", 1, MAX_TIMEOUT_SECONDS, faults),
+            max_attempts: fields
+                .integer("max_attempts", 1, MAX_ATTEMPTS, faults)
+                .and_then(|number| u32::try_from(number).ok()),
+            labels: read_labels(fields, faults),
+            callback_url: read_callback_url(fields, faults),
+        }
+    }
+
+    /// Returns the time limit of the job, if it has one.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout.map(Duration::from_secs)
+    }
+
+    /// Returns how long the job may be silent, if that is limited.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout.map(Duration::from_secs)
+    }
+
+    /// Returns how often the job may be started.
+    #[must_use]
+    pub fn max_attempts(&self) -> u32 {
+        self.max_attempts.unwrap_or(1)
+    }
+}
+
+fn read_labels(fields: &mut Fields<'_>, faults: &mut Faults) -> BTreeMap<String, String> {
+    let pointer = fields.pointer("labels");
+    let labels = fields.line_map("labels", MAX_LABEL_VALUE_BYTES, faults);
+    if labels.len() > MAX_LABELS {
+        faults.add(pointer.as_str(), format!("must have at most {MAX_LABELS} labels"));
+    }
+    for name in labels.keys() {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+        if name.is_empty() || name.len() > MAX_LABEL_BYTES || !name.bytes().all(good) {
+            let pointer = format!("{pointer}/{}", escape(name));
+            faults.add(
+                pointer,
+                format!("must be named by 1 to {MAX_LABEL_BYTES} letters, digits, `.`, `_`, `-` or `/`"),
+            );
+        }
+    }
+    labels
+}
+
+fn read_callback_url(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<String> {
+    let url = fields.line("callback_url", MAX_URL_BYTES, faults)?;
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    if host.is_none_or(str::is_empty) || url.contains(char::is_whitespace) {
+        faults.add(
+            fields.pointer("callback_url"),
+            "must be an address that begins with https:// or http://",
+        );
+    } else if host.is_some_and(|host| host.contains('@')) {
+        faults.add(fields.pointer("callback_url"), "must not hold a user or a password");
+    }
+    Some(url.to_owned())
+}

@@ -1,0 +1,76 @@
+//! Requests: what is to be done, by which kind of job, and how every job is bounded.
+
+use super::job_options::JobOptions;
+use crate::base::object::Object;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// A request, as it is recorded.
+///
+/// As JSON it is one object: the fields of its kind, `kind` where that is not the first, and `options`, those of every job and
+/// those of its kind together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobRequest {
+    /// The name of its kind; absent for the first kind.
+    pub kind: Option<String>,
+    /// What lists call it. Not part of its JSON: stores keep it beside.
+    pub title: Option<String>,
+    /// How the job is bounded, and what it is known by.
+    pub options: JobOptions,
+    /// The fields that its kind understands; `options` among them has those of the kind alone.
+    pub work: Object,
+}
+
+impl Serialize for JobRequest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(kind) = &self.kind {
+            map.serialize_entry("kind", kind)?;
+        }
+        for (name, value) in self.work.0.iter().filter(|(name, _)| *name != "options") {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry("options", &self.all_options())?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for JobRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut work = Map::deserialize(deserializer)?;
+        let kind = match work.remove("kind") {
+            Some(Value::String(kind)) => Some(kind),
+            _ => None,
+        };
+        let mut options = match work.remove("options") {
+            Some(Value::Object(options)) => options,
+            _ => Map::new(),
+        };
+        let own: Map<String, Value> = JobOptions::NAMES
+            .iter()
+            .filter_map(|name| options.remove_entry(*name))
+            .collect();
+        if !options.is_empty() {
+            work.insert("options".to_owned(), Value::Object(options));
+        }
+        Ok(Self {
+            kind,
+            title: None,
+            options: JobOptions::deserialize(Value::Object(own)).map_err(serde::de::Error::custom)?,
+            work: Object(work),
+        })
+    }
+}
+
+impl JobRequest {
+    /// Returns the options of every job and those of its kind, as a request has them.
+    #[must_use]
+    pub fn all_options(&self) -> Object {
+        let mut options = Object::of(&self.options);
+        if let Some(Value::Object(own)) = self.work.0.get("options") {
+            options.0.extend(own.clone());
+        }
+        options
+    }
+}

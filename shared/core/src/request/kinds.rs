@@ -1,0 +1,127 @@
+//! The list of kinds of jobs that a program knows.
+
+use std::sync::Arc;
+
+use super::job_options::JobOptions;
+use super::job_request::JobRequest;
+use super::kind::Kind;
+use crate::base::fields::{Faults, FieldError, Fields};
+use crate::credential::CredentialUse;
+use serde_json::{Map, Value};
+
+/// The kinds that a program knows. Requests that name none are the first one's.
+#[derive(Clone)]
+pub struct Kinds(Arc<[Arc<dyn Kind>]>);
+
+/// A request that was read, and what has to be there for it.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The request.
+    pub request: JobRequest,
+    /// The stored credentials that it names.
+    pub secrets: Vec<CredentialUse>,
+    /// What it names and is not there.
+    pub missing: Option<FieldError>,
+}
+
+impl Kinds {
+    /// Makes a list of a first kind and others.
+    #[must_use]
+    pub fn new(first: Arc<dyn Kind>, others: Vec<Arc<dyn Kind>>) -> Self {
+        Self(std::iter::once(first).chain(others).collect())
+    }
+
+    /// Returns the kind of requests that name none.
+    #[must_use]
+    pub fn first(&self) -> &dyn Kind {
+        &*self.0[0]
+    }
+
+    /// Returns every kind.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Kind> {
+        self.0.iter().map(|kind| &**kind)
+    }
+
+    /// Returns the kind of a request; `None` if it is another release's.
+    #[must_use]
+    pub fn of(&self, request: &JobRequest) -> Option<&dyn Kind> {
+        match request.kind.as_deref() {
+            None => Some(self.first()),
+            Some(name) => self.iter().find(|kind| kind.name() == name),
+        }
+    }
+
+    /// Reads a request from JSON.
+    ///
+    /// # Errors
+    /// Every fault of the request, each with a pointer to its field.
+    pub fn read(&self, body: &Value) -> Result<Read, Vec<FieldError>> {
+        let mut faults = Faults::default();
+        match self.try_read(body, &mut faults) {
+            Some(read) => faults.or(read),
+            None => Err(faults.into_inner()),
+        }
+    }
+
+    /// Makes the request that is kept of one that cannot be read.
+    #[must_use]
+    pub fn outline(&self, body: &Value) -> JobRequest {
+        let kind = self.marked(body).next().unwrap_or(self.first());
+        let title = kind.title_of(body);
+        JobRequest {
+            kind: self.stored_name(kind),
+            work: kind.outline(title.as_deref()),
+            title,
+            options: JobOptions::default(),
+        }
+    }
+
+    fn try_read(&self, body: &Value, faults: &mut Faults) -> Option<Read> {
+        let mut marked = self.marked(body);
+        let kind = marked.next().unwrap_or(self.first());
+        if let Some(other) = marked.next() {
+            let (one, other) = (found(kind, body), found(other, body));
+            faults.add(format!("/{other}"), format!("is of another kind of job than {one}"));
+            return None;
+        }
+        let mut fields = Fields::of(body, "", faults)?;
+        let none = Value::Object(Map::new());
+        let given = fields.get("options").unwrap_or(&none);
+        let read = Fields::of(given, "/options", faults).and_then(|mut options| {
+            let work = kind.read(&mut fields, &mut options, faults);
+            let own = JobOptions::read(&mut options, faults);
+            options.finish(faults);
+            work.map(|work| (own, work))
+        });
+        fields.finish(faults);
+        let (options, work) = read?;
+        Some(Read {
+            request: JobRequest {
+                kind: self.stored_name(kind),
+                title: work.title,
+                options,
+                work: work.body,
+            },
+            secrets: work.secrets,
+            missing: work.missing,
+        })
+    }
+
+    /// Returns the kinds of which a request has a marker.
+    fn marked<'a>(&'a self, body: &'a Value) -> impl Iterator<Item = &'a dyn Kind> {
+        self.iter()
+            .filter(|kind| kind.markers().iter().any(|marker| !body[*marker].is_null()))
+    }
+
+    /// Returns the name that is stored: none for the first kind, as releases wrote it that knew no other.
+    fn stored_name(&self, kind: &dyn Kind) -> Option<String> {
+        let name = kind.name();
+        (name != self.first().name()).then(|| name.to_owned())
+    }
+}
+
+/// Returns the marker of a kind that a request has.
+fn found(kind: &dyn Kind, body: &Value) -> &'static str {
+    let mut markers = kind.markers().iter().copied();
+    markers.find(|marker| !body[*marker].is_null()).unwrap_or_default()
+}

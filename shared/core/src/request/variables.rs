@@ -1,0 +1,10 @@
+//! Values by name, for schemas.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Variables by name, whatever their values.
+#[derive(Debug, ToSchema)]
+pub struct Variables(pub BTreeMap<String, Value>);

@@ -1,0 +1,34 @@
+//! Giving a recorded job to the queue.
+
+use crate::base::causes::causes;
+use crate::base::store_error::StoreError;
+use crate::job::{DueJob, Job, JobQueue, JobStore};
+use std::time::Duration;
+
+/// Queues a job, to be received after `delay` at the earliest, and notes that the queue has it. Where either fails, the job
+/// stays due, and the sweep queues it.
+///
+/// # Errors
+/// As the queue and the store have them.
+pub async fn dispatch(
+    store: &dyn JobStore,
+    queue: &dyn JobQueue,
+    job: DueJob,
+    delay: Duration,
+) -> Result<(), StoreError> {
+    queue.send(job.id, delay).await?;
+    store.mark_dispatched(job.id, job.due).await
+}
+
+/// Queues a job that is due at once, or leaves that to the sweep; returns it as it is then.
+pub(crate) async fn dispatched(store: &dyn JobStore, queue: &dyn JobQueue, mut job: Job) -> Job {
+    let Some(due) = job.state.due else { return job };
+    match dispatch(store, queue, DueJob { id: job.id, due }, Duration::ZERO).await {
+        Ok(()) => job.state.due = None,
+        Err(error) => {
+            let error = causes(&error);
+            tracing::warn!(job.id = %job.id, %error, "the job waits for the sweep to be queued");
+        }
+    }
+    job
+}

@@ -1,0 +1,67 @@
+//! Writing how an attempt ended.
+
+use super::dispatch::dispatch;
+use super::retry::{retry_delay, short_delay};
+use crate::base::causes::causes;
+use crate::base::store_error::StoreError;
+use crate::base::time::Clock;
+use crate::job::{Attempt, DISPATCH_GRACE, DueJob, Job, JobQueue, JobStatus, JobStore, Lease, Outcome};
+use crate::request::Reason;
+use std::time::Duration;
+
+/// Writes the end of an attempt: the job's end, or its return to the queue where its request allows that.
+///
+/// # Errors
+/// `Conflict` if the lease is lost; others as the store has them.
+pub(crate) async fn end_attempt(
+    store: &dyn JobStore,
+    queue: &dyn JobQueue,
+    clock: &dyn Clock,
+    job: &Job,
+    lease: Lease,
+    outcome: Outcome,
+) -> Result<(), StoreError> {
+    let again = outcome.reason.as_ref().is_some_and(Reason::is_retryable)
+        && job.state.cancel.is_none()
+        && job.state.attempt < job.request.options.max_attempts();
+    if !again {
+        let reason = outcome.reason.clone();
+        let status = outcome.status;
+        let cancel = store.finish(job.id, lease.token, outcome, clock.now()).await?;
+        if let Some(cancel) = cancel.filter(|_| status != JobStatus::Canceled) {
+            tracing::info!(job.id = %job.id, cancel.by = cancel.by, "the cancel came too late: the job had ended");
+        }
+        tracing::info!(job.id = %job.id, job.status = %status, job.reason = reason.as_ref().map(Reason::as_str), "job ended");
+        return Ok(());
+    }
+    let (delay, now) = (retry_delay(job), clock.now());
+    let due = now + delay + DISPATCH_GRACE;
+    let ended = Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now));
+    store.release(job.id, lease.token, ended, due).await?;
+    tracing::warn!(job.id = %job.id, job.attempt = job.state.attempt, job.reason = outcome.reason.as_ref().map(Reason::as_str), "job goes back to the queue");
+    queue_again(store, queue, DueJob { id: job.id, due }, delay).await;
+    Ok(())
+}
+
+/// Returns a job to the queue that could not be started.
+pub(super) async fn put_back(
+    store: &dyn JobStore,
+    queue: &dyn JobQueue,
+    clock: &dyn Clock,
+    job: &Job,
+    lease: Lease,
+) -> Result<(), StoreError> {
+    let delay = short_delay(job);
+    let due = clock.now() + delay + DISPATCH_GRACE;
+    store.put_back(job.id, lease.token, due).await?;
+    tracing::warn!(job.id = %job.id, "job goes back to the queue: it could not be started");
+    queue_again(store, queue, DueJob { id: job.id, due }, delay).await;
+    Ok(())
+}
+
+/// Queues a job that was given back; what fails here, the sweep makes up for.
+async fn queue_again(store: &dyn JobStore, queue: &dyn JobQueue, job: DueJob, delay: Duration) {
+    if let Err(error) = dispatch(store, queue, job, delay).await {
+        tracing::warn!(job.id = %job.id, error = %causes(&error), "the job waits for the sweep to be queued");
+    }
+}

@@ -1,0 +1,35 @@
+//! The leases that workers of a process hold.
+
+use crate::base::id::LeaseToken;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The leases that workers of this process hold. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Held(Arc<Mutex<HashSet<LeaseToken>>>);
+
+impl Held {
+    /// Tells whether a worker of this process holds the lease.
+    #[must_use]
+    pub fn has(&self, token: LeaseToken) -> bool {
+        self.with(|held| held.contains(&token))
+    }
+
+    pub(super) fn hold(&self, token: LeaseToken) -> Holding {
+        self.with(|held| held.insert(token));
+        Holding(self.clone(), token)
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut HashSet<LeaseToken>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Holds a lease until it is dropped, also by a panic.
+pub(super) struct Holding(Held, LeaseToken);
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.0.with(|held| held.remove(&self.1));
+    }
+}

@@ -1,0 +1,23 @@
+//! How long a job waits before its next attempt.
+
+use crate::job::Job;
+use std::time::Duration;
+
+/// How long a job waits before its second attempt, on the average one and a half times as long; twice as long before the
+/// third, and so on.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(300);
+/// How long a job waits that the machine was too short of something to start; on the average one and a half times as long.
+const SHORT_PAUSE: Duration = Duration::from_secs(4);
+
+/// Returns how long a job waits before its next attempt. Jobs that were lost together do not come back together.
+pub(super) fn retry_delay(job: &Job) -> Duration {
+    let doubled = 1_u32 << job.state.attempt.saturating_sub(1).min(16);
+    let pause = (RETRY_PAUSE * doubled).min(LONGEST_RETRY_PAUSE);
+    pause.mul_f64(1.0 + job.id.spread())
+}
+
+/// Returns how long a job waits that could not be started.
+pub(super) fn short_delay(job: &Job) -> Duration {
+    SHORT_PAUSE.mul_f64(1.0 + job.id.spread())
+}

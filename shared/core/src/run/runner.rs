@@ -1,0 +1,78 @@
+//! What executes jobs, and the list of it.
+
+use std::sync::Arc;
+
+use super::stop::Stop;
+use crate::job::{Job, Outcome};
+use crate::output::Output;
+use crate::request::Reason;
+use async_trait::async_trait;
+
+/// Executes jobs of one kind.
+#[async_trait]
+pub trait Runner: Send + Sync {
+    /// Returns the name of the kind.
+    fn kind(&self) -> &'static str;
+
+    /// Runs a claimed job to its end, or until `stop` says so, and leaves nothing of it alive.
+    ///
+    /// The outcome of a job that was stopped is what it would have been otherwise; `stopped` tells the difference.
+    async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended;
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// What came of it, read without regard to `stop`.
+    pub outcome: Outcome,
+    /// True when the runner had begun to stop the job before it ended.
+    pub stopped: bool,
+    /// What the job was at when it was stopped, in sentences.
+    pub doing: Option<String>,
+    /// True when nothing of the job was started, because the machine was short of open files, memory or processes.
+    pub short: bool,
+}
+
+impl Ended {
+    /// Makes the end of a job that came to it by itself.
+    #[must_use]
+    pub fn with(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            stopped: false,
+            doing: None,
+            short: false,
+        }
+    }
+}
+
+/// The runners that a worker has.
+#[derive(Clone)]
+pub struct Runners(Arc<[Arc<dyn Runner>]>);
+
+impl Runners {
+    /// Makes a list; jobs that name no kind are the first one's.
+    #[must_use]
+    pub fn new(runners: Vec<Arc<dyn Runner>>) -> Self {
+        Self(runners.into())
+    }
+
+    /// Runs a job with the runner of its kind; a job of another kind fails.
+    pub(super) async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended {
+        let kind = job.request.kind.as_deref();
+        let runner = self
+            .0
+            .iter()
+            .find(|runner| kind.is_none_or(|kind| kind == runner.kind()));
+        if let Some(runner) = runner {
+            return runner.run(job, output, stop).await;
+        }
+        let known: Vec<&str> = self.0.iter().map(|runner| runner.kind()).collect();
+        let error = format!(
+            "This worker runs no jobs of kind {:?}, only of {}; a worker of the release that accepted the job does.",
+            kind.unwrap_or_default(),
+            known.join(", ")
+        );
+        Ended::with(Outcome::failed(Reason::RUNNER_ERROR, error))
+    }
+}

@@ -1,0 +1,145 @@
+//! Watching over a running job: its lease, its limits, its output, and whether somebody wants it stopped.
+
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::settings::{Limits, WorkerSettings};
+use super::stop::StopReason;
+use crate::base::causes::causes;
+use crate::base::store_error::StoreError;
+use crate::base::time::Clock;
+use crate::job::{Job, JobStore, Lease};
+use crate::output::Output;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How long one renewal may take.
+const RENEWAL_LIMIT: Duration = Duration::from_secs(5);
+
+/// One running job and everything that may stop it.
+pub(crate) struct Supervision<'a> {
+    pub(crate) store: &'a dyn JobStore,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) settings: &'a WorkerSettings,
+    pub(crate) job: &'a Job,
+    /// The lease as it was renewed last, and when that was begun, by the worker's clock.
+    pub(crate) lease: Mutex<(Lease, Duration)>,
+    pub(crate) output: &'a Output,
+    pub(crate) stop: &'a watch::Sender<Option<StopReason>>,
+    pub(crate) limits: Limits,
+}
+
+impl Supervision<'_> {
+    /// Watches until it is dropped, which is when the job has ended. A store that hangs delays no other duty.
+    pub(crate) async fn watch(&self) -> Infallible {
+        tokio::select! {
+            never = self.keep_lease() => never,
+            never = self.keep_flushing() => never,
+            never = self.keep_limits() => never,
+        }
+    }
+
+    /// Renews the lease until it is dropped. A store that hangs is a store that does not answer.
+    pub(crate) async fn keep_lease(&self) -> Infallible {
+        let mut ticks = every(self.settings.heartbeat);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            let (started, (lease, renewed_at)) = (self.clock.elapsed(), *self.lease());
+            if self.renew(lease.renewed()).await {
+                *self.lease() = (lease.renewed(), started);
+            } else {
+                let unrenewed = self.clock.elapsed().saturating_sub(renewed_at);
+                if self.settings.lease.is_some_and(|limit| unrenewed >= limit) {
+                    self.request(StopReason::LeaseLost);
+                }
+            }
+        }
+    }
+
+    fn lease(&self) -> MutexGuard<'_, (Lease, Duration)> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn keep_flushing(&self) -> Infallible {
+        let mut ticks = every(self.settings.flush);
+        loop {
+            ticks.tick().await;
+            self.flush().await;
+        }
+    }
+
+    async fn keep_limits(&self) -> Infallible {
+        let started = Instant::now();
+        let mut ticks = every(self.settings.flush);
+        loop {
+            ticks.tick().await;
+            self.check_limits(started);
+        }
+    }
+
+    /// Renews the lease once; tells whether that is known to have happened.
+    async fn renew(&self, renewed: Lease) -> bool {
+        let progress = self.output.take_progress();
+        let renewing = self.store.renew(self.job.id, renewed, progress.clone());
+        match tokio::time::timeout(RENEWAL_LIMIT, renewing).await {
+            Ok(Ok(cancel)) => {
+                if let Some(cancel) = cancel {
+                    self.request(StopReason::Canceled(cancel));
+                }
+                return true;
+            }
+            Ok(Err(StoreError::Conflict | StoreError::NotFound)) => self.request(StopReason::LeaseLost),
+            Ok(Err(error)) => {
+                let error = causes(&error);
+                tracing::warn!(job.id = %self.job.id, %error, "the lease could not be renewed");
+                self.output.restore_progress(progress);
+            }
+            Err(_) => {
+                tracing::warn!(job.id = %self.job.id, "the store does not answer, so the lease could not be renewed");
+                self.output.restore_progress(progress);
+            }
+        }
+        false
+    }
+
+    async fn flush(&self) {
+        if let Err(error) = self.output.flush().await {
+            let error = causes(&error);
+            tracing::warn!(job.id = %self.job.id, %error, "the output could not be written yet");
+        }
+    }
+
+    fn check_limits(&self, started: Instant) {
+        let options = &self.job.request.options;
+        if let Some(limit) = options.timeout().filter(|limit| started.elapsed() >= *limit) {
+            self.request(StopReason::Timeout(limit));
+        } else if let Some(limit) = options.idle_timeout().filter(|limit| self.output.silence() >= *limit) {
+            self.request(StopReason::IdleTimeout(limit));
+        } else if self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.request(StopReason::Deadline);
+        } else if *self.limits.shutdown.borrow() {
+            self.request(StopReason::Shutdown);
+        }
+    }
+
+    /// The first reason stands, except that a lost lease overrules every other.
+    fn request(&self, reason: StopReason) {
+        self.stop.send_if_modified(|stop| {
+            let overrules = reason == StopReason::LeaseLost && *stop != Some(StopReason::LeaseLost);
+            let news = stop.is_none() || overrules;
+            if news {
+                *stop = Some(reason);
+            }
+            news
+        });
+        self.output.hurry();
+    }
+}
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

@@ -1,0 +1,200 @@
+//! Executing a job: claim it, run it under supervision, write how it ended, once.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::ending::{end_attempt, put_back};
+use super::held::Held;
+use super::outage::Outage;
+use super::overrule::overrule;
+use super::runner::{Ended, Runners};
+use super::settings::{Limits, WorkerSettings};
+use super::stop::{Stop, StopReason};
+use super::supervise::Supervision;
+use crate::base::causes::causes;
+use crate::base::id::JobId;
+use crate::base::store_error::StoreError;
+use crate::base::time::Clock;
+use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
+use crate::output::{LogStore, Output};
+use tokio::sync::watch;
+
+/// How long the writing of the end may take where a worker has no deadline.
+const FINISH_PATIENCE: Duration = Duration::from_secs(3600);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const CLAIM_TRIES: u32 = 4;
+
+/// What became of a message that named a job.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Disposition {
+    /// The job was run, and its state written.
+    Executed,
+    /// The job is not there, has ended, or is somebody else's: there is nothing to do.
+    Nothing,
+    /// The store did not answer: the job's id was sent to the queue again, for later.
+    PutOff,
+}
+
+/// Executes jobs, one call each.
+#[derive(Clone)]
+pub struct Worker {
+    /// Records.
+    pub store: Arc<dyn JobStore>,
+    /// Where a job goes for another attempt.
+    pub queue: Arc<dyn JobQueue>,
+    /// Output.
+    pub logs: Arc<dyn LogStore>,
+    /// What runs jobs, by kind.
+    pub runners: Runners,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Times.
+    pub settings: WorkerSettings,
+    /// Where it notes which leases it holds.
+    pub held: Held,
+    /// Where it notes since when the store does not answer.
+    pub outage: Outage,
+}
+
+impl Worker {
+    /// Claims a job and runs it to its end. A job that cannot be claimed for want of an answer is sent to the queue anew, so
+    /// that what the queue counts are faults of the job and not of the store.
+    ///
+    /// # Errors
+    /// The store could not be asked, nor the queue; or it does not take the claim. The job is as it was, or its lease will run
+    /// out.
+    pub async fn execute(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
+        let lease = Lease::new();
+        let _holding = self.held.hold(lease.token);
+        let claimed_at = self.clock.elapsed();
+        let claimed = self.claim(id, lease).await;
+        if !claimed.as_ref().is_err_and(StoreError::is_retryable) {
+            self.outage.end();
+        }
+        let job = match claimed {
+            Ok(job) => job,
+            Err(StoreError::Conflict | StoreError::NotFound) => return Ok(Disposition::Nothing),
+            Err(error) if error.is_retryable() && self.settings.puts_back => return self.put_off(id, error).await,
+            Err(error) => return Err(error),
+        };
+        tracing::info!(job.id = %id, job.attempt = job.state.attempt, "job started");
+        let output = Output::new(self.logs.clone(), job.id, job.state.attempt, self.settings.output);
+        let (stop, stopped) = watch::channel(None);
+        let ending = limits.clone();
+        let supervision = Supervision {
+            store: &*self.store,
+            clock: &*self.clock,
+            settings: &self.settings,
+            job: &job,
+            lease: Mutex::new((lease, claimed_at)),
+            output: &output,
+            stop: &stop,
+            limits,
+        };
+        let ended = tokio::select! {
+            ended = self.runners.run(&job, &output, Stop::new(stopped)) => ended,
+            never = supervision.watch() => match never {},
+        };
+        let reason = if ended.stopped { stop.borrow().clone() } else { None };
+        if reason == Some(StopReason::LeaseLost) {
+            tracing::warn!(job.id = %id, "the lease was lost; the job was stopped and nothing is written");
+            return Ok(Disposition::Executed);
+        }
+        let end = async {
+            if ended.short && self.settings.puts_back {
+                return self.write_end(&job, lease, None, &ending).await;
+            }
+            self.close(&job, &output, &ending).await;
+            let outcome = overrule(self.with_usage(ended, claimed_at, &output).await, reason);
+            self.write_end(&job, lease, Some(outcome), &ending).await
+        };
+        tokio::select! {
+            concluded = end => concluded,
+            never = supervision.keep_lease() => match never {},
+        }
+    }
+
+    /// Claims a job. A claim whose answer was lost is repeated, so that it does not count as that of a lost worker.
+    async fn claim(&self, id: JobId, lease: Lease) -> Result<Job, StoreError> {
+        let now = self.clock.now();
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..CLAIM_TRIES {
+            match self.store.claim(id, lease, now).await {
+                Err(error) if error.is_retryable() => tokio::time::sleep(pause).await,
+                claimed => return claimed,
+            }
+            pause *= 4;
+        }
+        self.store.claim(id, lease, now).await
+    }
+
+    /// Completes what the runner tells of what the attempt used.
+    async fn with_usage(&self, mut ended: Ended, claimed_at: Duration, output: &Output) -> Ended {
+        let usage = ended.outcome.usage.get_or_insert_default();
+        usage.duration_seconds = self.clock.elapsed().saturating_sub(claimed_at).as_secs_f64();
+        usage.output_bytes = output.size().await;
+        if let Some(rate) = &self.settings.rate {
+            rate.charge(usage);
+        }
+        ended
+    }
+
+    /// Sends the id of a job that could not be claimed again. Whoever received it may delete the message then, and only then.
+    async fn put_off(&self, id: JobId, error: StoreError) -> Result<Disposition, StoreError> {
+        let pause = self.outage.pause(self.clock.elapsed(), id);
+        let (told, pause_s) = (causes(&error).to_string(), pause.as_secs());
+        match self.queue.send(id, pause).await {
+            Ok(()) => {
+                tracing::warn!(job.id = %id, error = told, pause_s, "the job could not be claimed and is put off");
+                Ok(Disposition::PutOff)
+            }
+            Err(unsent) => {
+                tracing::error!(job.id = %id, error = %causes(&unsent), "the job could not be put off");
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the rest of the output and seals it. What is missing then, the log says itself: it has no manifest.
+    async fn close(&self, job: &Job, output: &Output, limits: &Limits) {
+        if let Err(error) = output.close(true, limits.patience(self.settings.patience)).await {
+            tracing::error!(job.id = %job.id, error = %causes(&error), "the output could not be kept");
+        }
+    }
+
+    /// Writes the end of the attempt, for as long as it takes: until then, the job is this worker's. Without an outcome, it
+    /// is put back.
+    async fn write_end(
+        &self,
+        job: &Job,
+        lease: Lease,
+        outcome: Option<Outcome>,
+        limits: &Limits,
+    ) -> Result<Disposition, StoreError> {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let (store, queue, clock) = (&*self.store, &*self.queue, &*self.clock);
+            let written = match &outcome {
+                Some(outcome) => end_attempt(store, queue, clock, job, lease, outcome.clone()).await,
+                None => put_back(store, queue, clock, job, lease).await,
+            };
+            match written {
+                Ok(()) => break,
+                Err(StoreError::Conflict) => {
+                    tracing::warn!(job.id = %job.id, "an earlier try has written the end, or the lease was lost");
+                    break;
+                }
+                Err(error) if error.is_retryable() && started.elapsed() < limits.patience(FINISH_PATIENCE) => {
+                    let error = causes(&error);
+                    tracing::warn!(job.id = %job.id, %error, "the end could not be written yet");
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+        Ok(Disposition::Executed)
+    }
+}

@@ -1,0 +1,27 @@
+//! Why a request was not accepted.
+
+use crate::base::fields::FieldError;
+use crate::base::store_error::StoreError;
+
+/// Why a request was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// Fields are wrong.
+    #[error("the request is not valid")]
+    Invalid(Vec<FieldError>),
+    /// What it names is not there.
+    #[error("{} {}", .0.pointer, .0.detail)]
+    Missing(FieldError),
+    /// The same idempotency key came with another request before.
+    #[error("the idempotency key stands for another request")]
+    KeyReused,
+    /// The first submission with the same idempotency key has not been answered yet.
+    #[error("a submission with the same idempotency key is in flight")]
+    InFlight,
+    /// As many jobs wait as may.
+    #[error("the queue is full")]
+    QueueFull(u32),
+    /// The job could not be recorded.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

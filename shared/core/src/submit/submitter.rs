@@ -1,0 +1,161 @@
+//! Submitting a job: read the request, check it, record it once however often it is sent, and give its id to the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::check::check_credentials;
+use super::error::SubmitError;
+use super::idempotency_store::{IdempotencyKey, IdempotencyStore};
+use super::once::{Ledger, Once, Reserved, digest};
+use crate::base::id::{JobId, Tenant};
+use crate::base::store_error::StoreError;
+use crate::base::time::Clock;
+use crate::credential::CredentialStore;
+use crate::job::{Job, JobQueue, JobStore};
+use crate::request::{JobRequest, Kinds};
+use crate::run::dispatched;
+use serde_json::Value;
+
+/// A job that was accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submitted {
+    /// The job.
+    pub job: Job,
+    /// Whether it was accepted before, under the same idempotency key.
+    pub replayed: bool,
+}
+
+/// Accepts requests.
+#[derive(Clone)]
+pub struct Submitter {
+    /// Records.
+    pub store: Arc<dyn JobStore>,
+    /// Where accepted jobs wait.
+    pub queue: Arc<dyn JobQueue>,
+    /// The kinds of jobs that may be asked for, and what the operator allows of each.
+    pub kinds: Kinds,
+    /// The credentials that requests may name.
+    pub credentials: Arc<dyn CredentialStore>,
+    /// Idempotency keys.
+    pub keys: Arc<dyn IdempotencyStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// How long a job is kept after its end.
+    pub retention: Duration,
+    /// How many jobs may wait when another is submitted; events are taken beyond that, as nobody could send them again.
+    pub max_queued: u32,
+}
+
+impl Submitter {
+    /// Accepts a request: when this returns, the job is recorded and will be run. One that was accepted before under the same
+    /// key is its job, whatever has become of what it names since.
+    ///
+    /// # Errors
+    /// [`SubmitError`] says why nothing was recorded.
+    pub async fn submit(&self, tenant: Tenant, body: Value, once: Option<&Once>) -> Result<Submitted, SubmitError> {
+        let id = JobId::new();
+        let Some(once) = once else {
+            let request = self.check(&tenant, &body).await?;
+            let job = self.admit(self.job(id, tenant, request)).await?;
+            return Ok(Submitted { job, replayed: false });
+        };
+        let ledger = self.ledger(&tenant, &once.key);
+        let sha256 = digest(body.clone());
+        match ledger.reserve(id, sha256, once.wait, self.clock.now()).await? {
+            Reserved::Theirs(job) => Ok(Submitted {
+                job: *job,
+                replayed: true,
+            }),
+            Reserved::InFlight => Err(SubmitError::InFlight),
+            Reserved::Other => Err(SubmitError::KeyReused),
+            Reserved::Ours => self.make(&ledger, id, &body, false).await,
+            Reserved::Abandoned(id) => self.make(&ledger, id, &body, true).await,
+        }
+    }
+
+    /// Makes the job that a key is reserved for.
+    async fn make(
+        &self,
+        ledger: &Ledger<'_>,
+        id: JobId,
+        body: &Value,
+        replayed: bool,
+    ) -> Result<Submitted, SubmitError> {
+        let made = async {
+            let request = self.check(ledger.tenant, body).await?;
+            let job = self.job(id, ledger.tenant.clone(), request);
+            if replayed {
+                return Ok(self.create_or_get(job).await?);
+            }
+            self.admit(job).await
+        };
+        match made.await {
+            Ok(job) => Ok(Submitted { job, replayed }),
+            // the job may be recorded all the same: whoever tries again gets that one, or makes it under its id
+            Err(error @ SubmitError::Store(_)) => {
+                ledger.settle(id).await;
+                Err(error)
+            }
+            Err(error) => {
+                ledger.free(id).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes that a submission with an idempotency key has been answered; its key stands for the answer from now on.
+    pub async fn settle(&self, job: &Job, once: &Once) {
+        self.ledger(&job.tenant, &once.key).settle(job.id).await;
+    }
+
+    /// Records a job that the caller will run itself, or dispatch.
+    ///
+    /// # Errors
+    /// The job could not be recorded.
+    pub async fn record(&self, tenant: Tenant, request: JobRequest) -> Result<Job, StoreError> {
+        let job = self.job(JobId::new(), tenant, request);
+        self.store.create(&job).await?;
+        Ok(job)
+    }
+
+    /// Reads a request and checks what it names.
+    async fn check(&self, tenant: &Tenant, body: &Value) -> Result<JobRequest, SubmitError> {
+        let read = self.kinds.read(body).map_err(SubmitError::Invalid)?;
+        let faults = check_credentials(&*self.credentials, tenant, &read.secrets).await?;
+        match (faults.is_empty(), read.missing) {
+            (false, _) => Err(SubmitError::Invalid(faults)),
+            (true, Some(missing)) => Err(SubmitError::Missing(missing)),
+            (true, None) => Ok(read.request),
+        }
+    }
+
+    pub(super) fn ledger<'a>(&'a self, tenant: &'a Tenant, key: &'a IdempotencyKey) -> Ledger<'a> {
+        Ledger {
+            keys: &*self.keys,
+            store: &*self.store,
+            tenant,
+            key,
+        }
+    }
+
+    pub(super) fn job(&self, id: JobId, tenant: Tenant, request: JobRequest) -> Job {
+        Job::with_id(id, tenant, request, self.clock.now(), self.retention)
+    }
+
+    /// Records and queues a job, unless too many wait.
+    async fn admit(&self, job: Job) -> Result<Job, SubmitError> {
+        if self.queue.is_longer_than(self.max_queued).await? {
+            return Err(SubmitError::QueueFull(self.max_queued));
+        }
+        Ok(self.create_or_get(job).await?)
+    }
+
+    /// Records and queues a job whose id tells whether it is there already.
+    pub(super) async fn create_or_get(&self, job: Job) -> Result<Job, StoreError> {
+        match self.store.create(&job).await {
+            Ok(()) => Ok(dispatched(&*self.store, &*self.queue, job).await),
+            Err(StoreError::Conflict) => self.store.get(job.id, self.clock.now()).await,
+            Err(error) => Err(error),
+        }
+    }
+}

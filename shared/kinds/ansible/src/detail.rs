@@ -1,0 +1,90 @@
+//! What is told of an Ansible job beside what is told of every job: how far it has come, and what came of it.
+
+use std::collections::BTreeMap;
+
+use callboard_core::base::object::Object;
+use callboard_core::job::Outcome;
+use callboard_core::request::Reason;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::failures::HostFailure;
+use crate::stats::Stats;
+
+/// Ansible ran the playbook, or refused it, and said that it failed.
+pub const PLAYBOOK_FAILED: Reason = Reason::new("playbook_failed");
+/// No host failed, but some could not be reached.
+pub const HOSTS_UNREACHABLE: Reason = Reason::new("hosts_unreachable");
+/// The inventory could not be read or names no host.
+pub const INVENTORY_INVALID: Reason = Reason::new("inventory_invalid");
+/// The reasons that only Ansible jobs have.
+pub const REASONS: &[Reason] = &[PLAYBOOK_FAILED, HOSTS_UNREACHABLE, INVENTORY_INVALID];
+
+/// The present play and task, and what became of the play's hosts.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[schema(as = Progress)]
+pub struct PlayProgress {
+    /// The commit that runs, where the source is a Git repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub commit: Option<String>,
+    /// The name of the play, once there is one.
+    pub current_play: Option<String>,
+    /// The name of the task, once there is one.
+    pub current_task: Option<String>,
+    /// Hosts that have done the present task.
+    pub hosts_ok: u32,
+    /// Hosts that failed or were unreachable in this play.
+    pub hosts_failed: u32,
+    /// Hosts that have yet to do the present task.
+    pub hosts_pending: u32,
+}
+
+/// What Ansible made of a job's inventory.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct InventorySummary {
+    /// How many hosts there are.
+    pub hosts: u64,
+    /// How many groups there are, `all` and `ungrouped` not among them.
+    pub groups: u64,
+    /// How many hosts each group has; the first 100 groups by name.
+    pub group_hosts: BTreeMap<String, u64>,
+    /// The names of the first 100 hosts.
+    pub host_names: Vec<String>,
+}
+
+/// What came of an Ansible job, beside what every outcome has.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Detail {
+    /// The exit code of `ansible-playbook`; 128 and the number of the signal that ended it, as a shell has it.
+    pub rc: Option<i32>,
+    /// Counts per host, if the playbook came to its end.
+    pub stats: Option<Stats>,
+    /// The commit that ran, where the source is a Git repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// What Ansible made of the inventory, if it came to that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<InventorySummary>,
+    /// What went wrong, by host, in the order in which it happened; at most [`MAX_FAILURES`](crate::failures::MAX_FAILURES).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<HostFailure>,
+}
+
+impl Detail {
+    /// Reads what an outcome has of it; nothing of what another release wrote differently.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        outcome.detail.read().unwrap_or_default()
+    }
+
+    /// Adds it to an outcome.
+    #[must_use]
+    pub fn onto(&self, outcome: Outcome) -> Outcome {
+        Outcome {
+            detail: Object::of(self),
+            ..outcome
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The kind `ansible`.
+
+use std::sync::Arc;
+
+use callboard_core::base::fields::{Faults, FieldError, Fields};
+use callboard_core::base::object::Object;
+use callboard_core::policy::Policy;
+use callboard_core::request::{EventFacts, Kind, Reason, Shown, Told, Work};
+use serde_json::{Value, json};
+use utoipa::openapi::Components;
+
+use crate::catalog::{PlaybookCatalog, PlaybookError};
+use crate::detail::REASONS;
+use crate::event::{EVENT_KINDS, facts};
+use crate::policy::AnsiblePolicy;
+use crate::request::AnsibleRequest;
+use crate::view;
+
+/// The kind's name.
+pub const NAME: &str = "ansible";
+/// How much of the name of a playbook is kept of a request that is refused.
+const MAX_TITLE_CHARS: usize = 200;
+
+/// Ansible jobs: playbooks and roles.
+pub struct Ansible {
+    policy: Arc<AnsiblePolicy>,
+    every: Arc<Policy>,
+    catalog: Arc<dyn PlaybookCatalog>,
+}
+
+impl Ansible {
+    /// Makes the kind of what an operator allows its jobs, what the operator allows every job, and the playbooks that are known.
+    #[must_use]
+    pub fn new(policy: Arc<AnsiblePolicy>, every: Arc<Policy>, catalog: Arc<dyn PlaybookCatalog>) -> Self {
+        Self { policy, every, catalog }
+    }
+}
+
+impl Kind for Ansible {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn markers(&self) -> &'static [&'static str] {
+        &["playbook", "source"]
+    }
+
+    fn read(&self, fields: &mut Fields<'_>, options: &mut Fields<'_>, faults: &mut Faults) -> Option<Work> {
+        let request = AnsibleRequest::read(fields, options, faults)?;
+        if faults.count() == 0 {
+            self.policy.check(&request, &self.every, faults);
+        }
+        let missing = match request.source.bundled().map(|playbook| self.catalog.check(playbook)) {
+            Some(Err(error @ PlaybookError::NotFound(_))) => Some(FieldError {
+                pointer: "/playbook".to_owned(),
+                detail: format!("names nothing: {error}"),
+            }),
+            Some(Err(error @ PlaybookError::Outside(_))) if faults.count() == 0 => {
+                faults.add("/playbook", format!("leads elsewhere: {error}"));
+                None
+            }
+            _ => None,
+        };
+        Some(Work {
+            title: request.source.name(),
+            secrets: request.credential_uses(),
+            body: Object::of(&request),
+            missing,
+        })
+    }
+
+    fn outline(&self, title: Option<&str>) -> Object {
+        Object::of(&json!({"playbook": title.unwrap_or_default()}))
+    }
+
+    fn title_of(&self, body: &Value) -> Option<String> {
+        let playbook = body.get("playbook").and_then(Value::as_str)?;
+        Some(playbook.chars().take(MAX_TITLE_CHARS).collect()).filter(|title: &String| !title.is_empty())
+    }
+
+    fn show(&self, told: Told<'_>) -> Shown {
+        view::show(told)
+    }
+
+    fn reasons(&self) -> &'static [Reason] {
+        REASONS
+    }
+
+    fn event_names(&self) -> &'static [&'static str] {
+        &EVENT_KINDS
+    }
+
+    fn event(&self, line: &[u8]) -> Result<EventFacts, serde_json::Error> {
+        facts(line)
+    }
+
+    fn schemas(&self) -> Components {
+        view::schemas()
+    }
+}

@@ -1,0 +1,118 @@
+//! Execution options: what `ansible-playbook` takes as flags, and the limits of a job.
+
+mod parse;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use callboard_core::credential::CredentialKind;
+use callboard_core::credential::CredentialUse;
+
+/// How a playbook is run. Every field has the meaning of the `ansible-playbook` flag of its name.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[schema(as = Options)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnsibleOptions {
+    /// Predicts changes and makes none (`--check`).
+    #[serde(skip_serializing_if = "is_false")]
+    pub check: bool,
+    /// Shows the differences in changed files and templates (`--diff`).
+    #[serde(skip_serializing_if = "is_false")]
+    pub diff: bool,
+    /// Runs only plays and tasks with one of these tags (`--tags`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Leaves out plays and tasks with one of these tags (`--skip-tags`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skip_tags: Vec<String>,
+    /// Restricts the hosts to a pattern (`--limit`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 4096)]
+    pub limit: Option<String>,
+    /// How much Ansible tells, from 0 to 4 (`-v` to `-vvvv`).
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(minimum = 0, maximum = 4)]
+    pub verbosity: u8,
+    /// How many hosts are worked on at once (`--forks`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000)]
+    pub forks: Option<u32>,
+    /// Starts at the task of this name (`--start-at-task`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 4096)]
+    pub start_at_task: Option<String>,
+    /// Runs operations as another user (`--become`).
+    #[serde(skip_serializing_if = "is_false")]
+    pub r#become: bool,
+    /// As which user, if not root (`--become-user`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub become_user: Option<String>,
+    /// By which means, if not sudo (`--become-method`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub become_method: Option<String>,
+    /// Connects as this user (`--user`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub remote_user: Option<String>,
+    /// The connection plugin (`--connection`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub connection: Option<String>,
+    /// The strategy of plays that name none (`ANSIBLE_STRATEGY`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub strategy: Option<String>,
+    /// Clears the fact cache of every host (`--flush-cache`).
+    #[serde(skip_serializing_if = "is_false")]
+    pub flush_cache: bool,
+    /// Vault identities (`--vault-id`): `label@credential`, or the name of a credential of kind `vault` alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 20, example = json!(["prod@prod-vault"]))]
+    pub vault_ids: Vec<String>,
+    /// Variables for the environment of `ansible-playbook`; their names must be in the policy.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+    /// Lets Ansible evaluate templates in `extra_vars` and `role_vars`; by default they are data.
+    #[serde(skip_serializing_if = "is_false")]
+    pub template_extra_vars: bool,
+}
+
+impl AnsibleOptions {
+    /// Tells whether nothing is given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns the vault identities: the label, empty where none is given, and the credential's name.
+    pub fn vault_identities(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.vault_ids.iter().map(|id| id.split_once('@').unwrap_or(("", id)))
+    }
+
+    /// Adds the stored credentials that they name.
+    pub(crate) fn uses(&self, uses: &mut Vec<CredentialUse>) {
+        uses.extend(
+            self.vault_identities()
+                .enumerate()
+                .map(|(index, (_, name))| CredentialUse {
+                    pointer: format!("/options/vault_ids/{index}"),
+                    name: name.to_owned(),
+                    kinds: &[CredentialKind::Vault],
+                }),
+        );
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(value: &u8) -> bool {
+    *value == 0
+}

@@ -1,0 +1,58 @@
+//! What Ansible counted, by host.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What Ansible counted for one host, by Ansible's own names; `dark` means unreachable.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(default)]
+pub struct HostStats {
+    /// Tasks that succeeded, changed or not.
+    pub ok: u32,
+    /// Tasks that changed something.
+    pub changed: u32,
+    /// Tasks that failed.
+    pub failures: u32,
+    /// Times that the host was unreachable.
+    pub dark: u32,
+    /// Tasks that were skipped.
+    pub skipped: u32,
+    /// Tasks whose failure a rescue block handled.
+    pub rescued: u32,
+    /// Tasks whose failure was ignored.
+    pub ignored: u32,
+    /// 1 for a host that was worked on.
+    pub processed: u32,
+}
+
+/// Counts by host name.
+pub type Stats = BTreeMap<String, HostStats>;
+
+/// How many hosts that were not reached a sentence names; the counts per host have them all.
+const MAX_HOSTS_NAMED: usize = 20;
+
+/// Tells in a sentence which hosts a job that was stopped had reached, and which it had not; nothing where it had reached all.
+#[must_use]
+pub fn reached(stats: &Stats) -> Option<String> {
+    let reached = stats.values().filter(|host| host.processed > 0).count();
+    let mut missed = stats
+        .iter()
+        .filter(|(_, host)| host.processed == 0)
+        .map(|(name, _)| name.as_str());
+    let first: Vec<&str> = missed.by_ref().take(MAX_HOSTS_NAMED).collect();
+    if first.is_empty() {
+        return None;
+    }
+    let more = match missed.count() {
+        0 => String::new(),
+        number => format!(" and {number} more"),
+    };
+    let (all, names) = (stats.len(), first.join(", "));
+    let was = if reached == 1 { "was" } else { "were" };
+    let noun = if all == 1 { "host" } else { "hosts" };
+    Some(format!(
+        "{reached} of {all} {noun} {was} reached; not reached: {names}{more}."
+    ))
+}
