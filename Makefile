@@ -28,6 +28,7 @@ lint: $(DEV)/ready $(SAM)/ready
 		&& $(CURDIR)/$(DEV)/bin/mypy
 	$(DEV)/bin/ruff format --check --config $(RUFF) $(SCRIPTS) && $(DEV)/bin/ruff check --config $(RUFF) $(SCRIPTS)
 	cd tests/conformance && MYPYPATH=.. $(CURDIR)/$(DEV)/bin/mypy --strict --python-version 3.11 *.py
+	$(PYTHON) tests/check_house.py
 	! cargo tree --package callboard --edges normal --prefix none | grep -E '^(aws|lambda)' \
 		| grep -vE '^aws-(sigv4|credential-types|smithy-(async|http|runtime-api|runtime-api-macros|types)) '
 	! cargo tree --package callboard-submit --package callboard-query --package callboard-worker --edges normal --prefix none \

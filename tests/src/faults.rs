@@ -10,14 +10,11 @@ use bytes::Bytes;
 use callboard_core::base::id::{JobId, LeaseToken, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::Attempt;
-use callboard_core::job::Outcome;
-use callboard_core::job::Progress;
-use callboard_core::job::{CancelRequest, DeadLetter, Job, Lease};
-use callboard_core::job::{DueJob, JobQueue, JobStore};
-use callboard_core::job::{HistoryPage, HistoryQuery};
-use callboard_core::output::{LogKey, LogStore, Manifest};
-use callboard_core::output::{Segment, SegmentHead};
+use callboard_core::job::{
+    Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobQueue, JobStore, Lease, Outcome,
+    Progress,
+};
+use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead};
 use callboard_core::submit::{IdempotencyKey, IdempotencyStore, Reservation};
 use tokio::sync::Notify;
 

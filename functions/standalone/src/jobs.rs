@@ -7,8 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock};
-use callboard_core::job::Job;
-use callboard_core::job::JobStore;
+use callboard_core::job::{Job, JobStore};
 use callboard_embedded::{FileLogStore, SqliteJobStore};
 
 use crate::cli::{DataFolder, LogFormat};

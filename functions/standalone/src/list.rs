@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use callboard_api::JobListItem;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::time::{Clock, SystemClock};
-use callboard_core::job::JobStore;
-use callboard_core::job::{HistoryQuery, JobSummary, MAX_LIMIT};
+use callboard_core::job::{HistoryQuery, JobStore, JobSummary, MAX_LIMIT};
 use callboard_core::request::Reason;
 
 use crate::cli::ListArguments;

@@ -7,14 +7,11 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, FetchLimits, Reach};
 use callboard_core::base::time::{Clock, SystemClock};
-use callboard_core::care::Damage;
-use callboard_core::care::Doubt;
-use callboard_core::care::{Seen, SweepSettings, Sweeper};
+use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
 use callboard_core::output::OutputLimits;
 use callboard_core::request::Kinds;
-use callboard_core::run::Outage;
-use callboard_core::run::{Held, Runners, Worker, WorkerSettings};
+use callboard_core::run::{Held, Outage, Runners, Worker, WorkerSettings};
 use callboard_core::submit::Submitter;
 use callboard_embedded::{
     Database, FileHostKeyStore, FileLogStore, FolderArchiveCache, Forgetter, SqliteCredentialStore,

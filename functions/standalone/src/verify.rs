@@ -7,9 +7,7 @@ use anyhow::{Context, bail};
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::Manifest;
-use callboard_core::output::SegmentHead;
-use callboard_core::output::{Check, Verified};
+use callboard_core::output::{Check, Manifest, SegmentHead, Verified};
 use callboard_embedded::AttemptFolder;
 
 use crate::cli::VerifyArguments;

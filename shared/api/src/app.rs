@@ -9,13 +9,12 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::credential::CredentialStore;
-use callboard_core::job::Job;
-use callboard_core::job::JobStore;
+use callboard_core::job::{Job, JobStore};
 use callboard_core::output::LogStore;
 use callboard_core::submit::Submitter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::body::Bodies;
+use crate::bodies::Bodies;
 use crate::gate::Gate;
 use crate::problem::{Kind, Problem};
 

@@ -1,6 +1,5 @@
 //! Reading a JSON body: its type, its size, and then strictly.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,26 +8,17 @@ use callboard_core::base::json;
 use callboard_core::base::json::JsonError;
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::app::App;
+use crate::bodies::{Bodies, SMALL_BYTES};
 use crate::problem::{Kind, Problem};
 
-/// A body that is no larger is never one too many, and is parsed at once: jobs can be submitted while large bodies come.
-const SMALL_BYTES: usize = 16 * 1024;
 /// How long a body may take to come.
 const TIME: Duration = Duration::from_secs(60);
 /// How long the rest of a refused body is read, so that its sender comes to read the answer.
 const DISCARD_TIME: Duration = Duration::from_secs(30);
-
-/// What large bodies may take of memory at the same time. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Bodies {
-    room: Arc<Semaphore>,
-    /// One is parsed and checked at a time: values take more memory than their text, and the processor.
-    turn: Arc<Semaphore>,
-}
 
 /// A body that was read. What it is made into takes as much memory.
 pub(crate) struct JsonBody {
@@ -37,30 +27,6 @@ pub(crate) struct JsonBody {
     pub(crate) room: Option<OwnedSemaphorePermit>,
     /// Its turn, unless it is small; to be kept until it is checked and stored.
     pub(crate) turn: Option<OwnedSemaphorePermit>,
-}
-
-impl Bodies {
-    /// Lets large bodies of so many bytes in all be there.
-    #[must_use]
-    pub fn new(bytes: usize) -> Self {
-        Self {
-            room: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))),
-            turn: Arc::new(Semaphore::new(1)),
-        }
-    }
-
-    /// Takes room for a body, unless it is small.
-    fn admit(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
-        if bytes <= SMALL_BYTES {
-            return Ok(None);
-        }
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.room).try_acquire_many_owned(permits);
-        permit.map(Some).map_err(|_| {
-            let detail = "As many large bodies come as this service takes at a time; try again in a moment.";
-            Problem::new(Kind::TooManyBodies, detail)
-        })
-    }
 }
 
 /// Reads a body of at most `max_body_bytes` bytes.
@@ -130,7 +96,7 @@ async fn parse(bodies: &Bodies, text: Vec<u8>) -> Result<(Value, Option<OwnedSem
     if text.len() <= SMALL_BYTES {
         return json::parse(&text).map(|value| (value, None)).map_err(Problem::not_json);
     }
-    let turn = Arc::clone(&bodies.turn).acquire_owned().await.ok();
+    let turn = bodies.turn().await;
     let parsed = tokio::task::spawn_blocking(move || json::parse(&text)).await;
     let value = parsed.map_err(|_| Problem::internal())?.map_err(Problem::not_json)?;
     Ok((value, turn))

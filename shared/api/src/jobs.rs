@@ -5,8 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use callboard_core::base::id::Tenant;
-use callboard_core::job::JobStatus;
-use callboard_core::job::{HistoryQuery, MAX_OFFSET};
+use callboard_core::job::{HistoryQuery, JobStatus, MAX_OFFSET};
 
 use crate::app::{App, PathId};
 use crate::links::{Links, Query};

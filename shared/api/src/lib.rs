@@ -1,6 +1,7 @@
 //! The HTTP API of Callboard. The same router answers in Lambda and in one process.
 
 mod app;
+mod bodies;
 mod body;
 mod cancel;
 mod credential_schema;
@@ -26,7 +27,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 pub use app::{AnswerLimits, ApiSettings, App, Caller, Followers, Health, HealthCheck};
-pub use body::Bodies;
+pub use bodies::Bodies;
 pub use gate::{Gate, HostName, Hosts, NotAHostName, NotAnOrigin, Origin};
 pub use list::JobListItem;
 pub use openapi::document;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use callboard_core::base::id::JobId;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::JobStatus;
-use callboard_core::job::{HistoryPage, HistoryQuery, JobSummary};
+use callboard_core::job::{HistoryPage, HistoryQuery, JobStatus, JobSummary};
 use callboard_core::request::Reason;
 use serde::Serialize;
 use utoipa::ToSchema;

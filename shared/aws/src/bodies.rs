@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::aws;
 use crate::fields::corrupt;
-use crate::item::Stored;
+use crate::stored::Stored;
 
 /// A larger value goes to the bucket. DynamoDB counts the whole item for each of the five writes of a job's life and
 /// for each heartbeat, one unit a KB; beyond this the PUT, and the GETs of those who read it, are the cheaper way.

@@ -10,8 +10,7 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
-use callboard_core::credential::CredentialStore;
-use callboard_core::credential::{Credential, CredentialPage, CredentialSummary};
+use callboard_core::credential::{Credential, CredentialPage, CredentialStore, CredentialSummary};
 use tokio::time::{Instant, sleep};
 
 use crate::credential_tags::{Tags, updated};

@@ -1,5 +1,7 @@
 //! The attributes of an item: making and reading them.
 
+use std::collections::HashMap;
+
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,7 +11,8 @@ use callboard_core::job::{JobStatus, Lease};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::item::Item;
+/// An item, as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// Makes a string attribute.
 pub(crate) fn string(text: impl Into<String>) -> AttributeValue {

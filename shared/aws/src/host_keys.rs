@@ -14,8 +14,7 @@ use callboard_core::credential::known_hosts::HostKey;
 use futures_util::future::try_join_all;
 
 use crate::error::aws;
-use crate::fields::{Fields, string};
-use crate::item::Item;
+use crate::fields::{Fields, Item, string};
 
 const REFUSED: &str = "ConditionalCheckFailedException";
 const AT_ONCE: usize = 16;

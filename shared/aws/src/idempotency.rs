@@ -12,8 +12,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::submit::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reservation};
 
 use crate::error::aws;
-use crate::fields::{Fields, instant, json, number, string};
-use crate::item::Item;
+use crate::fields::{Fields, Item, instant, json, number, string};
 
 const REFUSED: &str = "ConditionalCheckFailedException";
 /// How much longer than the key stands its item is kept, for clocks that are not the same.

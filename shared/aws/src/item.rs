@@ -7,17 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::JobSummary;
-use callboard_core::job::Outcome;
-use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, Lease};
-use callboard_core::request::Reason;
-use callboard_core::request::{JobOptions, JobRequest};
+use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, JobSummary, Lease, Outcome};
+use callboard_core::request::{JobOptions, JobRequest, Reason};
 
 use crate::bodies::Bodies;
-use crate::fields::{Fields, corrupt, instant, json, missing, number, string};
-
-/// An item, as the SDK has it.
-pub(crate) type Item = HashMap<String, AttributeValue>;
+use crate::fields::{Fields, Item, corrupt, instant, json, missing, number, string};
+use crate::stored::Stored;
 
 /// How many partitions of an index share the load of a month, or of what is active.
 pub(crate) const SHARDS: u8 = 4;
@@ -229,35 +224,4 @@ pub(crate) fn tenant(item: &Item) -> Result<Tenant, StoreError> {
 /// Reads the id of a job.
 pub(crate) fn id(item: &Item) -> Result<JobId, StoreError> {
     Fields(item).string("job_id")?.parse().map_err(corrupt)
-}
-
-/// A value that is in the item itself, or elsewhere because it is large.
-#[derive(Debug)]
-pub(crate) enum Stored {
-    /// Its JSON.
-    Inline(String),
-    /// The key of an object that holds its JSON.
-    Object(String),
-}
-
-impl Stored {
-    /// Returns the attribute that keeps the value: `name`, or `name_ref`.
-    pub(crate) fn attribute(self, name: &str) -> (String, AttributeValue) {
-        match self {
-            Self::Inline(json) => (name.to_owned(), string(json)),
-            Self::Object(key) => (format!("{name}_ref"), string(key)),
-        }
-    }
-
-    fn take(item: &mut Item, name: &str) -> Result<Option<Self>, StoreError> {
-        let take = |item: &mut Item, name: &str| match item.remove(name) {
-            Some(AttributeValue::S(text)) => Ok(Some(text)),
-            Some(_) => Err(missing(name)),
-            None => Ok(None),
-        };
-        Ok(match take(item, name)? {
-            Some(json) => Some(Self::Inline(json)),
-            None => take(item, &format!("{name}_ref"))?.map(Self::Object),
-        })
-    }
 }

@@ -11,20 +11,19 @@ use callboard_core::base::id::{JobId, LeaseToken};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
-use callboard_core::job::Attempt;
-use callboard_core::job::Outcome;
-use callboard_core::job::Progress;
-use callboard_core::job::{CancelRequest, DeadLetter, Job, JobStatus, Lease, canceled};
-use callboard_core::job::{DueJob, JobStore};
-use callboard_core::job::{HistoryPage, HistoryQuery};
+use callboard_core::job::{
+    Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore, Lease, Outcome,
+    Progress, canceled,
+};
 use uuid::Uuid;
 
 use crate::bodies::Bodies;
 use crate::config::s3_client;
-use crate::fields::{instant, json, number, string};
-use crate::item::{self, Item, Stored};
+use crate::fields::{Item, instant, json, number, string};
+use crate::item;
 use crate::listing::{IndexQuery, Listing};
 use crate::steps::{active_pk, giving_up, held, holding, is, pending_again, status, uncounted};
+use crate::stored::Stored;
 use crate::table::{Table, Unmet};
 use crate::update::Update;
 

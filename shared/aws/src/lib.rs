@@ -16,6 +16,7 @@ mod listing;
 mod log_store;
 pub mod message;
 mod steps;
+mod stored;
 mod table;
 mod update;
 

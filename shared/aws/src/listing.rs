@@ -14,8 +14,8 @@ use callboard_core::job::{HistoryPage, HistoryQuery, MAX_COUNTED};
 use futures_util::future::try_join_all;
 
 use crate::error::aws;
-use crate::fields::string;
-use crate::item::{self, Item};
+use crate::fields::{Item, string};
+use crate::item;
 use crate::table::Table;
 use crate::update::names_in;
 pub(crate) use index_query::IndexQuery;

@@ -26,8 +26,7 @@ use bytes::Bytes;
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::{LogKey, LogStore, Manifest, Stream, Tail};
-use callboard_core::output::{Segment, SegmentHead};
+use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead, Stream, Tail};
 
 use crate::config::s3_client;
 use bucket::Bucket;

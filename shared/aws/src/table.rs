@@ -15,8 +15,8 @@ use callboard_core::base::store_error::StoreError;
 use uuid::Uuid;
 
 use crate::error::aws;
-use crate::fields::string;
-use crate::item::{self, Item};
+use crate::fields::{Item, string};
+use crate::item;
 use crate::update::Update;
 
 /// The table of jobs.

@@ -6,8 +6,7 @@ use async_trait::async_trait;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
-use callboard_core::credential::CredentialStore;
-use callboard_core::credential::{Credential, CredentialPage, CredentialSummary};
+use callboard_core::credential::{Credential, CredentialPage, CredentialStore, CredentialSummary};
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 

@@ -17,15 +17,8 @@ use self::place::Place;
 use self::writer::{Write, Writer, in_savepoint};
 use crate::error::{OpenError, sqlite, unavailable};
 use crate::lasting::Lasting;
+use crate::schema::{SCHEMA_VERSION, STEPS};
 
-/// What leads from each version to the next.
-const STEPS: [&str; 4] = [
-    include_str!("schema.sql"),
-    include_str!("credentials.sql"),
-    include_str!("contract.sql"),
-    include_str!("answers.sql"),
-];
-pub(crate) const SCHEMA_VERSION: u32 = STEPS.len() as u32;
 /// How many reads go on at once, each with a connection, which is open files. The others wait.
 const READERS: u32 = 4;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use callboard_core::base::store_error::{BoxError, StoreError};
 
-use crate::database::SCHEMA_VERSION;
+use crate::schema::SCHEMA_VERSION;
 
 /// Why the database could not be opened.
 #[derive(Debug, thiserror::Error)]

@@ -5,12 +5,10 @@ use callboard_core::base::id::{JobId, LeaseToken};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
-use callboard_core::job::Attempt;
-use callboard_core::job::Outcome;
-use callboard_core::job::Progress;
-use callboard_core::job::{CancelRequest, DeadLetter, Job, JobState, Lease, Refused};
-use callboard_core::job::{DueJob, JobStore};
-use callboard_core::job::{HistoryPage, HistoryQuery};
+use callboard_core::job::{
+    Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobState, JobStore, Lease, Outcome,
+    Progress, Refused,
+};
 use rusqlite::{Connection, Params, Row};
 
 use crate::database::Database;

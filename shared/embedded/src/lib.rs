@@ -17,6 +17,7 @@ mod lasting;
 mod listing;
 mod log_store;
 mod rows;
+mod schema;
 mod sealing;
 
 pub use archive_cache::FolderArchiveCache;

@@ -8,8 +8,7 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
-use callboard_core::job::JobStatus;
-use callboard_core::job::{HistoryPage, HistoryQuery, JobSummary, MAX_COUNTED};
+use callboard_core::job::{HistoryPage, HistoryQuery, JobStatus, JobSummary, MAX_COUNTED};
 use rusqlite::{Connection, named_params};
 
 use crate::error::sqlite;

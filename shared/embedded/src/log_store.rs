@@ -17,8 +17,7 @@ use bytes::Bytes;
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
-use callboard_core::output::{Segment, SegmentHead};
+use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead, Stream};
 
 use crate::blocking::{blocking, or_absent};
 use crate::lasting::Lasting;

@@ -4,11 +4,10 @@
 mod relay;
 
 use std::convert::Infallible;
-use std::fmt;
-use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -9,17 +9,13 @@ use callboard_aws::{
     SecretsManagerCredentialStore, SqsQueue, sdk_config,
 };
 use callboard_core::base::time::{Clock, SystemClock};
-use callboard_core::care::Damage;
-use callboard_core::care::Doubt;
-use callboard_core::care::{Seen, SweepSettings, Sweeper};
+use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, HostKeyStore};
 use callboard_core::job::JobStore;
 use callboard_core::output::LogStore;
 use callboard_core::request::Kinds;
-use callboard_core::run::ArchiveCache;
-use callboard_core::run::Held;
-use callboard_core::submit::IdempotencyStore;
-use callboard_core::submit::Submitter;
+use callboard_core::run::{ArchiveCache, Held};
+use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_kind_ansible::catalog::Elsewhere;
 use callboard_kind_ansible::kind::Ansible;
 use callboard_policy::Policies;

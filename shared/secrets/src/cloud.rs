@@ -1,9 +1,7 @@
 //! Keys for a cloud: those of a credential, or those of a role that is assumed.
 
 use callboard_core::base::id::Tenant;
-use callboard_core::credential::AwsKeys;
-use callboard_core::credential::CloudRef;
-use callboard_core::credential::{AwsAccess, Credential, CredentialKind};
+use callboard_core::credential::{AwsAccess, AwsKeys, CloudRef, Credential, CredentialKind};
 
 use crate::aws::{DEFAULT_REGION, Role};
 use crate::external::not_listed;

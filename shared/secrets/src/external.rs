@@ -2,9 +2,7 @@
 
 use callboard_core::base::fields::FieldError;
 use callboard_core::base::id::Tenant;
-use callboard_core::credential::AwsKeys;
-use callboard_core::credential::ExternalSecret;
-use callboard_core::credential::{Credential, CredentialKind};
+use callboard_core::credential::{AwsKeys, Credential, CredentialKind, ExternalSecret};
 
 use crate::aws::region_of_arn;
 use crate::fault::Fault;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::credential::CloudRef;
-use callboard_core::credential::CredentialRef;
-use callboard_core::credential::{AwsKeys, CredentialStore, SecretError, Secrets};
-use callboard_core::credential::{Credential, CredentialKind};
+use callboard_core::credential::{
+    AwsKeys, CloudRef, Credential, CredentialKind, CredentialRef, CredentialStore, SecretError, Secrets,
+};
 use callboard_core::policy::Policy;
 use callboard_http::FetchError;
 

@@ -9,8 +9,7 @@ pub use values::*;
 use anyhow::Context;
 use callboard_core::base::fields::Faults;
 use callboard_core::base::id::Tenant;
-use callboard_core::credential::CredentialStore;
-use callboard_core::credential::{Credential, CredentialSummary};
+use callboard_core::credential::{Credential, CredentialStore, CredentialSummary};
 use serde_json::{Value, json};
 
 /// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.

@@ -7,8 +7,7 @@ pub use attempts::*;
 pub use streams::*;
 
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::Segment;
-use callboard_core::output::{LogKey, LogStore};
+use callboard_core::output::{LogKey, LogStore, Segment};
 
 /// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.
 #[macro_export]

@@ -6,13 +6,10 @@ use anyhow::bail;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock, Timestamp};
-use callboard_core::job::Attempt;
-use callboard_core::job::JobStore;
-use callboard_core::job::Outcome;
-use callboard_core::job::{CancelRequest, DeadLetter, Job, Lease};
-use callboard_core::job::{HistoryPage, HistoryQuery, MAX_LIMIT};
-use callboard_core::request::Reason;
-use callboard_core::request::{JobOptions, JobRequest};
+use callboard_core::job::{
+    Attempt, CancelRequest, DeadLetter, HistoryPage, HistoryQuery, Job, JobStore, Lease, MAX_LIMIT, Outcome,
+};
+use callboard_core::request::{JobOptions, JobRequest, Reason};
 use callboard_kind_ansible::detail::{Detail, PLAYBOOK_FAILED};
 use callboard_kind_ansible::request::AnsibleRequest;
 use callboard_kind_ansible::source::Source;

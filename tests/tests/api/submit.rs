@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-const RECORD: [&str; 21] = [
+const RECORD: [&str; 22] = [
     "job_id",
     "status",
     "playbook",
@@ -27,6 +27,7 @@ const RECORD: [&str; 21] = [
     "dead_letter",
     "reason",
     "error",
+    "usage",
     "result",
 ];
 

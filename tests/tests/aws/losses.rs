@@ -1,8 +1,7 @@
 //! Workers that end before their jobs do.
 
 use anyhow::Context;
-use callboard_tests::processes;
-use callboard_tests::wait;
+use callboard_tests::{processes, wait};
 use serde_json::json;
 
 use crate::{start, start_with, text};

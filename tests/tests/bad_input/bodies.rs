@@ -7,8 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::cases::{invalid, unreadable};
-use crate::fields;
-use crate::{check_problem, check_unharmed};
+use crate::{check_problem, check_unharmed, fields};
 
 const MAX_BODY: usize = 50_000;
 

@@ -7,12 +7,9 @@ use std::time::Duration;
 
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::time::{Clock, Timestamp};
-use callboard_core::care::Damage;
-use callboard_core::care::Doubt;
-use callboard_core::care::{Seen, SweepSettings, Sweeper};
+use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
-use callboard_core::job::JobStatus;
-use callboard_core::job::JobStore;
+use callboard_core::job::{JobStatus, JobStore};
 use callboard_core::output::{LogKey, LogStore, Stream};
 use callboard_core::run::Held;
 use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};

@@ -4,12 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_core::base::time::Clock;
-use callboard_core::job::DISPATCH_GRACE;
-use callboard_core::job::JobStatus;
-use callboard_core::job::Outcome;
+use callboard_core::job::{DISPATCH_GRACE, JobStatus, Outcome};
 use callboard_core::output::Stream;
-use callboard_core::request::JobOptions;
-use callboard_core::request::Reason;
+use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::Disposition;
 use callboard_kind_ansible::detail::PLAYBOOK_FAILED;
 use callboard_tests::contract::log_store::append;

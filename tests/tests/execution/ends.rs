@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use callboard_core::base::id::JobId;
 use callboard_core::base::object::Object;
-use callboard_core::job::JobStatus;
-use callboard_core::job::Outcome;
+use callboard_core::job::{JobStatus, Outcome};
 use callboard_core::output::Stream;
-use callboard_core::request::JobOptions;
-use callboard_core::request::Reason;
+use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::Disposition;
 use callboard_kind_ansible::detail::{Detail, PlayProgress};
 use callboard_kind_ansible::stats::HostStats;

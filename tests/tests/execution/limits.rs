@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callboard_core::job::Outcome;
-use callboard_core::job::{Job, JobStatus};
-use callboard_core::request::JobOptions;
-use callboard_core::request::Reason;
+use callboard_core::job::{Job, JobStatus, Outcome};
+use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::Limits;
 use callboard_kind_ansible::detail::Detail;
 use callboard_tests::contract::samples::{cancel_by, success};

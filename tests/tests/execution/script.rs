@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::Job;
-use callboard_core::job::Outcome;
-use callboard_core::job::Progress;
+use callboard_core::job::{Job, Outcome, Progress};
 use callboard_core::output::Output;
 use callboard_core::request::Reason;
-use callboard_core::run::Stop;
-use callboard_core::run::{Ended, Runner};
+use callboard_core::run::{Ended, Runner, Stop};
 use callboard_kind_ansible::detail::{Detail, PLAYBOOK_FAILED};
 use callboard_kind_ansible::event::Event;
 use callboard_tests::contract::samples::success;

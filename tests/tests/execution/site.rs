@@ -8,21 +8,13 @@ use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
-use callboard_core::care::Damage;
-use callboard_core::care::Doubt;
-use callboard_core::care::{Seen, SweepSettings, Sweeper, Swept};
+use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
 use callboard_core::credential::CredentialStore;
-use callboard_core::job::{Job, JobState, JobStatus};
-use callboard_core::job::{JobQueue, JobStore};
-use callboard_core::output::OutputLimits;
-use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
-use callboard_core::request::JobOptions;
-use callboard_core::request::JobRequest;
-use callboard_core::run::Outage;
-use callboard_core::run::{Disposition, Held, Limits, Worker, WorkerSettings};
-use callboard_core::run::{Runner, Runners};
-use callboard_core::submit::IdempotencyStore;
-use callboard_core::submit::Submitter;
+use callboard_core::job::{Job, JobQueue, JobState, JobStatus, JobStore};
+use callboard_core::output::{LogKey, LogStore, Manifest, OutputLimits, Stream};
+use callboard_core::request::{JobOptions, JobRequest};
+use callboard_core::run::{Disposition, Held, Limits, Outage, Runner, Runners, Worker, WorkerSettings};
+use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_embedded::{
     Database, FileLogStore, Message, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue,
 };

@@ -15,10 +15,10 @@ use anyhow::{Context, bail, ensure};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::json;
 use callboard_core::base::secret::Secret;
-use callboard_core::job::JobStatus;
-use callboard_core::job::List;
+use callboard_core::job::{JobStatus, List};
 use callboard_core::redact::{Piece, Redactor, Stream};
 use callboard_core::request::{JobRequest, Read};
+use callboard_kind_ansible::event_names::NAMES;
 use callboard_submit::trigger::Trigger;
 use callboard_tests::kinds::kinds;
 
@@ -108,7 +108,7 @@ fn no_secret_passes_the_redactor_however_its_input_is_cut() -> anyhow::Result<()
         );
         if let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) {
             let event = [br#"{"res": "#, bytes, b"}"].concat();
-            let redacted: serde_json::Value = serde_json::from_slice(&redactor.json(&event))?;
+            let redacted: serde_json::Value = serde_json::from_slice(&redactor.json(&event, NAMES))?;
             ensure!(redacted["res"].is_object() == value.is_object());
             let text = redacted.to_string();
             ensure!(!text.contains(SECRETS[0]), "{text}");

@@ -1,9 +1,8 @@
 //! Passwords for connections and for becoming another user reach Ansible's plugins.
 
 use anyhow::ensure;
-use callboard_tests::Played;
-use callboard_tests::Site;
 use callboard_tests::servers::{Area, Mode, Part};
+use callboard_tests::{Played, Site};
 use serde_json::{Value, json};
 
 const PLAYBOOK: &str = "

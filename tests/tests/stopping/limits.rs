@@ -1,8 +1,7 @@
 //! `options.timeout` and `options.idle_timeout`.
 
 use anyhow::ensure;
-use callboard_tests::Service;
-use callboard_tests::daemon;
+use callboard_tests::{Service, daemon};
 use serde_json::json;
 
 use crate::{check_end, nothing_lives};

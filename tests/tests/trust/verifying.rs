@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use callboard_core::output::SegmentHead;
-use callboard_core::output::Stream;
+use callboard_core::output::{SegmentHead, Stream};
 use callboard_tests::{Finished, Service, callboard};
 use serde_json::json;
 

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::output::index;
-use callboard_core::output::{LogStore, Stream};
+use callboard_core::output::{LogStore, Stream, index};
 use callboard_core::request::Kind;
 use serde_json::value::RawValue;
 

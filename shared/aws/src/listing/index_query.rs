@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::HistoryQuery;
-use callboard_core::job::JobStatus;
+use callboard_core::job::{HistoryQuery, JobStatus};
 
 use crate::fields::{instant, string};
 use crate::item::{self, SHARDS};

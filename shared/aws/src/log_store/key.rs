@@ -3,8 +3,7 @@
 use std::fmt;
 
 use callboard_core::base::id::JobId;
-use callboard_core::output::SegmentHead;
-use callboard_core::output::{LogKey, Stream};
+use callboard_core::output::{LogKey, SegmentHead, Stream};
 
 /// One attempt of a job.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::SegmentHead;
-use callboard_core::output::{Manifest, Stream};
+use callboard_core::output::{Manifest, SegmentHead, Stream};
 
 use crate::log_store::key::Object;
 

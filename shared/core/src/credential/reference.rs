@@ -26,7 +26,7 @@ pub enum CredentialRef {
 pub enum ExternalSecret {
     /// In HashiCorp Vault, in a KV engine of version 1 or 2.
     HashicorpVault {
-        /// The path, with the mount before it, as `vault kv get` takes it: `secret/ansible/prod-ssh`.
+        /// The path, with the mount before it, as `vault kv get` takes it: `secret/deploy/prod-ssh`.
         vault_path: String,
         /// Which of the secret's keys; not needed if it has one only.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,7 +184,7 @@ impl ExternalSecret {
         {
             faults.add(
                 fields.pointer("vault_path"),
-                "must be the mount and the path, as in \"secret/ansible/prod\"",
+                "must be the mount and the path, as in \"secret/deploy/prod\"",
             );
         }
     }

@@ -6,91 +6,33 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 
-use super::{REPLACEMENT, Redactor};
+use super::redactor::{REPLACEMENT, Redactor};
 
-/// Counts of hosts, by name, as an event of a playbook's end has them: numbers in them are counts.
-const COUNTS: [&[u8]; 8] = [
-    br#""changed""#,
-    br#""dark""#,
-    br#""failures""#,
-    br#""ignored""#,
-    br#""ok""#,
-    br#""processed""#,
-    br#""rescued""#,
-    br#""skipped""#,
-];
-/// What Ansible calls things in the results of tasks, at whatever depth.
-pub(super) const NAMES: [&str; 64] = [
-    "action",
-    "after",
-    "after_header",
-    "aggregate",
-    "ansible_facts",
-    "ansible_index_var",
-    "ansible_job_id",
-    "ansible_loop_var",
-    "ansible_stats",
-    "attempts",
-    "before",
-    "before_header",
-    "censored",
-    "changed",
-    "checksum",
-    "cmd",
-    "content",
-    "data",
-    "delta",
-    "deprecations",
-    "dest",
-    "diff",
-    "end",
-    "exception",
-    "exists",
-    "failed",
-    "false_condition",
-    "finished",
-    "group",
-    "groups",
-    "host",
-    "host_name",
-    "host_vars",
-    "hosts",
-    "invocation",
-    "item",
-    "mode",
-    "module_args",
-    "module_stderr",
-    "module_stdout",
-    "msg",
-    "name",
-    "owner",
-    "path",
-    "per_host",
-    "prepared",
-    "rc",
-    "reason",
-    "results",
-    "results_file",
-    "retries",
-    "size",
-    "skip_reason",
-    "skipped",
-    "start",
-    "started",
-    "state",
-    "status",
-    "stderr",
-    "stderr_lines",
-    "stdout",
-    "stdout_lines",
-    "unreachable",
-    "warnings",
-];
+/// Names that have a meaning in a kind's events: they stay, whatever the secrets.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// Fields of the outermost object that hold counts by name, in quotes: numbers in them are counts, names are data.
+    pub counts: &'static [&'static [u8]],
+    /// Names of fields at whatever depth, sorted.
+    pub fields: &'static [&'static str],
+}
+
+impl Redactor {
+    /// Redacts what an event tells, a JSON text: every string, and numbers that are secrets, except counts. The names of the
+    /// outermost object's fields, and those that `names` has, stay; other names may be data, such as those of hosts.
+    #[must_use]
+    pub fn json(&self, json: &[u8], names: Names) -> Vec<u8> {
+        if self.is_empty() {
+            return json.to_vec();
+        }
+        redact(self, json, names)
+    }
+}
 
 /// Redacts every string literal, and numbers that are secrets, and leaves all else as it is written.
-pub(super) fn redact(redactor: &Redactor, json: &[u8]) -> Vec<u8> {
+fn redact(redactor: &Redactor, json: &[u8], names: Names) -> Vec<u8> {
     let mut redacted = Vec::with_capacity(json.len());
-    let (mut rest, mut place) = (json, Place::default());
+    let (mut rest, mut place) = (json, Place::new(names));
     while let Some(start) = rest.iter().position(|byte| is_told(*byte)) {
         let (before, from) = rest.split_at(start);
         redacted.extend_from_slice(before);
@@ -116,23 +58,37 @@ pub(super) fn redact(redactor: &Redactor, json: &[u8]) -> Vec<u8> {
 }
 
 /// Where in a text the walk is.
-#[derive(Default)]
 struct Place {
+    names: Names,
     depth: usize,
     /// Whether the field of the outermost object holds counts.
     counts: bool,
 }
 
 impl Place {
+    fn new(names: Names) -> Self {
+        Self {
+            names,
+            depth: 0,
+            counts: false,
+        }
+    }
+
+    fn is_name(&self, literal: &[u8]) -> bool {
+        let name = literal.get(1..literal.len().saturating_sub(1)).unwrap_or_default();
+        let known = self.names.fields;
+        known.binary_search_by(|known| known.as_bytes().cmp(name)).is_ok()
+    }
+
     fn enter(&mut self, key: &[u8]) {
         if self.depth == 1 {
-            self.counts = COUNTS.contains(&key);
+            self.counts = self.names.counts.contains(&key);
         }
     }
 
     fn redact<'a>(&self, redactor: &Redactor, token: &'a [u8], is_key: bool) -> Cow<'a, [u8]> {
         match token[0] {
-            b'"' if is_key && (self.depth == 1 || (!self.counts && is_name(token))) => Cow::Borrowed(token),
+            b'"' if is_key && (self.depth == 1 || (!self.counts && self.is_name(token))) => Cow::Borrowed(token),
             b'"' => redact_literal(redactor, token),
             b'-' | b'0'..=b'9' if self.depth > 1 && !self.counts && redactor.is_secret(number(token)) => {
                 Cow::Owned(Value::from(REPLACEMENT).to_string().into_bytes())
@@ -149,11 +105,6 @@ fn is_told(byte: u8) -> bool {
 
 fn is_key(after: &[u8]) -> bool {
     after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
-}
-
-fn is_name(literal: &[u8]) -> bool {
-    let name = literal.get(1..literal.len().saturating_sub(1)).unwrap_or_default();
-    NAMES.binary_search_by(|known| known.as_bytes().cmp(name)).is_ok()
 }
 
 /// Returns the digits of a whole number.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::readings::{self, PAST, Reading};
-use super::{REPLACEMENT, Redactor};
+use super::redactor::{REPLACEMENT, Redactor};
 
 /// A part of a stream: text, or a mark that stands between two bytes of it.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -7,8 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use callboard_core::output::Stream;
-use callboard_core::output::{Segment, SegmentHead};
+use callboard_core::output::{Segment, SegmentHead, Stream};
 
 /// Several lines of a journal.
 const TAIL_BYTES: u64 = 2048;

@@ -5,8 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use callboard_core::base::fields::{Faults, Fields};
-use callboard_core::credential::{CloudRef, CredentialKind};
-use callboard_core::credential::{CredentialRef, CredentialUse};
+use callboard_core::credential::{CloudRef, CredentialKind, CredentialRef, CredentialUse};
 
 /// The credentials of a job.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use callboard_core::credential::CredentialKind;
-use callboard_core::credential::CredentialUse;
+use callboard_core::credential::{CredentialKind, CredentialUse};
 
 /// How a playbook is run. Every field has the meaning of the `ansible-playbook` flag of its name.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

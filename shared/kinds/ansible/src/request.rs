@@ -1,7 +1,6 @@
 //! What a caller asks Ansible for, read from JSON with every fault named.
 
-use callboard_core::base::fields::{Faults, Fields, kind};
-use callboard_core::base::json::escape;
+use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::credential::CredentialUse;
 use callboard_core::request::{JobOptions, JobRequest, Variables};
@@ -13,6 +12,7 @@ use crate::access::Access;
 use crate::inventory::Inventory;
 use crate::options::AnsibleOptions;
 use crate::source::Source;
+use crate::variables::parse_extra_vars;
 
 /// A request to run a playbook or a role.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
@@ -87,46 +87,6 @@ impl AnsibleRequest {
         self.credentials.uses(&mut uses);
         self.options.uses(&mut uses);
         uses
-    }
-}
-
-fn parse_extra_vars(fields: &mut Fields<'_>, faults: &mut Faults) -> Map<String, Value> {
-    match fields.get("extra_vars") {
-        None => Map::new(),
-        Some(Value::Object(vars)) => {
-            check_reserved(vars, "/extra_vars", faults);
-            vars.clone()
-        }
-        Some(other) => {
-            faults.add("/extra_vars", format!("must be an object, not {}", kind(other)));
-            Map::new()
-        }
-    }
-}
-
-/// Ansible gives keys such as `__ansible_unsafe` a meaning of its own wherever they stand.
-pub(crate) fn check_reserved(vars: &Map<String, Value>, pointer: &str, faults: &mut Faults) {
-    for (name, value) in vars {
-        let pointer = format!("{pointer}/{}", escape(name));
-        if name.starts_with("__ansible_") {
-            faults.add(
-                pointer.as_str(),
-                "begins with `__ansible_`, which Ansible keeps for itself",
-            );
-        }
-        check_reserved_value(value, &pointer, faults);
-    }
-}
-
-fn check_reserved_value(value: &Value, pointer: &str, faults: &mut Faults) {
-    match value {
-        Value::Object(object) => check_reserved(object, pointer, faults),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                check_reserved_value(item, &format!("{pointer}/{index}"), faults);
-            }
-        }
-        _ => {}
     }
 }
 

@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 pub(crate) use self::parse::GitFields;
-use callboard_core::credential::CredentialKind;
-use callboard_core::credential::{CredentialRef, CredentialUse};
+use callboard_core::credential::{CredentialKind, CredentialRef, CredentialUse};
 
 /// How large a playbook in a request may be.
 pub const MAX_INLINE_BYTES: usize = 1 << 20;

@@ -2,10 +2,8 @@
 //! process, and what its aliases stand for can be endless.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::{fs, io, thread};
 
 use serde::de::IgnoredAny;
 use serde_saphyr::budget::BudgetBreach;

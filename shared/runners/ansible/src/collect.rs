@@ -3,6 +3,7 @@
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::redact::Redactor;
 use callboard_kind_ansible::event::Event;
+use callboard_kind_ansible::event_names::NAMES;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ impl PartialEvent {
     /// Redacts what the event tells; its name and its ids are Ansible's.
     pub(crate) fn redact(&mut self, redactor: &Redactor) {
         let Some(data) = self.event_data.take() else { return };
-        let redacted = String::from_utf8(redactor.json(data.get().as_bytes())).ok();
+        let redacted = String::from_utf8(redactor.json(data.get().as_bytes(), NAMES)).ok();
         self.event_data = redacted.and_then(|data| RawValue::from_string(data).ok());
     }
 }

@@ -8,11 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 pub use self::error::EnvironmentError;
 use self::make::{Maker, interpreter, is_complete};
+use crate::digest::digest;
 use crate::host_files;
 use crate::python::Python;
 
@@ -133,18 +133,6 @@ fn name(recipe: &Recipe, settings: &EnvironmentSettings) -> String {
         "ansible-{}",
         digest([recipe.requirements.as_bytes(), python.as_encoded_bytes()])
     )
-}
-
-/// The first half of a SHA-256 over the parts and their lengths, in hexadecimal.
-pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let mut text = format!("{:x}", hash.finalize());
-    text.truncate(32);
-    text
 }
 
 /// Takes the lock; asks again and again, because a thread that waits for it could not be stopped.

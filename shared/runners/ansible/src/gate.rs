@@ -8,8 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use callboard_http::{Access, Egress};
-use callboard_kind_ansible::policy::AnsiblePolicy;
-use callboard_kind_ansible::policy::{GitRule, git_host_refusal, private_host_advice};
+use callboard_kind_ansible::policy::{AnsiblePolicy, GitRule, git_host_refusal, private_host_advice};
 
 /// What the proxy knows git by, where it asks for what a rule lists, and where it asks for anything else.
 const GIT: &str = "git";

@@ -10,18 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use callboard_core::base::id::Tenant;
-use callboard_core::credential::{Credential, GitAccess};
+use callboard_core::credential::GitAccess;
 use callboard_kind_ansible::policy::git_refusal;
 use callboard_kind_ansible::repository::{RepoUrl, is_commit};
-use callboard_kind_ansible::source::GitSource;
 use uuid::Uuid;
 
 use self::client::Client;
 use crate::archive;
-use crate::environment::digest;
+use crate::digest::digest;
 use crate::reach::Reach;
 use crate::room::Room;
-use crate::task::Task;
 use crate::unready::Unready;
 
 /// How deep submodules may hold submodules.
@@ -48,30 +46,9 @@ pub(crate) struct Wanted<'a> {
     pub(crate) room: &'a Arc<Room>,
 }
 
-impl<'a> Wanted<'a> {
-    /// Says what is wanted of a repository that a request names, if it may be had.
-    pub(crate) fn new(task: &'a Task<'a>, git: GitSource<'a>, scratch: &'a Path) -> Result<Self, Unready> {
-        let wrong = |wrong| Unready::source(format!("The repository's address {wrong}."));
-        let access = match task.keys.find(git.credential) {
-            Some(Credential::Git(access)) => Some(access),
-            _ => None,
-        };
-        let wanted = Self {
-            reach: task.reach,
-            tenant: &task.job.tenant,
-            repo: RepoUrl::parse(git.repo).map_err(wrong)?,
-            revision: git.branch,
-            access,
-            identity: serde_json::to_string(&git.credential).unwrap_or_default(),
-            submodules: git.submodules,
-            scratch,
-            room: &task.room,
-        };
-        wanted.check()?;
-        Ok(wanted)
-    }
-
-    fn check(&self) -> Result<(), Unready> {
+impl Wanted<'_> {
+    /// Tells whether it may be had.
+    pub(crate) fn check(&self) -> Result<(), Unready> {
         if self.reach.policy.repository(&self.repo).is_none() {
             return Err(Unready::source(format!("The repository {}.", git_refusal(&self.repo))));
         }

@@ -1,12 +1,11 @@
 //! The Python host package, held in the binary and written once for each version of it.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use uuid::Uuid;
 
-use crate::environment::digest;
+use crate::digest::digest;
 
 macro_rules! host_file {
     ($path:literal) => {

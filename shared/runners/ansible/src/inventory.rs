@@ -13,14 +13,12 @@ use callboard_kind_ansible::policy::private_host_advice;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::archive;
 use crate::blocking::on_a_thread;
-use crate::bounds;
-use crate::git::Wanted;
 use crate::keys::inventory_profile;
 use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
+use crate::{archive, bounds};
 
 const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 /// The plugins that Ansible enables by default.
@@ -66,7 +64,7 @@ impl Task<'_> {
     async fn git_inventory(&self, inventory: &GitInventory, number: usize) -> Result<String, Unready> {
         let scratch = self.workspace.scratch()?;
         let git = inventory.git();
-        let wanted = Wanted::new(self, git, &scratch)?;
+        let wanted = self.wanted(git, &scratch)?;
         let tree = self.workspace.path().join(format!("inventory-{number}"));
         let commit = self.repositories.checkout(&wanted, &tree).await?;
         let found = archive::inside(&tree, &inventory.path);

@@ -4,9 +4,7 @@ mod hand_over;
 mod resolve;
 
 use callboard_core::base::secret::Secret;
-use callboard_core::credential::AwsKeys;
-use callboard_core::credential::CredentialRef;
-use callboard_core::credential::{Credential, CredentialKind, SshAccess};
+use callboard_core::credential::{AwsKeys, Credential, CredentialKind, CredentialRef, SshAccess};
 use callboard_core::job::Job;
 use callboard_kind_ansible::inventory::{UrlInventory, placeholders};
 use callboard_kind_ansible::request::AnsibleRequest;

@@ -11,6 +11,7 @@ mod collection;
 mod command;
 mod control;
 mod demux;
+mod digest;
 mod environ;
 pub mod environment;
 mod failures;

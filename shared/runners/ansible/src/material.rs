@@ -7,15 +7,13 @@ use std::path::{Path, PathBuf};
 
 use callboard_kind_ansible::source::{GitSource, Source, TypedSource};
 
-use crate::archive;
 use crate::blocking::on_a_thread;
-use crate::bounds;
 use crate::galaxy::{self, Requirements, Servers};
-use crate::git::Wanted;
 use crate::playbooks::Playbook;
 use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::{Unready, sentence};
+use crate::{archive, bounds};
 
 /// What a job runs.
 pub(crate) struct Material {
@@ -109,7 +107,7 @@ impl Sourcing<'_> {
             submodules: false,
         });
         let scratch = self.task.workspace.scratch()?;
-        let wanted = Wanted::new(self.task, git, &scratch)?;
+        let wanted = self.task.wanted(git, &scratch)?;
         let tree = self.task.workspace.path().join("source");
         let commit = self.task.repositories.checkout(&wanted, &tree).await?;
         Ok((tree.canonicalize()?, commit, git.repo.to_owned()))

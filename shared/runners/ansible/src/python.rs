@@ -1,14 +1,11 @@
 //! Finding the Python that the Ansible environment is made with.
 
 use std::collections::HashSet;
-use std::env;
-use std::fmt;
-use std::fs;
-use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
+use std::{env, fmt, fs, io};
 
 use tokio::process::Command;
 use tokio::time::timeout;

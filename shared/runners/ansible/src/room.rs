@@ -1,12 +1,11 @@
 //! How much of what is fetched for a job may come to lie on the disk, unpacked: sources, submodules, requirements and inventories
 //! together, whoever fetches them.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use std::os::unix::fs::MetadataExt;
 

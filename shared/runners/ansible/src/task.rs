@@ -1,15 +1,20 @@
 //! One job that is got ready: what it is, and what it is got ready with.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use callboard_core::credential::Credential;
 use callboard_core::job::Job;
+use callboard_kind_ansible::repository::RepoUrl;
 use callboard_kind_ansible::request::AnsibleRequest;
+use callboard_kind_ansible::source::GitSource;
 
-use crate::git::Repositories;
+use crate::git::{Repositories, Wanted};
 use crate::keys::Keys;
 use crate::reach::Reach;
 use crate::room::Room;
 use crate::settings::AnsibleSettings;
+use crate::unready::Unready;
 use crate::workspace::Workspace;
 
 /// A job to get ready. `command.rs` does it; `material.rs` gets its source, `inventory.rs` its inventory.
@@ -23,4 +28,28 @@ pub(crate) struct Task<'a> {
     pub(crate) workspace: &'a Workspace,
     /// What is left of the room for what is fetched.
     pub(crate) room: Arc<Room>,
+}
+
+impl<'a> Task<'a> {
+    /// Says what is wanted of a repository that the request names, if it may be had.
+    pub(crate) fn wanted(&'a self, git: GitSource<'a>, scratch: &'a Path) -> Result<Wanted<'a>, Unready> {
+        let wrong = |wrong| Unready::source(format!("The repository's address {wrong}."));
+        let access = match self.keys.find(git.credential) {
+            Some(Credential::Git(access)) => Some(access),
+            _ => None,
+        };
+        let wanted = Wanted {
+            reach: self.reach,
+            tenant: &self.job.tenant,
+            repo: RepoUrl::parse(git.repo).map_err(wrong)?,
+            revision: git.branch,
+            access,
+            identity: serde_json::to_string(&git.credential).unwrap_or_default(),
+            submodules: git.submodules,
+            scratch,
+            room: &self.room,
+        };
+        wanted.check()?;
+        Ok(wanted)
+    }
 }

@@ -1,21 +1,19 @@
 //! The folder of a running job: its home, its temporary files, what it is given to read. Removed when it ends.
 
 use std::fs::{self, DirBuilder};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 
 use crate::files::write_private;
 use crate::folders::{abandoned, keep_only, make_private};
-use crate::processes;
-use crate::sockets;
 use crate::trash::Trash;
+use crate::{processes, sockets};
 
 /// How long cleaning may take.
 const CLEAN_LIMIT: Duration = Duration::from_secs(30);

@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::secret::Secret;
-use callboard_core::credential::AwsKeys;
-use callboard_core::credential::{VaultAccess, VaultAuth};
+use callboard_core::credential::{AwsKeys, VaultAccess, VaultAuth};
 use http::{HeaderName, HeaderValue, Request};
 use serde_json::{Map, Value, json};
 

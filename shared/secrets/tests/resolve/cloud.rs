@@ -3,8 +3,7 @@
 use anyhow::Context;
 use callboard_core::base::fields::Faults;
 use callboard_core::base::id::Tenant;
-use callboard_core::credential::CloudRef;
-use callboard_core::credential::{AwsKeys, SecretError, Secrets};
+use callboard_core::credential::{AwsKeys, CloudRef, SecretError, Secrets};
 use callboard_secrets::{Endpoints, Resolver};
 use serde_json::{Value, json};
 

@@ -15,9 +15,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::id::Tenant;
-use callboard_core::credential::CredentialRef;
-use callboard_core::credential::{Credential, CredentialKind};
-use callboard_core::credential::{SecretError, Secrets};
+use callboard_core::credential::{Credential, CredentialKind, CredentialRef, SecretError, Secrets};
 use callboard_core::policy::Policy;
 use callboard_secrets::{Endpoints, Environment, Resolver, Settings};
 use serde_json::{Value, json};
@@ -34,7 +32,7 @@ struct Deployment {
 impl Default for Deployment {
     fn default() -> Self {
         Self {
-            policy: serde_json::json!({}),
+            policy: Value::Null,
             endpoints: Endpoints::from_environment(),
             store: Store::default(),
         }
@@ -54,8 +52,10 @@ impl Deployment {
     }
 
     fn resolver(self) -> anyhow::Result<Resolver> {
+        let none = serde_json::json!({});
+        let policy = if self.policy.is_null() { &none } else { &self.policy };
         let mut faults = Faults::default();
-        let mut fields = Fields::of(&self.policy, "", &mut faults).context("an object")?;
+        let mut fields = Fields::of(policy, "", &mut faults).context("an object")?;
         let policy = Policy::read(&mut fields, &mut faults);
         let policy = faults.or(policy).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
         let settings = Settings {

@@ -2,8 +2,7 @@
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::Tenant;
-use callboard_core::credential::CredentialKind;
-use callboard_core::credential::Secrets;
+use callboard_core::credential::{CredentialKind, Secrets};
 use serde_json::json;
 
 use crate::{Deployment, password, reference, refusal};

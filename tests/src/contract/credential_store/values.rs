@@ -1,8 +1,7 @@
 //! What goes in comes out, for workers; and nothing of it in what is shown.
 
 use anyhow::ensure;
-use callboard_core::credential::CredentialStore;
-use callboard_core::credential::{CredentialKind, CredentialSummary};
+use callboard_core::credential::{CredentialKind, CredentialStore, CredentialSummary};
 
 use super::{all, every_kind, password};
 use crate::contract::samples::{now, tenant};

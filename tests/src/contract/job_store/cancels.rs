@@ -1,5 +1,4 @@
-use callboard_core::job::JobStore;
-use callboard_core::job::{Job, JobStatus};
+use callboard_core::job::{Job, JobStatus, JobStore};
 use callboard_core::request::Reason;
 
 use crate::contract::samples::{cancel_by, create, create_claimed, now, refused, success};

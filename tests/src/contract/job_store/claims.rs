@@ -3,9 +3,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::JobStore;
-use callboard_core::job::Progress;
-use callboard_core::job::{JobStatus, Lease};
+use callboard_core::job::{JobStatus, JobStore, Lease, Progress};
 use callboard_kind_ansible::detail::PlayProgress;
 use futures_util::future::join_all;
 

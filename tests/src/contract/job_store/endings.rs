@@ -1,8 +1,6 @@
 use std::time::Duration;
 
-use callboard_core::job::Attempt;
-use callboard_core::job::JobStatus;
-use callboard_core::job::{DueJob, JobStore};
+use callboard_core::job::{Attempt, DueJob, JobStatus, JobStore};
 use callboard_core::request::Reason;
 
 use crate::contract::samples::{

@@ -1,8 +1,5 @@
 use callboard_core::base::id::{JobId, Tenant};
-use callboard_core::job::JobStore;
-use callboard_core::job::Outcome;
-use callboard_core::job::{HistoryQuery, JobSummary};
-use callboard_core::job::{Job, JobStatus};
+use callboard_core::job::{HistoryQuery, Job, JobStatus, JobStore, JobSummary, Outcome};
 use callboard_core::request::Reason;
 
 use crate::contract::samples::{

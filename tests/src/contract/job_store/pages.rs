@@ -1,8 +1,6 @@
 use anyhow::ensure;
 use callboard_core::base::id::JobId;
-use callboard_core::job::JobStore;
-use callboard_core::job::{HistoryQuery, MAX_COUNTED};
-use callboard_core::job::{Job, JobStatus};
+use callboard_core::job::{HistoryQuery, Job, JobStatus, JobStore, MAX_COUNTED};
 
 use crate::contract::samples::{cancel_by, create_many, ids, now, query, tenant};
 

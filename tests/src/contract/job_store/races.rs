@@ -1,8 +1,6 @@
 use anyhow::ensure;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::JobStore;
-use callboard_core::job::Outcome;
-use callboard_core::job::{Job, JobStatus};
+use callboard_core::job::{Job, JobStatus, JobStore, Outcome};
 use callboard_core::request::Reason;
 use futures_util::future::{join, join_all};
 

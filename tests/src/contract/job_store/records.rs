@@ -2,10 +2,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_core::base::id::JobId;
-use callboard_core::job::HistoryQuery;
-use callboard_core::job::JobStore;
-use callboard_core::job::Outcome;
-use callboard_core::job::{Job, JobStatus, canceled};
+use callboard_core::job::{HistoryQuery, Job, JobStatus, JobStore, Outcome, canceled};
 use callboard_core::request::Reason;
 
 use super::variants::{outcomes, requests};

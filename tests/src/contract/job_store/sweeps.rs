@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use callboard_core::job::{DueJob, JobStore};
-use callboard_core::job::{JobStatus, Lease};
+use callboard_core::job::{DueJob, JobStatus, JobStore, Lease};
 
 use crate::contract::samples::{
     HOUR, cancel_by, create, create_claimed, create_many, dead_letter, due, failure, given_up, lease, now, refused,

@@ -2,8 +2,7 @@ use std::time::Duration;
 
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::Segment;
-use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
+use callboard_core::output::{LogKey, LogStore, Manifest, Segment, Stream};
 
 use super::{Writer, append};
 use crate::contract::samples::refused;

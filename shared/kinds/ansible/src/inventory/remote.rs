@@ -11,8 +11,7 @@ use crate::source::{GitFields, GitSource};
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::json::escape;
 use callboard_core::base::web_address::WebAddress;
-use callboard_core::credential::{CredentialKind, is_header};
-use callboard_core::credential::{CredentialRef, CredentialUse, check_name};
+use callboard_core::credential::{CredentialKind, CredentialRef, CredentialUse, check_name, is_header};
 
 const MAX_PATH_BYTES: usize = 1024;
 const MAX_URL_BYTES: usize = 2048;

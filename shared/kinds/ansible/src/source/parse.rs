@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{CollectionRoleSource, InlineSource, MAX_INLINE_BYTES, PlaybookSource, RoleSource, Source, TypedSource};
 use crate::repository::{RepoUrl, check_path, check_ref};
-use crate::request::check_reserved;
+use crate::variables::check_reserved;
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::web_address::WebAddress;
 use callboard_core::credential::CredentialRef;

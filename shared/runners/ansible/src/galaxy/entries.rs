@@ -5,8 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use callboard_core::base::web_address::WebAddress;
-use callboard_kind_ansible::policy::AnsiblePolicy;
-use callboard_kind_ansible::policy::{galaxy_refusal, git_refusal};
+use callboard_kind_ansible::policy::{AnsiblePolicy, galaxy_refusal, git_refusal};
 use callboard_kind_ansible::repository::RepoUrl;
 use serde_json::{Map, Value};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Requirements;
-use crate::environment::digest;
+use crate::digest::digest;
 use crate::task::Task;
 use crate::unready::Unready;
 

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use callboard_kind_ansible::policy::AnsiblePolicy;
-use callboard_kind_ansible::policy::{GitRule, git_host_refusal};
+use callboard_kind_ansible::policy::{AnsiblePolicy, GitRule, git_host_refusal};
 
 /// What git calls it with: options, the host, and a command with the path in quotes.
 const BEGINNING: &str = r#"port=22

@@ -1,10 +1,7 @@
 //! Getting every secret that a request names.
 
 use callboard_core::base::secret::Secret;
-use callboard_core::credential::AwsKeys;
-use callboard_core::credential::CredentialRef;
-use callboard_core::credential::{AwsRef, CloudRef, Provider};
-use callboard_core::credential::{Credential, CredentialKind};
+use callboard_core::credential::{AwsKeys, AwsRef, CloudRef, Credential, CredentialKind, CredentialRef, Provider};
 use callboard_core::job::Job;
 use callboard_kind_ansible::inventory::{Inventory, TypedInventory, UrlInventory, placeholders};
 use callboard_kind_ansible::request::AnsibleRequest;

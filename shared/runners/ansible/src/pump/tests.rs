@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::secret::Secret;
-use callboard_core::output::OutputLimits;
-use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
-use callboard_core::output::{Segment, SegmentHead};
+use callboard_core::output::{LogKey, LogStore, Manifest, OutputLimits, Segment, SegmentHead, Stream};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 

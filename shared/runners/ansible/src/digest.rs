@@ -1,0 +1,15 @@
+//! Names made of what they stand for.
+
+use sha2::{Digest, Sha256};
+
+/// The first half of a SHA-256 over the parts and their lengths, in hexadecimal.
+pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut text = format!("{:x}", hash.finalize());
+    text.truncate(32);
+    text
+}
