@@ -23,12 +23,13 @@ MAY_KNOW = {
     "callboard-aws": {"core"},
     "callboard-secrets": {"core", "http"},
     "callboard-policy": {"core", "kind-ansible"},
-    "callboard-ansible": {"core", "http", "kind-ansible"},
+    "callboard-process": {"core"},
+    "callboard-ansible": {"core", "http", "kind-ansible", "process"},
     "callboard-lambda": {"core", "api", "aws", "kind-ansible", "policy", "secrets"},
-    "callboard": {"core", "api", "embedded", "kind-ansible", "policy", "secrets", "ansible"},
+    "callboard": {"core", "api", "embedded", "kind-ansible", "policy", "process", "secrets", "ansible"},
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},
-    "callboard-worker": {"core", "aws", "kind-ansible", "lambda", "ansible"},
+    "callboard-worker": {"core", "aws", "kind-ansible", "lambda", "process", "ansible"},
 }
 # core's folders: each knows only those before it
 FOLDERS = ["base", "credential", "policy", "request", "job", "output", "redact", "run", "submit", "care"]

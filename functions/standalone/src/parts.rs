@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use callboard_ansible::{AnsibleRunner, FetchLimits, Reach};
+use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Reach, longest_socket};
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
@@ -18,6 +18,7 @@ use callboard_embedded::{
     SqliteIdempotencyStore, SqliteJobStore, SqliteQueue, Stuck,
 };
 use callboard_policy::Policies;
+use callboard_process::{Children, JobFolders};
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::cli::Common;
@@ -86,6 +87,14 @@ impl Parts {
                 max_bytes: common.fetch_max_bytes,
             },
         })
+    }
+
+    /// Makes what runs Ansible jobs.
+    pub(crate) fn runner(&self, common: &Common, settings: AnsibleSettings) -> anyhow::Result<Arc<AnsibleRunner>> {
+        let folders = JobFolders::create(&common.work, longest_socket());
+        let folders = Arc::new(folders.context("the folder for running jobs cannot be made")?);
+        let runner = AnsibleRunner::new(settings, self.reach(common)?, folders, Children::adopt()?);
+        Ok(Arc::new(runner))
     }
 
     /// Makes what accepts jobs.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::environment::Environment;
-use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
+use callboard_ansible::{AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::JobView;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::care::cancel;
@@ -47,9 +47,7 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let settings = settings(arguments, environment, &folder)?;
     let submitter = parts.submitter(common, kinds::shown(), u32::MAX);
-    let runner = Arc::new(
-        AnsibleRunner::new(settings, parts.reach(common)?).context("the folder for running jobs cannot be made")?,
-    );
+    let runner = parts.runner(common, settings)?;
     let job = submitter.record(Tenant::default(), request).await?;
     if let Some(due) = job.state.due {
         parts.store.mark_dispatched(job.id, due).await?;

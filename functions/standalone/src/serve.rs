@@ -63,9 +63,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         grace: Duration::from_secs(common.grace),
         viewer: None,
     };
-    let runner = Arc::new(
-        AnsibleRunner::new(settings, parts.reach(common)?).context("the folder for running jobs cannot be made")?,
-    );
+    let runner = parts.runner(common, settings)?;
     runner.warm_up().await?;
 
     let (drain, draining) = watch::channel(false);

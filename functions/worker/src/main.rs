@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::environment::Environment;
-use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach};
+use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach, longest_socket};
 use callboard_core::job::Rate;
 use callboard_core::output::OutputLimits;
 use callboard_core::run::{Held, Outage, Runners, Worker, WorkerSettings};
 use callboard_lambda::{Parts, Settings, number, required, start_logging};
+use callboard_process::{Children, JobFolders};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use rustix::process::DumpableBehavior;
 use tokio::sync::watch;
@@ -43,8 +44,10 @@ async fn main() -> Result<(), Error> {
             max_bytes: u64::from(number("CALLBOARD_FETCH_MAX_MB", 400)?) << 20,
         },
     };
-    let runner = AnsibleRunner::new(ansible()?, reach).context("the folder for running jobs cannot be made")?;
-    let runner = Arc::new(runner);
+    let settings = ansible()?;
+    let folders = JobFolders::create(&settings.work, longest_socket());
+    let folders = Arc::new(folders.context("the folder for running jobs cannot be made")?);
+    let runner = Arc::new(AnsibleRunner::new(settings, reach, folders, Children::adopt()?));
     runner.warm_up().await?;
     let (_never, shutdown) = watch::channel(false);
     let batches = Batches {

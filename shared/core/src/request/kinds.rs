@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::job_options::JobOptions;
 use super::job_request::JobRequest;
 use super::kind::Kind;
-use crate::base::fields::{Faults, FieldError, Fields};
+use crate::base::fields::{self, Faults, FieldError, Fields};
 use crate::credential::CredentialUse;
 use serde_json::{Map, Value};
 
@@ -84,17 +84,19 @@ impl Kinds {
             faults.add(format!("/{other}"), format!("is of another kind of job than {one}"));
             return None;
         }
-        let mut fields = Fields::of(body, "", faults)?;
+        let mut outer = Fields::of(body, "", faults)?;
         let none = Value::Object(Map::new());
-        let given = fields.get("options").unwrap_or(&none);
-        let read = Fields::of(given, "/options", faults).and_then(|mut options| {
-            let work = kind.read(&mut fields, &mut options, faults);
-            let own = JobOptions::read(&mut options, faults);
-            options.finish(faults);
-            work.map(|work| (own, work))
-        });
-        fields.finish(faults);
-        let (options, work) = read?;
+        let given = outer.get("options");
+        let object = given.filter(|value| value.is_object()).unwrap_or(&none);
+        let mut own = Fields::of(object, "/options", faults)?;
+        let work = kind.read(&mut outer, &mut own, faults);
+        let options = JobOptions::read(&mut own, faults);
+        if let Some(other) = given.filter(|value| !value.is_object()) {
+            faults.add("/options", format!("must be an object, not {}", fields::kind(other)));
+        }
+        own.finish(faults);
+        outer.finish(faults);
+        let work = work?;
         Some(Read {
             request: JobRequest {
                 kind: self.stored_name(kind),

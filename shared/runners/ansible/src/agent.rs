@@ -11,9 +11,9 @@ use tokio::process::{Child, Command};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::files::{write_private, write_script};
-use crate::program::{Program, ProgramError, search_path};
 use crate::unready::Unready;
+use callboard_process::files::{write_private, write_script};
+use callboard_process::program::{Program, ProgramError, search_path};
 
 const PAUSE: Duration = Duration::from_millis(2);
 const TRIES: u32 = 1000;

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::packets::Packets;
-use crate::supervisors::Supervisors;
+use callboard_process::Children;
 
 /// How often SIGKILL is repeated, after how many times it goes to the supervisor itself, which had time for what cannot be ended
 /// by then, and after how many the job counts as unstoppable.
@@ -70,7 +70,7 @@ impl Exit {
 pub(crate) struct Control<'a> {
     socket: Packets,
     grace: Duration,
-    supervisors: &'a Supervisors,
+    children: &'a Children,
     /// The supervisor, once it has reported, which it does before it begins.
     pub(crate) supervisor: Option<i32>,
     handle: Option<OwnedFd>,
@@ -81,11 +81,11 @@ pub(crate) struct Control<'a> {
 }
 
 impl<'a> Control<'a> {
-    pub(crate) fn new(socket: Packets, grace: Duration, supervisors: &'a Supervisors) -> Self {
+    pub(crate) fn new(socket: Packets, grace: Duration, children: &'a Children) -> Self {
         Self {
             socket,
             grace,
-            supervisors,
+            children,
             supervisor: None,
             handle: None,
             stopped: false,
@@ -130,7 +130,7 @@ impl<'a> Control<'a> {
     async fn report(&mut self, packet: &[u8]) -> io::Result<Option<Exit>> {
         Ok(match serde_json::from_slice(packet)? {
             Report::Started { supervisor } => {
-                self.supervisors.add(supervisor);
+                self.children.add(supervisor);
                 self.supervisor = Some(supervisor);
                 self.handle = Pid::from_raw(supervisor).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
                 // one that is gone meanwhile is noticed where its reports are read

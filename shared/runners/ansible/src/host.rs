@@ -22,7 +22,7 @@ use self::heartbeat::Heartbeat;
 use crate::command::JobSpec;
 use crate::packets::{Packets, borrow};
 use crate::settings::AnsibleSettings;
-use crate::workspace::WorkRoot;
+use callboard_process::{Children, JobFolders};
 
 /// How long the host may take to import Ansible.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -65,11 +65,11 @@ pub(crate) struct Channels {
 }
 
 /// The host process, started when it is first needed.
-#[derive(Default)]
 pub(crate) struct Host {
     running: Mutex<Option<Running>>,
     /// Its process id, 0 before there is one; known from the moment in which it is started.
     pid: AtomicI32,
+    children: Children,
 }
 
 struct Running {
@@ -81,8 +81,16 @@ struct Running {
 }
 
 impl Host {
+    pub(crate) fn new(children: Children) -> Self {
+        Self {
+            running: Mutex::default(),
+            pid: AtomicI32::new(0),
+            children,
+        }
+    }
+
     /// Starts the host unless it runs; returns its versions.
-    pub(crate) async fn ready(&self, settings: &AnsibleSettings, root: &WorkRoot) -> Result<Versions, HostError> {
+    pub(crate) async fn ready(&self, settings: &AnsibleSettings, root: &JobFolders) -> Result<Versions, HostError> {
         let mut running = self.running.lock().await;
         let host = self.ensure(&mut running, settings, root).await?;
         if host.heartbeat.is_missed() {
@@ -91,16 +99,11 @@ impl Host {
         Ok(host.versions.clone())
     }
 
-    /// Returns the host's process id.
-    pub(crate) fn pid(&self) -> Option<i32> {
-        Some(self.pid.load(Ordering::Relaxed)).filter(|&pid| pid != 0)
-    }
-
     /// Has the host fork a job. A host that turns out to be dead is started again, once.
     pub(crate) async fn fork(
         &self,
         settings: &AnsibleSettings,
-        root: &WorkRoot,
+        root: &JobFolders,
         spec: &JobSpec,
     ) -> Result<Channels, HostError> {
         let mut running = self.running.lock().await;
@@ -125,7 +128,7 @@ impl Host {
         &self,
         running: &'a mut Option<Running>,
         settings: &AnsibleSettings,
-        root: &WorkRoot,
+        root: &JobFolders,
     ) -> Result<&'a mut Running, HostError> {
         let alive = running
             .as_mut()
@@ -139,11 +142,12 @@ impl Host {
         }
     }
 
-    async fn start(&self, settings: &AnsibleSettings, root: &WorkRoot) -> Result<Running, HostError> {
+    async fn start(&self, settings: &AnsibleSettings, root: &JobFolders) -> Result<Running, HostError> {
         let (socket, theirs) = Packets::pair()?;
         let mut child = command(settings, root, theirs)?.spawn()?;
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
-        self.pid.store(pid, Ordering::Relaxed);
+        self.children.add(pid);
+        self.children.remove(self.pid.swap(pid, Ordering::Relaxed));
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(log(stderr));
         }
@@ -167,7 +171,7 @@ impl Host {
     }
 }
 
-fn command(settings: &AnsibleSettings, root: &WorkRoot, socket: OwnedFd) -> io::Result<Command> {
+fn command(settings: &AnsibleSettings, root: &JobFolders, socket: OwnedFd) -> io::Result<Command> {
     let home = root.host()?;
     let mut command = Command::new(&settings.environment.python);
     command

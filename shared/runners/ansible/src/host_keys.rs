@@ -12,8 +12,8 @@ use callboard_kind_ansible::failures::{FailureKind, HostFailure};
 use callboard_kind_ansible::policy::HostKeyChecking;
 
 use self::refusal::{Refusal, Why};
-use crate::program::{Program, search_path};
 use crate::settings::Home;
+use callboard_process::program::{Program, search_path};
 
 const SCAN_SECONDS: &str = "5";
 /// A scan looks a name up first, for which `ssh-keyscan` has no limit.

@@ -14,6 +14,8 @@ use callboard_core::run::{Ended, Runner, Stop};
 use callboard_kind_ansible::detail::{Detail, PlayProgress};
 use callboard_kind_ansible::request::AnsibleRequest;
 use callboard_kind_ansible::stats::reached;
+use callboard_process::memory::Kills;
+use callboard_process::{Children, JobFolders, shortage};
 use tokio::sync::Notify;
 
 use crate::command::Prepared;
@@ -22,17 +24,14 @@ use crate::git::Repositories;
 use crate::host::{Host, HostError, Versions};
 use crate::host_keys::{self, Facts};
 use crate::keys::Keys;
-use crate::memory::Kills;
 use crate::pump::{Findings, Pipes, Pump, PumpError, Target};
 use crate::reach::Reach;
 use crate::room::Room;
 use crate::settings::AnsibleSettings;
-use crate::supervisors::Supervisors;
 use crate::task::Task;
 use crate::unready::{Unready, sentence};
 use crate::verdict::End;
-use crate::workspace::{WorkRoot, Workspace};
-use crate::{processes, shortage};
+use crate::workspace::Workspace;
 
 /// What there is to say of a job that was stopped while it was got ready.
 const NOT_STARTED: &str = "Its playbook had not started yet.";
@@ -42,9 +41,9 @@ const LEFT: &str = "callboard: the job has ended, and with it what it had left r
 /// Runs playbooks.
 pub struct AnsibleRunner {
     settings: AnsibleSettings,
-    root: WorkRoot,
+    root: Arc<JobFolders>,
     host: Host,
-    supervisors: Supervisors,
+    children: Children,
     reach: Reach,
     repositories: Repositories,
 }
@@ -80,21 +79,18 @@ impl RunError {
 }
 
 impl AnsibleRunner {
-    /// Makes a runner; the host is started when it is first needed.
-    ///
-    /// # Errors
-    /// The folder for running jobs cannot be made.
-    pub fn new(settings: AnsibleSettings, reach: Reach) -> io::Result<Self> {
-        processes::become_subreaper()?;
-        let root = WorkRoot::create(&settings.work)?;
-        Ok(Self {
+    /// Makes a runner whose jobs have folders among those of this process, and whose processes are known to all runners of it;
+    /// the host is started when it is first needed.
+    #[must_use]
+    pub fn new(settings: AnsibleSettings, reach: Reach, root: Arc<JobFolders>, children: Children) -> Self {
+        Self {
             settings,
             root,
-            host: Host::default(),
-            supervisors: Supervisors::default(),
+            host: Host::new(children.clone()),
+            children,
             reach,
             repositories: Repositories::default(),
-        })
+        }
     }
 
     /// Starts the host, so that the first job finds it ready; returns its versions.
@@ -223,7 +219,7 @@ impl AnsibleRunner {
             // it may have to wait for the host; a supervisor that is not told to begin does nothing
             () = stopped.requested() => return Ok(Run::stopped_before()),
         };
-        let mut control = Control::new(channels.control, self.settings.grace, &self.supervisors);
+        let mut control = Control::new(channels.control, self.settings.grace, &self.children);
         let pipes = Pipes {
             output: channels.output,
             errors: channels.errors,
@@ -241,11 +237,11 @@ impl AnsibleRunner {
         let (stopped, supervisor, left) = (control.stopped, control.supervisor, std::mem::take(&mut control.left));
         drop(control);
         if let Some(pid) = supervisor {
-            self.supervisors.forget(pid).await;
+            self.children.forget(pid).await;
         }
         // what a lost supervisor has left was ended before its pipes were drained
         if !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_) | Exit::SupervisorLost(_))) {
-            let survivors = self.supervisors.end_strays(supervisor, self.host.pid()).await;
+            let survivors = self.children.end_strays(supervisor).await;
             exit = exit.map(|exit| exit.but_for(&survivors));
         }
         let exit = exit?;
@@ -279,8 +275,8 @@ impl AnsibleRunner {
             }
         };
         if let Exit::SupervisorLost(pid) = exit {
-            self.supervisors.forget(pid).await;
-            let survivors = self.supervisors.end_strays(Some(pid), self.host.pid()).await;
+            self.children.forget(pid).await;
+            let survivors = self.children.end_strays(Some(pid)).await;
             exit = exit.but_for(&survivors);
         }
         ended.notify_one();
@@ -326,7 +322,8 @@ impl Runner for AnsibleRunner {
     }
 
     async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended {
-        let workspace = match self.root.attempt(job.id, job.state.attempt) {
+        let folder = self.root.attempt(job.id, job.state.attempt);
+        let workspace = match folder.and_then(Workspace::furnish) {
             Ok(workspace) => workspace,
             Err(error) => return failed(job, RunError::Io(error)),
         };

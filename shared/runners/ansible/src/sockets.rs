@@ -4,16 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The longest path of a socket on Linux, in bytes.
-const MAX_SOCKET_BYTES: usize = 107;
-/// What the folder of all jobs of a user is called, before the user's id.
-pub(crate) const SHARED: &str = "cb-";
-/// The greatest process id that Linux can be set to give.
-const MAX_PID: &str = "4194304";
-/// How many digits of a job's id its folder has.
-pub(crate) const ID_DIGITS: usize = 8;
-/// The greatest number of an attempt.
-const MAX_ATTEMPT: &str = "10";
+use callboard_process::paths::MAX_SOCKET_BYTES;
 
 /// The folders of a job that have sockets in them.
 pub(crate) const CONNECTIONS: &str = "cp";
@@ -40,13 +31,10 @@ const LONGEST: [(&str, &str); 6] = [
     ("the agent with git's key", "fetch/git-00000000/a00000000"),
 ];
 
-/// Returns how long the path of the folder for the folders of running jobs may be, in bytes, for a user's jobs.
-pub(crate) fn max_parent_bytes(user: u32) -> usize {
-    let user = user.to_string();
-    let job = ["/", SHARED, &user, "/", MAX_PID, "/", "-", MAX_ATTEMPT, "/"];
-    let job: usize = job.iter().map(|part| part.len()).sum::<usize>() + ID_DIGITS;
-    let longest = LONGEST.iter().map(|(_, path)| path.len()).max();
-    MAX_SOCKET_BYTES - job - longest.unwrap_or_default()
+/// Returns how many bytes the longest path of a socket has below a job's folder.
+#[must_use]
+pub fn longest_socket() -> usize {
+    LONGEST.iter().map(|(_, path)| path.len()).max().unwrap_or_default()
 }
 
 /// Names short folders for the sockets of a job that has its caller's home, where that is too long for them and neither the
@@ -98,12 +86,14 @@ fn is_configured(env: &BTreeMap<String, String>, cwd: &Path, home: &Path) -> boo
 
 #[cfg(test)]
 mod tests {
+    use callboard_process::paths::{ID_DIGITS, MAX_ATTEMPT, MAX_PID, SHARED, max_parent_bytes};
+
     use super::*;
 
     #[test]
     fn the_longest_path_of_every_kind_of_socket_fits_for_every_user() {
         for (user, parent) in [(0, 27), (998, 25), (1000, 24), (65_534, 23), (u32::MAX - 1, 18)] {
-            assert_eq!(max_parent_bytes(user), parent, "{user}");
+            assert_eq!(max_parent_bytes(user, longest_socket()), parent, "{user}");
             let work = "w".repeat(parent);
             let longest = LONGEST.map(|(kind, below)| {
                 let path = format!(

@@ -7,7 +7,7 @@ use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_kind_ansible::detail::INVENTORY_INVALID;
 
-use crate::shortage;
+use callboard_process::shortage;
 
 /// Words of the sentences that are made here. They stay, where a secret is a word like them; each is longer than a word.
 const PHRASES: [&str; 16] = [

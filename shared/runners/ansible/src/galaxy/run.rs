@@ -9,11 +9,11 @@ use callboard_kind_ansible::policy::galaxy_refusal;
 
 use super::words::words;
 use super::{Requirements, Servers};
-use crate::files::{write_private, write_script};
 use crate::gate::{Gate, ssh};
-use crate::program::{Program, ProgramError, TOO_LARGE};
 use crate::task::Task;
 use crate::unready::Unready;
+use callboard_process::files::{write_private, write_script};
+use callboard_process::program::{Program, ProgramError, TOO_LARGE};
 
 /// What ansible-galaxy is told of the servers, a token included.
 const CONFIGURATION: &str = "galaxy.cfg";

@@ -70,7 +70,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::files::write_script;
+    use callboard_process::files::write_script;
 
     #[test]
     fn only_what_the_policy_lists_comes_to_ssh() -> Result<(), Box<dyn std::error::Error>> {

@@ -13,8 +13,8 @@ use super::login::{environment, use_key, use_token};
 use super::words::{hint, words};
 use crate::agent::Agent;
 use crate::gate::Gate;
-use crate::program::{Program, ProgramError, TOO_LARGE};
 use crate::unready::Unready;
+use callboard_process::program::{Program, ProgramError, TOO_LARGE};
 
 /// The length of a commit's id where the repository's hash is SHA-256.
 const SHA256_DIGITS: usize = 64;

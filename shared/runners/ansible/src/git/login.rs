@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::Wanted;
 use crate::agent::Agent;
-use crate::files::{write_private, write_script};
 use crate::unready::Unready;
+use callboard_process::files::{write_private, write_script};
 
 /// The service's variables that git sees.
 const PASSED_ON: [&str; 3] = ["PATH", "SSL_CERT_DIR", "TZ"];

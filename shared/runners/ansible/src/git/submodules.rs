@@ -85,7 +85,7 @@ impl Repositories {
     }
 }
 
-async fn read(client: &Client<'_>, commit: &str) -> Result<Vec<Submodule>, crate::program::ProgramError> {
+async fn read(client: &Client<'_>, commit: &str) -> Result<Vec<Submodule>, callboard_process::program::ProgramError> {
     let entries = client.ask(&["ls-tree", "-r", "-z", commit]).await?;
     let entries = String::from_utf8_lossy(&entries);
     let links: Vec<(String, String)> = entries.split('\0').filter_map(link).collect();

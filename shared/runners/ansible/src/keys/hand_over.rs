@@ -7,8 +7,8 @@ use callboard_core::base::secret::Secret;
 
 use super::Keys;
 use crate::agent::Agent;
-use crate::files::write_private;
 use crate::unready::Unready;
+use callboard_process::files::write_private;
 
 impl Keys {
     /// Writes what Ansible is given by file into a folder that is the job's alone; adds the arguments and variables that

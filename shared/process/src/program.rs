@@ -14,34 +14,49 @@ use tokio::process::Command;
 /// How much of what a program prints is kept.
 const MAX_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
 /// What programs say when a file becomes larger than it may.
-pub(crate) const TOO_LARGE: &str = "File too large";
+pub const TOO_LARGE: &str = "File too large";
 /// The unit of `ulimit -f`.
 const BLOCK_BYTES: u64 = 512;
 
 /// Why a program did not do what it was for.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ProgramError {
+pub enum ProgramError {
+    /// It could not be started.
     #[error("{0} could not be run")]
     Start(String, #[source] io::Error),
+    /// It was ended, as it took too long.
     #[error("it took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// It ended with an error.
     #[error("it ended with {status}: {stderr}")]
-    Failed { status: ExitStatus, stderr: String },
+    Failed {
+        /// How it ended.
+        status: ExitStatus,
+        /// What it wrote to standard error, without white space around it.
+        stderr: String,
+    },
 }
 
 /// A program to run.
-pub(crate) struct Program<'a> {
-    pub(crate) arguments: Vec<OsString>,
-    pub(crate) env: &'a BTreeMap<String, String>,
-    pub(crate) folder: &'a Path,
+pub struct Program<'a> {
+    /// Its path or name, and its arguments.
+    pub arguments: Vec<OsString>,
+    /// All of its environment.
+    pub env: &'a BTreeMap<String, String>,
+    /// Where it works.
+    pub folder: &'a Path,
     /// No file that it writes may become larger.
-    pub(crate) max_file_bytes: u64,
-    pub(crate) limit: Duration,
+    pub max_file_bytes: u64,
+    /// How long it may take.
+    pub limit: Duration,
 }
 
 impl Program<'_> {
-    /// Runs it and returns what it printed.
-    pub(crate) async fn run(&self) -> Result<Vec<u8>, ProgramError> {
+    /// Runs it and returns what it printed, the first 16 MiB.
+    ///
+    /// # Errors
+    /// It could not be started, took too long, or failed.
+    pub async fn run(&self) -> Result<Vec<u8>, ProgramError> {
         let run = self.run_unbounded();
         let ended = tokio::time::timeout(self.limit, run).await;
         ended.unwrap_or(Err(ProgramError::TimedOut(self.limit)))
@@ -84,7 +99,8 @@ impl Program<'_> {
 }
 
 /// Returns where the service's own programs are looked for.
-pub(crate) fn search_path() -> String {
+#[must_use]
+pub fn search_path() -> String {
     std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
 }
 

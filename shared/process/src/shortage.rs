@@ -6,7 +6,8 @@ use std::io;
 use rustix::io::Errno;
 
 /// Tells whether an error comes of a want of open files, memory or processes, which passes.
-pub(crate) fn is_behind(error: &(dyn Error + 'static)) -> bool {
+#[must_use]
+pub fn is_behind(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let code = error.downcast_ref::<io::Error>().and_then(Errno::from_io_error);

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::wiping::wipe;
 
 /// Makes a folder that only we can use, or checks that the one that is there is such a folder.
-pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// It cannot be made, belongs to somebody else, or is open to others.
+pub fn make_private(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => return other,

@@ -8,12 +8,18 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 /// Writes a new file with mode 0600.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// It is there already, or cannot be written.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     write(path, content, 0o600)
 }
 
 /// Writes a new shell script with mode 0700.
-pub(crate) fn write_script(path: &Path, body: &str) -> io::Result<()> {
+///
+/// # Errors
+/// As for [`write_private`].
+pub fn write_script(path: &Path, body: &str) -> io::Result<()> {
     write(path, format!("#!/bin/sh\n{body}\n").as_bytes(), 0o700)
 }
 
@@ -23,7 +29,10 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Opens a file that a job, or a host, may have named or replaced: no link, and nothing that an opener would wait for.
-pub(crate) fn open_untrusted(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// It is no regular file, or cannot be opened.
+pub fn open_untrusted(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
     let file = OpenOptions::new()
         .read(true)
@@ -37,7 +46,10 @@ pub(crate) fn open_untrusted(path: &Path) -> io::Result<File> {
 }
 
 /// Reads such a file from a byte on, at most so many bytes.
-pub(crate) fn read_untrusted(path: &Path, from: u64, max_bytes: u64) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// As for [`open_untrusted`].
+pub fn read_untrusted(path: &Path, from: u64, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut file = open_untrusted(path)?;
     file.seek(SeekFrom::Start(from))?;
     let mut content = Vec::new();

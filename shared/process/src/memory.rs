@@ -5,18 +5,20 @@ use std::path::PathBuf;
 
 /// Counts the kernel's kills, from when it was made.
 #[derive(Debug)]
-pub(crate) struct Kills {
+pub struct Kills {
     before: Option<u64>,
 }
 
 impl Kills {
     /// Begins to count.
-    pub(crate) fn watch() -> Self {
+    #[must_use]
+    pub fn watch() -> Self {
         Self { before: count() }
     }
 
     /// Tells whether there was one; false where the kernel does not say.
-    pub(crate) fn happened(&self) -> bool {
+    #[must_use]
+    pub fn happened(&self) -> bool {
         self.before.zip(count()).is_some_and(|(before, now)| now > before)
     }
 }

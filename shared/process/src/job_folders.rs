@@ -1,0 +1,183 @@
+//! Where the folders of running jobs are: below one of this process, which is removed with it.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::JobId;
+
+use crate::folders::{abandoned, keep_only, make_private};
+use crate::job_folder::JobFolder;
+use crate::trash::Trash;
+use crate::{paths, processes};
+
+/// How long cleaning may take.
+const CLEAN_LIMIT: Duration = Duration::from_secs(30);
+/// How long the host of a service that has died has for ending and removing what that has left.
+const HOSTS_TIME: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Where the folders of this process's jobs are. Removed, with all of them, when dropped.
+#[derive(Debug)]
+pub struct JobFolders {
+    path: PathBuf,
+    trash: Arc<Trash>,
+}
+
+impl JobFolders {
+    /// Makes a folder for this process below `parent`, and removes those of processes that are gone.
+    ///
+    /// The path is kept short: programs put sockets below it, and a socket's path has at most 107 bytes. `longest_socket` is
+    /// how many of these a job needs below its own folder.
+    ///
+    /// # Errors
+    /// The path is too long, or a folder cannot be made or is somebody else's.
+    pub fn create(parent: &Path, longest_socket: usize) -> io::Result<Self> {
+        let user = rustix::process::getuid().as_raw();
+        // sockets are known by the path that has no link in it
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", parent.display()));
+        let parent = parent.canonicalize().map_err(named)?;
+        let limit = paths::max_parent_bytes(user, longest_socket);
+        if parent.as_os_str().len() > limit {
+            let message = format!(
+                "{} is longer than {limit} bytes, the limit for user {user}: sockets of programs are below it; choose a \
+                 shorter one with --work",
+                parent.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let shared = parent.join(format!("{}{user}", paths::SHARED));
+        make_private(&shared)?;
+        let path = shared.join(std::process::id().to_string());
+        let trash = Trash::open(&shared)?;
+        // an earlier release has another name for what is shared
+        let former = parent.join(format!("callboard-{user}"));
+        let mut left = abandoned(&shared);
+        left.extend(abandoned(&former));
+        // of a process that had our id
+        if trash.take(&path)?.is_some() {
+            processes::end_marked(&path);
+        }
+        make_private(&path)?;
+        let root = Self { path, trash };
+        root.inherit(left, former);
+        Ok(root)
+    }
+
+    /// Ends and removes what services have left that are gone, in a thread of its own, and all else that jobs have left.
+    fn inherit(&self, left: Vec<PathBuf>, former: PathBuf) {
+        let trash = Arc::clone(&self.trash);
+        in_a_thread(move || {
+            let started = Instant::now();
+            // the host of a service that has died a moment ago is at it
+            while left.iter().any(|folder| processes::has_marked(folder)) && started.elapsed() < HOSTS_TIME {
+                thread::sleep(PAUSE);
+            }
+            for folder in &left {
+                processes::end_marked(folder);
+                // it is left for another time
+                drop(trash.take(folder));
+            }
+            drop(fs::remove_dir(&former));
+            trash.empty();
+        });
+    }
+
+    /// Removes what is left of jobs that have ended, in a thread of its own; what resists is for the next time.
+    pub fn tidy(&self) {
+        let trash = Arc::clone(&self.trash);
+        in_a_thread(move || trash.empty());
+    }
+
+    /// Returns the folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the folder of a host, a process that outlives jobs.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn host(&self) -> io::Result<PathBuf> {
+        let path = self.path.join("host");
+        make_private(&path)?;
+        Ok(path)
+    }
+
+    /// Removes all that jobs have left in the folder that this one is in, the host's folder excepted. For a machine where
+    /// that is this process's alone, while no job runs. It blocks.
+    ///
+    /// # Errors
+    /// Something cannot be removed, or not within half a minute.
+    pub fn clean(&self) -> io::Result<()> {
+        let (shared, started) = (self.path.parent().unwrap_or(&self.path), Instant::now());
+        let all = shared.parent().unwrap_or(shared);
+        let goes_on = || started.elapsed() < CLEAN_LIMIT;
+        keep_only(all, shared, &goes_on)?;
+        keep_only(shared, &self.path, &goes_on)?;
+        make_private(&shared.join(Trash::NAME))?;
+        keep_only(&self.path, &self.path.join("host"), &goes_on)
+    }
+
+    /// Makes the folder of one attempt. The end of a job's id is random; the folder of another job is never shared.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn attempt(&self, id: JobId, attempt: u32) -> io::Result<JobFolder> {
+        let id = id.to_string();
+        let short = &id[id.len() - paths::ID_DIGITS..];
+        let path = self.path.join(format!("{short}-{attempt}"));
+        // what is left of a start that came to nothing
+        self.trash.take(&path)?;
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(JobFolder::new(path, Arc::clone(&self.trash)))
+    }
+}
+
+fn in_a_thread(work: impl FnOnce() + Send + 'static) {
+    drop(thread::Builder::new().name("wipe".to_owned()).spawn(work));
+}
+
+impl Drop for JobFolders {
+    fn drop(&mut self) {
+        if let Err(error) = self.trash.take(&self.path) {
+            tracing::warn!(path = %self.path.display(), error = %causes(&error), "a folder is left");
+        }
+        self.trash.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn cleaning_leaves_nothing_but_the_host_s_folder() -> Result<(), Box<dyn std::error::Error>> {
+        let parent = tempfile::tempdir()?;
+        let root = JobFolders::create(parent.path(), 40)?;
+        let host = root.host()?;
+        fs::write(host.join("kept"), "")?;
+        let attempt = root.attempt(JobId::new(), 1)?;
+        let closed = parent.path().join("closed");
+        fs::create_dir_all(closed.join("deep"))?;
+        symlink(&host, parent.path().join("link"))?;
+        for folder in [parent.path(), &closed.join("deep"), attempt.path()] {
+            fs::write(folder.join("left"), "")?;
+        }
+        fs::set_permissions(closed.join("deep"), Permissions::from_mode(0o000))?;
+        root.clean()?;
+        let names = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().count();
+        let shared = root.path.parent().unwrap_or(&root.path);
+        assert_eq!((names(parent.path()), names(shared), names(&root.path)), (1, 2, 1));
+        assert!(host.join("kept").exists());
+        Ok(())
+    }
+}
