@@ -17,6 +17,7 @@ pub mod idempotency_store;
 pub mod job_queue;
 pub mod job_store;
 pub mod log_store;
+pub mod runner;
 pub mod samples;
 
 /// Expands into one named test for each listed behaviour of a suite.

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+use callboard_core::base::id::JobId;
 use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::JobStatus;
-use callboard_core::request::JobOptions;
+use callboard_core::base::time::Clock;
+use callboard_core::job::{JobStatus, Lease, Outcome};
+use callboard_core::output::seal_lost;
+use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::{Disposition, Worker, WorkerSettings};
 use callboard_kind_ansible::detail::PlayProgress;
 use callboard_tests::contract::samples::success;
@@ -144,9 +148,10 @@ async fn progress_that_could_not_be_recorded_is_recorded_later() -> anyhow::Resu
 }
 
 #[tokio::test]
-async fn a_job_whose_lease_ends_without_renewal_is_stopped_and_left_to_the_sweep() -> anyhow::Result<()> {
+async fn a_job_that_may_run_again_is_stopped_when_its_lease_cannot_be_renewed_and_left_to_the_sweep()
+-> anyhow::Result<()> {
     let (site, store) = site()?;
-    let job = site.job(JobOptions::default()).await?;
+    let job = site.job(twice()).await?;
     let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
     set_down(&store);
     site.clock.advance(LEASE);
@@ -155,6 +160,86 @@ async fn a_job_whose_lease_ends_without_renewal_is_stopped_and_left_to_the_sweep
     store.mend();
     assert_eq!(site.sweep_after_silence().await?.lost, 1);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_runs_once_goes_on_though_its_lease_cannot_be_renewed() -> anyhow::Result<()> {
+    let ((site, store), gate) = (site()?, Arc::new(Notify::new()));
+    let job = site.job(JobOptions::default()).await?;
+    let running = site.start(job.id, Script::new(&[Act::WorkUntil(gate.clone())])).await?;
+    set_down(&store);
+    site.clock.advance(LEASE * 3);
+    store.wait_for(3).await;
+    store.mend();
+    gate.notify_one();
+    assert_eq!(running.await??, Disposition::Executed);
+    assert_eq!(site.state(job.id).await?.outcome, Some(success()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_runs_once_and_is_taken_for_lost_goes_on_and_nothing_of_it_is_written() -> anyhow::Result<()> {
+    let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
+    let job = site.job(JobOptions::default()).await?;
+    let acts = [
+        Act::Print("begun\n"),
+        Act::WorkUntil(gate.clone()),
+        Act::Print("after\n"),
+    ];
+    let running = site.start(job.id, Script::new(&acts)).await?;
+    site.wait_for_stdout(job.id, 6).await?;
+    let (taken, now) = (take(&site, job.id).await?, site.clock.now());
+    seal_lost(&*site.logs, job.id, 1).await?;
+    let lost = Outcome::failed(Reason::LOST, "The worker stopped reporting.");
+    site.store.finish(job.id, taken.token, lost.clone(), now).await?;
+    gate.notify_one();
+    assert_eq!(running.await??, Disposition::Executed);
+    assert_eq!(site.state(job.id).await?.outcome, Some(lost));
+    assert_eq!(site.stdout(job.id).await?, "begun\n");
+    Ok(())
+}
+
+/// Takes a running job from its worker, as a sweep does.
+async fn take(site: &Site, id: JobId) -> anyhow::Result<Lease> {
+    let taken = Lease::new();
+    loop {
+        let held = site.state(id).await?.lease.context("a lease")?;
+        match site.store.seize(id, held, taken).await {
+            Ok(_) => return Ok(taken),
+            // it was renewed meanwhile
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Two faults in sequence: the sweep counts from the renewal that it saw last, whatever the worker was answered.
+#[tokio::test]
+async fn a_renewal_after_one_whose_answer_was_lost_shows_that_the_worker_lives() -> anyhow::Result<()> {
+    let (site, store) = site()?;
+    let job = site.job(twice()).await?;
+    let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
+    site.wait_for_renewal(job.id).await?;
+    store.set("store.renew", Fault::Mute, 1);
+    let before = store.struck();
+    while store.struck() == before {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mute = site.state(job.id).await?.lease.map(|lease| lease.beat);
+    // the next one comes under another beat, or the sweep would take both for one
+    site.wait_for(job.id, |state| state.lease.map(|lease| lease.beat) > mute)
+        .await?;
+    set_down(&store);
+    site.clock.advance(LEASE);
+    assert_eq!(running.await??, Disposition::Executed);
+    Ok(())
+}
+
+fn twice() -> JobOptions {
+    JobOptions {
+        max_attempts: Some(2),
+        ..JobOptions::default()
+    }
 }
 
 #[tokio::test]

@@ -10,9 +10,9 @@ pub struct Usage {
     /// Seconds from the claim of the job to the end of the last of its processes.
     #[schema(required)]
     pub duration_seconds: f64,
-    /// Seconds of processor time of everything that it started; null where that is not known.
+    /// Seconds of processor time of all that it started on the worker; null where that is not known.
     pub cpu_seconds: Option<f64>,
-    /// The most memory, in bytes, that one of its processes held; null where that is not known.
+    /// The most memory, in bytes, that one of its processes on the worker held; null where that is not known.
     pub peak_memory_bytes: Option<u64>,
     /// Bytes that it printed and that are kept.
     #[schema(required)]

@@ -1,6 +1,7 @@
 //! Writing what a job prints: buffered, in numbered segments, hashed, bounded, and the same whatever its size.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::manifest::Manifest;
@@ -29,6 +30,8 @@ struct Shared {
     vitals: std::sync::Mutex<Vitals>,
     /// The job is being stopped: it waits for the log store no longer.
     hurried: watch::Sender<bool>,
+    /// Nothing is kept any more.
+    discarded: Arc<AtomicBool>,
 }
 
 struct Vitals {
@@ -40,7 +43,8 @@ impl Output {
     /// Starts the streams of an attempt.
     #[must_use]
     pub fn new(logs: Arc<dyn LogStore>, job: JobId, attempt: u32, limits: OutputLimits) -> Self {
-        let writer = Writer::new(logs, job, attempt, limits);
+        let discarded = Arc::<AtomicBool>::default();
+        let writer = Writer::new(logs, job, attempt, limits, Arc::clone(&discarded));
         let vitals = Vitals {
             last_output: Instant::now(),
             progress: None,
@@ -49,6 +53,7 @@ impl Output {
             writer: Mutex::new(writer),
             vitals: std::sync::Mutex::new(vitals),
             hurried: watch::Sender::new(false),
+            discarded,
         }))
     }
 
@@ -105,6 +110,11 @@ impl Output {
     /// Has nobody wait for the log store any longer: what does not fit into memory while it is unavailable is missing.
     pub(crate) fn hurry(&self) {
         self.0.hurried.send_replace(true);
+    }
+
+    /// Keeps nothing from now on: the log is somebody else's. Tells whether it was this worker's until now.
+    pub(crate) fn discard(&self) -> bool {
+        !self.0.discarded.swap(true, Ordering::Relaxed)
     }
 
     /// Notes how far the job has come.

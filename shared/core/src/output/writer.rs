@@ -8,6 +8,7 @@ use super::store::LogStore;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How much of one attempt's output is kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +42,8 @@ pub(super) struct Writer {
     segments: u64,
     chain: Chain,
     count: u64,
+    /// The log is somebody else's: nothing is written any more.
+    discarded: Arc<AtomicBool>,
     /// Whoever writes was told to stop, so what would have followed is missing.
     cut_short: bool,
     stdout_truncated: bool,
@@ -48,7 +51,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(logs: Arc<dyn LogStore>, job: JobId, attempt: u32, limits: OutputLimits) -> Self {
+    pub(super) fn new(
+        logs: Arc<dyn LogStore>,
+        job: JobId,
+        attempt: u32,
+        limits: OutputLimits,
+        discarded: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             logs,
             job,
@@ -61,6 +70,7 @@ impl Writer {
             segments: 0,
             chain: Chain::default(),
             count: 0,
+            discarded,
             cut_short: false,
             stdout_truncated: false,
             events_truncated: false,
@@ -120,10 +130,22 @@ impl Writer {
                 self.sending = self.take_waiting();
             }
             let Some(segment) = &self.sending else { return Ok(()) };
-            self.logs.append(self.job, self.attempt, segment).await?;
+            if self.is_discarded() {
+                self.sending = None;
+                continue;
+            }
+            match self.logs.append(self.job, self.attempt, segment).await {
+                // the attempt is sealed, so it is somebody else's
+                Err(StoreError::Conflict) => self.discarded.store(true, Ordering::Relaxed),
+                appended => appended?,
+            }
             self.chain.add(&segment.head);
             self.sending = None;
         }
+    }
+
+    fn is_discarded(&self) -> bool {
+        self.discarded.load(Ordering::Relaxed)
     }
 
     fn take_waiting(&mut self) -> Option<Segment> {
@@ -150,7 +172,9 @@ impl Writer {
             complete: complete && !self.cut_short,
             truncated: self.stdout_truncated || self.events_truncated,
         };
-        self.logs.seal(self.job, self.attempt, &manifest).await?;
+        if !self.is_discarded() {
+            self.logs.seal(self.job, self.attempt, &manifest).await?;
+        }
         Ok(manifest)
     }
 }

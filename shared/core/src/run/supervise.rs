@@ -23,7 +23,8 @@ pub(crate) struct Supervision<'a> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) settings: &'a WorkerSettings,
     pub(crate) job: &'a Job,
-    /// The lease as it was renewed last, and when that was begun, by the worker's clock.
+    /// The lease as a renewal last tried to leave it, and when the last one began that is known to have been written, by the
+    /// worker's clock.
     pub(crate) lease: Mutex<(Lease, Duration)>,
     pub(crate) output: &'a Output,
     pub(crate) stop: &'a watch::Sender<Option<StopReason>>,
@@ -46,15 +47,39 @@ impl Supervision<'_> {
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            let (started, (lease, renewed_at)) = (self.clock.elapsed(), *self.lease());
-            if self.renew(lease.renewed()).await {
-                *self.lease() = (lease.renewed(), started);
-            } else {
-                let unrenewed = self.clock.elapsed().saturating_sub(renewed_at);
-                if self.settings.lease.is_some_and(|limit| unrenewed >= limit) {
-                    self.request(StopReason::LeaseLost);
-                }
+            let started = self.clock.elapsed();
+            if self.renew(self.next_beat()).await {
+                self.lease().1 = started;
             }
+        }
+    }
+
+    /// Each try has a beat of its own. One whose answer was lost may have been written: were it repeated under the same beat,
+    /// the sweep would count from the first and this worker from the second.
+    fn next_beat(&self) -> Lease {
+        let mut lease = self.lease();
+        lease.0 = lease.0.renewed();
+        lease.0
+    }
+
+    /// Tells whether somebody else may start the job again once its lease is taken from this worker.
+    fn may_run_again(&self) -> bool {
+        self.job.state.attempt < self.job.request.options.max_attempts()
+    }
+
+    /// Tells whether the lease may soon be somebody else's, as it was not renewed for too long.
+    fn is_due_to_be_lost(&self) -> bool {
+        let unrenewed = self.clock.elapsed().saturating_sub(self.lease().1);
+        self.settings.lease.is_some_and(|limit| unrenewed >= limit)
+    }
+
+    /// The lease is somebody else's. A job that may run again is stopped, before it runs twice at a time. One that runs once goes
+    /// on, as to be killed in the midst of its work is worse for it; nothing of it is written any more.
+    fn lose(&self) {
+        if self.may_run_again() {
+            self.request(StopReason::LeaseLost);
+        } else if self.output.discard() {
+            tracing::warn!(job.id = %self.job.id, "the lease was lost; the job runs once and goes on, and nothing of it is written");
         }
     }
 
@@ -90,7 +115,7 @@ impl Supervision<'_> {
                 }
                 return true;
             }
-            Ok(Err(StoreError::Conflict | StoreError::NotFound)) => self.request(StopReason::LeaseLost),
+            Ok(Err(StoreError::Conflict | StoreError::NotFound)) => self.lose(),
             Ok(Err(error)) => {
                 let error = causes(&error);
                 tracing::warn!(job.id = %self.job.id, %error, "the lease could not be renewed");
@@ -121,6 +146,9 @@ impl Supervision<'_> {
             self.request(StopReason::Deadline);
         } else if *self.limits.shutdown.borrow() {
             self.request(StopReason::Shutdown);
+        }
+        if self.may_run_again() && self.is_due_to_be_lost() {
+            self.request(StopReason::LeaseLost);
         }
     }
 

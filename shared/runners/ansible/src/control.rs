@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use callboard_core::job::Usage;
 use callboard_core::run::Stop;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
@@ -36,7 +37,27 @@ enum Report {
         signal: Option<i32>,
         survivors: Vec<i32>,
         left: Vec<String>,
+        used: Used,
     },
+}
+
+/// What all of a job's processes have used that had ended before their supervisor reported.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Used {
+    /// Seconds of processor time.
+    pub(crate) cpu_seconds: f64,
+    /// The most bytes of memory that one of them held.
+    pub(crate) peak_memory_bytes: u64,
+}
+
+impl Used {
+    pub(crate) fn into_usage(self) -> Usage {
+        Usage {
+            cpu_seconds: Some(self.cpu_seconds),
+            peak_memory_bytes: Some(self.peak_memory_bytes),
+            ..Usage::default()
+        }
+    }
 }
 
 /// How the process that was the playbook ended.
@@ -78,6 +99,8 @@ pub(crate) struct Control<'a> {
     pub(crate) stopped: bool,
     /// What the playbook had left running when it ended, and what ended with it.
     pub(crate) left: Vec<String>,
+    /// What the job has used, once its supervisor has told.
+    pub(crate) used: Option<Used>,
 }
 
 impl<'a> Control<'a> {
@@ -90,6 +113,7 @@ impl<'a> Control<'a> {
             handle: None,
             stopped: false,
             left: Vec::new(),
+            used: None,
         }
     }
 
@@ -143,8 +167,10 @@ impl<'a> Control<'a> {
                 signal,
                 survivors,
                 left,
+                used,
             } => {
                 self.left = left;
+                self.used = Some(used);
                 Some(
                     signal
                         .map_or(Exit::Code(rc.unwrap_or(1)), Exit::Signal)

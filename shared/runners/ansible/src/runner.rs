@@ -19,7 +19,7 @@ use callboard_process::{Children, JobFolders, shortage};
 use tokio::sync::Notify;
 
 use crate::command::Prepared;
-use crate::control::{Control, Exit};
+use crate::control::{Control, Exit, Used};
 use crate::git::Repositories;
 use crate::host::{Host, HostError, Versions};
 use crate::host_keys::{self, Facts};
@@ -192,7 +192,8 @@ impl AnsibleRunner {
             root: &prepared.root,
             out_of_memory: kills.happened(),
         };
-        let outcome = end.outcome(prepared.commit.clone());
+        let mut outcome = end.outcome(prepared.commit.clone());
+        outcome.usage = run.used.map(Used::into_usage);
         let missed = Detail::of(&outcome).stats.as_ref().and_then(reached);
         let doing: Vec<String> = run.findings.doing.into_iter().chain(missed).collect();
         Ok(Ended {
@@ -235,6 +236,7 @@ impl AnsibleRunner {
         pump.runs_commit(prepared.commit.clone());
         let mut exit = self.drive(&mut control, &mut pump, stop).await;
         let (stopped, supervisor, left) = (control.stopped, control.supervisor, std::mem::take(&mut control.left));
+        let used = control.used;
         drop(control);
         if let Some(pid) = supervisor {
             self.children.forget(pid).await;
@@ -252,6 +254,7 @@ impl AnsibleRunner {
             exit,
             findings: pump.into_findings(),
             stopped,
+            used,
         })
     }
 
@@ -293,6 +296,7 @@ struct Run {
     exit: Exit,
     findings: Findings,
     stopped: bool,
+    used: Option<Used>,
 }
 
 impl Run {
@@ -301,6 +305,7 @@ impl Run {
             exit: Exit::NotStarted,
             findings: Findings::default(),
             stopped: true,
+            used: None,
         }
     }
 }

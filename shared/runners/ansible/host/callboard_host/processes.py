@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import time
 import traceback
@@ -179,3 +180,9 @@ def reap() -> None:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+
+
+def used() -> dict[str, float]:
+    """Returns what this process's descendants have used that have ended: seconds of processor time, and the most bytes of memory of one."""
+    total = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"cpu_seconds": total.ru_utime + total.ru_stime, "peak_memory_bytes": total.ru_maxrss * 1024}

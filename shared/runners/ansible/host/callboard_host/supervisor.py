@@ -40,7 +40,8 @@ def run(channels: protocol.JobChannels) -> int:
     finally:
         survivors = [] if keep else processes.end_all()
     if outcome is not None:
-        protocol.send(channels.control, {"type": "exited", **outcome, "survivors": survivors, "left": left})
+        report = {"type": "exited", **outcome, "survivors": survivors, "left": left, "used": processes.used()}
+        protocol.send(channels.control, report)
     return 0
 
 

@@ -34,7 +34,9 @@ def test_a_job_gives_output_events_and_exit_code(host: Host, folder: Path) -> No
     write(folder, {"site.yml": HELLO})
     job = host.run(*LOCAL, "site.yml", cwd=folder)
     assert [message["type"] for message in job.messages] == ["started", "exited"]
+    used = job.exited.pop("used")
     assert job.exited == {"type": "exited", "rc": 0, "signal": None, "survivors": [], "left": []}
+    assert used["cpu_seconds"] > 0 and used["peak_memory_bytes"] > 10_000_000
     assert "PLAY RECAP" in job.output
     assert [event["event"] for event in job.events()] == [
         "playbook_on_start",

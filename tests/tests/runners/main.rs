@@ -1,0 +1,3 @@
+//! The contract of runners, on real ones.
+
+mod ansible;
