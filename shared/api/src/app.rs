@@ -48,7 +48,7 @@ impl Followers {
     pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let permit = self.0.clone().try_acquire_owned();
         permit.map_err(|_| {
-            let detail = "As many requests wait for jobs as this service takes at a time; try again later, or ask without waiting.";
+            let detail = "Too many requests are already waiting. Try again later, or ask without waiting.";
             Problem::new(Kind::TooManyFollowers, detail)
         })
     }

@@ -35,7 +35,7 @@ impl Bodies {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.room).try_acquire_many_owned(permits);
         permit.map(Some).map_err(|_| {
-            let detail = "As many large bodies come as this service takes at a time; try again in a moment.";
+            let detail = "Too many large requests are being received. Try again in a moment.";
             Problem::new(Kind::TooManyBodies, detail)
         })
     }

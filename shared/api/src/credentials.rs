@@ -253,8 +253,7 @@ fn problem(name: &str, error: StoreError) -> Problem {
         StoreError::NotFound => Problem::new(Kind::NoSuchCredential, format!("There is no credential {name:?}.")),
         StoreError::Corrupt(_) => {
             tracing::error!(credential.name = name, error = %causes(&error), "what is kept of a credential is damaged");
-            let detail =
-                format!("What is kept of the credential {name:?} cannot be read; delete it, and store it again.");
+            let detail = format!("The stored credential {name:?} cannot be read. Delete it, and store it again.");
             Problem::new(Kind::Damaged, detail)
         }
         other => other.into(),

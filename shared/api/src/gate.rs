@@ -67,8 +67,7 @@ impl Gate {
         let own = target.or_else(|| text(headers.get(HOST)?)).unwrap_or_default();
         let foreign = headers.get_all(ORIGIN).iter().find(|origin| !self.takes(own, origin))?;
         let detail = format!(
-            "The request comes from a web page of the origin {foreign:?}, and the service is asked as {own:?}; the operator can let \
-             that origin in with --allowed-origin."
+            "The request to {own:?} comes from a web page of {foreign:?}. The operator can allow that origin with --allowed-origin."
         );
         Some(Problem::new(Kind::OriginNotAllowed, detail))
     }
@@ -109,9 +108,7 @@ fn invalid(detail: &str) -> Problem {
 }
 
 fn misdirected(host: &str) -> Problem {
-    let detail = format!(
-        "The service is asked as {host:?}, which is not this machine's own name; the operator can have it taken with --allowed-host."
-    );
+    let detail = format!("{host:?} is not a name of this service. The operator can allow it with --allowed-host.");
     Problem::new(Kind::HostNotAllowed, detail)
 }
 

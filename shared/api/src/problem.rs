@@ -105,8 +105,8 @@ impl Problem {
             StoreError::Corrupt(_) => {
                 tracing::error!(job.id = %id, error = %causes(&error), "what is kept of the job is damaged");
                 let detail = format!(
-                    "What is kept of the job {id} cannot be read; `callboard verify {id}`, on the service's machine, says what \
-                     is wrong with it."
+                    "The stored data of job {id} cannot be read. Run `callboard verify {id}` on the service's machine to see what \
+                     is wrong."
                 );
                 Self::new(Kind::Damaged, detail)
             }
@@ -138,7 +138,7 @@ impl Problem {
     }
 
     pub(crate) fn not_json(error: JsonError) -> Self {
-        let detail = format!("The body is not JSON that can be taken: {}.", error.message);
+        let detail = format!("The body is not acceptable JSON: {}.", error.message);
         let fault = Fault {
             pointer: Some(error.pointer),
             detail: error.message,

@@ -26,10 +26,9 @@ pub(crate) struct RedrivenJobs {
     next_cursor: Option<String>,
 }
 
-/// Gives a job that waits to the queue again.
+/// Queues a waiting job again.
 ///
-/// That is for a job whose message the queue has given up, which its record's `dead_letter` tells; it does no harm to another
-/// one that waits.
+/// Use it for a job with a `dead_letter` in its record. It is harmless for other waiting jobs.
 #[utoipa::path(
     post,
     path = "/api/v1/jobs/{job_id}/redrive",
@@ -57,7 +56,7 @@ pub(crate) async fn redrive(State(app): State<App>, PathId(id): PathId, params: 
     }
 }
 
-/// Gives the jobs that the queue has given up to it again.
+/// Queues all dead-lettered jobs again.
 ///
 /// These are the jobs that a list with `dead_letter=true` has, newest first. One call looks at `limit` of them; where older
 /// ones follow, `next_cursor` leads to them. To send the same call again does no harm.

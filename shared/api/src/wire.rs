@@ -43,7 +43,7 @@ pub struct JobView {
     progress: Option<Progress>,
     /// Who asked for it to be stopped, and when, and what came of that.
     cancel: Option<CancelView>,
-    /// Set while it waits although the queue has given it up; redrive it.
+    /// Set while the job is waiting but the queue has given it up. Redrive the job.
     dead_letter: Option<DeadLetter>,
     /// Why it did not succeed.
     reason: Option<Reason>,

@@ -13,7 +13,7 @@ pub(crate) struct ListArguments {
     /// Only jobs in this state: pending, running, successful, failed or canceled
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Option<JobStatus>,
-    /// Only jobs that wait although the queue has given them up; `callboard redrive` queues them again
+    /// Only dead-lettered jobs; `callboard redrive` queues them again
     #[arg(long)]
     pub(crate) dead_letter: bool,
     /// At most this many

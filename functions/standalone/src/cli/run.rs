@@ -11,7 +11,7 @@ pub(crate) struct RunArguments {
     /// The playbooks: files, or playbooks of collections by name (acme.web.site)
     #[arg(value_name = "PLAYBOOK", required_unless_present = "version")]
     pub(crate) playbooks: Vec<String>,
-    /// Hosts ("a,b,") or an inventory file, folder or script; may be given several times [default: localhost,]
+    /// Hosts ("a,b,") or an inventory file, folder or script; may be given several times [default: Ansible's own setting, or localhost,]
     #[arg(short, long, visible_alias = "inventory-file", value_name = "INVENTORY")]
     pub(crate) inventory: Vec<String>,
     /// Variables: k=v, JSON, or @file; may be given several times
@@ -50,7 +50,7 @@ pub(crate) struct RunArguments {
     /// Tells more; up to -vvvvvv
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Ends the job when it has run this long; that of a connection is -T
+    /// Stops the job after this time; for the connection timeout use -T
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub(crate) timeout: Option<u64>,
     /// Prints the job's record as JSON, and Ansible's output to standard error
@@ -83,7 +83,7 @@ pub(crate) struct Connection {
     /// The connection plugin
     #[arg(short = 'c', long = "connection", value_name = "PLUGIN")]
     pub(crate) plugin: Option<String>,
-    /// How long a connection may take to come about
+    /// Connection timeout
     #[arg(short = 'T', value_name = "SECONDS")]
     pub(crate) connection_timeout: Option<u32>,
     /// The key to authenticate with
@@ -113,10 +113,10 @@ pub(crate) struct Privileges {
     /// Runs operations as another user
     #[arg(short, long)]
     pub(crate) r#become: bool,
-    /// As which user, if not root
+    /// User to become [default: root]
     #[arg(long, value_name = "USER")]
     pub(crate) become_user: Option<String>,
-    /// By which means, if not sudo
+    /// Method to become that user [default: sudo]
     #[arg(long, value_name = "METHOD")]
     pub(crate) become_method: Option<String>,
     /// A file that holds the password, or a script that prints it

@@ -33,16 +33,16 @@ enum Retry {
 
 kinds! {
     MalformedRequest "malformed-request" BAD_REQUEST Fails "The request cannot be read";
-    NotJson "not-json" BAD_REQUEST Fails "The body is not JSON that can be taken";
+    NotJson "not-json" BAD_REQUEST Fails "The body is not acceptable JSON";
     InvalidHeader "invalid-header" BAD_REQUEST Fails "A header is not valid";
     InvalidQuery "invalid-query" UNPROCESSABLE_ENTITY Fails "The query is not valid";
     InvalidRequest "invalid-request" UNPROCESSABLE_ENTITY Fails "The request is not valid";
-    IdempotencyKeyReused "idempotency-key-reused" UNPROCESSABLE_ENTITY Fails "The idempotency key stands for another request";
+    IdempotencyKeyReused "idempotency-key-reused" UNPROCESSABLE_ENTITY Fails "The idempotency key was used for a different request";
     IdempotencyInFlight "idempotency-in-flight" CONFLICT Helps "The first request with this idempotency key is not answered yet";
     PayloadTooLarge "payload-too-large" PAYLOAD_TOO_LARGE Fails "The body is too large";
-    BodyTimeout "body-timeout" REQUEST_TIMEOUT Helps "The body has not come in time";
+    BodyTimeout "body-timeout" REQUEST_TIMEOUT Helps "The body did not arrive in time";
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE Fails "The body is not sent as JSON";
-    HostNotAllowed "host-not-allowed" MISDIRECTED_REQUEST Fails "The service is not known by this host";
+    HostNotAllowed "host-not-allowed" MISDIRECTED_REQUEST Fails "The service does not answer to this host name";
     OriginNotAllowed "origin-not-allowed" FORBIDDEN Fails "The request comes from a web page of another origin";
     NoSuchJob "no-such-job" NOT_FOUND Fails "There is no such job";
     NoSuchAttempt "no-such-attempt" NOT_FOUND Fails "The job has no such attempt";
@@ -51,17 +51,17 @@ kinds! {
     NoSuchRoute "no-such-route" NOT_FOUND Fails "There is nothing at this path";
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED Fails "The path does not take this method";
     JobEnded "job-ended" CONFLICT Fails "The job has ended already";
-    JobNotWaiting "job-not-waiting" CONFLICT Fails "The job does not wait";
+    JobNotWaiting "job-not-waiting" CONFLICT Fails "The job is not waiting";
     CredentialExists "credential-exists" CONFLICT Fails "There is a credential of that name";
     CredentialKindDiffers "credential-kind-differs" CONFLICT Fails "The credential is of another kind";
     RangeNotSatisfiable "range-not-satisfiable" RANGE_NOT_SATISFIABLE Fails "The output has no such range";
     OutputTooLarge "output-too-large" UNPROCESSABLE_ENTITY Fails "The output is too large for one answer";
-    QueueFull "queue-full" TOO_MANY_REQUESTS Helps "Too many jobs wait";
-    TooManyFollowers "too-many-followers" TOO_MANY_REQUESTS Helps "Too many requests wait for jobs";
-    TooManyBodies "too-many-bodies" SERVICE_UNAVAILABLE Helps "Too many large bodies come at once";
+    QueueFull "queue-full" TOO_MANY_REQUESTS Helps "Too many jobs are already waiting";
+    TooManyFollowers "too-many-followers" TOO_MANY_REQUESTS Helps "Too many requests are already waiting";
+    TooManyBodies "too-many-bodies" SERVICE_UNAVAILABLE Helps "Too many large requests at once";
     Draining "draining" SERVICE_UNAVAILABLE Helps "The service is shutting down";
     Unavailable "unavailable" SERVICE_UNAVAILABLE Helps "A part of the service does not answer";
-    Damaged "damaged" INTERNAL_SERVER_ERROR Fails "What is kept is damaged";
+    Damaged "damaged" INTERNAL_SERVER_ERROR Fails "The stored data is damaged";
     Internal "internal" INTERNAL_SERVER_ERROR Fails "Something went wrong in the service";
 }
 

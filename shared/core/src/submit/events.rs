@@ -32,7 +32,7 @@ impl Submitter {
         let body = match body {
             Ok(body) => body,
             Err(error) => {
-                let text = format!("The request is not JSON that can be taken: {}.", error.message);
+                let text = format!("The request is not acceptable JSON: {}.", error.message);
                 return self.refuse(tenant, id, self.kinds.outline(&Value::Null), text).await;
             }
         };

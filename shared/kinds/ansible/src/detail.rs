@@ -57,7 +57,7 @@ pub struct InventorySummary {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Detail {
-    /// The exit code of `ansible-playbook`; 128 and the number of the signal that ended it, as a shell has it.
+    /// Exit code of `ansible-playbook`; if a signal ended it, 128 plus the signal's number.
     pub rc: Option<i32>,
     /// Counts per host, if the playbook came to its end.
     pub stats: Option<Stats>,

@@ -28,7 +28,7 @@ pub struct HostFailure {
     pub line: Option<u32>,
     /// The item of the task's loop that failed first.
     pub item: Option<String>,
-    /// What the task said; at most 4000 characters and a little, without its middle where it is longer.
+    /// The task's message. If it is longer than about 4000 characters, its middle is cut out.
     pub message: String,
     /// The exit code of the command or module, unless 0.
     pub rc: Option<i64>,

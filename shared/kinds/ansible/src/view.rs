@@ -37,7 +37,7 @@ struct RecordPart {
 /// The fields that it adds to a record's result.
 #[derive(Default, Serialize, ToSchema)]
 struct ResultPart {
-    /// The exit code of `ansible-playbook`; 128 and the number of the signal that ended it, as a shell has it.
+    /// Exit code of `ansible-playbook`; if a signal ended it, 128 plus the signal's number.
     rc: Option<i32>,
     /// Counts per host: ok, changed, failures, dark, skipped, rescued, ignored, processed.
     #[schema(value_type = Option<BTreeMap<String, HostStats>>)]
