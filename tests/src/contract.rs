@@ -12,6 +12,7 @@
 pub mod archive_cache;
 pub mod clock;
 pub mod credential_store;
+pub mod damaged_records;
 pub mod host_key_store;
 pub mod idempotency_store;
 pub mod job_queue;

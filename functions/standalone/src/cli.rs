@@ -3,6 +3,7 @@
 //! A verb has the flags that concern it. What names a place, such as `--data`, says where to ask; the other flags of `list`,
 //! `show` and `logs` say what, and hold wherever that is.
 
+mod doctor;
 mod jobs;
 mod known_hosts;
 mod run;
@@ -13,6 +14,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Command, Parser, Subcommand};
 
+pub(crate) use self::doctor::DoctorArguments;
 pub(crate) use self::jobs::{ListArguments, LogsArguments, RedriveArguments, ShowArguments, VerifyArguments};
 pub(crate) use self::known_hosts::{KnownHostsArguments, KnownHostsVerb};
 pub(crate) use self::run::{Prompts, RunArguments, Shown};
@@ -42,6 +44,8 @@ pub(crate) enum Verb {
     Logs(LogsArguments),
     /// Checks that a finished job's output is what was written, and names what is missing or damaged
     Verify(VerifyArguments),
+    /// Looks for what is wrong with the data folder, the settings and the machine, and says what to do; changes nothing
+    Doctor(Box<DoctorArguments>),
     /// Queues jobs again that wait although the queue has given them up
     Redrive(RedriveArguments),
     /// Lists or forgets the host keys that jobs have accepted, where the policy has `host_key_checking: accept-new`

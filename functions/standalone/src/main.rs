@@ -2,6 +2,7 @@
 
 mod cli;
 mod descriptors;
+mod doctor;
 mod health;
 mod http;
 mod jobs;
@@ -57,6 +58,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Show(arguments) => show::show(&arguments).await,
             Verb::Logs(arguments) => logs::logs(&arguments).await,
             Verb::Verify(arguments) => verify::verify(&arguments).await,
+            Verb::Doctor(arguments) => doctor::doctor(&arguments).await,
             Verb::Redrive(arguments) => redrive::redrive(&arguments).await,
             Verb::KnownHosts(arguments) => known_hosts::known_hosts(arguments).await,
             Verb::RotateKey(data) => keys::rotate(&data).await,

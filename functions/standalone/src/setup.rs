@@ -16,16 +16,20 @@ use crate::terminal::tell;
 
 /// Makes the environment ready; the first time takes a minute and is shown.
 pub(crate) async fn environment(common: &Common) -> anyhow::Result<Environment> {
-    let cache = cache(common)?;
-    let settings = EnvironmentSettings {
-        cache,
-        python: common.python.clone(),
-        more: packages(common)?,
-    };
+    let settings = environment_settings(common)?;
     let spinner = Spinner::new();
     let environment = environment::ensure(&settings, &|progress| spinner.show(progress)).await;
     spinner.0.finish_and_clear();
     Ok(environment?)
+}
+
+/// Returns what the environment is made of, and where.
+pub(crate) fn environment_settings(common: &Common) -> anyhow::Result<EnvironmentSettings> {
+    Ok(EnvironmentSettings {
+        cache: cache(common)?,
+        python: common.python.clone(),
+        more: packages(common)?,
+    })
 }
 
 /// Reads which packages the environment is to have beside Ansible's own.
@@ -74,7 +78,8 @@ pub(crate) fn data(folder: &DataFolder) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("the data folder {} cannot be used", data.display()))
 }
 
-fn data_path(folder: &DataFolder) -> anyhow::Result<PathBuf> {
+/// Returns where the data folder is, whether it is there or not.
+pub(crate) fn data_path(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     match &folder.path {
         Some(data) => Ok(data.clone()),
         None => of_user("XDG_DATA_HOME", ".local/share").context("name a data folder with --data"),

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::{Job, JobStatus};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -35,13 +36,15 @@ pub(crate) struct EventPage {
     /// The events, ordered by counter, with the fields that ansible-runner gives them.
     #[schema(value_type = Vec<AnyEvent>)]
     events: Vec<Box<RawValue>>,
-    /// The `after` of the next page. Where a filter leaves events out, a page may be empty and others follow.
+    /// The `after` of the attempt's next page. Where a filter leaves events out, a page may be empty and others follow.
     next_after: u64,
-    /// The attempt whose events these are; 0 before the first.
+    /// The attempt whose events these are, and which `next_after` counts; 0 before the first.
     attempt: u32,
+    /// The attempt that followed, when every event of this one has been read; its events begin at `after=0`.
+    next_attempt: Option<u32>,
     /// Where the job stands.
     status: JobStatus,
-    /// True when the job has ended, or the attempt that was asked for, and no event follows.
+    /// True when the job has ended, and no event follows, neither of this attempt nor of another.
     complete: bool,
 }
 
@@ -54,6 +57,7 @@ struct AnyEvent(String);
 /// What a request asks for.
 struct Asked {
     job: JobId,
+    /// The attempt; 0 is the time before the first.
     wanted: Wanted,
     filter: Filter,
     after: u64,
@@ -61,10 +65,33 @@ struct Asked {
     wait: u64,
 }
 
+/// Where a page begins, or its reading goes on.
+#[derive(Clone, Copy)]
+struct Place {
+    attempt: u32,
+    /// The `after` that the page began with.
+    from: u64,
+    /// The counter of the last event that was looked at.
+    after: u64,
+}
+
+impl Place {
+    fn start(attempt: u32, after: u64) -> Self {
+        Self {
+            attempt,
+            from: after,
+            after,
+        }
+    }
+}
+
 /// Lists the events of a job.
 ///
 /// They are ansible-runner's, ordered by counter. With `wait`, a request for which there is none yet waits for one. A filter is
 /// applied to at most 4 MiB of events a request: a page may be empty and others follow, as long as `complete` is false.
+///
+/// A job that starts again counts its events from 1 again. Whoever follows sends back the `attempt` of the page with its `next_after`;
+/// when the page names a `next_attempt`, that one with `after=0`. `Link` leads the same way.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{job_id}/events",
@@ -72,10 +99,10 @@ struct Asked {
     tag = "output",
     params(
         ("job_id" = String, Path, description = "The job's id.", format = "uuid"),
-        ("after" = Option<u32>, Query, description = "Only events with a greater counter; 0 if absent.", minimum = 0, maximum = 2_147_483_647),
+        ("after" = Option<u32>, Query, description = "Only events with a greater counter; 0 if absent. Once a job has been started again, it needs `attempt`.", minimum = 0, maximum = 2_147_483_647),
         ("limit" = Option<u32>, Query, description = "At most this many; 100 if absent.", minimum = 1, maximum = 1000),
         ("wait" = Option<u32>, Query, description = "Waits up to this many seconds for an event.", minimum = 0, maximum = 25),
-        ("attempt" = Option<u32>, Query, description = "The events of one attempt; by default of the last.", minimum = 1),
+        ("attempt" = Option<u32>, Query, description = "The events of one attempt; by default of the last. 0, as a page has it before the first, leads to the first.", minimum = 0),
         ("event" = inline(Option<Vec<EventNames>>), Query, description = "Only events of these kinds, such as `runner_on_failed`: given several times, or once with commas."),
         ("host" = Option<String>, Query, description = "Only events of this host.", min_length = 1),
         ("failed" = Option<bool>, Query, description = "Only failures of tasks, and hosts that were not reached, which nothing rescued or ignored."),
@@ -93,92 +120,109 @@ pub(crate) async fn events(
 ) -> Result<Response, Problem> {
     let asked = Asked {
         job: id,
-        wanted: Wanted::take(&mut params),
+        wanted: Wanted::take(&mut params, 0),
         filter: Filter::take(&mut params, &app.submitter.kinds),
         after: params.number("after", 0, MAX_AFTER).unwrap_or(0),
         limit: params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT),
         wait: params.number("wait", 0, MAX_WAIT_SECONDS).unwrap_or(0),
     };
     params.finish()?;
-    let (page, last) = asked.page(&app).await?;
-    Ok((asked.links(&page, last), Json(page)).into_response())
+    let (page, from) = asked.page(&app).await?;
+    Ok((asked.links(&page, from), Json(page)).into_response())
 }
 
 impl Asked {
-    /// Waits for an event that is wanted; one look is all there is without `wait`. Returns the job's last attempt, too.
-    async fn page(&self, app: &App) -> Result<(EventPage, u32), Problem> {
+    /// Waits for an event that is wanted; one look is all there is without `wait`. Returns the `after` that the page begins with, too.
+    async fn page(&self, app: &App) -> Result<(EventPage, u64), Problem> {
         let deadline = Instant::now() + Duration::from_secs(self.wait);
         let _waiting = if self.wait > 0 {
             Some(app.followers.admit()?)
         } else {
             None
         };
-        let (mut after, mut attempt) = (self.after, None);
+        let mut place = None;
         loop {
             let job = app
                 .job(self.job)
                 .await
                 .map_err(|error| Problem::of_job(self.job, error))?;
-            self.wanted.check(&job)?;
-            let present = self.wanted.number(&job);
-            if attempt
-                .replace(present)
-                .is_some_and(|before| before > 0 && before != present)
-            {
-                // events of another attempt are counted anew
-                after = 0;
-            }
-            let found = self.scan(app, &job).after(after).await;
+            let here = place.map_or_else(|| self.start(&job), Ok)?;
+            let found = self.scan(app, &job, here).await;
             let found = found.map_err(|error| Problem::of_job(self.job, error))?;
-            if !found.events.is_empty() || found.complete || Instant::now() >= deadline {
-                return Ok((self.show(&job, found), job.state.attempt));
+            if let Some(next) = self.moves_on(&found) {
+                place = Some(Place::start(next, 0));
+                continue;
             }
-            if found.last == after {
+            if found.is_an_answer() || Instant::now() >= deadline {
+                return Ok((show(&job, here, found), here.from));
+            }
+            if found.last == here.after {
                 sleep(app.settings.poll).await;
             }
-            after = found.last;
+            place = Some(Place {
+                after: found.last,
+                ..here
+            });
         }
     }
 
-    fn scan<'a>(&'a self, app: &'a App, job: &'a Job) -> Scan<'a> {
-        Scan {
+    /// Finds out where to begin. Once a job has been started again, `after` alone says nothing: each attempt counts from 1.
+    fn start(&self, job: &Job) -> Result<Place, Problem> {
+        self.wanted.check(job)?;
+        let last = job.state.attempt;
+        if self.wanted.0.is_none() && self.after > 0 && last > 1 {
+            let why = format!(
+                "is needed with `after`: the job was started {last} times, and each attempt counts its events from 1; \
+                 send the `attempt` of the page that `after` was taken from"
+            );
+            return Err(Problem::parameters(vec![("attempt".to_owned(), why)]));
+        }
+        Ok(Place::start(self.wanted.number(job), self.after))
+    }
+
+    async fn scan(&self, app: &App, job: &Job, place: Place) -> Result<Found, StoreError> {
+        let kinds = &app.submitter.kinds;
+        let scan = Scan {
             logs: &*app.logs,
             job,
-            wanted: self.wanted,
+            attempt: place.attempt,
             filter: &self.filter,
-            kind: app
-                .submitter
-                .kinds
-                .of(&job.request)
-                .unwrap_or(app.submitter.kinds.first()),
+            kind: kinds.of(&job.request).unwrap_or(kinds.first()),
             limit: self.limit,
-        }
+        };
+        scan.after(place.after).await
     }
 
-    fn show(&self, job: &Job, found: Found) -> EventPage {
-        EventPage {
-            events: found.events,
-            next_after: found.last,
-            attempt: self.wanted.number(job),
-            status: job.state.status,
-            complete: found.complete,
-        }
+    /// Returns the attempt that the request goes on with: one that names none goes on where it found nothing.
+    fn moves_on(&self, found: &Found) -> Option<u32> {
+        let free = self.wanted.0.unwrap_or(0) == 0;
+        found.next_attempt.filter(|_| free && found.events.is_empty())
     }
 
     /// Leads on by the counters of one attempt, and from its end to the beginning of the one that followed.
-    fn links(&self, page: &EventPage, last: u32) -> Links {
+    fn links(&self, page: &EventPage, from: u64) -> Links {
         let query = |attempt: u32, after| {
             let query = Query::default().with("after", &after).with("limit", &self.limit);
             let query = query.with_some("wait", Some(self.wait).filter(|wait| *wait > 0));
-            self.filter
-                .write(query.with_some("attempt", Some(attempt).filter(|number| *number > 0)))
+            self.filter.write(query.with("attempt", &attempt))
         };
-        let next = match page.complete {
-            false => Some(query(page.attempt, page.next_after)),
-            true if page.attempt < last => Some(query(page.attempt + 1, 0)),
-            true => None,
+        let next = match page.next_attempt {
+            Some(attempt) => Some(query(attempt, 0)),
+            None if page.complete => None,
+            None => Some(query(page.attempt, page.next_after)),
         };
-        let this = query(page.attempt, self.after);
+        let this = query(page.attempt, from);
         Links::of_page(&format!("{}/events", record(self.job)), &this, next.as_ref())
+    }
+}
+
+fn show(job: &Job, place: Place, found: Found) -> EventPage {
+    EventPage {
+        events: found.events,
+        next_after: found.last,
+        attempt: place.attempt,
+        next_attempt: found.next_attempt,
+        status: job.state.status,
+        complete: found.complete,
     }
 }

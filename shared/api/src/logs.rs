@@ -83,7 +83,7 @@ pub(crate) async fn logs(
 ) -> Result<Response, Problem> {
     let follow = params.boolean("follow");
     let reading = Reading {
-        wanted: Wanted::take(&mut params),
+        wanted: Wanted::take(&mut params, 1),
         format: LogFormat::take(&mut params, &headers),
         asked: Asked::read(&headers),
     };

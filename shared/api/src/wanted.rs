@@ -11,9 +11,9 @@ use crate::problem::{Kind, Problem};
 pub(crate) struct Wanted(pub(crate) Option<u32>);
 
 impl Wanted {
-    /// Takes the parameter `attempt`.
-    pub(crate) fn take(params: &mut Params) -> Self {
-        let number = params.number("attempt", 1, u32::MAX.into());
+    /// Takes the parameter `attempt`, which is `least` or more.
+    pub(crate) fn take(params: &mut Params, least: u64) -> Self {
+        let number = params.number("attempt", least, u32::MAX.into());
         Self(number.and_then(|number| u32::try_from(number).ok()))
     }
 

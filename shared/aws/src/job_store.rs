@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::bodies::Bodies;
 use crate::config::s3_client;
-use crate::fields::{Item, instant, json, number, string};
+use crate::fields::{Item, instant, json, missing, number, string};
 use crate::item;
 use crate::listing::{IndexQuery, Listing};
 use crate::steps::{active_pk, giving_up, held, holding, is, pending_again, status, uncounted};
@@ -281,9 +281,11 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {
-        let read = |item: &Item| Ok((item::id(item)?, item::lease(item)?));
-        let found = self.listing().active(IndexQuery::running(), limit, read).await?;
-        Ok(found.into_iter().filter_map(|(id, lease)| Some((id, lease?))).collect())
+        let read = |item: &Item| {
+            let lease = item::lease(item)?.ok_or_else(|| missing("lease_token"))?;
+            Ok((item::id(item)?, lease))
+        };
+        self.listing().active(IndexQuery::running(), limit, read).await
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {

@@ -58,23 +58,29 @@ impl Listing<'_> {
         })
     }
 
-    /// Reads up to `limit` of the pending or running jobs of a source, the oldest first; those that are damaged are left out.
+    /// Reads up to `limit` of the pending or running jobs of a source, the oldest first; those that are damaged are left out, and
+    /// take nobody's place.
     pub(crate) async fn active<T>(
         &self,
         source: IndexQuery,
         limit: u32,
         read: impl Fn(&Item) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
+        let sound = |item: Item| {
+            let id = item::id(&item).ok();
+            self.damage.sound(id, read(&item)).map(|found| (id, found))
+        };
         let mut found = Vec::new();
         for partition in source.groups.iter().flatten() {
             let oldest_first = self.query(&source, partition).scan_index_forward(true);
-            found.extend(self.collect(oldest_first, to_usize(limit), source.most_match).await?);
+            found.extend(
+                self.collect(oldest_first, to_usize(limit), source.most_match, sound)
+                    .await?,
+            );
         }
-        found.sort_by(|one, other| one.get("job_id").map(id_text).cmp(&other.get("job_id").map(id_text)));
-        let sound = found
-            .iter()
-            .filter_map(|item| self.damage.sound(item::id(item).ok(), read(item)));
-        Ok(sound.take(to_usize(limit)).collect())
+        found.sort_by_key(|(id, _)| *id);
+        found.truncate(to_usize(limit));
+        Ok(found.into_iter().map(|(_, found)| found).collect())
     }
 
     /// Returns the newest items of a source, up to `wanted`.
@@ -90,7 +96,7 @@ impl Listing<'_> {
                         .key_condition_expression(condition)
                         .expression_attribute_values(":id", string(before.to_string()));
                 }
-                self.collect(query.scan_index_forward(false), missing, source.most_match)
+                self.collect(query.scan_index_forward(false), missing, source.most_match, Some)
             });
             let mut merged = try_join_all(shards).await?.concat();
             merged.sort_by(|one, other| other.get("job_id").map(id_text).cmp(&one.get("job_id").map(id_text)));
@@ -126,21 +132,22 @@ impl Listing<'_> {
         Ok(counted)
     }
 
-    /// Reads pages until there are enough items, or no more. DynamoDB limits a page before it filters: where the filter
+    /// Reads pages until there is enough of what is made of their items, or no more. DynamoDB limits a page before it filters: where the filter
     /// leaves out more than a few, pages are as large as they come.
-    async fn collect(
+    async fn collect<T>(
         &self,
         query: QueryFluentBuilder,
         wanted: usize,
         most_match: bool,
-    ) -> Result<Vec<Item>, StoreError> {
-        let mut found: Vec<Item> = Vec::new();
+        make: impl Fn(Item) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
         let mut from = None;
         while found.len() < wanted {
             let limit = most_match.then(|| to_i32(wanted));
             let page = query.clone().set_exclusive_start_key(from).set_limit(limit);
             let output = page.send().await.map_err(aws)?;
-            found.extend(output.items.unwrap_or_default());
+            found.extend(output.items.unwrap_or_default().into_iter().filter_map(&make));
             from = output.last_evaluated_key;
             if from.is_none() {
                 break;

@@ -122,7 +122,15 @@ pub(crate) fn following(
 }
 
 pub(crate) fn all(connection: &Connection) -> Result<Vec<Row>, StoreError> {
-    select(connection, &format!("SELECT {COLUMNS} FROM credentials"), [], read)
+    each(connection)?.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Returns every row with its name, as far as it can be read.
+pub(crate) fn each(connection: &Connection) -> Result<Vec<(String, Result<Row, StoreError>)>, StoreError> {
+    let query = format!("SELECT {COLUMNS} FROM credentials ORDER BY tenant, name");
+    select(connection, &query, [], |row| {
+        Ok((column(row, "name").unwrap_or_default(), read(row)))
+    })
 }
 
 pub(crate) fn is_empty(connection: &Connection) -> Result<bool, StoreError> {

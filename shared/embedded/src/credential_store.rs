@@ -180,7 +180,8 @@ fn seal(key: &Key, subject: &Subject, plain: &[u8]) -> Result<Sealed, StoreError
     key.seal(plain, &subject.to_bytes()?)
 }
 
-fn open(files: &KeyFile, keys: &[Key], row: &Row) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+/// Opens the value of a row with whichever of the keys has sealed it.
+pub(crate) fn open(files: &KeyFile, keys: &[Key], row: &Row) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let (path, id) = (files.path().to_owned(), row.sealed.key_id.clone());
     let Some(key) = keys.iter().find(|key| key.id() == id) else {
         return Err(KeyError::Unknown { path, id }.into());

@@ -1,9 +1,11 @@
 //! The lock of a data folder: one `serve` at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+const NAME: &str = "callboard.lock";
 
 /// Why a folder could not be locked.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +36,28 @@ pub enum LockError {
 pub struct FolderLock(#[expect(dead_code, reason = "the lock is the file's, while it is open")] File);
 
 impl FolderLock {
+    /// Returns who has the lock of a folder, if anybody has: what stands in the lock's file, which may be nothing.
+    ///
+    /// # Errors
+    /// The lock's file cannot be read.
+    pub fn holder(folder: &Path) -> std::io::Result<Option<String>> {
+        let mut file = match File::open(folder.join(NAME)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => Ok(Some(written_by_holder(&mut file))),
+        }
+    }
+
     /// Takes the lock of a folder.
     ///
     /// # Errors
     /// [`LockError`] says who has it, or why it cannot be taken.
     pub fn take(folder: &Path) -> Result<Self, LockError> {
-        let path = folder.join("callboard.lock");
+        let path = folder.join(NAME);
         let failed = |source| LockError::Io {
             path: path.clone(),
             source,
@@ -51,13 +69,9 @@ impl FolderLock {
             Ok(()) => {}
             Err(TryLockError::Error(error)) => return Err(failed(error)),
             Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let read = file.read_to_string(&mut text);
-                let known = read.is_ok() && !text.trim().is_empty();
-                let process = if known {
-                    format!(", process {}", text.trim())
-                } else {
-                    String::new()
+                let process = match written_by_holder(&mut file).as_str() {
+                    "" => String::new(),
+                    process => format!(", process {process}"),
                 };
                 let folder = folder.to_owned();
                 return Err(LockError::Held { folder, process });
@@ -66,5 +80,13 @@ impl FolderLock {
         // who holds it is a courtesy: a full disk is no reason not to start
         drop(file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())));
         Ok(Self(file))
+    }
+}
+
+fn written_by_holder(file: &mut File) -> String {
+    let mut text = String::new();
+    match file.read_to_string(&mut text) {
+        Ok(_) => text.trim().to_owned(),
+        Err(_) => String::new(),
     }
 }

@@ -67,7 +67,7 @@ impl SqliteJobStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn newest(&self) -> Result<Option<JobId>, StoreError> {
-        let newest = self.sound("SELECT id FROM jobs ORDER BY id DESC LIMIT 1", (), 1, rows::id);
+        let newest = self.sound("SELECT id FROM jobs ORDER BY id DESC", (), 1, rows::id);
         Ok(newest.await?.pop())
     }
 
@@ -206,10 +206,11 @@ impl JobStore for SqliteJobStore {
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {
         let query = "SELECT id, state FROM jobs WHERE status = 'running'";
-        let read = |row: &Row<'_>| Ok(waiting_or_running(row)?.lease.map(|lease| (rows::id(row), lease)));
-        let found = self.sound(query, (), limit, read).await?;
-        let running = found.into_iter().flatten();
-        running.map(|(id, lease)| Ok((id?, lease))).collect()
+        let read = |row: &Row<'_>| {
+            let lease = waiting_or_running(row)?.lease.ok_or_else(held_by_nobody)?;
+            Ok((rows::id(row)?, lease))
+        };
+        self.sound(query, (), limit, read).await
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
@@ -235,6 +236,10 @@ impl JobStore for SqliteJobStore {
 /// Reads the state of a job that somebody is to do something about, so that none is found of which nothing can be done.
 fn waiting_or_running(row: &Row<'_>) -> Result<JobState, StoreError> {
     rows::json(&rows::column::<String>(row, "state")?)
+}
+
+fn held_by_nobody() -> StoreError {
+    StoreError::Corrupt("the job runs, and its state has no lease".into())
 }
 
 fn load(connection: &Connection, id: JobId) -> Result<Job, StoreError> {

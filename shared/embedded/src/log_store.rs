@@ -130,6 +130,12 @@ impl AttemptFolder {
         self.0.0.is_dir()
     }
 
+    /// Tells whether the attempt is sealed: its manifest is there.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.0.manifest().is_file()
+    }
+
     /// Tells whether the journal of segments is there.
     #[must_use]
     pub fn has_journal(&self) -> bool {

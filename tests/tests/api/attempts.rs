@@ -39,7 +39,14 @@ async fn each_attempt_is_in_the_record_and_its_output_and_events_can_be_read() -
         events(&client, id, "attempt=1").await?,
         events(&client, id, "attempt=2").await?,
     );
-    ensure!(first["complete"] == true && first["attempt"] == 1, "{first}");
+    ensure!(
+        first["attempt"] == 1 && first["next_attempt"] == 2 && first["complete"] == false,
+        "{first}"
+    );
+    ensure!(
+        second["next_attempt"].is_null() && second["complete"] == true,
+        "{second}"
+    );
     ensure!(
         second == events(&client, id, "").await? && second["attempt"] == 2,
         "{second}"
@@ -76,18 +83,89 @@ fn check_attempts(job: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// There is no third attempt, and attempts are counted from 1.
+/// There is no third attempt, attempts are counted from 1, and a counter alone belongs to none of them.
 async fn refused(client: &Client, id: &str) -> anyhow::Result<()> {
-    for what in ["logs", "events"] {
-        for (number, status, kind) in [(3, 404, "no-such-attempt"), (0, 422, "invalid-query")] {
-            let answer = client
-                .get(&format!("/api/v1/jobs/{id}/{what}?attempt={number}"))
-                .await?;
-            let expected = format!("urn:callboard:problem:{kind}");
-            ensure!(answer.status == status && answer.body["type"] == expected, "{answer:?}");
-        }
+    for (query, status, kind) in [
+        ("logs?attempt=3", 404, "no-such-attempt"),
+        ("events?attempt=3", 404, "no-such-attempt"),
+        ("logs?attempt=0", 422, "invalid-query"),
+        ("events?after=3", 422, "invalid-query"),
+    ] {
+        let answer = client.get(&format!("/api/v1/jobs/{id}/{query}")).await?;
+        let expected = format!("urn:callboard:problem:{kind}");
+        ensure!(answer.status == status && answer.body["type"] == expected, "{answer:?}");
+        ensure!(
+            status == 404 || answer.body["errors"][0]["parameter"] == "attempt",
+            "{answer:?}"
+        );
     }
     Ok(())
+}
+
+/// One follower heeds the fields of the page, the other the links, and both begin before the job does.
+#[tokio::test]
+async fn whoever_follows_through_a_retry_sees_each_event_of_each_attempt_once() -> anyhow::Result<()> {
+    let (service, data) = crate::start(&["--workers", "1"])?;
+    let client = service.client();
+    let request = json!({
+        "playbook": "die_once.yml", "extra_vars": {"file": data.path().join("died")}, "options": {"max_attempts": 2},
+    });
+    let id = client.submit(&request).await?;
+    let (by_fields, by_links) = tokio::try_join!(follow_fields(&client, &id), follow_links(&client, &id))?;
+    let mut every = Vec::new();
+    for attempt in [1, 2] {
+        let page = events(&client, &id, &format!("attempt={attempt}&limit=1000")).await?;
+        every.extend(page["events"].as_array().into_iter().flatten().map(identity));
+    }
+    ensure!(
+        every.iter().filter(|(counter, _)| counter == "1").count() == 2,
+        "{every:?}"
+    );
+    assert_eq!(by_fields, every);
+    assert_eq!(by_links, every);
+    Ok(())
+}
+
+/// Polls with what the page says: its attempt and counter, or the attempt that followed.
+async fn follow_fields(client: &Client, id: &str) -> anyhow::Result<Vec<(String, String)>> {
+    let (mut found, mut attempt, mut after) = (Vec::new(), json!(0), json!(0));
+    loop {
+        let page = events(client, id, &format!("attempt={attempt}&after={after}&limit=2&wait=25")).await?;
+        found.extend(page["events"].as_array().into_iter().flatten().map(identity));
+        if page["complete"] == true {
+            return Ok(found);
+        }
+        (attempt, after) = match &page["next_attempt"] {
+            Value::Null => (page["attempt"].clone(), page["next_after"].clone()),
+            next => (next.clone(), json!(0)),
+        };
+    }
+}
+
+/// Goes where the pages lead, from the plain path on.
+async fn follow_links(client: &Client, id: &str) -> anyhow::Result<Vec<(String, String)>> {
+    let (mut found, mut path) = (Vec::new(), format!("/api/v1/jobs/{id}/events?limit=3&wait=25"));
+    loop {
+        let answer = client.get(&path).await?;
+        ensure!(answer.status == 200, "{path}: {answer:?}");
+        found.extend(answer.body["events"].as_array().into_iter().flatten().map(identity));
+        let next = answer
+            .header("link")
+            .split(", ")
+            .find(|link| link.ends_with("rel=\"next\""));
+        ensure!(
+            next.is_none() == (answer.body["complete"] == true),
+            "{path}: {answer:?}"
+        );
+        match next.and_then(|link| link.strip_prefix('<')?.split_once('>')) {
+            Some((next, _)) => next.clone_into(&mut path),
+            None => return Ok(found),
+        }
+    }
+}
+
+fn identity(event: &Value) -> (String, String) {
+    (event["counter"].to_string(), event["uuid"].to_string())
 }
 
 async fn log(client: &Client, id: &str, query: &str) -> anyhow::Result<String> {

@@ -200,7 +200,9 @@ async fn a_long_poll_answers_as_soon_as_an_event_comes_and_empty_when_none_does(
     let pending = wait_for(&client, &second).await?;
     let none = page(&client, &pending, "wait=1").await?;
     ensure!(
-        none == json!({"events": [], "next_after": 0, "attempt": 0, "status": "pending", "complete": false}),
+        none == json!({
+            "events": [], "next_after": 0, "attempt": 0, "next_attempt": null, "status": "pending", "complete": false,
+        }),
         "{none}"
     );
 

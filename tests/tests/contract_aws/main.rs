@@ -2,6 +2,7 @@
 
 mod archives;
 mod credentials;
+mod damaged;
 mod fake;
 mod faults;
 mod host_keys;

@@ -2,6 +2,7 @@
 
 mod archives;
 mod credentials;
+mod damaged;
 mod forgetting;
 mod host_keys;
 mod readers;

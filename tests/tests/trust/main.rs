@@ -3,6 +3,7 @@
 mod children;
 mod damage;
 mod disk;
+mod doctor;
 mod kills;
 mod load;
 mod memory;

@@ -3,12 +3,11 @@
 use bytes::Bytes;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::output::{LogStore, Stream, index};
+use callboard_core::output::{LogKey, LogStore, Stream, index};
 use callboard_core::request::Kind;
 use serde_json::value::RawValue;
 
 use super::filter::Filter;
-use crate::wanted::Wanted;
 
 /// How much is read for a page; a single event is always whole.
 const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
@@ -19,7 +18,7 @@ const MAX_SCANNED: u64 = 20_000;
 pub(super) struct Scan<'a> {
     pub(super) logs: &'a dyn LogStore,
     pub(super) job: &'a Job,
-    pub(super) wanted: Wanted,
+    pub(super) attempt: u32,
     pub(super) filter: &'a Filter,
     pub(super) kind: &'a dyn Kind,
     pub(super) limit: u64,
@@ -31,8 +30,17 @@ pub(super) struct Found {
     pub(super) events: Vec<Box<RawValue>>,
     /// The counter of the last event that was looked at.
     pub(super) last: u64,
-    /// Whether none follows.
+    /// The attempt that followed, if all of this one was looked at.
+    pub(super) next_attempt: Option<u32>,
+    /// Whether no event follows, of any attempt.
     pub(super) complete: bool,
+}
+
+impl Found {
+    /// Tells whether there is something to answer before a wait is over.
+    pub(super) fn is_an_answer(&self) -> bool {
+        !self.events.is_empty() || self.next_attempt.is_some() || self.complete
+    }
 }
 
 impl Scan<'_> {
@@ -49,6 +57,7 @@ impl Scan<'_> {
         let mut found = Found {
             events: Vec::new(),
             last: after,
+            next_attempt: None,
             complete: false,
         };
         let (start, ends) = ends.split_first().map_or((0, &[][..]), |(start, ends)| (*start, ends));
@@ -68,7 +77,11 @@ impl Scan<'_> {
                 break;
             }
         }
-        found.complete = self.wanted.is_over(self.job) && found.last >= count;
+        if found.last >= count {
+            let state = &self.job.state;
+            found.next_attempt = (self.attempt < state.attempt).then_some(self.attempt + 1);
+            found.complete = found.next_attempt.is_none() && state.status.is_final();
+        }
         Ok(found)
     }
 
@@ -78,10 +91,7 @@ impl Scan<'_> {
             return Ok(Vec::new());
         }
         let range = index::range(after, last);
-        let part = self
-            .logs
-            .read(self.wanted.key(self.job, Stream::EventIndex), range)
-            .await?;
+        let part = self.logs.read(self.key(Stream::EventIndex), range).await?;
         index::bounds(&part, after).map_err(|error| StoreError::Corrupt(Box::new(error)))
     }
 
@@ -96,11 +106,19 @@ impl Scan<'_> {
             .find(|end| **end - start <= MAX_PAGE_BYTES)
             .unwrap_or(first);
         let range = *start..*fit.max(first);
-        self.logs.read(self.wanted.key(self.job, Stream::Events), range).await
+        self.logs.read(self.key(Stream::Events), range).await
     }
 
     async fn size(&self, stream: Stream) -> Result<u64, StoreError> {
-        self.logs.size(self.wanted.key(self.job, stream)).await
+        self.logs.size(self.key(stream)).await
+    }
+
+    fn key(&self, stream: Stream) -> LogKey {
+        LogKey {
+            job: self.job.id,
+            attempt: self.attempt,
+            stream,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The Ansible environment: a virtual environment with exact versions, made once for each set of pins.
 
 mod error;
+mod look;
 mod make;
 
 use std::fs::{self, File, TryLockError};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 pub use self::error::EnvironmentError;
+pub use self::look::Look;
 use self::make::{Maker, interpreter, is_complete};
 use crate::digest::digest;
 use crate::host_files;
@@ -84,15 +86,38 @@ pub async fn ensure(
     settings: &EnvironmentSettings,
     progress: &(dyn Fn(Progress<'_>) + Send + Sync),
 ) -> Result<Environment, EnvironmentError> {
-    let recipe = Recipe {
-        requirements: if settings.more.is_empty() {
-            PINS.to_owned()
-        } else {
-            format!("{PINS}\n{}\n", settings.more)
-        },
-        modules: "ansible, ansible_runner",
-    };
-    ensure_with(&recipe, settings, progress).await
+    ensure_with(&Recipe::of(settings), settings, progress).await
+}
+
+/// Looks at the environment, and makes nothing.
+///
+/// # Errors
+/// It is not there, and there is no suitable Python to make it with; or the name of the cache is none.
+pub async fn look(settings: &EnvironmentSettings) -> Result<Look, EnvironmentError> {
+    let folder = folder(&Recipe::of(settings), settings)?;
+    look::at(folder, settings.python.as_deref()).await
+}
+
+impl Recipe {
+    fn of(settings: &EnvironmentSettings) -> Self {
+        Self {
+            requirements: if settings.more.is_empty() {
+                PINS.to_owned()
+            } else {
+                format!("{PINS}\n{}\n", settings.more)
+            },
+            modules: "ansible, ansible_runner",
+        }
+    }
+}
+
+/// Returns where the environment is, whether it is made or not.
+fn folder(recipe: &Recipe, settings: &EnvironmentSettings) -> Result<PathBuf, EnvironmentError> {
+    let cache = std::path::absolute(&settings.cache).map_err(|source| EnvironmentError::Cache {
+        folder: settings.cache.clone(),
+        source,
+    })?;
+    Ok(cache.join(name(recipe, settings)))
 }
 
 async fn ensure_with(
@@ -104,10 +129,10 @@ async fn ensure_with(
         folder: settings.cache.clone(),
         source,
     };
-    let cache = std::path::absolute(&settings.cache).map_err(unwritable)?;
-    let folder = cache.join(name(recipe, settings));
+    let folder = folder(recipe, settings)?;
+    let cache = folder.parent().unwrap_or(&settings.cache);
     if !is_complete(&folder) {
-        fs::create_dir_all(&cache).map_err(unwritable)?;
+        fs::create_dir_all(cache).map_err(unwritable)?;
         let file = folder.with_extension("lock");
         let lock = &lock(&file, progress).await.map_err(unwritable)?;
         if !is_complete(&folder) {
@@ -122,7 +147,7 @@ async fn ensure_with(
         }
         progress(Progress::Ready);
     }
-    let host = host_files::ensure(&cache).map_err(unwritable)?;
+    let host = host_files::ensure(cache).map_err(unwritable)?;
     let python = interpreter(&folder);
     Ok(Environment { python, host })
 }

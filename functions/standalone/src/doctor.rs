@@ -1,0 +1,55 @@
+//! `callboard doctor`: what is wrong with an installation, and what to do about it. It changes nothing.
+
+mod contents;
+mod data;
+mod finding;
+mod machine;
+mod settings;
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use self::finding::{Finding, Status};
+use crate::cli::DoctorArguments;
+use crate::jobs::print;
+use crate::setup;
+
+/// Looks at everything and prints a line for each thing; fails if there is a fault.
+pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
+    let common = &arguments.common;
+    let data = setup::data_path(&common.data)?;
+    let mut findings = data::look(&data);
+    findings.push(settings::policy(common));
+    findings.push(settings::ansible(common).await);
+    findings.push(machine::work(&common.work));
+    findings.push(machine::space(&[&data, &setup::cache(common)?, &common.work]));
+    findings.push(machine::open_files(arguments.workers));
+    let text: String = findings
+        .iter()
+        .map(|found| if arguments.json { line(found) } else { row(found) })
+        .collect();
+    print(text.as_bytes())?;
+    let is_fault = |found: &Finding| found.status == Status::Fault;
+    Ok(ExitCode::from(u8::from(findings.iter().any(is_fault))))
+}
+
+fn line(found: &Finding) -> String {
+    let object = json!({
+        "check": found.check,
+        "status": found.status.as_str(),
+        "detail": found.detail,
+        "remedy": found.remedy,
+        "about": found.about,
+    });
+    format!("{object}\n")
+}
+
+fn row(found: &Finding) -> String {
+    let Finding { check, detail, .. } = found;
+    let remedy = found.remedy.as_ref().map(|remedy| format!(" {remedy}"));
+    let told = format!("{detail}{}", remedy.unwrap_or_default());
+    // what a library says may have several lines
+    let told = told.trim_end().replace('\n', "\n                      ");
+    format!("{:8}  {check:12}{told}\n", found.status.as_str())
+}

@@ -1,0 +1,164 @@
+//! What is in the data folder, and what of it is damaged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_embedded::{Examination, FileLogStore, Records};
+
+use super::finding::{Finding, some};
+
+/// Looks into the database, and compares the output with it.
+pub(super) fn look(data: &Path) -> Vec<Finding> {
+    // listed before the records are read: a job is recorded before it prints
+    let folders = job_folders(&data.join("logs"));
+    match Examination::open(&data.join("callboard.db")) {
+        Ok(None) => vec![Finding::ok("database", "No job has been kept yet.")],
+        Ok(Some(database)) => contents(data, &database, &folders),
+        Err(error) => vec![unreadable("database", &error)],
+    }
+}
+
+fn contents(data: &Path, database: &Examination, folders: &[JobId]) -> Vec<Finding> {
+    let (file, is_of_this_release) = file(database);
+    let mut findings = vec![file];
+    if !is_of_this_release {
+        return findings;
+    }
+    match database.records() {
+        Ok(found) => {
+            findings.extend([records(&found), queue(&found)]);
+            findings.extend(output(&data.join("logs"), folders, &found));
+        }
+        Err(error) => findings.push(unreadable("records", &error)),
+    }
+    findings.push(credentials(database, data.join("callboard.key")));
+    findings
+}
+
+/// Tells whether the tables are those that this release knows, too.
+fn file(database: &Examination) -> (Finding, bool) {
+    let known = Examination::SCHEMA_VERSION;
+    let found = match database.schema_version() {
+        Ok(found) => found,
+        Err(error) => return (unreadable("database", &error), false),
+    };
+    if found > known {
+        let detail = format!("callboard.db has schema version {found}, and this release knows {known}.");
+        return (Finding::fault("database", detail, "Use the newer release."), false);
+    }
+    if found < known {
+        let detail =
+            format!("callboard.db has schema version {found}, of an earlier release; this one writes {known}.");
+        let remedy = "The next `callboard serve` or `callboard run` brings it to that; look again then.";
+        return (Finding::warning("database", detail, remedy), false);
+    }
+    let finding = match database.faults() {
+        Ok(told) if told.is_empty() => Finding::ok(
+            "database",
+            format!("callboard.db has schema version {found}, and SQLite finds it sound."),
+        ),
+        Ok(told) => Finding::fault(
+            "database",
+            format!("SQLite finds callboard.db damaged: {}.", told.join("; ")),
+            "Stop the service, and put back a copy of the data folder.",
+        ),
+        Err(error) => unreadable("database", &error),
+    };
+    (finding, true)
+}
+
+fn records(found: &Records) -> Finding {
+    let ids: Vec<String> = found.damaged.iter().map(|(id, _)| id.clone()).collect();
+    match found.damaged.as_slice() {
+        [] => Finding::ok("records", format!("The record of every job can be read ({}).", found.ids.len())),
+        [(id, why), ..] => Finding::fault(
+            "records",
+            format!("Records that cannot be read: {}. Of {id}: {why}.", some(&ids)),
+            "`callboard verify JOB` says what is left of one; put back a copy of callboard.db, or delete the rows while the service is \
+             stopped.",
+        )
+        .about(ids),
+    }
+}
+
+fn queue(found: &Records) -> Finding {
+    let ids: Vec<String> = found.dead_letters.iter().map(JobId::to_string).collect();
+    if ids.is_empty() {
+        return Finding::ok("queue", "The queue has given up no job that waits.");
+    }
+    Finding::warning(
+        "queue",
+        format!("Jobs that wait although the queue has given them up: {}.", some(&ids)),
+        "`callboard show JOB` says why; once that is cured, `callboard redrive` queues them again.",
+    )
+    .about(ids)
+}
+
+/// Looks for output that is not whole, and for output of nothing.
+fn output(logs: &Path, folders: &[JobId], found: &Records) -> Vec<Finding> {
+    let store = FileLogStore::new(logs.to_owned());
+    let is_open = |(id, attempt): &&(JobId, u32)| !store.folder(*id, *attempt).is_sealed();
+    let open = found.ended.iter().filter(is_open).map(|(id, _)| id.to_string());
+    let is_lost = |id: &&JobId| !found.ids.contains(*id) && logs.join(id.to_string()).is_dir();
+    let lost = folders.iter().filter(is_lost).map(JobId::to_string);
+    let (open, lost): (Vec<String>, Vec<String>) = (open.collect(), lost.collect());
+    let mut findings = Vec::new();
+    if !open.is_empty() {
+        let detail = format!(
+            "Jobs that have ended and whose output has no manifest: {}.",
+            some(&open)
+        );
+        findings.push(Finding::warning("output", detail, "`callboard verify JOB` says what is left.").about(open));
+    }
+    if !lost.is_empty() {
+        let detail = format!("Folders in {} that are of no job: {}.", logs.display(), some(&lost));
+        let remedy = "Delete them, unless a copy of callboard.db is to be put back that has their jobs.";
+        findings.push(Finding::warning("output", detail, remedy).about(lost));
+    }
+    if findings.is_empty() {
+        let told = "The output of every job that has ended has its manifest, and there is none of another.";
+        findings.push(Finding::ok("output", told));
+    }
+    findings
+}
+
+fn credentials(database: &Examination, key_file: PathBuf) -> Finding {
+    let found = match database.credentials(key_file) {
+        Ok(found) => found,
+        Err(error) => return unreadable("credentials", &error),
+    };
+    let closed = found.iter().filter_map(|(name, why)| Some((name, why.as_ref()?)));
+    let closed: Vec<(&String, &String)> = closed.collect();
+    let names: Vec<String> = closed.iter().map(|(name, _)| (*name).clone()).collect();
+    match closed.first() {
+        None if found.is_empty() => Finding::ok("credentials", "No credential is stored."),
+        None => Finding::ok(
+            "credentials",
+            format!("The key file opens every stored credential ({}).", found.len()),
+        ),
+        Some((name, why)) => {
+            let names = some(&names);
+            let detail = format!("Credentials that cannot be opened: {names}. Of {name}: {why}");
+            Finding::error("credentials", detail)
+        }
+    }
+    .about(names)
+}
+
+/// Returns the jobs that have a folder of output.
+fn job_folders(logs: &Path) -> Vec<JobId> {
+    let entries = fs::read_dir(logs).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+fn unreadable(check: &'static str, error: &StoreError) -> Finding {
+    match error {
+        StoreError::Corrupt(cause) | StoreError::Unavailable(cause) => Finding::error(check, causes(&**cause)),
+        error => Finding::error(check, causes(error)),
+    }
+}

@@ -1,0 +1,60 @@
+//! What the machine gives: room, a folder for running jobs, open files.
+
+use std::path::Path;
+
+use rustix::fs::{Access, access, statvfs};
+
+use super::finding::{Finding, sentence};
+use crate::descriptors;
+
+/// Less than this is used up by a few jobs.
+const LITTLE: u64 = 1 << 30;
+/// With less than this, jobs cannot be kept.
+const NONE: u64 = 32 << 20;
+const MIB: u64 = 1 << 20;
+
+/// Looks at the folder for the folders of running jobs.
+pub(super) fn work(folder: &Path) -> Finding {
+    let name = folder.display();
+    match access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Finding::ok("work", format!("Folders of running jobs can be made in {name}.")),
+        Err(error) => Finding::fault(
+            "work",
+            format!("Folders of running jobs cannot be made in {name}: {error}."),
+            "Name another folder with --work.",
+        ),
+    }
+}
+
+/// Looks how much room there is for folders, or where they are to be.
+pub(super) fn space(folders: &[&Path]) -> Finding {
+    let room = folders.iter().filter_map(|folder| Some((*folder, room(folder)?)));
+    let Some((folder, free)) = room.min_by_key(|(_, free)| *free) else {
+        return Finding::warning("space", "The room on the disks cannot be read.", "Look with `df`.");
+    };
+    let told = format!("{} MiB are free for {}", free / MIB, folder.display());
+    let remedy = "Make room: what a job prints is kept up to --max-output.";
+    match free {
+        _ if free < NONE => Finding::fault("space", format!("Only {told}."), remedy),
+        _ if free < LITTLE => Finding::warning("space", format!("Only {told}."), remedy),
+        _ => Finding::ok("space", format!("{told}, and no less for the other folders.")),
+    }
+}
+
+/// Returns how many bytes are free for a folder.
+fn room(folder: &Path) -> Option<u64> {
+    let found = folder.ancestors().find_map(|place| statvfs(place).ok())?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Looks whether enough files can be open for so many workers.
+pub(super) fn open_files(workers: u16) -> Finding {
+    let limit = descriptors::raise();
+    match descriptors::connections(limit, workers) {
+        Ok(connections) => Finding::ok(
+            "files",
+            format!("{limit} open files are allowed: enough for --workers {workers} and {connections} connections."),
+        ),
+        Err(error) => Finding::error("files", sentence(&error.to_string())),
+    }
+}

@@ -1,0 +1,168 @@
+//! A look at the database that changes nothing: what of it is damaged.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use callboard_core::base::causes::causes;
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::job::Job;
+use rusqlite::{Connection, OpenFlags, Row};
+
+use crate::credential_rows;
+use crate::credential_store::open;
+use crate::error::sqlite;
+use crate::key_file::KeyFile;
+use crate::rows::{self, JOB_COLUMNS, column, select};
+use crate::schema::SCHEMA_VERSION;
+
+/// How many faults of the file are told.
+const MOST_FAULTS: usize = 10;
+
+/// A database that is read, beside a service or without one.
+pub struct Examination(Connection);
+
+/// The records of jobs, as far as they can be read.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// Every job whose id can be read.
+    pub ids: HashSet<JobId>,
+    /// What cannot be read: a job's id, or what stands in its place in hexadecimal digits, and why.
+    pub damaged: Vec<(String, String)>,
+    /// Jobs that wait although the queue has given them up.
+    pub dead_letters: Vec<JobId>,
+    /// Jobs that have ended after they were started, and the number of their last attempt.
+    pub ended: Vec<(JobId, u32)>,
+}
+
+impl Examination {
+    /// The version of the schema that this release writes.
+    pub const SCHEMA_VERSION: u32 = SCHEMA_VERSION;
+
+    /// Opens a database to read it; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// The file is no database, or cannot be read.
+    pub fn open(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(address(path), flags).map_err(sqlite)?;
+        connection.busy_timeout(Duration::from_secs(10)).map_err(sqlite)?;
+        Ok(Some(Self(connection)))
+    }
+
+    /// Returns the version of the schema that the file has; 0 if it has none.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn schema_version(&self) -> Result<u32, StoreError> {
+        let found = self.0.query_row("PRAGMA user_version", [], |row| row.get(0));
+        found.map_err(sqlite)
+    }
+
+    /// Returns what SQLite finds wrong with the file, ten faults at most.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn faults(&self) -> Result<Vec<String>, StoreError> {
+        let check = format!("PRAGMA quick_check({MOST_FAULTS})");
+        let mut told: Vec<String> = select(&self.0, &check, (), |row| row.get(0).map_err(sqlite))?;
+        told.retain(|told| told != "ok");
+        Ok(told)
+    }
+
+    /// Reads the record of every job.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub fn records(&self) -> Result<Records, StoreError> {
+        let query = format!("SELECT {JOB_COLUMNS}, status, hex(id) AS id_text FROM jobs ORDER BY id");
+        let mut found = Records::default();
+        for (text, id, job) in select(&self.0, &query, (), |row| Ok(read(row)))? {
+            found.ids.extend(id);
+            match job {
+                Ok(job) => found.add(&job),
+                Err(error) => {
+                    let name = id.map_or(text, |id| id.to_string());
+                    found.damaged.push((name, why(&error)));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the name of every credential, and why it cannot be opened with the keys of a file, if it cannot.
+    ///
+    /// # Errors
+    /// The credentials or the keys cannot be read.
+    pub fn credentials(&self, key_file: PathBuf) -> Result<Vec<(String, Option<String>)>, StoreError> {
+        let rows = credential_rows::each(&self.0)?;
+        if rows.is_empty() && !key_file.exists() {
+            return Ok(Vec::new());
+        }
+        let files = KeyFile::new(key_file);
+        // read after the rows: a rotation writes the file first
+        let keys = files.read()?;
+        let try_to_open = |row| open(&files, &keys, &row).map(drop);
+        let rows = rows.into_iter();
+        Ok(rows
+            .map(|(name, row)| (name, row.and_then(try_to_open).err().map(|error| why(&error))))
+            .collect())
+    }
+}
+
+impl Records {
+    fn add(&mut self, job: &Job) {
+        let state = &job.state;
+        if state.dead_letter.is_some() && !state.status.is_final() {
+            self.dead_letters.push(job.id);
+        }
+        if state.status.is_final() && state.attempt > 0 {
+            self.ended.push((job.id, state.attempt));
+        }
+    }
+}
+
+type ReadRow = (String, Option<JobId>, Result<Job, StoreError>);
+
+fn read(row: &Row<'_>) -> ReadRow {
+    let job = rows::job(row).and_then(|job| {
+        let status: String = column(row, "status")?;
+        if status == job.state.status.as_str() {
+            return Ok(job);
+        }
+        let why = format!(
+            "its row has the status {status:?}, and its state {:?}",
+            job.state.status.as_str()
+        );
+        Err(StoreError::Corrupt(why.into()))
+    });
+    (column(row, "id_text").unwrap_or_default(), rows::id(row).ok(), job)
+}
+
+/// Leaves out that it is a store's error, which goes without saying here.
+fn why(error: &StoreError) -> String {
+    match error {
+        StoreError::Corrupt(cause) | StoreError::Unavailable(cause) | StoreError::Rejected(cause) => {
+            causes(&**cause).to_string()
+        }
+        StoreError::NotFound | StoreError::Conflict => error.to_string(),
+    }
+}
+
+/// Names the file to SQLite. Where no log is beside it, nobody has it open: it is read as it is, or else SQLite would leave an
+/// empty log there.
+fn address(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    match path.to_str() {
+        Some(text) if !Path::new(&log).exists() => {
+            let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            PathBuf::from(format!("file:{escaped}?immutable=1"))
+        }
+        _ => path.to_owned(),
+    }
+}

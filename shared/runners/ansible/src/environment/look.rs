@@ -1,0 +1,82 @@
+//! Looking at the environment without making it.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::EnvironmentError;
+use super::make::{interpreter, is_complete};
+use crate::python::{self, Python};
+
+/// Prints the versions of Python and of ansible-core.
+const VERSIONS: &str = "import platform, ansible_runner; from ansible.release import __version__; \
+                        print(platform.python_version(), __version__)";
+/// Far more than the imports take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a look at the environment finds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Look {
+    /// It is made, and Python and Ansible start.
+    Ready {
+        /// Its folder.
+        folder: PathBuf,
+        /// The version of Python.
+        python: String,
+        /// The version of ansible-core.
+        ansible: String,
+    },
+    /// It is not made, or not to its end, or has lost its Python; it would be made with this one.
+    Absent {
+        /// Its folder.
+        folder: PathBuf,
+        /// The Python to make it with.
+        python: Python,
+    },
+    /// It is made and does not start.
+    Broken {
+        /// Its folder.
+        folder: PathBuf,
+        /// What it said.
+        output: String,
+    },
+}
+
+/// Looks at the environment of a folder.
+pub(super) async fn at(folder: PathBuf, named: Option<&std::path::Path>) -> Result<Look, EnvironmentError> {
+    if !is_complete(&folder) {
+        let python = python::find(named).await?;
+        return Ok(Look::Absent { folder, python });
+    }
+    let mut command = Command::new(interpreter(&folder));
+    // isolated as when it was checked, and nothing is written
+    command
+        .args(["-I", "-B", "-c", VERSIONS])
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = match timeout(LIMIT, command.output()).await {
+        Err(_) => format!("it did not answer within {} s", LIMIT.as_secs()),
+        Ok(Err(error)) => format!("it cannot be started: {error}"),
+        Ok(Ok(output)) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            if let (true, Some((python, ansible))) = (output.status.success(), text.trim().split_once(' ')) {
+                let (python, ansible) = (python.to_owned(), ansible.to_owned());
+                return Ok(Look::Ready {
+                    folder,
+                    python,
+                    ansible,
+                });
+            }
+            let last = String::from_utf8_lossy(&output.stderr);
+            last.trim_end()
+                .lines()
+                .next_back()
+                .unwrap_or("it said nothing")
+                .to_owned()
+        }
+    };
+    Ok(Look::Broken { folder, output })
+}

@@ -1,0 +1,31 @@
+//! Sweeps over damaged rows of SQLite.
+
+use std::sync::Arc;
+
+use anyhow::ensure;
+use callboard_embedded::{Database, SqliteJobStore};
+use callboard_tests::contract::damaged_records::sweeps_do_the_rest;
+use rusqlite::Connection;
+
+/// States that are no JSON, have no fields, or have a lease of another form; an id of another length.
+const FORMS: [&str; 4] = [
+    "UPDATE jobs SET state = '{\"status\": \"no' WHERE id = ?1",
+    "UPDATE jobs SET state = '{}' WHERE id = ?1",
+    "UPDATE jobs SET state = json_set(state, '$.lease', 'gone', '$.given_up', 7) WHERE id = ?1",
+    "UPDATE jobs SET id = CAST(hex(id) AS BLOB) WHERE id = ?1",
+];
+
+#[tokio::test]
+async fn a_sweep_does_the_rest_where_rows_are_damaged() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("callboard.db");
+    let store = Arc::new(SqliteJobStore::new(Database::open(&path)?));
+    let beside = Connection::open(&path)?;
+    sweeps_do_the_rest(store.clone(), FORMS.len(), async |job, form| {
+        ensure!(beside.execute(FORMS[form], [job.as_bytes()])? == 1);
+        Ok(())
+    })
+    .await?;
+    ensure!(store.newest().await?.is_some());
+    Ok(())
+}
