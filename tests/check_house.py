@@ -35,7 +35,9 @@ MAY_KNOW = {
 FOLDERS = ["base", "credential", "policy", "request", "job", "output", "redact", "run", "submit", "care"]
 # what core must not speak of, but in comments
 FOREIGN = re.compile(r"playbook|ansible|inventory|dynamodb|sqlite|lambda", re.IGNORECASE)
-USE = re.compile(r"^\s*(?:pub(?:\([^)]*\))? )?use ((?:crate|self|super)[\w:]*)(?:::)?(\{[^;]*\})?(?: as \w+)?;", re.MULTILINE)
+USE = re.compile(
+    r"^\s*(?:pub(?:\([^)]*\))? )?use ((?:crate|self|super)[\w:]*)(?:::)?(\{[^;]*\})?(?: as \w+)?;", re.MULTILINE
+)
 PATH = re.compile(r"\b(?:crate|super)(?:::\w+)+")
 ITEM = re.compile(
     r"^pub(?:\([^)]*\))? (?:async |const |unsafe )*(?:struct|enum|trait|type|fn|const|static|union) (\w+)", re.MULTILINE

@@ -125,8 +125,11 @@ pub(crate) fn all(connection: &Connection) -> Result<Vec<Row>, StoreError> {
     each(connection)?.into_iter().map(|(_, row)| row).collect()
 }
 
+/// The name of a credential and its row, or why that cannot be read.
+type Named = (String, Result<Row, StoreError>);
+
 /// Returns every row with its name, as far as it can be read.
-pub(crate) fn each(connection: &Connection) -> Result<Vec<(String, Result<Row, StoreError>)>, StoreError> {
+pub(crate) fn each(connection: &Connection) -> Result<Vec<Named>, StoreError> {
     let query = format!("SELECT {COLUMNS} FROM credentials ORDER BY tenant, name");
     select(connection, &query, [], |row| {
         Ok((column(row, "name").unwrap_or_default(), read(row)))

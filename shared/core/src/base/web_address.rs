@@ -60,7 +60,9 @@ impl<'a> WebAddress<'a> {
 }
 
 /// Reads a port: nothing but digits.
-#[must_use]
+///
+/// # Errors
+/// It is no port.
 pub fn parse_port(text: &str) -> Result<u16, &'static str> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|port| digits && *port != 0);

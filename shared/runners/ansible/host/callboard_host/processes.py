@@ -183,6 +183,6 @@ def reap() -> None:
 
 
 def used() -> dict[str, float]:
-    """Returns what this process's descendants have used that have ended: seconds of processor time, and the most bytes of memory of one."""
+    """Returns processor time in seconds, and the most memory in bytes of one, of all descendants that have ended."""
     total = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {"cpu_seconds": total.ru_utime + total.ru_stime, "peak_memory_bytes": total.ru_maxrss * 1024}
