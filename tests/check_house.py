@@ -1,4 +1,4 @@
-"""Checks which crate and which module knows which: the rule between crates, the order of core's folders, and no circles.
+"""Checks which crate and which module knows which: the rule between crates, the order of core's folders, no circles.
 
 A module is a file below ``src``, or below a folder of core; what a file has in a folder of its own name belongs to it.
 Tests are left out: they may know everything.
