@@ -7,8 +7,8 @@ use callboard_core::base::store_error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::attributes::corrupt;
 use crate::error::aws;
-use crate::fields::corrupt;
 use crate::stored::Stored;
 
 /// A larger value goes to the bucket. DynamoDB counts the whole item for each of the five writes of a job's life and

@@ -13,8 +13,8 @@ use callboard_core::credential::HostKeyStore;
 use callboard_core::credential::known_hosts::HostKey;
 use futures_util::future::try_join_all;
 
+use crate::attributes::{Attributes, Item, string};
 use crate::error::aws;
-use crate::fields::{Fields, Item, string};
 
 const REFUSED: &str = "ConditionalCheckFailedException";
 const AT_ONCE: usize = 16;
@@ -55,7 +55,7 @@ impl HostKeyStore for DynamoDbHostKeyStore {
         let mut items = query.into_paginator().items().send();
         let mut keys = Vec::new();
         while let Some(item) = items.try_next().await.map_err(aws)? {
-            let fields = Fields(&item);
+            let fields = Attributes(&item);
             let (host, key) = (fields.string("sk")?.to_owned(), fields.string("host_key")?.to_owned());
             keys.push(HostKey { host, key });
         }

@@ -11,8 +11,8 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::submit::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reservation};
 
+use crate::attributes::{Attributes, Item, instant, json, number, string};
 use crate::error::aws;
-use crate::fields::{Fields, Item, instant, json, number, string};
 
 const REFUSED: &str = "ConditionalCheckFailedException";
 /// How much longer than the key stands its item is kept, for clocks that are not the same.
@@ -37,7 +37,7 @@ impl DynamoDbIdempotencyStore {
     async fn get(&self, key: Item) -> Result<Option<Reservation>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key));
         let found = get.consistent_read(true).send().await.map_err(aws)?;
-        let item = found.item.map(|item| Fields(&item).json("reservation"));
+        let item = found.item.map(|item| Attributes(&item).json("reservation"));
         Ok(item.transpose()?.flatten())
     }
 }

@@ -10,8 +10,8 @@ use callboard_core::base::time::Timestamp;
 use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, JobSummary, Lease, Outcome};
 use callboard_core::request::{JobOptions, JobRequest, Reason};
 
+use crate::attributes::{Attributes, Item, corrupt, instant, json, missing, number, string};
 use crate::bodies::Bodies;
-use crate::fields::{Fields, Item, corrupt, instant, json, missing, number, string};
 use crate::stored::Stored;
 
 /// How many partitions of an index share the load of a month, or of what is active.
@@ -127,7 +127,7 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
     let id = id(&item)?;
     let request = bodies.load(Stored::take(&mut item, "request")?.ok_or_else(|| missing("request"))?);
     let outcome = Stored::take(&mut item, "outcome")?;
-    let fields = Fields(&item);
+    let fields = Attributes(&item);
     let state = JobState {
         status: fields.status()?,
         attempt: fields.number("attempt")?,
@@ -171,7 +171,7 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
 
 /// Reads what an index shows of a job.
 pub(crate) fn summary(item: &Item) -> Result<JobSummary, StoreError> {
-    let fields = Fields(item);
+    let fields = Attributes(item);
     Ok(JobSummary {
         id: id(item)?,
         title: fields.title(),
@@ -188,40 +188,40 @@ pub(crate) fn summary(item: &Item) -> Result<JobSummary, StoreError> {
 
 /// Reads who asked for a job to be stopped, if anybody did.
 pub(crate) fn cancel(item: &Item) -> Result<Option<CancelRequest>, StoreError> {
-    Fields(item).json("cancel")
+    Attributes(item).json("cancel")
 }
 
 /// Reads where a job stands.
 pub(crate) fn status(item: &Item) -> Result<JobStatus, StoreError> {
-    Fields(item).status()
+    Attributes(item).status()
 }
 
 /// Reads until when a job is kept.
 pub(crate) fn retained_until(item: &Item) -> Result<Timestamp, StoreError> {
-    Fields(item).instant("retained_until")
+    Attributes(item).instant("retained_until")
 }
 
 /// Reads how long a job is kept after its end.
 pub(crate) fn retention(item: &Item) -> Result<Duration, StoreError> {
-    Fields(item).number("retention").map(Duration::from_millis)
+    Attributes(item).number("retention").map(Duration::from_millis)
 }
 
 /// Reads the lease of a job that runs.
 pub(crate) fn lease(item: &Item) -> Result<Option<Lease>, StoreError> {
-    Fields(item).lease()
+    Attributes(item).lease()
 }
 
 /// Reads since when a job is due to be queued.
 pub(crate) fn due(item: &Item) -> Result<Timestamp, StoreError> {
-    Fields(item).instant("due")
+    Attributes(item).instant("due")
 }
 
 /// Reads whose job it is.
 pub(crate) fn tenant(item: &Item) -> Result<Tenant, StoreError> {
-    Ok(Tenant::from(Fields(item).string("tenant")?.to_owned()))
+    Ok(Tenant::from(Attributes(item).string("tenant")?.to_owned()))
 }
 
 /// Reads the id of a job.
 pub(crate) fn id(item: &Item) -> Result<JobId, StoreError> {
-    Fields(item).string("job_id")?.parse().map_err(corrupt)
+    Attributes(item).string("job_id")?.parse().map_err(corrupt)
 }

@@ -17,9 +17,9 @@ use callboard_core::job::{
 };
 use uuid::Uuid;
 
+use crate::attributes::{Item, instant, json, missing, number, string};
 use crate::bodies::Bodies;
 use crate::config::s3_client;
-use crate::fields::{Item, instant, json, missing, number, string};
 use crate::item;
 use crate::listing::{IndexQuery, Listing};
 use crate::steps::{active_pk, giving_up, held, holding, is, pending_again, status, uncounted};

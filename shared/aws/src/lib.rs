@@ -1,12 +1,12 @@
 //! Adapters for AWS.
 
 mod archive_cache;
+mod attributes;
 mod bodies;
 mod config;
 mod credential_store;
 mod credential_tags;
 mod error;
-mod fields;
 mod host_keys;
 mod idempotency;
 mod item;

@@ -13,8 +13,8 @@ use callboard_core::care::Damage;
 use callboard_core::job::{HistoryPage, HistoryQuery, MAX_COUNTED};
 use futures_util::future::try_join_all;
 
+use crate::attributes::{Item, string};
 use crate::error::aws;
-use crate::fields::{Item, string};
 use crate::item;
 use crate::table::Table;
 use crate::update::names_in;

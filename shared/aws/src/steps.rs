@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::id::{JobId, LeaseToken};
 use callboard_core::job::{JobStatus, Lease};
 
-use crate::fields::{number, string};
+use crate::attributes::{number, string};
 use crate::item;
 use crate::update::Update;
 

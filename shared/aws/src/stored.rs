@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::store_error::StoreError;
 
-use crate::fields::{Item, missing, string};
+use crate::attributes::{Item, missing, string};
 
 /// A value that is in the item itself, or elsewhere because it is large.
 #[derive(Debug)]

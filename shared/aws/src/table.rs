@@ -14,8 +14,8 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use uuid::Uuid;
 
+use crate::attributes::{Item, string};
 use crate::error::aws;
-use crate::fields::{Item, string};
 use crate::item;
 use crate::update::Update;
 

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{HistoryQuery, JobStatus};
 
-use crate::fields::{instant, string};
+use crate::attributes::{instant, string};
 use crate::item::{self, SHARDS};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

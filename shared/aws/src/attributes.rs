@@ -45,9 +45,9 @@ pub(crate) fn missing(name: &str) -> StoreError {
 }
 
 /// Typed access to an item.
-pub(crate) struct Fields<'a>(pub(crate) &'a Item);
+pub(crate) struct Attributes<'a>(pub(crate) &'a Item);
 
-impl<'a> Fields<'a> {
+impl<'a> Attributes<'a> {
     pub(crate) fn string(&self, name: &str) -> Result<&'a str, StoreError> {
         let text = self.0.get(name).and_then(|value| value.as_s().ok());
         text.map(String::as_str).ok_or_else(|| missing(name))
