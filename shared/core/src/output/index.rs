@@ -20,6 +20,18 @@ pub fn count(bytes: u64) -> u64 {
     bytes / ENTRY_BYTES
 }
 
+/// Returns the entries that are whole: what was being written when a machine stopped is not.
+#[must_use]
+pub fn whole(part: &[u8]) -> &[u8] {
+    part.as_chunks::<8>().0.as_flattened()
+}
+
+/// Returns where the last event ends that a part of the index tells of; 0 if it tells of none.
+#[must_use]
+pub fn end(part: &[u8]) -> u64 {
+    part.last_chunk().map_or(0, |end| u64::from_le_bytes(*end))
+}
+
 /// Returns the part of the index that tells where the events after one, up to another, begin and end.
 #[must_use]
 pub fn range(after: u64, last: u64) -> Range<u64> {

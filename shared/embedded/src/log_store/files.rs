@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use callboard_core::output::{Segment, SegmentHead, Stream};
+use callboard_core::output::{Segment, SegmentHead, Stream, index as event_index};
 
 /// Several lines of a journal.
 const TAIL_BYTES: u64 = 2048;
@@ -52,8 +52,8 @@ impl Attempt {
             or_absent(whole(Stream::Events))?,
             or_absent(whole(Stream::EventIndex))?,
         );
-        index.truncate(index.len() / 8 * 8);
-        let last = index.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
+        index.truncate(event_index::whole(&index).len());
+        let last = event_index::end(&index);
         events.truncate(usize::try_from(last).unwrap_or(usize::MAX));
         if stdout.is_empty() && events.is_empty() {
             return Ok(Vec::new());
