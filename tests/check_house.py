@@ -29,7 +29,7 @@ MAY_KNOW = {
     "callboard": {"core", "api", "embedded", "kind-ansible", "policy", "process", "secrets", "ansible"},
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},
-    "callboard-worker": {"core", "aws", "kind-ansible", "lambda", "process", "ansible"},
+    "callboard-worker": {"core", "aws", "lambda", "process", "ansible"},
 }
 # core's folders: each knows only those before it
 FOLDERS = ["base", "credential", "policy", "request", "job", "output", "redact", "run", "submit", "care"]

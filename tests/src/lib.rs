@@ -4,6 +4,7 @@ pub mod aws;
 pub mod client;
 pub mod contract;
 pub mod daemon;
+pub mod data;
 pub mod events;
 pub mod faults;
 pub mod http;

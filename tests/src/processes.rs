@@ -82,6 +82,12 @@ pub fn descendants(root: u32) -> Vec<Process> {
     all.into_iter().filter(below).collect()
 }
 
+/// Tells whether a process is there, and no zombie.
+#[must_use]
+pub fn lives(pid: u32) -> bool {
+    read(pid).is_some_and(|process| !process.zombie)
+}
+
 /// Sends a signal; a process that has ended already is no error.
 ///
 /// # Errors

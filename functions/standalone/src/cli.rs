@@ -19,7 +19,7 @@ pub(crate) use self::jobs::{ListArguments, LogsArguments, RedriveArguments, Show
 pub(crate) use self::known_hosts::{KnownHostsArguments, KnownHostsVerb};
 pub(crate) use self::run::{Prompts, RunArguments, Shown};
 pub(crate) use self::serve::ServeArguments;
-pub(crate) use self::settings::{Common, DataFolder, LogFormat};
+pub(crate) use self::settings::{Common, DataFolder, LogFormat, Workers};
 
 /// Runs Ansible playbooks as jobs, on this machine.
 #[derive(Debug, Parser)]

@@ -24,7 +24,7 @@ pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCo
     findings.push(settings::ansible(common).await);
     findings.push(machine::work(&common.work));
     findings.push(machine::space(&[&data, &setup::cache(common)?, &common.work]));
-    findings.push(machine::open_files(arguments.workers));
+    findings.push(machine::open_files(arguments.workers.number));
     let text: String = findings
         .iter()
         .map(|found| if arguments.json { line(found) } else { row(found) })

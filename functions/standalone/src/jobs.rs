@@ -27,7 +27,7 @@ impl Jobs {
         let data = setup::data_there(folder)?;
         Ok(Self {
             store: SqliteJobStore::new(parts::database(&data)?),
-            logs: FileLogStore::new(data.join("logs")),
+            logs: parts::logs(&data),
             data,
         })
     }

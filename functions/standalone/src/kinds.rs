@@ -1,19 +1,12 @@
-//! The kinds of jobs that this program knows.
+//! The kinds of jobs, for whoever shows jobs or has looked at the playbook already.
 
 use std::sync::Arc;
 
 use callboard_core::request::Kinds;
-use callboard_kind_ansible::catalog::{Elsewhere, PlaybookCatalog};
-use callboard_kind_ansible::kind::Ansible;
+use callboard_kind_ansible::catalog::Elsewhere;
 use callboard_policy::Policies;
 
-/// Makes the list of kinds: what an operator allows of each, and what is there to run.
-pub(crate) fn kinds(policies: Policies, playbooks: Arc<dyn PlaybookCatalog>) -> Kinds {
-    let ansible = Ansible::new(policies.ansible, policies.every, playbooks);
-    Kinds::new(Arc::new(ansible), Vec::new())
-}
-
-/// Makes the list for whoever shows jobs and accepts none.
+/// Lists the kinds; of none of them it is known what there is to run.
 pub(crate) fn shown() -> Kinds {
-    kinds(Policies::default(), Arc::new(Elsewhere))
+    Policies::default().kinds(Arc::new(Elsewhere))
 }

@@ -1,6 +1,6 @@
 //! The embedded adapters and the use cases over them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Parts {
             held: Held::default(),
             queue: Arc::new(SqliteQueue::new(database.clone(), clock.clone())),
             database,
-            logs: Arc::new(FileLogStore::new(data.join("logs"))),
+            logs: Arc::new(logs(&data)),
             clock,
         })
     }
@@ -174,11 +174,25 @@ impl Parts {
 
 /// Opens the database of a data folder.
 pub(crate) fn database(data: &Path) -> anyhow::Result<Database> {
-    Database::open(&data.join("callboard.db"))
-        .with_context(|| format!("the data folder {} cannot be used", data.display()))
+    Database::open(&database_file(data)).with_context(|| format!("the data folder {} cannot be used", data.display()))
 }
 
 /// Makes the store of credentials of a data folder.
 pub(crate) fn credentials(database: Database, data: &Path) -> SqliteCredentialStore {
-    SqliteCredentialStore::new(database, data.join("callboard.key"))
+    SqliteCredentialStore::new(database, key_file(data))
+}
+
+/// Opens the output of a data folder.
+pub(crate) fn logs(data: &Path) -> FileLogStore {
+    FileLogStore::new(data.join("logs"))
+}
+
+/// Returns the file of the database of a data folder.
+pub(crate) fn database_file(data: &Path) -> PathBuf {
+    data.join("callboard.db")
+}
+
+/// Returns the file that has the keys of the stored credentials of a data folder.
+pub(crate) fn key_file(data: &Path) -> PathBuf {
+    data.join("callboard.key")
 }

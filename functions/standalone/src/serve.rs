@@ -19,7 +19,7 @@ use crate::cli::ServeArguments;
 use crate::health::StandaloneHealth;
 use crate::parts::Parts;
 use crate::signals::Signals;
-use crate::{descriptors, http, kinds, logging, setup, workers};
+use crate::{descriptors, http, logging, setup, workers};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(100);
@@ -34,7 +34,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     logging::start(common.log_format, "info");
     // a playbook runs as the same user: it must not read this process's variables or memory
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    let connections = descriptors::connections(descriptors::raise(), arguments.workers)?;
+    let connections = descriptors::connections(descriptors::raise(), arguments.workers.number)?;
     let playbooks = PlaybookFolder::open(&arguments.playbooks).with_context(|| {
         format!(
             "the playbooks folder {} cannot be used; name one with --playbooks",
@@ -72,7 +72,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let gate = gate(arguments, address.ip().is_loopback());
     let app = app(arguments, &parts, &runner, playbooks, draining.clone(), gate);
     let mut jobs = JoinSet::new();
-    for _ in 0..arguments.workers {
+    for _ in 0..arguments.workers.number {
         let limits = Limits {
             deadline: None,
             shutdown: limits.clone(),
@@ -114,7 +114,7 @@ fn app(
     draining: watch::Receiver<bool>,
     gate: Gate,
 ) -> App {
-    let kinds = kinds::kinds(parts.policies.clone(), Arc::new(playbooks));
+    let kinds = parts.policies.clone().kinds(Arc::new(playbooks));
     App {
         submitter: parts.submitter(&arguments.common, kinds, arguments.max_queued),
         store: parts.store.clone(),

@@ -3,9 +3,8 @@
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::submit::Submitter;
-use serde_json::{Value, json};
-
 use callboard_submit::trigger::JobEvent;
+use serde_json::{Value, json};
 
 /// Accepts the request of an event.
 ///

@@ -5,14 +5,14 @@ mod events;
 mod messages;
 mod metrics;
 
+use std::time::{Duration, Instant};
+
 use callboard_core::care::{Sweeper, Swept};
 use callboard_core::submit::Submitter;
 use callboard_lambda::{Parts, Settings, answer, start_logging};
+use callboard_submit::trigger::Trigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-
-use callboard_submit::trigger::Trigger;
 
 /// The next sweep begins a minute after this one did. While jobs run, a sweep looks until then, as a worker is lost when
 /// its lease was seen unchanged for long enough.

@@ -7,10 +7,9 @@ use callboard_core::base::json;
 use callboard_core::base::time::Timestamp;
 use callboard_core::submit::Submitter;
 use callboard_lambda::batch_response;
+use callboard_submit::trigger::job_id;
 use futures_util::future::join_all;
 use serde_json::Value;
-
-use callboard_submit::trigger::job_id;
 
 /// Accepts a batch, and tells which messages are to be delivered again. A message that is no valid request is recorded
 /// as refused and is not one of them: it would be no better the next time.

@@ -23,8 +23,8 @@ mod tail;
 mod wanted;
 mod wire;
 
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 pub use app::{AnswerLimits, ApiSettings, App, Caller, Followers, Health, HealthCheck};
 pub use bodies::Bodies;
@@ -54,7 +54,10 @@ pub fn router(app: App) -> Router {
         )
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/openapi.json", get(openapi::serve))
+        .route(
+            "/openapi.json",
+            get(openapi::serve).layer(Extension(openapi::Made::default())),
+        )
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .with_state(app);

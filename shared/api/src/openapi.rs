@@ -4,6 +4,10 @@ mod parts;
 mod problems;
 mod shape;
 
+use std::sync::{Arc, OnceLock};
+
+use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -60,6 +64,10 @@ pub fn document(kinds: &Kinds) -> String {
     text.map(|text| text + "\n").unwrap_or_default()
 }
 
+/// The document of a router, once it has been asked for.
+#[derive(Clone, Default)]
+pub(crate) struct Made(Arc<OnceLock<Bytes>>);
+
 /// Returns this document.
 ///
 /// It describes the release that answers, in OpenAPI 3.1.
@@ -72,8 +80,9 @@ pub fn document(kinds: &Kinds) -> String {
         (status = 200, description = "The document.", body = callboard_core::request::Variables),
     )
 )]
-pub(crate) async fn serve(State(app): State<App>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], document(&app.submitter.kinds))
+pub(crate) async fn serve(State(app): State<App>, Extension(made): Extension<Made>) -> impl IntoResponse {
+    let document = made.0.get_or_init(|| document(&app.submitter.kinds).into());
+    ([(CONTENT_TYPE, "application/json")], document.clone())
 }
 
 /// Adds what holds for all operations: their problems, examples and authorization.

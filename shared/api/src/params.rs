@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-
 use callboard_core::job::{DEFAULT_LIMIT, MAX_LIMIT};
 
 use crate::problem::Problem;

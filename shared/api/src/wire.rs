@@ -1,16 +1,20 @@
 //! What the API answers with.
 
-use callboard_core::base::causes::causes;
+mod cancel;
+mod output;
+
 use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::{Attempt, CancelRequest, DeadLetter, Job, JobStatus, Progress, Usage};
-use callboard_core::output::{LogStore, Manifest};
+use callboard_core::job::{Attempt, DeadLetter, Job, JobStatus, Progress, Usage};
+use callboard_core::output::LogStore;
 use callboard_core::request::{Kinds, Reason, Shown, Told};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use self::cancel::CancelView;
+use self::output::LogView;
 use crate::links::record;
 use crate::tail::Tail;
 
@@ -80,80 +84,6 @@ pub(crate) struct JobResult {
     log: LogView,
 }
 
-/// What is known of a finished job's output.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub(crate) struct LogView {
-    /// True when everything that was to be kept is there; false when the worker was lost, or could not write it all.
-    complete: bool,
-    /// Whether the job printed more than is kept of one.
-    truncated: bool,
-    /// Number of segments.
-    segments: u64,
-    /// Number of events.
-    events: u64,
-    /// SHA-256 of what the job printed, in hex; absent if the worker was lost.
-    stdout_sha256: Option<String>,
-    /// SHA-256 of the events, in hex; absent if the worker was lost.
-    events_sha256: Option<String>,
-    /// What of the output cannot be read, in a sentence; there only if something is damaged.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    damaged: Option<String>,
-}
-
-impl From<Manifest> for LogView {
-    fn from(manifest: Manifest) -> Self {
-        Self {
-            complete: manifest.complete,
-            truncated: manifest.truncated,
-            segments: manifest.segments,
-            events: manifest.events,
-            stdout_sha256: manifest.stdout_sha256,
-            events_sha256: manifest.events_sha256,
-            damaged: None,
-        }
-    }
-}
-
-/// Who asked for a job to be stopped.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CancelView {
-    /// Who: `ip:` and a client's address, the ARN of an identity of AWS, `signal:` and a signal's name, or `unknown`.
-    by: String,
-    /// When.
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// What came of it.
-    outcome: CancelOutcome,
-}
-
-/// What came of a request to stop a job.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum CancelOutcome {
-    /// The job is being stopped.
-    Pending,
-    /// The job was stopped.
-    Stopped,
-    /// The job had ended before it could be stopped.
-    TooLate,
-}
-
-impl CancelView {
-    fn new(cancel: CancelRequest, status: JobStatus) -> Self {
-        let outcome = match status {
-            JobStatus::Pending | JobStatus::Running => CancelOutcome::Pending,
-            JobStatus::Canceled => CancelOutcome::Stopped,
-            JobStatus::Successful | JobStatus::Failed => CancelOutcome::TooLate,
-        };
-        Self {
-            by: cancel.by,
-            at: cancel.at,
-            outcome,
-        }
-    }
-}
-
 impl JobView {
     /// Shows a job; if it has ended, with what it printed.
     ///
@@ -161,14 +91,7 @@ impl JobView {
     /// The log store is unavailable.
     pub async fn read(kinds: &Kinds, logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
         let output = match job.state.status.is_final() {
-            true if job.state.attempt > 0 => Some(output(logs, &job).await?),
-            true => {
-                let nothing = LogView {
-                    complete: true,
-                    ..LogView::default()
-                };
-                Some((Tail::default(), nothing))
-            }
+            true => Some(output::read(logs, &job).await?),
             false => None,
         };
         Ok(Self::new(kinds, job, output))
@@ -237,38 +160,6 @@ fn show(kinds: &Kinds, job: &Job) -> Shown {
     let kind = job.request.kind.clone().map(Value::String);
     shown.record.0.extend(kind.map(|kind| ("kind".to_owned(), kind)));
     shown
-}
-
-/// Reads what a job that has ended printed. What is damaged is left out, and said to be so.
-async fn output(logs: &dyn LogStore, job: &Job) -> Result<(Tail, LogView), StoreError> {
-    let (manifest, no_manifest) = unless_damaged(logs.manifest(job.id, job.state.attempt).await, job)?;
-    let (tail, no_tail) = unless_damaged(Tail::read(logs, job).await, job)?;
-    let what = match (no_manifest, no_tail) {
-        (false, false) => None,
-        (true, false) => Some("The manifest of the output"),
-        (_, true) => Some("The output"),
-    };
-    let log = LogView {
-        damaged: what.map(|what| {
-            format!(
-                "{what} cannot be read; `callboard verify {}` says what is wrong with it.",
-                job.id
-            )
-        }),
-        ..manifest.map(LogView::from).unwrap_or_default()
-    };
-    Ok((tail, log))
-}
-
-/// Takes what is damaged for nothing; tells whether it is.
-fn unless_damaged<T: Default>(read: Result<T, StoreError>, job: &Job) -> Result<(T, bool), StoreError> {
-    match read {
-        Err(error @ StoreError::Corrupt(_)) => {
-            tracing::error!(job.id = %job.id, error = %causes(&error), "the output of a job is damaged");
-            Ok((T::default(), true))
-        }
-        read => read.map(|read| (read, false)),
-    }
 }
 
 /// Returns the seconds from a start to an end, if there are both.

@@ -1,7 +1,6 @@
 //! The attributes of an item: making and reading them.
 
 use std::collections::HashMap;
-
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -2,6 +2,8 @@
 //!
 //! Every step of a job is one conditional write.
 
+mod endings;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,22 +15,16 @@ use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
     Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore, Lease, Outcome,
-    Progress, canceled,
+    Progress,
 };
-use uuid::Uuid;
 
 use crate::attributes::{Item, instant, json, missing, number, string};
 use crate::bodies::Bodies;
 use crate::config::s3_client;
 use crate::item;
 use crate::listing::{IndexQuery, Listing};
-use crate::steps::{active_pk, giving_up, held, holding, is, pending_again, status, uncounted};
-use crate::stored::Stored;
+use crate::steps::{active_pk, giving_up, held, holding, is, status, uncounted};
 use crate::table::{Table, Unmet};
-use crate::update::Update;
-
-/// How often a step is tried that found the job in another state than a moment before.
-const TRIES: u32 = 10;
 
 /// Where the records are.
 #[derive(Clone, Debug)]
@@ -77,57 +73,6 @@ impl DynamoDbJobStore {
 
     async fn job(&self, item: Item) -> Result<Job, StoreError> {
         item::job(item, &self.bodies).await
-    }
-
-    /// Adds to an update what the end of a job writes.
-    async fn end(&self, update: Update, id: JobId, outcome: &Outcome, now: Timestamp) -> Result<Update, StoreError> {
-        let (tenant, retention) = self.table.constants(id).await?;
-        let (name, value) = self.store_outcome(id, outcome).await?.attribute("outcome");
-        let ended = item::ended(&tenant, retention, id, outcome, now).into_iter();
-        let update = ended.fold(update, |update, (name, value)| update.set(&name, value));
-        Ok(update.set(&name, value).remove(&[
-            "lease_token",
-            "lease_beat",
-            "progress",
-            "active_pk",
-            "due",
-            "dead_letter",
-        ]))
-    }
-
-    async fn store_outcome(&self, id: JobId, outcome: &Outcome) -> Result<Stored, StoreError> {
-        let body = format!("records/{id}/{}.json", Uuid::new_v4());
-        self.bodies.store(body, outcome).await
-    }
-
-    /// Takes back a claim that came to nothing, as if it had not been made.
-    async fn unclaim(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
-        let update = pending_again(uncounted(held(token)));
-        self.table.step(id, update).await.map(drop)
-    }
-
-    /// Makes a running job pending again, with what else `update` writes; one that was asked to stop is canceled.
-    async fn give_back(
-        &self,
-        id: JobId,
-        update: impl Fn() -> Update + Send + Sync,
-        due: Timestamp,
-    ) -> Result<(), StoreError> {
-        let pending = pending_again(update())
-            .and("attribute_not_exists(#cancel)")
-            .set("due", instant(due));
-        let item = match self.table.update(id, pending).await {
-            Err(Unmet::Refused(item)) => item,
-            other => return other.map(drop).map_err(Unmet::into_conflict),
-        };
-        let cancel = item::cancel(&item)?.ok_or(StoreError::Conflict)?;
-        let ended = self.end_canceled(update(), id, &cancel).await;
-        ended.map(drop).map_err(Unmet::into_conflict)
-    }
-
-    async fn end_canceled(&self, update: Update, id: JobId, cancel: &CancelRequest) -> Result<Item, Unmet> {
-        let update = self.end(update, id, &canceled(cancel), cancel.at).await?;
-        self.table.update(id, update.set("cancel", json(cancel)?)).await
     }
 
     fn listing(&self) -> Listing<'_> {
@@ -238,25 +183,7 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
-        let marked = json(&cancel)?;
-        for _ in 0..TRIES {
-            let running = is(JobStatus::Running)
-                .value("cancel", marked.clone())
-                .set_to("cancel", "if_not_exists(#cancel, :cancel)");
-            let item = match self.table.update(id, running).await {
-                Err(Unmet::Refused(item)) => item,
-                other => return self.job(other.map_err(Unmet::into_conflict)?).await,
-            };
-            if item::status(&item)?.is_final() {
-                return Err(StoreError::Conflict);
-            }
-            match self.end_canceled(is(JobStatus::Pending), id, &cancel).await {
-                Ok(item) => return self.job(item).await,
-                Err(Unmet::Refused(_)) => {}
-                Err(Unmet::Store(error)) => return Err(error),
-            }
-        }
-        Err(StoreError::Unavailable("the job's state changed too often".into()))
+        self.cancel(id, cancel).await
     }
 
     async fn abandon(&self, id: JobId, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
@@ -281,23 +208,22 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {
-        let read = |item: &Item| {
-            let lease = item::lease(item)?.ok_or_else(|| missing("lease_token"))?;
-            Ok((item::id(item)?, lease))
-        };
+        let read = |id: JobId, item: &Item| Ok((id, item::lease(item)?.ok_or_else(|| missing("lease_token"))?));
         self.listing().active(IndexQuery::running(), limit, read).await
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
-        let read = |item: &Item| {
-            let (id, due) = (item::id(item)?, item::due(item)?);
-            Ok(DueJob { id, due })
+        let read = |id: JobId, item: &Item| {
+            Ok(DueJob {
+                id,
+                due: item::due(item)?,
+            })
         };
         self.listing().active(IndexQuery::due(now), limit, read).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
         let source = IndexQuery::pending_since(before);
-        self.listing().active(source, limit, item::id).await
+        self.listing().active(source, limit, |id, _| Ok(id)).await
     }
 }

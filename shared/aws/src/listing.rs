@@ -64,11 +64,12 @@ impl Listing<'_> {
         &self,
         source: IndexQuery,
         limit: u32,
-        read: impl Fn(&Item) -> Result<T, StoreError>,
+        read: impl Fn(JobId, &Item) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let sound = |item: Item| {
-            let id = item::id(&item).ok();
-            self.damage.sound(id, read(&item)).map(|found| (id, found))
+            let id = item::id(&item);
+            let known = id.as_ref().ok().copied();
+            self.damage.sound(known, id.and_then(|id| Ok((id, read(id, &item)?))))
         };
         let mut found = Vec::new();
         for partition in source.groups.iter().flatten() {

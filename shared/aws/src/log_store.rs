@@ -28,10 +28,10 @@ use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead, Stream, Tail};
 
+use self::bucket::Bucket;
+use self::key::{Attempt, Object};
+use self::listing::Listing;
 use crate::config::s3_client;
-use bucket::Bucket;
-use key::{Attempt, Object};
-use listing::Listing;
 
 /// As much as a function can pass on: 6 MB, and base64 takes a third of them.
 const LARGE_BYTES: u64 = 4 * 1024 * 1024;

@@ -9,6 +9,7 @@ pub mod id;
 pub mod json;
 pub mod object;
 pub mod secret;
+pub mod sentence;
 pub mod store_error;
 pub mod time;
 pub mod web_address;

@@ -81,16 +81,10 @@ impl Examination {
     pub fn records(&self) -> Result<Records, StoreError> {
         let query = format!("SELECT {JOB_COLUMNS}, status, hex(id) AS id_text FROM jobs ORDER BY id");
         let mut found = Records::default();
-        for (text, id, job) in select(&self.0, &query, (), |row| Ok(read(row)))? {
-            found.ids.extend(id);
-            match job {
-                Ok(job) => found.add(&job),
-                Err(error) => {
-                    let name = id.map_or(text, |id| id.to_string());
-                    found.damaged.push((name, why(&error)));
-                }
-            }
-        }
+        select(&self.0, &query, (), |row| {
+            found.note(row);
+            Ok(())
+        })?;
         Ok(found)
     }
 
@@ -109,12 +103,35 @@ impl Examination {
         let try_to_open = |row| open(&files, &keys, &row).map(drop);
         let rows = rows.into_iter();
         Ok(rows
-            .map(|(name, row)| (name, row.and_then(try_to_open).err().map(|error| why(&error))))
+            .map(|(name, row)| {
+                (
+                    name,
+                    row.and_then(try_to_open)
+                        .err()
+                        .map(|error| causes(error.cause()).to_string()),
+                )
+            })
             .collect())
     }
 }
 
 impl Records {
+    /// Notes what a row tells. A job is not kept: all of them together may be larger than memory.
+    fn note(&mut self, row: &Row<'_>) {
+        let id = rows::id(row).ok();
+        self.ids.extend(id);
+        match read(row) {
+            Ok(job) => self.add(&job),
+            Err(error) => {
+                let name = match id {
+                    Some(id) => id.to_string(),
+                    None => column(row, "id_text").unwrap_or_default(),
+                };
+                self.damaged.push((name, causes(error.cause()).to_string()));
+            }
+        }
+    }
+
     fn add(&mut self, job: &Job) {
         let state = &job.state;
         if state.dead_letter.is_some() && !state.status.is_final() {
@@ -126,31 +143,18 @@ impl Records {
     }
 }
 
-type ReadRow = (String, Option<JobId>, Result<Job, StoreError>);
-
-fn read(row: &Row<'_>) -> ReadRow {
-    let job = rows::job(row).and_then(|job| {
-        let status: String = column(row, "status")?;
-        if status == job.state.status.as_str() {
-            return Ok(job);
-        }
-        let why = format!(
-            "its row has the status {status:?}, and its state {:?}",
-            job.state.status.as_str()
-        );
-        Err(StoreError::Corrupt(why.into()))
-    });
-    (column(row, "id_text").unwrap_or_default(), rows::id(row).ok(), job)
-}
-
-/// Leaves out that it is a store's error, which goes without saying here.
-fn why(error: &StoreError) -> String {
-    match error {
-        StoreError::Corrupt(cause) | StoreError::Unavailable(cause) | StoreError::Rejected(cause) => {
-            causes(&**cause).to_string()
-        }
-        StoreError::NotFound | StoreError::Conflict => error.to_string(),
+/// Reads the record of a row whose status is that of the record's state.
+fn read(row: &Row<'_>) -> Result<Job, StoreError> {
+    let job = rows::job(row)?;
+    let status: String = column(row, "status")?;
+    if status == job.state.status.as_str() {
+        return Ok(job);
     }
+    let why = format!(
+        "its row has the status {status:?}, and its state {:?}",
+        job.state.status.as_str()
+    );
+    Err(StoreError::Corrupt(why.into()))
 }
 
 /// Names the file to SQLite. Where no log is beside it, nobody has it open: it is read as it is, or else SQLite would leave an

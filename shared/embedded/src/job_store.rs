@@ -40,8 +40,8 @@ impl SqliteJobStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn expired(&self, now: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let query = "SELECT id FROM jobs WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
-        self.sound(query, (now.as_millis(), limit), limit, rows::id).await
+        let query = "SELECT id FROM jobs WHERE expires_at <= ?1 ORDER BY expires_at";
+        self.sound(query, [now.as_millis()], limit, rows::id).await
     }
 
     /// Deletes the records of jobs.

@@ -9,19 +9,18 @@ mod files;
 
 use std::fs;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::files::Attempt;
+use crate::blocking::{blocking, or_absent};
+use crate::lasting::Lasting;
 use async_trait::async_trait;
 use bytes::Bytes;
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead, Stream};
-
-use crate::blocking::{blocking, or_absent};
-use crate::lasting::Lasting;
-use files::Attempt;
 
 /// Keeps streams below one folder. What is written is readable by the owner only.
 #[derive(Clone)]
@@ -56,6 +55,26 @@ impl FileLogStore {
     #[must_use]
     pub fn folder(&self, job: JobId, attempt: u32) -> AttemptFolder {
         AttemptFolder(self.attempt(job, attempt))
+    }
+
+    /// Returns the folder of all logs.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the jobs that have a folder, as far as it can be read.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobId> {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.collect()
+    }
+
+    /// Tells whether a job has a folder.
+    #[must_use]
+    pub fn has(&self, job: JobId) -> bool {
+        self.root.join(job.to_string()).is_dir()
     }
 
     fn attempt(&self, job: JobId, attempt: u32) -> Attempt {

@@ -144,7 +144,7 @@ pub(crate) fn select<T>(
     connection: &Connection,
     query: &str,
     params: impl Params,
-    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
     let mut rows = statement.query(params).map_err(sqlite)?;

@@ -13,11 +13,9 @@ use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, HostKeyStore};
 use callboard_core::job::JobStore;
 use callboard_core::output::LogStore;
-use callboard_core::request::Kinds;
 use callboard_core::run::{ArchiveCache, Held};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_kind_ansible::catalog::Elsewhere;
-use callboard_kind_ansible::kind::Ansible;
 use callboard_policy::Policies;
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
@@ -100,20 +98,14 @@ impl Parts {
         Ok(Resolver::new(credentials, policy, Arc::new(Environment), settings)?)
     }
 
-    /// Returns the kinds of jobs that there are. Which playbooks there are, only the worker's image knows.
-    #[must_use]
-    pub fn kinds(&self) -> Kinds {
-        let Policies { every, ansible } = self.policies.clone();
-        Kinds::new(Arc::new(Ansible::new(ansible, every, Arc::new(Elsewhere))), Vec::new())
-    }
-
     /// Makes what accepts jobs.
     #[must_use]
     pub fn submitter(&self) -> Submitter {
         Submitter {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            kinds: self.kinds(),
+            // which playbooks there are, only the worker's image knows
+            kinds: self.policies.clone().kinds(Arc::new(Elsewhere)),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),

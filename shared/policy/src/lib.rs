@@ -1,10 +1,13 @@
-//! Reads the policy of a deployment from YAML. What it may say of requests of every kind is in `callboard_core::policy`; each kind
+//! Reads the policy of a deployment from YAML, and lists the kinds of jobs that it is about. What it may say of requests of every kind is in `callboard_core::policy`; each kind
 //! has its section.
 
 use std::sync::Arc;
 
 use callboard_core::base::fields::{Faults, FieldError, Fields};
 use callboard_core::policy::Policy;
+use callboard_core::request::Kinds;
+use callboard_kind_ansible::catalog::PlaybookCatalog;
+use callboard_kind_ansible::kind::Ansible;
 use callboard_kind_ansible::policy::AnsiblePolicy;
 use serde_json::Value;
 
@@ -26,6 +29,14 @@ pub struct Policies {
     pub every: Arc<Policy>,
     /// Of the kind `ansible`.
     pub ansible: Arc<AnsiblePolicy>,
+}
+
+impl Policies {
+    /// Makes the list of the kinds of jobs, with what is there to run and what is allowed of each.
+    #[must_use]
+    pub fn kinds(self, playbooks: Arc<dyn PlaybookCatalog>) -> Kinds {
+        Kinds::new(Arc::new(Ansible::new(self.ansible, self.every, playbooks)), Vec::new())
+    }
 }
 
 /// Reads a policy; an empty text is the default one, which allows nothing but what needs no permission.

@@ -37,19 +37,8 @@ impl JobFolders {
     /// # Errors
     /// The path is too long, or a folder cannot be made or is somebody else's.
     pub fn create(parent: &Path, longest_socket: usize) -> io::Result<Self> {
+        let parent = Self::place(parent, longest_socket)?;
         let user = rustix::process::getuid().as_raw();
-        // sockets are known by the path that has no link in it
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", parent.display()));
-        let parent = parent.canonicalize().map_err(named)?;
-        let limit = paths::max_parent_bytes(user, longest_socket);
-        if parent.as_os_str().len() > limit {
-            let message = format!(
-                "{} is longer than {limit} bytes, the limit for user {user}: sockets of programs are below it; choose a \
-                 shorter one with --work",
-                parent.display()
-            );
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
         let shared = parent.join(format!("{}{user}", paths::SHARED));
         make_private(&shared)?;
         let path = shared.join(std::process::id().to_string());
@@ -66,6 +55,26 @@ impl JobFolders {
         let root = Self { path, trash };
         root.inherit(left, former);
         Ok(root)
+    }
+
+    /// Returns the path of `parent` that has no link in it; sockets are known by that.
+    ///
+    /// # Errors
+    /// It is too long for them, or not there.
+    pub fn place(parent: &Path, longest_socket: usize) -> io::Result<PathBuf> {
+        let user = rustix::process::getuid().as_raw();
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", parent.display()));
+        let parent = parent.canonicalize().map_err(named)?;
+        let limit = paths::max_parent_bytes(user, longest_socket);
+        if parent.as_os_str().len() > limit {
+            let message = format!(
+                "{} is longer than {limit} bytes, the limit for user {user}: sockets of programs are below it; choose a \
+                 shorter one with --work",
+                parent.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        Ok(parent)
     }
 
     /// Ends and removes what services have left that are gone, in a thread of its own, and all else that jobs have left.

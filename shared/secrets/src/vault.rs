@@ -7,10 +7,10 @@ mod login;
 use callboard_core::base::id::Tenant;
 use callboard_core::credential::{Credential, CredentialKind};
 
+use self::api::Vault;
 use crate::fault::Fault;
 use crate::pick::pick;
 use crate::resolver::Resolver;
-use api::Vault;
 
 /// The credential that is used where a request names none.
 const DEFAULT_CREDENTIAL: &str = "hashicorp-vault";

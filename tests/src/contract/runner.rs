@@ -12,11 +12,12 @@ use callboard_core::output::{LogKey, LogStore, Output, OutputLimits, Stream};
 use callboard_core::request::{JobRequest, Reason};
 use callboard_core::run::{Ended, Runner, Stop, StopReason};
 use callboard_embedded::FileLogStore;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::samples::{HOUR, now};
+use crate::processes::lives;
 use crate::wait::until;
 
 /// How long the output of a job that has ended may take to be kept.
@@ -263,11 +264,6 @@ fn pid_file() -> anyhow::Result<(TempDir, PathBuf)> {
 /// Checks that the process whose id is in a file has ended.
 fn gone(file: &Path) -> anyhow::Result<()> {
     let pid: u32 = fs::read_to_string(file)?.trim().parse()?;
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state: Option<Value> = stat.rsplit_once(") ").map(|(_, rest)| rest[..1].into());
-    ensure!(
-        state.is_none_or(|state| state == "Z" || state == "X"),
-        "process {pid} lives: {stat}"
-    );
+    ensure!(!lives(pid), "process {pid} lives");
     Ok(())
 }

@@ -86,7 +86,7 @@ async fn messages_of_other_systems_become_jobs_and_bad_ones_are_recorded() -> an
     }
     assert_eq!(found.len(), bodies.len());
     assert_eq!(found.iter().filter(|(status, ..)| status == "successful").count(), 1);
-    for part in ["/options/forks", "not JSON"] {
+    for part in ["/options/forks", "not acceptable JSON"] {
         let refused = found.iter().find(|(.., error)| error.contains(part));
         assert_eq!(
             refused.map(|(_, reason, _)| reason),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::ensure;
-use callboard_embedded::{Database, SqliteJobStore};
+use callboard_embedded::SqliteJobStore;
 use callboard_tests::contract::damaged_records::sweeps_do_the_rest;
-use rusqlite::Connection;
+use callboard_tests::data::damage;
 
 /// States that are no JSON, have no fields, or have a lease of another form; an id of another length.
 const FORMS: [&str; 4] = [
@@ -17,13 +17,10 @@ const FORMS: [&str; 4] = [
 
 #[tokio::test]
 async fn a_sweep_does_the_rest_where_rows_are_damaged() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("callboard.db");
-    let store = Arc::new(SqliteJobStore::new(Database::open(&path)?));
-    let beside = Connection::open(&path)?;
+    let (database, folder) = crate::make_database()?;
+    let store = Arc::new(SqliteJobStore::new(database));
     sweeps_do_the_rest(store.clone(), FORMS.len(), async |job, form| {
-        ensure!(beside.execute(FORMS[form], [job.as_bytes()])? == 1);
-        Ok(())
+        damage(folder.path(), FORMS[form], job)
     })
     .await?;
     ensure!(store.newest().await?.is_some());

@@ -1,7 +1,6 @@
 //! Forgetting what is over, and what is damaged, on SQLite and files.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use callboard_embedded::{Database, FileLogStore, Forgetter, SqliteIdempotencySto
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::log_store::append;
 use callboard_tests::contract::samples::{HOUR, create, create_claimed, query, success};
+use callboard_tests::data::damage;
 use tempfile::TempDir;
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -119,7 +119,11 @@ async fn a_damaged_row_keeps_no_other_from_being_found() -> anyhow::Result<()> {
     let (damaged_run, (run, lease)) = (create_claimed(&**store).await?.0, create_claimed(&**store).await?);
     let (damaged, waits) = (create(&**store).await?, create(&**store).await?);
     for id in [damaged_run.id, damaged.id] {
-        world.damage("UPDATE jobs SET state = '{\"status\"' WHERE id = ?1", id)?;
+        damage(
+            world.folder.path(),
+            "UPDATE jobs SET state = '{\"status\"' WHERE id = ?1",
+            id,
+        )?;
     }
     assert_eq!(store.running(1).await?, [(run.id, lease)]);
     let later = world.clock.now() + HOUR;
@@ -191,14 +195,4 @@ impl World {
         let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
         names.collect()
     }
-
-    fn damage(&self, statement: &str, job: JobId) -> anyhow::Result<()> {
-        damage(self.folder.path(), statement, job)
-    }
-}
-
-fn damage(folder: &Path, statement: &str, job: JobId) -> anyhow::Result<()> {
-    let database = rusqlite::Connection::open(folder.join("callboard.db"))?;
-    assert_eq!(database.execute(statement, [job.as_bytes()])?, 1);
-    Ok(())
 }

@@ -8,6 +8,7 @@ mod host_keys;
 mod readers;
 mod upgrades;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -25,7 +26,6 @@ use callboard_tests::{
     archive_cache_contract, credential_store_contract, host_key_store_contract, idempotency_store_contract,
     job_queue_contract, job_store_contract, log_store_contract,
 };
-use std::sync::Arc;
 use tempfile::TempDir;
 
 mod sqlite_job_store {

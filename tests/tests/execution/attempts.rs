@@ -14,7 +14,7 @@ use callboard_tests::contract::samples::{cancel_by, given_up, lease, success};
 use tokio::sync::Notify;
 
 use crate::script::{Act, Script};
-use crate::site::{SILENCE, Site, stdout_key};
+use crate::site::{SILENCE, Site, attempts, stdout_key};
 
 #[tokio::test]
 async fn a_worker_that_lost_its_lease_stops_the_job_and_writes_nothing() -> anyhow::Result<()> {
@@ -187,11 +187,4 @@ async fn lose(site: &Site, options: JobOptions) -> anyhow::Result<callboard_core
         (6, 1, false)
     );
     Ok(job.id)
-}
-
-fn attempts(max_attempts: u32) -> JobOptions {
-    JobOptions {
-        max_attempts: Some(max_attempts),
-        ..JobOptions::default()
-    }
 }

@@ -11,7 +11,7 @@ use callboard_tests::contract::samples::{cancel_by, success};
 use tokio::sync::Notify;
 
 use crate::script::{Act, STOPPED, STOPPED_RC, Script};
-use crate::site::Site;
+use crate::site::{Site, attempts};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -83,11 +83,7 @@ async fn a_job_is_stopped_when_the_service_shuts_down() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_job_that_may_run_again_waits_for_the_next_start_of_the_service() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let options = JobOptions {
-        max_attempts: Some(2),
-        ..JobOptions::default()
-    };
-    let job = shut_down_while_running(&site, options).await?;
+    let job = shut_down_while_running(&site, attempts(2)).await?;
     assert_eq!((job.state.status, job.state.outcome), (JobStatus::Pending, None));
     site.clock.advance(Duration::from_secs(2));
     assert_eq!(site.receive().await?, Some(job.id));

@@ -19,7 +19,7 @@ use futures_util::future::try_join_all;
 use tokio::sync::Notify;
 
 use crate::script::{Act, Script};
-use crate::site::{LEASE, SILENCE, Site};
+use crate::site::{LEASE, SILENCE, Site, attempts};
 
 #[tokio::test]
 async fn a_job_that_cannot_be_claimed_stays_as_it_was() -> anyhow::Result<()> {
@@ -151,7 +151,7 @@ async fn progress_that_could_not_be_recorded_is_recorded_later() -> anyhow::Resu
 async fn a_job_that_may_run_again_is_stopped_when_its_lease_cannot_be_renewed_and_left_to_the_sweep()
 -> anyhow::Result<()> {
     let (site, store) = site()?;
-    let job = site.job(twice()).await?;
+    let job = site.job(attempts(2)).await?;
     let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
     set_down(&store);
     site.clock.advance(LEASE);
@@ -217,14 +217,11 @@ async fn take(site: &Site, id: JobId) -> anyhow::Result<Lease> {
 #[tokio::test]
 async fn a_renewal_after_one_whose_answer_was_lost_shows_that_the_worker_lives() -> anyhow::Result<()> {
     let (site, store) = site()?;
-    let job = site.job(twice()).await?;
+    let job = site.job(attempts(2)).await?;
     let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
     site.wait_for_renewal(job.id).await?;
     store.set("store.renew", Fault::Mute, 1);
-    let before = store.struck();
-    while store.struck() == before {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    store.wait_for(1).await;
     let mute = site.state(job.id).await?.lease.map(|lease| lease.beat);
     // the next one comes under another beat, or the sweep would take both for one
     site.wait_for(job.id, |state| state.lease.map(|lease| lease.beat) > mute)
@@ -233,13 +230,6 @@ async fn a_renewal_after_one_whose_answer_was_lost_shows_that_the_worker_lives()
     site.clock.advance(LEASE);
     assert_eq!(running.await??, Disposition::Executed);
     Ok(())
-}
-
-fn twice() -> JobOptions {
-    JobOptions {
-        max_attempts: Some(2),
-        ..JobOptions::default()
-    }
 }
 
 #[tokio::test]

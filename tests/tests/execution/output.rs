@@ -13,7 +13,7 @@ use callboard_tests::faults::{Fault, Faults};
 use tokio::sync::Notify;
 
 use crate::script::{Act, Script, filling};
-use crate::site::{LEASE, Site, stdout_key};
+use crate::site::{LEASE, Site, attempts, stdout_key};
 
 const FOR_EVER: u32 = u32::MAX;
 const MIB: usize = 1024 * 1024;
@@ -88,11 +88,7 @@ async fn a_log_store_that_hangs_keeps_no_lease_from_being_renewed() -> anyhow::R
 #[tokio::test]
 async fn a_job_whose_output_cannot_be_kept_ends_as_it_did_and_its_log_is_not_sealed() -> anyhow::Result<()> {
     let (site, _logs) = site(Fault::Down, FOR_EVER)?;
-    let options = JobOptions {
-        max_attempts: Some(3),
-        ..JobOptions::default()
-    };
-    let job = site.job(options).await?;
+    let job = site.job(attempts(3)).await?;
     site.execute(job.id, Arc::new(Script::new(&[Act::Print("a\n")])))
         .await?;
     let state = site.state(job.id).await?;

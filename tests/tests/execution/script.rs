@@ -12,6 +12,7 @@ use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_kind_ansible::detail::{Detail, PLAYBOOK_FAILED};
 use callboard_kind_ansible::event::Event;
+use callboard_kind_ansible::kind;
 use callboard_tests::contract::samples::success;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -84,7 +85,7 @@ impl Script {
 #[async_trait]
 impl Runner for Script {
     fn kind(&self) -> &'static str {
-        "ansible"
+        kind::NAME
     }
 
     async fn run(&self, _job: &Job, output: &Output, mut stop: Stop) -> Ended {
@@ -97,10 +98,8 @@ impl Runner for Script {
             }
         }
         Ended {
-            outcome: self.outcome.clone(),
-            stopped: false,
-            doing: None,
             short: start < self.short,
+            ..Ended::with(self.outcome.clone())
         }
     }
 }
@@ -147,20 +146,13 @@ async fn stopped(output: &Output) -> Ended {
     };
     let outcome = Outcome::failed(PLAYBOOK_FAILED, "It was killed.");
     Ended {
-        outcome: detail.onto(outcome),
         stopped: true,
-        doing: None,
-        short: false,
+        ..Ended::with(detail.onto(outcome))
     }
 }
 
 fn broken(error: &StoreError) -> Ended {
-    Ended {
-        outcome: Outcome::failed(Reason::RUNNER_ERROR, error.to_string()),
-        stopped: false,
-        doing: None,
-        short: false,
-    }
+    Ended::with(Outcome::failed(Reason::RUNNER_ERROR, error.to_string()))
 }
 
 fn event(counter: u64) -> Event {

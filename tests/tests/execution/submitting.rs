@@ -34,7 +34,7 @@ impl PlaybookCatalog for OnePlaybook {
 async fn a_request_becomes_a_job_that_its_message_leads_to() -> anyhow::Result<()> {
     let site = Site::open()?;
     let submitted = submit(&site, site.queue.clone(), &valid()).await?;
-    let kept = site.store.get(submitted.id, site.clock.now()).await?;
+    let kept = site.record(submitted.id).await?;
     assert_eq!((&kept, kept.state.status), (&submitted, JobStatus::Pending));
     assert_eq!(
         (kept.created_at, kept.expires_at()),
@@ -44,7 +44,7 @@ async fn a_request_becomes_a_job_that_its_message_leads_to() -> anyhow::Result<(
     assert_eq!(site.receive().await?, Some(submitted.id));
     site.execute(submitted.id, Arc::new(Script::new(&[]))).await?;
     assert_eq!(site.state(submitted.id).await?.outcome, Some(success()));
-    let ended = site.store.get(submitted.id, site.clock.now()).await?;
+    let ended = site.record(submitted.id).await?;
     assert_eq!(ended.expires_at(), site.clock.now() + HOUR);
     Ok(())
 }

@@ -13,7 +13,7 @@ use callboard_tests::faults::{Fault, Faults};
 use tokio::sync::Notify;
 
 use crate::script::{Act, Script};
-use crate::site::{LEASE, SILENCE, Site};
+use crate::site::{LEASE, SILENCE, Site, attempts};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -43,7 +43,7 @@ async fn a_queue_that_is_down_costs_no_job() -> anyhow::Result<()> {
     let (mut site, faults) = (Site::open()?, Faults::next("queue.send", Fault::Down, u32::MAX));
     site.queue = faults.queue(site.queue);
     let waiting = create(&*site.store).await?;
-    let lost = site.job(two_attempts()).await?;
+    let lost = site.job(attempts(2)).await?;
     site.store.claim(lost.id, lease(), site.clock.now()).await?;
     assert!(site.sweep().await.is_ok());
     site.clock.advance(SILENCE);
@@ -70,7 +70,7 @@ async fn a_queue_that_is_down_costs_no_job() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_lost_job_that_was_to_be_canceled_is_canceled() -> anyhow::Result<()> {
     let site = Site::open()?;
-    let job = site.job(two_attempts()).await?;
+    let job = site.job(attempts(2)).await?;
     site.store.claim(job.id, lease(), site.clock.now()).await?;
     site.store.request_cancel(job.id, cancel_by("ann")).await?;
     let (lost, running) = (1, 1);
@@ -263,11 +263,4 @@ async fn a_full_batch_is_swept_and_the_rest_comes_next_time() -> anyhow::Result<
         assert_eq!(site.sweep().await?.dispatched, dispatched);
     }
     Ok(())
-}
-
-fn two_attempts() -> JobOptions {
-    JobOptions {
-        max_attempts: Some(2),
-        ..JobOptions::default()
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use callboard_ansible::environment::{EnvironmentSettings, ensure};
+use callboard_ansible::environment::{Environment, EnvironmentSettings, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach, longest_socket};
 use callboard_core::base::id::Tenant;
 use callboard_core::base::secret::Secret;
@@ -18,6 +18,7 @@ use callboard_kind_ansible::request::AnsibleRequest;
 use callboard_kind_ansible::source::{InlineSource, Source, TypedSource};
 use callboard_process::{Children, JobFolders};
 use callboard_tests::contract::runner::TestRunner;
+use callboard_tests::program;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -26,7 +27,7 @@ const SECRET: &str = "correct-horse-battery";
 const CACHE_BYTES: u64 = 1 << 30;
 
 /// What all runners of a process share: the tests of this suite are several runners at once.
-static SHARED: OnceCell<(Arc<JobFolders>, Children)> = OnceCell::const_new();
+static SHARED: OnceCell<(Environment, Arc<JobFolders>, Children)> = OnceCell::const_new();
 
 struct Ansible(Arc<AnsibleRunner>);
 
@@ -54,21 +55,20 @@ impl Secrets for OnePassword {
 
 async fn make() -> anyhow::Result<(Ansible, TempDir)> {
     let folder = tempfile::tempdir()?;
-    let home = std::env::home_dir().unwrap_or_default();
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), Into::into);
-    let environment = EnvironmentSettings {
-        cache: cache.join("callboard"),
-        python: None,
-        more: String::new(),
-    };
     let work = Path::new("/tmp");
     let shared = SHARED.get_or_try_init(|| async {
+        let environment = EnvironmentSettings {
+            cache: program::cache()?,
+            python: None,
+            more: String::new(),
+        };
+        let environment = ensure(&environment, &|_| {}).await?;
         let folders = JobFolders::create(work, longest_socket())?;
-        Ok::<_, anyhow::Error>((Arc::new(folders), Children::adopt()?))
+        Ok::<_, anyhow::Error>((environment, Arc::new(folders), Children::adopt()?))
     });
-    let (folders, children) = shared.await?.clone();
+    let (environment, folders, children) = shared.await?.clone();
     let settings = AnsibleSettings {
-        environment: ensure(&environment, &|_| {}).await?,
+        environment,
         playbooks: PlaybookFolder::open(folder.path())?,
         typed_playbooks: Vec::new(),
         work: work.to_owned(),

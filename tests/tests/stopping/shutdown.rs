@@ -1,9 +1,9 @@
 //! SIGTERM and SIGINT to the service, and what it finds when it starts again.
 
-use callboard_tests::daemon;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
+use callboard_tests::daemon;
 use callboard_tests::{Client, Service, processes, wait};
 use rustix::process::Signal;
 use serde_json::{Value, json};

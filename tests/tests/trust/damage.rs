@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, ensure};
-use callboard_core::base::id::JobId;
+use anyhow::ensure;
 use callboard_tests::client::names;
+use callboard_tests::data::damage;
 use callboard_tests::{Client, Finished, Service, callboard};
-use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::json;
+
+use crate::run;
 
 #[tokio::test]
 async fn what_is_damaged_is_shown_as_damaged_and_the_rest_works() -> anyhow::Result<()> {
@@ -26,9 +27,13 @@ async fn what_is_damaged_is_shown_as_damaged_and_the_rest_works() -> anyhow::Res
     damage(
         data.path(),
         "UPDATE jobs SET state = '{\"status\": \"no' WHERE id = ?1",
-        &recorded,
+        recorded.parse()?,
     )?;
-    damage(data.path(), "UPDATE jobs SET request = '[]' WHERE id = ?1", &requested)?;
+    damage(
+        data.path(),
+        "UPDATE jobs SET request = '[]' WHERE id = ?1",
+        requested.parse()?,
+    )?;
 
     let job = client.job(&sealed).await?;
     let log = &job["result"]["log"];
@@ -104,16 +109,16 @@ async fn what_is_damaged_keeps_no_other_job_from_running() -> anyhow::Result<()>
     service.signal(Signal::TERM)?;
     service.wait()?;
     let waits = "UPDATE jobs SET status = 'pending', due = 1, state = 'x' WHERE id = ?1";
-    damage(data.path(), waits, &damaged)?;
+    damage(data.path(), waits, damaged.parse()?)?;
     damage(
         data.path(),
         "UPDATE jobs SET status = 'running', state = '{}' WHERE id = ?1",
-        &running,
+        running.parse()?,
     )?;
     damage(
         data.path(),
         "INSERT INTO messages (job_id, visible_at) VALUES (x'00', length(?1))",
-        &damaged,
+        damaged.parse()?,
     )?;
 
     let service = Service::start_in(data.path(), &["--workers", "1"])?;
@@ -145,18 +150,6 @@ async fn a_service_that_was_stopped_leaves_its_database_in_one_file() -> anyhow:
     fs::copy(data.path().join("callboard.db"), copy.path().join("callboard.db"))?;
     let listed = Finished::from(callboard(copy.path())?.args(["list", "--json"]).output()?);
     ensure!(listed.stdout.contains("successful"), "{listed:?}");
-    Ok(())
-}
-
-async fn run(client: &Client) -> anyhow::Result<String> {
-    let job = client.run(&json!({"playbook": "hello.yml"})).await?;
-    job["job_id"].as_str().map(str::to_owned).context("an id")
-}
-
-fn damage(data: &Path, statement: &str, job: &str) -> anyhow::Result<()> {
-    let database = Connection::open(data.join("callboard.db"))?;
-    let id: JobId = job.parse()?;
-    ensure!(database.execute(statement, [id.as_bytes()])? == 1, "{statement}");
     Ok(())
 }
 

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use callboard_core::base::id::JobId;
+use callboard_tests::data::damage;
 use callboard_tests::{Client, Finished, Service, callboard};
 use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+
+use crate::run;
 
 /// A job that was never there.
 const NOBODY: &str = "01a1faf8-50a0-70a1-801c-2d3e4f506172";
@@ -36,8 +38,8 @@ async fn a_doctor_finds_nothing_wrong_beside_a_service_or_without_one_and_change
         "{alone:?}"
     );
     for found in [&beside, &alone] {
-        for (check, finding) in &found.checks {
-            let fits = *check == "space" || finding["status"] == "ok";
+        for finding in &found.checks {
+            let fits = finding["check"] == "space" || finding["status"] == "ok";
             ensure!(fits && finding["about"] == json!([]), "{finding}");
         }
     }
@@ -66,13 +68,13 @@ async fn a_doctor_names_all_that_is_damaged_and_what_to_do() -> anyhow::Result<(
     service.signal(Signal::TERM)?;
     ensure!(service.wait()?.success());
     let folder = data.path();
-    change(folder, "UPDATE jobs SET state = '{}' WHERE id = ?1", &damaged)?;
+    damage(folder, "UPDATE jobs SET state = '{}' WHERE id = ?1", damaged.parse()?)?;
     let letter = json!({"at": "2026-11-20T22:00:00.000Z", "receives": 5, "error": "No worker could begin the job."});
     let bury = format!(
         "UPDATE jobs SET status = 'pending', state = json_set(state, '$.status', 'pending', '$.dead_letter', json('{letter}'))
          WHERE id = ?1"
     );
-    change(folder, &bury, &given_up)?;
+    damage(folder, &bury, given_up.parse()?)?;
     fs::remove_file(folder.join("logs").join(&unsealed).join("1/manifest.json"))?;
     fs::create_dir_all(folder.join("logs").join(NOBODY).join("1"))?;
     fs::set_permissions(folder, Permissions::from_mode(0o755))?;
@@ -97,10 +99,10 @@ async fn a_doctor_names_all_that_is_damaged_and_what_to_do() -> anyhow::Result<(
         ("work", "fault", None, "/nowhere"),
         ("files", "fault", None, "150 open files are allowed"),
     ] {
-        let fits = found.checks.iter().any(|(name, finding)| {
+        let fits = found.checks.iter().any(|finding| {
             let detail = finding["detail"].as_str().unwrap_or_default();
             let names = about.is_none_or(|id| finding["about"] == json!([id]) && detail.contains(id));
-            *name == check && finding["status"] == status && detail.contains(told) && names
+            finding["check"] == check && finding["status"] == status && detail.contains(told) && names
         });
         ensure!(fits, "{check} {status} {told}: {found:?}");
     }
@@ -140,40 +142,23 @@ fn refused_files(folder: &Path) -> anyhow::Result<()> {
 #[derive(Debug)]
 struct Findings {
     code: i32,
-    checks: Vec<(&'static str, Value)>,
+    checks: Vec<Value>,
 }
 
 impl Findings {
-    const CHECKS: [&str; 11] = [
-        "folder",
-        "service",
-        "database",
-        "records",
-        "queue",
-        "output",
-        "credentials",
-        "policy",
-        "ansible",
-        "work",
-        "files",
-    ];
-
     fn of(mut command: Command) -> anyhow::Result<Self> {
         let finished = Finished::from(command.args(["doctor", "--json"]).output()?);
         ensure!(finished.stderr.is_empty(), "{finished:?}");
-        let mut checks = Vec::new();
-        for line in finished.stdout.lines() {
-            let finding: Value = serde_json::from_str(line)?;
-            let name = Self::CHECKS.into_iter().find(|name| finding["check"] == *name);
-            checks.push((name.unwrap_or("space"), finding));
-        }
-        let code = finished.code;
-        Ok(Self { code, checks })
+        let checks = finished.stdout.lines().map(serde_json::from_str);
+        Ok(Self {
+            checks: checks.collect::<serde_json::Result<_>>()?,
+            code: finished.code,
+        })
     }
 
     fn finding(&self, check: &str) -> anyhow::Result<&Value> {
-        let found = self.checks.iter().find(|(name, _)| *name == check);
-        found.map(|(_, finding)| finding).context("a finding of each check")
+        let found = self.checks.iter().find(|finding| finding["check"] == check);
+        found.context("a finding of each check")
     }
 
     fn detail(&self, check: &str) -> anyhow::Result<&str> {
@@ -187,12 +172,11 @@ impl Findings {
 
 /// Runs a job, and stores a credential of its name.
 async fn fill(client: &Client) -> anyhow::Result<String> {
-    let job = client.run(&json!({"playbook": "hello.yml"})).await?;
-    let id = job["job_id"].as_str().context("an id")?;
+    let id = run(client).await?;
     let credential = json!({"name": id, "kind": "password", "password": "correct horse"});
     let stored = client.post("/api/v1/credentials", credential.to_string()).await?;
     ensure!(stored.status == 201, "{stored:?}");
-    Ok(id.to_owned())
+    Ok(id)
 }
 
 /// Prepares a call with settings that are wrong, and few open files.
@@ -215,13 +199,6 @@ fn with(data: &Path, policy: &Path, nowhere: &Path) -> anyhow::Result<Command> {
         command.arg(flag).arg(value);
     }
     Ok(command)
-}
-
-fn change(data: &Path, statement: &str, job: &str) -> anyhow::Result<()> {
-    let database = Connection::open(data.join("callboard.db"))?;
-    let id: JobId = job.parse()?;
-    ensure!(database.execute(statement, [id.as_bytes()])? == 1, "{statement}");
-    Ok(())
 }
 
 /// Returns every file below a folder, with what is in it.

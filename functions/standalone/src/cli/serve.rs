@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use callboard_api::{HostName, Origin};
 use clap::Args;
 
-use super::Common;
+use super::{Common, Workers};
 
 /// The flags of `serve`.
 #[derive(Debug, Args)]
@@ -39,10 +39,8 @@ pub(crate) struct ServeArguments {
     /// The folder of playbooks that may be run
     #[arg(long, value_name = "DIR", env = "CALLBOARD_PLAYBOOKS", default_value = "playbooks")]
     pub(crate) playbooks: PathBuf,
-    /// How many jobs run at once
-    #[arg(long, value_name = "N", env = "CALLBOARD_WORKERS", default_value_t = 2,
-          value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) workers: u16,
+    #[command(flatten)]
+    pub(crate) workers: Workers,
     /// How long running jobs may go on when the service is told to stop, in seconds
     #[arg(long, value_name = "SECONDS", env = "CALLBOARD_SHUTDOWN_GRACE", default_value_t = 30)]
     pub(crate) shutdown_grace: u64,

@@ -80,6 +80,15 @@ pub(crate) struct Common {
     pub(crate) log_format: LogFormat,
 }
 
+/// How many workers a service has.
+#[derive(Debug, Args)]
+pub(crate) struct Workers {
+    /// How many jobs run at once
+    #[arg(long = "workers", value_name = "N", env = "CALLBOARD_WORKERS", default_value_t = 2,
+          value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) number: u16,
+}
+
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum LogFormat {

@@ -1,6 +1,5 @@
 //! What is in the data folder, and what of it is damaged.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use callboard_core::base::causes::causes;
@@ -9,12 +8,13 @@ use callboard_core::base::store_error::StoreError;
 use callboard_embedded::{Examination, FileLogStore, Records};
 
 use super::finding::{Finding, some};
+use crate::parts;
 
 /// Looks into the database, and compares the output with it.
 pub(super) fn look(data: &Path) -> Vec<Finding> {
     // listed before the records are read: a job is recorded before it prints
-    let folders = job_folders(&data.join("logs"));
-    match Examination::open(&data.join("callboard.db")) {
+    let folders = parts::logs(data).jobs();
+    match Examination::open(&parts::database_file(data)) {
         Ok(None) => vec![Finding::ok("database", "No job has been kept yet.")],
         Ok(Some(database)) => contents(data, &database, &folders),
         Err(error) => vec![unreadable("database", &error)],
@@ -30,11 +30,11 @@ fn contents(data: &Path, database: &Examination, folders: &[JobId]) -> Vec<Findi
     match database.records() {
         Ok(found) => {
             findings.extend([records(&found), queue(&found)]);
-            findings.extend(output(&data.join("logs"), folders, &found));
+            findings.extend(output(&parts::logs(data), folders, &found));
         }
         Err(error) => findings.push(unreadable("records", &error)),
     }
-    findings.push(credentials(database, data.join("callboard.key")));
+    findings.push(credentials(database, parts::key_file(data)));
     findings
 }
 
@@ -98,11 +98,10 @@ fn queue(found: &Records) -> Finding {
 }
 
 /// Looks for output that is not whole, and for output of nothing.
-fn output(logs: &Path, folders: &[JobId], found: &Records) -> Vec<Finding> {
-    let store = FileLogStore::new(logs.to_owned());
-    let is_open = |(id, attempt): &&(JobId, u32)| !store.folder(*id, *attempt).is_sealed();
+fn output(logs: &FileLogStore, folders: &[JobId], found: &Records) -> Vec<Finding> {
+    let is_open = |(id, attempt): &&(JobId, u32)| !logs.folder(*id, *attempt).is_sealed();
     let open = found.ended.iter().filter(is_open).map(|(id, _)| id.to_string());
-    let is_lost = |id: &&JobId| !found.ids.contains(*id) && logs.join(id.to_string()).is_dir();
+    let is_lost = |id: &&JobId| !found.ids.contains(*id) && logs.has(**id);
     let lost = folders.iter().filter(is_lost).map(JobId::to_string);
     let (open, lost): (Vec<String>, Vec<String>) = (open.collect(), lost.collect());
     let mut findings = Vec::new();
@@ -114,7 +113,11 @@ fn output(logs: &Path, folders: &[JobId], found: &Records) -> Vec<Finding> {
         findings.push(Finding::warning("output", detail, "`callboard verify JOB` says what is left.").about(open));
     }
     if !lost.is_empty() {
-        let detail = format!("Folders in {} that are of no job: {}.", logs.display(), some(&lost));
+        let detail = format!(
+            "Folders in {} that are of no job: {}.",
+            logs.root().display(),
+            some(&lost)
+        );
         let remedy = "Delete them, unless a copy of callboard.db is to be put back that has their jobs.";
         findings.push(Finding::warning("output", detail, remedy).about(lost));
     }
@@ -148,17 +151,6 @@ fn credentials(database: &Examination, key_file: PathBuf) -> Finding {
     .about(names)
 }
 
-/// Returns the jobs that have a folder of output.
-fn job_folders(logs: &Path) -> Vec<JobId> {
-    let entries = fs::read_dir(logs).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
-}
-
 fn unreadable(check: &'static str, error: &StoreError) -> Finding {
-    match error {
-        StoreError::Corrupt(cause) | StoreError::Unavailable(cause) => Finding::error(check, causes(&**cause)),
-        error => Finding::error(check, causes(error)),
-    }
+    Finding::error(check, causes(error.cause()))
 }

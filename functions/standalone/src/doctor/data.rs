@@ -16,6 +16,10 @@ const FOR_OTHERS: u32 = 0o077;
 /// Looks at a data folder and all that is in it; of one that is not there or cannot be used, that is all there is to say.
 pub(super) fn look(data: &Path) -> Vec<Finding> {
     let folder = match fs::metadata(data) {
+        Ok(found) if !found.is_dir() => {
+            let detail = format!("{} is no folder.", data.display());
+            return vec![Finding::fault("folder", detail, "Name another with --data.")];
+        }
         Ok(found) => folder(data, &found),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return vec![Finding::warning(
@@ -37,9 +41,6 @@ pub(super) fn look(data: &Path) -> Vec<Finding> {
 fn folder(data: &Path, found: &Metadata) -> Finding {
     let name = data.display();
     let user = geteuid().as_raw();
-    if !found.is_dir() {
-        return Finding::fault("folder", format!("{name} is no folder."), "Name another with --data.");
-    }
     if found.uid() != user {
         let detail = format!(
             "The data folder {name} belongs to user {}, and this is user {user}.",

@@ -1,5 +1,7 @@
 //! What was found of one thing.
 
+use callboard_core::base::sentence::sentence;
+
 /// How it stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Status {
@@ -78,18 +80,6 @@ impl Finding {
     pub(super) fn about(self, about: Vec<String>) -> Self {
         Self { about, ..self }
     }
-}
-
-/// Makes a sentence of an error's words.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.trim().chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string());
-    let end = if text.trim().ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
-    };
-    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
 }
 
 /// Lists names, as many as can be read at a glance.

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use callboard_ansible::longest_socket;
+use callboard_process::JobFolders;
 use rustix::fs::{Access, access, statvfs};
 
-use super::finding::{Finding, sentence};
+use super::finding::Finding;
 use crate::descriptors;
 
 /// Less than this is used up by a few jobs.
@@ -16,13 +18,15 @@ const MIB: u64 = 1 << 20;
 /// Looks at the folder for the folders of running jobs.
 pub(super) fn work(folder: &Path) -> Finding {
     let name = folder.display();
-    match access(folder, Access::WRITE_OK | Access::EXEC_OK) {
-        Ok(()) => Finding::ok("work", format!("Folders of running jobs can be made in {name}.")),
-        Err(error) => Finding::fault(
-            "work",
-            format!("Folders of running jobs cannot be made in {name}: {error}."),
-            "Name another folder with --work.",
-        ),
+    let another = "Name another folder with --work.";
+    let found = access(folder, Access::WRITE_OK | Access::EXEC_OK);
+    if let Err(error) = found {
+        let detail = format!("Folders of running jobs cannot be made in {name}: {error}.");
+        return Finding::fault("work", detail, another);
+    }
+    match JobFolders::place(folder, longest_socket()) {
+        Ok(_) => Finding::ok("work", format!("Folders of running jobs can be made in {name}.")),
+        Err(error) => Finding::error("work", error),
     }
 }
 
@@ -55,6 +59,6 @@ pub(super) fn open_files(workers: u16) -> Finding {
             "files",
             format!("{limit} open files are allowed: enough for --workers {workers} and {connections} connections."),
         ),
-        Err(error) => Finding::error("files", sentence(&error.to_string())),
+        Err(error) => Finding::error("files", error),
     }
 }

@@ -1,8 +1,9 @@
 //! What the settings name: the policy, and the Ansible environment.
 
 use callboard_ansible::environment::{self, Look};
+use callboard_core::base::sentence::sentence;
 
-use super::finding::{Finding, sentence};
+use super::finding::Finding;
 use crate::cli::Common;
 use crate::setup;
 
@@ -10,7 +11,7 @@ use crate::setup;
 pub(super) fn policy(common: &Common) -> Finding {
     let told = match &common.policy {
         Some(path) => format!("The policy {} can be read.", path.display()),
-        None if std::env::var_os("CALLBOARD_POLICY").is_some() => {
+        None if std::env::var_os("CALLBOARD_POLICY").is_some_and(|text| !text.is_empty()) => {
             "The policy of the variable CALLBOARD_POLICY can be read.".to_owned()
         }
         None => "There is no policy: requests reach nothing that needs permission.".to_owned(),

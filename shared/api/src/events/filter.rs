@@ -34,9 +34,10 @@ impl Filter {
             host: params.text("host"),
             failed: params.boolean("failed"),
         };
-        let known: Vec<&str> = kinds.iter().flat_map(Kind::event_names).copied().collect();
-        let unknown = filter.names.iter().find(|name| !known.contains(&name.as_str()));
+        let is_unknown = |name: &&String| !kinds.event_names().any(|known| known == name.as_str());
+        let unknown = filter.names.iter().find(is_unknown);
         if let Some(name) = unknown.filter(|name| !name.is_empty()) {
+            let known: Vec<&str> = kinds.event_names().collect();
             params.refuse("event", format!("{name:?} is none of {}", known.join(", ")));
         }
         if filter.host.as_deref() == Some("") {

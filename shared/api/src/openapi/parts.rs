@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 /// Puts the schemas of the kinds in place of those that stand for them.
 pub(super) fn add(document: &mut Value, kinds: &Kinds) {
-    let names: Vec<&str> = kinds.iter().flat_map(Kind::event_names).copied().collect();
+    let names: Vec<&str> = kinds.event_names().collect();
     name_events(&mut document["paths"], &names);
     let schemas = &mut document["components"]["schemas"];
     for kind in kinds.iter() {

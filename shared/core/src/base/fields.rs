@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::json::escape;
 use serde_json::{Map, Value};
+
+use crate::base::json::escape;
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -24,6 +24,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Returns what lies under it, for words that need not say that a store was asked; itself, where nothing does.
+    #[must_use]
+    pub fn cause(&self) -> &(dyn std::error::Error + 'static) {
+        match self {
+            Self::Unavailable(cause) | Self::Rejected(cause) | Self::Corrupt(cause) => &**cause,
+            Self::NotFound | Self::Conflict => self,
+        }
+    }
+
     /// Tells whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -1,10 +1,11 @@
 //! Records that cannot be read: each is told of once, and keeps nothing else from being done.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::base::causes::causes;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many jobs are remembered.
 const MAX_TOLD: usize = 10_000;

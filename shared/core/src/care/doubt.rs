@@ -3,9 +3,10 @@
 //! The wall clock is compared with one that never jumps. Where they disagree, the wall clock is doubted, until it shows what
 //! it should have, or has gone on steadily for an hour.
 
-use crate::base::time::{Clock, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::base::time::{Clock, Timestamp};
 
 /// How far both clocks may be apart, within an hour.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);

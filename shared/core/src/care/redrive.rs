@@ -22,7 +22,7 @@ pub struct Redriver<'a> {
 pub struct DeadLetters {
     /// Whose jobs.
     pub tenant: Tenant,
-    /// Only those whose list names this title or role.
+    /// Only those of this title.
     pub title: Option<String>,
     /// Looks at this many at most, from 1 to [`MAX_LIMIT`](crate::job::MAX_LIMIT).
     pub limit: u32,

@@ -4,6 +4,10 @@
 //! A worker is lost when its lease was seen unchanged for long enough by one and the same clock, that of whoever looks:
 //! no two machines need to agree on the time.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use super::damage::Damage;
 use super::doubt::Doubt;
 use crate::base::causes::causes;
@@ -14,9 +18,6 @@ use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
 use crate::output::{LogStore, seal_lost};
 use crate::request::Reason;
 use crate::run::{Held, dispatch, end_attempt};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 /// How many jobs of each kind one sweep touches.
 const BATCH: u32 = 100;

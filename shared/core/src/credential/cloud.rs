@@ -1,11 +1,12 @@
 //! How a request names access to a cloud.
 
-use super::kinds::is_role;
-use super::reference::CredentialRef;
-use crate::base::fields::{Faults, Fields};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use super::kinds::is_role;
+use super::reference::CredentialRef;
+use crate::base::fields::{Faults, Fields};
 
 /// Access to a cloud, as a request names it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

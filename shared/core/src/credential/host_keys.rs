@@ -1,9 +1,10 @@
 //! Host keys that jobs have accepted.
 
+use async_trait::async_trait;
+
 use super::known_hosts::HostKey;
 use crate::base::id::Tenant;
 use crate::base::store_error::StoreError;
-use async_trait::async_trait;
 
 /// Keeps the keys of hosts that jobs have accepted, one a host, for the tenant's later jobs.
 #[async_trait]

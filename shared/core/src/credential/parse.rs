@@ -1,12 +1,13 @@
 //! Reading a credential: the fields that kinds have in common, and which kind has which.
 
+use serde_json::Value;
+
 use super::kind::CredentialKind;
 use super::kinds;
 use super::reference::check_name;
 use super::texts::{MAX_LINE_BYTES, header_value, password, required};
 use super::value::Credential;
 use crate::base::fields::{Faults, FieldError, Fields};
-use serde_json::Value;
 
 impl Credential {
     /// Makes a credential of a kind from one text that another keeper of secrets has: the secret itself, or a JSON object

@@ -1,10 +1,11 @@
 //! How a request names a secret: by the name of a stored credential, or by where another keeper of secrets has it.
 
-use super::kind::CredentialKind;
-use crate::base::fields::{Faults, Fields, kind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use super::kind::CredentialKind;
+use crate::base::fields::{Faults, Fields, kind};
 
 const MAX_NAME_BYTES: usize = 128;
 const MAX_PLACE_BYTES: usize = 2048;

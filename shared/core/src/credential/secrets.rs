@@ -1,5 +1,7 @@
 //! The port to the secrets of a job, wherever they are kept.
 
+use async_trait::async_trait;
+
 use super::cloud::CloudRef;
 use super::kind::CredentialKind;
 use super::reference::CredentialRef;
@@ -7,7 +9,6 @@ use super::value::Credential;
 use crate::base::id::Tenant;
 use crate::base::secret::Secret;
 use crate::base::store_error::BoxError;
-use async_trait::async_trait;
 
 /// Why a credential cannot be had, in words for the person who asks why; never the secret.
 #[derive(Debug, thiserror::Error)]

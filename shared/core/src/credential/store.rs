@@ -1,13 +1,14 @@
 //! The port to the credentials that Callboard keeps.
 
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use super::kind::CredentialKind;
 use super::value::Credential;
 use crate::base::id::Tenant;
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
-use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// What is shown of a credential.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

@@ -1,8 +1,9 @@
 //! What credentials hold.
 
+use serde::{Deserialize, Serialize};
+
 use super::kind::CredentialKind;
 use crate::base::secret::Secret;
-use serde::{Deserialize, Serialize};
 
 /// What a credential holds. It is sent to the service, sealed, and never shown again.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -1,10 +1,11 @@
 //! Attempts: the starts of a job, and how each of them ended.
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use super::outcome::Outcome;
 use crate::base::time::Timestamp;
 use crate::request::Reason;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// One start of a job, and what became of it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

@@ -1,11 +1,12 @@
 //! Requests to stop a job.
 
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
 use super::outcome::Outcome;
 use super::status::JobStatus;
 use crate::base::time::Timestamp;
 use crate::request::Reason;
-use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
 
 /// Who asked for a stop, where nothing is known of whoever did.
 pub const UNKNOWN: &str = "unknown";

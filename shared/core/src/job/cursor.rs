@@ -3,11 +3,12 @@
 //! Written as base64url of the place and a digest that binds it to the list, so that a cursor that was altered, or taken to
 //! another list, is noticed. It grants nothing: it is no secret and needs no key.
 
-use super::status::JobStatus;
-use crate::base::id::{JobId, Tenant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+
+use super::status::JobStatus;
+use crate::base::id::{JobId, Tenant};
 
 const DIGEST_BYTES: usize = 8;
 

@@ -1,8 +1,9 @@
 //! Messages that the queue has given up.
 
-use crate::base::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::base::time::Timestamp;
 
 /// A message that no worker could deal with, so that the queue gave it up. Its job waits until somebody redrives it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

@@ -1,5 +1,7 @@
 //! Listing jobs, newest first: what a query asks for, and what a page is.
 
+use std::collections::BTreeMap;
+
 use super::cursor::List;
 use super::outcome::Outcome;
 use super::state::JobState;
@@ -7,7 +9,6 @@ use super::status::JobStatus;
 use crate::base::id::{JobId, Tenant};
 use crate::base::time::Timestamp;
 use crate::request::Reason;
-use std::collections::BTreeMap;
 
 /// How far `total` counts.
 pub const MAX_COUNTED: u32 = 1000;

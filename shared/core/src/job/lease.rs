@@ -1,7 +1,8 @@
 //! Leases: the claims of workers on jobs.
 
-use crate::base::id::LeaseToken;
 use serde::{Deserialize, Serialize};
+
+use crate::base::id::LeaseToken;
 
 /// A worker's claim on a job. It holds while it is renewed: who watches it needs no clock that agrees with the worker's.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -1,12 +1,13 @@
 //! How a job ended.
 
+use serde::{Deserialize, Serialize};
+
 use super::progress::Progress;
 use super::status::JobStatus;
 use super::usage::Usage;
 use crate::base::brief::brief;
 use crate::base::object::Object;
 use crate::request::Reason;
-use serde::{Deserialize, Serialize};
 
 /// The end of a job, or of one attempt at it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

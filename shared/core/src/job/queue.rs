@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
-use async_trait::async_trait;
 
 /// Carries job ids to workers, each at least once. Receiving is the adapter's own matter.
 #[async_trait]

@@ -1,11 +1,12 @@
 //! A job: one execution of a request.
 
+use std::time::Duration;
+
 use super::state::JobState;
 use super::status::JobStatus;
 use crate::base::id::{JobId, Tenant};
 use crate::base::time::Timestamp;
 use crate::request::JobRequest;
-use std::time::Duration;
 
 /// How long a submission may take before the sweep gives its job to the queue.
 pub const DISPATCH_GRACE: Duration = Duration::from_secs(10);
@@ -58,6 +59,12 @@ impl Job {
             retention,
             state,
         }
+    }
+
+    /// Tells whether it may be started again once its present attempt has ended.
+    #[must_use]
+    pub fn may_run_again(&self) -> bool {
+        self.state.attempt < self.request.options.max_attempts()
     }
 
     /// Returns when it is forgotten: never, before it has ended.

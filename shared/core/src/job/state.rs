@@ -1,5 +1,7 @@
 //! What changes about a job, and the steps that may change it.
 
+use serde::{Deserialize, Serialize};
+
 use super::attempt::Attempt;
 use super::cancel_request::{CancelRequest, canceled};
 use super::dead_letter::DeadLetter;
@@ -10,7 +12,6 @@ use super::status::JobStatus;
 use crate::base::id::LeaseToken;
 use crate::base::time::Timestamp;
 use crate::request::Reason;
-use serde::{Deserialize, Serialize};
 
 /// What changes about a job while it lives; the request never does.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -1,5 +1,7 @@
 //! The port to the records of jobs.
 
+use async_trait::async_trait;
+
 use super::attempt::Attempt;
 use super::cancel_request::CancelRequest;
 use super::dead_letter::DeadLetter;
@@ -11,7 +13,6 @@ use super::record::Job;
 use crate::base::id::{JobId, LeaseToken};
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
-use async_trait::async_trait;
 
 /// A job that waits for the sweep to give it to the queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,7 +1,8 @@
 //! One byte stream of a job on its way to the log store.
 
-use crate::base::hex::hex;
 use sha2::{Digest, Sha256};
+
+use crate::base::hex::hex;
 
 /// Buffers, counts and hashes what is pushed.
 #[derive(Default)]

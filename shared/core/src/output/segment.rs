@@ -3,10 +3,11 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::stream::Stream;
-use crate::base::hex::{from_hex, hex};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+
+use super::stream::Stream;
+use crate::base::hex::{from_hex, hex};
 
 const STREAMS: usize = Stream::ALL.len();
 

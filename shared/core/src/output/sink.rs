@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::time::timeout;
+
 use super::manifest::Manifest;
 use super::store::LogStore;
 use super::writer::{OutputLimits, Writer};
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 use crate::job::Progress;
-use serde::Serialize;
-use tokio::sync::{Mutex, MutexGuard, watch};
-use tokio::time::timeout;
 
 /// A buffer that holds this much is written without waiting for the next flush.
 const FLUSH_BYTES: usize = 256 * 1024;

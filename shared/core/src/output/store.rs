@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
+
 use super::manifest::Manifest;
 use super::segment::{Segment, SegmentHead};
 use super::stream::{LogKey, Tail};
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
-use async_trait::async_trait;
-use bytes::Bytes;
 
 /// Keeps what jobs print. A stream grows at its end only, and can be read while it grows.
 #[async_trait]

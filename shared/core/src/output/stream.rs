@@ -1,7 +1,8 @@
 //! The byte streams that an attempt leaves.
 
-use crate::base::id::JobId;
 use bytes::Bytes;
+
+use crate::base::id::JobId;
 
 /// One of the byte streams that an attempt leaves.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -1,11 +1,12 @@
 //! Checking that an attempt's output is what was written: its segments, their hashes, and what the manifest tells of them.
 
+use sha2::{Digest, Sha256};
+
 use super::index;
 use super::manifest::Manifest;
 use super::segment::{Chain, SegmentHead};
 use super::stream::Stream;
 use crate::base::hex::hex;
-use sha2::{Digest, Sha256};
 
 /// What was found.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

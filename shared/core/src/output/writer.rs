@@ -1,5 +1,8 @@
 //! The streams of an attempt on their way to the log store: buffered, in numbered segments, hashed and bounded.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::buffer::StreamBuffer;
 use super::index;
 use super::manifest::Manifest;
@@ -7,8 +10,6 @@ use super::segment::{Chain, Segment};
 use super::store::LogStore;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How much of one attempt's output is kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

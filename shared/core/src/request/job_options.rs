@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::base::fields::{Faults, Fields};
-use crate::base::json::escape;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::base::fields::{Faults, Fields};
+use crate::base::json::escape;
 
 /// The longest `timeout` and `idle_timeout`, in seconds: one week.
 pub const MAX_TIMEOUT_SECONDS: u64 = 7 * 24 * 3600;

@@ -1,10 +1,11 @@
 //! Requests: what is to be done, by which kind of job, and how every job is bounded.
 
-use super::job_options::JobOptions;
-use crate::base::object::Object;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use super::job_options::JobOptions;
+use crate::base::object::Object;
 
 /// A request, as it is recorded.
 ///

@@ -1,12 +1,13 @@
 //! Kinds of jobs: what a request of a kind may say, and what its jobs tell.
 
+use serde_json::Value;
+use utoipa::openapi::Components;
+
 use super::job_request::JobRequest;
 use super::reason::Reason;
 use crate::base::fields::{Faults, FieldError, Fields};
 use crate::base::object::Object;
 use crate::credential::CredentialUse;
-use serde_json::Value;
-use utoipa::openapi::Components;
 
 /// One kind of job: the grammar of its requests, and what else only it knows. It does nothing; a runner of its name does.
 pub trait Kind: Send + Sync {
@@ -20,7 +21,7 @@ pub trait Kind: Send + Sync {
     /// Every fault is added with its pointer; so is, where there is no other, what the operator does not allow.
     fn read(&self, fields: &mut Fields<'_>, options: &mut Fields<'_>, faults: &mut Faults) -> Option<Work>;
 
-    /// Returns what is kept of a request that is refused, and of one whose body is gone: what it was to run, no more.
+    /// Returns what is kept of a request that is refused: what it was to run, no more.
     fn outline(&self, title: Option<&str>) -> Object;
 
     /// Returns what lists call the work of a request that cannot be read.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::job_options::JobOptions;
 use super::job_request::JobRequest;
 use super::kind::Kind;
 use crate::base::fields::{self, Faults, FieldError, Fields};
 use crate::credential::CredentialUse;
-use serde_json::{Map, Value};
 
 /// The kinds that a program knows. Requests that name none are the first one's.
 #[derive(Clone)]
@@ -40,6 +41,11 @@ impl Kinds {
     /// Returns every kind.
     pub fn iter(&self) -> impl Iterator<Item = &dyn Kind> {
         self.0.iter().map(|kind| &**kind)
+    }
+
+    /// Returns the names that events have, of whichever kind.
+    pub fn event_names(&self) -> impl Iterator<Item = &'static str> {
+        self.iter().flat_map(Kind::event_names).copied()
     }
 
     /// Returns the kind of a request; `None` if it is another release's.

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
+
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
-use async_trait::async_trait;
 
 /// An archive that a cache has.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,9 +1,10 @@
 //! Giving a recorded job to the queue.
 
+use std::time::Duration;
+
 use crate::base::causes::causes;
 use crate::base::store_error::StoreError;
 use crate::job::{DueJob, Job, JobQueue, JobStore};
-use std::time::Duration;
 
 /// Queues a job, to be received after `delay` at the earliest, and notes that the queue has it. Where either fails, the job
 /// stays due, and the sweep queues it.

@@ -1,5 +1,7 @@
 //! Writing how an attempt ended.
 
+use std::time::Duration;
+
 use super::dispatch::dispatch;
 use super::retry::{retry_delay, short_delay};
 use crate::base::causes::causes;
@@ -7,7 +9,6 @@ use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
 use crate::job::{Attempt, DISPATCH_GRACE, DueJob, Job, JobQueue, JobStatus, JobStore, Lease, Outcome};
 use crate::request::Reason;
-use std::time::Duration;
 
 /// Writes the end of an attempt: the job's end, or its return to the queue where its request allows that.
 ///
@@ -21,9 +22,8 @@ pub(crate) async fn end_attempt(
     lease: Lease,
     outcome: Outcome,
 ) -> Result<(), StoreError> {
-    let again = outcome.reason.as_ref().is_some_and(Reason::is_retryable)
-        && job.state.cancel.is_none()
-        && job.state.attempt < job.request.options.max_attempts();
+    let again =
+        outcome.reason.as_ref().is_some_and(Reason::is_retryable) && job.state.cancel.is_none() && job.may_run_again();
     if !again {
         let reason = outcome.reason.clone();
         let status = outcome.status;

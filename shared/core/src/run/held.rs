@@ -1,8 +1,9 @@
 //! The leases that workers of a process hold.
 
-use crate::base::id::LeaseToken;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::base::id::LeaseToken;
 
 /// The leases that workers of this process hold. Clones share them.
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,9 @@
 //! An outage of the store: how long the jobs wait that it keeps from being claimed.
 
-use crate::base::id::JobId;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::base::id::JobId;
 
 const SHORTEST_PAUSE: Duration = Duration::from_secs(15);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);

@@ -1,7 +1,8 @@
 //! How long a job waits before its next attempt.
 
-use crate::job::Job;
 use std::time::Duration;
+
+use crate::job::Job;
 
 /// How long a job waits before its second attempt, on the average one and a half times as long; twice as long before the
 /// third, and so on.

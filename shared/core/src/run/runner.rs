@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use super::stop::Stop;
 use crate::job::{Job, Outcome};
 use crate::output::Output;
 use crate::request::Reason;
-use async_trait::async_trait;
 
 /// Executes jobs of one kind.
 #[async_trait]

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use crate::job::Rate;
 use crate::output::OutputLimits;
-use tokio::sync::watch;
 
 /// How much of a worker's time after its deadline the rest of the output may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(40);

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::job::CancelRequest;
 use tokio::sync::watch;
+
+use crate::job::CancelRequest;
 
 /// Why a running job is to be stopped.
 #[derive(Clone, Debug, Eq, PartialEq)]

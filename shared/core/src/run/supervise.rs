@@ -4,6 +4,9 @@ use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
 use super::settings::{Limits, WorkerSettings};
 use super::stop::StopReason;
 use crate::base::causes::causes;
@@ -11,8 +14,6 @@ use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
 use crate::job::{Job, JobStore, Lease};
 use crate::output::Output;
-use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
 
 /// How long one renewal may take.
 const RENEWAL_LIMIT: Duration = Duration::from_secs(5);
@@ -62,11 +63,6 @@ impl Supervision<'_> {
         lease.0
     }
 
-    /// Tells whether somebody else may start the job again once its lease is taken from this worker.
-    fn may_run_again(&self) -> bool {
-        self.job.state.attempt < self.job.request.options.max_attempts()
-    }
-
     /// Tells whether the lease may soon be somebody else's, as it was not renewed for too long.
     fn is_due_to_be_lost(&self) -> bool {
         let unrenewed = self.clock.elapsed().saturating_sub(self.lease().1);
@@ -76,7 +72,7 @@ impl Supervision<'_> {
     /// The lease is somebody else's. A job that may run again is stopped, before it runs twice at a time. One that runs once goes
     /// on, as to be killed in the midst of its work is worse for it; nothing of it is written any more.
     fn lose(&self) {
-        if self.may_run_again() {
+        if self.job.may_run_again() {
             self.request(StopReason::LeaseLost);
         } else if self.output.discard() {
             tracing::warn!(job.id = %self.job.id, "the lease was lost; the job runs once and goes on, and nothing of it is written");
@@ -147,7 +143,7 @@ impl Supervision<'_> {
         } else if *self.limits.shutdown.borrow() {
             self.request(StopReason::Shutdown);
         }
-        if self.may_run_again() && self.is_due_to_be_lost() {
+        if self.job.may_run_again() && self.is_due_to_be_lost() {
             self.request(StopReason::LeaseLost);
         }
     }

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::ending::{end_attempt, put_back};
 use super::held::Held;
 use super::outage::Outage;
@@ -17,7 +19,6 @@ use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
 use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
 use crate::output::{LogStore, Output};
-use tokio::sync::watch;
 
 /// How long the writing of the end may take where a worker has no deadline.
 const FINISH_PATIENCE: Duration = Duration::from_secs(3600);

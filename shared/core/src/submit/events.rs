@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::check::check_credentials;
 use super::error::SubmitError;
 use super::idempotency_store::{IdempotencyKey, NotAKey};
@@ -13,7 +15,6 @@ use crate::base::json::JsonError;
 use crate::base::store_error::StoreError;
 use crate::job::Job;
 use crate::request::JobRequest;
-use serde_json::Value;
 
 /// The field of an event or a message that holds its idempotency key.
 pub const KEY_FIELD: &str = "idempotency_key";
@@ -28,46 +29,41 @@ impl Submitter {
     /// # Errors
     /// The store is unavailable; deliver the event again.
     pub async fn accept(&self, tenant: Tenant, id: JobId, body: Result<Value, JsonError>) -> Result<Job, StoreError> {
-        let (key, body) = take_key(body);
-        let body = match body {
+        let mut body = match body {
             Ok(body) => body,
             Err(error) => {
                 let text = format!("The request is not acceptable JSON: {}.", error.message);
-                return self.refuse(tenant, id, self.kinds.outline(&Value::Null), text).await;
+                return self.refuse(tenant, id, &Value::Null, text).await;
             }
         };
-        let key = match key {
+        let key = match take_key(&mut body) {
             Ok(key) => key,
-            Err(text) => return self.refuse(tenant, id, self.kinds.outline(&body), text).await,
+            Err(text) => return self.refuse(tenant, id, &body, text).await,
         };
-        let Some(key) = key else {
-            return match self.judge(&tenant, &body).await? {
-                Ok(request) => self.create_or_get(self.job(id, tenant, request)).await,
-                Err(text) => self.refuse(tenant, id, self.kinds.outline(&body), text).await,
-            };
-        };
-        let ledger = self.ledger(&tenant, &key);
-        let now = self.clock.now();
-        let id = match ledger.reserve(id, digest(body.clone()), Duration::ZERO, now).await? {
-            Reserved::Ours => id,
-            Reserved::Theirs(job) => return Ok(*job),
-            Reserved::Abandoned(id) => id,
-            Reserved::InFlight => return Err(StoreError::Unavailable(Box::new(SubmitError::InFlight))),
-            Reserved::Other => {
-                let text = format!("The {KEY_FIELD} {:?} stands for another request.", key.as_str());
-                return self.refuse(tenant, id, self.kinds.outline(&body), text).await;
+        let ledger = key.as_ref().map(|key| self.ledger(&tenant, key));
+        let id = match &ledger {
+            None => id,
+            Some(ledger) => {
+                let now = self.clock.now();
+                match ledger.reserve(id, digest(&body), Duration::ZERO, now).await? {
+                    Reserved::Ours => id,
+                    Reserved::Abandoned(id) => id,
+                    Reserved::Theirs(job) => return Ok(*job),
+                    Reserved::InFlight => return Err(StoreError::Unavailable(Box::new(SubmitError::InFlight))),
+                    Reserved::Other => {
+                        let text = format!("The {KEY_FIELD} {:?} stands for another request.", ledger.key.as_str());
+                        return self.refuse(tenant, id, &body, text).await;
+                    }
+                }
             }
         };
-        match self.judge(&tenant, &body).await {
-            Ok(Ok(request)) => self.create_or_get(self.job(id, tenant, request)).await,
-            Ok(Err(text)) => {
-                ledger.free(id).await;
-                self.refuse(tenant, id, self.kinds.outline(&body), text).await
-            }
-            Err(error) => {
-                ledger.free(id).await;
-                Err(error)
-            }
+        let judged = self.judge(&tenant, &body).await;
+        if let (Some(ledger), Err(_) | Ok(Err(_))) = (&ledger, &judged) {
+            ledger.free(id).await;
+        }
+        match judged? {
+            Ok(request) => self.create_or_get(self.job(id, tenant, request)).await,
+            Err(text) => self.refuse(tenant, id, &body, text).await,
         }
     }
 
@@ -83,10 +79,10 @@ impl Submitter {
         Ok(Err(told(&faults)))
     }
 
-    /// Records a job that was never to start.
-    async fn refuse(&self, tenant: Tenant, id: JobId, request: JobRequest, error: String) -> Result<Job, StoreError> {
+    /// Records a job that was never to start, with what its request was to run.
+    async fn refuse(&self, tenant: Tenant, id: JobId, body: &Value, error: String) -> Result<Job, StoreError> {
         tracing::warn!(job.id = %id, error, "a request is refused");
-        let mut job = self.job(id, tenant, request);
+        let mut job = self.job(id, tenant, self.kinds.outline(body));
         job.state.refuse(error, job.created_at);
         match self.store.create(&job).await {
             Ok(()) => Ok(job),
@@ -96,22 +92,15 @@ impl Submitter {
     }
 }
 
-type Keyed = (Result<Option<IdempotencyKey>, String>, Result<Value, JsonError>);
-
 /// Takes the idempotency key out of an event's request, or says what is wrong with it.
-fn take_key(body: Result<Value, JsonError>) -> Keyed {
-    let mut body = body;
-    let taken = match &mut body {
-        Ok(Value::Object(fields)) => fields.remove(KEY_FIELD),
-        _ => None,
-    };
+fn take_key(body: &mut Value) -> Result<Option<IdempotencyKey>, String> {
+    let taken = body.as_object_mut().and_then(|fields| fields.remove(KEY_FIELD));
     let key = match taken {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => text.parse().map(Some).map_err(|error: NotAKey| error.to_string()),
         Some(_) => Err("must be a text".to_owned()),
     };
-    let key = key.map_err(|error| format!("The request is not valid: /{KEY_FIELD} {error}."));
-    (key, body)
+    key.map_err(|error| format!("The request is not valid: /{KEY_FIELD} {error}."))
 }
 
 fn told(faults: &[FieldError]) -> String {

@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
-use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 /// How long a key stands for what was sent with it first.
 pub const KEY_LIFE: Duration = Duration::from_secs(24 * 3600);

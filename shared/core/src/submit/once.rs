@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
 use super::idempotency_store::{IdempotencyKey, IdempotencyStore, Reservation};
 use crate::base::causes::causes;
 use crate::base::hex::hex;
@@ -9,8 +12,6 @@ use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
 use crate::job::{Job, JobStore};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// How long the recording of a job may take, after which whoever sends the same key again may do it.
 const IN_FLIGHT: Duration = Duration::from_secs(60);
@@ -102,7 +103,8 @@ impl Ledger<'_> {
 }
 
 /// Hashes a request, whatever the order of its fields.
-pub(super) fn digest(mut body: Value) -> String {
-    body.sort_all_objects();
-    hex(&Sha256::digest(body.to_string()))
+pub(super) fn digest(body: &Value) -> String {
+    let mut sorted = body.clone();
+    sorted.sort_all_objects();
+    hex(&Sha256::digest(sorted.to_string()))
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::check::check_credentials;
 use super::error::SubmitError;
 use super::idempotency_store::{IdempotencyKey, IdempotencyStore};
@@ -14,7 +16,6 @@ use crate::credential::CredentialStore;
 use crate::job::{Job, JobQueue, JobStore};
 use crate::request::{JobRequest, Kinds};
 use crate::run::dispatched;
-use serde_json::Value;
 
 /// A job that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +61,7 @@ impl Submitter {
             return Ok(Submitted { job, replayed: false });
         };
         let ledger = self.ledger(&tenant, &once.key);
-        let sha256 = digest(body.clone());
+        let sha256 = digest(&body);
         match ledger.reserve(id, sha256, once.wait, self.clock.now()).await? {
             Reserved::Theirs(job) => Ok(Submitted {
                 job: *job,

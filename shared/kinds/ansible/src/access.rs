@@ -1,11 +1,10 @@
 //! What a request gives Ansible to get at hosts, vaults and clouds: references to secrets, never secrets.
 
+use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::credential::{CloudRef, CredentialKind, CredentialRef, CredentialUse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-
-use callboard_core::base::fields::{Faults, Fields};
-use callboard_core::credential::{CloudRef, CredentialKind, CredentialRef, CredentialUse};
 
 /// The credentials of a job.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

@@ -36,6 +36,22 @@ impl Ansible {
     }
 }
 
+impl Ansible {
+    /// Looks for the playbook of a request; returns that it is not there, and adds that it may not be run.
+    fn find(&self, request: &AnsibleRequest, faults: &mut Faults) -> Option<FieldError> {
+        match self.catalog.check(request.source.bundled()?).err()? {
+            error @ PlaybookError::NotFound(_) => Some(FieldError {
+                pointer: "/playbook".to_owned(),
+                detail: format!("names nothing: {error}"),
+            }),
+            error @ PlaybookError::Outside(_) => {
+                faults.add("/playbook", format!("leads elsewhere: {error}"));
+                None
+            }
+        }
+    }
+}
+
 impl Kind for Ansible {
     fn name(&self) -> &'static str {
         NAME
@@ -50,15 +66,8 @@ impl Kind for Ansible {
         if faults.count() == 0 {
             self.policy.check(&request, &self.every, faults);
         }
-        let missing = match request.source.bundled().map(|playbook| self.catalog.check(playbook)) {
-            Some(Err(error @ PlaybookError::NotFound(_))) => Some(FieldError {
-                pointer: "/playbook".to_owned(),
-                detail: format!("names nothing: {error}"),
-            }),
-            Some(Err(error @ PlaybookError::Outside(_))) if faults.count() == 0 => {
-                faults.add("/playbook", format!("leads elsewhere: {error}"));
-                None
-            }
+        let missing = match faults.count() {
+            0 => self.find(&request, faults),
             _ => None,
         };
         Some(Work {

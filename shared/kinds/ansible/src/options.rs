@@ -1,13 +1,12 @@
-//! Execution options: what `ansible-playbook` takes as flags, and the limits of a job.
+//! How Ansible runs a playbook: the options that only its jobs have.
 
 mod parse;
 
 use std::collections::BTreeMap;
 
+use callboard_core::credential::{CredentialKind, CredentialUse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use callboard_core::credential::{CredentialKind, CredentialUse};
 
 /// How a playbook is run. Every field has the meaning of the `ansible-playbook` flag of its name.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

@@ -4,10 +4,6 @@ mod git;
 
 use self::git::read_rules;
 pub use self::git::{GitRule, git_host_refusal, git_refusal};
-use crate::inventory::{Inventory, TypedInventory};
-use crate::repository::RepoUrl;
-use crate::request::AnsibleRequest;
-use crate::source::{GitSource, Source, TypedSource};
 use callboard_core::base::address::host_is_never_allowed;
 use callboard_core::base::fields::{Faults, FieldError, Fields};
 use callboard_core::base::json::escape;
@@ -15,6 +11,11 @@ use callboard_core::base::web_address::WebAddress;
 use callboard_core::credential::known_hosts;
 use callboard_core::policy::{Policy, check_starts, listed, refusal};
 use serde_json::Value;
+
+use crate::inventory::{Inventory, TypedInventory};
+use crate::repository::RepoUrl;
+use crate::request::AnsibleRequest;
+use crate::source::{GitSource, Source, TypedSource};
 
 const MAX_LINE_BYTES: usize = 2048;
 const MAX_KNOWN_HOSTS_BYTES: usize = 1024 * 1024;

@@ -57,16 +57,9 @@ pub(crate) fn schemas() -> Components {
     Schemas::openapi().components.unwrap_or_default()
 }
 
-/// Shows a job. What a newer release wrote is shown as it is.
-pub(crate) fn show(told: Told<'_>) -> Shown {
-    let detail: Detail = told.detail.and_then(|detail| detail.read().ok()).unwrap_or_default();
-    let progress: Option<PlayProgress> = told.progress.and_then(|progress| progress.read().ok());
-    let commit = match told.detail {
-        Some(_) => detail.commit,
-        None => progress.and_then(|progress| progress.commit),
-    };
-    let mut record = match AnsibleRequest::of(told.request) {
-        Ok(request) => Object::of(&RecordPart {
+impl RecordPart {
+    fn new(request: AnsibleRequest, commit: Option<String>) -> Self {
+        Self {
             playbook: request.source.name(),
             source: match request.source {
                 Source::Playbook(_) => None,
@@ -77,8 +70,29 @@ pub(crate) fn show(told: Told<'_>) -> Shown {
             inventory: request.inventory,
             credentials: request.credentials,
             options: request.options,
-        }),
-        Err(_) => told.request.work.clone(),
+        }
+    }
+}
+
+/// Shows a job. What a newer release wrote is shown as it is; of a request that is gone, its title.
+pub(crate) fn show(told: Told<'_>) -> Shown {
+    let detail: Detail = told.detail.and_then(|detail| detail.read().ok()).unwrap_or_default();
+    let progress: Option<PlayProgress> = told.progress.and_then(|progress| progress.read().ok());
+    let commit = match told.detail {
+        Some(_) => detail.commit,
+        None => progress.and_then(|progress| progress.commit),
+    };
+    let record = match AnsibleRequest::of(told.request) {
+        Ok(request) => Object::of(&RecordPart::new(request, commit)),
+        Err(_) => {
+            let titled = AnsibleRequest {
+                source: Source::Playbook(told.request.title.clone().unwrap_or_default()),
+                ..AnsibleRequest::default()
+            };
+            let mut record = Object::of(&RecordPart::new(titled, commit));
+            record.0.extend(told.request.work.0.clone());
+            record
+        }
     };
     let result = ResultPart {
         rc: detail.rc,
@@ -86,9 +100,43 @@ pub(crate) fn show(told: Told<'_>) -> Shown {
         inventory: detail.inventory,
         failures: detail.failures,
     };
-    record.0.entry("options").or_insert_with(|| Value::Object(Map::new()));
     Shown {
         record,
         result: Object::of(&result),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callboard_core::request::JobRequest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(title: &str, work: Value) -> Result<Object, serde_json::Error> {
+        let request = JobRequest {
+            title: Some(title.to_owned()),
+            work: serde_json::from_value(work)?,
+            ..JobRequest::default()
+        };
+        let told = Told {
+            request: &request,
+            progress: None,
+            detail: None,
+        };
+        Ok(show(told).record)
+    }
+
+    #[test]
+    fn a_record_has_all_its_fields_whatever_is_left_of_the_request() -> Result<(), serde_json::Error> {
+        let whole = record("site.yml", json!({"playbook": "site.yml"}))?;
+        assert_eq!(record("site.yml", json!({}))?, whole);
+        let newer = record(
+            "site.yml",
+            json!({"playbook": "site.yml", "inventory": {"type": "of tomorrow"}}),
+        )?;
+        assert_eq!(newer.0["inventory"], json!({"type": "of tomorrow"}));
+        assert!(newer.0.keys().eq(whole.0.keys()));
+        Ok(())
     }
 }

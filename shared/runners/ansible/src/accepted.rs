@@ -13,10 +13,10 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::credential::HostKeyStore;
 use callboard_core::credential::known_hosts::{HostKey, knows};
+use callboard_process::files::{open_untrusted, read_untrusted, write_private};
 
 use crate::task::Task;
 use crate::unready::Unready;
-use callboard_process::files::{open_untrusted, read_untrusted, write_private};
 
 /// How soon a key that was accepted is kept: a job beside this one, or after a worker that was killed, knows it then.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -7,13 +7,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use callboard_core::credential::KeyPair;
+use callboard_process::files::{write_private, write_script};
+use callboard_process::program::{Program, ProgramError, search_path};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::unready::Unready;
-use callboard_process::files::{write_private, write_script};
-use callboard_process::program::{Program, ProgramError, search_path};
 
 const PAUSE: Duration = Duration::from_millis(2);
 const TRIES: u32 = 1000;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use callboard_core::job::Usage;
 use callboard_core::run::Stop;
+use callboard_process::Children;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::packets::Packets;
-use callboard_process::Children;
 
 /// How often SIGKILL is repeated, after how many times it goes to the supervisor itself, which had time for what cannot be ended
 /// by then, and after how many the job counts as unstoppable.
@@ -37,27 +37,9 @@ enum Report {
         signal: Option<i32>,
         survivors: Vec<i32>,
         left: Vec<String>,
-        used: Used,
+        /// What all of the job's processes have used that had ended before: processor time and memory.
+        used: Usage,
     },
-}
-
-/// What all of a job's processes have used that had ended before their supervisor reported.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub(crate) struct Used {
-    /// Seconds of processor time.
-    pub(crate) cpu_seconds: f64,
-    /// The most bytes of memory that one of them held.
-    pub(crate) peak_memory_bytes: u64,
-}
-
-impl Used {
-    pub(crate) fn into_usage(self) -> Usage {
-        Usage {
-            cpu_seconds: Some(self.cpu_seconds),
-            peak_memory_bytes: Some(self.peak_memory_bytes),
-            ..Usage::default()
-        }
-    }
 }
 
 /// How the process that was the playbook ended.
@@ -100,7 +82,7 @@ pub(crate) struct Control<'a> {
     /// What the playbook had left running when it ended, and what ended with it.
     pub(crate) left: Vec<String>,
     /// What the job has used, once its supervisor has told.
-    pub(crate) used: Option<Used>,
+    pub(crate) used: Option<Usage>,
 }
 
 impl<'a> Control<'a> {

@@ -94,7 +94,7 @@ pub async fn ensure(
 /// # Errors
 /// It is not there, and there is no suitable Python to make it with; or the name of the cache is none.
 pub async fn look(settings: &EnvironmentSettings) -> Result<Look, EnvironmentError> {
-    let folder = folder(&Recipe::of(settings), settings)?;
+    let folder = cache(settings)?.join(name(&Recipe::of(settings), settings));
     look::at(folder, settings.python.as_deref()).await
 }
 
@@ -111,13 +111,16 @@ impl Recipe {
     }
 }
 
-/// Returns where the environment is, whether it is made or not.
-fn folder(recipe: &Recipe, settings: &EnvironmentSettings) -> Result<PathBuf, EnvironmentError> {
-    let cache = std::path::absolute(&settings.cache).map_err(|source| EnvironmentError::Cache {
+/// Returns the folder of environments.
+fn cache(settings: &EnvironmentSettings) -> Result<PathBuf, EnvironmentError> {
+    std::path::absolute(&settings.cache).map_err(|error| unusable(settings, error))
+}
+
+fn unusable(settings: &EnvironmentSettings, source: io::Error) -> EnvironmentError {
+    EnvironmentError::Cache {
         folder: settings.cache.clone(),
         source,
-    })?;
-    Ok(cache.join(name(recipe, settings)))
+    }
 }
 
 async fn ensure_with(
@@ -125,14 +128,11 @@ async fn ensure_with(
     settings: &EnvironmentSettings,
     progress: Report<'_>,
 ) -> Result<Environment, EnvironmentError> {
-    let unwritable = |source| EnvironmentError::Cache {
-        folder: settings.cache.clone(),
-        source,
-    };
-    let folder = folder(recipe, settings)?;
-    let cache = folder.parent().unwrap_or(&settings.cache);
+    let unwritable = |error| unusable(settings, error);
+    let cache = cache(settings)?;
+    let folder = cache.join(name(recipe, settings));
     if !is_complete(&folder) {
-        fs::create_dir_all(cache).map_err(unwritable)?;
+        fs::create_dir_all(&cache).map_err(unwritable)?;
         let file = folder.with_extension("lock");
         let lock = &lock(&file, progress).await.map_err(unwritable)?;
         if !is_complete(&folder) {
@@ -147,7 +147,7 @@ async fn ensure_with(
         }
         progress(Progress::Ready);
     }
-    let host = host_files::ensure(cache).map_err(unwritable)?;
+    let host = host_files::ensure(&cache).map_err(unwritable)?;
     let python = interpreter(&folder);
     Ok(Environment { python, host })
 }

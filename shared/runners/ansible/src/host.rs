@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use callboard_core::base::causes::causes;
+use callboard_process::{Children, JobFolders};
 use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 use serde::Deserialize;
@@ -22,7 +23,6 @@ use self::heartbeat::Heartbeat;
 use crate::command::JobSpec;
 use crate::packets::{Packets, borrow};
 use crate::settings::AnsibleSettings;
-use callboard_process::{Children, JobFolders};
 
 /// How long the host may take to import Ansible.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -147,7 +147,10 @@ impl Host {
         let mut child = command(settings, root, theirs)?.spawn()?;
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
         self.children.add(pid);
-        self.children.remove(self.pid.swap(pid, Ordering::Relaxed));
+        let former = self.pid.swap(pid, Ordering::Relaxed);
+        if former != pid {
+            self.children.remove(former);
+        }
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(log(stderr));
         }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use callboard_core::credential::known_hosts::HostKey;
 use callboard_kind_ansible::failures::{FailureKind, HostFailure};
 use callboard_kind_ansible::policy::HostKeyChecking;
+use callboard_process::program::{Program, search_path};
 
 use self::refusal::{Refusal, Why};
 use crate::settings::Home;
-use callboard_process::program::{Program, search_path};
 
 const SCAN_SECONDS: &str = "5";
 /// A scan looks a name up first, for which `ssh-keyscan` has no limit.

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use callboard_kind_ansible::policy::HostKeyChecking;
+use callboard_process::files::{write_private, write_script};
+use callboard_process::folders::make_private;
 use tokio::process::Command;
 
 use crate::accepted::Accepted;
 use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
-use callboard_process::files::{write_private, write_script};
-use callboard_process::folders::make_private;
 
 /// The files of a job that hold host keys, by where these come from.
 pub(crate) const POLICY: &str = "policy";

@@ -15,6 +15,7 @@ mod digest;
 mod environ;
 pub mod environment;
 mod failures;
+mod findings;
 mod flow;
 mod galaxy;
 mod gate;

@@ -5,6 +5,7 @@ mod roles;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use callboard_core::base::sentence::sentence;
 use callboard_kind_ansible::source::{GitSource, Source, TypedSource};
 
 use crate::blocking::on_a_thread;
@@ -12,7 +13,7 @@ use crate::galaxy::{self, Requirements, Servers};
 use crate::playbooks::Playbook;
 use crate::settings::Home;
 use crate::task::Task;
-use crate::unready::{Unready, sentence};
+use crate::unready::Unready;
 use crate::{archive, bounds};
 
 /// What a job runs.

@@ -1,27 +1,26 @@
 //! Moving a job's output and events from its pipes to where they are kept, in constant memory.
 
+mod sink;
+
 use std::borrow::Cow;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::Output;
 use callboard_core::redact::{self, Redactor};
 use callboard_core::run::Stop;
-use callboard_kind_ansible::detail::InventorySummary;
-use callboard_kind_ansible::event::Event;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
 
+use self::sink::{Mark, Sink};
 use crate::collect::{Collector, PartialEvent};
 use crate::demux::{Demux, Piece};
-use crate::failures::Failures;
+use crate::findings::Findings;
 use crate::flow::Flow;
 use crate::lines::Lines;
-use crate::notes::{DeadWorker, Note};
-use crate::track::Tracker;
+use crate::notes::Note;
 use crate::viewer::{Channel, Viewer};
 
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -33,24 +32,6 @@ pub(crate) enum PumpError {
     Read(#[from] io::Error),
     #[error("the job's output could not be kept")]
     Store(#[from] StoreError),
-}
-
-/// What was learned from a job while its output was moved.
-#[derive(Default)]
-pub(crate) struct Findings {
-    pub(crate) tracker: Tracker,
-    pub(crate) failures: Failures,
-    pub(crate) inventory: Option<InventorySummary>,
-    pub(crate) inventory_error: Option<String>,
-    /// Whether the playbook was not begun since there are no hosts.
-    pub(crate) no_hosts: bool,
-    pub(crate) source_error: Option<String>,
-    pub(crate) error: Option<String>,
-    /// What was said where it all began with a folder of the job's that had no room.
-    pub(crate) disk_full: Option<String>,
-    pub(crate) dead_worker: Option<DeadWorker>,
-    /// What the job was at when it was to be stopped.
-    pub(crate) doing: Option<String>,
 }
 
 /// The pipes of a job that has begun.
@@ -70,13 +51,6 @@ pub(crate) struct Target<'a> {
     pub(crate) root: PathBuf,
 }
 
-/// What stands between two bytes of the output.
-enum Mark {
-    Begin(PartialEvent),
-    End,
-    Switch(Channel),
-}
-
 /// The pipes of a job, and what becomes of what comes through them.
 pub(crate) struct Pump<'a> {
     text: Flow,
@@ -89,15 +63,6 @@ pub(crate) struct Pump<'a> {
     channel: Channel,
     root: PathBuf,
     sink: Sink<'a>,
-}
-
-/// Where redacted output and events go.
-struct Sink<'a> {
-    collector: Collector,
-    output: &'a Output,
-    viewer: Option<Arc<dyn Viewer>>,
-    channel: Channel,
-    findings: Findings,
 }
 
 impl<'a> Pump<'a> {
@@ -247,64 +212,6 @@ impl<'a> Pump<'a> {
             self.lines.whole.pop_front();
             self.sink.findings.learn(note.redacted(&self.redactor), &self.root);
         }
-    }
-}
-
-impl Findings {
-    fn learn(&mut self, note: Note, root: &Path) {
-        match note {
-            Note::Inventory(summary) => self.inventory = Some(summary),
-            Note::InventoryError { message } => self.inventory_error = Some(message),
-            Note::NoHosts => self.no_hosts = true,
-            Note::Hosts { names } => self.tracker.expect(names),
-            Note::SourceError { message } => self.source_error = Some(message),
-            Note::AnsibleError { message, disk_full } => {
-                if disk_full {
-                    self.disk_full.get_or_insert(message.clone());
-                }
-                self.error = Some(message);
-            }
-            Note::Failure(told) => {
-                let disk_full = told.disk_full && self.failures.all().is_empty();
-                let failure = told.located(root);
-                self.disk_full = self.disk_full.take().or(disk_full.then(|| failure.message.clone()));
-                self.failures.note(failure);
-            }
-            Note::WorkerDied(worker) => self.dead_worker = self.dead_worker.take().or(Some(worker)),
-            Note::ErrorsCleared { host } => self.failures.forgive(&host),
-        }
-    }
-}
-
-impl Sink<'_> {
-    async fn take(&mut self, pieces: Vec<redact::Piece<'_, Mark>>) -> Result<(), StoreError> {
-        for piece in pieces {
-            let mut events = Vec::new();
-            match piece {
-                redact::Piece::Text(text) => {
-                    if let Some(viewer) = &self.viewer {
-                        viewer.show(self.channel, &text);
-                    }
-                    self.output.stdout(&text).await?;
-                    self.collector.text(&text, &mut events);
-                }
-                redact::Piece::Mark(Mark::Begin(event)) => self.collector.begin(event, &mut events),
-                redact::Piece::Mark(Mark::End) => self.collector.end(&mut events),
-                redact::Piece::Mark(Mark::Switch(channel)) => self.channel = channel,
-            }
-            self.keep(events).await?;
-        }
-        Ok(())
-    }
-
-    async fn keep(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
-        for event in events {
-            if let Some(progress) = self.findings.tracker.read(&event) {
-                self.output.report(Object::of(&progress));
-            }
-            self.output.event(&event).await?;
-        }
-        Ok(())
     }
 }
 

@@ -105,18 +105,23 @@ async fn find_among(candidates: &[PathBuf], limit: Duration) -> Result<Python, V
     old.ok_or(tried)
 }
 
-async fn probe(candidate: &Path, limit: Duration) -> Result<Python, String> {
-    let mut command = Command::new(candidate);
+/// Runs a line of Python; or says why there is no answer. Nothing is written.
+pub(crate) async fn ask(interpreter: &Path, code: &str, limit: Duration) -> Result<Output, String> {
+    let mut command = Command::new(interpreter);
     // Isolated, because a venv.py in the working folder or on PYTHONPATH would answer in the library's place.
     command
-        .args(["-I", "-c", PROBE])
+        .args(["-I", "-B", "-c", code])
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    let output = match timeout(limit, command.output()).await {
-        Err(_) => return Err(format!("it did not answer within {} s", limit.as_secs())),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Err("not found".to_owned()),
-        Ok(output) => output.map_err(|error| format!("it cannot be started: {error}"))?,
-    };
+    match timeout(limit, command.output()).await {
+        Err(_) => Err(format!("it did not answer within {} s", limit.as_secs())),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Err("not found".to_owned()),
+        Ok(output) => output.map_err(|error| format!("it cannot be started: {error}")),
+    }
+}
+
+async fn probe(candidate: &Path, limit: Duration) -> Result<Python, String> {
+    let output = ask(candidate, PROBE, limit).await?;
     let python = answer(&output).ok_or_else(|| complaint(&output))?;
     let (major, minor) = python.version;
     match SUPPORTED.contains(&python.version) {

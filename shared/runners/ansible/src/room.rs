@@ -1,13 +1,12 @@
 //! How much of what is fetched for a job may come to lie on the disk, unpacked: sources, submodules, requirements and inventories
 //! together, whoever fetches them.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, io};
-
-use std::os::unix::fs::MetadataExt;
 
 use crate::blocking::{Going, on_a_thread};
 

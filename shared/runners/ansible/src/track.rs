@@ -81,9 +81,9 @@ impl Tracker {
 
     /// Returns Ansible's counts, or those of a playbook that did not come to its end: there, a host that no task has
     /// reached has `processed` 0.
-    pub(crate) fn stats_so_far(&self) -> Option<Stats> {
-        let counted = (!self.counted.is_empty()).then(|| self.counted.clone());
-        self.stats.clone().or(counted)
+    pub(crate) fn stats_so_far(&self) -> Option<&Stats> {
+        let counted = Some(&self.counted).filter(|counted| !counted.is_empty());
+        self.stats.as_ref().or(counted)
     }
 
     /// Reads one event; returns the progress if it has changed.

@@ -6,7 +6,6 @@ use callboard_core::credential::SecretError;
 use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_kind_ansible::detail::INVENTORY_INVALID;
-
 use callboard_process::shortage;
 
 /// Words of the sentences that are made here. They stay, where a secret is a word like them; each is longer than a word.
@@ -114,16 +113,6 @@ impl From<SecretError> for Unready {
             short,
         }
     }
-}
-
-/// Makes a sentence of an error's text: a capital at its beginning, one full stop at its end.
-pub(crate) fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
-    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
 }
 
 #[cfg(test)]

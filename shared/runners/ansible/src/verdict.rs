@@ -11,8 +11,8 @@ use callboard_kind_ansible::stats::{HostStats, Stats};
 
 use crate::control::Exit;
 use crate::failures;
+use crate::findings::Findings;
 use crate::notes::{DeadWorker, place};
-use crate::pump::Findings;
 
 const SIGKILL: i32 = 9;
 /// What a shell adds to the number of the signal that ended a program.
@@ -38,27 +38,22 @@ pub(crate) struct End<'a> {
 
 impl End<'_> {
     /// Reads the end of a job.
-    pub(crate) fn outcome(&self, commit: Option<String>) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         let tracker = &self.findings.tracker;
-        let ended = match self.verdict() {
-            None => Outcome::successful(),
-            Some((reason, error)) => Outcome::failed(reason, error),
+        let (ended, failures) = match self.verdict() {
+            None => (Outcome::successful(), Vec::new()),
+            Some((reason, error)) => (Outcome::failed(reason, error), self.findings.failures.all().to_vec()),
         };
-        let failed = ended.reason.is_some();
         let detail = Detail {
             rc: match self.exit {
                 Exit::Code(rc) => Some(*rc),
                 Exit::Signal(signal) if !self.stopped => Some(BY_SIGNAL + signal),
                 _ => None,
             },
-            stats: tracker.stats_so_far(),
+            stats: tracker.stats_so_far().cloned(),
             inventory: self.findings.inventory.clone(),
-            failures: if failed {
-                self.findings.failures.all().to_vec()
-            } else {
-                Vec::new()
-            },
-            commit,
+            failures,
+            commit: tracker.commit.clone(),
         };
         Outcome {
             progress: Some(Object::of(&tracker.progress())),

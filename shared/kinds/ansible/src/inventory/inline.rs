@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use callboard_core::base::fields::{Faults, Fields, kind};
+use callboard_core::base::json::escape;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
-
-use callboard_core::base::fields::{Faults, Fields, kind};
-use callboard_core::base::json::escape;
 
 const MAX_HOST_BYTES: usize = 1024;
 

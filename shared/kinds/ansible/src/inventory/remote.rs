@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::base::json::escape;
+use callboard_core::base::web_address::WebAddress;
+use callboard_core::credential::{CredentialKind, CredentialRef, CredentialUse, check_name, is_header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::repository::check_path;
 use crate::source::{GitFields, GitSource};
-use callboard_core::base::fields::{Faults, Fields};
-use callboard_core::base::json::escape;
-use callboard_core::base::web_address::WebAddress;
-use callboard_core::credential::{CredentialKind, CredentialRef, CredentialUse, check_name, is_header};
 
 const MAX_PATH_BYTES: usize = 1024;
 const MAX_URL_BYTES: usize = 2048;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::AnsibleOptions;
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::credential::check_name;
+
+use super::AnsibleOptions;
 
 const MAX_FORKS: u64 = 1000;
 const MAX_PATTERN_BYTES: usize = 4096;

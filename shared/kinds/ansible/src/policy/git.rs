@@ -1,14 +1,14 @@
 //! Which Git repositories may be used.
 
-use serde_json::Value;
-
-use super::{MAX_LINE_BYTES, never};
-use crate::repository::RepoUrl;
 use callboard_core::base::address::host_is_never_allowed;
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::web_address::decoded;
 use callboard_core::credential::known_hosts;
 use callboard_core::policy::refusal;
+use serde_json::Value;
+
+use super::{MAX_LINE_BYTES, never};
+use crate::repository::RepoUrl;
 
 const MAX_KNOWN_HOSTS_BYTES: usize = 64 * 1024;
 

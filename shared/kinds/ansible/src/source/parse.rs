@@ -1,13 +1,13 @@
 //! Reading a source.
 
+use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::base::web_address::WebAddress;
+use callboard_core::credential::CredentialRef;
 use serde_json::{Map, Value};
 
 use super::{CollectionRoleSource, InlineSource, MAX_INLINE_BYTES, PlaybookSource, RoleSource, Source, TypedSource};
 use crate::repository::{RepoUrl, check_path, check_ref};
 use crate::variables::check_reserved;
-use callboard_core::base::fields::{Faults, Fields};
-use callboard_core::base::web_address::WebAddress;
-use callboard_core::credential::CredentialRef;
 
 const MAX_NAME_BYTES: usize = 255;
 const MAX_PATH_BYTES: usize = 1024;

@@ -1,11 +1,7 @@
 //! Looking at the environment without making it.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use tokio::process::Command;
-use tokio::time::timeout;
 
 use super::EnvironmentError;
 use super::make::{interpreter, is_complete};
@@ -46,21 +42,14 @@ pub enum Look {
 }
 
 /// Looks at the environment of a folder.
-pub(super) async fn at(folder: PathBuf, named: Option<&std::path::Path>) -> Result<Look, EnvironmentError> {
+pub(super) async fn at(folder: PathBuf, named: Option<&Path>) -> Result<Look, EnvironmentError> {
     if !is_complete(&folder) {
         let python = python::find(named).await?;
         return Ok(Look::Absent { folder, python });
     }
-    let mut command = Command::new(interpreter(&folder));
-    // isolated as when it was checked, and nothing is written
-    command
-        .args(["-I", "-B", "-c", VERSIONS])
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = match timeout(LIMIT, command.output()).await {
-        Err(_) => format!("it did not answer within {} s", LIMIT.as_secs()),
-        Ok(Err(error)) => format!("it cannot be started: {error}"),
-        Ok(Ok(output)) => {
+    let output = match python::ask(&interpreter(&folder), VERSIONS, LIMIT).await {
+        Err(fault) => fault,
+        Ok(output) => {
             let text = String::from_utf8_lossy(&output.stdout);
             if let (true, Some((python, ansible))) = (output.status.success(), text.trim().split_once(' ')) {
                 let (python, ansible) = (python.to_owned(), ansible.to_owned());

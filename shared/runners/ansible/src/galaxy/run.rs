@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use callboard_kind_ansible::policy::galaxy_refusal;
+use callboard_process::files::{write_private, write_script};
+use callboard_process::program::{Program, ProgramError, TOO_LARGE};
 
 use super::words::words;
 use super::{Requirements, Servers};
 use crate::gate::{Gate, ssh};
 use crate::task::Task;
 use crate::unready::Unready;
-use callboard_process::files::{write_private, write_script};
-use callboard_process::program::{Program, ProgramError, TOO_LARGE};
 
 /// What ansible-galaxy is told of the servers, a token included.
 const CONFIGURATION: &str = "galaxy.cfg";

@@ -67,10 +67,10 @@ fn patterns(rule: &GitRule) -> Vec<String> {
 mod tests {
     use std::process::Command;
 
+    use callboard_process::files::write_script;
     use serde_json::json;
 
     use super::*;
-    use callboard_process::files::write_script;
 
     #[test]
     fn only_what_the_policy_lists_comes_to_ssh() -> Result<(), Box<dyn std::error::Error>> {

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use callboard_kind_ansible::repository::Scheme;
+use callboard_process::program::{Program, ProgramError, TOO_LARGE};
 use uuid::Uuid;
 
 use super::Wanted;
@@ -14,7 +15,6 @@ use super::words::{hint, words};
 use crate::agent::Agent;
 use crate::gate::Gate;
 use crate::unready::Unready;
-use callboard_process::program::{Program, ProgramError, TOO_LARGE};
 
 /// The length of a commit's id where the repository's hash is SHA-256.
 const SHA256_DIGITS: usize = 64;

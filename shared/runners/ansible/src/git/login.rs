@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use callboard_process::files::{write_private, write_script};
+
 use super::Wanted;
 use crate::agent::Agent;
 use crate::unready::Unready;
-use callboard_process::files::{write_private, write_script};
 
 /// The service's variables that git sees.
 const PASSED_ON: [&str; 3] = ["PATH", "SSL_CERT_DIR", "TZ"];

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use callboard_core::credential::known_hosts::HostKey;
 use callboard_kind_ansible::policy::HostKeyChecking;
+use callboard_process::files::read_untrusted;
 
 use super::refusal::{Change, Refusal, Why};
 use super::{Facts, MAX_FILE_BYTES, address};
 use crate::known_hosts::{ACCEPTED, CREDENTIAL, POLICY};
 use crate::settings::Home;
-use callboard_process::files::read_untrusted;
 
 /// Says what is wrong with a host's key and what to do; `seen` is what the host shows when it is asked.
 pub(super) fn sentence(refusal: &Refusal, seen: Option<&HostKey>, facts: &Facts<'_>) -> String {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use callboard_core::base::secret::Secret;
+use callboard_process::files::write_private;
 
 use super::Keys;
 use crate::agent::Agent;
 use crate::unready::Unready;
-use callboard_process::files::write_private;
 
 impl Keys {
     /// Writes what Ansible is given by file into a folder that is the job's alone; adds the arguments and variables that

@@ -162,7 +162,7 @@ async fn a_secret_is_in_nothing_that_is_kept_or_learned_of_a_job() -> Fallible {
         "cause": {"task": hidden, "file": hidden, "line": 2, "message": hidden, "rc": 2, "stderr": null, "stdout": hidden},
     });
     assert_eq!(serde_json::to_value(findings.failures.all())?, json!([failure]));
-    let hosts = findings.tracker.stats_so_far().unwrap_or_default();
+    let hosts = findings.tracker.stats_so_far().cloned().unwrap_or_default();
     assert_eq!(hosts.keys().collect::<Vec<_>>(), ["********"]);
     Ok(())
 }

@@ -1,0 +1,45 @@
+//! Who asked for a job to be stopped, and what came of it.
+
+use callboard_core::base::time::Timestamp;
+use callboard_core::job::{CancelRequest, JobStatus};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Who asked for a job to be stopped.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CancelView {
+    /// Who: `ip:` and a client's address, the ARN of an identity of AWS, `signal:` and a signal's name, or `unknown`.
+    by: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// What came of it.
+    outcome: CancelOutcome,
+}
+
+/// What came of a request to stop a job.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CancelOutcome {
+    /// The job is being stopped.
+    Pending,
+    /// The job was stopped.
+    Stopped,
+    /// The job had ended before it could be stopped.
+    TooLate,
+}
+
+impl CancelView {
+    pub(super) fn new(cancel: CancelRequest, status: JobStatus) -> Self {
+        let outcome = match status {
+            JobStatus::Pending | JobStatus::Running => CancelOutcome::Pending,
+            JobStatus::Canceled => CancelOutcome::Stopped,
+            JobStatus::Successful | JobStatus::Failed => CancelOutcome::TooLate,
+        };
+        Self {
+            by: cancel.by,
+            at: cancel.at,
+            outcome,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the record of a job tells of its output.
+
+use callboard_core::base::causes::causes;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::job::Job;
+use callboard_core::output::{LogStore, Manifest};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::tail::Tail;
+
+/// What is known of a finished job's output.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct LogView {
+    /// True when everything that was to be kept is there; false when the worker was lost, or could not write it all.
+    complete: bool,
+    /// Whether the job printed more than is kept of one.
+    truncated: bool,
+    /// Number of segments.
+    segments: u64,
+    /// Number of events.
+    events: u64,
+    /// SHA-256 of what the job printed, in hex; absent if the worker was lost.
+    stdout_sha256: Option<String>,
+    /// SHA-256 of the events, in hex; absent if the worker was lost.
+    events_sha256: Option<String>,
+    /// What of the output cannot be read, in a sentence; there only if something is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    damaged: Option<String>,
+}
+
+impl From<Manifest> for LogView {
+    fn from(manifest: Manifest) -> Self {
+        Self {
+            complete: manifest.complete,
+            truncated: manifest.truncated,
+            segments: manifest.segments,
+            events: manifest.events,
+            stdout_sha256: manifest.stdout_sha256,
+            events_sha256: manifest.events_sha256,
+            damaged: None,
+        }
+    }
+}
+
+/// Reads what a job that has ended printed: nothing, if it never started. What is damaged is left out, and said to be so.
+pub(super) async fn read(logs: &dyn LogStore, job: &Job) -> Result<(Tail, LogView), StoreError> {
+    if job.state.attempt == 0 {
+        let nothing = LogView {
+            complete: true,
+            ..LogView::default()
+        };
+        return Ok((Tail::default(), nothing));
+    }
+    let (manifest, no_manifest) = unless_damaged(logs.manifest(job.id, job.state.attempt).await, job)?;
+    let (tail, no_tail) = unless_damaged(Tail::read(logs, job).await, job)?;
+    let what = match (no_manifest, no_tail) {
+        (false, false) => None,
+        (true, false) => Some("The manifest of the output"),
+        (_, true) => Some("The output"),
+    };
+    let log = LogView {
+        damaged: what.map(|what| {
+            format!(
+                "{what} cannot be read; `callboard verify {}` says what is wrong with it.",
+                job.id
+            )
+        }),
+        ..manifest.map(LogView::from).unwrap_or_default()
+    };
+    Ok((tail, log))
+}
+
+/// Takes what is damaged for nothing; tells whether it is.
+fn unless_damaged<T: Default>(read: Result<T, StoreError>, job: &Job) -> Result<(T, bool), StoreError> {
+    match read {
+        Err(error @ StoreError::Corrupt(_)) => {
+            tracing::error!(job.id = %job.id, error = %causes(&error), "the output of a job is damaged");
+            Ok((T::default(), true))
+        }
+        read => read.map(|read| (read, false)),
+    }
+}

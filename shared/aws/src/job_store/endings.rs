@@ -1,0 +1,100 @@
+//! How a job's run ends, or is taken back as if it had not been.
+
+use callboard_core::base::id::{JobId, LeaseToken};
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
+use callboard_core::job::{CancelRequest, Job, JobStatus, Outcome, canceled};
+use uuid::Uuid;
+
+use super::DynamoDbJobStore;
+use crate::attributes::{Item, instant, json};
+use crate::item;
+use crate::steps::{held, is, pending_again, uncounted};
+use crate::stored::Stored;
+use crate::table::Unmet;
+use crate::update::Update;
+
+/// How often a step is tried that found the job in another state than a moment before.
+const TRIES: u32 = 10;
+
+impl DynamoDbJobStore {
+    /// Adds to an update what the end of a job writes.
+    pub(super) async fn end(
+        &self,
+        update: Update,
+        id: JobId,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<Update, StoreError> {
+        let (tenant, retention) = self.table.constants(id).await?;
+        let (name, value) = self.store_outcome(id, outcome).await?.attribute("outcome");
+        let ended = item::ended(&tenant, retention, id, outcome, now).into_iter();
+        let update = ended.fold(update, |update, (name, value)| update.set(&name, value));
+        Ok(update.set(&name, value).remove(&[
+            "lease_token",
+            "lease_beat",
+            "progress",
+            "active_pk",
+            "due",
+            "dead_letter",
+        ]))
+    }
+
+    pub(super) async fn store_outcome(&self, id: JobId, outcome: &Outcome) -> Result<Stored, StoreError> {
+        let body = format!("records/{id}/{}.json", Uuid::new_v4());
+        self.bodies.store(body, outcome).await
+    }
+
+    /// Takes back a claim that came to nothing, as if it had not been made.
+    pub(super) async fn unclaim(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
+        let update = pending_again(uncounted(held(token)));
+        self.table.step(id, update).await.map(drop)
+    }
+
+    /// Makes a running job pending again, with what else `update` writes; one that was asked to stop is canceled.
+    pub(super) async fn give_back(
+        &self,
+        id: JobId,
+        update: impl Fn() -> Update + Send + Sync,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
+        let pending = pending_again(update())
+            .and("attribute_not_exists(#cancel)")
+            .set("due", instant(due));
+        let item = match self.table.update(id, pending).await {
+            Err(Unmet::Refused(item)) => item,
+            other => return other.map(drop).map_err(Unmet::into_conflict),
+        };
+        let cancel = item::cancel(&item)?.ok_or(StoreError::Conflict)?;
+        let ended = self.end_canceled(update(), id, &cancel).await;
+        ended.map(drop).map_err(Unmet::into_conflict)
+    }
+
+    async fn end_canceled(&self, update: Update, id: JobId, cancel: &CancelRequest) -> Result<Item, Unmet> {
+        let update = self.end(update, id, &canceled(cancel), cancel.at).await?;
+        self.table.update(id, update.set("cancel", json(cancel)?)).await
+    }
+
+    /// Cancels a pending job, or marks a running one; returns the job after it.
+    pub(super) async fn cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
+        let marked = json(&cancel)?;
+        for _ in 0..TRIES {
+            let running = is(JobStatus::Running)
+                .value("cancel", marked.clone())
+                .set_to("cancel", "if_not_exists(#cancel, :cancel)");
+            let item = match self.table.update(id, running).await {
+                Err(Unmet::Refused(item)) => item,
+                other => return self.job(other.map_err(Unmet::into_conflict)?).await,
+            };
+            if item::status(&item)?.is_final() {
+                return Err(StoreError::Conflict);
+            }
+            match self.end_canceled(is(JobStatus::Pending), id, &cancel).await {
+                Ok(item) => return self.job(item).await,
+                Err(Unmet::Refused(_)) => {}
+                Err(Unmet::Store(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Unavailable("the job's state changed too often".into()))
+    }
+}

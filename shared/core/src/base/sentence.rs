@@ -1,0 +1,11 @@
+//! Sentences of the words of an error.
+
+/// Makes a sentence of an error's text: a capital at its beginning, one mark at its end.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let end = if text.ends_with(['!', '?']) { "" } else { "." };
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
+}

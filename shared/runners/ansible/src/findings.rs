@@ -1,0 +1,54 @@
+//! What is learned from a job while its output is moved.
+
+use std::path::Path;
+
+use callboard_kind_ansible::detail::InventorySummary;
+
+use crate::failures::Failures;
+use crate::notes::{DeadWorker, Note};
+use crate::track::Tracker;
+
+/// What was learned from a job while its output was moved.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) tracker: Tracker,
+    pub(crate) failures: Failures,
+    pub(crate) inventory: Option<InventorySummary>,
+    pub(crate) inventory_error: Option<String>,
+    /// Whether the playbook was not begun since there are no hosts.
+    pub(crate) no_hosts: bool,
+    pub(crate) source_error: Option<String>,
+    pub(crate) error: Option<String>,
+    /// What was said where it all began with a folder of the job's that had no room.
+    pub(crate) disk_full: Option<String>,
+    pub(crate) dead_worker: Option<DeadWorker>,
+    /// What the job was at when it was to be stopped.
+    pub(crate) doing: Option<String>,
+}
+
+impl Findings {
+    /// Takes in a note of a job whose source is in `root`.
+    pub(crate) fn learn(&mut self, note: Note, root: &Path) {
+        match note {
+            Note::Inventory(summary) => self.inventory = Some(summary),
+            Note::InventoryError { message } => self.inventory_error = Some(message),
+            Note::NoHosts => self.no_hosts = true,
+            Note::Hosts { names } => self.tracker.expect(names),
+            Note::SourceError { message } => self.source_error = Some(message),
+            Note::AnsibleError { message, disk_full } => {
+                if disk_full {
+                    self.disk_full.get_or_insert(message.clone());
+                }
+                self.error = Some(message);
+            }
+            Note::Failure(told) => {
+                let disk_full = told.disk_full && self.failures.all().is_empty();
+                let failure = told.located(root);
+                self.disk_full = self.disk_full.take().or(disk_full.then(|| failure.message.clone()));
+                self.failures.note(failure);
+            }
+            Note::WorkerDied(worker) => self.dead_worker = self.dead_worker.take().or(Some(worker)),
+            Note::ErrorsCleared { host } => self.failures.forgive(&host),
+        }
+    }
+}

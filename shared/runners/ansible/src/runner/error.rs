@@ -1,0 +1,64 @@
+//! Why a job did not come to an exit code, and what its end tells of that.
+
+use std::io;
+
+use callboard_core::base::causes::causes;
+use callboard_core::base::sentence::sentence;
+use callboard_core::job::{Job, Outcome};
+use callboard_core::redact::TooLarge;
+use callboard_core::request::Reason;
+use callboard_core::run::Ended;
+use callboard_process::shortage;
+
+use crate::host::HostError;
+use crate::pump::PumpError;
+use crate::unready::Unready;
+
+/// Why a job did not come to an exit code.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    #[error(transparent)]
+    Unready(#[from] Unready),
+    #[error("the job's secrets are too many to be kept out of what it prints")]
+    Secrets(#[from] TooLarge),
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error("the job's folder could not be made ready")]
+    Io(#[from] io::Error),
+    #[error("the job's process could not be started")]
+    Fork(#[source] io::Error),
+    #[error(transparent)]
+    Pump(#[from] PumpError),
+    #[error("a newer release has recorded the job, and this one does not know all that it asks for: {0}")]
+    Unknown(#[source] serde_json::Error),
+}
+
+impl RunError {
+    /// Tells whether nothing was started, because the machine was short of something.
+    fn is_shortage(&self) -> bool {
+        match self {
+            Self::Unready(error) => error.short,
+            Self::Host(_) | Self::Io(_) | Self::Fork(_) => shortage::is_behind(self),
+            Self::Secrets(_) | Self::Pump(_) | Self::Unknown(_) => false,
+        }
+    }
+}
+
+/// Makes the end of a job that did not come to an exit code.
+pub(super) fn failed(job: &Job, error: RunError) -> Ended {
+    let short = error.is_shortage();
+    let outcome = match error {
+        RunError::Unready(error) if error.reason != Reason::RUNNER_ERROR => {
+            tracing::warn!(job.id = %job.id, job.reason = error.reason.as_str(), error = %causes(&error), "the job could not be started");
+            Outcome::failed(error.reason, error.message)
+        }
+        other => {
+            tracing::error!(job.id = %job.id, error = %causes(&other), "the job could not be run");
+            Outcome::failed(Reason::RUNNER_ERROR, sentence(&other.to_string()))
+        }
+    };
+    Ended {
+        short,
+        ..Ended::with(outcome)
+    }
+}
