@@ -1,7 +1,6 @@
 //! What is too large for an item: kept in the bucket, referred to by the item.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use callboard_core::base::store_error::StoreError;
 use serde::Serialize;
@@ -9,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::attributes::corrupt;
 use crate::error::aws;
+use crate::object;
 use crate::stored::Stored;
 
 /// A larger value goes to the bucket. DynamoDB counts the whole item for each of the five writes of a job's life and
@@ -46,17 +46,9 @@ impl Bodies {
         match stored {
             Stored::Inline(json) => serde_json::from_str(&json).map_err(corrupt),
             Stored::Object(key) => {
-                let object = self.client.get_object().bucket(&self.bucket).key(key);
-                let body = match object.send().await {
-                    Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
-                        return Err(StoreError::NotFound);
-                    }
-                    sent => sent.map_err(aws)?.body.collect().await,
-                };
-                let bytes = body
-                    .map_err(|error| StoreError::Unavailable(error.into()))?
-                    .into_bytes();
-                serde_json::from_slice(&bytes).map_err(corrupt)
+                let get = self.client.get_object().bucket(&self.bucket).key(key);
+                let body = object::read(get).await?.ok_or(StoreError::NotFound)?;
+                serde_json::from_slice(&body).map_err(corrupt)
             }
         }
     }

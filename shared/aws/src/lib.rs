@@ -15,6 +15,7 @@ mod job_store;
 mod listing;
 mod log_store;
 pub mod message;
+mod object;
 mod steps;
 mod stored;
 mod table;

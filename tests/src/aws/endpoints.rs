@@ -2,19 +2,29 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
+use aws_sdk_s3::config::StalledStreamProtectionConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use callboard_aws::SdkConfig;
 
+/// How long an emulator may take to answer.
+const PATIENCE: Duration = Duration::from_secs(120);
 const HOW: &str = "run `make test`, or `make emulators` and export what it prints";
 
-/// Returns the set-up of AWS clients that talk to the emulators.
+/// Returns the set-up of AWS clients that talk to the emulators, with more patience than AWS needs: a busy machine holds them up.
 ///
 /// # Errors
 /// No variable says where they are.
 pub async fn sdk_config() -> anyhow::Result<SdkConfig> {
     required("AWS_ENDPOINT_URL")?;
-    Ok(callboard_aws::sdk_config().await)
+    let config = callboard_aws::sdk_config().await.into_builder();
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(PATIENCE)
+        .operation_timeout(PATIENCE);
+    let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    Ok(config.timeout_config(timeouts.build()).build())
 }
 
 /// Returns the path of AWS's Runtime Interface Emulator.

@@ -1,5 +1,6 @@
 //! What AWS answers when it cannot or will not, told apart.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -70,17 +71,26 @@ async fn a_write_whose_answer_is_lost_is_repeated_as_it_was() -> anyhow::Result<
 }
 
 #[tokio::test]
-async fn a_read_that_breaks_off_is_unavailable() -> anyhow::Result<()> {
-    let key = key();
-    let fake = Fake::start(move |request, _| match list_of(key, request, 10) {
-        Some(list) => list,
-        None => Answer::Cut("01234".to_owned()),
-    })
-    .await?;
-    let logs = S3LogStore::new(&fake.config().await, "logs".to_owned());
-    assert_eq!(logs.size(key).await?, 10);
-    let read = logs.read(key, 0..10).await;
-    ensure!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+async fn a_read_that_breaks_off_is_repeated_and_unavailable_if_it_goes_on() -> anyhow::Result<()> {
+    for (breaks, unavailable) in [(2, false), (u32::MAX, true)] {
+        let (key, reads) = (key(), AtomicU32::new(0));
+        let fake = Fake::start(move |request, _| {
+            if let Some(list) = list_of(key, request, 10) {
+                return list;
+            }
+            match reads.fetch_add(1, Ordering::Relaxed) >= breaks {
+                true => Answer::Whole(200, "0123456789".to_owned()),
+                false => Answer::Cut("01234".to_owned()),
+            }
+        })
+        .await?;
+        let logs = S3LogStore::new(&fake.config().await, "logs".to_owned());
+        assert_eq!(logs.size(key).await?, 10);
+        match logs.read(key, 0..10).await {
+            Ok(read) => ensure!(!unavailable && read == "0123456789", "{read:?}"),
+            Err(error) => ensure!(unavailable && matches!(error, StoreError::Unavailable(_)), "{error:?}"),
+        }
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Everything around a job, on a folder of its own.
 
 mod acts;
+mod unbroken;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ use callboard_tests::faults::Faults;
 use callboard_tests::kinds::kinds;
 use tempfile::TempDir;
 use tokio::sync::watch;
+
+use self::unbroken::Unbroken;
 
 /// How long a job goes on whose lease cannot be renewed, by the site's own clock.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -78,7 +81,7 @@ impl Site {
         let config = &resources.config;
         Ok(Self {
             store: Arc::new(DynamoDbJobStore::new(config, settings)),
-            logs: Arc::new(S3LogStore::new(config, resources.bucket.clone())),
+            logs: Arc::new(Unbroken(Arc::new(S3LogStore::new(config, resources.bucket.clone())))),
             keys: Arc::new(DynamoDbIdempotencyStore::new(config, resources.table.clone())),
             ..Self::open()?
         })

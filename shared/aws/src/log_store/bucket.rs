@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
@@ -17,6 +16,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use crate::error::aws;
 use crate::log_store::key::{self, Attempt, Object};
 use crate::log_store::listing::{Listing, Piece};
+use crate::object;
 
 /// How many objects are read at the same time.
 const READS_AT_ONCE: usize = 16;
@@ -49,11 +49,7 @@ impl Bucket {
     /// Reads an object; `None` if there is none.
     pub(super) async fn get(&self, attempt: Attempt, object: Object) -> Result<Option<Bytes>, StoreError> {
         let get = self.client.get_object().bucket(&self.name).key(attempt.key(object));
-        match get.send().await {
-            Ok(found) => body(found).await.map(Some),
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
-            Err(error) => Err(aws(error)),
-        }
+        object::read(get).await
     }
 
     /// Reads a range of a stream, as a listing has it.
@@ -146,19 +142,6 @@ impl Bucket {
     async fn get_piece(&self, attempt: Attempt, Piece { object, range }: Piece) -> Result<Bytes, StoreError> {
         let get = self.client.get_object().bucket(&self.name).key(attempt.key(object));
         let get = get.range(format!("bytes={}-{}", range.start, range.end - 1));
-        match get.send().await {
-            Ok(found) => body(found).await,
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
-                Err(StoreError::NotFound)
-            }
-            Err(error) => Err(aws(error)),
-        }
-    }
-}
-
-async fn body(found: GetObjectOutput) -> Result<Bytes, StoreError> {
-    match found.body.collect().await {
-        Ok(body) => Ok(body.into_bytes()),
-        Err(error) => Err(StoreError::Unavailable(error.into())),
+        object::read(get).await?.ok_or(StoreError::NotFound)
     }
 }
