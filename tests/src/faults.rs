@@ -19,11 +19,12 @@ use callboard_core::submit::{IdempotencyKey, IdempotencyStore, Reservation};
 use tokio::sync::Notify;
 
 /// The calls that change nothing.
-const READS: [&str; 10] = [
+const READS: [&str; 11] = [
     "store.get",
     "store.list",
     "store.running",
     "store.due",
+    "store.queued",
     "store.pending_since",
     "queue.is_longer_than",
     "log.segments",
@@ -343,6 +344,10 @@ impl JobStore for Faulty<dyn JobStore> {
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
         self.1.make("store.due", || self.0.due(now, limit)).await
+    }
+
+    async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.1.make("store.queued", || self.0.queued(limit)).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

@@ -14,7 +14,7 @@ use callboard_submit::trigger::Trigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
-/// The next sweep begins a minute after this one did. While jobs run, a sweep looks until then, as a worker is lost when
+/// The next sweep begins a minute after this one did. While jobs are watched, a sweep looks until then, as a worker is lost when
 /// its lease was seen unchanged for long enough.
 const SWEEP_LIMIT: Duration = Duration::from_secs(52);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ fn function_name() -> String {
     std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()
 }
 
-/// Sweeps until there is nothing left to do and no job runs, or it is time for the next sweep to go on.
+/// Sweeps until there is nothing left to do and no job is watched, or it is time for the next sweep to go on.
 async fn sweep_all(sweeper: &Sweeper) -> Result<Value, Error> {
     let (started, mut total) = (Instant::now(), Swept::default());
     loop {
@@ -77,7 +77,7 @@ async fn sweep_all(sweeper: &Sweeper) -> Result<Value, Error> {
         total.lost += swept.lost;
         total.dispatched += swept.dispatched;
         total.abandoned += swept.abandoned;
-        if started.elapsed() + LOOK_EVERY > SWEEP_LIMIT || !(swept.did_something() || swept.running > 0) {
+        if started.elapsed() + LOOK_EVERY > SWEEP_LIMIT || !(swept.did_something() || swept.watched > 0) {
             break;
         }
         if !swept.did_something() {

@@ -40,14 +40,41 @@ pub(crate) fn outcome_partition(tenant: &Tenant, status: JobStatus, month: &str,
     format!("{}#{status}#{month}#{shard}", tenant.as_str())
 }
 
-/// Returns the partition of `active` that lists jobs that wait although the queue has given them up.
-pub(crate) fn dead_partition(shard: u8) -> String {
-    format!("DEAD#{shard}")
+/// What a job waits for that has not ended: each is a group of partitions of `active`, so that whoever looks for one reads no other.
+#[derive(Clone, Copy)]
+pub(crate) enum Standing {
+    /// To be given to the queue.
+    Due,
+    /// For a worker: the queue has it.
+    Queued,
+    /// For its end: a worker has it.
+    Running,
+    /// For somebody to redrive it: the queue has given it up.
+    Dead,
+    /// For any of these but to be redriven: earlier releases told no more.
+    Active,
 }
 
-/// Returns the partition of `active` that lists the other pending jobs, and running ones.
-pub(crate) fn active_partition(shard: u8) -> String {
-    format!("ACTIVE#{shard}")
+impl Standing {
+    /// Returns the partition of a shard.
+    pub(crate) fn partition(self, shard: u8) -> String {
+        format!("{}#{shard}", self.name())
+    }
+
+    /// Tells whether a partition is one of these.
+    pub(crate) fn has(self, partition: &str) -> bool {
+        partition.split('#').next() == Some(self.name())
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Due => "DUE",
+            Self::Queued => "QUEUED",
+            Self::Running => "RUNNING",
+            Self::Dead => "DEAD",
+            Self::Active => "ACTIVE",
+        }
+    }
 }
 
 /// Makes the item of a new job, pending or ended.
@@ -90,8 +117,9 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Re
 
 /// Returns what leads the sweep to a job that the queue was not given yet.
 fn waiting(job: &Job) -> impl Iterator<Item = (String, AttributeValue)> {
-    let active = ("active_pk".to_owned(), string(active_partition(shard(job.id))));
     let due = job.state.due.map(|due| ("due".to_owned(), instant(due)));
+    let standing = if due.is_some() { Standing::Due } else { Standing::Queued };
+    let active = ("active_pk".to_owned(), string(standing.partition(shard(job.id))));
     std::iter::once(active).chain(due)
 }
 

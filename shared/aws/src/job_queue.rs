@@ -16,6 +16,11 @@ use crate::message;
 
 /// How long the length of the queue is taken to be what it was: asking costs as much as sending.
 const MEASURED_FOR: Duration = Duration::from_secs(5);
+/// What SQS counts of messages that wait.
+const COUNTS: [QueueAttributeName; 2] = [
+    QueueAttributeName::ApproximateNumberOfMessages,
+    QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+];
 /// SQS hides no message longer.
 const MAX_DELAY: Duration = Duration::from_secs(900);
 
@@ -75,11 +80,15 @@ impl JobQueue for SqsQueue {
         {
             return Ok(length > limit);
         }
-        let name = QueueAttributeName::ApproximateNumberOfMessages;
         let get = self.client.get_queue_attributes().queue_url(&self.url);
-        let found = get.attribute_names(name.clone()).send().await.map_err(aws)?;
-        let text = found.attributes.and_then(|mut attributes| attributes.remove(&name));
-        let length = text.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let found = get
+            .set_attribute_names(Some(COUNTS.to_vec()))
+            .send()
+            .await
+            .map_err(aws)?;
+        let counts = found.attributes.unwrap_or_default();
+        let counts = COUNTS.iter().filter_map(|name| counts.get(name)?.parse::<u32>().ok());
+        let length = counts.fold(0, u32::saturating_add);
         *self.length.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), length));
         Ok(length > limit)
     }

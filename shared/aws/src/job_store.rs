@@ -18,12 +18,12 @@ use callboard_core::job::{
     Progress,
 };
 
-use crate::attributes::{Item, instant, json, missing, number, string};
+use crate::attributes::{Item, instant, json, missing, number};
 use crate::bodies::Bodies;
 use crate::config::s3_client;
-use crate::item;
+use crate::item::{self, Standing};
 use crate::listing::{IndexQuery, Listing};
-use crate::steps::{active_pk, giving_up, held, holding, is, status, uncounted};
+use crate::steps::{giving_up, held, holding, is, standing, status, uncounted};
 use crate::table::{Table, Unmet};
 
 /// Where the records are.
@@ -113,7 +113,7 @@ impl JobStore for DynamoDbJobStore {
             .and("#due = :dispatched")
             .value("dispatched", instant(due))
             .remove(&["due"]);
-        match self.table.update(id, update).await {
+        match self.table.update(id, standing(update, id, Standing::Queued)).await {
             Ok(_) | Err(Unmet::Refused(_)) => Ok(()),
             Err(Unmet::Store(error)) => Err(error),
         }
@@ -125,9 +125,8 @@ impl JobStore for DynamoDbJobStore {
             .set_to("attempt", "#attempt + :one")
             .value("one", number(1))
             .set("started_at", instant(now))
-            .set("active_pk", active_pk(id))
             .remove(&["due", "dead_letter"]);
-        let item = match self.table.update(id, update).await {
+        let item = match self.table.update(id, standing(update, id, Standing::Running)).await {
             // claimed already, by a try whose answer was lost
             Err(Unmet::Refused(item)) if item::lease(&item)?.is_some_and(|held| held.token == lease.token) => *item,
             other => other.map_err(Unmet::into_conflict)?,
@@ -194,16 +193,16 @@ impl JobStore for DynamoDbJobStore {
     async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError> {
         let update = is(JobStatus::Pending)
             .set("dead_letter", json(&letter)?)
-            .set("active_pk", string(item::dead_partition(item::shard(id))));
-        self.table.step(id, update).await.map(drop)
+            .remove(&["due"]);
+        self.table
+            .step(id, standing(update, id, Standing::Dead))
+            .await
+            .map(drop)
     }
 
     async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
-        let update = is(JobStatus::Pending)
-            .set("due", instant(now))
-            .set("active_pk", active_pk(id))
-            .remove(&["dead_letter"]);
-        let item = self.table.step(id, update).await?;
+        let update = is(JobStatus::Pending).set("due", instant(now)).remove(&["dead_letter"]);
+        let item = self.table.step(id, standing(update, id, Standing::Due)).await?;
         self.job(item).await
     }
 
@@ -220,6 +219,12 @@ impl JobStore for DynamoDbJobStore {
             })
         };
         self.listing().active(IndexQuery::due(now), limit, read).await
+    }
+
+    async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        // one that cannot be read is not queued in vain
+        let read = |id, item: &Item| item::summary(item).map(|_sound| id);
+        self.listing().active(IndexQuery::queued(), limit, read).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

@@ -32,7 +32,7 @@ impl Listing<'_> {
     pub(crate) async fn page(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
         let source = IndexQuery::of(query, now, self.retention);
         let (offset, limit) = (to_usize(query.offset), to_usize(query.limit));
-        let mut found = self.newest(&source, query.before, offset + limit + 1).await?;
+        let mut found = self.newest(&source, offset + limit + 1).await?;
         let has_more = found.len() > offset + limit;
         let counted = if has_more || query.before.is_some() {
             self.count(&source).await?
@@ -73,11 +73,7 @@ impl Listing<'_> {
         };
         let mut found = Vec::new();
         for partition in source.groups.iter().flatten() {
-            let oldest_first = self.query(&source, partition).scan_index_forward(true);
-            found.extend(
-                self.collect(oldest_first, to_usize(limit), source.most_match, sound)
-                    .await?,
-            );
+            found.extend(self.collect(&source, partition, true, to_usize(limit), sound).await?);
         }
         found.sort_by_key(|(id, _)| *id);
         found.truncate(to_usize(limit));
@@ -85,20 +81,13 @@ impl Listing<'_> {
     }
 
     /// Returns the newest items of a source, up to `wanted`.
-    async fn newest(&self, source: &IndexQuery, before: Option<JobId>, wanted: usize) -> Result<Vec<Item>, StoreError> {
+    async fn newest(&self, source: &IndexQuery, wanted: usize) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
         for group in &source.groups {
             let missing = wanted - found.len();
-            let shards = group.iter().map(|partition| {
-                let mut query = self.query(source, partition);
-                if let Some(before) = before {
-                    let condition = format!("#{} = :partition AND #job_id < :id", source.partition_key);
-                    query = with_names(query, &condition)
-                        .key_condition_expression(condition)
-                        .expression_attribute_values(":id", string(before.to_string()));
-                }
-                self.collect(query.scan_index_forward(false), missing, source.most_match, Some)
-            });
+            let shards = group
+                .iter()
+                .map(|partition| self.collect(source, partition, false, missing, Some));
             let mut merged = try_join_all(shards).await?.concat();
             merged.sort_by(|one, other| other.get("job_id").map(id_text).cmp(&one.get("job_id").map(id_text)));
             merged.truncate(missing);
@@ -133,19 +122,27 @@ impl Listing<'_> {
         Ok(counted)
     }
 
-    /// Reads pages until there is enough of what is made of their items, or no more. DynamoDB limits a page before it filters: where the filter
-    /// leaves out more than a few, pages are as large as they come.
+    /// Reads pages of a partition, up to where the source ends, until there is enough of what is made of their items, or no more. DynamoDB limits
+    /// a page before it filters: where the filter leaves out more than a few, pages are as large as they come.
     async fn collect<T>(
         &self,
-        query: QueryFluentBuilder,
+        source: &IndexQuery,
+        partition: &str,
+        oldest_first: bool,
         wanted: usize,
-        most_match: bool,
         make: impl Fn(Item) -> Option<T>,
     ) -> Result<Vec<T>, StoreError> {
+        let mut query = self.query(source, partition).scan_index_forward(oldest_first);
+        if let Some(before) = source.before {
+            let condition = format!("#{} = :partition AND #job_id < :id", source.partition_key);
+            query = with_names(query, &condition)
+                .key_condition_expression(condition)
+                .expression_attribute_values(":id", string(before.to_string()));
+        }
         let mut found = Vec::new();
         let mut from = None;
         while found.len() < wanted {
-            let limit = most_match.then(|| to_i32(wanted));
+            let limit = IndexQuery::fits_most_of(partition).then(|| to_i32(wanted));
             let page = query.clone().set_exclusive_start_key(from).set_limit(limit);
             let output = page.send().await.map_err(aws)?;
             found.extend(output.items.unwrap_or_default().into_iter().filter_map(&make));

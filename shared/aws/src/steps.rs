@@ -5,7 +5,7 @@ use callboard_core::base::id::{JobId, LeaseToken};
 use callboard_core::job::{JobStatus, Lease};
 
 use crate::attributes::{number, string};
-use crate::item;
+use crate::item::{self, Standing};
 use crate::update::Update;
 
 /// Begins the update of a job that is in a state.
@@ -48,9 +48,9 @@ pub(crate) fn pending_again(update: Update) -> Update {
         .remove(&["lease_token", "lease_beat", "progress"])
 }
 
-/// Makes the attribute that has a job in the lists of what waits or runs.
-pub(crate) fn active_pk(id: JobId) -> AttributeValue {
-    string(item::active_partition(item::shard(id)))
+/// Puts the job among those that wait for the same.
+pub(crate) fn standing(update: Update, id: JobId, standing: Standing) -> Update {
+    update.set("active_pk", string(standing.partition(item::shard(id))))
 }
 
 /// Makes the attribute of a state.

@@ -4,6 +4,7 @@ mod cancel;
 mod damage;
 mod doubt;
 mod redrive;
+mod seen;
 mod sweep;
 
 pub use self::cancel::*;

@@ -226,6 +226,13 @@ impl JobStore for SqliteJobStore {
         self.sound(query, [now.as_millis()], limit, read).await
     }
 
+    async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let query = "SELECT id, state FROM jobs WHERE status = 'pending' AND due IS NULL
+            AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL ELSE TRUE END ORDER BY created_at";
+        let read = |row: &Row<'_>| waiting_or_running(row).and_then(|_state| rows::id(row));
+        self.sound(query, (), limit, read).await
+    }
+
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {
         let query = "SELECT id, state FROM jobs WHERE status = 'pending' AND created_at < ?1 ORDER BY created_at";
         let read = |row: &Row<'_>| waiting_or_running(row).and_then(|_state| rows::id(row));

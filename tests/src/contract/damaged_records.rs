@@ -130,13 +130,13 @@ pub async fn sweeps_do_the_rest(
         doubt: Doubt::default(),
     };
     let count = u32::try_from(sound.len())?;
-    let done = |lost, dispatched, abandoned, running| Swept {
+    let done = |lost, dispatched, abandoned, watched| Swept {
         lost,
         dispatched,
         abandoned,
-        running,
+        watched,
     };
-    assert_eq!(sweeper.sweep().await?, done(0, 0, 0, count));
+    assert_eq!(sweeper.sweep().await?, done(0, 0, 0, count * 2));
     clock.advance(SILENCE);
     assert_eq!(sweeper.sweep().await?, done(count, count, 0, count));
     for _ in 0..2 {

@@ -63,6 +63,8 @@ macro_rules! job_store_contract {
             a_lease_is_seized_once_and_not_if_it_was_renewed,
             due_jobs_are_those_the_queue_was_not_given,
             due_jobs_are_bounded,
+            queued_jobs_are_those_that_wait_for_a_worker,
+            a_job_that_was_given_up_is_not_due,
             a_job_that_does_not_wait_is_not_due,
             a_job_that_waits_is_abandoned_once,
             a_job_that_was_given_up_is_redriven,

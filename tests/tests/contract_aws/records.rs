@@ -7,12 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::{HistoryQuery, Job, JobStatus, JobStore};
+use callboard_core::job::{DueJob, HistoryQuery, Job, JobStatus, JobStore};
 use callboard_kind_ansible::detail::Detail;
 use callboard_kind_ansible::stats::HostStats;
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::{
-    cancel_by, create, create_claimed, failure, given_up, ids, job, lease, now, query, refused, request, success,
+    cancel_by, create, create_claimed, due, failure, given_up, ids, job, lease, now, query, refused, request, success,
     tenant,
 };
 use serde_json::json;
@@ -208,6 +208,69 @@ async fn a_damaged_item_keeps_no_other_from_being_found() -> anyhow::Result<()> 
     );
     let read = store.get(damaged_run.id, now()).await;
     ensure!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
+    Ok(())
+}
+
+/// Earlier releases put every job that has not ended, and is not given up, into the same partitions.
+#[tokio::test]
+async fn jobs_of_earlier_releases_are_found_as_those_of_this_one() -> anyhow::Result<()> {
+    let (store, resources) = make().await?;
+    let (is_due, queued, (run, held)) = (
+        create(&store).await?,
+        create(&store).await?,
+        create_claimed(&store).await?,
+    );
+    store.mark_dispatched(queued.id, due(&queued)).await?;
+    for job in [&is_due, &queued, &run] {
+        let partition = format!("ACTIVE#{}", job.id.as_bytes()[15] % 4);
+        spoil(&resources, job.id, "active_pk", AttributeValue::S(partition)).await?;
+    }
+    let later = now() + DAY;
+    assert_eq!(store.running(10).await?, [(run.id, held)]);
+    assert_eq!(
+        store.due(later, 10).await?,
+        [DueJob {
+            id: is_due.id,
+            due: due(&is_due)
+        }]
+    );
+    assert_eq!(store.queued(10).await?, [queued.id]);
+    assert_eq!(store.pending_since(later, 10).await?, [is_due.id, queued.id]);
+    let listed = async |status| {
+        let asked = HistoryQuery {
+            status: Some(status),
+            ..query(&Tenant::default())
+        };
+        anyhow::Ok(ids(&store.list(&asked, now()).await?))
+    };
+    assert_eq!(listed(JobStatus::Running).await?, [run.id]);
+    assert_eq!(listed(JobStatus::Pending).await?, [queued.id, is_due.id]);
+    store.mark_dispatched(is_due.id, due(&is_due)).await?;
+    assert_eq!(store.queued(10).await?, [is_due.id, queued.id]);
+    store.finish(run.id, held.token, success(), now()).await?;
+    assert!(store.running(10).await?.is_empty());
+    Ok(())
+}
+
+/// Ids of jobs from events begin with the event's time, so the order of ids is not that of creation.
+#[tokio::test]
+async fn a_job_of_an_old_event_has_not_waited_for_longer_than_it_exists() -> anyhow::Result<()> {
+    let (store, _resources) = make().await?;
+    let (event, waits) = (now() - DAY, job());
+    let of_event = Job {
+        id: JobId::of_event(event, "a"),
+        ..job()
+    };
+    let ahead = Job {
+        id: JobId::of_event(waits.created_at + DAY / 48, "b"),
+        ..job()
+    };
+    for job in [&of_event, &waits, &ahead] {
+        store.create(job).await?;
+    }
+    let all = store.pending_since(now() + DAY / 24, 10).await?;
+    assert_eq!(all, [of_event.id, waits.id, ahead.id]);
+    assert!(store.pending_since(event + DAY / 2, 10).await?.is_empty());
     Ok(())
 }
 

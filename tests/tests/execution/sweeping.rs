@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use callboard_core::base::time::Clock;
 use callboard_core::care::{Sweeper, Swept};
 use callboard_core::job::{DeadLetter, JobStatus};
@@ -35,6 +36,35 @@ async fn a_job_that_the_queue_was_not_given_is_sent_after_the_grace_and_once() -
     assert_eq!(site.sweep().await?, Swept::default());
     assert_eq!(site.receive().await?, Some(job.id));
     assert_eq!(site.receive().await?, None);
+    Ok(())
+}
+
+/// As when its worker dies between the message and the claim, or the queue has lost the message.
+#[tokio::test]
+async fn a_job_that_waits_in_vain_is_queued_again_after_a_minute() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = site.job(JobOptions::default()).await?;
+    let watched = Swept {
+        watched: 1,
+        ..Swept::default()
+    };
+    assert_eq!(site.sweep().await?, watched);
+    site.clock.advance(SECOND * 59);
+    assert_eq!((site.sweep().await?, site.receive().await?), (watched, None));
+    site.clock.advance(SECOND);
+    assert_eq!(site.sweep().await?.dispatched, 1);
+    // a message that waits may be anybody's: the time begins anew, and is longer the next time
+    site.clock.advance(HOUR);
+    assert_eq!(site.sweep().await?, Swept::default());
+    let message = site.receive_message().await?.context("a message")?;
+    site.acknowledge(message).await?;
+    for (passed, dispatched) in [(119, 0), (1, 1)] {
+        site.clock.advance(SECOND * passed);
+        assert_eq!(site.sweep().await?.dispatched, dispatched);
+    }
+    assert_eq!((site.receive().await?, site.receive().await?), (Some(job.id), None));
+    site.execute(job.id, Arc::new(Script::new(&[]))).await?;
+    assert_eq!(site.state(job.id).await?.outcome, Some(success()));
     Ok(())
 }
 
@@ -73,12 +103,12 @@ async fn a_lost_job_that_was_to_be_canceled_is_canceled() -> anyhow::Result<()> 
     let job = site.job(attempts(2)).await?;
     site.store.claim(job.id, lease(), site.clock.now()).await?;
     site.store.request_cancel(job.id, cancel_by("ann")).await?;
-    let (lost, running) = (1, 1);
+    let (lost, watched) = (1, 1);
     assert_eq!(
         site.sweep_after_silence().await?,
         Swept {
             lost,
-            running,
+            watched,
             ..Swept::default()
         }
     );
@@ -98,11 +128,11 @@ async fn a_job_whose_worker_reports_is_left_alone_however_long_it_runs() -> anyh
     let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
     for _ in 0..3 {
         site.wait_for_renewal(job.id).await?;
-        let running = 1;
+        let watched = 1;
         assert_eq!(
             site.sweep().await?,
             Swept {
-                running,
+                watched,
                 ..Swept::default()
             }
         );
@@ -120,11 +150,11 @@ async fn a_worker_that_reports_again_at_the_last_moment_keeps_its_job() -> anyho
     site.store.claim(job.id, held, site.clock.now()).await?;
     site.sweep().await?;
     site.clock.advance(SILENCE - SECOND);
-    let running = 1;
+    let watched = 1;
     assert_eq!(
         site.sweep().await?,
         Swept {
-            running,
+            watched,
             ..Swept::default()
         }
     );
@@ -134,7 +164,7 @@ async fn a_worker_that_reports_again_at_the_last_moment_keeps_its_job() -> anyho
         assert_eq!(
             site.sweep().await?,
             Swept {
-                running,
+                watched,
                 ..Swept::default()
             }
         );
@@ -209,14 +239,7 @@ async fn a_job_that_no_worker_takes_for_too_long_ends() -> anyhow::Result<()> {
     let site = Site::open()?;
     let job = site.job(JobOptions::default()).await?;
     site.clock.advance(HOUR * 24 + SECOND);
-    let abandoned = 1;
-    assert_eq!(
-        site.sweep().await?,
-        Swept {
-            abandoned,
-            ..Swept::default()
-        }
-    );
+    assert_eq!(site.sweep().await?.abandoned, 1);
     let state = site.state(job.id).await?;
     let outcome = state.outcome.unwrap_or_else(success);
     assert_eq!(

@@ -12,6 +12,8 @@ use callboard_core::request::Reason;
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a lease may stay as it is.
 pub(crate) const SILENCE: Duration = Duration::from_secs(25);
+/// How long a job may wait while the queue is empty.
+const UNCLAIMED: Duration = Duration::from_secs(60);
 /// How long a job may wait for a worker.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(150);
 
@@ -40,6 +42,8 @@ pub(crate) struct Model {
     max_attempts: u32,
     /// The lease that the last sweep saw, and since when sweeps have seen it so.
     seen: Option<(Lease, Timestamp)>,
+    /// Since when sweeps have seen it wait while the queue was empty, and how often it was queued again.
+    unclaimed: Option<(Timestamp, u32)>,
 }
 
 impl From<&Job> for Facts {
@@ -68,6 +72,7 @@ impl Model {
             created_at: job.created_at,
             max_attempts: job.request.options.max_attempts.unwrap_or(1),
             seen: None,
+            unclaimed: None,
         }
     }
 
@@ -92,7 +97,10 @@ impl Model {
     }
 
     pub(crate) fn bury(&mut self) -> bool {
-        self.facts.dead |= self.is_pending();
+        if self.is_pending() {
+            self.facts.dead = true;
+            self.facts.due = None;
+        }
         self.is_pending()
     }
 
@@ -146,13 +154,13 @@ impl Model {
         allowed
     }
 
-    /// Sweeps, and counts what was done in `swept`.
+    /// Ends a lost job, or queues it, as a sweep does, and counts what was done in `swept`.
     pub(crate) fn sweep(&mut self, now: Timestamp, swept: &mut Swept) {
         self.seen = self.facts.lease.map(|lease| match self.seen {
             Some((as_before, since)) if as_before == lease => (lease, since),
             _ => (lease, now),
         });
-        swept.running += u32::from(self.facts.lease.is_some());
+        swept.watched += u32::from(self.facts.lease.is_some());
         if let Some((lease, since)) = self.seen
             && since + SILENCE <= now
         {
@@ -164,6 +172,28 @@ impl Model {
             self.messages += 1;
             swept.dispatched += 1;
         }
+    }
+
+    /// Looks at whether the job waits while the queue is empty, and queues it again after a while.
+    pub(crate) fn look(&mut self, queue_is_empty: bool, now: Timestamp, swept: &mut Swept) {
+        if !queue_is_empty {
+            self.unclaimed = self.unclaimed.map(|(_, times)| (now, times));
+            return;
+        }
+        if !self.is_pending() || self.facts.due.is_some() || self.facts.dead {
+            self.unclaimed = None;
+            return;
+        }
+        swept.watched += 1;
+        let (since, times) = self.unclaimed.unwrap_or((now, 0));
+        let again = since + UNCLAIMED * 2_u32.pow(times) <= now;
+        self.messages += usize::from(again);
+        swept.dispatched += u32::from(again);
+        self.unclaimed = Some(if again { (now, times + 1) } else { (since, times) });
+    }
+
+    /// Gives up a job that waited for too long.
+    pub(crate) fn abandon(&mut self, now: Timestamp, swept: &mut Swept) {
         if self.is_pending() && self.created_at < now - MAX_WAIT {
             self.end(JobStatus::Failed, Some(Reason::UNDELIVERABLE));
             swept.abandoned += 1;

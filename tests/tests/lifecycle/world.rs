@@ -121,8 +121,14 @@ impl World {
 
     async fn sweep(&mut self) -> anyhow::Result<()> {
         let mut expected = Swept::default();
+        let now = self.clock.now();
         for (_, model) in &mut self.jobs {
-            model.sweep(self.clock.now(), &mut expected);
+            model.sweep(now, &mut expected);
+        }
+        let is_empty = self.jobs.iter().all(|(_, model)| model.messages == 0);
+        for (_, model) in &mut self.jobs {
+            model.look(is_empty, now, &mut expected);
+            model.abandon(now, &mut expected);
         }
         let swept = self.sweeper.sweep().await?;
         ensure!(swept == expected, "the sweep did {swept:?}, not {expected:?}");

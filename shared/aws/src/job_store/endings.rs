@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::DynamoDbJobStore;
 use crate::attributes::{Item, instant, json};
-use crate::item;
-use crate::steps::{held, is, pending_again, uncounted};
+use crate::item::{self, Standing};
+use crate::steps::{held, is, pending_again, standing, uncounted};
 use crate::stored::Stored;
 use crate::table::Unmet;
 use crate::update::Update;
@@ -48,6 +48,7 @@ impl DynamoDbJobStore {
     /// Takes back a claim that came to nothing, as if it had not been made.
     pub(super) async fn unclaim(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
         let update = pending_again(uncounted(held(token)));
+        let update = standing(update, id, Standing::Queued);
         self.table.step(id, update).await.map(drop)
     }
 
@@ -61,7 +62,7 @@ impl DynamoDbJobStore {
         let pending = pending_again(update())
             .and("attribute_not_exists(#cancel)")
             .set("due", instant(due));
-        let item = match self.table.update(id, pending).await {
+        let item = match self.table.update(id, standing(pending, id, Standing::Due)).await {
             Err(Unmet::Refused(item)) => item,
             other => return other.map(drop).map_err(Unmet::into_conflict),
         };

@@ -3,24 +3,32 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_core::base::id::JobId;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{HistoryQuery, JobStatus};
 
 use crate::attributes::{instant, string};
-use crate::item::{self, SHARDS};
+use crate::item::{self, SHARDS, Standing};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A job's id may begin with the time of an event that waited so long; see the submit function.
 const MAX_EVENT_AGE: Duration = Duration::from_secs(15 * 24 * 3600);
+
+/// A job's id may begin with the time of an event that is so far ahead.
+const MAX_AHEAD: Duration = Duration::from_secs(3600);
+/// Every job that runs is in one of these.
+const RUNNING: [Standing; 2] = [Standing::Running, Standing::Active];
+/// Every job that waits is in one of these.
+const PENDING: [Standing; 4] = [Standing::Queued, Standing::Due, Standing::Dead, Standing::Active];
 
 /// An index, and what of it a list shows.
 pub(crate) struct IndexQuery {
     pub(super) index: &'static str,
     pub(super) partition_key: &'static str,
     pub(super) filter: &'static str,
-    /// Whether the filter leaves out no more than a few.
-    pub(super) most_match: bool,
     pub(super) values: Vec<(&'static str, AttributeValue)>,
+    /// Where the ids end that are looked at, if they do.
+    pub(super) before: Option<JobId>,
     /// Partitions whose jobs are of the same time, the newest group first.
     pub(super) groups: Vec<Vec<String>>,
 }
@@ -36,16 +44,16 @@ impl IndexQuery {
                 index: "history",
                 partition_key: "history_pk",
                 filter: "#retained_until > :now",
-                most_match: true,
                 values: kept,
+                before: query.before,
                 groups: groups(&months, |month, shard| item::history_partition(tenant, month, shard)),
             },
             Some(status) if status.is_final() && !query.dead_letter => Self {
                 index: "outcome",
                 partition_key: "outcome_pk",
                 filter: "#retained_until > :now",
-                most_match: true,
                 values: kept,
+                before: query.before,
                 groups: groups(&months, |month, shard| {
                     item::outcome_partition(tenant, status, month, shard)
                 }),
@@ -54,16 +62,16 @@ impl IndexQuery {
                 index: "active",
                 partition_key: "active_pk",
                 filter: "#retained_until > :now AND #tenant = :tenant AND #status = :status",
-                most_match: status == JobStatus::Pending,
+                before: query.before,
                 values: vec![
                     (":now", instant(now)),
                     (":tenant", string(tenant.as_str())),
                     (":status", string(status.as_str())),
                 ],
                 groups: vec![match status {
-                    _ if query.dead_letter => dead(),
-                    JobStatus::Running => active(),
-                    _ => waiting(),
+                    _ if query.dead_letter => partitions(&[Standing::Dead]),
+                    JobStatus::Running => partitions(&RUNNING),
+                    _ => partitions(&PENDING),
                 }],
             },
         }
@@ -71,60 +79,64 @@ impl IndexQuery {
 
     /// Returns where the jobs are that run.
     pub(crate) fn running() -> Self {
-        Self::active(JobStatus::Running, active(), "#status = :status", Vec::new())
+        Self::active(JobStatus::Running, &RUNNING, "#status = :status")
     }
 
     /// Returns where the jobs are that have been due to be queued since before an instant.
     pub(crate) fn due(now: Timestamp) -> Self {
-        let before = vec![(":before", instant(now))];
+        let standings = [Standing::Due, Standing::Active];
+        let due = Self::active(JobStatus::Pending, &standings, "#status = :status AND #due <= :before");
+        due.with(":before", instant(now))
+    }
+
+    /// Returns where the jobs are that wait for a worker, and that the queue has.
+    pub(crate) fn queued() -> Self {
+        let standings = [Standing::Queued, Standing::Active];
         Self::active(
             JobStatus::Pending,
-            waiting(),
-            "#status = :status AND #due <= :before",
-            before,
+            &standings,
+            "#status = :status AND attribute_not_exists(#due)",
         )
     }
 
     /// Returns where the jobs are that have waited since before an instant.
     pub(crate) fn pending_since(before: Timestamp) -> Self {
-        let before = vec![(":before", instant(before))];
-        Self::active(
+        let pending = Self::active(
             JobStatus::Pending,
-            waiting(),
+            &PENDING,
             "#status = :status AND #created_at < :before",
-            before,
-        )
+        );
+        Self {
+            before: Some(JobId::first_of(before + MAX_AHEAD)),
+            ..pending.with(":before", instant(before))
+        }
     }
 
-    fn active(
-        status: JobStatus,
-        partitions: Vec<String>,
-        filter: &'static str,
-        values: Vec<(&'static str, AttributeValue)>,
-    ) -> Self {
-        let status = (":status", string(status.as_str()));
+    /// Tells whether the filter leaves out no more than a few of a partition.
+    pub(super) fn fits_most_of(partition: &str) -> bool {
+        !Standing::Active.has(partition)
+    }
+
+    fn active(status: JobStatus, standings: &[Standing], filter: &'static str) -> Self {
         Self {
             index: "active",
             partition_key: "active_pk",
             filter,
-            most_match: false,
-            values: std::iter::once(status).chain(values).collect(),
-            groups: vec![partitions],
+            values: vec![(":status", string(status.as_str()))],
+            before: None,
+            groups: vec![partitions(standings)],
         }
+    }
+
+    fn with(mut self, name: &'static str, value: AttributeValue) -> Self {
+        self.values.push((name, value));
+        self
     }
 }
 
-fn active() -> Vec<String> {
-    (0..SHARDS).map(item::active_partition).collect()
-}
-
-fn dead() -> Vec<String> {
-    (0..SHARDS).map(item::dead_partition).collect()
-}
-
-/// Every job that waits is in one of these.
-fn waiting() -> Vec<String> {
-    [active(), dead()].concat()
+fn partitions(standings: &[Standing]) -> Vec<String> {
+    let of = |standing: &Standing| (0..SHARDS).map(|shard| standing.partition(shard)).collect::<Vec<_>>();
+    standings.iter().flat_map(of).collect()
 }
 
 fn groups(months: &[String], partition: impl Fn(&str, u8) -> String) -> Vec<Vec<String>> {

@@ -33,6 +33,13 @@ impl JobId {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
+    /// Returns the first id that begins with an instant: those of earlier instants are less.
+    #[must_use]
+    pub fn first_of(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
     /// Returns a fraction from 0 to 1 that differs from job to job, so that what many jobs do is spread.
     #[must_use]
     pub fn spread(&self) -> f64 {

@@ -1,15 +1,17 @@
-//! The sweep: ends jobs whose worker is lost, queues jobs that the queue was never given, and gives up jobs that have
-//! waited for too long.
+//! The sweep: ends jobs whose worker is lost, queues jobs that the queue was never given or has delivered in vain, and gives up jobs
+//! that have waited for too long.
 //!
 //! A worker is lost when its lease was seen unchanged for long enough by one and the same clock, that of whoever looks:
 //! no two machines need to agree on the time.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use tracing::Instrument;
 
 use super::damage::Damage;
 use super::doubt::Doubt;
+use super::seen::{Leases, Unclaimed};
 use crate::base::causes::causes;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
@@ -17,7 +19,7 @@ use crate::base::time::Clock;
 use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
 use crate::output::{LogStore, seal_lost};
 use crate::request::Reason;
-use crate::run::{Held, dispatch, end_attempt};
+use crate::run::{Held, dispatch, end_attempt, span};
 
 /// How many jobs of each kind one sweep touches.
 const BATCH: u32 = 100;
@@ -34,8 +36,8 @@ pub struct Swept {
     pub dispatched: u32,
     /// Jobs that had waited for too long.
     pub abandoned: u32,
-    /// Jobs that run.
-    pub running: u32,
+    /// Jobs that are watched: those that run, and those that wait although the queue has nothing left to deliver.
+    pub watched: u32,
 }
 
 impl Swept {
@@ -79,7 +81,7 @@ pub struct Sweeper {
     pub settings: SweepSettings,
     /// Leases of this very process: where no other can take its jobs, they are not lost while it lives.
     pub held: Held,
-    /// Leases, and when each was first seen as it is.
+    /// What this sweeper saw before.
     pub seen: Seen,
     /// Records that are damaged.
     pub damage: Damage,
@@ -87,9 +89,12 @@ pub struct Sweeper {
     pub doubt: Doubt,
 }
 
-/// The leases that a sweeper remembers.
+/// What a sweeper remembers.
 #[derive(Clone, Debug, Default)]
-pub struct Seen(Arc<Mutex<HashMap<JobId, (Lease, Duration)>>>);
+pub struct Seen {
+    leases: Leases,
+    unclaimed: Unclaimed,
+}
 
 impl Sweeper {
     /// Sweeps once. A job that cannot be dealt with keeps no other from it.
@@ -100,25 +105,25 @@ impl Sweeper {
         let mut swept = Swept::default();
         let lost = self.end_lost(&mut swept).await;
         let dispatched = self.dispatch(&mut swept).await;
+        let again = self.dispatch_again(&mut swept).await;
         let abandoned = self.abandon(&mut swept).await;
-        lost.and(dispatched).and(abandoned).map(|()| swept)
+        lost.and(dispatched).and(again).and(abandoned).map(|()| swept)
     }
 
     async fn end_lost(&self, swept: &mut Swept) -> Result<(), StoreError> {
         let before = self.clock.elapsed();
         let mut running = self.store.running(MAX_WATCHED).await?;
-        swept.running = u32::try_from(running.len()).unwrap_or(u32::MAX);
+        swept.watched += u32::try_from(running.len()).unwrap_or(u32::MAX);
         running.retain(|(_, lease)| !self.held.has(lease.token));
-        let silent = self
-            .seen
-            .note(&running, before, self.clock.elapsed(), self.settings.silence);
+        let leases = &self.seen.leases;
+        let silent = leases.note(&running, before, self.clock.elapsed(), self.settings.silence);
         for (id, lease) in silent.into_iter().take(BATCH as usize) {
-            match self.end(id, lease).await {
+            match self.end(id, lease).instrument(span(id)).await {
                 Ok(()) => swept.lost += 1,
                 Err(StoreError::Conflict | StoreError::NotFound) => {}
                 Err(error) if error.is_retryable() => {
                     // a store that took no writes took no renewals either
-                    self.seen.clear();
+                    leases.clear();
                     return Err(error);
                 }
                 Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(id), &error),
@@ -134,7 +139,7 @@ impl Sweeper {
         let job = self.store.seize(id, silent, lease).await?;
         if let Err(error) = seal_lost(&*self.logs, id, job.state.attempt).await {
             let error = causes(&error);
-            tracing::warn!(job.id = %id, %error, "the output of a lost job could not be sealed");
+            tracing::warn!(%error, "the output of a lost job could not be sealed");
         }
         let outcome = match &job.state.cancel {
             Some(cancel) => crate::job::canceled(cancel),
@@ -154,6 +159,25 @@ impl Sweeper {
                 Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(job.id), &error),
                 Err(error) => return Err(error),
             }
+        }
+        Ok(())
+    }
+
+    /// Queues jobs again that wait although the queue has delivered all it had: whoever received them died before the claim, and the queue
+    /// hides their messages still. One that was received only now is claimed once, however often it is delivered.
+    async fn dispatch_again(&self, swept: &mut Swept) -> Result<(), StoreError> {
+        let unclaimed = &self.seen.unclaimed;
+        let before = self.clock.elapsed();
+        if self.queue.is_longer_than(0).await? {
+            unclaimed.restart(before);
+            return Ok(());
+        }
+        let waiting = self.store.queued(BATCH).await?;
+        swept.watched += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+        for id in unclaimed.note(&waiting, before, self.clock.elapsed()) {
+            self.queue.send(id, Duration::ZERO).await?;
+            swept.dispatched += 1;
+            tracing::warn!(job.id = %id, "the job waits and the queue has nothing to deliver: it is queued again");
         }
         Ok(())
     }
@@ -191,35 +215,4 @@ fn lost(job: &Job) -> String {
         String::new()
     };
     format!("The worker that ran {attempt}the job stopped reporting; its output ends where it was last written.")
-}
-
-impl Seen {
-    /// Notes the leases that a look found which began and ended at these times. Returns those that have been as they are
-    /// for so long.
-    fn note(
-        &self,
-        running: &[(JobId, Lease)],
-        began: Duration,
-        ended: Duration,
-        silence: Duration,
-    ) -> Vec<(JobId, Lease)> {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = std::mem::take(&mut *seen);
-        let mut silent = Vec::new();
-        for (id, lease) in running {
-            let since = match known.get(id) {
-                Some((as_before, since)) if as_before == lease => *since,
-                _ => ended,
-            };
-            if began.saturating_sub(since) >= silence {
-                silent.push((*id, *lease));
-            }
-            seen.insert(*id, (*lease, since));
-        }
-        silent
-    }
-
-    fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
 }

@@ -13,6 +13,6 @@ pub trait JobQueue: Send + Sync {
     /// Sends an id, to be received after `delay` at the earliest.
     async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError>;
 
-    /// Tells whether more than `limit` messages wait, as far as that is known.
+    /// Tells whether more than `limit` messages wait to be received, those that are delayed included, as far as that is known.
     async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError>;
 }

@@ -202,6 +202,7 @@ impl JobState {
     /// The job is not pending.
     pub fn bury(&mut self, letter: DeadLetter) -> Result<(), Refused> {
         self.check_pending()?;
+        self.due = None;
         self.dead_letter = Some(letter);
         Ok(())
     }

@@ -89,6 +89,9 @@ pub trait JobStore: Send + Sync {
     /// Returns up to `limit` pending jobs that have been due to be queued since before `now`.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
 
+    /// Returns up to `limit` pending jobs that the queue was given and has not given up, the oldest first.
+    async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError>;
+
     /// Returns up to `limit` pending jobs that were created before an instant.
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;
 }

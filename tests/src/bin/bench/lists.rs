@@ -1,4 +1,4 @@
-//! Lists: twenty jobs out of a hundred thousand against twenty out of a hundred.
+//! Lists, and what the sweep reads: of a hundred thousand jobs against of a hundred.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,9 @@ use callboard_embedded::{Database, SqliteJobStore};
 use callboard_kind_ansible::detail::PLAYBOOK_FAILED;
 use callboard_kind_ansible::request::AnsibleRequest;
 use callboard_kind_ansible::source::Source;
+use callboard_tests::contract::samples::{due, job_of};
 use callboard_tests::{Client, Service};
+use futures_util::future::try_join_all;
 use tokio::task::JoinSet;
 
 use crate::report::{Report, Target, median};
@@ -21,6 +23,10 @@ use crate::report::{Report, Target, median};
 const SMALL: usize = 100;
 const LARGE: usize = 100_000;
 const WRITERS: usize = 64;
+/// What a sweep asks for at most.
+const WATCHED: u32 = 10_000;
+const BATCH: u32 = 100;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const ROUNDS: usize = 300;
 /// Noise of two measurements of the same thing on a busy machine.
 const NOISE: f64 = 1.15;
@@ -95,4 +101,54 @@ async fn add(store: &dyn JobStore, fails: bool) -> anyhow::Result<()> {
     store.claim(job.id, lease, now).await?;
     let outcome = if fails { failed } else { successful };
     Ok(store.finish(job.id, lease.token, outcome, now).await.map(drop)?)
+}
+
+/// A look of the sweep while a hundred thousand jobs wait for a worker, against one while a hundred do.
+pub(crate) async fn sweep(report: &mut Report) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let store = SqliteJobStore::new(Database::open(&folder.path().join("callboard.db"))?);
+    let mut times = Vec::new();
+    let mut waiting = 0;
+    for size in [SMALL, LARGE] {
+        while waiting < size {
+            let jobs: Vec<_> = (0..WRITERS.min(size - waiting))
+                .map(|_| job_of(&Tenant::default()))
+                .collect();
+            try_join_all(jobs.iter().map(async |job| {
+                store.create(job).await?;
+                store.mark_dispatched(job.id, due(job)).await
+            }))
+            .await?;
+            waiting += jobs.len();
+        }
+        let mut looks = Vec::new();
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            look(&store).await?;
+            looks.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        times.push(median(looks));
+    }
+    let reference = format!(
+        "{:.2} ms of 100,000 that wait against {:.2} ms of 100",
+        times[1], times[0]
+    );
+    report.add(
+        "a look of the sweep",
+        times[1] / times[0],
+        "ratio",
+        Target::AtMost(NOISE),
+        reference,
+    );
+    Ok(())
+}
+
+/// Reads what every sweep reads: what runs, what is due, what the queue has, what has waited for too long.
+pub(crate) async fn look(store: &dyn JobStore) -> anyhow::Result<()> {
+    let now = SystemClock.now();
+    store.running(WATCHED).await?;
+    store.due(now, BATCH).await?;
+    store.queued(BATCH).await?;
+    store.pending_since(now - DAY, BATCH).await?;
+    Ok(())
 }

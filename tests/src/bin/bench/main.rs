@@ -25,6 +25,7 @@ async fn main() -> anyhow::Result<()> {
     requests::submit(&mut report).await.context("latency of a submission")?;
     requests::get(&mut report).await.context("rate of reading a record")?;
     lists::depth(&mut report).await.context("lists")?;
+    lists::sweep(&mut report).await.context("a sweep")?;
     sources::git(&mut report).await.context("sources from Git")?;
     sources::validation(&mut report)
         .await
@@ -38,5 +39,6 @@ async fn main() -> anyhow::Result<()> {
     functions::worker(&mut report).await.context("worker function")?;
     capacity::of_a_job(&mut report).await.context("capacity of a job")?;
     capacity::of_lists(&mut report).await.context("capacity of lists")?;
+    capacity::of_a_sweep(&mut report).await.context("capacity of a sweep")?;
     report.finish()
 }

@@ -95,6 +95,39 @@ pub async fn a_job_that_does_not_wait_is_not_due(store: &dyn JobStore) -> anyhow
     Ok(())
 }
 
+/// What the queue has is neither due, nor claimed, nor given up; the oldest come first, up to a limit.
+pub async fn queued_jobs_are_those_that_wait_for_a_worker(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (_due, (_running, _)) = (create(store).await?, create_claimed(store).await?);
+    let mut jobs = Vec::new();
+    for _ in 0..3 {
+        let job = create(store).await?;
+        store.mark_dispatched(job.id, due(&job)).await?;
+        jobs.push(job.id);
+    }
+    assert_eq!(store.queued(10).await?, jobs);
+    assert_eq!(store.queued(2).await?, jobs[..2]);
+    store.bury(jobs[0], dead_letter()).await?;
+    assert_eq!(store.queued(10).await?, jobs[1..]);
+    store.redrive(jobs[0], now()).await?;
+    let held = lease();
+    store.claim(jobs[1], held, now()).await?;
+    assert_eq!(store.queued(10).await?, jobs[2..]);
+    store.put_back(jobs[1], held.token, now()).await?;
+    assert_eq!(store.queued(10).await?, jobs[2..]);
+    store.request_cancel(jobs[2], cancel_by("ann")).await?;
+    assert!(store.queued(10).await?.is_empty());
+    Ok(())
+}
+
+/// A job that was given up while it was due waits for somebody, not for the sweep.
+pub async fn a_job_that_was_given_up_is_not_due(store: &dyn JobStore) -> anyhow::Result<()> {
+    let job = create(store).await?;
+    store.bury(job.id, dead_letter()).await?;
+    assert!(store.due(now() + HOUR, 10).await?.is_empty());
+    assert_eq!(store.get(job.id, now()).await?.state.due, None);
+    Ok(())
+}
+
 /// A job that waits too long is found by when it was created, and ended while it waits and then only.
 pub async fn a_job_that_waits_is_abandoned_once(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, (running, held)) = (create(store).await?, create_claimed(store).await?);

@@ -1,0 +1,82 @@
+//! What a sweeper remembers from one look to the next, by its own monotonic clock.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::base::id::JobId;
+use crate::job::Lease;
+
+/// How long a job may wait while the queue has nothing to deliver: longer than a worker takes to claim what it has received, and than a
+/// queue takes to count its messages.
+const UNCLAIMED: Duration = Duration::from_secs(60);
+/// How often that time doubles, where job after job is received in vain.
+const MAX_DOUBLINGS: u32 = 4;
+
+/// Leases, and since when each was seen as it is. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leases(Arc<Mutex<HashMap<JobId, (Lease, Duration)>>>);
+
+impl Leases {
+    /// Notes the leases that a look found which began and ended at these times. Returns those that have been as they are
+    /// for so long.
+    pub(super) fn note(
+        &self,
+        running: &[(JobId, Lease)],
+        began: Duration,
+        ended: Duration,
+        silence: Duration,
+    ) -> Vec<(JobId, Lease)> {
+        let mut seen = lock(&self.0);
+        let known = std::mem::take(&mut *seen);
+        let mut silent = Vec::new();
+        for (id, lease) in running {
+            let since = match known.get(id) {
+                Some((as_before, since)) if as_before == lease => *since,
+                _ => ended,
+            };
+            if began.saturating_sub(since) >= silence {
+                silent.push((*id, *lease));
+            }
+            seen.insert(*id, (*lease, since));
+        }
+        silent
+    }
+
+    pub(super) fn clear(&self) {
+        lock(&self.0).clear();
+    }
+}
+
+/// Jobs that wait while the queue has nothing to deliver: since when, and how often each was queued again. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unclaimed(Arc<Mutex<HashMap<JobId, (Duration, u32)>>>);
+
+impl Unclaimed {
+    /// Notes the jobs that a look found which began and ended at these times. Returns those that are to be queued again.
+    pub(super) fn note(&self, waiting: &[JobId], began: Duration, ended: Duration) -> Vec<JobId> {
+        let mut seen = lock(&self.0);
+        let known = std::mem::take(&mut *seen);
+        let mut forgotten = Vec::new();
+        for id in waiting {
+            let (mut since, mut times) = known.get(id).copied().unwrap_or((ended, 0));
+            if began.saturating_sub(since) >= UNCLAIMED * (1 << times) {
+                forgotten.push(*id);
+                (since, times) = (ended, MAX_DOUBLINGS.min(times + 1));
+            }
+            seen.insert(*id, (since, times));
+        }
+        forgotten
+    }
+
+    /// Notes that the queue has messages, which may be anybody's: the time of all begins anew.
+    pub(super) fn restart(&self, now: Duration) {
+        for (since, _times) in lock(&self.0).values_mut() {
+            *since = now;
+        }
+    }
+}
+
+fn lock<T>(seen: &Mutex<T>) -> MutexGuard<'_, T> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
