@@ -1,5 +1,7 @@
 """Checks which crate and which module knows which: the rule between crates, the order of core's folders, no circles.
 
+And that every dependency is used: its name stands in the crate's code.
+
 A module is a file below ``src``, or below a folder of core; what a file has in a folder of its own name belongs to it.
 Tests are left out: they may know everything.
 """
@@ -47,7 +49,7 @@ Module = tuple[str, ...]
 
 def main() -> int:
     """Prints what breaks the rules; returns 1 if anything does."""
-    faults = [*crates(), *foreign_words()]
+    faults = [*crates(), *foreign_words(), *unused()]
     for manifest in manifests():
         source = manifest.parent / "src"
         if source.is_dir():
@@ -74,6 +76,21 @@ def crates() -> Iterator[str]:
             yield f"{manifest}: {name} has no line in tests/check_house.py that says what it may know"
         elif more := known - MAY_KNOW[name]:
             yield f"{manifest}: {name} must not know {', '.join(sorted(more))}"
+
+
+def unused() -> Iterator[str]:
+    """Names the dependencies that no code of their crate names, and those of the workspace that no crate has."""
+    workspace = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]
+    never = set(workspace["dependencies"])
+    for member in workspace["members"]:
+        folder = ROOT / member
+        text = "\n".join(path.read_text() for path in folder.rglob("*.rs"))
+        manifest = tomllib.loads((folder / "Cargo.toml").read_text())
+        for dependency in {**manifest.get("dependencies", {}), **manifest.get("dev-dependencies", {})}:
+            never.discard(dependency)
+            if not re.search(rf"\b{dependency.replace('-', '_')}\b", text):
+                yield f"{member}/Cargo.toml: {dependency} is not used"
+    yield from (f"Cargo.toml: no crate uses {dependency}" for dependency in sorted(never))
 
 
 def foreign_words() -> Iterator[str]:

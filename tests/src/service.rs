@@ -158,8 +158,8 @@ impl Service {
         while Instant::now() < deadline {
             let log = self.log();
             let line = log.lines().find(|line| line.contains("listening"));
-            if let Some(address) = line.and_then(|line| line.split("address=").nth(1)) {
-                return Ok(address.trim().to_owned());
+            if let Some(address) = line.and_then(address) {
+                return Ok(address);
             }
             if let Some(status) = self.child.try_wait()? {
                 bail!("the service ended with {status}; its log:\n{log}");
@@ -168,6 +168,16 @@ impl Service {
         }
         bail!("the service does not come up; its log:\n{}", self.log())
     }
+}
+
+/// Reads the address of a line of the log, in either form.
+fn address(line: &str) -> Option<String> {
+    let json: Option<Value> = serde_json::from_str(line).ok();
+    let found = match &json {
+        Some(line) => line["address"].as_str(),
+        None => line.split("address=").nth(1),
+    };
+    found.map(|address| address.trim().to_owned())
 }
 
 impl Drop for Service {

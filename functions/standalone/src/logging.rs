@@ -3,18 +3,33 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
 
 /// Starts logging at `level`, or as the variable `CALLBOARD_LOG` says.
 pub(crate) fn start(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_env("CALLBOARD_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false);
+    let log = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => {
+            let lines = tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_target(false)
+                .with_ansi(std::io::stderr().is_terminal());
+            log.with(lines).init();
+        }
+        LogFormat::Json => {
+            // as the functions have it: what spans tell is in each line beside what the line tells itself
+            let lines = json_subscriber::layer()
+                .with_writer(std::io::stderr)
+                .with_target(false)
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .flatten_span_list_on_top_level(true);
+            log.with(lines).init();
+        }
     }
 }

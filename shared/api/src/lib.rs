@@ -18,6 +18,7 @@ mod params;
 mod problem;
 mod record;
 mod redrive;
+mod request_id;
 mod submit;
 mod tail;
 mod wanted;
@@ -32,6 +33,7 @@ pub use gate::{Gate, HostName, Hosts, NotAHostName, NotAnOrigin, Origin};
 pub use list::JobListItem;
 pub use openapi::document;
 pub use problem::Problem;
+pub use request_id::REQUEST_ID;
 pub use wire::JobView;
 
 /// Returns every route. The fallback for methods reaches only the routes that were added before it.
@@ -61,5 +63,5 @@ pub fn router(app: App) -> Router {
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .with_state(app);
-    gate.guard(routes)
+    request_id::identify(gate.guard(routes))
 }

@@ -105,6 +105,10 @@ fn complete(mut document: Value, kinds: &Kinds) -> Value {
         "type": "apiKey", "in": "header", "name": "Authorization",
         "description": "On AWS: requests are signed by an identity that may invoke the API (Signature Version 4, service `execute-api`).",
     }});
+    document["components"]["headers"] = json!({"RequestId": {
+        "description": "The id that the service's log has the request under: the client's own `X-Request-Id`, where it sends one of at most 128 letters, digits and `-_.:/+=@`.",
+        "schema": {"type": "string"},
+    }});
     shape::shape(&mut document);
     unwrap_descriptions(&mut document);
     document
@@ -144,6 +148,9 @@ fn complete_operation(operation: &mut Value, examples: &Value) {
             add_example(response, &examples[status]);
         }
         problems::add(&id, responses);
+        for response in responses.values_mut() {
+            response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
+        }
         responses.sort_keys();
     }
     if operation.get("requestBody").is_some() {

@@ -13,7 +13,7 @@ use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use callboard_api::{Caller, Problem};
+use callboard_api::{Caller, Problem, REQUEST_ID};
 use callboard_core::base::causes::causes;
 use callboard_core::job::UNKNOWN;
 use http::header::{CONTENT_TYPE, HeaderMap, LINK, LOCATION};
@@ -145,8 +145,9 @@ fn from_http(event: ApiGatewayV2httpRequest) -> (Option<String>, Result<Request<
     let iam = context.authorizer.and_then(|authorizer| authorizer.iam);
     let caller = caller(iam.and_then(|iam| iam.user_arn), context.http.source_ip);
     let path = strip_stage(&path, stage.as_deref());
+    let headers = with_id(event.headers, context.request_id);
     let request = decode(event.body, event.is_base64_encoded)
-        .and_then(|body| request(context.http.method, path, &query, event.headers, caller, body));
+        .and_then(|body| request(context.http.method, path, &query, headers, caller, body));
     (stage, request)
 }
 
@@ -162,7 +163,8 @@ fn from_rest(event: ApiGatewayProxyRequest) -> (Option<String>, Result<Request<B
     } else {
         event.multi_value_headers
     };
-    let (identity, stage) = (event.request_context.identity, event.request_context.stage);
+    let context = event.request_context;
+    let (headers, identity, stage) = (with_id(headers, context.request_id), context.identity, context.stage);
     let caller = caller(identity.user_arn, identity.source_ip);
     let path = event.path.unwrap_or_default();
     let query = query.to_query_string();
@@ -192,6 +194,14 @@ fn request(
         .body(Body::from(body))?;
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// Gives a request the id that API Gateway's log has, unless its client has given it one.
+fn with_id(mut headers: HeaderMap, id: Option<String>) -> HeaderMap {
+    if let Some(Ok(id)) = id.map(HeaderValue::try_from) {
+        headers.entry(REQUEST_ID).or_insert(id);
+    }
+    headers
 }
 
 /// An HTTP API with a named stage has the stage in the path.

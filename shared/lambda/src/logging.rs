@@ -1,7 +1,10 @@
-//! The functions' log: JSON lines on standard output, which Lambda takes to CloudWatch.
+//! The functions' log: JSON lines on standard output, which Lambda takes to CloudWatch. What spans tell, the id of the request and
+//! that of the job, is in each line beside what the line tells itself.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts logging at `info`, or as the variable `CALLBOARD_LOG` says.
 ///
@@ -9,13 +12,13 @@ use tracing_subscriber::filter::LevelFilter;
 /// them, secrets too.
 pub fn start_logging() {
     let asked = std::env::var("CALLBOARD_LOG").unwrap_or_default();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter(&asked))
+    let lines = json_subscriber::layer()
         .with_target(false)
-        .json()
         .flatten_event(true)
+        .with_current_span(false)
         .with_span_list(false)
-        .init();
+        .flatten_span_list_on_top_level(true);
+    tracing_subscriber::registry().with(filter(&asked)).with(lines).init();
 }
 
 fn filter(asked: &str) -> EnvFilter {

@@ -14,6 +14,7 @@ mod list;
 mod logs;
 mod policy;
 mod record;
+mod request_ids;
 mod submit;
 
 use callboard_tests::Service;

@@ -1,7 +1,9 @@
 //! Where jobs come from: the API, schedules, events, messages of other systems.
 
+use anyhow::ensure;
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::{event, jobs, messages, start, text, until_messages};
 
@@ -61,6 +63,31 @@ async fn a_schedule_and_an_event_become_one_job_each_however_often_they_are_deli
         (&json!("failed"), &json!("request_invalid"))
     );
     assert!(text(&job, "error")?.contains("/playbok"), "{job}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_is_followed_through_the_logs_of_the_functions_by_its_id() -> anyhow::Result<()> {
+    let stack = start()?;
+    let client = stack.client();
+    let request = client
+        .request(Method::POST, "/api/v1/jobs")
+        .header("x-request-id", "deploy-42");
+    let answer = client.send(request.json(&json!({"playbook": "hello.yml"}))).await?;
+    assert_eq!(answer.headers["x-request-id"], "deploy-42");
+    let id = text(&answer.body, "job_id")?;
+    client.ended(id).await?;
+    let read = client.get(&format!("/api/v1/jobs/{id}")).await?;
+    ensure!(!read.headers["x-request-id"].is_empty(), "{read:?}");
+    let log = stack.log();
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let has = |message: &str, request: Option<&str>| {
+        lines
+            .iter()
+            .any(|line| line["message"] == message && line["job.id"] == id && line["request.id"].as_str() == request)
+    };
+    ensure!(has("job recorded", Some("deploy-42")), "{log}");
+    ensure!(has("job started", None) && has("job ended", None), "{log}");
     Ok(())
 }
 

@@ -89,7 +89,7 @@ impl Writer {
         if bytes.len() > room {
             self.stdout_truncated = true;
             let limit = self.limits.max_bytes;
-            tracing::warn!(job.id = %self.job, limit, "the output is truncated");
+            tracing::warn!(limit, "the output is truncated");
             let notice = format!("\n[truncated: Callboard keeps {limit} bytes of a job's output; the job goes on]\n");
             self.stdout.push(notice.as_bytes());
         }
@@ -102,7 +102,7 @@ impl Writer {
         }
         if self.count >= self.limits.max_events || line.len() as u64 > room {
             self.events_truncated = true;
-            tracing::warn!(job.id = %self.job, events = self.count, "the events are truncated");
+            tracing::warn!(events = self.count, "the events are truncated");
             return;
         }
         self.events.push(line);

@@ -29,16 +29,20 @@ pub(crate) async fn end_attempt(
         let status = outcome.status;
         let cancel = store.finish(job.id, lease.token, outcome, clock.now()).await?;
         if let Some(cancel) = cancel.filter(|_| status != JobStatus::Canceled) {
-            tracing::info!(job.id = %job.id, cancel.by = cancel.by, "the cancel came too late: the job had ended");
+            tracing::info!(cancel.by = cancel.by, "the cancel came too late: the job had ended");
         }
-        tracing::info!(job.id = %job.id, job.status = %status, job.reason = reason.as_ref().map(Reason::as_str), "job ended");
+        tracing::info!(job.status = %status, job.reason = reason.as_ref().map(Reason::as_str), "job ended");
         return Ok(());
     }
     let (delay, now) = (retry_delay(job), clock.now());
     let due = now + delay + DISPATCH_GRACE;
     let ended = Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now));
     store.release(job.id, lease.token, ended, due).await?;
-    tracing::warn!(job.id = %job.id, job.attempt = job.state.attempt, job.reason = outcome.reason.as_ref().map(Reason::as_str), "job goes back to the queue");
+    tracing::warn!(
+        job.attempt = job.state.attempt,
+        job.reason = outcome.reason.as_ref().map(Reason::as_str),
+        "job goes back to the queue"
+    );
     queue_again(store, queue, DueJob { id: job.id, due }, delay).await;
     Ok(())
 }
@@ -54,7 +58,7 @@ pub(super) async fn put_back(
     let delay = short_delay(job);
     let due = clock.now() + delay + DISPATCH_GRACE;
     store.put_back(job.id, lease.token, due).await?;
-    tracing::warn!(job.id = %job.id, "job goes back to the queue: it could not be started");
+    tracing::warn!("job goes back to the queue: it could not be started");
     queue_again(store, queue, DueJob { id: job.id, due }, delay).await;
     Ok(())
 }
@@ -62,6 +66,6 @@ pub(super) async fn put_back(
 /// Queues a job that was given back; what fails here, the sweep makes up for.
 async fn queue_again(store: &dyn JobStore, queue: &dyn JobQueue, job: DueJob, delay: Duration) {
     if let Err(error) = dispatch(store, queue, job, delay).await {
-        tracing::warn!(job.id = %job.id, error = %causes(&error), "the job waits for the sweep to be queued");
+        tracing::warn!(error = %causes(&error), "the job waits for the sweep to be queued");
     }
 }

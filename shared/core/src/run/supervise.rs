@@ -75,7 +75,7 @@ impl Supervision<'_> {
         if self.job.may_run_again() {
             self.request(StopReason::LeaseLost);
         } else if self.output.discard() {
-            tracing::warn!(job.id = %self.job.id, "the lease was lost; the job runs once and goes on, and nothing of it is written");
+            tracing::warn!("the lease was lost; the job runs once and goes on, and nothing of it is written");
         }
     }
 
@@ -114,11 +114,11 @@ impl Supervision<'_> {
             Ok(Err(StoreError::Conflict | StoreError::NotFound)) => self.lose(),
             Ok(Err(error)) => {
                 let error = causes(&error);
-                tracing::warn!(job.id = %self.job.id, %error, "the lease could not be renewed");
+                tracing::warn!(%error, "the lease could not be renewed");
                 self.output.restore_progress(progress);
             }
             Err(_) => {
-                tracing::warn!(job.id = %self.job.id, "the store does not answer, so the lease could not be renewed");
+                tracing::warn!("the store does not answer, so the lease could not be renewed");
                 self.output.restore_progress(progress);
             }
         }
@@ -128,7 +128,7 @@ impl Supervision<'_> {
     async fn flush(&self) {
         if let Err(error) = self.output.flush().await {
             let error = causes(&error);
-            tracing::warn!(job.id = %self.job.id, %error, "the output could not be written yet");
+            tracing::warn!(%error, "the output could not be written yet");
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tracing::{Instrument, Span};
 
 use super::ending::{end_attempt, put_back};
 use super::held::Held;
@@ -37,6 +38,11 @@ pub enum Disposition {
     PutOff,
 }
 
+/// Makes the span of all that is logged for a job while something is done with it: an error's, so that it is there at every level.
+pub(crate) fn span(id: JobId) -> Span {
+    tracing::error_span!("job", job.id = %id)
+}
+
 /// Executes jobs, one call each.
 #[derive(Clone)]
 pub struct Worker {
@@ -66,6 +72,10 @@ impl Worker {
     /// The store could not be asked, nor the queue; or it does not take the claim. The job is as it was, or its lease will run
     /// out.
     pub async fn execute(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
+        self.take(id, limits).instrument(span(id)).await
+    }
+
+    async fn take(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
         let lease = Lease::new();
         let _holding = self.held.hold(lease.token);
         let claimed_at = self.clock.elapsed();
@@ -79,7 +89,7 @@ impl Worker {
             Err(error) if error.is_retryable() && self.settings.puts_back => return self.put_off(id, error).await,
             Err(error) => return Err(error),
         };
-        tracing::info!(job.id = %id, job.attempt = job.state.attempt, "job started");
+        tracing::info!(job.attempt = job.state.attempt, "job started");
         let output = Output::new(self.logs.clone(), job.id, job.state.attempt, self.settings.output);
         let (stop, stopped) = watch::channel(None);
         let ending = limits.clone();
@@ -99,14 +109,14 @@ impl Worker {
         };
         let reason = if ended.stopped { stop.borrow().clone() } else { None };
         if reason == Some(StopReason::LeaseLost) {
-            tracing::warn!(job.id = %id, "the lease was lost; the job was stopped and nothing is written");
+            tracing::warn!("the lease was lost; the job was stopped and nothing is written");
             return Ok(Disposition::Executed);
         }
         let end = async {
             if ended.short && self.settings.puts_back {
                 return self.write_end(&job, lease, None, &ending).await;
             }
-            self.close(&job, &output, &ending).await;
+            self.close(&output, &ending).await;
             let outcome = overrule(self.with_usage(ended, claimed_at, &output).await, reason);
             self.write_end(&job, lease, Some(outcome), &ending).await
         };
@@ -147,20 +157,20 @@ impl Worker {
         let (told, pause_s) = (causes(&error).to_string(), pause.as_secs());
         match self.queue.send(id, pause).await {
             Ok(()) => {
-                tracing::warn!(job.id = %id, error = told, pause_s, "the job could not be claimed and is put off");
+                tracing::warn!(error = told, pause_s, "the job could not be claimed and is put off");
                 Ok(Disposition::PutOff)
             }
             Err(unsent) => {
-                tracing::error!(job.id = %id, error = %causes(&unsent), "the job could not be put off");
+                tracing::error!(error = %causes(&unsent), "the job could not be put off");
                 Err(error)
             }
         }
     }
 
     /// Writes the rest of the output and seals it. What is missing then, the log says itself: it has no manifest.
-    async fn close(&self, job: &Job, output: &Output, limits: &Limits) {
+    async fn close(&self, output: &Output, limits: &Limits) {
         if let Err(error) = output.close(true, limits.patience(self.settings.patience)).await {
-            tracing::error!(job.id = %job.id, error = %causes(&error), "the output could not be kept");
+            tracing::error!(error = %causes(&error), "the output could not be kept");
         }
     }
 
@@ -184,12 +194,12 @@ impl Worker {
             match written {
                 Ok(()) => break,
                 Err(StoreError::Conflict) => {
-                    tracing::warn!(job.id = %job.id, "an earlier try has written the end, or the lease was lost");
+                    tracing::warn!("an earlier try has written the end, or the lease was lost");
                     break;
                 }
                 Err(error) if error.is_retryable() && started.elapsed() < limits.patience(FINISH_PATIENCE) => {
                     let error = causes(&error);
-                    tracing::warn!(job.id = %job.id, %error, "the end could not be written yet");
+                    tracing::warn!(%error, "the end could not be written yet");
                 }
                 Err(error) => return Err(error),
             }

@@ -154,7 +154,10 @@ impl Submitter {
     /// Records and queues a job whose id tells whether it is there already.
     pub(super) async fn create_or_get(&self, job: Job) -> Result<Job, StoreError> {
         match self.store.create(&job).await {
-            Ok(()) => Ok(dispatched(&*self.store, &*self.queue, job).await),
+            Ok(()) => {
+                tracing::info!(job.id = %job.id, "job recorded");
+                Ok(dispatched(&*self.store, &*self.queue, job).await)
+            }
             Err(StoreError::Conflict) => self.store.get(job.id, self.clock.now()).await,
             Err(error) => Err(error),
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_core::base::causes::causes;
-use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::credential::HostKeyStore;
 use callboard_core::credential::known_hosts::{HostKey, knows};
@@ -28,7 +28,6 @@ const MAX_KEYS: usize = 10_000;
 /// The file into which a job's ssh writes the keys that it accepts, and where they are kept.
 pub(crate) struct Accepted {
     store: Arc<dyn HostKeyStore>,
-    job: JobId,
     tenant: Tenant,
     file: PathBuf,
     kept: HashSet<HostKey>,
@@ -50,7 +49,6 @@ impl Accepted {
         write_private(&file, lines.as_bytes())?;
         Ok(Self {
             store,
-            job: task.job.id,
             tenant,
             file,
             kept: kept.into_iter().collect(),
@@ -71,7 +69,7 @@ impl Accepted {
             never = self.keep_on() => match never {},
         };
         if let Err(error) = self.keep().await {
-            tracing::error!(job.id = %self.job, error = %causes(&error), "host keys that a job has accepted could not be kept");
+            tracing::error!(error = %causes(&error), "host keys that a job has accepted could not be kept");
         }
         ended
     }

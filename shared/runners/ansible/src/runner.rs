@@ -153,12 +153,12 @@ impl Runner for AnsibleRunner {
         let folder = self.root.attempt(job.id, job.state.attempt);
         let workspace = match folder.and_then(Workspace::furnish) {
             Ok(workspace) => workspace,
-            Err(error) => return failed(job, RunError::Io(error)),
+            Err(error) => return failed(RunError::Io(error)),
         };
         let ended = self.run_in(&workspace, job, output, stop).await;
         if let Err(error) = workspace.remove().await {
-            tracing::warn!(job.id = %job.id, error = %causes(&error), "the job's folder is left, and is tried again until it is gone");
+            tracing::warn!(error = %causes(&error), "the job's folder is left, and is tried again until it is gone");
         }
-        ended.unwrap_or_else(|error| failed(job, error))
+        ended.unwrap_or_else(failed)
     }
 }

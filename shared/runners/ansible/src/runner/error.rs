@@ -4,7 +4,7 @@ use std::io;
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::sentence::sentence;
-use callboard_core::job::{Job, Outcome};
+use callboard_core::job::Outcome;
 use callboard_core::redact::TooLarge;
 use callboard_core::request::Reason;
 use callboard_core::run::Ended;
@@ -45,15 +45,15 @@ impl RunError {
 }
 
 /// Makes the end of a job that did not come to an exit code.
-pub(super) fn failed(job: &Job, error: RunError) -> Ended {
+pub(super) fn failed(error: RunError) -> Ended {
     let short = error.is_shortage();
     let outcome = match error {
         RunError::Unready(error) if error.reason != Reason::RUNNER_ERROR => {
-            tracing::warn!(job.id = %job.id, job.reason = error.reason.as_str(), error = %causes(&error), "the job could not be started");
+            tracing::warn!(job.reason = error.reason.as_str(), error = %causes(&error), "the job could not be started");
             Outcome::failed(error.reason, error.message)
         }
         other => {
-            tracing::error!(job.id = %job.id, error = %causes(&other), "the job could not be run");
+            tracing::error!(error = %causes(&other), "the job could not be run");
             Outcome::failed(Reason::RUNNER_ERROR, sentence(&other.to_string()))
         }
     };
