@@ -11,7 +11,7 @@ use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
 use callboard_core::output::OutputLimits;
 use callboard_core::request::Kinds;
-use callboard_core::run::{Held, Outage, Runners, Worker, WorkerSettings};
+use callboard_core::run::{Held, Outage, Runners, Worker, WorkerSettings, shortest_silence};
 use callboard_core::submit::Submitter;
 use callboard_embedded::{
     Database, FileHostKeyStore, FileLogStore, FolderArchiveCache, Forgetter, SqliteCredentialStore,
@@ -27,8 +27,12 @@ use crate::setup;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long a job that has ended waits for a full disk.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How long a lease may stay as it is: that of `run`, and the grace of a job that is stopped.
+/// How long `run` goes on with a job whose lease it cannot renew; some time later, a `serve` on the same data folder takes it for
+/// lost.
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+/// How long a lease may stay as it is, and the grace of a job that is stopped.
 const SILENCE: Duration = Duration::from_secs(40);
+const _: () = assert!(SILENCE.as_millis() >= shortest_silence(LEASE, Duration::ZERO).as_millis());
 
 /// Everything that works on one data folder.
 #[derive(Clone)]

@@ -21,13 +21,11 @@ use callboard_core::run::{Limits, Worker};
 use tokio::sync::watch;
 
 use crate::cli::RunArguments;
-use crate::parts::Parts;
+use crate::parts::{LEASE, Parts};
 use crate::signals::{Ending, Signals};
 use crate::terminal::{Terminal, print, tell};
 use crate::{kinds, logging, report, setup};
 
-/// A `callboard serve` on the same data folder takes the job for lost some time after this.
-const LEASE: Duration = Duration::from_secs(30);
 /// Ctrl-C is noticed this soon.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 

@@ -12,7 +12,7 @@ use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, Playb
 use callboard_core::job::Rate;
 use callboard_core::output::OutputLimits;
 use callboard_core::run::{Held, Outage, Runners, Worker, WorkerSettings};
-use callboard_lambda::{Parts, Settings, number, required, start_logging};
+use callboard_lambda::{GRACE, HEARTBEAT, LEASE, Parts, Settings, number, required, start_logging};
 use callboard_process::{Children, JobFolders};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use rustix::process::DumpableBehavior;
@@ -20,13 +20,9 @@ use tokio::sync::watch;
 
 use crate::batch::Batches;
 
-const LEASE: Option<Duration> = Some(Duration::from_secs(15));
-const HEARTBEAT: Duration = Duration::from_secs(4);
 const FLUSH: Duration = Duration::from_secs(1);
 /// Of when the prices are, and of which region.
 const PRICE_TABLE: &str = "aws-lambda/us-east-1/2026-11";
-/// How long a playbook has to end after SIGTERM.
-const GRACE: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Error> {
@@ -58,7 +54,7 @@ async fn main() -> Result<(), Error> {
             runners: Runners::new(vec![runner.clone()]),
             clock: parts.clock.clone(),
             settings: WorkerSettings {
-                lease: LEASE,
+                lease: Some(LEASE),
                 heartbeat: HEARTBEAT,
                 flush: FLUSH,
                 output: OutputLimits {

@@ -10,5 +10,5 @@ mod settings;
 pub use batch::batch_response;
 pub use gateway::{GatewayError, answer, is_http};
 pub use logging::start_logging;
-pub use parts::Parts;
+pub use parts::{GRACE, HEARTBEAT, LEASE, Parts};
 pub use settings::{Settings, number, required};

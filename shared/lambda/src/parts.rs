@@ -13,7 +13,7 @@ use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, HostKeyStore};
 use callboard_core::job::JobStore;
 use callboard_core::output::LogStore;
-use callboard_core::run::{ArchiveCache, Held};
+use callboard_core::run::{ArchiveCache, Held, shortest_silence};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_kind_ansible::catalog::Elsewhere;
 use callboard_policy::Policies;
@@ -30,8 +30,16 @@ const MAX_ANSWER_TIME: Duration = Duration::from_secs(25);
 const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 /// Output is read by as few requests to S3 as memory allows.
 const CHUNK_BYTES: u64 = 256 * 1024;
-/// How long a lease may stay as it is: longer than a worker goes on that cannot renew it, and than its job takes to stop.
+/// How long a worker goes on with a job whose lease it cannot renew.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// How often it renews a lease.
+pub const HEARTBEAT: Duration = Duration::from_secs(4);
+/// How long a playbook has to end after SIGTERM.
+pub const GRACE: Duration = Duration::from_secs(5);
+/// How long a lease may stay as it is.
 const SILENCE: Duration = Duration::from_secs(22);
+const _: () = assert!(SILENCE.as_millis() >= shortest_silence(LEASE, GRACE).as_millis());
+const _: () = assert!(LEASE.as_millis() >= 3 * HEARTBEAT.as_millis());
 /// Each look for output is a request to S3 that costs.
 const POLL: Duration = Duration::from_secs(1);
 

@@ -12,6 +12,16 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(40);
 /// How long the writing of the end may take once the service is shutting down.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the end of a job takes beside its grace: a worker looks at its lease with every flush, and kills what is left.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// Returns how long a sweeper must see a lease as it is before it takes the job: by then, a worker that could not renew it for
+/// `lease` has stopped the job, with that grace.
+#[must_use]
+pub const fn shortest_silence(lease: Duration, grace: Duration) -> Duration {
+    lease.saturating_add(grace).saturating_add(ENDING)
+}
+
 /// The times that a worker keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerSettings {

@@ -1,5 +1,6 @@
 //! The thread that writes: it commits for several callers at once.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -112,7 +113,9 @@ pub(super) fn in_savepoint<T>(
         return Err(unavailable("no transaction could be started"));
     }
     connection.execute_batch("SAVEPOINT caller").map_err(sqlite)?;
-    let result = work(connection);
+    // a panic, which is told on standard error, costs that caller's write and not the thread, on which all others wait
+    let result = catch_unwind(AssertUnwindSafe(|| work(connection)));
+    let result = result.unwrap_or_else(|_| Err(StoreError::Rejected("the code of this write panicked".into())));
     let end = if result.is_ok() {
         "RELEASE caller"
     } else {
@@ -120,4 +123,44 @@ pub(super) fn in_savepoint<T>(
     };
     connection.execute_batch(end).map_err(sqlite)?;
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Database;
+
+    #[test]
+    fn a_write_that_panics_is_undone_and_costs_no_other() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = std::env::temp_dir().join(format!("callboard-writer-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let database = Database::open(&folder.join("callboard.db"))?;
+            let add = |key: &'static str| {
+                move |connection: &Connection| {
+                    let add = "INSERT INTO messages (job_id, visible_at) VALUES (?1, 0)";
+                    connection.execute(add, [key.as_bytes()]).map_err(sqlite)
+                }
+            };
+            let panics = database.write(move |connection| {
+                add("lost")(connection)?;
+                let nothing: [u8; 0] = [];
+                Ok(nothing[connection.changes() as usize])
+            });
+            let (panicked, made) = tokio::join!(panics, database.write(add("kept")));
+            assert!(matches!(panicked, Err(StoreError::Rejected(_))), "{panicked:?}");
+            assert_eq!(made?, 1);
+            assert_eq!(database.write(add("later")).await?, 1);
+            let count = |connection: &Connection| {
+                let count = "SELECT count(*) FROM messages";
+                connection
+                    .query_row(count, (), |row| row.get::<_, i64>(0))
+                    .map_err(sqlite)
+            };
+            assert_eq!(database.read(count).await?, 2);
+            Ok::<_, Box<dyn std::error::Error>>(())
+        })?;
+        Ok(std::fs::remove_dir_all(&folder)?)
+    }
 }
