@@ -58,6 +58,33 @@ async fn a_submission_that_is_sent_again_gets_the_first_answer() -> anyhow::Resu
     Ok(())
 }
 
+/// What the request names was there when it was accepted; whether it is there still is not asked again.
+#[tokio::test]
+async fn a_replay_gets_its_answer_although_its_credential_is_gone() -> anyhow::Result<()> {
+    let (service, _data) = crate::start(&[])?;
+    let (client, jobs) = (service.client(), "/api/v1/jobs");
+    let password = json!({"name": "become", "kind": "password", "password": "long enough"});
+    let stored = client.post("/api/v1/credentials", password.to_string()).await?;
+    ensure!(stored.status == 201, "{stored:?}");
+    let request = json!({"playbook": "hello.yml", "credentials": {"become_password": "become"}});
+    let first = client.post_once(jobs, "a-key", &request).await?;
+    ensure!(first.status == 202, "{first:?}");
+    let id = first.body["job_id"].as_str().unwrap_or_default();
+    client.ended(id).await?;
+    let removed = client.delete("/api/v1/credentials/become").await?;
+    ensure!(removed.status == 204, "{removed:?}");
+    let again = client.post_once(jobs, "a-key", &request).await?;
+    ensure!((again.status, &again.body) == (first.status, &first.body), "{again:?}");
+    let anew = client.post_once(jobs, "b-key", &request).await?;
+    ensure!(anew.status == 422, "{anew:?}");
+    // what was refused keeps no key
+    let other = client
+        .post_once(jobs, "b-key", &json!({"playbook": "hello.yml"}))
+        .await?;
+    ensure!(other.status == 202, "{other:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn of_many_submissions_at_once_one_is_accepted() -> anyhow::Result<()> {
     let (service, _data) = crate::start(&[])?;

@@ -1,28 +1,39 @@
 //! What earlier releases left is carried on with.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::time::{Clock, Timestamp};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
-use callboard_core::job::{JobStatus, JobStore};
-use callboard_core::output::{LogKey, LogStore, Stream};
+use callboard_core::job::{JobStatus, JobStore, Lease};
+use callboard_core::output::{Check, LogKey, LogStore, Stream};
+use callboard_core::request::Reason;
 use callboard_core::run::Held;
 use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::credential_store::password;
-use callboard_tests::contract::samples::{now, query};
+use callboard_tests::contract::samples::{given_up, ids, now, query, success};
 use rusqlite::Connection;
+use serde_json::json;
 use tempfile::TempDir;
 
 const SILENCE: Duration = Duration::from_secs(40);
 const ENDED: &str = "01a21fe3-8a99-77d2-8190-429c4400d180";
 const RAN: &str = "01a21fe4-a83d-74bc-887e-f48c50086496";
 const WAITED: &str = "01a21fe4-c83f-75d0-a314-76f116a5386b";
+/// A job that was successful, one that failed, one that ran, one that waited, and one that was canceled.
+const BEFORE_KINDS: [&str; 5] = [
+    "01a22728-2223-77cf-909d-cac2f82a5ad8",
+    "01a22728-226e-7599-9a35-141b72e9cad6",
+    "01a22728-3a19-71c8-ad16-50524383996e",
+    "01a22728-49ee-77dd-a63c-532805a8c77e",
+    "01a22728-4a10-7409-9b43-9a95e7a63a09",
+];
 
 #[tokio::test]
 async fn the_jobs_of_the_first_release_are_kept_and_carried_on_with() -> anyhow::Result<()> {
@@ -137,20 +148,93 @@ async fn the_words_that_earlier_releases_kept_are_read_as_data() -> anyhow::Resu
     Ok(())
 }
 
+/// That release knew one kind of job, and kept what is Ansible's beside what is every job's.
+#[tokio::test]
+async fn the_jobs_of_the_release_before_kinds_are_read_and_carried_on_with() -> anyhow::Result<()> {
+    let folder = left_by("before_kinds", "")?;
+    let (database, logs) = open(folder.path())?;
+    let (store, clock) = (SqliteJobStore::new(database.clone()), FakeClock::default());
+    let [well, failed, ran, waited, canceled] = BEFORE_KINDS.map(|id| id.parse::<JobId>());
+    let (well, failed, ran, waited, canceled) = (well?, failed?, ran?, waited?, canceled?);
+    let then = Timestamp::from_millis(1_795_953_300_000);
+
+    let job = store.get(well, then).await?;
+    assert_eq!(
+        (job.request.kind, job.request.title.as_deref()),
+        (None, Some("hello.yml"))
+    );
+    assert_eq!(job.request.options.labels.get("team").map(String::as_str), Some("web"));
+    assert_eq!(job.request.work.0["extra_vars"], json!({"greeting": "hi"}));
+    let outcome = job.state.outcome.context("an outcome")?;
+    assert_eq!((outcome.status, outcome.usage), (JobStatus::Successful, None));
+    assert_eq!(outcome.detail.0["stats"]["localhost"]["ok"], 1);
+    let outcome = store.get(failed, then).await?.state.outcome.context("an outcome")?;
+    assert_eq!(outcome.reason.as_ref().map(Reason::as_str), Some("playbook_failed"));
+    assert_eq!(outcome.detail.0["failures"][0]["host"], "localhost");
+    assert_eq!(store.get(canceled, then).await?.state.status, JobStatus::Canceled);
+    let running = store.get(ran, then).await?;
+    let progress = running.state.progress.clone().context("progress")?;
+    assert_eq!(progress.0["current_task"], "Wait");
+    let page = store.list(&query(&Tenant::default()), then).await?;
+    assert_eq!(ids(&page), [canceled, waited, ran, failed, well]);
+    assert!(page.damaged.is_empty());
+
+    for (id, complete) in [(well, true), (failed, true), (ran, false)] {
+        let (manifest, mut check) = (logs.manifest(id, 1).await?, Check::new());
+        for head in logs.segments(id, 1).await? {
+            let mut content = Vec::new();
+            for stream in Stream::ALL {
+                let key = LogKey {
+                    job: id,
+                    attempt: 1,
+                    stream,
+                };
+                content.extend(logs.read(key, head.range(stream)).await?);
+            }
+            check.add(&head, &content);
+        }
+        let found = check.finish(manifest.as_ref());
+        assert_eq!(manifest.is_some_and(|manifest| manifest.complete), complete);
+        assert_eq!(found.faults.is_empty(), complete, "{found:?}");
+    }
+
+    // what ran is lost and runs again, what waited runs: both are claimed and end as jobs of this release do
+    let lease = running.state.lease.context("a lease")?;
+    let seized = Lease::new();
+    assert_eq!(store.running(10).await?, [(ran, lease)]);
+    store.seize(ran, lease, seized).await?;
+    store.release(ran, seized.token, given_up(1), clock.now()).await?;
+    for (id, attempts) in [(ran, 2), (waited, 1)] {
+        let held = Lease::new();
+        let claimed = store.claim(id, held, clock.now()).await?;
+        assert_eq!(claimed.state.attempt, attempts);
+        store.finish(id, held.token, success(), clock.now()).await?;
+        assert_eq!(store.get(id, clock.now()).await?.state.status, JobStatus::Successful);
+    }
+    Ok(())
+}
+
 fn at_that_time() -> Timestamp {
     Timestamp::from_millis(1_795_831_500_000)
 }
 
 /// Makes a data folder as the first release left it, changed by some SQL.
 fn left(then: &str) -> anyhow::Result<TempDir> {
-    let (folder, fixture) = (tempfile::tempdir()?, fixture());
+    left_by("first_release", then)
+}
+
+/// Makes a data folder as a release left it, changed by some SQL.
+fn left_by(release: &str, then: &str) -> anyhow::Result<TempDir> {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(release);
+    let folder = tempfile::tempdir()?;
     let connection = Connection::open(folder.path().join("callboard.db"))?;
     connection.execute_batch(&fs::read_to_string(fixture.join("callboard.sql"))?)?;
     connection.execute_batch(then)?;
-    for job in [ENDED, RAN] {
+    for job in fs::read_dir(fixture.join("logs"))? {
+        let job = job?;
         let (from, to) = (
-            fixture.join("logs").join(job).join("1"),
-            folder.path().join("logs").join(job).join("1"),
+            job.path().join("1"),
+            folder.path().join("logs").join(job.file_name()).join("1"),
         );
         fs::create_dir_all(&to)?;
         for file in fs::read_dir(from)? {
@@ -164,8 +248,4 @@ fn left(then: &str) -> anyhow::Result<TempDir> {
 fn open(folder: &Path) -> anyhow::Result<(Database, FileLogStore)> {
     let database = Database::open(&folder.join("callboard.db"))?;
     Ok((database, FileLogStore::new(folder.join("logs"))))
-}
-
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/first_release")
 }
