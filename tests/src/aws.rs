@@ -1,5 +1,5 @@
-//! Callboard on AWS, as far as this machine can be AWS: the emulators that `tests/emulators.py` starts, and players of
-//! what no emulator offers without Docker.
+//! Callboard on AWS, as far as one machine can imitate it: the emulators that `tests/emulators.py` starts, and stand-ins for
+//! services that no emulator offers without Docker.
 
 pub mod endpoints;
 pub mod gateway;

@@ -1,4 +1,4 @@
-//! A small client of the API, for tests.
+//! A small API client for tests.
 
 use std::time::{Duration, Instant};
 
@@ -9,21 +9,21 @@ use serde_json::Value;
 
 const END_LIMIT: Duration = Duration::from_secs(300);
 
-/// Talks to one service.
+/// A client of one service.
 #[derive(Clone)]
 pub struct Client {
     base: String,
     http: reqwest::Client,
 }
 
-/// An answer: its status, and its body as JSON (`null` if it is none).
+/// An answer: its status, and its body as JSON (`null` if it is not JSON).
 #[derive(Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
     /// The `Content-Type`.
     pub content_type: String,
-    /// Every header.
+    /// All headers.
     pub headers: HeaderMap,
     /// The body.
     pub body: Value,
@@ -39,7 +39,7 @@ impl Client {
         }
     }
 
-    /// Returns a request that the caller finishes and sends.
+    /// Returns a request for the caller to complete and send.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
@@ -81,7 +81,7 @@ impl Client {
         self.send(self.request(Method::DELETE, path)).await
     }
 
-    /// Sends a request that the caller has made.
+    /// Sends a request that the caller has built.
     ///
     /// # Errors
     /// The service does not answer.
@@ -89,10 +89,10 @@ impl Client {
         answer(request.send().await?).await
     }
 
-    /// Submits a job that is expected to be accepted; returns its id.
+    /// Submits a job that is expected to be accepted, and returns its id.
     ///
     /// # Errors
-    /// It was refused.
+    /// The job was refused.
     pub async fn submit(&self, request: &Value) -> anyhow::Result<String> {
         let answer = self.post("/api/v1/jobs", request.to_string()).await?;
         ensure!(
@@ -108,14 +108,14 @@ impl Client {
     /// Returns a job's record.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such job.
     pub async fn job(&self, id: &str) -> anyhow::Result<Value> {
         let answer = self.get(&format!("/api/v1/jobs/{id}")).await?;
         ensure!(answer.status == StatusCode::OK, "no record of {id}: {answer:?}");
         Ok(answer.body)
     }
 
-    /// Waits until a job has ended; returns its record.
+    /// Waits until a job has ended, and returns its record.
     ///
     /// # Errors
     /// It takes too long.
@@ -124,7 +124,7 @@ impl Client {
             .await
     }
 
-    /// Waits until a job's record is as wanted; returns it.
+    /// Waits until a job's record satisfies `wanted`, and returns it.
     ///
     /// # Errors
     /// It takes too long.
@@ -143,16 +143,16 @@ impl Client {
         }
     }
 
-    /// Submits a job and waits until it has ended; returns its record.
+    /// Submits a job, waits until it has ended, and returns its record.
     ///
     /// # Errors
-    /// It was refused, or takes too long.
+    /// The job was refused, or it takes too long.
     pub async fn run(&self, request: &Value) -> anyhow::Result<Value> {
         let id = self.submit(request).await?;
         self.ended(&id).await
     }
 
-    /// Returns everything a job has printed.
+    /// Returns all output of a job.
     ///
     /// # Errors
     /// There is no such job.
@@ -188,7 +188,7 @@ impl Client {
 }
 
 impl Answer {
-    /// Returns a header; empty if it is not there.
+    /// Returns a header, or an empty text if it is missing.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).and_then(|value| value.to_str().ok());
@@ -196,7 +196,7 @@ impl Answer {
     }
 }
 
-/// Returns the names of an object's fields, as they stand.
+/// Returns the names of an object's fields, in order.
 #[must_use]
 pub fn names(object: &Value) -> Vec<&str> {
     let fields = object.as_object().into_iter().flatten();

@@ -1,13 +1,13 @@
-//! What every adapter of a port must do: one async function per behaviour, over the port's trait.
+//! The behaviour that every adapter of a port must have: one async function per behaviour, written against the port's trait.
 //!
-//! An adapter's test file names a function that makes a fresh, empty subject and what must outlive it:
+//! An adapter's test file names a function that returns a fresh, empty subject and whatever must outlive it:
 //!
 //! ```ignore
 //! async fn make_store() -> anyhow::Result<(SqliteJobStore, TempDir)> { ... }
 //! callboard_tests::job_store_contract!(make_store);
 //! ```
 //!
-//! A behaviour that does not hold fails with an error or an assertion; nothing here knows an adapter.
+//! If a behaviour is missing, the function returns an error or an assertion fails. Nothing here depends on a particular adapter.
 
 pub mod archive_cache;
 pub mod clock;
@@ -21,7 +21,7 @@ pub mod log_store;
 pub mod runner;
 pub mod samples;
 
-/// Expands into one named test for each listed behaviour of a suite.
+/// Expands into one named test per behaviour of a suite.
 #[macro_export]
 macro_rules! contract_tests {
     ($make:path, $suite:ident, [$($behaviour:ident,)*]) => {

@@ -1,4 +1,4 @@
-//! Jobs that start a process in a session of its own, deaf to SIGTERM, and go on until they are stopped.
+//! Jobs that start a process in its own session that ignores SIGTERM, and that run until they are stopped.
 
 use std::path::Path;
 
@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::{processes, wait};
 
-/// Submits such a job; `marker` is on the command line of all that it starts.
+/// Submits such a job; `marker` is on the command line of every process that it starts.
 ///
 /// # Errors
-/// It is refused.
+/// The job is refused.
 pub async fn start(client: &Client, marker: &str, options: &Value) -> anyhow::Result<String> {
     let request = json!({"playbook": "start_daemon.yml", "extra_vars": {"marker": marker}, "options": options});
     client.submit(&request).await
 }
 
-/// Waits until such a job has started all that it will start.
+/// Waits until such a job has started all of its processes.
 ///
 /// # Errors
-/// It ends before, or takes too long.
+/// The job ends before that, or it takes too long.
 pub async fn runs(client: &Client, id: &str, marker: &str) -> anyhow::Result<()> {
     let waits = |job: &Value| job["progress"]["current_task"] == "Go on until stopped";
     client.until(id, waits).await?;
@@ -27,9 +27,9 @@ pub async fn runs(client: &Client, id: &str, marker: &str) -> anyhow::Result<()>
     wait::until("the daemon and its task run", both).await
 }
 
-/// Two such jobs, one that is started once and one that may be started again, and their markers.
+/// Two such jobs and their markers: one may be started once, the other twice.
 pub struct Two {
-    /// The job that is started once.
+    /// The job that may be started once.
     pub once: String,
     /// The job that may be started twice.
     pub again: String,
@@ -37,10 +37,10 @@ pub struct Two {
     pub markers: [String; 2],
 }
 
-/// Starts both and waits until they run; the markers are paths below `data`.
+/// Starts both jobs and waits until they run; the markers are paths below `data`.
 ///
 /// # Errors
-/// They do not come to run.
+/// The jobs do not start to run.
 pub async fn start_two(client: &Client, data: &Path) -> anyhow::Result<Two> {
     let markers = ["once", "again"].map(|name| data.join(name).display().to_string());
     let once = start(client, &markers[0], &json!({})).await?;

@@ -1,12 +1,12 @@
-//! What holds of the events of every job.
+//! Checks that apply to the events of every job.
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-/// Checks that events are numbered without gaps and that together they tell the log, line by line.
+/// Checks that events are numbered without gaps and that together they reproduce the log, line by line.
 ///
 /// # Errors
-/// They do not; the error names the first event that is wrong.
+/// The check fails; the error names the first wrong event.
 pub fn check(events: &[Value], log: &[u8]) -> anyhow::Result<()> {
     let log = String::from_utf8_lossy(log);
     let lines: Vec<&str> = log.split('\n').collect();
@@ -34,7 +34,7 @@ pub fn check(events: &[Value], log: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the events of one kind, such as `runner_on_ok`.
+/// Returns the events of a kind, such as `runner_on_ok`.
 #[must_use]
 pub fn of_kind<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
     events.iter().filter(|event| event["event"] == kind).collect()

@@ -1,4 +1,4 @@
-//! Ports that fail when a test says so, in front of real adapters.
+//! Ports that fail on demand, wrapped around real adapters.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -32,34 +32,34 @@ const READS: [&str; 11] = [
     "log.size",
     "log.manifest",
 ];
-/// How long a call that runs into its time limit takes.
+/// How long a call takes that runs into its time limit.
 const TIME_LIMIT: Duration = Duration::from_millis(15);
 
-/// What goes wrong with a call of a port.
+/// The fault that a call of a port meets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// It fails, as when the other side is down or throttles, and has no effect.
+    /// The call fails without any effect, as when the other side is down or throttles.
     Down,
-    /// It has its effect, and its answer is lost.
+    /// The call has its effect, but its answer is lost.
     Mute,
-    /// It runs into its time limit and has no effect.
+    /// The call runs into its time limit without any effect.
     TimedOut,
-    /// It has its effect, and its answer comes too late.
+    /// The call has its effect, but its answer comes too late.
     TooLate,
-    /// It has its effect twice, as when a client library repeats a call whose answer was lost.
+    /// The call has its effect twice, as when a client library repeats a call whose answer was lost.
     Twice,
-    /// It takes this long, and goes well.
+    /// The call takes this long, and succeeds.
     Slow(Duration),
-    /// Whoever calls is killed before the effect: the call never returns.
+    /// The caller is killed before the effect: the call never returns.
     KilledBefore,
-    /// Whoever calls is killed after the effect.
+    /// The caller is killed after the effect.
     KilledAfter,
 }
 
 impl Fault {
-    /// Every fault that a caller lives to see, and then those that it does not.
+    /// Every fault except `None` and `Slow`: first those that the caller survives, then those that kill it.
     pub const ALL: [Self; 7] = [
         Self::Down,
         Self::Mute,
@@ -70,14 +70,14 @@ impl Fault {
         Self::KilledAfter,
     ];
 
-    /// Tells whether whoever calls is killed.
+    /// Returns whether the fault kills the caller.
     #[must_use]
     pub fn kills(self) -> bool {
         matches!(self, Self::KilledBefore | Self::KilledAfter)
     }
 }
 
-/// Decides which calls fail, and counts them. Clones share that.
+/// Decides which calls fail, and counts them. Clones share the same state.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Shared>);
 
@@ -94,14 +94,14 @@ struct Shared {
 enum Plan {
     #[default]
     Never,
-    /// The next so many calls whose name begins so.
+    /// The given number of next calls whose name starts with the text.
     Next(&'static str, Fault, u32),
-    /// The call that is the so many-th of all.
+    /// The call with this number, counted over all calls.
     Call(usize, Fault),
 }
 
 impl Faults {
-    /// Has the next so many calls fail whose name begins so: `log.append`, or `log.` for any call of a log store.
+    /// Makes the next `times` calls fail whose name starts with `of`: `log.append`, or `log.` for any call of a log store.
     #[must_use]
     pub fn next(of: &'static str, fault: Fault, times: u32) -> Self {
         let faults = Self::default();
@@ -109,7 +109,7 @@ impl Faults {
         faults
     }
 
-    /// Has one call fail: the first is 0.
+    /// Makes a single call fail; the first call is number 0.
     #[must_use]
     pub fn call(number: usize, fault: Fault) -> Self {
         let faults = Self::default();
@@ -117,24 +117,24 @@ impl Faults {
         faults
     }
 
-    /// Spares what only reads.
+    /// Exempts calls that only read.
     #[must_use]
     pub fn only_writes(&self) -> &Self {
         self.0.only_writes.store(true, Ordering::SeqCst);
         self
     }
 
-    /// Changes what fails from now on.
+    /// Replaces the plan: which calls fail from now on.
     pub fn set(&self, of: &'static str, fault: Fault, times: u32) {
         self.plan(Plan::Next(of, fault, times));
     }
 
-    /// Has nothing fail any longer.
+    /// Stops all faults.
     pub fn mend(&self) {
         self.plan(Plan::Never);
     }
 
-    /// Returns how many calls have met a fault.
+    /// Returns how many calls have met a fault so far.
     #[must_use]
     pub fn struck(&self) -> u32 {
         self.0.struck.load(Ordering::SeqCst)
@@ -146,14 +146,14 @@ impl Faults {
         self.0.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells whether a call kills whoever makes it.
+    /// Returns whether the planned fault kills the caller.
     #[must_use]
     pub fn kills(&self) -> bool {
         let plan = self.0.plan.lock().unwrap_or_else(PoisonError::into_inner);
         matches!(*plan, Plan::Call(_, fault) | Plan::Next(_, fault, _) if fault.kills())
     }
 
-    /// Waits until so many more calls have met a fault.
+    /// Waits until `count` more calls have met a fault.
     pub async fn wait_for(&self, count: u32) {
         let enough = self.struck() + count;
         while self.struck() < enough {
@@ -161,30 +161,30 @@ impl Faults {
         }
     }
 
-    /// Waits until whoever calls is to be killed: drop its future then.
+    /// Waits until the caller has to be killed: drop its future then.
     pub async fn killed(&self) {
         self.0.killed.notified().await;
     }
 
-    /// Puts the faults in front of a job store.
+    /// Wraps a job store so that its calls may fail.
     #[must_use]
     pub fn store(&self, inner: Arc<dyn JobStore>) -> Arc<dyn JobStore> {
         Arc::new(Faulty(inner, self.clone()))
     }
 
-    /// Puts the faults in front of a queue.
+    /// Wraps a queue so that its calls may fail.
     #[must_use]
     pub fn queue(&self, inner: Arc<dyn JobQueue>) -> Arc<dyn JobQueue> {
         Arc::new(Faulty(inner, self.clone()))
     }
 
-    /// Puts the faults in front of a log store.
+    /// Wraps a log store so that its calls may fail.
     #[must_use]
     pub fn logs(&self, inner: Arc<dyn LogStore>) -> Arc<dyn LogStore> {
         Arc::new(Faulty(inner, self.clone()))
     }
 
-    /// Puts the faults in front of a store of idempotency keys.
+    /// Wraps a store of idempotency keys so that its calls may fail.
     #[must_use]
     pub fn keys(&self, inner: Arc<dyn IdempotencyStore>) -> Arc<dyn IdempotencyStore> {
         Arc::new(Faulty(inner, self.clone()))
@@ -255,7 +255,7 @@ impl Faults {
     }
 }
 
-/// Makes the error of an adapter that cannot be asked.
+/// Makes the error of an adapter that cannot be reached.
 #[must_use]
 pub fn unavailable() -> StoreError {
     StoreError::Unavailable("a test made it so".into())

@@ -1,4 +1,4 @@
-//! What the tests share: the real program, started as a user would, and a client for its API.
+//! Shared test support: starts the real program as a user would, and offers a client for its API.
 
 pub mod aws;
 pub mod client;

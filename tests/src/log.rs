@@ -1,14 +1,14 @@
-//! What a process prints, as it comes.
+//! Collects what a process prints while it runs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex};
 
-/// The lines that were read so far.
+/// The lines that have been read so far.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<String>>);
 
 impl Log {
-    /// Reads lines in a thread, until there are no more.
+    /// Reads lines in a thread, until the stream ends.
     pub fn collect(&self, from: impl Read + Send + 'static) {
         let log = self.clone();
         std::thread::spawn(move || {

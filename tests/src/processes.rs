@@ -1,4 +1,4 @@
-//! Looking at the processes of this machine, as `/proc` shows them.
+//! Inspects the processes of this machine through `/proc`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,18 +6,18 @@ use std::fs;
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A process, living or a zombie.
+/// A process, either alive or a zombie.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Process {
     /// Its id.
     pub pid: u32,
     /// Its parent's id.
     pub parent: u32,
-    /// Whether it has ended and nobody has asked how.
+    /// Whether it has ended but its parent has not collected its exit status.
     pub zombie: bool,
 }
 
-/// Returns the living processes whose command line holds `marker`.
+/// Returns the living processes whose command line contains `marker`.
 #[must_use]
 pub fn with_marker(marker: &str) -> Vec<u32> {
     let holds = |pid: &u32| {
@@ -27,7 +27,7 @@ pub fn with_marker(marker: &str) -> Vec<u32> {
     pids().filter(holds).collect()
 }
 
-/// Returns the living processes with a variable that begins like this, `NAME=value`, when they were started.
+/// Returns the living processes that had a variable starting with this text (`NAME=value`) when they were started.
 #[must_use]
 pub fn with_variable(beginning: &str) -> Vec<u32> {
     let holds = |pid: &u32| {
@@ -38,18 +38,18 @@ pub fn with_variable(beginning: &str) -> Vec<u32> {
     pids().filter(holds).collect()
 }
 
-/// Returns how much memory of a process is resident, in KiB.
+/// Returns the resident memory of a process, in KiB.
 ///
 /// # Errors
-/// It is gone.
+/// The process is gone.
 pub fn resident_kib(pid: u32) -> anyhow::Result<u64> {
     status_kib(pid, "VmRSS:")
 }
 
-/// Returns how much memory of a process was resident at most since it began, in KiB.
+/// Returns the peak resident memory of a process since it started, in KiB.
 ///
 /// # Errors
-/// It is gone.
+/// The process is gone.
 pub fn peak_kib(pid: u32) -> anyhow::Result<u64> {
     status_kib(pid, "VmHWM:")
 }
@@ -61,7 +61,7 @@ fn status_kib(pid: u32, name: &str) -> anyhow::Result<u64> {
     Ok(number.context("a resident size")?.parse()?)
 }
 
-/// Returns the children of a process, their children, and so on.
+/// Returns all descendants of a process: its children, their children, and so on.
 #[must_use]
 pub fn descendants(root: u32) -> Vec<Process> {
     let all: Vec<Process> = pids().filter_map(read).collect();
@@ -82,16 +82,16 @@ pub fn descendants(root: u32) -> Vec<Process> {
     all.into_iter().filter(below).collect()
 }
 
-/// Tells whether a process is there, and no zombie.
+/// Returns whether a process exists and is not a zombie.
 #[must_use]
 pub fn lives(pid: u32) -> bool {
     read(pid).is_some_and(|process| !process.zombie)
 }
 
-/// Sends a signal; a process that has ended already is no error.
+/// Sends a signal; it is not an error if the process has already ended.
 ///
 /// # Errors
-/// The number is no process id.
+/// The number is not a process id.
 pub fn signal(pid: u32, signal: Signal) -> anyhow::Result<()> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let _gone = kill_process(pid.context("no process id")?, signal);

@@ -1,4 +1,4 @@
-//! The `callboard` program and the functions, as they were built beside the tests.
+//! The `callboard` program and the functions, as they were built next to the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use anyhow::Context;
 pub struct Finished {
     /// Its exit code; -1 if a signal ended it.
     pub code: i32,
-    /// What it printed.
+    /// What it printed on standard output.
     pub stdout: String,
     /// What it printed on standard error.
     pub stderr: String,
@@ -29,7 +29,7 @@ impl From<Output> for Finished {
 /// Returns the path of a program, such as `callboard`.
 ///
 /// # Errors
-/// It was not built; `make test` builds it first.
+/// The program was not built; `make test` builds it first.
 pub fn path(name: &str) -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let found = test
@@ -41,7 +41,7 @@ pub fn path(name: &str) -> anyhow::Result<PathBuf> {
     found.with_context(|| format!("no program `{name}` beside {}: build it first", test.display()))
 }
 
-/// Returns where the program keeps the Ansible environment, for one that is started with another home.
+/// Returns the folder where the program keeps the Ansible environment, for a program that is started with another home.
 ///
 /// # Errors
 /// This user has no home.
@@ -54,7 +54,7 @@ pub fn cache() -> anyhow::Result<PathBuf> {
     Ok(base.context("this user has no home")?.join("callboard"))
 }
 
-/// Prepares a call of the program with data and work folders of its own.
+/// Prepares a call of the program with its own data and work folders.
 ///
 /// # Errors
 /// The program was not built.

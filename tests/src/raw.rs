@@ -1,4 +1,4 @@
-//! HTTP by hand, for what no client sends.
+//! Hand-written HTTP, for requests that no client would send.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -12,19 +12,19 @@ use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// An answer as it came.
+/// An answer as it was received.
 #[derive(Debug)]
 pub struct Reply {
     /// The status; 0 if the connection was closed without an answer.
     pub status: u16,
     /// Status line and headers, in lower case.
     pub head: String,
-    /// The body; `null` if it is no JSON.
+    /// The body; `null` if it is not JSON.
     pub body: Value,
 }
 
 impl Reply {
-    /// Returns a header; empty if it is not there.
+    /// Returns a header, or an empty text if it is missing.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
@@ -32,7 +32,7 @@ impl Reply {
         found.next().map(|(_, value)| value).unwrap_or_default()
     }
 
-    /// Returns the last part of the problem's type; empty if it is none.
+    /// Returns the last part of the problem's type, or an empty text if the answer is not a problem.
     #[must_use]
     pub fn problem(&self) -> &str {
         let kind = self.body["type"].as_str().unwrap_or_default();
@@ -43,16 +43,16 @@ impl Reply {
 /// Connects to a service.
 ///
 /// # Errors
-/// It takes no connection.
+/// The service does not accept the connection.
 pub async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     let connected = timeout(LIMIT, TcpStream::connect(address)).await;
     connected.context("no connection is taken")?.context("a connection")
 }
 
-/// Connects from an address of this machine, with room for few bytes that are not read.
+/// Connects from an address of this machine, with a small receive buffer, so that little unread data fits in it.
 ///
 /// # Errors
-/// It takes no connection.
+/// The service does not accept the connection.
 pub async fn connect_from(from: IpAddr, address: SocketAddr) -> anyhow::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(4096)?;
@@ -61,10 +61,10 @@ pub async fn connect_from(from: IpAddr, address: SocketAddr) -> anyhow::Result<T
     connected.context("no connection is taken")?.context("a connection")
 }
 
-/// Follows the log of a job from this machine, and reads nothing but the beginning of the answer, which must be 200.
+/// Follows the log of a job from this machine, and reads only the beginning of the answer, which must be 200.
 ///
 /// # Errors
-/// It is refused.
+/// The request is refused.
 pub async fn stall(address: SocketAddr, job: &str) -> anyhow::Result<TcpStream> {
     let mut stream = connect_from(Ipv4Addr::LOCALHOST.into(), address).await?;
     let line = format!("GET /api/v1/jobs/{job}/logs?follow=true HTTP/1.1");
@@ -75,10 +75,10 @@ pub async fn stall(address: SocketAddr, job: &str) -> anyhow::Result<TcpStream> 
     Ok(stream)
 }
 
-/// Lets this process open as many connections as a test holds.
+/// Allows this process to open as many connections as a test needs.
 ///
 /// # Errors
-/// They are more than may be.
+/// The system does not allow that many.
 pub fn allow_connections(wanted: u64) -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.unwrap_or(u64::MAX);
@@ -93,13 +93,13 @@ pub fn allow_connections(wanted: u64) -> anyhow::Result<()> {
     Ok(setrlimit(Resource::Nofile, raised)?)
 }
 
-/// Sends a request on a connection of its own; returns the answer.
+/// Sends a request on its own connection and returns the answer.
 ///
 /// # Errors
-/// There is no connection, or no end of the answer.
+/// The connection fails, or the answer does not end.
 pub async fn ask(address: SocketAddr, request: impl AsRef<[u8]>) -> anyhow::Result<Reply> {
     let mut stream = connect(address).await?;
-    // a service that refuses a body need not read it
+    // a service may refuse a body without reading it
     drop(
         timeout(LIMIT, stream.write_all(request.as_ref()))
             .await
@@ -108,13 +108,13 @@ pub async fn ask(address: SocketAddr, request: impl AsRef<[u8]>) -> anyhow::Resu
     reply(&mut stream).await
 }
 
-/// Reads what comes until the connection ends.
+/// Reads until the connection ends.
 ///
 /// # Errors
-/// It does not end.
+/// The connection does not end.
 pub async fn reply(stream: &mut TcpStream) -> anyhow::Result<Reply> {
     let mut bytes = Vec::new();
-    // a connection that is reset has ended too
+    // a reset connection has ended too
     drop(
         timeout(LIMIT, stream.read_to_end(&mut bytes))
             .await
@@ -132,7 +132,7 @@ pub async fn reply(stream: &mut TcpStream) -> anyhow::Result<Reply> {
     })
 }
 
-/// Writes a request that is the last one of its connection; `headers` are whole lines.
+/// Builds a request that is the last one on its connection; `headers` are whole lines.
 #[must_use]
 pub fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
@@ -140,7 +140,7 @@ pub fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Writes a submission of a body, as JSON, with its length.
+/// Builds a submission of a JSON body, with its length.
 #[must_use]
 pub fn submission(body: &[u8]) -> Vec<u8> {
     let length = format!("Content-Length: {}", body.len());

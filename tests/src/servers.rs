@@ -1,6 +1,6 @@
-//! The real servers that requests lead to: Git over HTTPS, OpenSSH, a Galaxy server, and one that has inventories.
+//! The real servers that requests refer to: Git over HTTPS, OpenSSH, a Galaxy server, and one that serves inventories.
 //!
-//! `tests/servers/main.py` starts those that a test asks for, on ports and in a folder of their own.
+//! `tests/servers/main.py` starts the servers that a test asks for, on their own ports and in their own folder.
 
 mod cmdb;
 mod galaxy;
@@ -24,7 +24,7 @@ pub use self::repository::{File, Mode, Repository, gitmodules};
 pub use self::requests::{Request, RequestLog};
 pub use self::ssh::{Keys, SshServer};
 
-/// What can be started.
+/// The servers that can be started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Part {
     /// [`GitServer`]
@@ -37,14 +37,14 @@ pub enum Part {
     Cmdb,
 }
 
-/// The servers that were asked for; they end when dropped, and their files go.
+/// The servers that a test asked for. Dropping this ends them and deletes their files.
 pub struct Servers {
     authority: PathBuf,
     git: Option<GitServer>,
     ssh: Option<SshServer>,
     galaxy: Option<GalaxyServer>,
     cmdb: Option<CmdbServer>,
-    // The process ends before its folder goes.
+    // The process must end before its folder is deleted.
     _process: Process,
     folder: TempDir,
 }
@@ -53,7 +53,7 @@ impl Servers {
     /// Starts servers and waits until all are ready.
     ///
     /// # Errors
-    /// A program that they need is absent, or one does not come up; the error says which.
+    /// A required program is missing, or a server does not start; the error says which.
     pub fn start(parts: &[Part]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let (process, ready) = Process::start(&folder.path().join("servers"), parts)?;
@@ -70,13 +70,13 @@ impl Servers {
         })
     }
 
-    /// Returns the file of the authority, in PEM, that has signed the certificate of every server that speaks TLS.
+    /// Returns the PEM file of the authority that has signed the certificates of all TLS servers.
     #[must_use]
     pub fn authority(&self) -> &Path {
         &self.authority
     }
 
-    /// Returns the folder of all files of the servers.
+    /// Returns the folder with all files of the servers.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -85,7 +85,7 @@ impl Servers {
     /// Returns the Git server.
     ///
     /// # Errors
-    /// It was not asked for.
+    /// It was not started.
     pub fn git(&self) -> anyhow::Result<&GitServer> {
         self.git.as_ref().context("the Git server was not started")
     }
@@ -93,7 +93,7 @@ impl Servers {
     /// Returns the SSH server.
     ///
     /// # Errors
-    /// It was not asked for.
+    /// It was not started.
     pub fn ssh(&self) -> anyhow::Result<&SshServer> {
         self.ssh.as_ref().context("the SSH server was not started")
     }
@@ -101,7 +101,7 @@ impl Servers {
     /// Returns the Galaxy server.
     ///
     /// # Errors
-    /// It was not asked for.
+    /// It was not started.
     pub fn galaxy(&self) -> anyhow::Result<&GalaxyServer> {
         self.galaxy.as_ref().context("the Galaxy server was not started")
     }
@@ -109,7 +109,7 @@ impl Servers {
     /// Returns the inventory server.
     ///
     /// # Errors
-    /// It was not asked for.
+    /// It was not started.
     pub fn cmdb(&self) -> anyhow::Result<&CmdbServer> {
         self.cmdb.as_ref().context("the inventory server was not started")
     }
@@ -126,7 +126,7 @@ impl Part {
     }
 }
 
-/// Returns a text of what the servers have said of themselves.
+/// Returns a text value from the servers' start-up report.
 fn text(value: &Value, name: &str) -> anyhow::Result<String> {
     let found = value[name].as_str().map(str::to_owned);
     found.with_context(|| format!("the servers do not tell `{name}`"))

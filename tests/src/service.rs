@@ -1,4 +1,4 @@
-//! A running `callboard serve` with a data folder of its own.
+//! A running `callboard serve` with its own data folder.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::servers::Servers;
 const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
-/// The service; killed when dropped.
+/// The service, which is killed when dropped.
 pub struct Service {
     child: Child,
     address: String,
@@ -29,7 +29,7 @@ impl Service {
     /// Starts a service on a free port, with the tests' playbooks and a new data folder.
     ///
     /// # Errors
-    /// It does not come up.
+    /// The service does not start.
     pub fn start(arguments: &[&str]) -> anyhow::Result<(Self, TempDir)> {
         let data = tempfile::tempdir()?;
         let service = Self::start_in(data.path(), arguments)?;
@@ -39,7 +39,7 @@ impl Service {
     /// Starts a service on a data folder that may have been used before.
     ///
     /// # Errors
-    /// It does not come up.
+    /// The service does not start.
     pub fn start_in(data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         Self::start_with(data, &crate::playbooks(), arguments)
     }
@@ -47,7 +47,7 @@ impl Service {
     /// Starts a service on a data folder and a playbooks folder.
     ///
     /// # Errors
-    /// It does not come up.
+    /// The service does not start.
     pub fn start_with(data: &Path, playbooks: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let mut command = callboard(data)?;
         command
@@ -57,11 +57,11 @@ impl Service {
         Self::spawn(command)
     }
 
-    /// Starts a service that trusts the servers' certificates and whose requests may reach what `policy` says; `prepare`
-    /// adds to its arguments and variables.
+    /// Starts a service that trusts the servers' certificates and lets requests reach what `policy` allows; `prepare` can add
+    /// arguments and variables.
     ///
     /// # Errors
-    /// It does not come up.
+    /// The service does not start.
     pub fn start_among(
         servers: &Servers,
         policy: &Value,
@@ -69,7 +69,7 @@ impl Service {
         prepare: impl FnOnce(&mut Command) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
         let (mut file, path) = NamedTempFile::new_in(servers.folder())?.keep()?;
-        // JSON is YAML too
+        // JSON is also valid YAML
         file.write_all(policy.to_string().as_bytes())?;
         let mut command = callboard(data)?;
         command
@@ -82,10 +82,10 @@ impl Service {
         Self::spawn(command)
     }
 
-    /// Starts `callboard serve` as it was prepared; it must listen on a free port.
+    /// Starts a prepared `callboard serve` command, which must listen on a free port.
     ///
     /// # Errors
-    /// It does not come up.
+    /// The service does not start.
     pub fn spawn(mut command: Command) -> anyhow::Result<Self> {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         let stderr = child.stderr.take().context("standard error is piped")?;
@@ -106,10 +106,10 @@ impl Service {
         Client::new(format!("http://{}", self.address))
     }
 
-    /// Returns where it listens.
+    /// Returns the address that it listens on.
     ///
     /// # Errors
-    /// It has logged something else.
+    /// The logged address cannot be parsed.
     pub fn address(&self) -> anyhow::Result<std::net::SocketAddr> {
         self.address.parse().context("an address and a port")
     }
@@ -120,7 +120,7 @@ impl Service {
         self.child.id()
     }
 
-    /// Returns what it has logged.
+    /// Returns its log so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.text()
@@ -129,7 +129,7 @@ impl Service {
     /// Sends a signal.
     ///
     /// # Errors
-    /// It is gone.
+    /// The process is gone.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let pid = i32::try_from(self.child.id())
             .ok()
@@ -170,7 +170,7 @@ impl Service {
     }
 }
 
-/// Reads the address of a line of the log, in either form.
+/// Reads the address from a log line, in either format.
 fn address(line: &str) -> Option<String> {
     let json: Option<Value> = serde_json::from_str(line).ok();
     let found = match &json {

@@ -1,4 +1,4 @@
-//! A service whose jobs may reach the servers of the tests.
+//! A service whose jobs may reach the tests' servers.
 
 use std::process::Command;
 
@@ -18,7 +18,7 @@ pub struct Site {
     pub service: Service,
     /// The data folder.
     pub data: TempDir,
-    /// Where the folders of running jobs are.
+    /// The folder with the folders of running jobs.
     pub work: TempDir,
     /// The servers.
     pub servers: Servers,
@@ -31,7 +31,7 @@ pub struct Played {
     pub id: String,
     /// Its record.
     pub job: Value,
-    /// What it printed, without colours.
+    /// What it printed, without ANSI colours.
     pub log: String,
 }
 
@@ -39,15 +39,15 @@ impl Site {
     /// Starts servers, and a service with the policy that `policy` makes for them. The service trusts their certificates.
     ///
     /// # Errors
-    /// Something does not come up.
+    /// A server or the service does not start.
     pub fn start(parts: &[Part], policy: impl FnOnce(&Servers) -> anyhow::Result<Value>) -> anyhow::Result<Self> {
         Self::start_with(parts, policy, |_command| Ok(()))
     }
 
-    /// The same, with a command line that `prepare` adds to.
+    /// Does the same, but lets `prepare` add to the service's command line.
     ///
     /// # Errors
-    /// Something does not come up.
+    /// A server or the service does not start.
     pub fn start_with(
         parts: &[Part],
         policy: impl FnOnce(&Servers) -> anyhow::Result<Value>,
@@ -77,7 +77,7 @@ impl Site {
     /// Stores a credential.
     ///
     /// # Errors
-    /// It is refused.
+    /// The credential is refused.
     pub async fn store(&self, name: &str, credential: &Value) -> anyhow::Result<()> {
         let mut body = credential.clone();
         body["name"] = json!(name);
@@ -86,10 +86,10 @@ impl Site {
         Ok(())
     }
 
-    /// Runs a job to its end.
+    /// Runs a job and waits until it has ended.
     ///
     /// # Errors
-    /// It is refused, or takes too long.
+    /// The job is refused, or it takes too long.
     pub async fn play(&self, request: &Value) -> anyhow::Result<Played> {
         let id = self.client().submit(request).await?;
         self.played(&id).await
@@ -107,10 +107,10 @@ impl Site {
         Ok(Played { id, job, log })
     }
 
-    /// Posts a request that is refused; returns each fault's detail by its pointer.
+    /// Posts a request that must be refused, and returns the detail of each fault by its pointer.
     ///
     /// # Errors
-    /// It is accepted.
+    /// The request is accepted.
     pub async fn refused(&self, request: &Value) -> anyhow::Result<Value> {
         let answer = self.client().post("/api/v1/jobs", request.to_string()).await?;
         ensure!(
@@ -124,7 +124,7 @@ impl Site {
 }
 
 impl Played {
-    /// Returns the messages that tasks have shown, in order.
+    /// Returns the messages that tasks have printed, in order.
     #[must_use]
     pub fn messages(&self) -> Vec<&str> {
         let lines = self
@@ -136,10 +136,10 @@ impl Played {
             .collect()
     }
 
-    /// Checks that the job has failed for a reason and with words that tell why.
+    /// Checks that the job failed for the given reason, and that its error contains the given words.
     ///
     /// # Errors
-    /// It ended otherwise, or the words are others.
+    /// The job ended differently, or its error lacks the words.
     pub fn failed(&self, reason: &str, words: &[&str]) -> anyhow::Result<()> {
         let (job, error) = (&self.job, self.job["error"].as_str().unwrap_or_default());
         ensure!(

@@ -1,4 +1,4 @@
-//! The stock `ansible-playbook` of the environment that a service uses, to compare with.
+//! The stock `ansible-playbook` from the environment that a service uses, for comparison.
 
 use std::fs;
 use std::io::Read;
@@ -16,7 +16,7 @@ pub struct Stock {
     folder: PathBuf,
 }
 
-/// How a program of Ansible's ended, and what it printed on both of its streams, in order.
+/// How an Ansible program ended, and what it printed on both streams, in order.
 #[derive(Debug)]
 pub struct Printed {
     /// The exit code; -1 if a signal ended it.
@@ -29,7 +29,7 @@ impl Stock {
     /// Finds the environment of a running service.
     ///
     /// # Errors
-    /// The service's host is not there.
+    /// The service's Ansible host is not running.
     pub fn of(service: &Service) -> anyhow::Result<Self> {
         let children = descendants(service.pid());
         let folders = children.iter().filter_map(|child| {
@@ -42,19 +42,19 @@ impl Stock {
         Ok(Self { folder })
     }
 
-    /// Prepares a call of one of its programs, such as `ansible-vault`.
+    /// Prepares a call of one of the environment's programs, such as `ansible-vault`.
     #[must_use]
     pub fn program(&self, name: &str) -> Command {
         Command::new(self.folder.join(name))
     }
 
-    /// Runs a playbook in its own folder and in colour.
+    /// Runs a playbook from its own folder and with colours.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The program cannot be started.
     pub fn play(&self, playbook: &Path, arguments: &[String]) -> anyhow::Result<Printed> {
         let (mut reader, writer) = std::io::pipe()?;
-        // By default it would be in the home that the user database names for one side, in `HOME` for the other.
+        // By default, one side would use the home folder from the user database and the other one `HOME`.
         let async_dir = tempfile::tempdir()?;
         let mut command = self.program("ansible-playbook");
         command
@@ -62,7 +62,7 @@ impl Stock {
             .args(arguments)
             .arg(playbook)
             .env("ANSIBLE_FORCE_COLOR", "1")
-            // else what it prints to standard output comes in blocks, after what it prints to standard error meanwhile
+            // otherwise standard output is buffered in blocks, which come after what is printed to standard error in the meantime
             .env("PYTHONUNBUFFERED", "1")
             .env("ANSIBLE_ASYNC_DIR", async_dir.path())
             .stdin(Stdio::null())

@@ -1,4 +1,4 @@
-//! Reading what was printed.
+//! Helpers for reading printed output.
 
 /// Returns text without its ANSI colours.
 #[must_use]

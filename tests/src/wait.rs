@@ -1,4 +1,4 @@
-//! Waiting for what must come about.
+//! Waits for conditions that must become true.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Waits until a condition holds.
 ///
 /// # Errors
-/// It takes longer than two minutes; the error says what was waited for.
+/// It takes longer than two minutes; the error says what the test was waiting for.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) -> anyhow::Result<()> {
     let deadline = Instant::now() + LIMIT;
     while !holds() {

@@ -1,4 +1,4 @@
-//! The query function: answers API Gateway's requests that ask about jobs.
+//! The query function: answers the API Gateway requests that ask about jobs.
 
 use callboard_lambda::{Parts, Settings, answer, start_logging};
 use lambda_runtime::{Error, LambdaEvent, service_fn};

@@ -1,22 +1,22 @@
-//! Open files: as many as the system allows, and how they are divided between jobs and connections.
+//! Open files: raises the limit and divides the files between jobs and connections.
 
 use anyhow::ensure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// As many open files as any use needs. Jobs inherit the limit, and some programs close every number below it.
+/// The most open files that any use needs. Jobs inherit the limit, and some programs close every number below it.
 const ENOUGH: u64 = 65_536;
-/// What the service holds by itself: its database, the Ansible host, folders, the terminal.
+/// The files that the service itself holds: its database, the Ansible host, folders, the terminal.
 const OWN: u64 = 128;
-/// What a worker's job has open at most: pipes, sockets, files of its output, programs that fetch its source.
+/// The most files that one worker's job has open: pipes, sockets, output files, programs that fetch its source.
 const OF_A_WORKER: u64 = 32;
-/// What a connection has open at most: itself, and a file that its request reads.
+/// The most files that one connection has open: its socket, and a file that its request reads.
 const OF_A_CONNECTION: u64 = 2;
-/// With fewer connections, the service cannot be asked.
+/// With fewer connections, the service cannot be queried.
 const FEWEST_CONNECTIONS: u64 = 16;
-/// More connections cost memory, and help nobody on one machine.
+/// More connections would cost memory, and one machine has no use for them.
 const MOST_CONNECTIONS: u64 = 1024;
 
-/// Raises the limit of open files as far as is allowed and of use; returns it.
+/// Raises the limit of open files as far as it is allowed and useful, and returns it.
 pub(crate) fn raise() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX).min(ENOUGH);
@@ -34,10 +34,10 @@ pub(crate) fn raise() -> u64 {
     }
 }
 
-/// Returns how many connections there may be, so that open files are left for jobs.
+/// Returns how many connections are allowed, so that enough open files are left for jobs.
 ///
 /// # Errors
-/// The limit is too low; the error says what would do.
+/// The limit is too low; the error says what to change.
 pub(crate) fn connections(limit: u64, workers: u16) -> anyhow::Result<usize> {
     let kept = OWN + OF_A_WORKER * u64::from(workers);
     let least = kept + OF_A_CONNECTION * FEWEST_CONNECTIONS;

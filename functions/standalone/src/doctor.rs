@@ -1,4 +1,4 @@
-//! `callboard doctor`: what is wrong with an installation, and what to do about it. It changes nothing.
+//! `callboard doctor`: reports what is wrong with an installation and how to fix it. It changes nothing.
 
 mod contents;
 mod data;
@@ -15,7 +15,7 @@ use crate::cli::DoctorArguments;
 use crate::jobs::print;
 use crate::setup;
 
-/// Looks at everything and prints a line for each thing; fails if there is a fault.
+/// Checks everything and prints a line for each check; fails if there is a fault.
 pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
     let common = &arguments.common;
     let data = setup::data_path(&common.data)?;
@@ -49,7 +49,7 @@ fn row(found: &Finding) -> String {
     let Finding { check, detail, .. } = found;
     let remedy = found.remedy.as_ref().map(|remedy| format!(" {remedy}"));
     let told = format!("{detail}{}", remedy.unwrap_or_default());
-    // what a library says may have several lines
+    // a library's message may have several lines
     let told = told.trim_end().replace('\n', "\n                      ");
     format!("{:8}  {check:12}{told}\n", found.status.as_str())
 }

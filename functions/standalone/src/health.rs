@@ -1,4 +1,4 @@
-//! What readiness means on one machine: jobs and their output can be kept, and the Ansible host runs.
+//! Readiness on one machine: jobs and their output can be stored, and the Ansible host is running.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The HTTP server: how connections are taken, how long they may be silent, and how they end.
+//! The HTTP server: how it accepts connections, how long they may be silent, and how they end.
 
 mod body;
 mod connections;
@@ -26,22 +26,22 @@ use tower::ServiceExt;
 use self::body::Watched;
 use self::connections::{Connections, Full, Place};
 
-/// How long the head of a request may take to come, and how long a connection may be without a request.
+/// How long the head of a request may take to arrive, and how long a connection may be idle between requests.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-/// What the head of a request may have, in bytes; also what is read and written at a time.
+/// The largest head of a request, in bytes; also how much is read and written at a time.
 const BUFFER_BYTES: usize = 16 * 1024;
-/// How long a client may read nothing of what waits for it, and not answer the system's probes.
+/// How long a client may leave waiting data unread, and not answer the system's probes.
 const STALL: Duration = Duration::from_secs(30);
-/// How often the system asks a silent client whether it is there.
+/// How often the system probes whether a silent client is still there.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
-/// How long a connection that is to end may take for the request that it is at.
+/// How long a connection that is being closed has to finish its current request.
 const LEAVE: Duration = Duration::from_secs(2);
-/// How long to wait where the system gives no connection, as when it has no open files left.
+/// How long to wait when the system refuses a connection, for example because no more files can be open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// How often to look for a connection that may leave, where there are as many as may be.
+/// How often to look for a connection that can be closed when the limit is reached.
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 
-/// Answers until `hung_up` is set, and then for as long as connections may take to end.
+/// Answers requests until `hung_up` is set, and then waits for the connections to end.
 pub(crate) async fn listen(listener: TcpListener, router: Router, limit: usize, mut hung_up: watch::Receiver<bool>) {
     let (connections, mut running) = (Connections::new(limit), JoinSet::new());
     loop {
@@ -66,7 +66,7 @@ pub(crate) async fn listen(listener: TcpListener, router: Router, limit: usize, 
     while running.join_next().await.is_some() {}
 }
 
-/// Waits until there is a place; none where its address has its share. Others wait in the system's queue meanwhile.
+/// Waits for a free place. Returns `None` if the client's address has used up its share. Others wait in the system's queue meanwhile.
 async fn admit(connections: &Connections, peer: SocketAddr) -> Option<Place> {
     loop {
         match connections.admit(peer.ip()) {
@@ -91,7 +91,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
         .max_buf_size(BUFFER_BYTES);
     let mut connection = pin!(server.serve_connection(TokioIo::new(stream), answer));
     let ended = tokio::select! {
-        // what has come is read first: whose request is there is not sent away
+        // read what has arrived first, so that a request that has already arrived is not turned away
         biased;
         ended = connection.as_mut() => Some(ended),
         () = is_over(&place) => None,
@@ -109,7 +109,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
     }
 }
 
-/// Waits until the place is wanted and no request is being answered.
+/// Waits until another connection wants the place and no request is being answered.
 async fn is_over(place: &Place) {
     loop {
         place.is_wanted().await;
@@ -119,9 +119,9 @@ async fn is_over(place: &Place) {
     }
 }
 
-/// Has the system end a connection whose client reads nothing of what waits for it, or is gone without a word.
+/// Makes the system end a connection whose client does not read the data waiting for it, or has vanished silently.
 ///
-/// It knows what the client has read; this process only knows what the system has taken.
+/// Only the system knows what the client has read; this process just knows what it has handed to the system.
 fn notice_silence(stream: &TcpStream) -> rustix::io::Result<()> {
     sockopt::set_tcp_nodelay(stream, true)?;
     sockopt::set_tcp_user_timeout(stream, u32::try_from(STALL.as_millis()).unwrap_or(u32::MAX))?;
@@ -130,7 +130,7 @@ fn notice_silence(stream: &TcpStream) -> rustix::io::Result<()> {
     sockopt::set_socket_keepalive(stream, true)
 }
 
-/// Answers one request. Until its body has come, and once it is answered, the connection waits for its client.
+/// Answers one request. Until its body has arrived, and again once it is answered, the connection waits for its client.
 async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,

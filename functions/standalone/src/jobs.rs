@@ -1,4 +1,4 @@
-//! The jobs of a data folder, for the verbs that ask about them. A service may use the folder meanwhile.
+//! The jobs of a data folder, for the commands that show them. A service may be using the folder at the same time.
 
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use callboard_embedded::{FileLogStore, SqliteJobStore};
 use crate::cli::{DataFolder, LogFormat};
 use crate::{logging, parts, setup};
 
-/// A data folder that is asked about its jobs.
+/// A data folder whose jobs are queried.
 pub(crate) struct Jobs {
     pub(crate) store: SqliteJobStore,
     pub(crate) logs: FileLogStore,
@@ -32,7 +32,7 @@ impl Jobs {
         })
     }
 
-    /// Returns the job of an id as it was typed.
+    /// Returns the job with the id that the user typed.
     pub(crate) async fn find(&self, id: &str) -> anyhow::Result<Job> {
         let id = parse(id)?;
         match self.store.get(id, SystemClock.now()).await {
@@ -45,13 +45,13 @@ impl Jobs {
     }
 }
 
-/// Reads an id as it was typed.
+/// Parses an id that the user typed.
 pub(crate) fn parse(id: &str) -> anyhow::Result<JobId> {
     id.parse()
         .map_err(|_| anyhow!("{id:?} is no job id; `callboard list` has those of all jobs"))
 }
 
-/// Prints bytes; tells whether anybody reads on.
+/// Prints bytes; returns whether anybody is still reading.
 pub(crate) fn print(bytes: &[u8]) -> anyhow::Result<bool> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {

@@ -1,4 +1,4 @@
-//! `callboard rotate-key`: a new key for stored credentials.
+//! `callboard rotate-key`: makes a new key for stored credentials.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The kinds of jobs, for whoever shows jobs or has looked at the playbook already.
+//! The kinds of jobs, for commands that only show jobs or have already checked the playbook.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use callboard_core::request::Kinds;
 use callboard_kind_ansible::catalog::Elsewhere;
 use callboard_policy::Policies;
 
-/// Lists the kinds; of none of them it is known what there is to run.
+/// Lists the kinds, without knowing which playbooks there are.
 pub(crate) fn shown() -> Kinds {
     Policies::default().kinds(Arc::new(Elsewhere))
 }

@@ -11,7 +11,7 @@ use callboard_embedded::FileHostKeyStore;
 use crate::cli::{DataFolder, KnownHostsArguments, KnownHostsVerb, LogFormat};
 use crate::{logging, setup};
 
-/// Lists the keys, or forgets one; the service may go on meanwhile.
+/// Lists the keys, or forgets one; a service may keep running meanwhile.
 pub(crate) async fn known_hosts(arguments: KnownHostsArguments) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text, "warn");
     let data = setup::data_there(&DataFolder { path: arguments.data })?;

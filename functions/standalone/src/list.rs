@@ -13,7 +13,7 @@ use crate::cli::ListArguments;
 use crate::jobs::{Jobs, print};
 use crate::terminal::tell;
 
-/// Prints a table, or one JSON object a line.
+/// Prints a table, or one JSON object per line.
 pub(crate) async fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
     let jobs = Jobs::open(&arguments.data)?;
     let (found, damaged) = newest(&jobs, arguments).await?;
@@ -31,7 +31,7 @@ pub(crate) async fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the jobs that can be read, and those that cannot.
+/// Returns the newest jobs that can be read, and the ids of those that cannot.
 async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<(Vec<JobSummary>, Vec<JobId>)> {
     let (mut found, mut damaged, mut before) = (Vec::new(), Vec::new(), None);
     let mut left = arguments.limit;

@@ -8,7 +8,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
 
-/// Starts logging at `level`, or as the variable `CALLBOARD_LOG` says.
+/// Starts logging at `level`, unless the variable `CALLBOARD_LOG` sets another filter.
 pub(crate) fn start(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_env("CALLBOARD_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::registry().with(filter);
@@ -21,7 +21,7 @@ pub(crate) fn start(format: LogFormat, level: &str) {
             log.with(lines).init();
         }
         LogFormat::Json => {
-            // as the functions have it: what spans tell is in each line beside what the line tells itself
+            // same format as in the functions: each line has the fields of its spans next to its own
             let lines = json_subscriber::layer()
                 .with_writer(std::io::stderr)
                 .with_target(false)

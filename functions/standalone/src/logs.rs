@@ -1,4 +1,4 @@
-//! `callboard logs`: what a job has printed, byte for byte.
+//! `callboard logs`: prints the output of a job, byte for byte.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::jobs::{Jobs, print};
 const POLL: Duration = Duration::from_millis(100);
 const CHUNK_BYTES: u64 = 256 * 1024;
 
-/// Prints the output of an attempt; with `--follow` also what comes, and that of the attempts that follow.
+/// Prints the output of an attempt; with `--follow` also new output, including that of later attempts.
 pub(crate) async fn logs(arguments: &LogsArguments) -> anyhow::Result<ExitCode> {
     let jobs = Jobs::open(&arguments.data)?;
     let mut job = jobs.find(&arguments.job).await?;
@@ -32,7 +32,7 @@ pub(crate) async fn logs(arguments: &LogsArguments) -> anyhow::Result<ExitCode> 
         stream: Stream::Stdout,
     };
     let mut offset = 0;
-    // a job is looked at before its output, so that nothing comes between the last look and the end
+    // read the job before its output, so that no output can appear between the last read and the end
     while let Some(end) = print_from(&jobs, key, offset).await? {
         if !arguments.follow {
             break;
@@ -50,7 +50,7 @@ pub(crate) async fn logs(arguments: &LogsArguments) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what there is from an offset; returns where that ends, or nothing once nobody reads on.
+/// Prints the output from an offset. Returns the offset where it ends, or `None` if nobody is reading any more.
 async fn print_from(jobs: &Jobs, key: LogKey, mut offset: u64) -> anyhow::Result<Option<u64>> {
     loop {
         let bytes = jobs.logs.read(key, offset..offset + CHUNK_BYTES).await?;

@@ -1,4 +1,4 @@
-//! The `callboard` program: the whole service, or a run of playbooks, in one process; and what asks about their jobs.
+//! The `callboard` program: the whole service, or one playbook run, in one process; and the commands that show jobs.
 
 mod cli;
 mod descriptors;
@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Cli, Verb};
 
-/// Exit code for errors of Callboard's own, as `ansible-playbook` has it for its own.
+/// The exit code for Callboard's own errors, the same as `ansible-playbook` uses for its own.
 const ERROR: u8 = 1;
 
 fn main() -> ExitCode {

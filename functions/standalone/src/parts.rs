@@ -1,4 +1,4 @@
-//! The embedded adapters and the use cases over them.
+//! The embedded adapters and the use cases built on them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,12 +25,12 @@ use crate::cli::Common;
 use crate::setup;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// How long a job that has ended waits for a full disk.
+/// How long a job that has ended waits while the disk is full.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How long `run` goes on with a job whose lease it cannot renew; some time later, a `serve` on the same data folder takes it for
-/// lost.
+/// How long `run` continues a job whose lease it cannot renew. Some time after that, a `serve` on the same data folder considers
+/// the job lost.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
-/// How long a lease may stay as it is, and the grace of a job that is stopped.
+/// How long a lease may stay unchanged before its job is considered lost, in addition to the grace period of a job that is stopped.
 const SILENCE: Duration = Duration::from_secs(40);
 const _: () = assert!(SILENCE.as_millis() >= shortest_silence(LEASE, Duration::ZERO).as_millis());
 
@@ -70,7 +70,7 @@ impl Parts {
         })
     }
 
-    /// Returns what jobs get their sources, inventories and secrets with.
+    /// Returns what jobs use to get their sources, inventories and secrets.
     pub(crate) fn reach(&self, common: &Common) -> anyhow::Result<Reach> {
         let (credentials, policy) = (self.credentials.clone(), self.policies.every.clone());
         let settings = callboard_secrets::Settings {
@@ -93,7 +93,7 @@ impl Parts {
         })
     }
 
-    /// Makes what runs Ansible jobs.
+    /// Makes the runner of Ansible jobs.
     pub(crate) fn runner(&self, common: &Common, settings: AnsibleSettings) -> anyhow::Result<Arc<AnsibleRunner>> {
         let folders = JobFolders::create(&common.work, longest_socket());
         let folders = Arc::new(folders.context("the folder for running jobs cannot be made")?);
@@ -101,7 +101,7 @@ impl Parts {
         Ok(Arc::new(runner))
     }
 
-    /// Makes what accepts jobs.
+    /// Makes the submitter, which accepts jobs.
     pub(crate) fn submitter(&self, common: &Common, kinds: Kinds, max_queued: u32) -> Submitter {
         Submitter {
             store: self.store.clone(),
@@ -115,8 +115,8 @@ impl Parts {
         }
     }
 
-    /// Makes what executes jobs; a cancel is noticed at the next heartbeat. A job whose lease cannot be renewed goes on for
-    /// as long as `lease`, where another process may take it. Where none does, as in `serve`, a job that cannot be started
+    /// Makes a worker, which executes jobs; it notices a cancel at the next heartbeat. Set `lease` if another process may take over
+    /// jobs: a job whose lease cannot be renewed goes on for that long. Without `lease`, as in `serve`, a job that cannot be started
     /// goes back to the queue.
     pub(crate) fn worker(
         &self,
@@ -148,7 +148,7 @@ impl Parts {
         }
     }
 
-    /// Makes what sweeps.
+    /// Makes the sweeper.
     pub(crate) fn sweeper(&self, common: &Common) -> Sweeper {
         Sweeper {
             store: self.store.clone(),
@@ -163,7 +163,7 @@ impl Parts {
         }
     }
 
-    /// Makes what forgets what is over, by a clock that is doubted where another doubts it.
+    /// Makes the forgetter, which deletes expired data. It shares `doubt`, so it distrusts the clock whenever the doubt's owner does.
     pub(crate) fn forgetter(&self, doubt: Doubt) -> Forgetter {
         Forgetter {
             store: self.store.clone(),
@@ -181,22 +181,22 @@ pub(crate) fn database(data: &Path) -> anyhow::Result<Database> {
     Database::open(&database_file(data)).with_context(|| format!("the data folder {} cannot be used", data.display()))
 }
 
-/// Makes the store of credentials of a data folder.
+/// Makes the credential store of a data folder.
 pub(crate) fn credentials(database: Database, data: &Path) -> SqliteCredentialStore {
     SqliteCredentialStore::new(database, key_file(data))
 }
 
-/// Opens the output of a data folder.
+/// Opens the log store of a data folder.
 pub(crate) fn logs(data: &Path) -> FileLogStore {
     FileLogStore::new(data.join("logs"))
 }
 
-/// Returns the file of the database of a data folder.
+/// Returns the path of a data folder's database file.
 pub(crate) fn database_file(data: &Path) -> PathBuf {
     data.join("callboard.db")
 }
 
-/// Returns the file that has the keys of the stored credentials of a data folder.
+/// Returns the path of the file with the keys of a data folder's stored credentials.
 pub(crate) fn key_file(data: &Path) -> PathBuf {
     data.join("callboard.key")
 }

@@ -1,4 +1,4 @@
-//! `callboard redrive`: jobs that the queue has given up are queued again.
+//! `callboard redrive`: queues jobs again that the queue has given up.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use callboard_embedded::{SqliteJobStore, SqliteQueue};
 use crate::cli::{LogFormat, RedriveArguments};
 use crate::{logging, parts, setup};
 
-/// Redrives the jobs that are named, or all that wait for it.
+/// Redrives the named jobs, or all dead-lettered ones.
 pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text, "warn");
     let database = parts::database(&setup::data(&arguments.data)?)?;

@@ -1,4 +1,4 @@
-//! The line that `run` ends with, and the exit code.
+//! The last line that `run` prints, and its exit code.
 
 use std::fmt::Write;
 
@@ -9,13 +9,13 @@ use callboard_kind_ansible::stats::{HostStats, Stats};
 
 use crate::signals::Ending;
 
-/// How many hosts the line names, those that failed first.
+/// How many hosts the line names; failed hosts come first.
 const MAX_HOSTS: usize = 5;
-/// The exit code of `timeout(1)` for a program that took too long.
+/// The exit code that `timeout(1)` uses for a program that took too long.
 const TIMED_OUT: u8 = 124;
 const ERROR: u8 = 1;
 
-/// Writes one line: status, duration, the job's id, and counts per host.
+/// Formats one line: status, duration, job id, and counts per host.
 pub(crate) fn line(job: &Job) -> String {
     let state = &job.state;
     let span = state
@@ -33,7 +33,7 @@ pub(crate) fn line(job: &Job) -> String {
         line.push_str(&hosts(&stats));
     }
     if let Some(error) = &outcome.error {
-        // what a host has said has no part in how the terminal behaves
+        // text from a host must not control the terminal
         let first = error.lines().next().unwrap_or_default();
         let shown: String = first.chars().filter(|char| !char.is_control()).collect();
         let _written = write!(line, ": {shown}");
@@ -41,7 +41,7 @@ pub(crate) fn line(job: &Job) -> String {
     line
 }
 
-/// Ansible's exit code where there is one; else what a shell would say of the same end.
+/// Returns Ansible's exit code if there is one; otherwise the code that a shell would report for such an end.
 pub(crate) fn exit_code(job: &Job, ending: Option<Ending>) -> u8 {
     let outcome = job.state.outcome.as_ref();
     if job.state.status == JobStatus::Canceled {
@@ -75,7 +75,7 @@ fn hosts(stats: &Stats) -> String {
     text
 }
 
-/// Tells the counts of a host.
+/// Formats the counts of a host.
 pub(crate) fn told(counts: &HostStats) -> String {
     let named = [
         ("ok", counts.ok),

@@ -1,4 +1,4 @@
-//! `callboard run`: playbooks, here and now.
+//! `callboard run`: runs playbooks on this machine right away.
 
 mod refusals;
 mod request;
@@ -26,7 +26,7 @@ use crate::signals::{Ending, Signals};
 use crate::terminal::{Terminal, print, tell};
 use crate::{kinds, logging, report, setup};
 
-/// Ctrl-C is noticed this soon.
+/// How soon Ctrl-C is noticed.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
 /// Runs the playbooks and returns Ansible's exit code.
@@ -90,7 +90,7 @@ fn current_folder() -> anyhow::Result<PathBuf> {
     std::env::current_dir().context("the current folder is gone")
 }
 
-/// Runs the job; a signal cancels it. Returns the signal that did.
+/// Runs the job; a signal cancels it. Returns that signal, if there was one.
 async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signals) -> anyhow::Result<Option<Ending>> {
     let (_shutdown, never) = watch::channel(false);
     let running = worker.execute(

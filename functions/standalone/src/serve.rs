@@ -23,9 +23,9 @@ use crate::{descriptors, http, logging, setup, workers};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(100);
-/// Output that waits to be sent is in memory, once for each request.
+/// The chunk size for sending output. One chunk per request is in memory while it waits to be sent.
 const CHUNK_BYTES: u64 = 64 * 1024;
-/// How many of the largest bodies may be there at a time.
+/// How many bodies of the largest allowed size may be in memory at a time.
 const LARGE_BODIES: usize = 2;
 
 /// Serves until it is told to stop.
@@ -45,7 +45,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         .await
         .with_context(|| format!("cannot listen on {}; choose another with --listen", arguments.listen))?;
     let address = listener.local_addr()?;
-    // its own workers' jobs are nobody else's while this is held: they need no lease that ends
+    // while this lock is held, no other process takes the workers' jobs: they need no lease that expires
     let _lock = FolderLock::take(&setup::data(&common.data)?)?;
     let parts = Parts::open(common)?;
     let environment = setup::environment(common).await?;
@@ -140,7 +140,7 @@ fn app(
     }
 }
 
-/// On a loopback address, only requests for this machine's own names are let in: another name that leads here is a trick.
+/// On a loopback address, only requests for this machine's own names are let in: another name that resolves to it is an attack.
 fn gate(arguments: &ServeArguments, loopback: bool) -> Gate {
     let hosts = arguments.allowed_hosts.clone();
     Gate {

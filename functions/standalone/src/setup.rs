@@ -1,4 +1,4 @@
-//! The first use: making the Ansible environment, visibly, and finding the folders.
+//! Preparations for the first use: builds the Ansible environment, showing the progress, and finds the folders.
 
 use std::fs::DirBuilder;
 use std::io::IsTerminal;
@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cli::{Common, DataFolder};
 use crate::terminal::tell;
 
-/// Makes the environment ready; the first time takes a minute and is shown.
+/// Prepares the environment; the first time takes a minute, and its progress is shown.
 pub(crate) async fn environment(common: &Common) -> anyhow::Result<Environment> {
     let settings = environment_settings(common)?;
     let spinner = Spinner::new();
@@ -23,7 +23,7 @@ pub(crate) async fn environment(common: &Common) -> anyhow::Result<Environment> 
     Ok(environment?)
 }
 
-/// Returns what the environment is made of, and where.
+/// Returns what the environment is built from, and where.
 pub(crate) fn environment_settings(common: &Common) -> anyhow::Result<EnvironmentSettings> {
     Ok(EnvironmentSettings {
         cache: cache(common)?,
@@ -32,7 +32,7 @@ pub(crate) fn environment_settings(common: &Common) -> anyhow::Result<Environmen
     })
 }
 
-/// Reads which packages the environment is to have beside Ansible's own.
+/// Reads which packages the environment should have besides Ansible's own.
 fn packages(common: &Common) -> anyhow::Result<String> {
     let Some(path) = &common.requirements else {
         return Ok(String::new());
@@ -45,7 +45,7 @@ fn packages(common: &Common) -> anyhow::Result<String> {
     })
 }
 
-/// Returns the folder of what can be made or fetched again.
+/// Returns the folder for data that can be rebuilt or fetched again.
 pub(crate) fn cache(common: &Common) -> anyhow::Result<PathBuf> {
     match &common.cache {
         Some(cache) => Ok(cache.clone()),
@@ -53,7 +53,7 @@ pub(crate) fn cache(common: &Common) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Returns the data folder, which is there.
+/// Returns the data folder, which must exist.
 pub(crate) fn data_there(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     let data = data_path(folder)?;
     data.canonicalize().with_context(|| {
@@ -64,7 +64,7 @@ pub(crate) fn data_there(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// Returns the data folder, and makes it for this user alone if it is not there.
+/// Returns the data folder, and creates it for this user only if it does not exist.
 pub(crate) fn data(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     let data = data_path(folder)?;
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&data);
@@ -78,7 +78,7 @@ pub(crate) fn data(folder: &DataFolder) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("the data folder {} cannot be used", data.display()))
 }
 
-/// Returns where the data folder is, whether it is there or not.
+/// Returns the path of the data folder, whether it exists or not.
 pub(crate) fn data_path(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     match &folder.path {
         Some(data) => Ok(data.clone()),
@@ -86,7 +86,7 @@ pub(crate) fn data_path(folder: &DataFolder) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Reads what requests may reach.
+/// Reads the policy, which limits what requests may reach.
 pub(crate) fn policies(common: &Common) -> anyhow::Result<Policies> {
     let Some(path) = &common.policy else {
         let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
@@ -141,7 +141,7 @@ impl Spinner {
         self.0.enable_steady_tick(Duration::from_millis(100));
     }
 
-    /// pip's own words are for a terminal, where each line takes the place of the one before.
+    /// pip's output is meant for a terminal, where each line replaces the previous one.
     fn detail(&self, line: &str) {
         if std::io::stderr().is_terminal() {
             self.0.set_message(line.to_owned());

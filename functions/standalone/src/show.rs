@@ -1,4 +1,4 @@
-//! `callboard show`: the record of a job.
+//! `callboard show`: prints the record of a job.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use crate::cli::ShowArguments;
 use crate::jobs::{Jobs, print};
 use crate::{kinds, report};
 
-/// Prints a summary, or the record as the API has it.
+/// Prints a summary, or the record as the API returns it.
 pub(crate) async fn show(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let jobs = Jobs::open(&arguments.data)?;
     let job = jobs.find(&arguments.job).await?;
@@ -26,7 +26,7 @@ pub(crate) async fn show(arguments: &ShowArguments) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells what matters of a job, a line for each thing; what a host has said has no part in how the terminal behaves.
+/// Summarizes a job, one line per fact. Text from a host must not control the terminal.
 fn summary(job: &Job) -> String {
     let (state, outcome) = (&job.state, job.state.outcome.as_ref());
     let reason = outcome.and_then(|end| end.reason.as_ref());

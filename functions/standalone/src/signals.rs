@@ -21,7 +21,7 @@ impl Ending {
         }
     }
 
-    /// Returns the name, and what it means where a person may not know.
+    /// Returns the name, with an explanation if it may not be obvious.
     pub(crate) fn told(self) -> &'static str {
         match self {
             Self::Interrupt => "SIGINT (Ctrl-C)",
@@ -30,7 +30,7 @@ impl Ending {
         }
     }
 
-    /// Returns the exit code by which a shell would report the signal.
+    /// Returns the exit code that a shell would report for the signal.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
@@ -48,7 +48,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on the signals come here and do not end the program.
+    /// Starts to receive the signals, which from now on no longer end the program.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("signals cannot be received");
         Ok(Self {
@@ -58,7 +58,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) -> Ending {
         tokio::select! {
             _ = self.interrupt.recv() => Ending::Interrupt,

@@ -1,19 +1,19 @@
-//! The terminal, or whatever else the caller's standard output and standard error are.
+//! The terminal, or whatever the caller's standard output and standard error are connected to.
 
 use std::io::Write;
 
 use callboard_ansible::{Channel, Viewer};
 
-/// Shows what a job prints where `ansible-playbook` would have printed it.
+/// Shows the output of a job on the stream where `ansible-playbook` would have printed it.
 pub(crate) struct Terminal {
-    /// Whether standard output is for the job's record, and all that the job prints goes to standard error.
+    /// Whether standard output is reserved for the job's record, so that all of the job's output goes to standard error.
     pub(crate) record_on_stdout: bool,
 }
 
 impl Viewer for Terminal {
     fn show(&self, channel: Channel, bytes: &[u8]) {
         let to_stdout = channel == Channel::Stdout && !self.record_on_stdout;
-        // whoever reads may take his time
+        // the reader may be slow
         tokio::task::block_in_place(|| {
             if to_stdout {
                 write(&mut std::io::stdout().lock(), bytes);
@@ -34,7 +34,7 @@ pub(crate) fn tell(text: &str) {
     write(&mut std::io::stderr().lock(), format!("{text}\n").as_bytes());
 }
 
-/// Nobody may be listening any more; the job goes on, its output is kept.
+/// Writes bytes. Errors are ignored: nobody may be reading any more, but the job continues and its output is stored.
 fn write(out: &mut dyn Write, bytes: &[u8]) {
     drop(out.write_all(bytes).and_then(|()| out.flush()));
 }

@@ -1,4 +1,4 @@
-//! `callboard verify`: whether a job's output is what was written.
+//! `callboard verify`: checks whether a job's output is intact.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,10 +13,10 @@ use callboard_embedded::AttemptFolder;
 use crate::cli::VerifyArguments;
 use crate::jobs::{Jobs, parse};
 
-/// Exit code for output that is not what was written.
+/// The exit code for output that is not intact.
 const FAULTY: u8 = 2;
 
-/// Checks every attempt of a job, or the folder of one; says what is wrong.
+/// Checks every attempt of a job, or the folder of one attempt, and prints what is wrong.
 pub(crate) async fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     let sound = match (&arguments.folder, &arguments.job) {
         (Some(folder), _) => given(folder)?,
@@ -53,7 +53,7 @@ async fn kept(jobs: &Jobs, id: &str) -> anyhow::Result<bool> {
     Ok(sound)
 }
 
-/// Tells what is wrong with a record, and checks the output that is there.
+/// Reports what is wrong with a record, and checks the output that exists.
 fn without_record(jobs: &Jobs, id: JobId, error: &StoreError) -> anyhow::Result<bool> {
     println!("{id}: its record in callboard.db is damaged: {}", causes(error));
     let attempts = (1..).take_while(|attempt| jobs.logs.folder(id, *attempt).is_there());
@@ -69,13 +69,13 @@ fn output(jobs: &Jobs, id: JobId, attempt: u32) -> anyhow::Result<bool> {
     Ok(report(&format!("{id}, attempt {attempt}"), &findings))
 }
 
-/// Checks a folder that is an attempt's of a data folder, or a copy of a bucket's; says which.
+/// Checks a folder, which is an attempt in a data folder or a copy of one in a bucket, and prints which.
 fn given(folder: &Path) -> anyhow::Result<bool> {
     let unreadable = || format!("the folder {} cannot be read", folder.display());
     let attempt = AttemptFolder::new(folder.to_owned());
     let heads = segment_files(folder).with_context(unreadable)?;
     let manifest = manifest(&attempt).with_context(unreadable)?;
-    // a release that kept no journal wrote manifests that say nothing of segments
+    // old releases that kept no journal wrote manifests without segment hashes
     let is_of_old = matches!(&manifest, Found::Sound(found) if found.segments_sha256.is_empty());
     let (kind, findings) = if attempt.has_journal() || (heads.is_empty() && is_of_old) {
         ("an attempt of a data folder", check_streams(&attempt, &manifest))
@@ -93,7 +93,7 @@ fn given(folder: &Path) -> anyhow::Result<bool> {
     Ok(report(&what, &findings.with_context(unreadable)?))
 }
 
-/// A manifest, as far as there is one.
+/// A manifest, if there is one.
 enum Found {
     Nothing,
     Sound(Manifest),
@@ -110,7 +110,7 @@ fn in_place(folder: &AttemptFolder) -> std::io::Result<Verified> {
     check_streams(folder, &manifest(folder)?)
 }
 
-/// Checks streams that are files, by the journal beside them.
+/// Checks streams that are stored as files, against the journal next to them.
 fn check_streams(folder: &AttemptFolder, manifest: &Found) -> std::io::Result<Verified> {
     let mut check = Check::new();
     for head in folder.segments()? {
@@ -119,7 +119,7 @@ fn check_streams(folder: &AttemptFolder, manifest: &Found) -> std::io::Result<Ve
     Ok(finish(check, manifest))
 }
 
-/// Checks segments that are files, each of its name.
+/// Checks segments that are stored as files, each against its own name.
 fn check_files(folder: &Path, heads: &[SegmentHead], manifest: &Found) -> std::io::Result<Verified> {
     let mut check = Check::new();
     for head in heads {
@@ -145,7 +145,7 @@ fn segment_files(folder: &Path) -> std::io::Result<Vec<SegmentHead>> {
     Ok(heads)
 }
 
-/// Prints what was found; tells whether nothing is wrong.
+/// Prints the findings; returns whether nothing is wrong.
 fn report(what: &str, findings: &Verified) -> bool {
     for told in findings.notes.iter().chain(&findings.faults) {
         println!("{what}: {told}");

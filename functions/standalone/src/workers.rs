@@ -19,7 +19,7 @@ use crate::parts::Parts;
 const VISIBILITY: Duration = Duration::from_secs(60);
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// A message that was received this often, each time in vain, is given up, as by SQS.
+/// A message is given up after it was received this often without success, as SQS does.
 const MAX_RECEIVES: u32 = 5;
 
 /// Takes and executes jobs, one at a time, until `draining` is set.
@@ -43,8 +43,8 @@ async fn set(flag: &mut watch::Receiver<bool>) {
     drop(flag.wait_for(|set| *set).await);
 }
 
-/// A message is acknowledged unless its job could not be dealt with; then it comes again, until it is given up, which no fault
-/// of the store brings about. A panic costs one attempt, not the worker.
+/// Executes the job of a message and acknowledges the message. If the job could not be claimed or ended, the message is delivered
+/// again until it is given up; faults of the store never cause that. A panic costs one attempt, not the worker.
 async fn execute(parts: &Parts, worker: &Worker, message: Message, limits: Limits) {
     let worker = worker.clone();
     let executed = tokio::spawn(async move { worker.execute(message.job_id, limits).await });
@@ -64,7 +64,7 @@ async fn execute(parts: &Parts, worker: &Worker, message: Message, limits: Limit
     }
 }
 
-/// Notes in the job's record that its message is given up; tells whether the message may be deleted.
+/// Records in the job that its message is given up; returns whether the message may be deleted.
 async fn bury(parts: &Parts, message: Message, error: &str) -> bool {
     let letter = DeadLetter {
         at: parts.clock.now(),
@@ -76,7 +76,7 @@ async fn bury(parts: &Parts, message: Message, error: &str) -> bool {
             tracing::error!(job.id = %message.job_id, "the message is given up; `callboard redrive` brings the job back");
             true
         }
-        // of a job whose record is damaged, the record tells nothing, and no delivery mends it
+        // a damaged record cannot be changed, and delivering the message again would not repair it
         Err(StoreError::Conflict | StoreError::NotFound | StoreError::Corrupt(_)) => true,
         Err(error) => {
             report(&error, "a message could not be given up");
@@ -85,7 +85,7 @@ async fn bury(parts: &Parts, message: Message, error: &str) -> bool {
     }
 }
 
-/// Sweeps for ever.
+/// Sweeps forever.
 pub(crate) async fn keep_sweeping(sweeper: Sweeper, forgetter: Forgetter, runner: Arc<AnsibleRunner>) {
     while let Err(error) = forgetter.begin().await {
         report(&error, "the newest job could not be looked at");

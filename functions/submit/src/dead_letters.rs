@@ -1,4 +1,4 @@
-//! Messages that no worker could deal with: what JobsDeadLetterQueue was given is noted in the record of its job.
+//! Messages that no worker could handle: each one in JobsDeadLetterQueue is noted in the record of its job.
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use callboard_aws::message;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::messages;
 
-/// Tells whether a batch is of the queue whose ARN this is.
+/// Returns whether a batch comes from the queue with this ARN.
 pub(crate) fn are_in(batch: &SqsEvent, arn: &str) -> bool {
     let source = batch
         .records
@@ -22,7 +22,7 @@ pub(crate) fn are_in(batch: &SqsEvent, arn: &str) -> bool {
     !arn.is_empty() && source == Some(arn)
 }
 
-/// Notes a batch, and tells which messages are to be delivered again.
+/// Notes the messages of a batch, and answers which ones must be delivered again.
 pub(crate) async fn note(store: &dyn JobStore, submitter: &Submitter, batch: SqsEvent) -> anyhow::Result<Value> {
     let noted = join_all(batch.records.iter().map(|message| note_one(store, submitter, message))).await;
     Ok(serde_json::to_value(batch_response(&batch.records, &noted))?)

@@ -1,4 +1,5 @@
-//! Jobs from EventBridge and its Scheduler. Nobody waits for the answer: it is for the log and for those who try.
+//! Jobs from EventBridge and EventBridge Scheduler. Nobody waits for the answer; it is for the log and for people who invoke the
+//! function by hand.
 
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;

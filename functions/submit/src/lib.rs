@@ -1,3 +1,3 @@
-//! What the submit function reads, apart from what it does: so that tests can feed it anything.
+//! The parsing part of the submit function, separate from the rest so that tests can feed it any input.
 
 pub mod trigger;

@@ -1,4 +1,4 @@
-//! The submit function: requests, schedules, events and messages become recorded, queued jobs; and the sweep.
+//! The submit function: records and queues jobs from requests, schedules, events and messages; it also sweeps.
 
 mod dead_letters;
 mod events;
@@ -14,8 +14,8 @@ use callboard_submit::trigger::Trigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
-/// The next sweep begins a minute after this one did. While jobs are watched, a sweep looks until then, as a worker is lost when
-/// its lease was seen unchanged for long enough.
+/// How long a sweep may go on. The next sweep begins a minute after this one did. While jobs are watched, a sweep keeps looking until
+/// then, because a worker counts as lost once its lease has been unchanged for long enough.
 const SWEEP_LIMIT: Duration = Duration::from_secs(52);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(function)).await
 }
 
-/// Answers each kind of event in the way that its sender understands.
+/// Answers each kind of event in the way that its sender expects.
 async fn handle(
     parts: &Parts,
     submitter: &Submitter,
@@ -64,12 +64,12 @@ async fn handle(
     })
 }
 
-/// Returns the name that Lambda has the function under.
+/// Returns the name of this Lambda function.
 fn function_name() -> String {
     std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()
 }
 
-/// Sweeps until there is nothing left to do and no job is watched, or it is time for the next sweep to go on.
+/// Sweeps until nothing is left to do and no job is watched, or until the next sweep is about to take over.
 async fn sweep_all(sweeper: &Sweeper) -> Result<Value, Error> {
     let (started, mut total) = (Instant::now(), Swept::default());
     loop {

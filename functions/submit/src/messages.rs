@@ -1,4 +1,4 @@
-//! Jobs from other systems, over the intake queue: each message is a job request.
+//! Jobs from other systems that arrive in the intake queue: each message is a job request.
 
 use anyhow::Context;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
@@ -11,8 +11,8 @@ use callboard_submit::trigger::job_id;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-/// Accepts a batch, and tells which messages are to be delivered again. A message that is no valid request is recorded
-/// as refused and is not one of them: it would be no better the next time.
+/// Accepts a batch, and answers which messages must be delivered again. A message that is not a valid request is recorded
+/// as refused and is not delivered again: it would be just as invalid next time.
 pub(crate) async fn accept(submitter: &Submitter, batch: SqsEvent) -> anyhow::Result<Value> {
     let accepted = join_all(batch.records.iter().map(|message| accept_one(submitter, message))).await;
     Ok(serde_json::to_value(batch_response(&batch.records, &accepted))?)
@@ -25,7 +25,7 @@ async fn accept_one(submitter: &Submitter, message: &SqsMessage) -> anyhow::Resu
     Ok(())
 }
 
-/// A message keeps its id and the time that it was sent through every delivery.
+/// Makes the id of a message's job. A message keeps its id and its sending time in every delivery.
 pub(crate) fn id(message: &SqsMessage) -> anyhow::Result<JobId> {
     let sent = message
         .attributes

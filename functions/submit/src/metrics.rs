@@ -1,5 +1,5 @@
-//! What alarms need to know and no service of AWS measures. CloudWatch makes metrics of it, as it is logged in the embedded
-//! metric format.
+//! Figures that alarms need and that no AWS service measures. They are logged in the embedded metric format, and CloudWatch turns
+//! them into metrics.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use callboard_core::job::JobStore;
 use serde_json::{Value, json};
 
 const LONG_WAIT: Duration = Duration::from_secs(30 * 60);
-/// How many jobs that wait for long are counted.
+/// The highest number of long-waiting jobs that is counted.
 const MAX_COUNTED: u32 = 100;
 
-/// Counts the jobs that want somebody's attention, and logs how many there are.
+/// Counts the jobs that need attention, and logs the counts.
 ///
 /// # Errors
 /// The store is unavailable.

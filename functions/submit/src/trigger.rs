@@ -1,4 +1,4 @@
-//! Telling apart what invokes the function.
+//! Finds out what invoked the function.
 
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use callboard_lambda::is_http;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// An id begins with the event's time, and lists look for ids of the time that jobs are kept. No queue of AWS keeps an
-/// event longer.
+/// How old an event may be for its time to become part of the job's id. Lists only search ids from the period for which jobs are
+/// kept, and no AWS queue keeps an event longer than this.
 const MAX_AGE: Duration = Duration::from_secs(14 * 24 * 3600);
 const MAX_AHEAD: Duration = Duration::from_secs(3600);
 
 /// What invoked the function.
 #[derive(Debug)]
 pub enum Trigger {
-    /// API Gateway, with a request of a client.
+    /// API Gateway, with a client's request.
     Http(Value),
     /// EventBridge or its Scheduler, with a job request.
     Event(JobEvent),
-    /// SQS, with messages of other systems.
+    /// SQS, with messages from other systems.
     Messages(SqsEvent),
-    /// The schedule that has the function look for lost and forgotten jobs.
+    /// The schedule that makes the function look for lost and forgotten jobs.
     Sweep,
 }
 
 /// A job request that came with an event.
 #[derive(Debug)]
 pub struct JobEvent {
-    /// The id of its job: the same for every delivery of the event.
+    /// The id of its job, which is the same for every delivery of the event.
     pub id: JobId,
     /// The job request.
     pub request: Value,
@@ -48,7 +48,7 @@ struct Envelope {
     detail: Value,
 }
 
-/// The input of a schedule, as the template writes it with the Scheduler's context attributes.
+/// The input of a schedule, in the form that the template writes with the Scheduler's context attributes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scheduled {
@@ -61,7 +61,7 @@ impl Trigger {
     /// Reads an event.
     ///
     /// # Errors
-    /// It is of a known kind, but not complete.
+    /// The event is of a known kind, but incomplete.
     pub fn of(event: Value) -> Result<Self, serde_json::Error> {
         if is_http(&event) {
             return Ok(Self::Http(event));
@@ -86,7 +86,7 @@ impl Trigger {
 }
 
 impl From<Envelope> for JobEvent {
-    /// EventBridge may send an event more than once, and a scheduled rule may send two for one time.
+    /// EventBridge may send an event more than once, and a scheduled rule may fire twice for the same time.
     fn from(envelope: Envelope) -> Self {
         let key = if envelope.detail_type == "Scheduled Event" {
             envelope.resources.join(" ")
@@ -104,7 +104,7 @@ impl From<Scheduled> for JobEvent {
 }
 
 impl JobEvent {
-    /// Several targets of one event may ask for different jobs, so the request is part of what names the job.
+    /// Several targets of one event may ask for different jobs, so the request is part of the text that the job's id is made from.
     fn new(at: Timestamp, key: &str, request: Value) -> Self {
         Self {
             id: job_id(at, &format!("{key}\n{request}")),
@@ -113,7 +113,7 @@ impl JobEvent {
     }
 }
 
-/// Makes the id of the job that an event asks for.
+/// Makes the id of the job that an event requests.
 pub fn job_id(at: Timestamp, key: &str) -> JobId {
     let now = SystemClock.now();
     if at > now + MAX_AHEAD || at < now - MAX_AGE {

@@ -1,4 +1,4 @@
-//! From a batch of messages to executed jobs, and to the messages that are to be delivered again.
+//! Executes the jobs of a batch of messages, and answers which messages must be delivered again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,23 +13,24 @@ use futures_util::future::join_all;
 use lambda_runtime::{Error, LambdaEvent};
 use tokio::sync::watch;
 
-/// When a message comes again whose job could not be claimed, or that names none: so long for each delivery it had.
+/// The delay before a message is delivered again if its job could not be claimed or if it names no job, times the number of
+/// deliveries so far.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Executes batches.
 pub(crate) struct Batches {
     pub(crate) worker: Worker,
     pub(crate) queue: Arc<SqsQueue>,
-    /// What is cleaned after each batch, where `/tmp` is this worker's alone.
+    /// The runner to clean up after each batch, if `/tmp` belongs to this worker alone.
     pub(crate) to_clean: Option<Arc<AnsibleRunner>>,
-    /// Never becomes true: Lambda gives no notice.
+    /// Never becomes true: Lambda does not announce shutdowns.
     pub(crate) shutdown: watch::Receiver<bool>,
-    /// How long before the invocation's deadline jobs are stopped, so that their end can be written.
+    /// How long before the invocation's deadline jobs are stopped, so that their end can still be written.
     pub(crate) margin: Duration,
 }
 
 impl Batches {
-    /// Executes the jobs of a batch, all at the same time: they share the invocation's deadline.
+    /// Executes the jobs of a batch all at once, because they share the invocation's deadline.
     pub(crate) async fn execute(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
         let limits = Limits {
             deadline: Some(self.deadline(event.context.deadline())),

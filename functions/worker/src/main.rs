@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use crate::batch::Batches;
 
 const FLUSH: Duration = Duration::from_secs(1);
-/// Of when the prices are, and of which region.
+/// The region and the month that the prices are from.
 const PRICE_TABLE: &str = "aws-lambda/us-east-1/2026-11";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -77,7 +77,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(function)).await
 }
 
-/// What AWS charges for this function's time, by its memory and processor: the first tier of us-east-1.
+/// The price that AWS charges for this function's time, by its memory and processor: the first tier of us-east-1.
 fn rate() -> Option<Rate> {
     let memory = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok()?;
     Some(Rate {
@@ -91,7 +91,7 @@ fn rate() -> Option<Rate> {
     })
 }
 
-/// The Ansible of the image; see the Dockerfile beside this.
+/// The Ansible settings of the image; see the Dockerfile of this crate.
 fn ansible() -> anyhow::Result<AnsibleSettings> {
     let playbooks = PathBuf::from(required("CALLBOARD_PLAYBOOKS")?);
     Ok(AnsibleSettings {

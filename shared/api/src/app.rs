@@ -1,4 +1,4 @@
-//! What the handlers work with.
+//! The state that the handlers share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,33 +18,33 @@ use crate::bodies::Bodies;
 use crate::gate::Gate;
 use crate::problem::{Kind, Problem};
 
-/// Limits of the API.
+/// The limits of the API.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiSettings {
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// How long `?sync=true` waits for a job to end.
     pub sync_wait: Duration,
-    /// How often a request that waits for output looks for it.
+    /// How often a request that waits for output checks for more.
     pub poll: Duration,
-    /// How much output is read at a time and waits to be sent, in bytes.
+    /// How much output is read and buffered for sending at a time, in bytes.
     pub chunk_bytes: u64,
-    /// What bounds an answer, where something does.
+    /// The limits of one answer, if there are any.
     pub answers: Option<AnswerLimits>,
 }
 
-/// How many requests may wait for jobs at the same time: that follow output, poll events, or wait for an end.
+/// Limits how many requests may wait for jobs at the same time: those that follow output, poll for events, or wait for a job to end.
 #[derive(Clone, Debug)]
 pub struct Followers(Arc<Semaphore>);
 
 impl Followers {
-    /// Lets so many wait.
+    /// Lets at most `limit` requests wait.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self(Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Admits one more, for as long as the permit is kept.
+    /// Admits one more request, until its permit is dropped.
     pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let permit = self.0.clone().try_acquire_owned();
         permit.map_err(|_| {
@@ -54,35 +54,35 @@ impl Followers {
     }
 }
 
-/// The bounds of an answer that is sent at once, as a Lambda function sends it.
+/// The limits of an answer that is sent as a whole, as a Lambda function sends it.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerLimits {
     /// The largest body, in bytes.
     pub max_bytes: u64,
-    /// How long an answer may be in the making.
+    /// The longest that an answer may take to produce.
     pub max_time: Duration,
 }
 
-/// Who calls, where the way that a request came by tells, as an identifier: an extension of the request.
+/// The caller's identity, if the transport provides one. It is a request extension.
 #[derive(Clone, Debug)]
 pub struct Caller(pub String);
 
-/// The result of one check of readiness.
+/// The result of one readiness check.
 #[derive(Clone, Debug)]
 pub struct HealthCheck {
     /// What was checked, such as `store`.
     pub name: &'static str,
-    /// What is wrong, in a sentence; nothing if it is well.
+    /// What is wrong, in a sentence; `None` if nothing is.
     pub fault: Option<String>,
 }
 
-/// Tells whether the service can do its work.
+/// Checks whether the service can do its work.
 #[async_trait::async_trait]
 pub trait Health: Send + Sync {
     /// Checks everything that a job needs.
     async fn check(&self) -> Vec<HealthCheck>;
 
-    /// Tells whether the service is shutting down and takes no more jobs.
+    /// Returns whether the service is shutting down and takes no more jobs.
     fn is_draining(&self) -> bool;
 }
 
@@ -91,23 +91,23 @@ pub trait Health: Send + Sync {
 pub struct App {
     /// Accepts jobs.
     pub submitter: Submitter,
-    /// Records.
+    /// Stores the records.
     pub store: Arc<dyn JobStore>,
-    /// Output.
+    /// Stores the output.
     pub logs: Arc<dyn LogStore>,
-    /// Credentials, of which the API never reads a value.
+    /// Stores the credentials. The API never reads their values.
     pub credentials: Arc<dyn CredentialStore>,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Readiness.
+    /// The readiness checks.
     pub health: Arc<dyn Health>,
-    /// Limits.
+    /// The limits.
     pub settings: ApiSettings,
-    /// Who waits.
+    /// Limits how many requests wait.
     pub followers: Followers,
-    /// Room for large bodies.
+    /// Limits the memory for large bodies.
     pub bodies: Bodies,
-    /// Who is let in.
+    /// Decides which requests are let in.
     pub gate: Gate,
 }
 
@@ -123,7 +123,7 @@ impl App {
     }
 }
 
-/// The job id of a path; what is no id names no job.
+/// The job id in a path. A text that is not an id is answered like an unknown job.
 pub(crate) struct PathId(pub(crate) JobId);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathId {

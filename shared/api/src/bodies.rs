@@ -1,4 +1,4 @@
-//! Room for large bodies.
+//! Limits the memory for large request bodies.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Kind, Problem};
 
-/// A body that is no larger is never one too many, and is parsed at once: jobs can be submitted while large bodies come.
+/// The largest body that is always admitted and parsed right away. Jobs can be submitted even while large bodies are being received.
 pub(crate) const SMALL_BYTES: usize = 16 * 1024;
 
-/// What large bodies may take of memory at the same time. Clones share it.
+/// Limits the memory that large bodies use at the same time. Clones share the limit.
 #[derive(Clone, Debug)]
 pub struct Bodies {
     room: Arc<Semaphore>,
-    /// One is parsed and checked at a time: values take more memory than their text, and the processor.
+    /// One large body is parsed and checked at a time: the parsed values take more memory than the text, and parsing takes CPU time.
     turn: Arc<Semaphore>,
 }
 
 impl Bodies {
-    /// Lets large bodies of so many bytes in all be there.
+    /// Admits large bodies of up to `bytes` bytes in total.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl Bodies {
         }
     }
 
-    /// Takes room for a body, unless it is small.
+    /// Reserves room for a body, unless it is small.
     pub(crate) fn admit(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
         if bytes <= SMALL_BYTES {
             return Ok(None);
@@ -40,7 +40,7 @@ impl Bodies {
         })
     }
 
-    /// Waits for the turn of a large body.
+    /// Waits until a large body may be parsed.
     pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.turn).acquire_owned().await.ok()
     }

@@ -1,4 +1,4 @@
-//! Reading a JSON body: its type, its size, and then strictly.
+//! Reads a JSON body: checks its type and size, then parses it strictly.
 
 use std::time::Duration;
 
@@ -15,23 +15,23 @@ use crate::app::App;
 use crate::bodies::{Bodies, SMALL_BYTES};
 use crate::problem::{Kind, Problem};
 
-/// How long a body may take to come.
+/// How long a body may take to arrive.
 const TIME: Duration = Duration::from_secs(60);
-/// How long the rest of a refused body is read, so that its sender comes to read the answer.
+/// How long to keep reading a refused body, so that its sender gets to read the answer.
 const DISCARD_TIME: Duration = Duration::from_secs(30);
 
-/// A body that was read. What it is made into takes as much memory.
+/// A body that was read. The value made from it takes as much memory.
 pub(crate) struct JsonBody {
     pub(crate) value: Value,
-    /// Its room, unless it is small; to be kept for as long as what was made of it.
+    /// The room it takes, unless it is small. Keep it for as long as anything made from the body.
     pub(crate) room: Option<OwnedSemaphorePermit>,
-    /// Its turn, unless it is small; to be kept until it is checked and stored.
+    /// Its turn, unless it is small. Keep it until the body is checked and stored.
     pub(crate) turn: Option<OwnedSemaphorePermit>,
 }
 
 /// Reads a body of at most `max_body_bytes` bytes.
 ///
-/// The type must be JSON's: a web page of another origin can send other types without the browser asking first.
+/// The type must be JSON's: a web page of another origin can send other types without a preflight request.
 pub(crate) async fn read(app: &App, headers: &HeaderMap, mut body: Body) -> Result<JsonBody, Problem> {
     let limit = app.settings.max_body_bytes;
     let room = match admit(app, headers) {
@@ -50,13 +50,13 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, mut body: Body) -> Resu
         }
         Err(_) => return Err(too_slow()),
     };
-    // whoever sends has done its part
+    // the sender is done
     drop(body);
     let (value, turn) = parse(&app.bodies, text).await?;
     Ok(JsonBody { value, room, turn })
 }
 
-/// Checks what the headers say of a body, and takes room for it; one that does not tell its length may have any.
+/// Checks the headers of a body and reserves room for it. A body without a length gets room for the largest one allowed.
 fn admit(app: &App, headers: &HeaderMap) -> Result<Option<OwnedSemaphorePermit>, Problem> {
     if !is_json(headers) {
         let detail = "Send the request as JSON, with the header `Content-Type: application/json`.";
@@ -87,7 +87,7 @@ async fn collect(body: &mut Body, length: usize, limit: usize) -> Result<Vec<u8>
     Ok(text)
 }
 
-/// Parses a text; a large one when it is its turn, and beside the threads that answer.
+/// Parses a text. A large one waits for its turn and is parsed outside the threads that answer requests.
 async fn parse(bodies: &Bodies, text: Vec<u8>) -> Result<(Value, Option<OwnedSemaphorePermit>), Problem> {
     if text.is_empty() {
         let (pointer, message) = (String::new(), "it is empty".to_owned());
@@ -102,7 +102,7 @@ async fn parse(bodies: &Bodies, text: Vec<u8>) -> Result<(Value, Option<OwnedSem
     Ok((value, turn))
 }
 
-/// Reads on and keeps nothing. Who waits for leave to send a body gets the answer instead.
+/// Reads the rest of a body and discards it. A client that waits for `100 Continue` gets the answer right away instead.
 async fn discard(headers: &HeaderMap, mut body: Body) {
     if !headers.contains_key(header::EXPECT) {
         let rest = async { while let Some(Ok(_)) = body.frame().await {} };

@@ -1,6 +1,6 @@
-//! What the OpenAPI document says of credentials in requests. [`callboard_core::credential::Credential::parse`] reads them.
+//! The OpenAPI schemas of credentials in requests. [`callboard_core::credential::Credential::parse`] reads such requests.
 //!
-//! A kind that can be given in several ways is here once for each: a description says which fields go together.
+//! A kind that can be given in several ways has one variant for each: its description says which fields go together.
 
 mod texts;
 

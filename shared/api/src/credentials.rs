@@ -1,4 +1,4 @@
-//! `/api/v1/credentials`: what jobs get at hosts with. A value goes in and never comes out.
+//! `/api/v1/credentials`: the credentials that jobs use to log in to hosts. Values can be written but never read.
 
 use axum::Json;
 use axum::body::Body;
@@ -25,7 +25,7 @@ use crate::problem::{Kind, Problem};
 
 const PATH: &str = "/api/v1/credentials";
 
-/// The name of a path; what is no name names no credential.
+/// The credential name in a path. A text that is not a name is answered like an unknown credential.
 pub(crate) struct PathName(String);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathName {
@@ -216,7 +216,7 @@ fn parse_new(body: &Value) -> Result<(String, Credential), Problem> {
     complete(name.zip(credential), faults)
 }
 
-/// A body may repeat the name that is in the path.
+/// Parses a credential's new value. The body may repeat the name from the path.
 fn parse_value(name: &str, body: &Value) -> Result<Credential, Problem> {
     let mut faults = Faults::default();
     if body.get("name").is_some_and(|other| other != name) {

@@ -27,7 +27,7 @@ use crate::wanted::Wanted;
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1000;
 const MAX_WAIT_SECONDS: u64 = 25;
-/// More than any job has events.
+/// More events than any job has.
 const MAX_AFTER: u64 = 2_147_483_647;
 
 /// A page of events.
@@ -57,7 +57,7 @@ struct AnyEvent(String);
 /// What a request asks for.
 struct Asked {
     job: JobId,
-    /// The attempt; 0 is the time before the first.
+    /// The attempt; 0 stands for the time before the first one.
     wanted: Wanted,
     filter: Filter,
     after: u64,
@@ -65,13 +65,13 @@ struct Asked {
     wait: u64,
 }
 
-/// Where a page begins, or its reading goes on.
+/// Where a page begins or reading continues.
 #[derive(Clone, Copy)]
 struct Place {
     attempt: u32,
-    /// The `after` that the page began with.
+    /// The `after` value that the page began with.
     from: u64,
-    /// The counter of the last event that was looked at.
+    /// The counter of the last event that was examined.
     after: u64,
 }
 
@@ -132,7 +132,7 @@ pub(crate) async fn events(
 }
 
 impl Asked {
-    /// Waits for an event that is wanted; one look is all there is without `wait`. Returns the `after` that the page begins with, too.
+    /// Waits for a matching event; without `wait`, it looks only once. Also returns the `after` value that the page begins with.
     async fn page(&self, app: &App) -> Result<(EventPage, u64), Problem> {
         let deadline = Instant::now() + Duration::from_secs(self.wait);
         let _waiting = if self.wait > 0 {
@@ -166,7 +166,7 @@ impl Asked {
         }
     }
 
-    /// Finds out where to begin. Once a job has been started again, `after` alone says nothing: each attempt counts from 1.
+    /// Finds the place to begin. Once a job has been restarted, `after` alone is ambiguous because each attempt counts from 1.
     fn start(&self, job: &Job) -> Result<Place, Problem> {
         self.wanted.check(job)?;
         let last = job.state.attempt;
@@ -193,13 +193,13 @@ impl Asked {
         scan.after(place.after).await
     }
 
-    /// Returns the attempt that the request goes on with: one that names none goes on where it found nothing.
+    /// Returns the attempt to continue with. A request that names no attempt moves on when it found no events in this one.
     fn moves_on(&self, found: &Found) -> Option<u32> {
         let free = self.wanted.0.unwrap_or(0) == 0;
         found.next_attempt.filter(|_| free && found.events.is_empty())
     }
 
-    /// Leads on by the counters of one attempt, and from its end to the beginning of the one that followed.
+    /// Returns links that follow the counters of one attempt, and lead from its end to the beginning of the next attempt.
     fn links(&self, page: &EventPage, from: u64) -> Links {
         let query = |attempt: u32, after| {
             let query = Query::default().with("after", &after).with("limit", &self.limit);

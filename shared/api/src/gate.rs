@@ -1,7 +1,7 @@
-//! Which requests are let in at all: those for a host that is ours, and of web pages those that are ours.
+//! Decides which requests are let in: they must name one of our hosts, and if a web page sends them, it must be one of ours.
 //!
-//! A page of another origin can have its reader's browser send requests to addresses that only the reader reaches, and can
-//! have its own name lead there. The browser says what it was told in `Host`, and whose page asks in `Origin`.
+//! A page of another origin can make its reader's browser send requests to addresses that only the reader can reach, and can
+//! point its own domain name to such an address. The browser sends the name it was given in `Host`, and the page's origin in `Origin`.
 
 mod names;
 
@@ -18,28 +18,28 @@ use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 pub use self::names::{HostName, NotAHostName, NotAnOrigin, Origin};
 use crate::problem::{Kind, Problem};
 
-/// Which hosts a request may name.
+/// The hosts a request may name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Hosts {
-    /// The way that requests come by has seen to it.
+    /// Not checked here: the transport has already checked it.
     Unchecked,
-    /// Any, given once.
+    /// Any host, as long as it is given only once.
     Any,
-    /// This machine's own names, and these.
+    /// This machine's own names, and the listed ones.
     Listed(Vec<HostName>),
 }
 
 /// Decides which requests are let in.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    /// Which hosts they may name.
+    /// The hosts that requests may name.
     pub hosts: Hosts,
-    /// Of which origins web pages may ask, beside the host's own.
+    /// The origins whose web pages may send requests, besides the host's own.
     pub origins: Vec<Origin>,
 }
 
 impl Gate {
-    /// Puts the gate before routes. Pages of the listed origins may read the answers (CORS).
+    /// Puts the gate in front of the routes. Pages of the listed origins may read the answers (CORS).
     pub(crate) fn guard(self, routes: Router) -> Router {
         let routes = match self.origins.is_empty() {
             true => routes,
@@ -57,7 +57,7 @@ impl Gate {
             .expose_headers(Any)
     }
 
-    /// Tells why a request is not let in.
+    /// Returns why a request is refused, or `None` if it is let in.
     fn refuse(&self, request: &Request) -> Option<Problem> {
         let headers = request.headers();
         let target = request.uri().authority().map(|authority| authority.as_str());

@@ -1,4 +1,4 @@
-//! The HTTP API of Callboard. The same router answers in Lambda and in one process.
+//! The HTTP API of Callboard. The same router serves Lambda functions and the standalone process.
 
 mod app;
 mod bodies;
@@ -36,7 +36,7 @@ pub use problem::Problem;
 pub use request_id::REQUEST_ID;
 pub use wire::JobView;
 
-/// Returns every route. The fallback for methods reaches only the routes that were added before it.
+/// Returns all routes. The method fallback applies only to the routes that were added before it.
 pub fn router(app: App) -> Router {
     let gate = app.gate.clone();
     let routes = Router::new()

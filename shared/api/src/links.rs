@@ -1,4 +1,4 @@
-//! `Link` headers (RFC 8288): where an answer leads.
+//! `Link` headers (RFC 8288), which point to related resources.
 
 use axum::http::HeaderValue;
 use axum::http::header::LINK;
@@ -6,7 +6,7 @@ use axum::response::{IntoResponseParts, ResponseParts};
 use callboard_core::base::id::JobId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// All but the unreserved characters of RFC 3986.
+/// All characters except the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The links of one answer.
@@ -14,14 +14,14 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 pub(crate) struct Links(Vec<(&'static str, String)>);
 
 impl Links {
-    /// Returns the links of a job's record, and of every answer that tells of a job.
+    /// Returns the links for a job's record, and for every other answer about the job.
     pub(crate) fn of_job(id: JobId) -> Self {
         let record = record(id);
         let (logs, events) = (format!("{record}/logs"), format!("{record}/events"));
         Self(vec![("self", record), ("logs", logs), ("events", events)])
     }
 
-    /// Returns the links of a page: to itself, and to the next if there is one.
+    /// Returns the links of a page: to itself, and to the next page if there is one.
     pub(crate) fn of_page(path: &str, page: &Query, next: Option<&Query>) -> Self {
         let mut links = vec![("self", page.after(path))];
         links.extend(next.map(|next| ("next", next.after(path))));
@@ -45,12 +45,12 @@ impl IntoResponseParts for Links {
     }
 }
 
-/// Returns where a job's record is.
+/// Returns the path of a job's record.
 pub(crate) fn record(id: JobId) -> String {
     format!("/api/v1/jobs/{id}")
 }
 
-/// A query string in the making.
+/// A query string that is being built.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query(String);
 

@@ -1,4 +1,4 @@
-//! What a list of jobs shows.
+//! The view of a list of jobs.
 
 use std::collections::BTreeMap;
 
@@ -84,7 +84,7 @@ pub(crate) struct JobList {
 }
 
 impl JobList {
-    /// Shows a page of a list.
+    /// Makes the view of a page of a list.
     pub(crate) fn new(page: HistoryPage, query: &HistoryQuery) -> Self {
         let next = page.next();
         let list = query.list();

@@ -23,9 +23,9 @@ use crate::params::Params;
 use crate::problem::{Kind, Problem};
 use crate::wanted::Wanted;
 
-/// How long a client may take to begin reading from a URL that it was led to.
+/// How long a client has to start reading from a URL that it was redirected to.
 const URL_VALID_FOR: Duration = Duration::from_secs(300);
-/// The last byte of what still grows: the largest number that every client can read (RFC 8673).
+/// The last byte position of output that is still growing: the largest number that every client can read (RFC 8673).
 const ENDLESS: u64 = (1 << 53) - 1;
 
 /// How output is delivered.
@@ -38,7 +38,7 @@ pub(crate) enum LogFormat {
     Text,
 }
 
-/// What a request reads.
+/// What a request wants to read.
 struct Reading {
     wanted: Wanted,
     asked: Option<Asked>,
@@ -98,7 +98,8 @@ pub(crate) async fn logs(
 }
 
 impl LogFormat {
-    /// Takes the parameter `format`. A range counts bytes of the output, which plain text has not all of.
+    /// Takes the parameter `format`. Plain text cannot be combined with a range: a range counts the bytes of the raw output, and
+    /// plain text leaves some of them out.
     fn take(params: &mut Params, headers: &HeaderMap) -> Self {
         match params.text("format").as_deref() {
             None | Some("raw") => Self::Raw,
@@ -120,7 +121,7 @@ impl LogFormat {
 }
 
 impl Reading {
-    /// Goes on until what is read is over; a range says where to begin.
+    /// Streams the output until it is complete; a range says where to begin.
     async fn follow(self, app: App, job: Job) -> Result<Response, Problem> {
         let waiting = app.followers.admit()?;
         let (start, builder) = match self.asked {
@@ -140,7 +141,7 @@ impl Reading {
         builder.body(body).map_err(|_| Problem::internal())
     }
 
-    /// Answers with what is there.
+    /// Answers with the output that is there now.
     async fn answer(self, app: &App, job: &Job) -> Result<Response, Problem> {
         let max_bytes = app.settings.answers.map_or(u64::MAX, |limits| limits.max_bytes);
         let size = app.logs.size(self.key(job)).await?;
@@ -177,7 +178,7 @@ impl Reading {
         }
     }
 
-    /// Leads to where output is that is too large for an answer. There, it has its ANSI sequences.
+    /// Redirects to output that is too large for an answer. It is served there with its ANSI sequences.
     async fn elsewhere(&self, app: &App, job: &Job, size: u64, max_bytes: u64) -> Result<Response, Problem> {
         let url = match self.format {
             LogFormat::Raw => app.logs.presign(self.key(job), URL_VALID_FOR).await?,

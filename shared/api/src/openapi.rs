@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the handlers and their types.
+//! The OpenAPI document, generated from the handlers and their types.
 
 mod parts;
 mod problems;
@@ -17,7 +17,7 @@ use utoipa::OpenApi;
 
 use crate::app::App;
 
-/// A request and an answer of each operation, by its id and by `request` or the status.
+/// Example requests and answers of each operation, by its id and then by `request` or the status.
 const EXAMPLES: &str = include_str!("openapi/examples.json");
 
 #[derive(OpenApi)]
@@ -64,7 +64,7 @@ pub fn document(kinds: &Kinds) -> String {
     text.map(|text| text + "\n").unwrap_or_default()
 }
 
-/// The document of a router, once it has been asked for.
+/// A router's document, which is made when it is first requested.
 #[derive(Clone, Default)]
 pub(crate) struct Made(Arc<OnceLock<Bytes>>);
 
@@ -85,7 +85,7 @@ pub(crate) async fn serve(State(app): State<App>, Extension(made): Extension<Mad
     ([(CONTENT_TYPE, "application/json")], document.clone())
 }
 
-/// Adds what holds for all operations: their problems, examples and authorization.
+/// Adds what all operations share: their problems, examples and authorization.
 fn complete(mut document: Value, kinds: &Kinds) -> Value {
     let examples = serde_json::from_str(EXAMPLES).unwrap_or(Value::Null);
     for methods in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
@@ -114,7 +114,7 @@ fn complete(mut document: Value, kinds: &Kinds) -> Value {
     document
 }
 
-/// A description has a line for each of its paragraphs, and not where the source has one.
+/// Joins the lines of each paragraph of a description: the source's line breaks have no meaning.
 fn unwrap_descriptions(value: &mut Value) {
     match value {
         Value::Object(object) => {
@@ -138,7 +138,7 @@ fn complete_operation(operation: &mut Value, examples: &Value) {
     let examples = &examples[&id];
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten() {
-        // what may be left out is not null when it is there
+        // a parameter may be left out, but is never null
         if let Some([kind, _]) = parameter["schema"]["type"].as_array().map(Vec::as_slice) {
             parameter["schema"]["type"] = kind.clone();
         }

@@ -1,4 +1,4 @@
-//! Query parameters, read as strictly as bodies: an unknown, repeated or senseless one is refused.
+//! Query parameters, which are read as strictly as bodies: unknown, repeated or invalid ones are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    /// Takes a text.
+    /// Takes a text parameter.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         let mut values = self.given.remove(name)?;
@@ -46,7 +46,7 @@ impl Params {
         values.pop()
     }
 
-    /// Takes texts: the parameter may be given several times, and each time hold several, with commas between them.
+    /// Takes a set of texts: the parameter may be repeated, and each value may list several, separated by commas.
     pub(crate) fn texts(&mut self, name: &'static str) -> BTreeSet<String> {
         self.known.push(name);
         let given = self.given.remove(name).unwrap_or_default();
@@ -61,7 +61,7 @@ impl Params {
         texts
     }
 
-    /// Takes `true` or `false`, in any case; absent is false.
+    /// Takes `true` or `false`, in upper or lower case; an absent parameter means false.
     pub(crate) fn boolean(&mut self, name: &'static str) -> bool {
         match self.text(name) {
             None => false,
@@ -74,7 +74,7 @@ impl Params {
         }
     }
 
-    /// Takes a whole number within bounds, both included.
+    /// Takes a whole number between `min` and `max`, both inclusive.
     pub(crate) fn number(&mut self, name: &'static str, min: u64, max: u64) -> Option<u64> {
         let text = self.text(name)?;
         let number = text.parse().ok().filter(|number| (min..=max).contains(number));
@@ -85,12 +85,12 @@ impl Params {
         number
     }
 
-    /// Tells whether a parameter is there that was not taken yet.
+    /// Returns whether a parameter is given that was not taken yet.
     pub(crate) fn is_given(&self, name: &str) -> bool {
         self.given.contains_key(name)
     }
 
-    /// Takes the size of a page; 20 if it is absent.
+    /// Takes the page size; 20 if it is absent.
     pub(crate) fn limit(&mut self) -> u32 {
         let limit = self.number("limit", 1, MAX_LIMIT.into());
         limit
@@ -98,7 +98,7 @@ impl Params {
             .unwrap_or(DEFAULT_LIMIT)
     }
 
-    /// Takes a cursor, and reads it as `place` does.
+    /// Takes a cursor and parses it with `place`.
     pub(crate) fn cursor<T>(&mut self, place: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let text = self.text("cursor")?;
         let found = place(&text);
@@ -111,12 +111,12 @@ impl Params {
         found
     }
 
-    /// Notes that a parameter is wrong.
+    /// Records that a parameter is wrong.
     pub(crate) fn refuse(&mut self, name: &str, detail: impl Into<String>) {
         self.errors.push((name.to_owned(), detail.into()));
     }
 
-    /// Ends the reading: what was not taken is not known.
+    /// Finishes reading: parameters that were not taken are unknown.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         let known = if self.known.is_empty() {
             "none".to_owned()

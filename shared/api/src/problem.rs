@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem details: the one place where an error becomes a status.
+//! Errors as RFC 9457 problem details. This is the only place that maps errors to statuses.
 
 mod kind;
 
@@ -81,12 +81,12 @@ impl Problem {
         }
     }
 
-    /// Says that a request could not be read at all.
+    /// Makes the problem for a request that could not be read at all.
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(Kind::MalformedRequest, detail)
     }
 
-    /// Says that the same request may be answered in a moment.
+    /// Makes the problem for a request that may succeed if it is sent again in a moment.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(Kind::Unavailable, detail)
     }
@@ -98,7 +98,7 @@ impl Problem {
         )
     }
 
-    /// Tells what went wrong with what is kept of a job.
+    /// Makes the problem for an error that occurred while accessing a job's stored data.
     pub(crate) fn of_job(id: JobId, error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::no_such_job(&id.to_string()),

@@ -1,4 +1,4 @@
-//! A job's record as an answer. That of a job that has ended never changes, and has an `ETag`.
+//! A job's record as an answer. The record of a job that has ended never changes, and has an `ETag`.
 
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::links::Links;
 use crate::wire::JobView;
 
-/// A record, as it is sent.
+/// A record, ready to be sent.
 pub(crate) struct Record {
     job: JobId,
     body: Bytes,
@@ -22,7 +22,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Makes the record of a job.
+    /// Reads the record of a job.
     pub(crate) async fn read(kinds: &Kinds, logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
         let (id, ended) = (job.id, job.state.status.is_final());
         let view = JobView::read(kinds, logs, job).await?;
@@ -34,7 +34,7 @@ impl Record {
         })
     }
 
-    /// Answers that nothing has changed where the client has this very record.
+    /// Answers with 304 if the client already has this record, and else with the record.
     pub(crate) fn unless_known(self, headers: &HeaderMap) -> Response {
         match self.etag {
             Some(etag) if is_known(headers, &etag) => {

@@ -1,4 +1,4 @@
-//! The id of a request: every line that is logged for it has it, and so has its answer.
+//! The id of a request, which appears in each of its log lines and in its answer.
 
 use axum::Router;
 use axum::extract::Request;
@@ -9,9 +9,9 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 use uuid::Uuid;
 
-/// The header that has the id: the client's own, where it sends one that can be taken.
+/// The header with the request id: the client's own, if it sends a valid one.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id that is taken from a client, in bytes.
+/// The longest id that a client may send, in bytes.
 const LONGEST: usize = 128;
 
 #[derive(Clone, Copy)]
@@ -25,7 +25,7 @@ impl MakeRequestId for Made {
     }
 }
 
-/// Gives each request of the routes an id, and a span that has it.
+/// Gives each request of the routes an id, and a span with that id.
 pub(crate) fn identify(routes: Router) -> Router {
     let span = TraceLayer::new_for_http()
         .make_span_with(span)
@@ -40,13 +40,13 @@ pub(crate) fn identify(routes: Router) -> Router {
         .layer(middleware::map_request(take))
 }
 
-/// An error's span, so that it is there at every level.
+/// Makes the request's span, at the error level so that it exists whatever the log level is.
 fn span(request: &axum::http::Request<axum::body::Body>) -> Span {
     let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
     tracing::error_span!("request", request.id = id.map(field::display))
 }
 
-/// Leaves out an id that is empty, too long, given twice, or has other characters than ids have.
+/// Removes an id that is empty, too long, given twice, or has characters that ids may not have.
 async fn take(mut request: Request) -> Request {
     let mut given = request.headers().get_all(REQUEST_ID).iter();
     let fits = match (given.next(), given.next()) {

@@ -76,7 +76,7 @@ pub(crate) async fn submit(
     let waiting = if sync { Some(app.followers.admit()?) } else { None };
     let submitted = app.submitter.submit(Tenant::default(), value, once.as_ref()).await?;
     drop(turn);
-    // the job is accepted by now: whoever is told otherwise posts it again
+    // the job is accepted now: a client that was told otherwise would post it again
     let job = if sync {
         wait(&app, submitted.job).await
     } else {
@@ -110,13 +110,13 @@ async fn answer(app: &App, job: &Job, sync: bool, replayed: bool) -> Response {
     accepted(job, Accepted::new(job, replayed && !sync))
 }
 
-/// Answers that a job waits to be run.
+/// Answers that a job is waiting to run.
 pub(crate) fn accepted(job: &Job, body: Accepted) -> Response {
     let location = [(header::LOCATION, record(job.id))];
     (StatusCode::ACCEPTED, location, Links::of_job(job.id), Json(body)).into_response()
 }
 
-/// Reads the `Idempotency-Key` header; it may be in quotes, as the IETF's draft has it.
+/// Reads the `Idempotency-Key` header. The value may be in quotes, as in the IETF draft.
 fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -145,7 +145,7 @@ fn refuse_key_in(body: &Value) -> Result<(), Problem> {
     }]))
 }
 
-/// Waits until the job has ended, or for as long as it may be waited; returns the job as it was seen last.
+/// Waits until the job has ended or the time is up, and returns the job in its latest state.
 async fn wait(app: &App, mut job: Job) -> Job {
     let deadline = Instant::now() + app.settings.sync_wait;
     let mut pause = FIRST_LOOK;

@@ -4,7 +4,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
 use callboard_core::output::{LogKey, LogStore, Stream};
 
-/// How much output a record shows.
+/// How many bytes of output a record shows.
 const MAX_BYTES: u64 = 256 * 1024;
 
 /// The end of a job's output.
@@ -14,12 +14,12 @@ pub(crate) struct Tail {
     pub(crate) text: String,
     /// Whether there is more before it.
     pub(crate) truncated: bool,
-    /// How many bytes there are in all.
+    /// The size of the whole output, in bytes.
     pub(crate) bytes: u64,
 }
 
 impl Tail {
-    /// Reads the end of what a job's last attempt printed.
+    /// Reads the end of the output of a job's last attempt.
     pub(crate) async fn read(logs: &dyn LogStore, job: &Job) -> Result<Self, StoreError> {
         let key = LogKey {
             job: job.id,

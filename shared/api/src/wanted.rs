@@ -1,4 +1,4 @@
-//! Which attempt of a job a request reads the output of.
+//! Selects the attempt whose output a request reads.
 
 use callboard_core::job::Job;
 use callboard_core::output::{LogKey, Stream};
@@ -6,18 +6,18 @@ use callboard_core::output::{LogKey, Stream};
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
 
-/// One attempt by its number, or whichever is the last.
+/// One attempt by its number, or the latest one if there is no number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Wanted(pub(crate) Option<u32>);
 
 impl Wanted {
-    /// Takes the parameter `attempt`, which is `least` or more.
+    /// Takes the parameter `attempt`, which must be at least `least`.
     pub(crate) fn take(params: &mut Params, least: u64) -> Self {
         let number = params.number("attempt", least, u32::MAX.into());
         Self(number.and_then(|number| u32::try_from(number).ok()))
     }
 
-    /// Checks that there is such an attempt.
+    /// Checks that the attempt exists.
     pub(crate) fn check(self, job: &Job) -> Result<(), Problem> {
         let (last, Some(wanted)) = (job.state.attempt, self.0) else {
             return Ok(());
@@ -39,7 +39,7 @@ impl Wanted {
         self.0.unwrap_or(job.state.attempt)
     }
 
-    /// Names a stream of the attempt.
+    /// Returns the key of one of the attempt's streams.
     pub(crate) fn key(self, job: &Job, stream: Stream) -> LogKey {
         LogKey {
             job: job.id,
@@ -48,7 +48,7 @@ impl Wanted {
         }
     }
 
-    /// Tells whether nothing will be added to what is read: the job has ended, or the one attempt that is wanted.
+    /// Returns whether no more output can be added: the job has ended, or the wanted attempt has.
     pub(crate) fn is_over(self, job: &Job) -> bool {
         let given_up = job.state.given_up.last().map_or(0, |last| last.attempt);
         job.state.status.is_final()

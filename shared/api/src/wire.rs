@@ -1,4 +1,4 @@
-//! What the API answers with.
+//! The bodies of the API's answers.
 
 mod cancel;
 mod output;
@@ -85,7 +85,7 @@ pub(crate) struct JobResult {
 }
 
 impl JobView {
-    /// Shows a job; if it has ended, with what it printed.
+    /// Makes the view of a job; if it has ended, its output is included.
     ///
     /// # Errors
     /// The log store is unavailable.
@@ -134,7 +134,7 @@ impl JobView {
     }
 }
 
-/// Shows what the kind of a job tells of it. A job of another release's kind is shown as it was recorded.
+/// Returns the part of a job that its kind describes. A job whose kind this release does not know is shown as it was recorded.
 fn show(kinds: &Kinds, job: &Job) -> Shown {
     let outcome = job.state.outcome.as_ref();
     let told = Told {
@@ -162,7 +162,7 @@ fn show(kinds: &Kinds, job: &Job) -> Shown {
     shown
 }
 
-/// Returns the seconds from a start to an end, if there are both.
+/// Returns the seconds from start to end, if both are known.
 pub(crate) fn duration(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<f64> {
     Some(end?.since(start?).as_secs_f64())
 }
@@ -178,7 +178,7 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
-    /// Tells of a job that was accepted; one that was accepted before is told of as it was then.
+    /// Makes the answer for an accepted job. A job that was accepted earlier is described as it was then.
     pub(crate) fn new(job: &Job, replayed: bool) -> Self {
         Self {
             job_id: job.id.to_string(),

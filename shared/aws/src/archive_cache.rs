@@ -1,4 +1,4 @@
-//! [`ArchiveCache`] on S3: an object `archives/KEY` per archive. The bucket's lifecycle removes them.
+//! [`ArchiveCache`] on S3: one object `archives/KEY` per archive. The bucket's lifecycle removes them.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! The attributes of an item: making and reading them.
+//! Makes and reads the attributes of an item.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use callboard_core::job::{JobStatus, Lease};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// An item, as the SDK has it.
+/// An item as the SDK represents it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// Makes a string attribute.
@@ -23,7 +23,7 @@ pub(crate) fn number(number: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(format!("{number}"))
 }
 
-/// Makes the attribute of an instant: milliseconds since the Unix epoch.
+/// Makes the attribute for an instant: milliseconds since the Unix epoch.
 pub(crate) fn instant(at: Timestamp) -> AttributeValue {
     number(at.as_millis())
 }
@@ -33,12 +33,12 @@ pub(crate) fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError>
     serde_json::to_string(value).map(AttributeValue::S).map_err(corrupt)
 }
 
-/// Wraps what makes something in the table unreadable.
+/// Makes the error for something in the table that cannot be read.
 pub(crate) fn corrupt(error: impl Into<callboard_core::base::store_error::BoxError>) -> StoreError {
     StoreError::Corrupt(error.into())
 }
 
-/// Tells which attribute makes an item unreadable.
+/// Makes the error for an attribute that is missing or of the wrong type.
 pub(crate) fn missing(name: &str) -> StoreError {
     corrupt(format!("the attribute {name:?} is missing or of the wrong type"))
 }
@@ -83,13 +83,13 @@ impl<'a> Attributes<'a> {
         }))
     }
 
-    /// Reads what lists call the job; an earlier release wrote `(inline)` for a playbook that has no name.
+    /// Reads the job's title, as lists show it; an earlier release wrote `(inline)` for a playbook without a name.
     pub(crate) fn title(&self) -> Option<String> {
         let name = self.optional_string("playbook").filter(|name| *name != "(inline)");
         name.map(str::to_owned)
     }
 
-    /// Reads a list of JSON texts; absent is empty.
+    /// Reads a list of JSON texts; an absent attribute is an empty list.
     pub(crate) fn json_list<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, StoreError> {
         let Some(value) = self.0.get(name) else {
             return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! What is too large for an item: kept in the bucket, referred to by the item.
+//! Values too large for an item: they are in the bucket, and the item refers to them.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
@@ -11,8 +11,9 @@ use crate::error::aws;
 use crate::object;
 use crate::stored::Stored;
 
-/// A larger value goes to the bucket. DynamoDB counts the whole item for each of the five writes of a job's life and
-/// for each heartbeat, one unit a KB; beyond this the PUT, and the GETs of those who read it, are the cheaper way.
+/// The largest value that stays in the item; larger ones go to the bucket. DynamoDB charges one unit per KB of the
+/// whole item for each of the five writes in a job's life and for each heartbeat; above this size, one PUT and the GETs
+/// of the readers cost less.
 const INLINE_BYTES: usize = 4096;
 
 /// The bucket, as the job store uses it.
@@ -23,7 +24,7 @@ pub(crate) struct Bodies {
 }
 
 impl Bodies {
-    /// Keeps a value: in the item if it is small, else as the object `key`.
+    /// Stores a value: in the item if it is small, otherwise as the object `key`.
     pub(crate) async fn store(&self, key: String, value: &impl Serialize) -> Result<Stored, StoreError> {
         let json = serde_json::to_string(value).map_err(corrupt)?;
         if json.len() <= INLINE_BYTES {
@@ -41,7 +42,7 @@ impl Bodies {
         Ok(Stored::Object(key))
     }
 
-    /// Reads a value from where it is.
+    /// Reads a value from the item or the bucket.
     pub(crate) async fn load<T: DeserializeOwned>(&self, stored: Stored) -> Result<T, StoreError> {
         match stored {
             Stored::Inline(json) => serde_json::from_str(&json).map_err(corrupt),

@@ -1,4 +1,4 @@
-//! How all clients of AWS are set up.
+//! Sets up all AWS clients.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-/// An endpoint in the same region answers in milliseconds; one that cannot be reached is given up early.
+/// An endpoint in the same region answers in milliseconds, so an unreachable one is given up early.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// The largest body, 8 MiB, needs 13 Mbit/s.
+/// The largest body, 8 MiB, needs 13 Mbit/s to be sent in this time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Half of what API Gateway waits for a function.
+/// Half of the time that API Gateway waits for a function.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
-/// A file of 500 MB needs 70 Mbit/s.
+/// A file of 500 MB needs 70 Mbit/s to be sent in this time.
 const FILE_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ATTEMPTS: u32 = 4;
-/// Doubled for each retry and shortened at random. Callers with more time try again by themselves.
+/// Doubled for each retry and shortened at random. Callers that have more time retry by themselves.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Reads region, credentials and endpoints from the environment as the SDK does. Throttling, timeouts, broken
+/// Reads the region, credentials and endpoints from the environment as the SDK does. Throttling, timeouts, broken
 /// connections and server errors are retried.
 pub async fn sdk_config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
@@ -41,7 +41,7 @@ pub async fn sdk_config() -> SdkConfig {
         .await
 }
 
-/// Makes what the SDK makes by default, but with ring, as for all else in these programs that speaks TLS.
+/// Makes the SDK's default client, but with ring, which these programs use for all other TLS.
 fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector = ConnectorBuilder::default()
@@ -53,13 +53,13 @@ fn http_client() -> SharedHttpClient {
     })
 }
 
-/// Makes the client of S3. An endpoint of one's own has no host name per bucket, so the bucket goes into the path.
+/// Makes the client for S3. A custom endpoint has no host name for each bucket, so the bucket goes into the path.
 #[must_use]
 pub fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(s3_config(config).build())
 }
 
-/// Makes a client of S3 for files that are too large for the times of the others.
+/// Makes a client for S3 with longer timeouts, for files too large for the usual ones.
 pub(crate) fn s3_client_for_files(config: &SdkConfig) -> aws_sdk_s3::Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

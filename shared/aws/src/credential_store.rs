@@ -1,5 +1,5 @@
-//! [`CredentialStore`] on AWS Secrets Manager. What may be shown of a credential is in its secret's tags, so that only
-//! [`CredentialStore::get`] reads a value.
+//! [`CredentialStore`] on AWS Secrets Manager. The parts of a credential that may be shown are in the tags of its
+//! secret, so that only [`CredentialStore::get`] reads a value.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::credential_tags::{Tags, updated};
 use crate::error::{is_being_deleted, secrets_manager};
 
-/// A secret that is deleted at once is gone within seconds.
+/// How long to wait for a deletion: a secret that is deleted without recovery is gone within seconds.
 const DELETION_LIMIT: Duration = Duration::from_secs(10);
 const DELETION_POLL: Duration = Duration::from_millis(250);
 
@@ -46,7 +46,7 @@ impl SecretsManagerCredentialStore {
 
 #[async_trait]
 impl CredentialStore for SecretsManagerCredentialStore {
-    /// Waits for a removal of the same name that is under way.
+    /// Waits for a removal of the same name that is in progress.
     async fn create(
         &self,
         tenant: &Tenant,
@@ -113,8 +113,8 @@ impl CredentialStore for SecretsManagerCredentialStore {
         Ok(tags.summary(name))
     }
 
-    /// Secrets Manager may take minutes to list a new secret. A secret that has no tags of Callboard's is left out.
-    /// It lists by no order of names, so each page reads all.
+    /// Secrets Manager may take minutes to list a new secret. A secret without Callboard's tags is left out. Secrets
+    /// Manager does not list in the order of names, so each page reads all secrets.
     async fn list(&self, tenant: &Tenant, after: Option<&str>, limit: u32) -> Result<CredentialPage, StoreError> {
         let folder = self.folder(tenant);
         let by_name = Filter::builder()
@@ -136,7 +136,7 @@ impl CredentialStore for SecretsManagerCredentialStore {
     }
 
     async fn remove(&self, tenant: &Tenant, name: &str) -> Result<(), StoreError> {
-        // a forced removal of what is not there succeeds
+        // a forced removal succeeds even if there is no such secret
         self.describe(tenant, name).await?;
         let remove = self.client.delete_secret().secret_id(self.id(tenant, name));
         let removed = remove.force_delete_without_recovery(true).send().await;
@@ -153,7 +153,7 @@ fn pending_deletion(id: &str) -> StoreError {
     StoreError::Rejected(format!("a secret {id} is scheduled for deletion and keeps its name until then; {how}").into())
 }
 
-/// Serde's own message would quote what it read.
+/// Leaves out Serde's own message, because that would quote the secret.
 fn unreadable(id: &str) -> StoreError {
     let what = "is not as Callboard writes it: it was changed by somebody else, or by a newer release";
     StoreError::Corrupt(format!("the secret {id} {what}; store the credential again").into())

@@ -1,4 +1,4 @@
-//! The tags of a secret: what may be shown of a credential.
+//! The tags of a secret: the parts of a credential that may be shown.
 
 use aws_sdk_secretsmanager::types::Tag;
 use callboard_core::base::time::Timestamp;
@@ -24,7 +24,7 @@ impl Tags {
         }
     }
 
-    /// Reads tags; `None` if they are not those of a credential.
+    /// Reads tags; `None` if they do not belong to a credential.
     pub(crate) fn parse(tags: &[Tag]) -> Option<Self> {
         Some(Self {
             kind: read(tags, KIND)?,
@@ -51,7 +51,7 @@ impl Tags {
     }
 }
 
-/// Makes the tag that a new value changes.
+/// Makes the tag that changes with each new value.
 pub(crate) fn updated(now: Timestamp) -> Tag {
     tag(UPDATED_AT, now.to_string())
 }

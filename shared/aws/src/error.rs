@@ -1,11 +1,11 @@
-//! What AWS's services answer, in the words of the ports.
+//! Translates the answers of AWS's services into the errors of the ports.
 
 use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use callboard_core::base::store_error::StoreError;
 
-/// Codes of 4xx answers to calls that may succeed when they are repeated: throttling, lost races, slow requests.
+/// Codes of 4xx answers to calls that may succeed on a retry: throttling, lost races, slow requests.
 const TRANSIENT: [&str; 13] = [
     "KmsThrottled",
     "ProvisionedThroughputExceededException",
@@ -22,8 +22,8 @@ const TRANSIENT: [&str; 13] = [
     "TransactionInProgressException",
 ];
 
-/// Translates what the SDK has given up on. An adapter first takes out of it what means `NotFound` or `Conflict` in
-/// its call.
+/// Translates an error that the SDK no longer retries. An adapter first handles the errors that mean `NotFound` or
+/// `Conflict` in its call.
 pub(crate) fn aws<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -35,7 +35,7 @@ where
     }
 }
 
-/// Translates what Secrets Manager answers.
+/// Translates an error of Secrets Manager.
 pub(crate) fn secrets_manager<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -47,7 +47,7 @@ where
     }
 }
 
-/// Tells whether a secret's name is taken by one that is being deleted: Secrets Manager has no code for it.
+/// Returns whether a secret's name is still taken by a secret that is being deleted; Secrets Manager has no code for that.
 pub(crate) fn is_being_deleted<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let message = error.message().unwrap_or_default();
     error.code() == Some("InvalidRequestException") && (message.contains("deletion") || message.contains("deleted"))

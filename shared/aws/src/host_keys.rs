@@ -1,4 +1,4 @@
-//! [`HostKeyStore`] in the table of jobs: an item for each host, which is never changed, and never expires.
+//! [`HostKeyStore`] in the table of jobs: one item per host, which never changes and never expires.
 
 use std::collections::HashMap;
 

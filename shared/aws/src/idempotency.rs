@@ -1,4 +1,4 @@
-//! [`IdempotencyStore`] in the table of jobs: an item for each key.
+//! [`IdempotencyStore`] in the table of jobs: one item per key.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::attributes::{Attributes, Item, instant, json, number, string};
 use crate::error::aws;
 
 const REFUSED: &str = "ConditionalCheckFailedException";
-/// How much longer than the key stands its item is kept, for clocks that are not the same.
+/// How much longer than the key its item is kept, because clocks may differ.
 const SLACK: Duration = Duration::from_secs(3600);
 const TRIES: u32 = 3;
 
@@ -68,7 +68,7 @@ impl IdempotencyStore for DynamoDbIdempotencyStore {
                 Err(error) if error.code() == Some(REFUSED) => {}
                 Err(error) => return Err(aws(error)),
             }
-            // it may have been freed meanwhile
+            // the key may have been freed in the meantime
             if let Some(standing) = self.get(item_key(tenant, key)).await? {
                 return Ok(standing);
             }

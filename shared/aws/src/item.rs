@@ -1,4 +1,4 @@
-//! Between items of the jobs table and the domain's types.
+//! Converts between items of the jobs table and the domain's types.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::attributes::{Attributes, Item, corrupt, instant, json, missing, numbe
 use crate::bodies::Bodies;
 use crate::stored::Stored;
 
-/// How many partitions of an index share the load of a month, or of what is active.
+/// How many partitions of an index share the load of one month, or of the active jobs.
 pub(crate) const SHARDS: u8 = 4;
 
 /// Returns the key of a job's item.
@@ -25,7 +25,7 @@ pub(crate) fn key(id: JobId) -> Item {
     ])
 }
 
-/// Returns the shard of an id: its last bits are random.
+/// Returns the shard of an id; an id's last bits are random.
 pub(crate) fn shard(id: JobId) -> u8 {
     id.as_bytes()[15] % SHARDS
 }
@@ -35,33 +35,34 @@ pub(crate) fn history_partition(tenant: &Tenant, month: &str, shard: u8) -> Stri
     format!("{}#{month}#{shard}", tenant.as_str())
 }
 
-/// Returns the partition of `outcome` that lists a month's jobs of a final status.
+/// Returns the partition of `outcome` that lists a month's jobs with a final status.
 pub(crate) fn outcome_partition(tenant: &Tenant, status: JobStatus, month: &str, shard: u8) -> String {
     format!("{}#{status}#{month}#{shard}", tenant.as_str())
 }
 
-/// What a job waits for that has not ended: each is a group of partitions of `active`, so that whoever looks for one reads no other.
+/// What an unfinished job is waiting for. Each value is a group of partitions of `active`, so that a search for one
+/// value reads no other partitions.
 #[derive(Clone, Copy)]
 pub(crate) enum Standing {
-    /// To be given to the queue.
+    /// Waiting to be given to the queue.
     Due,
-    /// For a worker: the queue has it.
+    /// In the queue, waiting for a worker.
     Queued,
-    /// For its end: a worker has it.
+    /// Held by a worker, waiting for its end.
     Running,
-    /// For somebody to redrive it: the queue has given it up.
+    /// Given up by the queue, waiting to be redriven.
     Dead,
-    /// For any of these but to be redriven: earlier releases told no more.
+    /// Any of these except `Dead`; earlier releases did not distinguish them.
     Active,
 }
 
 impl Standing {
-    /// Returns the partition of a shard.
+    /// Returns the partition for a shard.
     pub(crate) fn partition(self, shard: u8) -> String {
         format!("{}#{shard}", self.name())
     }
 
-    /// Tells whether a partition is one of these.
+    /// Returns whether a partition belongs to this group.
     pub(crate) fn has(self, partition: &str) -> bool {
         partition.split('#').next() == Some(self.name())
     }
@@ -115,7 +116,7 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Re
     Ok(item)
 }
 
-/// Returns what leads the sweep to a job that the queue was not given yet.
+/// Returns the attributes by which the sweep finds a job that was not given to the queue yet.
 fn waiting(job: &Job) -> impl Iterator<Item = (String, AttributeValue)> {
     let due = job.state.due.map(|due| ("due".to_owned(), instant(due)));
     let standing = if due.is_some() { Standing::Due } else { Standing::Queued };
@@ -123,7 +124,7 @@ fn waiting(job: &Job) -> impl Iterator<Item = (String, AttributeValue)> {
     std::iter::once(active).chain(due)
 }
 
-/// Returns what the end of a job writes, beside the outcome itself. From then on, the table's TTL counts.
+/// Returns the attributes that the end of a job writes, except the outcome itself. From then on, the table's TTL applies.
 pub(crate) fn ended(
     tenant: &Tenant,
     retention: Duration,
@@ -150,7 +151,7 @@ pub(crate) fn ended(
     attributes
 }
 
-/// Reads a job. What was too large for the item is fetched.
+/// Reads a job, and fetches the values that were too large for the item.
 pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreError> {
     let id = id(&item)?;
     let request = bodies.load(Stored::take(&mut item, "request")?.ok_or_else(|| missing("request"))?);
@@ -173,7 +174,7 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
         dead_letter: fields.json("dead_letter")?,
     };
     let request = match request.await {
-        // the bucket's lifecycle counts from the submission: a large request may be gone before its record
+        // the bucket's lifecycle counts from the submission, so a large request may be gone before its record
         Err(StoreError::NotFound) if state.status.is_final() => JobRequest {
             options: JobOptions {
                 labels: fields.json("labels")?.unwrap_or_default(),
@@ -197,7 +198,7 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
     })
 }
 
-/// Reads what an index shows of a job.
+/// Reads the summary of a job that an index shows.
 pub(crate) fn summary(item: &Item) -> Result<JobSummary, StoreError> {
     let fields = Attributes(item);
     Ok(JobSummary {
@@ -214,17 +215,17 @@ pub(crate) fn summary(item: &Item) -> Result<JobSummary, StoreError> {
     })
 }
 
-/// Reads who asked for a job to be stopped, if anybody did.
+/// Reads who asked to stop a job, if anybody did.
 pub(crate) fn cancel(item: &Item) -> Result<Option<CancelRequest>, StoreError> {
     Attributes(item).json("cancel")
 }
 
-/// Reads where a job stands.
+/// Reads a job's status.
 pub(crate) fn status(item: &Item) -> Result<JobStatus, StoreError> {
     Attributes(item).status()
 }
 
-/// Reads until when a job is kept.
+/// Reads the time until which a job is kept.
 pub(crate) fn retained_until(item: &Item) -> Result<Timestamp, StoreError> {
     Attributes(item).instant("retained_until")
 }
@@ -234,17 +235,17 @@ pub(crate) fn retention(item: &Item) -> Result<Duration, StoreError> {
     Attributes(item).number("retention").map(Duration::from_millis)
 }
 
-/// Reads the lease of a job that runs.
+/// Reads the lease of a running job.
 pub(crate) fn lease(item: &Item) -> Result<Option<Lease>, StoreError> {
     Attributes(item).lease()
 }
 
-/// Reads since when a job is due to be queued.
+/// Reads the time since which a job has been due to be queued.
 pub(crate) fn due(item: &Item) -> Result<Timestamp, StoreError> {
     Attributes(item).instant("due")
 }
 
-/// Reads whose job it is.
+/// Reads the tenant that a job belongs to.
 pub(crate) fn tenant(item: &Item) -> Result<Tenant, StoreError> {
     Ok(Tenant::from(Attributes(item).string("tenant")?.to_owned()))
 }

@@ -1,4 +1,4 @@
-//! [`JobQueue`] on SQS. Lambda's event source mapping receives.
+//! [`JobQueue`] on SQS. Lambda's event source mapping receives the messages.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,18 +14,18 @@ use callboard_core::job::JobQueue;
 use crate::error::aws;
 use crate::message;
 
-/// How long the length of the queue is taken to be what it was: asking costs as much as sending.
+/// How long a measured queue length is used: asking for it costs as much as sending a message.
 const MEASURED_FOR: Duration = Duration::from_secs(5);
-/// What SQS counts of messages that wait.
+/// The counts of waiting messages that SQS keeps.
 const COUNTS: [QueueAttributeName; 2] = [
     QueueAttributeName::ApproximateNumberOfMessages,
     QueueAttributeName::ApproximateNumberOfMessagesDelayed,
 ];
-/// SQS hides no message longer.
+/// The longest delay that SQS allows for a message.
 const MAX_DELAY: Duration = Duration::from_secs(900);
 
-/// Sends ids to a queue. A send whose answer was lost is repeated, so an id may arrive twice: the worker that comes
-/// second finds the job claimed.
+/// Sends ids to a queue. A send whose answer was lost is repeated, so an id may arrive twice; the second worker then
+/// finds the job claimed.
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
     client: Client,
@@ -45,8 +45,8 @@ impl SqsQueue {
         }
     }
 
-    /// Has a message that could not be dealt with delivered again after `delay`, not after the queue's visibility
-    /// timeout, which is longer than a job may take. `receipt` is the handle of its present delivery.
+    /// Makes SQS deliver a message that could not be handled again after `delay`, instead of after the queue's
+    /// visibility timeout, which is longer than a job may take. `receipt` is the handle of the current delivery.
     ///
     /// # Errors
     /// The message keeps its visibility timeout.

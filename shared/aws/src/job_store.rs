@@ -26,18 +26,18 @@ use crate::listing::{IndexQuery, Listing};
 use crate::steps::{giving_up, held, holding, is, standing, status, uncounted};
 use crate::table::{Table, Unmet};
 
-/// Where the records are.
+/// The places where the records are stored.
 #[derive(Clone, Debug)]
 pub struct JobStoreSettings {
     /// The table.
     pub table: String,
-    /// The bucket for what is too large for the table.
+    /// The bucket for values too large for the table.
     pub bucket: String,
-    /// How long jobs are kept: lists look no further back.
+    /// How long jobs are kept; lists look no further back.
     pub retention: Duration,
 }
 
-/// Keeps jobs in a table, and what is too large for it in a bucket.
+/// Keeps jobs in a table, and values too large for it in a bucket.
 #[derive(Clone)]
 pub struct DynamoDbJobStore {
     table: Table,
@@ -53,7 +53,7 @@ impl DynamoDbJobStore {
         Self::with_client(Client::new(config), config, settings)
     }
 
-    /// Uses a table and a bucket, the table through a client that was set up already.
+    /// Uses a table and a bucket, with an existing client for the table.
     #[must_use]
     pub fn with_client(client: Client, config: &SdkConfig, settings: JobStoreSettings) -> Self {
         let bodies = Bodies {
@@ -134,7 +134,7 @@ impl JobStore for DynamoDbJobStore {
         match self.job(item).await {
             Ok(job) => Ok(job),
             Err(error) => {
-                // whoever cannot read the request will not run it: it goes back as it was, for the next delivery
+                // a worker that cannot read the request cannot run it: the job goes back unchanged for the next delivery
                 self.unclaim(id, lease.token).await?;
                 Err(error)
             }
@@ -222,7 +222,7 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        // one that cannot be read is not queued in vain
+        // a job that cannot be read is left out, so it is not queued in vain
         let read = |id, item: &Item| item::summary(item).map(|_sound| id);
         self.listing().active(IndexQuery::queued(), limit, read).await
     }

@@ -28,7 +28,7 @@ pub(crate) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Returns the page that a query asks for.
+    /// Returns the page for a query.
     pub(crate) async fn page(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError> {
         let source = IndexQuery::of(query, now, self.retention);
         let (offset, limit) = (to_usize(query.offset), to_usize(query.limit));
@@ -58,8 +58,8 @@ impl Listing<'_> {
         })
     }
 
-    /// Reads up to `limit` of the pending or running jobs of a source, the oldest first; those that are damaged are left out, and
-    /// take nobody's place.
+    /// Reads up to `limit` pending or running jobs of a source, the oldest first. Damaged jobs are left out and do not
+    /// count toward the limit.
     pub(crate) async fn active<T>(
         &self,
         source: IndexQuery,
@@ -80,7 +80,7 @@ impl Listing<'_> {
         Ok(found.into_iter().map(|(_, found)| found).collect())
     }
 
-    /// Returns the newest items of a source, up to `wanted`.
+    /// Returns up to `wanted` items of a source, the newest first.
     async fn newest(&self, source: &IndexQuery, wanted: usize) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
         for group in &source.groups {
@@ -122,8 +122,9 @@ impl Listing<'_> {
         Ok(counted)
     }
 
-    /// Reads pages of a partition, up to where the source ends, until there is enough of what is made of their items, or no more. DynamoDB limits
-    /// a page before it filters: where the filter leaves out more than a few, pages are as large as they come.
+    /// Reads a partition page by page, up to the end of the source, until `make` has returned enough results or there
+    /// are no more items. DynamoDB applies the page limit before the filter; where the filter leaves out more than a
+    /// few items, pages have no limit.
     async fn collect<T>(
         &self,
         source: &IndexQuery,

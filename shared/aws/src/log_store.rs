@@ -1,14 +1,14 @@
-//! [`LogStore`] on S3: a prefix per attempt, an object per append, whose name says what is in it.
+//! [`LogStore`] on S3: one prefix per attempt and one object per append, whose name describes its content.
 //!
 //! | key below `logs/JOB/ATTEMPT/` | |
 //! |---|---|
 //! | `00000007-4096.3-32.0-8.8-<SHA-256>` | a segment ([`SegmentHead`]): what one append wrote |
-//! | `stdout`, `events.jsonl`, `events.index` | a stream in one piece, if it was in many when the attempt was sealed |
+//! | `stdout`, `events.jsonl`, `events.index` | a stream in one piece, if it had many segments when the attempt was sealed |
 //! | `manifest.json` | the manifest: the attempt is sealed |
 //!
-//! S3 shows every object to every reader as soon as it is written, and lists them in the order of their names, which
-//! is the order of the appends. So one list tells a reader all that there is. A sealed attempt has the segments that its
-//! manifest counts: what a worker writes later, that has lost its job, is never read.
+//! S3 shows every object to every reader as soon as it is written, and lists objects in the order of their names, which
+//! is the order of the appends. So one list request tells a reader everything that exists. A sealed attempt has exactly
+//! the segments that its manifest counts: anything written later by a worker that has lost its job is never read.
 
 mod bucket;
 mod key;
@@ -33,9 +33,9 @@ use self::key::{Attempt, Object};
 use self::listing::Listing;
 use crate::config::s3_client;
 
-/// As much as a function can pass on: 6 MB, and base64 takes a third of them.
+/// As much as a function can pass on: 6 MB, of which base64 takes a third.
 const LARGE_BYTES: u64 = 4 * 1024 * 1024;
-/// A stream in more segments than this is copied when it is sealed: once, so that no reader has to collect it.
+/// A stream with more segments than this is copied once when it is sealed, so that no reader has to collect it.
 const MANY_SEGMENTS: usize = 16;
 
 /// Keeps output in a bucket.
@@ -45,7 +45,7 @@ pub struct S3LogStore {
     known: Known,
 }
 
-/// The attempt that was written last, or was read last and is sealed: what need not be listed.
+/// The listing of the attempt that was last written, or last read and sealed; it need not be listed again.
 #[derive(Debug, Default)]
 struct Known(Mutex<Option<(Attempt, Listing)>>);
 
@@ -130,7 +130,7 @@ impl LogStore for S3LogStore {
         Ok(Tail { bytes, size })
     }
 
-    /// The URL is valid no longer than the credentials that it is signed with.
+    /// The URL expires with the credentials that signed it, if they expire first.
     async fn presign(&self, key: LogKey, valid_for: Duration) -> Result<Option<String>, StoreError> {
         let (attempt, object) = (key.into(), Object::Whole(key.stream));
         let size = self.bucket.size(attempt, object).await?;
@@ -174,7 +174,7 @@ impl LogStore for S3LogStore {
 }
 
 impl Known {
-    /// Takes what is known of an attempt: while a write is under way, and if it fails, that is unknown.
+    /// Takes the listing of an attempt. It is unknown while a write is in progress, and stays unknown if the write fails.
     fn take(&self, attempt: Attempt) -> Option<Listing> {
         self.lock()
             .take_if(|(of, _)| *of == attempt)

@@ -1,4 +1,4 @@
-//! What a message of the jobs queue says: which job is to be executed, and nothing more.
+//! The content of a message in the jobs queue: the id of the job to execute, and nothing else.
 
 use callboard_core::base::id::JobId;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ pub fn write(job: JobId) -> String {
     format!(r#"{{"job_id":"{job}"}}"#)
 }
 
-/// Reads a body.
+/// Reads the body of a message.
 ///
 /// # Errors
 /// The body is something else.

@@ -1,4 +1,4 @@
-//! Reading an object to its end.
+//! Reads an object to its end.
 
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
@@ -7,11 +7,11 @@ use callboard_core::base::store_error::StoreError;
 
 use crate::error::aws;
 
-/// How often a body is asked for that breaks off.
+/// How often to request an object whose body breaks off.
 const TRIES: u32 = 3;
 
-/// Reads what a call finds; `None` if there is no such object. The SDK repeats a call whose answer does not begin; this repeats
-/// one whose body breaks off.
+/// Reads the object that a call finds; `None` if there is no such object. The SDK repeats a call whose answer does not
+/// begin; this function repeats one whose body breaks off.
 pub(crate) async fn read(get: GetObjectFluentBuilder) -> Result<Option<Bytes>, StoreError> {
     let mut tries = 1;
     loop {

@@ -1,4 +1,4 @@
-//! What the steps of a job have in common: the state they start from, and the lease.
+//! The common parts of a job's steps: the state they start from, and the lease.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::id::{JobId, LeaseToken};
@@ -8,17 +8,17 @@ use crate::attributes::{number, string};
 use crate::item::{self, Standing};
 use crate::update::Update;
 
-/// Begins the update of a job that is in a state.
+/// Begins an update that requires the job to be in a state.
 pub(crate) fn is(state: JobStatus) -> Update {
     Update::when("#status = :is").value("is", status(state))
 }
 
-/// Begins the update of a job by whoever holds its lease.
+/// Begins an update by the holder of the job's lease.
 pub(crate) fn held(token: LeaseToken) -> Update {
     Update::when("#lease_token = :held").value("held", string(token.to_string()))
 }
 
-/// Adds the lease that the job has from now on.
+/// Adds the job's new lease.
 pub(crate) fn holding(update: Update, lease: Lease) -> Update {
     update
         .set("lease_token", string(lease.token.to_string()))
@@ -41,14 +41,14 @@ pub(crate) fn uncounted(update: Update) -> Update {
         .remove(&["started_at"])
 }
 
-/// Makes a running job pending again: nobody holds it.
+/// Makes a running job pending again; nobody holds it.
 pub(crate) fn pending_again(update: Update) -> Update {
     update
         .set("status", status(JobStatus::Pending))
         .remove(&["lease_token", "lease_beat", "progress"])
 }
 
-/// Puts the job among those that wait for the same.
+/// Puts the job in the group of jobs that wait for the same thing.
 pub(crate) fn standing(update: Update, id: JobId, standing: Standing) -> Update {
     update.set("active_pk", string(standing.partition(item::shard(id))))
 }

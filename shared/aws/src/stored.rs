@@ -5,17 +5,17 @@ use callboard_core::base::store_error::StoreError;
 
 use crate::attributes::{Item, missing, string};
 
-/// A value that is in the item itself, or elsewhere because it is large.
+/// A value that is in the item itself, or in the bucket because it is large.
 #[derive(Debug)]
 pub(crate) enum Stored {
-    /// Its JSON.
+    /// The value's JSON.
     Inline(String),
-    /// The key of an object that holds its JSON.
+    /// The key of the object that holds the value's JSON.
     Object(String),
 }
 
 impl Stored {
-    /// Returns the attribute that keeps the value: `name`, or `name_ref`.
+    /// Returns the attribute that holds the value: `name`, or `name_ref`.
     pub(crate) fn attribute(self, name: &str) -> (String, AttributeValue) {
         match self {
             Self::Inline(json) => (name.to_owned(), string(json)),
@@ -23,7 +23,7 @@ impl Stored {
         }
     }
 
-    /// Takes a value out of an item, if it has it.
+    /// Takes a value out of an item, if it is there.
     pub(crate) fn take(item: &mut Item, name: &str) -> Result<Option<Self>, StoreError> {
         let take = |item: &mut Item, name: &str| match item.remove(name) {
             Some(AttributeValue::S(text)) => Ok(Some(text)),

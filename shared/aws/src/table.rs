@@ -1,7 +1,7 @@
 //! The table: conditional writes of one item.
 //!
-//! Each write leaves a mark of its own in the item, so that one whose answer was lost, and whose repetition therefore
-//! meets its own effect, is known to have happened.
+//! Each write leaves its own mark in the item. If the answer to a write is lost, its repetition fails on the condition
+//! that the first try has changed; the mark shows that the write happened.
 
 use std::error::Error;
 use std::time::Duration;
@@ -28,9 +28,9 @@ pub(crate) struct Table {
 
 /// Why a conditional write changed nothing.
 pub(crate) enum Unmet {
-    /// The condition does not hold; the item as it is.
+    /// The condition does not hold; holds the current item.
     Refused(Box<Item>),
-    /// The table could not be asked, or has no such job.
+    /// The table could not be reached, or has no such job.
     Store(StoreError),
 }
 
@@ -50,7 +50,7 @@ impl Unmet {
 }
 
 impl Table {
-    /// Adds an item; `Conflict` if the job is there.
+    /// Adds an item; `Conflict` if the job exists.
     pub(crate) async fn put(&self, id: JobId, mut item: Item) -> Result<(), StoreError> {
         let mark = Uuid::new_v4().to_string();
         item.insert("written".to_owned(), string(mark.as_str()));
@@ -64,7 +64,7 @@ impl Table {
         }
     }
 
-    /// Makes an update of one job; returns its item after it.
+    /// Updates one job and returns its item after the update.
     pub(crate) async fn update(&self, id: JobId, update: Update) -> Result<Item, Unmet> {
         let mark = Uuid::new_v4().to_string();
         let update = update
@@ -89,13 +89,13 @@ impl Table {
         }
     }
 
-    /// Makes an update of one job for which its present state is no matter; `Conflict` if the condition does not hold.
+    /// Updates one job for a caller that does not need its current state; `Conflict` if the condition does not hold.
     pub(crate) async fn step(&self, id: JobId, update: Update) -> Result<Item, StoreError> {
         self.update(id, update).await.map_err(Unmet::into_conflict)
     }
 
-    /// Finds out what a failed write has come to. Where its condition did not hold, that was met before, by this very
-    /// write, or it is not.
+    /// Finds out what happened to a failed write. If its condition did not hold, either this same write had already
+    /// been made, or the condition is not met.
     async fn unmet<E>(&self, id: JobId, mark: &str, error: SdkError<E, HttpResponse>) -> Result<Item, Unmet>
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -118,7 +118,7 @@ impl Table {
         found.map_err(aws)?.item.ok_or(StoreError::NotFound)
     }
 
-    /// Reads whose job it is and how long it is kept. That never changes, so any replica will do if it has the job at all.
+    /// Reads a job's tenant and how long it is kept. These never change, so any replica that has the job will do.
     pub(crate) async fn constants(&self, id: JobId) -> Result<(Tenant, Duration), StoreError> {
         let get = self.client.get_item().table_name(&self.name);
         let get = get

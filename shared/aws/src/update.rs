@@ -1,4 +1,4 @@
-//! Writing `UpdateItem` expressions without naming every attribute three times.
+//! Writes `UpdateItem` expressions without naming every attribute three times.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ impl Update {
         self.set_to(name, &format!(":{name}")).value(name, value)
     }
 
-    /// Sets an attribute if there is a value, else leaves it as it is.
+    /// Sets an attribute if there is a value; otherwise leaves it unchanged.
     pub(crate) fn set_some(self, name: &str, value: Option<AttributeValue>) -> Self {
         match value {
             Some(value) => self.set(name, value),
@@ -54,7 +54,7 @@ impl Update {
         self
     }
 
-    /// Removes attributes; one that is not there is no error.
+    /// Removes attributes; a missing attribute is not an error.
     pub(crate) fn remove(mut self, names: &[&str]) -> Self {
         for name in names {
             self.note_names(&format!("#{name}"));

@@ -1,4 +1,4 @@
-//! What everything else is made of: ids, times, JSON, secrets, errors.
+//! The basic types that everything else uses: ids, times, JSON, secrets, errors.
 
 pub mod address;
 pub mod brief;

@@ -1,4 +1,4 @@
-//! What is done with jobs beside running them: canceling, redriving, the sweep.
+//! Everything done with jobs besides running them: canceling, redriving, the sweep.
 
 mod cancel;
 mod damage;

@@ -1,4 +1,4 @@
-//! Credentials: their kinds, how requests name them, and where they are kept.
+//! Credentials: their kinds, how requests name them, and where they are stored.
 
 mod cloud;
 mod host_keys;

@@ -1,4 +1,4 @@
-//! Jobs: records, leases, states, outcomes, lists, and the ports to where they are kept and queued.
+//! Jobs: records, leases, states, outcomes, lists, and the ports to their store and queue.
 
 mod attempt;
 mod cancel_request;

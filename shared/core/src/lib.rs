@@ -1,7 +1,7 @@
 //! The domain of Callboard: what a job is, how it is submitted and run, and what happens to it.
 //!
-//! This crate knows nothing of AWS, HTTP, SQLite, Python, or of what any kind of job does. Its folders are below one another in
-//! this order, and each knows only those before it; each port stands beside its noun, and adapters implement it.
+//! This crate knows nothing about AWS, HTTP, SQLite or Python, or about what any kind of job does. Its folders are layered in
+//! this order, and each knows only those before it. Each port is next to the types it serves, and adapters implement it.
 
 pub mod base;
 

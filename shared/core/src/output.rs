@@ -1,4 +1,4 @@
-//! Output: what jobs print and tell, in segments, sealed by a manifest.
+//! Output: what jobs print and report, in segments, sealed by a manifest.
 
 mod buffer;
 pub mod index;

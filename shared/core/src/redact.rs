@@ -1,4 +1,4 @@
-//! Keeping secrets out of what a job prints and tells, in every form in which programs commonly write them.
+//! Keeps secrets out of what a job prints and reports, in every form in which programs commonly write them.
 
 mod forms;
 mod json;

@@ -1,4 +1,4 @@
-//! Requests: the kinds of jobs, and what a request of each may say.
+//! Requests: the kinds of jobs, and what a request of each kind may say.
 
 mod job_options;
 mod job_request;

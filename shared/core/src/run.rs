@@ -1,4 +1,4 @@
-//! Running jobs: claims, supervision, ends, retries, and the port to what executes them.
+//! Running jobs: claims, supervision, ends, retries, and the port to the runners that execute them.
 
 mod archives;
 mod dispatch;

@@ -1,4 +1,4 @@
-//! Submitting jobs: by request and by event, once however often it is sent.
+//! Submitting jobs by request and by event, each once however often it is sent.
 
 mod check;
 mod error;

@@ -1,4 +1,4 @@
-//! [`ArchiveCache`] in a folder: a file per key, the least recently used ones removed when the folder grows too large.
+//! [`ArchiveCache`] in a folder: one file per key; when the folder grows too large, the least recently used files are removed.
 
 use std::fs::{self, DirBuilder, File, FileTimes, Permissions};
 use std::io::ErrorKind;
@@ -14,12 +14,12 @@ use uuid::Uuid;
 
 use crate::blocking::{blocking, or_absent};
 
-/// No key begins with a dot.
+/// The folder for staged files; no key begins with a dot.
 const STAGING: &str = ".staging";
-/// What was staged and is older was left by a process that died.
+/// A staged file older than this was left by a process that died.
 const STALE: Duration = Duration::from_secs(24 * 3600);
 
-/// Keeps archives below one folder, which only the owner reads.
+/// Keeps archives below one folder, which only the owner can read.
 #[derive(Clone, Debug)]
 pub struct FolderArchiveCache {
     root: PathBuf,
@@ -34,7 +34,7 @@ struct Kept {
 }
 
 impl FolderArchiveCache {
-    /// Uses a folder, which is made when the first archive is put, and lets it grow to about `max_bytes`.
+    /// Uses a folder and lets it grow to about `max_bytes`; the folder is made when the first archive is put.
     #[must_use]
     pub fn new(root: PathBuf, max_bytes: u64) -> Self {
         Self { root, max_bytes }
@@ -69,7 +69,7 @@ impl FolderArchiveCache {
         placed.and_then(|()| self.shrink(path))
     }
 
-    /// Removes what was used least recently, but never what was just put.
+    /// Removes the least recently used archives, but never the one that was just put.
     fn shrink(&self, newest: &Path) -> std::io::Result<()> {
         let staging = self.root.join(STAGING);
         let mut all = Vec::new();
@@ -117,7 +117,8 @@ fn stage(file: &Path, staged: &Path) -> std::io::Result<()> {
     File::options().write(true).open(staged)?.set_times(now)
 }
 
-/// Finds an archive. The time of access says when it was used last, whatever the file system makes of reading.
+/// Finds an archive and sets its time of access, which records when it was last used, even if the file system does not
+/// update it on reads.
 fn look(path: PathBuf) -> std::io::Result<Archive> {
     let file = File::open(&path)?;
     let metadata = file.metadata()?;
@@ -138,7 +139,7 @@ fn is_stale(used: SystemTime) -> bool {
     used.elapsed().is_ok_and(|age| age > STALE)
 }
 
-/// Several processes may remove the same files.
+/// Collects the files below a folder. Files that disappear meanwhile are skipped: several processes may remove the same ones.
 fn collect(folder: &Path, kept: &mut Vec<Kept>) -> std::io::Result<()> {
     let Some(entries) = or_absent(fs::read_dir(folder).map(Some), None)? else {
         return Ok(());

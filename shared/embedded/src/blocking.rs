@@ -1,10 +1,10 @@
-//! Work on files.
+//! Helpers for work on files.
 
 use std::io::ErrorKind;
 
 use callboard_core::base::store_error::StoreError;
 
-/// Takes what is not there for `absent`.
+/// Returns `absent` if the result is that something was not found.
 pub(crate) fn or_absent<T>(result: std::io::Result<T>, absent: T) -> std::io::Result<T> {
     match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(absent),
@@ -12,7 +12,7 @@ pub(crate) fn or_absent<T>(result: std::io::Result<T>, absent: T) -> std::io::Re
     }
 }
 
-/// Works on files beside the runtime.
+/// Runs work on files outside the async runtime's threads.
 pub(crate) async fn blocking<T, F>(work: F) -> Result<T, StoreError>
 where
     T: Send + 'static,

@@ -1,4 +1,4 @@
-//! Between rows of `credentials` and the domain's types.
+//! Converts between rows of `credentials` and the domain's types.
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::Tenant;
@@ -13,7 +13,7 @@ use crate::sealing::Sealed;
 
 const COLUMNS: &str = "tenant, name, kind, created_at, updated_at, key_id, nonce, sealed";
 
-/// What a sealed value belongs to.
+/// The credential that a sealed value belongs to.
 #[derive(Clone)]
 pub(crate) struct Subject {
     pub(crate) tenant: String,
@@ -21,7 +21,7 @@ pub(crate) struct Subject {
     pub(crate) kind: CredentialKind,
 }
 
-/// A row.
+/// A row of `credentials`.
 pub(crate) struct Row {
     pub(crate) subject: Subject,
     pub(crate) sealed: Sealed,
@@ -38,7 +38,7 @@ impl Subject {
         }
     }
 
-    /// Returns what is authenticated with the value, so that no row can be passed for another.
+    /// Returns the bytes that are authenticated together with the value, so that no row can be passed off as another.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, StoreError> {
         to_json(&(&self.tenant, &self.name, self.kind)).map(String::into_bytes)
     }
@@ -83,7 +83,7 @@ pub(crate) fn insert(connection: &Connection, row: &Row) -> Result<(), StoreErro
     inserted.map(drop).map_err(sqlite)
 }
 
-/// Writes what a new value changes.
+/// Writes the columns that change with a new value.
 pub(crate) fn update(connection: &Connection, row: &Row) -> Result<(), StoreError> {
     let update = "UPDATE credentials SET updated_at = ?1 WHERE tenant = ?2 AND name = ?3";
     let params = (row.updated_at.as_millis(), &row.subject.tenant, &row.subject.name);
@@ -109,7 +109,7 @@ pub(crate) fn get(connection: &Connection, tenant: &str, name: &str) -> Result<R
     found.into_iter().next().ok_or(StoreError::NotFound)
 }
 
-/// Returns up to `limit` rows of a tenant whose names follow another, by name. One that is damaged is told of, and left out.
+/// Returns up to `limit` rows of a tenant whose names come after `after`, in order of name. A damaged row is logged and left out.
 pub(crate) fn following(
     connection: &Connection,
     tenant: &str,
@@ -125,7 +125,7 @@ pub(crate) fn all(connection: &Connection) -> Result<Vec<Row>, StoreError> {
     each(connection)?.into_iter().map(|(_, row)| row).collect()
 }
 
-/// The name of a credential and its row, or why that cannot be read.
+/// The name of a credential and its row, or why the row cannot be read.
 type Named = (String, Result<Row, StoreError>);
 
 /// Returns every row with its name, as far as it can be read.

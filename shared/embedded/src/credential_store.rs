@@ -1,4 +1,4 @@
-//! [`CredentialStore`] on SQLite: values are sealed with the newest key of a file beside the database.
+//! [`CredentialStore`] on SQLite: values are sealed with the newest key of a file next to the database.
 
 use std::path::PathBuf;
 
@@ -22,27 +22,27 @@ pub struct SqliteCredentialStore {
     keys: KeyFile,
 }
 
-/// What a change of the key came to.
+/// The result of a key change.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyRotation {
     /// The id of the new key.
     pub key_id: String,
-    /// How many credentials were sealed anew.
+    /// How many credentials were sealed again.
     pub credentials: usize,
-    /// The file that has the new key, and those before it.
+    /// The file that holds the new key and the earlier ones.
     pub key_file: PathBuf,
 }
 
 impl SqliteCredentialStore {
-    /// Uses a database, and a file of keys that is made when the first credential is stored.
+    /// Uses a database and a key file; the key file is made when the first credential is stored.
     #[must_use]
     pub fn new(database: Database, key_file: PathBuf) -> Self {
         let keys = KeyFile::new(key_file);
         Self { database, keys }
     }
 
-    /// Makes a new key and seals every credential with it, all or none. The former keys stay in the file, for copies of
-    /// the database.
+    /// Makes a new key and seals every credential with it: all of them, or none. The earlier keys stay in the file, for
+    /// copies of the database.
     ///
     /// # Errors
     /// A credential cannot be opened, or the file or the database cannot be written; then no credential has changed.
@@ -122,7 +122,7 @@ impl CredentialStore for SqliteCredentialStore {
         self.database
             .read(move |connection| {
                 let row = rows::get(connection, &tenant, &name)?;
-                // read after the row: a rotation writes the file first
+                // read the keys after the row: a rotation writes the file first
                 let plain = open(&files, &files.read()?, &row)?;
                 serde_json::from_slice(&plain).map_err(|_| unreadable())
             })
@@ -157,7 +157,7 @@ impl CredentialStore for SqliteCredentialStore {
     }
 }
 
-/// Returns the keys; the first is made, but not while there are credentials that another one must have sealed.
+/// Returns the keys. Makes the first one if needed, but not if there are credentials: those were sealed with another key.
 fn sealing_keys(files: &KeyFile, connection: &Connection) -> Result<Vec<Key>, StoreError> {
     if rows::is_empty(connection)? {
         files.read_or_make()
@@ -180,7 +180,7 @@ fn seal(key: &Key, subject: &Subject, plain: &[u8]) -> Result<Sealed, StoreError
     key.seal(plain, &subject.to_bytes()?)
 }
 
-/// Opens the value of a row with whichever of the keys has sealed it.
+/// Opens the value of a row with the key that sealed it.
 pub(crate) fn open(files: &KeyFile, keys: &[Key], row: &Row) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let (path, id) = (files.path().to_owned(), row.sealed.key_id.clone());
     let Some(key) = keys.iter().find(|key| key.id() == id) else {
@@ -190,7 +190,7 @@ pub(crate) fn open(files: &KeyFile, keys: &[Key], row: &Row) -> Result<Zeroizing
     Ok(opened.ok_or(KeyError::Changed { path, id })?)
 }
 
-/// Serde's own message would quote what it read.
+/// Leaves out Serde's own message, because that would quote the secret.
 fn unreadable() -> StoreError {
     StoreError::Corrupt("the value of a credential is not of a form that this release knows; store it again".into())
 }

@@ -1,4 +1,4 @@
-//! The SQLite file: one writer that commits for several callers at once, and readers beside it.
+//! The SQLite file: one writer that commits for several callers at once, and readers that run beside it.
 
 mod place;
 mod writer;
@@ -19,7 +19,7 @@ use crate::error::{OpenError, sqlite, unavailable};
 use crate::lasting::Lasting;
 use crate::schema::{SCHEMA_VERSION, STEPS};
 
-/// How many reads go on at once, each with a connection, which is open files. The others wait.
+/// How many reads may run at once; each has a connection, which uses open files. Other reads wait.
 const READERS: u32 = 4;
 
 /// An open database. Clones share it.
@@ -31,20 +31,20 @@ pub struct Database {
     writes: Arc<Lasting>,
 }
 
-/// Connections that read: at most as many as there are places.
+/// Connections for reading, at most one for each place.
 struct Readers {
     places: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Database {
-    /// Opens the file, makes it if it is not there, and starts the writer.
+    /// Opens the file, makes it if it does not exist, and starts the writer.
     ///
-    /// A commit is on the disk when a write returns (`synchronous=FULL`), and readers never wait (WAL). So is the file's
-    /// name in its folder, which SQLite leaves to chance for a new one.
+    /// A commit is on the disk when a write returns (`synchronous=FULL`), and readers never wait (WAL). The name of a
+    /// new file is also synchronized to the disk, in its folder, because SQLite does not guarantee that.
     ///
     /// # Errors
-    /// [`OpenError`] says which file and why.
+    /// [`OpenError`] says which file failed and why.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Sqlite {
             path: path.to_owned(),
@@ -90,7 +90,7 @@ impl Database {
         receiver.await.map_err(|_| unavailable("the writer has stopped"))?
     }
 
-    /// Runs `work` on a reading connection, beside any write, as soon as one is free.
+    /// Runs `work` on a reading connection as soon as one is free; writes go on meanwhile.
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -109,8 +109,8 @@ impl Database {
         joined.await.map_err(|error| StoreError::Unavailable(Box::new(error)))?
     }
 
-    /// Tells in a sentence why nothing can be written, if so: it looks whether the file is there and writes a page of it, at
-    /// most every two seconds, and knows what became of the last commit.
+    /// Returns a sentence that says why nothing can be written, if so. It checks that the file exists and writes a page
+    /// of it, at most every two seconds, and also reports the result of the last commit.
     pub async fn fault(&self) -> Option<String> {
         let found = self.writes.fault(self.try_to_write()).await;
         let fault = found.or_else(|| self.writer.fault())?;
@@ -120,7 +120,7 @@ impl Database {
         ))
     }
 
-    /// Writes what is there already.
+    /// Writes a value that is already there.
     async fn try_to_write(&self) -> Option<String> {
         let written = self.write(|connection| {
             connection
@@ -131,7 +131,7 @@ impl Database {
         Some(self.writer.fault().unwrap_or_else(|| causes(&error).to_string()))
     }
 
-    /// Closes the file, so that all of it is in one: what was asked for before is done first, and what is asked for later fails.
+    /// Closes the database, so that everything is in one file. Earlier requests are completed first; later ones fail.
     pub async fn close(&self) {
         let idle = Arc::clone(&self.readers.places).acquire_many_owned(READERS).await;
         self.readers.places.close();
@@ -168,7 +168,7 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Makes the file for its owner alone, and SQLite gives its other files the same mode. Where this fails, SQLite says why.
+/// Makes the file readable by its owner only; SQLite gives its other files the same mode. If this fails, SQLite reports why.
 fn make_private(path: &Path) {
     drop(OpenOptions::new().append(true).create(true).mode(0o600).open(path));
 }
@@ -182,7 +182,7 @@ fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
-/// Two processes may open a new file at once: the version is read again inside the transaction.
+/// Brings the schema up to date. Two processes may open a new file at once, so the version is read again inside the transaction.
 fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Sqlite {
         path: path.to_owned(),

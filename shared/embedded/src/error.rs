@@ -1,4 +1,4 @@
-//! What can go wrong with SQLite, in the words of the ports.
+//! Translates SQLite's errors into the errors of the ports.
 
 use std::path::PathBuf;
 
@@ -14,10 +14,10 @@ pub enum OpenError {
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: rusqlite::Error,
     },
-    /// The file is of a release that this one does not know.
+    /// The file was written by a newer release.
     #[error(
         "the database {path} has schema version {found}; this release knows {SCHEMA_VERSION}: use the newer release"
     )]
@@ -27,7 +27,7 @@ pub enum OpenError {
         /// Its version.
         found: u32,
     },
-    /// The folder could not be put on the disk.
+    /// The folder could not be synchronized to the disk.
     #[error("the folder of the database could not be synchronized")]
     Folder(#[source] std::io::Error),
     /// The writer could not be started.
@@ -35,7 +35,7 @@ pub enum OpenError {
     Thread(#[source] std::io::Error),
 }
 
-/// Translates SQLite's errors, here and nowhere else.
+/// Translates SQLite's errors; no other code does.
 pub(crate) fn sqlite(error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode;
     match &error {

@@ -1,4 +1,4 @@
-//! A look at the database that changes nothing: what of it is damaged.
+//! Examines the database for damage without changing it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use crate::key_file::KeyFile;
 use crate::rows::{self, JOB_COLUMNS, column, select};
 use crate::schema::SCHEMA_VERSION;
 
-/// How many faults of the file are told.
+/// How many faults of the file are reported.
 const MOST_FAULTS: usize = 10;
 
-/// A database that is read, beside a service or without one.
+/// A database opened for reading only, whether or not a service is using it.
 pub struct Examination(Connection);
 
 /// The records of jobs, as far as they can be read.
@@ -28,11 +28,11 @@ pub struct Examination(Connection);
 pub struct Records {
     /// Every job whose id can be read.
     pub ids: HashSet<JobId>,
-    /// What cannot be read: a job's id, or what stands in its place in hexadecimal digits, and why.
+    /// Records that cannot be read: the job's id, or the id column in hexadecimal digits if it is not valid, and the reason.
     pub damaged: Vec<(String, String)>,
-    /// Jobs that wait although the queue has given them up.
+    /// Jobs that are waiting although the queue has given them up.
     pub dead_letters: Vec<JobId>,
-    /// Jobs that have ended after they were started, and the number of their last attempt.
+    /// Jobs that have ended after they were started, with the number of their last attempt.
     pub ended: Vec<(JobId, u32)>,
 }
 
@@ -40,10 +40,10 @@ impl Examination {
     /// The version of the schema that this release writes.
     pub const SCHEMA_VERSION: u32 = SCHEMA_VERSION;
 
-    /// Opens a database to read it; `None` if there is no such file.
+    /// Opens a database for reading; `None` if there is no such file.
     ///
     /// # Errors
-    /// The file is no database, or cannot be read.
+    /// The file is not a database, or cannot be read.
     pub fn open(path: &Path) -> Result<Option<Self>, StoreError> {
         if !path.exists() {
             return Ok(None);
@@ -54,7 +54,7 @@ impl Examination {
         Ok(Some(Self(connection)))
     }
 
-    /// Returns the version of the schema that the file has; 0 if it has none.
+    /// Returns the file's schema version; 0 if it has none.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -63,7 +63,7 @@ impl Examination {
         found.map_err(sqlite)
     }
 
-    /// Returns what SQLite finds wrong with the file, ten faults at most.
+    /// Returns the faults that SQLite finds in the file, at most ten.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -88,7 +88,7 @@ impl Examination {
         Ok(found)
     }
 
-    /// Returns the name of every credential, and why it cannot be opened with the keys of a file, if it cannot.
+    /// Returns the name of every credential, and the reason if it cannot be opened with the keys of a file.
     ///
     /// # Errors
     /// The credentials or the keys cannot be read.
@@ -98,7 +98,7 @@ impl Examination {
             return Ok(Vec::new());
         }
         let files = KeyFile::new(key_file);
-        // read after the rows: a rotation writes the file first
+        // read the keys after the rows: a rotation writes the file first
         let keys = files.read()?;
         let try_to_open = |row| open(&files, &keys, &row).map(drop);
         let rows = rows.into_iter();
@@ -116,7 +116,7 @@ impl Examination {
 }
 
 impl Records {
-    /// Notes what a row tells. A job is not kept: all of them together may be larger than memory.
+    /// Notes the facts of a row. The job itself is not kept: all jobs together may be larger than memory.
     fn note(&mut self, row: &Row<'_>) {
         let id = rows::id(row).ok();
         self.ids.extend(id);
@@ -143,7 +143,7 @@ impl Records {
     }
 }
 
-/// Reads the record of a row whose status is that of the record's state.
+/// Reads the record of a row, and checks that the row's status is that in its state.
 fn read(row: &Row<'_>) -> Result<Job, StoreError> {
     let job = rows::job(row)?;
     let status: String = column(row, "status")?;
@@ -157,8 +157,8 @@ fn read(row: &Row<'_>) -> Result<Job, StoreError> {
     Err(StoreError::Corrupt(why.into()))
 }
 
-/// Names the file to SQLite. Where no log is beside it, nobody has it open: it is read as it is, or else SQLite would leave an
-/// empty log there.
+/// Returns the file's address for SQLite. If there is no log next to it, nobody has it open: it is then opened as
+/// immutable, because SQLite would otherwise leave an empty log there.
 fn address(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

@@ -10,7 +10,7 @@ const NAME: &str = "callboard.lock";
 /// Why a folder could not be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process serves it.
+    /// Another process serves the folder.
     #[error(
         "the data folder {folder} is held by another `callboard serve`{process}; stop that one, or name another folder \
          with --data"
@@ -18,28 +18,28 @@ pub enum LockError {
     Held {
         /// The folder.
         folder: PathBuf,
-        /// Which process, as far as it says.
+        /// The process, if it has written its id.
         process: String,
     },
-    /// The lock's file cannot be used.
+    /// The lock file cannot be used.
     #[error("the lock of the data folder, {path}, cannot be taken")]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// Holds a data folder until it is dropped, or its process ends, however that comes about.
+/// Holds a data folder until it is dropped or its process ends in any way.
 #[derive(Debug)]
 pub struct FolderLock(#[expect(dead_code, reason = "the lock is the file's, while it is open")] File);
 
 impl FolderLock {
-    /// Returns who has the lock of a folder, if anybody has: what stands in the lock's file, which may be nothing.
+    /// Returns the holder of a folder's lock, if there is one: the content of the lock file, which may be empty.
     ///
     /// # Errors
-    /// The lock's file cannot be read.
+    /// The lock file cannot be read.
     pub fn holder(folder: &Path) -> std::io::Result<Option<String>> {
         let mut file = match File::open(folder.join(NAME)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -55,7 +55,7 @@ impl FolderLock {
     /// Takes the lock of a folder.
     ///
     /// # Errors
-    /// [`LockError`] says who has it, or why it cannot be taken.
+    /// [`LockError`] says who holds the lock, or why it cannot be taken.
     pub fn take(folder: &Path) -> Result<Self, LockError> {
         let path = folder.join(NAME);
         let failed = |source| LockError::Io {
@@ -77,7 +77,7 @@ impl FolderLock {
                 return Err(LockError::Held { folder, process });
             }
         }
-        // who holds it is a courtesy: a full disk is no reason not to start
+        // the process id is only a courtesy: a full disk must not prevent the start
         drop(file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())));
         Ok(Self(file))
     }

@@ -1,4 +1,4 @@
-//! Forgetting what is over: jobs and their output after their retention, idempotency keys after a day.
+//! Deletes expired data: jobs and their output after their retention, idempotency keys after a day.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,33 +14,33 @@ use callboard_core::output::LogStore;
 use crate::idempotency::SqliteIdempotencyStore;
 use crate::job_store::SqliteJobStore;
 
-/// How many jobs, and how many keys, are forgotten at a time.
+/// How many jobs, and how many keys, are deleted at a time.
 const BATCH: u32 = 200;
-/// How long output that could not be removed is left alone.
+/// How long to wait before another try to remove output that could not be removed.
 const PAUSE: Duration = Duration::from_secs(3600);
 
-/// Forgets what is over, while the clock is believed.
+/// Deletes expired data, while the clock is believed.
 pub struct Forgetter {
-    /// Records.
+    /// The job records.
     pub store: Arc<SqliteJobStore>,
-    /// Output.
+    /// The output of jobs.
     pub logs: Arc<dyn LogStore>,
-    /// Idempotency keys.
+    /// The idempotency keys.
     pub keys: Arc<SqliteIdempotencyStore>,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Whether it is believed.
+    /// Whether the clock is believed.
     pub doubt: Doubt,
-    /// Jobs whose output could not be removed.
+    /// The jobs whose output could not be removed.
     pub stuck: Stuck,
 }
 
-/// Jobs whose output could not be removed, and when it is tried again, in the clock's elapsed time.
+/// Jobs whose output could not be removed, and when to try again, in the clock's elapsed time.
 #[derive(Debug, Default)]
 pub struct Stuck(Mutex<HashMap<JobId, Duration>>);
 
 impl Forgetter {
-    /// Compares the clock with the newest job, once, before anything is forgotten.
+    /// Compares the clock with the newest job, once, before anything is deleted.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -50,7 +50,7 @@ impl Forgetter {
         Ok(())
     }
 
-    /// Forgets up to 200 jobs, and as many keys. A job whose output cannot be removed is kept, and keeps no other from it.
+    /// Deletes up to 200 jobs, and as many keys. A job whose output cannot be removed is kept and does not block the others.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -81,7 +81,7 @@ impl Stuck {
         u32::try_from(stuck.len()).unwrap_or(u32::MAX)
     }
 
-    /// Leaves out those whose time has not come, and what is more than a batch.
+    /// Leaves out jobs whose next try is not due, and jobs beyond one batch.
     fn without(&self, jobs: Vec<JobId>, now: Duration) -> Vec<JobId> {
         let stuck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = |id: &JobId| stuck.get(id).is_none_or(|again| *again <= now);

@@ -1,4 +1,4 @@
-//! [`HostKeyStore`] in files: one for each tenant, in the format of `known_hosts`, so that ssh's own tools read it too.
+//! [`HostKeyStore`] in files: one per tenant, in the format of `known_hosts`, so that ssh's own tools can read them too.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -14,11 +14,11 @@ use callboard_core::credential::known_hosts::HostKey;
 
 use crate::blocking::{blocking, or_absent};
 
-/// No tenant's name begins with a dot.
+/// The name of the lock file; no tenant's name begins with a dot.
 const LOCK: &str = ".lock";
 const STAGED: &str = ".new";
 
-/// Keeps host keys below one folder of a data folder, which only the owner reads.
+/// Keeps host keys below one folder of a data folder, which only the owner can read.
 #[derive(Clone, Debug)]
 pub struct FileHostKeyStore {
     data: PathBuf,
@@ -95,7 +95,7 @@ fn read(path: &Path) -> std::io::Result<String> {
     or_absent(fs::read_to_string(path), String::new())
 }
 
-/// Puts in a file's place what `make` makes of it, or leaves it as it is; tells which. Others who change it wait meanwhile.
+/// Replaces a file's text with the result of `make`, or leaves it unchanged; returns whether it changed. Other writers wait.
 fn change(path: &Path, make: impl FnOnce(&str) -> Option<String>) -> std::io::Result<bool> {
     let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -106,7 +106,7 @@ fn change(path: &Path, make: impl FnOnce(&str) -> Option<String>) -> std::io::Re
     let Some(text) = make(&read(path)?) else {
         return Ok(false);
     };
-    // whole, and on the disk, before it has its name
+    // the file is complete and on the disk before it gets its name
     let staged = folder.join(STAGED);
     let mut file = private.open(&staged)?;
     file.write_all(text.as_bytes())?;

@@ -24,7 +24,7 @@ impl SqliteIdempotencyStore {
         Self { database }
     }
 
-    /// Deletes up to `limit` keys that are over.
+    /// Deletes up to `limit` expired keys.
     ///
     /// # Errors
     /// The database is unavailable.

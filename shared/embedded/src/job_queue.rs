@@ -1,4 +1,4 @@
-//! [`JobQueue`] on SQLite, with the promises of SQS: each message at least once, hidden while it is worked on.
+//! [`JobQueue`] on SQLite, with the guarantees of SQS: each message is delivered at least once, and hidden while it is worked on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use tokio::sync::Notify;
 use crate::database::Database;
 use crate::error::sqlite;
 
-/// How long a receiver sleeps before it looks for messages that became visible, or that another process sent.
+/// How long a receiver sleeps before it looks for messages that have become visible or that another process has sent.
 const POLL: Duration = Duration::from_millis(500);
 
-/// A received message, hidden from other receivers until its visibility time-out ends.
+/// A received message, hidden from other receivers until its visibility timeout ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Message {
     id: i64,
-    /// The job it names.
+    /// The job that the message names.
     pub job_id: JobId,
-    /// How often it has been received, this time included.
+    /// How often the message has been received, including this time.
     pub receives: u32,
 }
 
-/// Sends and receives job ids through the `messages` table. Clones are the same queue.
+/// Sends and receives job ids through the `messages` table. Clones share the queue.
 #[derive(Clone)]
 pub struct SqliteQueue {
     database: Database,
@@ -108,7 +108,7 @@ impl SqliteQueue {
             .await
     }
 
-    /// Looks without writing, so that an idle queue does not keep the disk busy.
+    /// Checks for messages without writing, so that an idle queue does not keep the disk busy.
     async fn is_empty(&self, now: Timestamp) -> Result<bool, StoreError> {
         self.database
             .read(move |connection| {
@@ -120,7 +120,7 @@ impl SqliteQueue {
     }
 }
 
-/// Deletes a message that names no job, before which the others would wait for ever.
+/// Deletes a message that names no job; otherwise it would block the messages behind it for ever.
 fn discard(connection: &Connection, id: i64, error: &rusqlite::Error) -> Result<(), StoreError> {
     tracing::error!(error = %causes(error), "a message of the queue is damaged; it is deleted");
     let deleted = connection.execute("DELETE FROM messages WHERE id = ?1", [id]);

@@ -35,7 +35,7 @@ impl SqliteJobStore {
         }
     }
 
-    /// Returns up to `limit` jobs whose time is over, the oldest first.
+    /// Returns up to `limit` jobs whose retention has ended, the oldest first.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -71,7 +71,7 @@ impl SqliteJobStore {
         Ok(newest.await?.pop())
     }
 
-    /// Reads up to `limit` rows that a query finds, without those that are damaged.
+    /// Reads up to `limit` rows of a query and leaves out damaged ones.
     async fn sound<T, P, R>(&self, query: &'static str, params: P, limit: u32, read: R) -> Result<Vec<T>, StoreError>
     where
         T: Send + 'static,
@@ -240,7 +240,7 @@ impl JobStore for SqliteJobStore {
     }
 }
 
-/// Reads the state of a job that somebody is to do something about, so that none is found of which nothing can be done.
+/// Reads the state of a job that needs some action, so that a job whose state cannot be read is not returned.
 fn waiting_or_running(row: &Row<'_>) -> Result<JobState, StoreError> {
     rows::json(&rows::column::<String>(row, "state")?)
 }

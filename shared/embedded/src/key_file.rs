@@ -1,4 +1,4 @@
-//! The file of the keys that seal credentials. It has a line for each key, the newest first: that one seals, all open.
+//! The file of the keys that seal credentials: one line per key, the newest first. The newest key seals; every key can open.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -16,7 +16,7 @@ const OTHERS: u32 = 0o077;
 const HEADER: &str = "# The keys of the credentials in callboard.db, the newest first. Keep this file secret, and not beside copies of\n\
                       # the database. `callboard rotate-key` adds a key; without these keys the credentials are lost.\n";
 
-/// What is wrong with the keys, and what to do about it; never a key.
+/// A fault of the keys and how to repair it; the text never contains a key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
     #[error(
@@ -50,7 +50,7 @@ impl From<KeyError> for StoreError {
     }
 }
 
-/// Where the keys are.
+/// The path of the key file.
 #[derive(Clone)]
 pub(crate) struct KeyFile(PathBuf);
 
@@ -83,7 +83,8 @@ impl KeyFile {
         }
     }
 
-    /// Returns the keys, after making the first one if there is no file. Of several who make one, all get the same.
+    /// Returns the keys, after making the first one if there is no file. Processes that do this at the same time all
+    /// get the same key.
     pub(crate) fn read_or_make(&self) -> Result<Vec<Key>, StoreError> {
         match self.read() {
             Err(KeyError::Missing(_)) => {
@@ -95,7 +96,7 @@ impl KeyFile {
         }
     }
 
-    /// Puts other keys in the place of those that are there.
+    /// Replaces all keys in the file.
     pub(crate) fn replace(&self, keys: &[Key]) -> Result<(), KeyError> {
         self.write(keys, true).map_err(|error| self.io(error))
     }
@@ -111,7 +112,7 @@ impl KeyFile {
         Ok(keys)
     }
 
-    /// The file is whole, and on the disk, before it has its name.
+    /// Writes the file: it is complete and on the disk before it gets its name.
     fn write(&self, keys: &[Key], replace: bool) -> std::io::Result<()> {
         let staged = self.0.with_extension(format!("{}.new", Uuid::new_v4().simple()));
         let mut file = OpenOptions::new()
@@ -154,7 +155,7 @@ fn write_all(file: &mut File, keys: &[Key]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Gives a file its name, unless there is one of that name: then somebody else was faster.
+/// Gives a file its name, unless a file of that name exists: then another process was faster.
 fn link_new(staged: &Path, path: &Path) -> std::io::Result<()> {
     match fs::hard_link(staged, path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),

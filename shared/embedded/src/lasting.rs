@@ -1,11 +1,11 @@
-//! A check whose result holds for a moment, however often it is asked for.
+//! A check whose result is reused for a moment, however often it is asked for.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// How long a result holds.
+/// How long a result is reused.
 const HOLDS: Duration = Duration::from_secs(2);
 /// How long a check may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Lasting(Mutex<Option<(Instant, Option<String>)>>);
 
 impl Lasting {
-    /// Returns what is wrong: what the last check has found, or else what this one finds. Others who ask meanwhile wait for it.
+    /// Returns the fault that the last check found, or that this one finds. Other callers wait for a running check.
     pub(crate) async fn fault(&self, check: impl Future<Output = Option<String>>) -> Option<String> {
         let mut last = self.0.lock().await;
         match &*last {

@@ -1,4 +1,4 @@
-//! Adapters for one machine: jobs, their queue and credentials in SQLite, output, archives and host keys in plain files.
+//! Adapters for one machine: jobs, their queue and credentials in SQLite; output, archives and host keys in plain files.
 
 mod archive_cache;
 mod blocking;

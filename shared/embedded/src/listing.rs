@@ -1,4 +1,4 @@
-//! Pages of a tenant's jobs, newest first, and how many there are.
+//! Pages of a tenant's jobs, newest first, and the number of jobs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,22 +14,22 @@ use rusqlite::{Connection, named_params};
 use crate::error::sqlite;
 use crate::rows::{self, SUMMARY_COLUMNS, select};
 
-/// How long a list that had more jobs than are counted is taken to have more, without counting again.
+/// How long a list that was too long to count is assumed to be still too long, without counting again.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
-/// Whose row it is, and what it shows, as far as it can be read.
+/// A row's job id and its summary, as far as they can be read.
 type Row = (Option<JobId>, Result<JobSummary, StoreError>);
 type ListName = (Tenant, Option<JobStatus>, bool);
 
-/// Reads pages. Clones share what they know.
+/// Reads pages. Clones share the counts that are remembered.
 #[derive(Clone, Default)]
 pub(crate) struct Lists {
-    /// When each list that was too long to count was found to be so.
+    /// The lists that were too long to count, and when that was found.
     long: Arc<Mutex<HashMap<ListName, Instant>>>,
 }
 
 impl Lists {
-    /// Returns the page that a query asks for.
+    /// Returns the page for a query.
     pub(crate) fn page(
         &self,
         connection: &Connection,
@@ -109,7 +109,7 @@ fn jobs(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: &
     })
 }
 
-/// Counts one more than it reports, to know whether the count is exact.
+/// Counts up to one more than is reported, to know whether the count is exact.
 fn count(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: &str) -> Result<u32, StoreError> {
     let select_count = format!(
         "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE tenant = :tenant {filter} AND expires_at > :now LIMIT :limit)"

@@ -1,9 +1,9 @@
-//! [`LogStore`] on the file system: a folder per job, a folder per attempt in it, a file per stream, and beside them a
-//! journal, `segments`, which has the name of each segment on a line of its own.
+//! [`LogStore`] on the file system: one folder per job, in it one folder per attempt, in it one file per stream and a
+//! journal, `segments`, that has the name of each segment on a line of its own.
 //!
-//! The journal is written last, so a segment that it names is there as far as the machine kept running; what follows the
-//! last one in a stream is of a write that was cut off, and is written over. Whoever writes holds the journal's lock, so
-//! that nothing is written to an attempt that is sealed.
+//! The journal is written last, so a segment that it names exists unless the machine itself stopped. Bytes after the
+//! last named segment in a stream come from an interrupted write and are overwritten. A writer holds the journal's
+//! lock, so that nothing is written to a sealed attempt.
 
 mod files;
 
@@ -22,7 +22,7 @@ use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead, Stream};
 
-/// Keeps streams below one folder. What is written is readable by the owner only.
+/// Keeps streams below one folder. Only the owner can read the files.
 #[derive(Clone)]
 pub struct FileLogStore {
     root: PathBuf,
@@ -30,7 +30,7 @@ pub struct FileLogStore {
 }
 
 impl FileLogStore {
-    /// Uses a folder, which is made when the first log is written.
+    /// Uses a folder; it is made when the first log is written.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl FileLogStore {
         }
     }
 
-    /// Tells in a sentence why nothing can be written, if so: it writes a small file, at most every two seconds.
+    /// Returns a sentence that says why nothing can be written, if so. It writes a small file, at most every two seconds.
     pub async fn fault(&self) -> Option<String> {
         let root = self.root.clone();
         let tried = blocking(move || Ok(files::try_to_write(&root).err().map(|error| error.to_string())));
@@ -57,13 +57,13 @@ impl FileLogStore {
         AttemptFolder(self.attempt(job, attempt))
     }
 
-    /// Returns the folder of all logs.
+    /// Returns the folder that holds all logs.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Returns the jobs that have a folder, as far as it can be read.
+    /// Returns the jobs that have a folder, as far as the root folder can be read.
     #[must_use]
     pub fn jobs(&self) -> Vec<JobId> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
@@ -71,7 +71,7 @@ impl FileLogStore {
         ids.collect()
     }
 
-    /// Tells whether a job has a folder.
+    /// Returns whether a job has a folder.
     #[must_use]
     pub fn has(&self, job: JobId) -> bool {
         self.root.join(job.to_string()).is_dir()
@@ -133,7 +133,7 @@ impl LogStore for FileLogStore {
     }
 }
 
-/// The folder of one attempt, in the store or a copy of it, to be read as it lies on the disk.
+/// The folder of one attempt, in the store or in a copy of it, read directly from the disk.
 pub struct AttemptFolder(Attempt);
 
 impl AttemptFolder {
@@ -143,25 +143,25 @@ impl AttemptFolder {
         Self(Attempt(folder))
     }
 
-    /// Tells whether there is such a folder.
+    /// Returns whether the folder exists.
     #[must_use]
     pub fn is_there(&self) -> bool {
         self.0.0.is_dir()
     }
 
-    /// Tells whether the attempt is sealed: its manifest is there.
+    /// Returns whether the attempt is sealed: its manifest exists.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.0.manifest().is_file()
     }
 
-    /// Tells whether the journal of segments is there.
+    /// Returns whether the journal of segments exists.
     #[must_use]
     pub fn has_journal(&self) -> bool {
         self.0.journal().is_file()
     }
 
-    /// Returns which segments there are; without a journal, all that the streams have is one.
+    /// Returns the segments; without a journal, the whole content of the streams counts as one segment.
     ///
     /// # Errors
     /// The files cannot be read.
@@ -169,7 +169,7 @@ impl AttemptFolder {
         self.0.segments()
     }
 
-    /// Returns the content of a segment, as far as the streams have it.
+    /// Returns the content of a segment, as far as the streams contain it.
     ///
     /// # Errors
     /// The files cannot be read.

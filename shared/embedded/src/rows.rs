@@ -1,4 +1,4 @@
-//! Between rows and the domain's types.
+//! Converts between rows and the domain's types.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
     ))
 }
 
-/// What is written of a new job. Its request may be large, so that only its JSON goes to the writer.
+/// The columns of a new job. Its request may be large, so only its JSON is sent to the writer.
 pub(crate) struct NewJob {
     id: JobId,
     tenant: Tenant,
@@ -94,7 +94,7 @@ pub(crate) fn insert(connection: &Connection, job: &NewJob) -> Result<(), StoreE
         ":state": to_json(&job.state)?,
         ":request": job.request,
     });
-    // a statement that is kept keeps what was bound to it
+    // a cached statement keeps the values that were bound to it
     statement.clear_bindings();
     inserted.map(drop).map_err(sqlite)
 }
@@ -139,7 +139,7 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Stor
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt(Box::new(error)))
 }
 
-/// Runs a query, whose text is prepared once, and reads every row.
+/// Runs a query, which is prepared once, and reads every row.
 pub(crate) fn select<T>(
     connection: &Connection,
     query: &str,
@@ -155,7 +155,7 @@ pub(crate) fn select<T>(
     Ok(found)
 }
 
-/// Runs a query as [`select`] does, and takes up to `limit` of what is read of its rows; those that give nothing are left out.
+/// Runs a query as [`select`] does and returns up to `limit` results of `read`; rows for which it returns `None` are left out.
 pub(crate) fn sound<T>(
     connection: &Connection,
     query: &str,
@@ -174,7 +174,7 @@ pub(crate) fn sound<T>(
     Ok(found)
 }
 
-/// Reads whose row it is.
+/// Reads the id of a row's job.
 pub(crate) fn id(row: &Row<'_>) -> Result<JobId, StoreError> {
     column(row, "id").map(JobId::from_bytes)
 }

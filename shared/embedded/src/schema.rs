@@ -1,6 +1,6 @@
 //! The schema of the database, step by step from the first release.
 
-/// What leads from each version to the next.
+/// The step from each version to the next.
 pub(crate) const STEPS: [&str; 4] = [
     include_str!("schema.sql"),
     include_str!("credentials.sql"),

@@ -1,4 +1,4 @@
-//! Sealing with XChaCha20-Poly1305: nobody reads or changes what is sealed without the key.
+//! Sealing with XChaCha20-Poly1305: without the key, nobody can read or change a sealed value.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,10 +12,10 @@ use crate::error::unavailable;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
-/// Enough to tell a few keys apart, and too little to tell anything about them.
+/// Enough to tell a few keys apart, and too little to reveal anything about them.
 const ID_BYTES: usize = 4;
 
-/// A key and the id that sealed values name it by.
+/// A key, and the id by which sealed values refer to it.
 #[derive(Clone)]
 pub(crate) struct Key {
     id: String,
@@ -30,7 +30,7 @@ pub(crate) struct Sealed {
 }
 
 impl Key {
-    /// Makes a key of the system's randomness.
+    /// Makes a key from the system's random source.
     pub(crate) fn generate() -> Result<Self, StoreError> {
         let key = CipherKey::<XChaCha20Poly1305>::try_generate().map_err(|_| unavailable("there is no randomness"))?;
         Ok(Self::new(Zeroizing::new(key.into())))
@@ -45,7 +45,7 @@ impl Key {
         Self { id, bytes }
     }
 
-    /// Reads a line of a key file; `None` if it is none, or was changed.
+    /// Parses a line of a key file; `None` if it is not a key, or was changed.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let (id, text) = line.split_once(' ')?;
         let decoded = Zeroizing::new(STANDARD.decode(text.trim()).ok()?);
@@ -57,7 +57,7 @@ impl Key {
         Some(Self::new(bytes)).filter(|key| key.id == id)
     }
 
-    /// Returns the line of a key file.
+    /// Returns the key's line for a key file.
     pub(crate) fn line(&self) -> Zeroizing<String> {
         let text = Zeroizing::new(STANDARD.encode(*self.bytes));
         Zeroizing::new(format!("{} {}\n", self.id, *text))
@@ -67,7 +67,7 @@ impl Key {
         &self.id
     }
 
-    /// Seals a value together with what it belongs to, which is not hidden, but must be the same when it is opened.
+    /// Seals a value together with what it belongs to. The latter is not hidden, but must be the same when the value is opened.
     pub(crate) fn seal(&self, plain: &[u8], belongs_to: &[u8]) -> Result<Sealed, StoreError> {
         let nonce = XNonce::try_generate().map_err(|_| unavailable("there is no randomness"))?;
         let payload = Payload {
@@ -82,7 +82,7 @@ impl Key {
         })
     }
 
-    /// Opens a value; `None` if it, or what it belongs to, is not what was sealed with this key.
+    /// Opens a value; `None` if the value, or what it belongs to, differs from what was sealed with this key.
     pub(crate) fn open(&self, sealed: &Sealed, belongs_to: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let nonce: [u8; NONCE_BYTES] = sealed.nonce.as_slice().try_into().ok()?;
         let payload = Payload {

@@ -1,10 +1,10 @@
-//! Reading an answer's body, within its limit.
+//! Reads an answer's body, within its limit.
 
 use reqwest::Response;
 
 use crate::error::FetchError;
 
-/// Reads a body; one that says that it is too large is not begun, one that becomes too large is left.
+/// Reads a body. A body that is announced as too large is not read at all; one that becomes too large is abandoned.
 pub(crate) async fn read(mut answer: Response, host: &str, max_bytes: usize) -> Result<Vec<u8>, FetchError> {
     let too_large = || FetchError::TooLarge {
         host: host.to_owned(),

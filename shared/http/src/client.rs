@@ -1,4 +1,4 @@
-//! Talking to services whose addresses are trusted.
+//! Talks to services whose addresses are trusted.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::error::FetchError;
 use crate::guard::{Guard, Guarded};
 use crate::{Limits, body, client};
 
-/// A client for services that an operator or an owner of credentials has named. They may have private addresses, but not
-/// link-local ones. It follows no redirects.
+/// A client for services that an operator or the owner of a credential has named. They may have private addresses, but
+/// not link-local ones. The client follows no redirects.
 #[derive(Clone, Debug)]
 pub struct Client {
     client: reqwest::Client,
@@ -19,10 +19,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a client; the limits hold for each call.
+    /// Makes a client; the limits apply to each call.
     ///
     /// # Errors
-    /// The system gives no random numbers, or no memory.
+    /// The system provides no random numbers, or no memory.
     pub fn new(limits: Limits) -> Result<Self, FetchError> {
         let guard = Arc::new(Guard::allowing(|_host| true));
         Ok(Self {
@@ -32,7 +32,7 @@ impl Client {
         })
     }
 
-    /// Sends a request, and returns the answer whatever its status.
+    /// Sends a request and returns the answer, whatever its status.
     ///
     /// # Errors
     /// There is no answer within the limits.
@@ -40,7 +40,7 @@ impl Client {
         let request = reqwest::Request::try_from(request).map_err(|_| FetchError::Address)?;
         let url = request.url();
         let host = url.host_str().ok_or(FetchError::Address)?.to_owned();
-        // the resolver is not asked for an address that is written out
+        // a literal address does not go through the resolver, so it is checked here
         if !matches!(url.host(), Some(Host::Domain(_))) {
             self.guard.addresses(url).await?;
         }

@@ -1,5 +1,5 @@
-//! A proxy on loopback through which programs fetch that do it by themselves, such as git: whatever they are told, they reach only
-//! what may be reached. It takes `CONNECT`, and `GET` and the like with a whole address.
+//! A proxy on loopback for programs that fetch by themselves, such as git: whatever they are told to fetch, they reach
+//! only hosts that are allowed. It takes `CONNECT`, and `GET` and other methods with an absolute URL.
 
 mod relay;
 
@@ -27,7 +27,7 @@ use url::Host;
 
 use crate::error::FetchError;
 
-/// A program that fetches has a few connections, however many it is told to make.
+/// The limit of connections: a program that fetches needs only a few, however many it is told to make.
 const MAX_CONNECTIONS: usize = 64;
 const MAX_REFUSALS: usize = 10;
 const FAULT_PAUSE: Duration = Duration::from_millis(50);
@@ -35,16 +35,16 @@ const FAULT_PAUSE: Duration = Duration::from_millis(50);
 type Body = BoxBody<Bytes, hyper::Error>;
 type Permit = dyn Fn(&str, &str, u16) -> Result<Access, String> + Send + Sync;
 
-/// Which addresses a host may have that may be reached. None may have that of a link.
+/// The addresses with which a host may be reached. Link-local addresses are never allowed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Access {
-    /// Any.
+    /// Any address.
     Any,
-    /// Only public ones; the text says how the others would be allowed.
+    /// Only public addresses; the text says how the others could be allowed.
     Public(String),
 }
 
-/// A running proxy. It takes nobody who does not know its secret, and ends, with every connection, when dropped.
+/// A running proxy. It serves only clients that know its secret, and ends with all its connections when dropped.
 pub struct Egress {
     port: u16,
     secret: String,
@@ -53,12 +53,12 @@ pub struct Egress {
 }
 
 impl Egress {
-    /// Starts a proxy on a free port of this machine. `permit` is asked with the user that the program has named, the host as in a
-    /// URL, and the port; what it refuses, it refuses with a sentence. What is permitted goes through the proxy that this
-    /// process's variables name, if they do.
+    /// Starts a proxy on a free port of this machine. `permit` is called with the user that the program has named, the
+    /// host as in a URL, and the port; it refuses with a sentence. If this process's variables name a proxy, permitted
+    /// requests go through it.
     ///
     /// # Errors
-    /// The machine has no port to spare.
+    /// The machine has no free port.
     pub async fn start(
         permit: impl Fn(&str, &str, u16) -> Result<Access, String> + Send + Sync + 'static,
     ) -> io::Result<Self> {
@@ -84,13 +84,13 @@ impl Egress {
         })
     }
 
-    /// Returns the address for a program, or a part of it, that is to be known as `user`: a name of letters.
+    /// Returns the proxy's address for a program, or a part of one, that is identified as `user`: a name of letters.
     #[must_use]
     pub fn address(&self, user: &str) -> String {
         format!("http://{user}:{}@127.0.0.1:{}", self.secret, self.port)
     }
 
-    /// Returns what was refused, in the order of the first times.
+    /// Returns the refusals, each one once, in the order in which they first occurred.
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -109,21 +109,21 @@ impl Drop for Egress {
     }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Gate {
     secret: String,
     permit: Box<Permit>,
     upstream: Matcher,
     refusals: Arc<Mutex<Vec<String>>>,
-    /// What moves bytes; it ends with the gate.
+    /// The tasks that move bytes; they end with the gate.
     tunnels: Mutex<JoinSet<()>>,
 }
 
 /// Why a host is not reached.
 enum Barred {
-    /// It must not be.
+    /// The host is not allowed.
     Refused(String),
-    /// It cannot be.
+    /// The host cannot be reached.
     Unreachable(FetchError),
 }
 
@@ -146,7 +146,7 @@ async fn converse(stream: TcpStream, gate: Arc<Gate>) {
         async move { Ok::<_, Infallible>(gate.answer(request).await) }
     };
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
-    // a program that breaks off knows why
+    // an error is not reported: a program that breaks off knows why
     drop(connection.with_upgrades().await);
 }
 
@@ -179,7 +179,7 @@ impl Gate {
         }
     }
 
-    /// Returns the name of whoever knows the secret.
+    /// Returns the user name of a request that has the secret.
     fn user(&self, headers: &HeaderMap) -> Option<String> {
         let given = headers
             .get(PROXY_AUTHORIZATION)?

@@ -1,20 +1,20 @@
-//! What can go wrong with a fetch, in words that name the host and nothing that could be secret.
+//! The errors of a fetch, in words that name the host and nothing that could be secret.
 
-/// Why an answer could not be had. No text of it holds a query, a header or a body.
+/// Why there is no answer. No text contains a query, a header or a body.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// The text is no URL of http or https, or one with a password in it.
+    /// The text is not an http or https URL, or contains a user or password.
     #[error("the address must be one of http or https, without a user or password in it")]
     Address,
-    /// The system lacks what a client needs.
+    /// The system lacks something that a client needs.
     #[error("no HTTP client can be made")]
     Client {
-        /// What lies under it.
+        /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The host has an address that is not of the public internet.
+    /// The host has an address that is not on the public internet.
     #[error("{host} has an address that is not public")]
     Private {
         /// The host.
@@ -26,22 +26,22 @@ pub enum FetchError {
         /// The host.
         host: String,
     },
-    /// The host has no address, or takes no connection, or breaks it off.
+    /// The host has no address, refuses the connection, or breaks it off.
     #[error("{host} cannot be reached")]
     Unreachable {
         /// The host.
         host: String,
-        /// What lies under it.
+        /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The answer was not there in time.
+    /// The answer did not arrive in time.
     #[error("{host} did not answer in time")]
     TooSlow {
         /// The host.
         host: String,
     },
-    /// The answer's status is none of success.
+    /// The answer's status is not a success.
     #[error("{host} answered with status {status}")]
     Status {
         /// The host.
@@ -49,13 +49,13 @@ pub enum FetchError {
         /// The status.
         status: u16,
     },
-    /// The answer leads elsewhere.
+    /// The answer redirects to another host, port or scheme.
     #[error("{host} redirects to another host, port or scheme, which is not followed")]
     Elsewhere {
         /// The host.
         host: String,
     },
-    /// The answers lead on and on.
+    /// There are too many redirects.
     #[error("{host} redirects more than {times} times")]
     Redirects {
         /// The host.
@@ -68,13 +68,13 @@ pub enum FetchError {
     TooLarge {
         /// The host.
         host: String,
-        /// What is allowed.
+        /// The limit in bytes.
         max_bytes: usize,
     },
 }
 
 impl FetchError {
-    /// Tells whether the same call may succeed a moment later.
+    /// Returns whether the same call may succeed a moment later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
@@ -85,7 +85,7 @@ impl FetchError {
         Self::Unreachable { host, source }
     }
 
-    /// Translates an error of the client, which would show the URL with its query.
+    /// Translates an error of the client, whose own text would show the URL with its query.
     pub(crate) fn of(host: &str, error: reqwest::Error) -> Self {
         if error.is_timeout() {
             return Self::TooSlow { host: host.to_owned() };

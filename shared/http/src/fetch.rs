@@ -1,4 +1,4 @@
-//! Fetching what a request names.
+//! Fetches URLs that requests name.
 
 use http::HeaderMap;
 use tokio::time::timeout;
@@ -10,11 +10,11 @@ use crate::{Limits, body, client, redirect};
 
 const MAX_REDIRECTS: usize = 3;
 
-/// Fetches a URL of http or https, and returns the body. The host's name is looked up once, and what was found is what is
-/// connected to. At most 3 redirects are followed, all to the same host and port.
+/// Fetches an http or https URL and returns the body. The host's name is looked up once, and only the addresses found
+/// then are connected to. At most 3 redirects are followed, all to the same host and port.
 ///
 /// # Errors
-/// The guard refuses the host, or there is no answer of success within the limits.
+/// The guard refuses the host, or there is no successful answer within the limits.
 pub async fn get(url: &str, headers: &HeaderMap, limits: Limits, guard: &Guard) -> Result<Vec<u8>, FetchError> {
     let url = parse(url)?;
     let host = url.host_str().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Which hosts may have which addresses; asked before the first connection is made.
+//! Decides which hosts may have which addresses, before the first connection is made.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -11,8 +11,8 @@ use url::{Host, Url};
 
 use crate::error::FetchError;
 
-/// Decides by its name whether a host may have a private address. A link-local one, where clouds keep the machine's own
-/// credentials, is never allowed.
+/// Decides by its name whether a host may have a private address. Link-local addresses, where clouds serve the
+/// machine's own credentials, are never allowed.
 pub struct Guard(Box<dyn Fn(&str) -> bool + Send + Sync>);
 
 impl Guard {
@@ -22,14 +22,14 @@ impl Guard {
         Self::allowing(|_host| false)
     }
 
-    /// Allows private addresses of those hosts of which `allows` says so. It is asked with the host as in a URL: lower case,
-    /// an IPv6 address in brackets.
+    /// Allows private addresses for the hosts that `allows` accepts. It gets the host as in a URL: in lower case, an
+    /// IPv6 address in brackets.
     #[must_use]
     pub fn allowing(allows: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         Self(Box::new(allows))
     }
 
-    /// Looks up a URL's host, once; returns its addresses if every one of them may be connected to.
+    /// Looks up a URL's host once, and returns its addresses if every one of them may be connected to.
     pub(crate) async fn addresses(&self, url: &Url) -> Result<Pinned, FetchError> {
         let (host, text) = url.host().zip(url.host_str()).ok_or(FetchError::Address)?;
         let found = look_up(&host).await?;
@@ -44,7 +44,7 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// Tells whether a host may be connected to that has these addresses, and of which private ones are allowed or not.
+/// Checks whether a host with these addresses may be connected to; `private` says whether it may have private ones.
 pub(crate) fn judge(host: &str, found: &[IpAddr], private: bool) -> Result<(), FetchError> {
     let host = || host.to_owned();
     if found.iter().any(|&address| is_never_allowed(address)) {
@@ -70,7 +70,7 @@ pub(crate) async fn look_up<S: AsRef<str>>(host: &Host<S>) -> Result<Vec<IpAddr>
     }
 }
 
-/// The addresses that were looked at; a client that has them for its resolver connects to nothing else.
+/// The addresses that were checked; a client that uses them as its resolver connects to no others.
 pub(crate) struct Pinned(Vec<IpAddr>);
 
 impl Resolve for Pinned {
@@ -80,7 +80,7 @@ impl Resolve for Pinned {
     }
 }
 
-/// Looks up every name anew, through a guard: for clients of several hosts.
+/// Looks up every name again, through a guard; for clients that connect to several hosts.
 pub(crate) struct Guarded(pub(crate) Arc<Guard>);
 
 impl Resolve for Guarded {

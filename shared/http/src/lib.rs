@@ -1,8 +1,9 @@
 //! The HTTP client for what requests make a worker fetch.
 //!
 //! [`get`] is for addresses that a request names: it reaches only the public internet and the hosts that a [`Guard`]
-//! allows, and takes what it is given nowhere else. [`Client`] is for addresses that an operator or an owner of credentials
-//! has set, such as that of HashiCorp Vault. [`Egress`] is for programs that fetch by themselves: a proxy that holds them to the same.
+//! allows, and sends its headers to no other host. [`Client`] is for addresses that an operator or the owner of a
+//! credential has set, such as HashiCorp Vault's. [`Egress`] is for programs that fetch by themselves: a proxy that
+//! applies the same limits.
 
 mod body;
 mod client;

@@ -1,4 +1,4 @@
-//! Where an answer leads: only to what the caller has named, since the headers may hold secrets.
+//! Decides which redirects to follow: only those to the host that the caller has named, since the headers may hold secrets.
 
 use http::header::LOCATION;
 use reqwest::Response;
@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::error::FetchError;
 
-/// Returns where to look next, or none if this is the answer.
+/// Returns the next URL to fetch, or `None` if this is the answer.
 pub(crate) fn next(url: &Url, answer: &Response) -> Result<Option<Url>, FetchError> {
     let host = url.host_str().unwrap_or_default().to_owned();
     let status = answer.status();
@@ -28,7 +28,7 @@ pub(crate) fn next(url: &Url, answer: &Response) -> Result<Option<Url>, FetchErr
 
 fn is_same_place(from: &Url, to: &Url) -> bool {
     let scheme = from.scheme() == to.scheme() || (from.scheme() == "http" && to.scheme() == "https");
-    // `port` is none where it is the scheme's own, so http on 80 may lead to https on 443
+    // `port` is `None` for the scheme's default port, so http on 80 may redirect to https on 443
     scheme
         && from.host() == to.host()
         && from.port() == to.port()

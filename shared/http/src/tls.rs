@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, Error, RootCertStore};
 
-/// Returns the configuration of every client. `SSL_CERT_FILE` and `SSL_CERT_DIR` are read at the first call.
+/// Returns the configuration for all clients. `SSL_CERT_FILE` and `SSL_CERT_DIR` are read at the first call.
 pub(crate) fn config() -> Result<ClientConfig, Error> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| Arc::new(roots()));
@@ -14,7 +14,7 @@ pub(crate) fn config() -> Result<ClientConfig, Error> {
     Ok(builder.with_root_certificates(Arc::clone(roots)).with_no_client_auth())
 }
 
-/// A machine without certificates trusts nobody, which a connection then says.
+/// Loads the system's certificates. A machine without certificates trusts no server; the error appears when it connects.
 fn roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -1,8 +1,8 @@
-//! Partial batch responses: which messages of a batch SQS is to deliver again.
+//! Partial batch responses: the messages of a batch that SQS should deliver again.
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
 
-/// Names the messages that could not be dealt with, and logs why; the others are done with.
+/// Names the messages that could not be handled and logs why; all others are done.
 #[must_use]
 pub fn batch_response(messages: &[SqsMessage], results: &[anyhow::Result<()>]) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();

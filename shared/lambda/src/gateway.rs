@@ -1,7 +1,7 @@
-//! API Gateway's events, as requests to a router, and its responses, as API Gateway wants them: of HTTP APIs (payload
-//! 2.0) and of REST APIs (1.0).
+//! Turns API Gateway's events into requests for a router, and the router's responses into what API Gateway expects, for
+//! both HTTP APIs (payload 2.0) and REST APIs (1.0).
 //!
-//! A body goes out as text only where that keeps every byte of it; output may be no UTF-8.
+//! A body is sent as text only if that keeps every byte of it; output may not be valid UTF-8.
 
 use aws_lambda_events::apigw::{
     ApiGatewayProxyRequest, ApiGatewayProxyResponse, ApiGatewayV2httpRequest, ApiGatewayV2httpResponse,
@@ -23,8 +23,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 use tower::ServiceExt;
 
-/// API Gateway decodes the path. What it decoded and what cannot stand in a path is encoded again; a `%` that is left is
-/// taken as it is.
+/// API Gateway decodes the path. The characters it decoded, and those that are not allowed in a path, are encoded
+/// again; a remaining `%` is left unchanged.
 const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -39,10 +39,10 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
 /// Why an event could not be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The event is not what API Gateway sends.
+    /// The event does not have the form that API Gateway sends.
     #[error("the event is not one of API Gateway's")]
     Event(#[from] serde_json::Error),
-    /// The event names no valid request.
+    /// The event does not describe a valid request.
     #[error("the event names no valid HTTP request")]
     Request(#[from] http::Error),
     /// The body is not what the event says it is.
@@ -53,17 +53,17 @@ pub enum GatewayError {
     Answer(#[from] axum::Error),
 }
 
-/// Tells whether an event is an HTTP request from API Gateway.
+/// Returns whether an event is an HTTP request from API Gateway.
 #[must_use]
 pub fn is_http(event: &Value) -> bool {
     let context = &event["requestContext"];
     context.is_object() && (event["httpMethod"].is_string() || context["http"]["method"].is_string())
 }
 
-/// Has a router answer an event. What is wrong with the request is the client's to know.
+/// Lets a router answer an event. Faults in the request itself are reported to the client.
 ///
 /// # Errors
-/// [`GatewayError::Event`]: the event is none of API Gateway's.
+/// [`GatewayError::Event`]: the event is not one of API Gateway's.
 pub async fn answer(router: Router, event: Value) -> Result<Value, GatewayError> {
     let is_rest = event["httpMethod"].is_string();
     let (stage, request) = if is_rest {
@@ -98,7 +98,7 @@ pub async fn answer(router: Router, event: Value) -> Result<Value, GatewayError>
     }
 }
 
-/// Answers what never reached the router, or could not be sent.
+/// Returns the answer to a request that never reached the router, or whose answer could not be sent.
 fn problem(error: &GatewayError) -> Problem {
     tracing::warn!(error = %causes(error), "a request could not be answered");
     match error {
@@ -107,7 +107,8 @@ fn problem(error: &GatewayError) -> Problem {
     }
 }
 
-/// A client resolves the paths of `Location` and `Link` against the host, where the API's stage comes first.
+/// Puts the API's stage before the paths in `Location` and `Link`: a client resolves them against the host, where the
+/// stage comes first.
 fn put_before_paths(headers: &mut HeaderMap, stage: &str) {
     change(headers, &LOCATION, |text| match text.starts_with('/') {
         true => format!("/{stage}{text}"),
@@ -136,7 +137,7 @@ async fn whole(response: Response<Body>) -> Result<(http::response::Parts, Bytes
     Ok((parts, body.collect().await?.to_bytes()))
 }
 
-/// Makes a request of an HTTP API's event.
+/// Builds a request from an HTTP API's event.
 fn from_http(event: ApiGatewayV2httpRequest) -> (Option<String>, Result<Request<Body>, GatewayError>) {
     let context = event.request_context;
     let path = event.raw_path.unwrap_or_default();
@@ -151,7 +152,7 @@ fn from_http(event: ApiGatewayV2httpRequest) -> (Option<String>, Result<Request<
     (stage, request)
 }
 
-/// Makes a request of a REST API's event.
+/// Builds a request from a REST API's event.
 fn from_rest(event: ApiGatewayProxyRequest) -> (Option<String>, Result<Request<Body>, GatewayError>) {
     let query = if event.multi_value_query_string_parameters.is_empty() {
         event.query_string_parameters
@@ -196,7 +197,7 @@ fn request(
     Ok(request)
 }
 
-/// Gives a request the id that API Gateway's log has, unless its client has given it one.
+/// Gives a request the id that API Gateway's log uses, unless the client has set one.
 fn with_id(mut headers: HeaderMap, id: Option<String>) -> HeaderMap {
     if let Some(Ok(id)) = id.map(HeaderValue::try_from) {
         headers.entry(REQUEST_ID).or_insert(id);
@@ -204,7 +205,7 @@ fn with_id(mut headers: HeaderMap, id: Option<String>) -> HeaderMap {
     headers
 }
 
-/// An HTTP API with a named stage has the stage in the path.
+/// Removes the stage from the path: an HTTP API with a named stage includes it.
 fn strip_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
     let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
     rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -228,8 +229,8 @@ fn decode(body: Option<String>, is_base64: bool) -> Result<Vec<u8>, GatewayError
     })
 }
 
-/// Returns the body as it is written, and whether that is base64: text that would grow more as a JSON string, such as
-/// output with colours, is base64 too, so that the limit of an answer's bytes holds.
+/// Returns the body as it is sent, and whether it is base64. Text that would grow more as a JSON string, such as output
+/// with colours, is also sent as base64, so that the limit on an answer's bytes holds.
 fn encode(headers: &HeaderMap, body: Bytes) -> (bool, Option<EventBody>) {
     if body.is_empty() {
         return (false, None);
@@ -242,7 +243,7 @@ fn encode(headers: &HeaderMap, body: Bytes) -> (bool, Option<EventBody>) {
     }
 }
 
-/// Returns how long text is in a JSON string.
+/// Returns the length of text as a JSON string.
 fn escaped_length(text: &[u8]) -> usize {
     let length = |byte: &u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 2,

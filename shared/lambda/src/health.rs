@@ -1,4 +1,4 @@
-//! What readiness means for a function: the table answers.
+//! The readiness check of a function: the table answers.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::job::JobStore;
 
-/// Checks the store. Workers are Lambda's matter: they start when there is a job.
+/// Checks the store. It does not check workers: Lambda starts them when there is a job.
 pub(crate) struct StoreHealth {
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) clock: Arc<dyn Clock>,

@@ -1,4 +1,4 @@
-//! What the Lambda functions share: their settings, the adapters behind them, their log, and API Gateway's events.
+//! The code that the Lambda functions share: settings, the adapters for AWS, logging, and API Gateway's events.
 
 mod batch;
 mod gateway;

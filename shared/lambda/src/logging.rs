@@ -1,5 +1,5 @@
-//! The functions' log: JSON lines on standard output, which Lambda takes to CloudWatch. What spans tell, the id of the request and
-//! that of the job, is in each line beside what the line tells itself.
+//! The functions' log: JSON lines on standard output, which Lambda sends to CloudWatch. Each line has the fields of its
+//! spans (the request's id and the job's id) next to its own.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -8,8 +8,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts logging at `info`, or as the variable `CALLBOARD_LOG` says.
 ///
-/// A level is that of Callboard's own lines. Libraries stay at `info`: below it they log requests with all that is in
-/// them, secrets too.
+/// A level applies to Callboard's own lines. Libraries stay at `info`: at lower levels they log whole requests,
+/// including secrets.
 pub fn start_logging() {
     let asked = std::env::var("CALLBOARD_LOG").unwrap_or_default();
     let lines = json_subscriber::layer()

@@ -1,4 +1,4 @@
-//! The adapters for AWS, and the use cases over them.
+//! The adapters for AWS, and the use cases built on them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,53 +22,53 @@ use callboard_secrets::{Endpoints, Environment, Resolver};
 use crate::health::StoreHealth;
 use crate::settings::Settings;
 
-/// The largest body that a function may answer with is 6 MB, in base64: this many bytes and the headers.
+/// The largest answer of a function is 6 MB, in base64: room for this many bytes and the headers.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 /// API Gateway waits 30 s for an answer.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(25);
-/// Lambda takes events of up to 6 MB, the request's headers and context among it.
+/// Lambda takes events of up to 6 MB, including the request's headers and context.
 const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
-/// Output is read by as few requests to S3 as memory allows.
+/// The chunk size for reading output: as large as memory allows, so that few requests to S3 are needed.
 const CHUNK_BYTES: u64 = 256 * 1024;
 /// How long a worker goes on with a job whose lease it cannot renew.
 pub const LEASE: Duration = Duration::from_secs(15);
-/// How often it renews a lease.
+/// How often a worker renews a lease.
 pub const HEARTBEAT: Duration = Duration::from_secs(4);
 /// How long a playbook has to end after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(5);
-/// How long a lease may stay as it is.
+/// How long a lease may stay unchanged.
 const SILENCE: Duration = Duration::from_secs(22);
 const _: () = assert!(SILENCE.as_millis() >= shortest_silence(LEASE, GRACE).as_millis());
 const _: () = assert!(LEASE.as_millis() >= 3 * HEARTBEAT.as_millis());
-/// Each look for output is a request to S3 that costs.
+/// How often to look for new output: each look is a request to S3 that costs money.
 const POLL: Duration = Duration::from_secs(1);
 
 /// The adapters of one deployment.
 #[derive(Clone)]
 pub struct Parts {
-    /// Records.
+    /// The job records.
     pub store: Arc<dyn JobStore>,
-    /// Jobs that wait.
+    /// The jobs that wait.
     pub queue: Arc<SqsQueue>,
-    /// Output.
+    /// The output of jobs.
     pub logs: Arc<dyn LogStore>,
-    /// Credentials.
+    /// The credentials.
     pub credentials: Arc<dyn CredentialStore>,
-    /// Idempotency keys.
+    /// The idempotency keys.
     pub keys: Arc<dyn IdempotencyStore>,
-    /// What sources came to.
+    /// The archives that sources were resolved to.
     pub archives: Arc<dyn ArchiveCache>,
-    /// Host keys that jobs have accepted.
+    /// The host keys that jobs have accepted.
     pub host_keys: Arc<dyn HostKeyStore>,
     /// What requests may reach.
     pub policies: Policies,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     settings: Settings,
 }
 
 impl Parts {
-    /// Makes the adapters; nothing is asked of AWS yet.
+    /// Makes the adapters; this sends no request to AWS yet.
     pub async fn connect(settings: Settings) -> Self {
         let config = sdk_config().await;
         let store = JobStoreSettings {
@@ -93,10 +93,10 @@ impl Parts {
         }
     }
 
-    /// Returns what resolves the secrets of jobs, with the function's own identity where the policy lets it.
+    /// Returns the resolver of jobs' secrets; it uses the function's own identity where the policy allows that.
     ///
     /// # Errors
-    /// There can be no HTTP client here.
+    /// No HTTP client can be made.
     pub fn secrets(&self) -> anyhow::Result<Resolver> {
         let settings = callboard_secrets::Settings {
             own_prefix: Some(self.settings.secrets_prefix.clone()),
@@ -106,13 +106,13 @@ impl Parts {
         Ok(Resolver::new(credentials, policy, Arc::new(Environment), settings)?)
     }
 
-    /// Makes what accepts jobs.
+    /// Makes the use case that accepts jobs.
     #[must_use]
     pub fn submitter(&self) -> Submitter {
         Submitter {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            // which playbooks there are, only the worker's image knows
+            // only the worker's image knows which playbooks exist
             kinds: self.policies.clone().kinds(Arc::new(Elsewhere)),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
@@ -122,7 +122,7 @@ impl Parts {
         }
     }
 
-    /// Makes what sweeps.
+    /// Makes the sweeper.
     #[must_use]
     pub fn sweeper(&self) -> Sweeper {
         Sweeper {
@@ -138,7 +138,7 @@ impl Parts {
         }
     }
 
-    /// Makes what the API's routes work with.
+    /// Makes the state that the API's routes work with.
     #[must_use]
     pub fn app(&self) -> App {
         App {
@@ -161,7 +161,7 @@ impl Parts {
                     max_time: MAX_ANSWER_TIME,
                 }),
             },
-            // a function answers one request at a time: Lambda's concurrency bounds them
+            // a function answers one request at a time, so Lambda's concurrency limits their number
             followers: Followers::new(1),
             bodies: Bodies::new(MAX_BODY_BYTES),
             gate: Gate {

@@ -1,4 +1,4 @@
-//! What the template tells a function by variables.
+//! The settings that the template passes to a function as environment variables.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use callboard_policy::Policies;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Where everything is. Each field has a variable of the same meaning.
+/// The settings of a function. Each field is read from the variable that its comment names.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `CALLBOARD_TABLE`: the table of jobs.
     pub table: String,
     /// `CALLBOARD_QUEUE_URL`: the queue of jobs.
     pub queue_url: String,
-    /// `CALLBOARD_BUCKET`: the bucket of output, and of what is too large for the table.
+    /// `CALLBOARD_BUCKET`: the bucket for output, and for values too large for the table.
     pub bucket: String,
     /// `CALLBOARD_RETENTION_DAYS`: how long jobs are kept; 30 days by default.
     pub retention: Duration,
     /// `CALLBOARD_SYNC_WAIT`: how long `?sync=true` waits for a job's end, in seconds; 25 by default.
     pub sync_wait: Duration,
-    /// `CALLBOARD_MAX_QUEUED`: how many jobs may wait when another is submitted; 10,000 by default.
+    /// `CALLBOARD_MAX_QUEUED`: how many jobs may be waiting when another one is submitted; 10,000 by default.
     pub max_queued: u32,
-    /// `CALLBOARD_SECRETS_PREFIX`: what the names of credentials in Secrets Manager begin with.
+    /// `CALLBOARD_SECRETS_PREFIX`: the prefix of the names of credentials in Secrets Manager.
     pub secrets_prefix: String,
-    /// `CALLBOARD_POLICY`: what requests may reach, in YAML; by default nothing.
+    /// `CALLBOARD_POLICY`: what requests may reach, in YAML; nothing by default.
     pub policies: Policies,
-    /// `CALLBOARD_ALLOWED_ORIGINS`: of which origins web pages may ask, with commas between; by default only the API's own.
+    /// `CALLBOARD_ALLOWED_ORIGINS`: the origins whose web pages may send requests, separated by commas; by default only the API's own.
     pub origins: Vec<Origin>,
 }
 
@@ -35,7 +35,7 @@ impl Settings {
     /// Reads the variables.
     ///
     /// # Errors
-    /// One is missing or cannot be read; the error names it.
+    /// A variable is missing or cannot be read; the error names it.
     pub fn from_env() -> anyhow::Result<Self> {
         Ok(Self {
             table: required("CALLBOARD_TABLE")?,
@@ -66,10 +66,10 @@ fn policies() -> anyhow::Result<Policies> {
     callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY holds no policy")
 }
 
-/// Reads a variable that must be there.
+/// Reads a required variable.
 ///
 /// # Errors
-/// It is not set, or empty.
+/// The variable is not set, or empty.
 pub fn required(name: &str) -> anyhow::Result<String> {
     let value = std::env::var(name).unwrap_or_default();
     anyhow::ensure!(
@@ -79,10 +79,10 @@ pub fn required(name: &str) -> anyhow::Result<String> {
     Ok(value)
 }
 
-/// Reads a variable that holds a number, and has a default.
+/// Reads a variable that holds a number and has a default.
 ///
 /// # Errors
-/// It is set to something else.
+/// The variable is set to something else.
 pub fn number(name: &str, default: u32) -> anyhow::Result<u32> {
     match std::env::var(name) {
         Ok(text) if !text.is_empty() => text

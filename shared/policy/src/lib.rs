@@ -1,5 +1,5 @@
-//! Reads the policy of a deployment from YAML, and lists the kinds of jobs that it is about. What it may say of requests of every kind is in `callboard_core::policy`; each kind
-//! has its section.
+//! Reads a deployment's policy from YAML, and lists the kinds of jobs that it covers. The settings for requests of
+//! every kind are in `callboard_core::policy`; each kind has its own section.
 
 use std::sync::Arc;
 
@@ -11,35 +11,35 @@ use callboard_kind_ansible::kind::Ansible;
 use callboard_kind_ansible::policy::AnsiblePolicy;
 use serde_json::Value;
 
-/// Why a text is no policy.
+/// Why a text is not a policy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// It is no YAML.
+    /// The text is not YAML.
     #[error("it is not YAML that can be taken: {0}")]
     Yaml(String),
-    /// Fields are wrong.
+    /// Some fields are wrong.
     #[error("{}", told(.0))]
     Invalid(Vec<FieldError>),
 }
 
-/// What an operator allows: requests of every kind, and those of each.
+/// What an operator allows, for requests of every kind and for each kind.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Policies {
-    /// Of every kind.
+    /// For every kind.
     pub every: Arc<Policy>,
-    /// Of the kind `ansible`.
+    /// For the kind `ansible`.
     pub ansible: Arc<AnsiblePolicy>,
 }
 
 impl Policies {
-    /// Makes the list of the kinds of jobs, with what is there to run and what is allowed of each.
+    /// Returns the list of job kinds, each with what it can run and what it is allowed to do.
     #[must_use]
     pub fn kinds(self, playbooks: Arc<dyn PlaybookCatalog>) -> Kinds {
         Kinds::new(Arc::new(Ansible::new(self.ansible, self.every, playbooks)), Vec::new())
     }
 }
 
-/// Reads a policy; an empty text is the default one, which allows nothing but what needs no permission.
+/// Reads a policy. An empty text gives the default policy, which allows only what needs no permission.
 ///
 /// # Errors
 /// [`PolicyError`] names every fault and its place.

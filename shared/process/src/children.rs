@@ -1,4 +1,4 @@
-//! The children of this process, whichever runner has them, and what a lost one leaves behind.
+//! The children of this process, for all its runners, and the processes that a lost child leaves behind.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -8,19 +8,19 @@ use std::time::Duration;
 use crate::processes;
 
 const PAUSE: Duration = Duration::from_millis(20);
-/// How often a look at processes is repeated: for 10 s at least.
+/// How often a look at processes is repeated: for at least 10 s.
 const TRIES: u32 = 500;
 
-/// The process ids of the children that somebody looks after: supervisors of running jobs, hosts. All runners of a process
-/// share one registry, or one would end what another has started. Clones share it.
+/// The process ids of the children that somebody looks after: supervisors of running jobs, and hosts. All runners of a
+/// process share one registry; otherwise one runner would end processes that another has started. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Children(Arc<Mutex<BTreeSet<i32>>>);
 
 impl Children {
-    /// Makes the registry of this process, to which the kernel gives from now on what its descendants leave behind.
+    /// Makes the registry of this process. From now on, the kernel makes orphaned descendants children of this process.
     ///
     /// # Errors
-    /// The kernel does not do that.
+    /// The kernel does not support that.
     pub fn adopt() -> io::Result<Self> {
         processes::become_subreaper()?;
         Ok(Self(Arc::default()))
@@ -36,7 +36,7 @@ impl Children {
         self.lock().remove(&pid);
     }
 
-    /// Forgets a child that has ended; one that outlived its own parent is ours by now and is collected.
+    /// Forgets a child that has ended. If it outlived its own parent, it is now our child, and its exit status is collected.
     pub async fn forget(&self, pid: i32) {
         self.remove(pid);
         for _ in 0..TRIES {
@@ -47,11 +47,11 @@ impl Children {
         }
     }
 
-    /// Ends what lost children have left to us, until nothing of it lives. Returns what could not be ended: processes of
-    /// another user, or stuck in the kernel.
+    /// Ends the processes that lost children have left to us, until none of them is alive. Returns those that could not
+    /// be ended: processes of another user, or processes stuck in the kernel.
     ///
-    /// The socket of a process that dies closes before its children become ours: `lost` must have ended before a look
-    /// that finds nothing counts.
+    /// A dying process closes its socket before its children become ours, so a look that finds nothing counts only once
+    /// `lost` has ended.
     pub async fn end_strays(&self, lost: Option<i32>) -> Vec<i32> {
         let mut found = Vec::new();
         for _ in 0..TRIES {

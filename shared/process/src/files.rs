@@ -1,4 +1,4 @@
-//! Files that only the job's user can read, and files that the job may have put others in the place of.
+//! Files that only the job's user can read, and files that the job may have replaced.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 /// Writes a new file with mode 0600.
 ///
 /// # Errors
-/// It is there already, or cannot be written.
+/// The file exists already, or cannot be written.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     write(path, content, 0o600)
 }
@@ -28,10 +28,10 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.write_all(content)
 }
 
-/// Opens a file that a job, or a host, may have named or replaced: no link, and nothing that an opener would wait for.
+/// Opens a file that a job, or a host, may have named or replaced. Refuses links and anything that would make the open block.
 ///
 /// # Errors
-/// It is no regular file, or cannot be opened.
+/// The path is not a regular file, or cannot be opened.
 pub fn open_untrusted(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
     let file = OpenOptions::new()
@@ -45,7 +45,7 @@ pub fn open_untrusted(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Reads such a file from a byte on, at most so many bytes.
+/// Reads at most `max_bytes` bytes of such a file, starting at byte `from`.
 ///
 /// # Errors
 /// As for [`open_untrusted`].

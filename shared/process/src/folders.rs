@@ -1,4 +1,4 @@
-//! Folders that only this user can use, and their end.
+//! Folders that only this user can use, and their removal.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::wiping::wipe;
 
-/// Makes a folder that only we can use, or checks that the one that is there is such a folder.
+/// Makes a folder that only we can use, or checks that an existing one is such a folder.
 ///
 /// # Errors
-/// It cannot be made, belongs to somebody else, or is open to others.
+/// The folder cannot be made, belongs to somebody else, or is open to others.
 pub fn make_private(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -32,7 +32,7 @@ fn is_private(path: &Path) -> io::Result<bool> {
     Ok(ours && found.permissions().mode() & 0o077 == 0)
 }
 
-/// Removes everything in a folder but one thing. It blocks.
+/// Removes everything in a folder except one entry. It blocks.
 pub(crate) fn keep_only(folder: &Path, kept: &Path, goes_on: &dyn Fn() -> bool) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -48,7 +48,7 @@ pub(crate) fn keep_only(folder: &Path, kept: &Path, goes_on: &dyn Fn() -> bool) 
     Ok(())
 }
 
-/// Returns the folders of processes that are gone, in a folder that only we can use.
+/// Returns the folders in `shared` whose processes are gone; none unless only we can use `shared`.
 pub(crate) fn abandoned(shared: &Path) -> Vec<PathBuf> {
     if !is_private(shared).unwrap_or(false) {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The folder of a running job. Removed when the job ends.
+//! The folder of a running job; it is removed when the job ends.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,10 +26,10 @@ impl JobFolder {
         &self.path
     }
 
-    /// Makes a folder in it that only the job's user can use.
+    /// Makes a folder in the job's folder that only the job's user can use.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The folder cannot be made.
     pub fn folder(&self, name: &str) -> io::Result<PathBuf> {
         let path = self.path.join(name);
         make_private(&path)?;
@@ -39,18 +39,18 @@ impl JobFolder {
     /// Writes a file that only the job's user can read; returns its path.
     ///
     /// # Errors
-    /// It is there already, or cannot be written.
+    /// The file exists already, or cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> io::Result<PathBuf> {
         let path = self.path.join(name);
         write_private(&path, content)?;
         Ok(path)
     }
 
-    /// Removes the folder and everything in it. Nothing is at its path from then on; what takes long to remove, or resists, goes
-    /// on to be removed after the job's end.
+    /// Removes the folder and everything in it. From then on, nothing is at its path; if the removal takes long or
+    /// something resists, it continues after the job's end.
     ///
     /// # Errors
-    /// It cannot be taken out of its place yet; that is tried again until it is gone.
+    /// The folder cannot be moved out of its place yet; this is tried again until it is gone.
     pub async fn remove(&self) -> io::Result<()> {
         self.trash.remove(&self.path).await
     }

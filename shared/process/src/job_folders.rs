@@ -1,4 +1,4 @@
-//! Where the folders of running jobs are: below one of this process, which is removed with it.
+//! The folders of running jobs; they are below one folder of this process, which is removed with it.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -17,11 +17,11 @@ use crate::{paths, processes};
 
 /// How long cleaning may take.
 const CLEAN_LIMIT: Duration = Duration::from_secs(30);
-/// How long the host of a service that has died has for ending and removing what that has left.
+/// How long to wait for the host of a service that has died to end and remove what that service left.
 const HOSTS_TIME: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Where the folders of this process's jobs are. Removed, with all of them, when dropped.
+/// The parent of the folders of this process's jobs. Removed with all of them when dropped.
 #[derive(Debug)]
 pub struct JobFolders {
     path: PathBuf,
@@ -29,13 +29,13 @@ pub struct JobFolders {
 }
 
 impl JobFolders {
-    /// Makes a folder for this process below `parent`, and removes those of processes that are gone.
+    /// Makes a folder for this process below `parent`, and removes the folders of processes that are gone.
     ///
-    /// The path is kept short: programs put sockets below it, and a socket's path has at most 107 bytes. `longest_socket` is
-    /// how many of these a job needs below its own folder.
+    /// The path is kept short: programs put sockets below it, and a socket's path has at most 107 bytes.
+    /// `longest_socket` is how many of these bytes a job needs below its own folder.
     ///
     /// # Errors
-    /// The path is too long, or a folder cannot be made or is somebody else's.
+    /// The path is too long, or a folder cannot be made or belongs to somebody else.
     pub fn create(parent: &Path, longest_socket: usize) -> io::Result<Self> {
         let parent = Self::place(parent, longest_socket)?;
         let user = rustix::process::getuid().as_raw();
@@ -43,11 +43,11 @@ impl JobFolders {
         make_private(&shared)?;
         let path = shared.join(std::process::id().to_string());
         let trash = Trash::open(&shared)?;
-        // an earlier release has another name for what is shared
+        // an earlier release used another name for the shared folder
         let former = parent.join(format!("callboard-{user}"));
         let mut left = abandoned(&shared);
         left.extend(abandoned(&former));
-        // of a process that had our id
+        // left by a process that had our id
         if trash.take(&path)?.is_some() {
             processes::end_marked(&path);
         }
@@ -57,10 +57,10 @@ impl JobFolders {
         Ok(root)
     }
 
-    /// Returns the path of `parent` that has no link in it; sockets are known by that.
+    /// Returns `parent` with all links resolved, because sockets are known by that path.
     ///
     /// # Errors
-    /// It is too long for them, or not there.
+    /// The path is too long for sockets, or does not exist.
     pub fn place(parent: &Path, longest_socket: usize) -> io::Result<PathBuf> {
         let user = rustix::process::getuid().as_raw();
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", parent.display()));
@@ -77,18 +77,19 @@ impl JobFolders {
         Ok(parent)
     }
 
-    /// Ends and removes what services have left that are gone, in a thread of its own, and all else that jobs have left.
+    /// Ends the processes and removes the folders of services that are gone, and everything else that jobs have left,
+    /// in a separate thread.
     fn inherit(&self, left: Vec<PathBuf>, former: PathBuf) {
         let trash = Arc::clone(&self.trash);
         in_a_thread(move || {
             let started = Instant::now();
-            // the host of a service that has died a moment ago is at it
+            // the host of a service that died a moment ago is still cleaning up
             while left.iter().any(|folder| processes::has_marked(folder)) && started.elapsed() < HOSTS_TIME {
                 thread::sleep(PAUSE);
             }
             for folder in &left {
                 processes::end_marked(folder);
-                // it is left for another time
+                // if it cannot be taken, it is left for another time
                 drop(trash.take(folder));
             }
             drop(fs::remove_dir(&former));
@@ -96,7 +97,7 @@ impl JobFolders {
         });
     }
 
-    /// Removes what is left of jobs that have ended, in a thread of its own; what resists is for the next time.
+    /// Removes what is left of jobs that have ended, in a separate thread; whatever cannot be removed is tried again next time.
     pub fn tidy(&self) {
         let trash = Arc::clone(&self.trash);
         in_a_thread(move || trash.empty());
@@ -108,18 +109,18 @@ impl JobFolders {
         &self.path
     }
 
-    /// Makes the folder of a host, a process that outlives jobs.
+    /// Makes the folder of the host, a process that outlives jobs.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The folder cannot be made.
     pub fn host(&self) -> io::Result<PathBuf> {
         let path = self.path.join("host");
         make_private(&path)?;
         Ok(path)
     }
 
-    /// Removes all that jobs have left in the folder that this one is in, the host's folder excepted. For a machine where
-    /// that is this process's alone, while no job runs. It blocks.
+    /// Removes everything that jobs have left in the parent folder, except the host's folder. Use it only on a machine
+    /// where the parent folder is used by this process alone, and while no job runs. It blocks.
     ///
     /// # Errors
     /// Something cannot be removed, or not within half a minute.
@@ -133,15 +134,15 @@ impl JobFolders {
         keep_only(&self.path, &self.path.join("host"), &goes_on)
     }
 
-    /// Makes the folder of one attempt. The end of a job's id is random; the folder of another job is never shared.
+    /// Makes the folder of one attempt. It is named after the random end of the job's id; it is never shared with another job.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The folder cannot be made.
     pub fn attempt(&self, id: JobId, attempt: u32) -> io::Result<JobFolder> {
         let id = id.to_string();
         let short = &id[id.len() - paths::ID_DIGITS..];
         let path = self.path.join(format!("{short}-{attempt}"));
-        // what is left of a start that came to nothing
+        // the rest of a start that failed
         self.trash.take(&path)?;
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(JobFolder::new(path, Arc::clone(&self.trash)))

@@ -1,5 +1,5 @@
-//! What every runner needs that starts programs: the folders of jobs, the registry of a process's children, and programs that
-//! are bounded.
+//! Code for every runner that starts programs: the folders of jobs, the registry of a process's children, and programs
+//! with limits.
 
 mod children;
 pub mod files;

@@ -1,30 +1,30 @@
-//! Whether the kernel has killed a process because memory ran out.
+//! Detects whether the kernel has killed a process because memory ran out.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// Counts the kernel's kills, from when it was made.
+/// Counts the kernel's kills since it was made.
 #[derive(Debug)]
 pub struct Kills {
     before: Option<u64>,
 }
 
 impl Kills {
-    /// Begins to count.
+    /// Starts to count.
     #[must_use]
     pub fn watch() -> Self {
         Self { before: count() }
     }
 
-    /// Tells whether there was one; false where the kernel does not say.
+    /// Returns whether there was a kill; false if the kernel does not report it.
     #[must_use]
     pub fn happened(&self) -> bool {
         self.before.zip(count()).is_some_and(|(before, now)| now > before)
     }
 }
 
-/// Returns how many processes the kernel has killed for want of memory: in our control group where it says so, else on
-/// the whole machine.
+/// Returns how many processes the kernel has killed because memory ran out: in our control group if it reports that,
+/// otherwise on the whole machine.
 fn count() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let counted = groups
@@ -34,7 +34,7 @@ fn count() -> Option<u64> {
     counted.or_else(|| read(&fs::read_to_string("/proc/vmstat").ok()?))
 }
 
-/// Returns the file in which a control group counts, from its line in `/proc/self/cgroup`: `ID:CONTROLLERS:PATH`.
+/// Returns the file with a control group's counters, from the group's line in `/proc/self/cgroup`: `ID:CONTROLLERS:PATH`.
 fn counter(line: &str) -> Option<PathBuf> {
     let mut parts = line.splitn(3, ':');
     let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?.trim_start_matches('/'));
@@ -49,7 +49,7 @@ fn counter(line: &str) -> Option<PathBuf> {
     }
 }
 
-/// Reads the number of kills from a file of lines of a name and a number.
+/// Reads the number of kills from a file whose lines have a name and a number.
 fn read(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
     line.trim().parse().ok()

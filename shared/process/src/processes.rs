@@ -1,5 +1,5 @@
-//! Processes that outlived the supervisor of their job become children of this process, and are ended here; so are those that
-//! outlived their service.
+//! Processes that outlived their job's supervisor become children of this process and are ended here; so are processes
+//! that outlived their service.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -8,23 +8,23 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, getsid, kill_process, set_child_subreaper, waitpid};
 
-/// One line of `/proc/PID/stat`, as far as it is needed.
+/// One line of `/proc/PID/stat`, reduced to the fields needed.
 struct Stat {
     pid: i32,
     parent: i32,
     zombie: bool,
 }
 
-/// Makes orphans of our descendants become our children instead of init's (Linux `prctl`).
+/// Makes orphans among our descendants our children instead of init's (Linux `prctl`).
 pub(crate) fn become_subreaper() -> std::io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
 }
 
 /// Kills every process that was orphaned to us, with its descendants, except those in `known`.
 ///
-/// An orphan is a child in a session other than ours: our own children stay in ours, and everything that the host
-/// starts does not. Returns the processes that were found, dead ones included: the child of one that ends meanwhile
-/// may become ours only after we have looked.
+/// An orphan is a child in a session other than ours: our own children stay in our session, and everything that the
+/// host starts leaves it. Returns the processes that were found, including dead ones: the child of a process that ends
+/// meanwhile may become ours only after we have looked.
 pub(crate) fn end_strays(known: &BTreeSet<i32>) -> Vec<i32> {
     let own_session = getsid(None).ok();
     let me = getpid().as_raw_nonzero().get();
@@ -50,8 +50,8 @@ pub(crate) fn end_strays(known: &BTreeSet<i32>) -> Vec<i32> {
     found
 }
 
-/// Kills the processes of this user whose folder for temporary files is below a folder, which the programs have that a service
-/// runs for its jobs. Returns how many there were.
+/// Kills this user's processes whose folder for temporary files is below `folder`; the programs that a service runs for
+/// its jobs have such a folder. Returns how many there were.
 pub(crate) fn end_marked(folder: &Path) -> usize {
     let mut found = 0;
     for stat in marked(folder) {
@@ -61,7 +61,7 @@ pub(crate) fn end_marked(folder: &Path) -> usize {
     found
 }
 
-/// Tells whether there is such a process.
+/// Returns whether there is such a process.
 pub(crate) fn has_marked(folder: &Path) -> bool {
     marked(folder).next().is_some()
 }
@@ -77,13 +77,13 @@ fn marked(folder: &Path) -> impl Iterator<Item = Stat> {
     })
 }
 
-/// Collects a process that became our child when the host died; tells whether there is nothing left to collect.
+/// Collects a process that became our child when the host died; returns whether nothing is left to collect.
 pub(crate) fn collect(pid: i32) -> bool {
     let waited = Pid::from_raw(pid).map(|pid| waitpid(Some(pid), WaitOptions::NOHANG));
     !matches!(waited, Some(Ok(None)))
 }
 
-/// Tells whether a process has ended; its children have another parent by then.
+/// Returns whether a process has ended; by then its children have another parent.
 pub(crate) fn has_ended(pid: i32) -> bool {
     read(pid).is_none_or(|stat| stat.zombie)
 }

@@ -1,4 +1,4 @@
-//! Running a program on behalf of a job before it starts: git, ansible-galaxy, ssh-add. Bounded, and gone when dropped.
+//! Runs a program for a job before the job starts: git, ansible-galaxy, ssh-add. It has limits, and ends when dropped.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,51 +11,51 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-/// How much of what a program prints is kept.
+/// How many bytes of a program's output are kept.
 const MAX_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
-/// What programs say when a file becomes larger than it may.
+/// The message of programs when a file exceeds its size limit.
 pub const TOO_LARGE: &str = "File too large";
 /// The unit of `ulimit -f`.
 const BLOCK_BYTES: u64 = 512;
 
-/// Why a program did not do what it was for.
+/// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
-    /// It could not be started.
+    /// The program could not be started.
     #[error("{0} could not be run")]
     Start(String, #[source] io::Error),
-    /// It was ended, as it took too long.
+    /// The program took too long and was ended.
     #[error("it took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
-    /// It ended with an error.
+    /// The program ended with an error.
     #[error("it ended with {status}: {stderr}")]
     Failed {
-        /// How it ended.
+        /// How the program ended.
         status: ExitStatus,
-        /// What it wrote to standard error, without white space around it.
+        /// What the program wrote to standard error, with surrounding white space removed.
         stderr: String,
     },
 }
 
 /// A program to run.
 pub struct Program<'a> {
-    /// Its path or name, and its arguments.
+    /// The program's path or name, and its arguments.
     pub arguments: Vec<OsString>,
-    /// All of its environment.
+    /// The program's whole environment.
     pub env: &'a BTreeMap<String, String>,
-    /// Where it works.
+    /// The program's working folder.
     pub folder: &'a Path,
-    /// No file that it writes may become larger.
+    /// The maximum size of a file that the program writes.
     pub max_file_bytes: u64,
-    /// How long it may take.
+    /// How long the program may take.
     pub limit: Duration,
 }
 
 impl Program<'_> {
-    /// Runs it and returns what it printed, the first 16 MiB.
+    /// Runs the program and returns the first 16 MiB of its output.
     ///
     /// # Errors
-    /// It could not be started, took too long, or failed.
+    /// The program could not be started, took too long, or failed.
     pub async fn run(&self) -> Result<Vec<u8>, ProgramError> {
         let run = self.run_unbounded();
         let ended = tokio::time::timeout(self.limit, run).await;
@@ -65,13 +65,13 @@ impl Program<'_> {
     async fn run_unbounded(&self) -> Result<Vec<u8>, ProgramError> {
         let failed = |error| ProgramError::Start(self.arguments[0].to_string_lossy().into_owned(), error);
         let blocks = self.max_file_bytes.div_ceil(BLOCK_BYTES);
-        // without the signal, a program that meets the limit says so
+        // without the signal, a program that reaches the limit reports it
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
         let mut child = Command::new("/bin/sh")
             .args(["-c", &script, "sh"])
             .args(&self.arguments)
             .env_clear()
-            // by this it is found should the service die; see `processes.rs`
+            // the program is found by this if the service dies; see `processes.rs`
             .env("TMPDIR", self.folder)
             .envs(self.env)
             .current_dir(self.folder)
@@ -98,13 +98,13 @@ impl Program<'_> {
     }
 }
 
-/// Returns where the service's own programs are looked for.
+/// Returns the search path for the service's own programs.
 #[must_use]
 pub fn search_path() -> String {
     std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
 }
 
-/// Keeps the beginning and lets the rest go by, so that the program does not wait for a reader.
+/// Keeps the beginning of the output and discards the rest, so that the program does not wait for a reader.
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     if let Some(mut pipe) = pipe {
@@ -114,7 +114,7 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     Ok(kept)
 }
 
-/// A program's process group: what it has started ends with it.
+/// A program's process group; everything that the program has started ends with it.
 struct Group(Option<Pid>);
 
 impl Drop for Group {

@@ -1,11 +1,11 @@
-//! Telling a machine that is short of something from a job that is wrong.
+//! Distinguishes a machine that is short of resources from a job that is wrong.
 
 use std::error::Error;
 use std::io;
 
 use rustix::io::Errno;
 
-/// Tells whether an error comes of a want of open files, memory or processes, which passes.
+/// Returns whether an error comes from a temporary lack of open files, memory or processes.
 #[must_use]
 pub fn is_behind(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);

@@ -1,5 +1,5 @@
-//! Where folders go that are to be removed: out of the way at once, and removed as soon as they can be, by whichever process of
-//! the user looks first.
+//! The trash for folders to remove: they are moved out of the way at once, and removed as soon as possible by the first
+//! process of the user that looks.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -19,25 +19,25 @@ use crate::wiping::wipe;
 
 /// How long the end of a job waits for its folder to be removed.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the end of this process does.
+/// How long the end of this process waits for the trash to be emptied.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Folders that are to be removed.
+/// The folders to remove.
 #[derive(Debug)]
 pub(crate) struct Trash {
     folder: PathBuf,
     closed: AtomicBool,
-    /// What could not be taken out of its place.
+    /// Folders that could not be moved out of their place.
     left: Mutex<HashSet<PathBuf>>,
-    /// What was told to resist; held by whoever goes over all.
+    /// Folders already reported as impossible to remove; the lock is held while the trash is emptied.
     told: Mutex<HashSet<OsString>>,
 }
 
 impl Trash {
-    /// The folder's name, among those of processes.
+    /// The folder's name, next to the folders of processes.
     pub(crate) const NAME: &str = "gone";
 
-    /// Makes the folder, or takes the one that is there.
+    /// Makes the folder, or uses the existing one.
     pub(crate) fn open(shared: &Path) -> io::Result<Arc<Self>> {
         let folder = shared.join(Self::NAME);
         make_private(&folder)?;
@@ -49,12 +49,12 @@ impl Trash {
         }))
     }
 
-    /// Takes a folder out of its place; whoever knows it by its path finds nothing there. It may be gone already. What cannot be
-    /// taken is tried again.
+    /// Moves a folder out of its place, so that nothing is at its path any more. The folder may already be gone. If it
+    /// cannot be moved, that is tried again later.
     pub(crate) fn take(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         let new = self.folder.join(Uuid::new_v4().simple().to_string());
         let taken = fs::rename(path, &new).or_else(|error| match error.kind() {
-            // a folder that moves is written to, as those that it moves from and to are
+            // moving a folder writes to it and to the folders it moves from and to
             io::ErrorKind::PermissionDenied => {
                 for folder in [path.parent().unwrap_or(path), path, &self.folder] {
                     fs::set_permissions(folder, Permissions::from_mode(0o700))?;
@@ -77,7 +77,8 @@ impl Trash {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a folder and removes it; where that takes long, or something resists, it goes on without the caller.
+    /// Moves a folder to the trash and removes it; if that takes long, or something resists, the removal continues
+    /// without the caller.
     pub(crate) async fn remove(self: &Arc<Self>, path: &Path) -> io::Result<()> {
         let Some(taken) = self.take(path)? else { return Ok(()) };
         let trash = Arc::clone(self);
@@ -91,7 +92,7 @@ impl Trash {
         }
     }
 
-    /// Removes all that is there. It blocks; where somebody is at it already, it does nothing.
+    /// Removes everything in the trash. It blocks; if it is already running elsewhere, it does nothing.
     pub(crate) fn empty(&self) {
         match self.told.try_lock() {
             Ok(told) => self.empty_until(told, &|| !self.is_closed()),
@@ -100,7 +101,7 @@ impl Trash {
         }
     }
 
-    /// Has whoever is at it stop, and removes what is left, for as long as a process that ends may take.
+    /// Stops a running removal, and then removes what is left for as long as the end of a process may take.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         let started = Instant::now();
@@ -115,7 +116,7 @@ impl Trash {
     fn empty_until(&self, mut told: MutexGuard<'_, HashSet<OsString>>, goes_on: &dyn Fn() -> bool) {
         let left = std::mem::take(&mut *self.left());
         for path in left {
-            // it is left again otherwise
+            // if it fails again, it is noted again
             drop(self.take(&path));
         }
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {

@@ -1,5 +1,5 @@
-//! The end of a folder with all that is in it, however deep that is: no call leads to itself, no path grows, and no more than
-//! three folders are open at a time. Others get the processor and the disk in between.
+//! Removes a folder with everything in it, however deep it is: without recursion or growing paths, and with at most
+//! three folders open at a time. It pauses in between to leave the processor and the disk to others.
 
 use std::ffi::CStr;
 use std::io;
@@ -14,12 +14,12 @@ use rustix::fs::{
 use rustix::io::Errno;
 use uuid::Uuid;
 
-/// After so many entries, a pause.
+/// How many entries are handled between two pauses.
 const STRETCH: u32 = 256;
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Removes a folder, also where its owner has taken the right to do so from himself; it may be gone already. It blocks, and ends
-/// early, with an error, once `goes_on` says no.
+/// Removes a folder, even if its owner has removed his own permission to do so; the folder may already be gone. It
+/// blocks, and ends early, with an error, once `goes_on` returns false.
 pub(crate) fn wipe(path: &Path, goes_on: &dyn Fn() -> bool) -> io::Result<()> {
     let root = match open(CWD, path) {
         Ok(root) => root,
@@ -47,8 +47,8 @@ struct Wipe<'a> {
 }
 
 impl Wipe<'_> {
-    /// Goes once over what is in the root; tells whether there may be more. What resists does not keep the rest, and is an
-    /// error once nothing else is left.
+    /// Goes once over the entries of the root; returns whether there may be more. An entry that cannot be removed does
+    /// not block the rest, and is an error once nothing else is left.
     fn pass(&mut self) -> io::Result<bool> {
         let (mut found, mut wrong) = (0_u64, None);
         let mut gone = 0_u64;
@@ -98,7 +98,7 @@ impl Wipe<'_> {
         self.moved += 1;
         let new = format!("{}-{}", self.prefix, self.moved);
         match renameat(folder, name, &self.root, &new) {
-            // a folder that moves is written to
+            // moving a folder writes to it
             Err(Errno::ACCESS) => {
                 chmodat(folder, name, Mode::RWXU, AtFlags::empty())?;
                 Ok(absent(renameat(folder, name, &self.root, &new))?)
@@ -119,7 +119,7 @@ impl Wipe<'_> {
     }
 }
 
-/// Opens a folder, and makes it one that may be read and changed.
+/// Opens a folder, and gives us the permission to read and change it.
 fn open(parent: impl AsFd, name: impl rustix::path::Arg + Copy) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = match openat(&parent, name, flags, Mode::empty()) {
@@ -147,7 +147,7 @@ fn is_itself(name: &CStr) -> bool {
     matches!(name.to_bytes(), b"." | b"..")
 }
 
-/// What somebody else has removed meanwhile is removed.
+/// Treats an entry that somebody else has removed meanwhile as removed.
 fn absent(done: Result<(), Errno>) -> Result<(), Errno> {
     match done {
         Err(Errno::NOENT) => Ok(()),

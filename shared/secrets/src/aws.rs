@@ -1,4 +1,4 @@
-//! The few calls of AWS that are needed, without an SDK: `callboard` links none.
+//! The few AWS calls that are needed, made without an SDK, so that `callboard` links none.
 
 mod answer;
 mod endpoints;
@@ -18,7 +18,7 @@ use crate::fault::Fault;
 pub use endpoints::Endpoints;
 pub(crate) use sts::{Role, caller_identity};
 
-/// Where AWS's global services are.
+/// The region of AWS's global services.
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 
 /// A service of AWS.
@@ -30,7 +30,7 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// Returns the name in hosts and signatures.
+    /// Returns the name used in hosts and signatures.
     fn name(self) -> &'static str {
         match self {
             Self::SecretsManager => "secretsmanager",
@@ -46,7 +46,7 @@ pub(crate) struct Aws {
     endpoints: Endpoints,
 }
 
-/// One call, but for whose it is.
+/// One call, without the caller's keys.
 struct Call<'a> {
     service: Service,
     region: &'a str,
@@ -59,7 +59,7 @@ impl Aws {
         Self { caller, endpoints }
     }
 
-    /// Sends a signed call, and returns the answer to it if that is one of success.
+    /// Sends a signed call and returns the answer if it is a success.
     async fn send(&self, call: Call<'_>, keys: &AwsKeys) -> Result<Answer, Fault> {
         let mut request = Request::post(self.endpoints.url(call.service, call.region)).body(call.body);
         if let Ok(request) = &mut request {
@@ -85,7 +85,7 @@ const JSON: (HeaderName, &str) = (CONTENT_TYPE, "application/x-amz-json-1.1");
 /// The content type of AWS's query protocol.
 const FORM: (HeaderName, &str) = (CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8");
 
-/// Returns the region of an ARN; none if the text is no ARN, or of a service without regions.
+/// Returns the region of an ARN; `None` if the text is not an ARN, or names a service without regions.
 pub(crate) fn region_of_arn(text: &str) -> Option<String> {
     let region = text.strip_prefix("arn:")?.split(':').nth(2)?;
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

@@ -1,4 +1,4 @@
-//! Calls that are tried again, in bounded time.
+//! Calls with retries, in bounded time.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 const TRIES: usize = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// All tries of one call together.
+/// The time for all tries of one call together.
 const TOTAL: Duration = Duration::from_secs(15);
 const LIMITS: Limits = Limits {
     max_bytes: 1024 * 1024,
@@ -25,7 +25,7 @@ impl Caller {
         Client::new(LIMITS).map(Self)
     }
 
-    /// Sends a request; again, where there is no connection or `busy` says that the answer may be another one later.
+    /// Sends a request. Tries again if there is no connection, or if `busy` says that a later answer may differ.
     pub(crate) async fn call(
         &self,
         request: Request<Vec<u8>>,
@@ -50,7 +50,7 @@ impl Caller {
     }
 }
 
-/// Tells whether an answer's status says that it may be another one later.
+/// Returns whether an answer's status says that a later answer may differ.
 pub(crate) fn is_busy(answer: &Answer) -> bool {
     answer.status().is_server_error() || answer.status().as_u16() == 429
 }

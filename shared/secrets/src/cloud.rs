@@ -1,4 +1,4 @@
-//! Keys for a cloud: those of a credential, or those of a role that is assumed.
+//! Keys for a cloud: the keys of a credential, or the keys of a role that is assumed.
 
 use callboard_core::base::id::Tenant;
 use callboard_core::credential::{AwsAccess, AwsKeys, CloudRef, Credential, CredentialKind};
@@ -34,7 +34,7 @@ impl Resolver {
         self.keys_of(&access(credential)?, session).await
     }
 
-    /// Returns the keys of a credential, or those of its role.
+    /// Returns the keys of a credential, or of its role.
     async fn keys_of(&self, access: &AwsAccess, session: &str) -> Result<AwsKeys, Fault> {
         let (external_id, region) = (access.external_id.as_deref(), access.region.as_deref());
         match (keys_in(access), access.role_arn.as_deref()) {
@@ -120,7 +120,7 @@ fn keys_in(access: &AwsAccess) -> Option<AwsKeys> {
     })
 }
 
-/// Makes a session's name of what AWS allows in one: 2 to 64 of `[A-Za-z0-9_+=,.@-]`.
+/// Makes a valid AWS session name: 2 to 64 characters of `[A-Za-z0-9_+=,.@-]`.
 fn session_name(text: &str) -> String {
     let good = |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@-".contains(letter);
     let name: String = text

@@ -1,4 +1,4 @@
-//! Secrets that are kept elsewhere.
+//! Secrets stored outside Callboard.
 
 use callboard_core::base::fields::FieldError;
 use callboard_core::base::id::Tenant;
@@ -8,13 +8,13 @@ use crate::aws::region_of_arn;
 use crate::fault::Fault;
 use crate::resolver::{Resolver, kind_names};
 
-/// How a session is named that no job has asked for by itself.
+/// The name of a session that no job asked for itself.
 const SESSION: &str = "callboard";
-/// Under this path Systems Manager hands out what Secrets Manager keeps.
+/// The path under which Systems Manager returns secrets of Secrets Manager.
 const REFERENCE: &str = "/aws/reference/secretsmanager";
 
 impl Resolver {
-    /// Reads a secret and makes a credential of the first of the kinds that it is good for.
+    /// Reads a secret and makes a credential of the first of `kinds` that its text is valid for.
     pub(crate) async fn external(
         &self,
         tenant: &Tenant,
@@ -58,7 +58,7 @@ impl Resolver {
         }
     }
 
-    /// Refuses what the service keeps for itself, whoever asks.
+    /// Refuses the service's own secrets to everyone.
     fn refuse_own(&self, secret: &ExternalSecret) -> Result<(), Fault> {
         let name = match secret {
             ExternalSecret::AwsSecretsmanager { secret_id, .. } => resource(secret_id, ":secret:"),
@@ -77,7 +77,7 @@ impl Resolver {
         }
     }
 
-    /// Returns the keys that may read a secret of AWS, and the region to ask.
+    /// Returns the keys for reading a secret in AWS, and the region to ask.
     async fn keys_to_read(&self, tenant: &Tenant, secret: &ExternalSecret) -> Result<(AwsKeys, String), Fault> {
         let (name, region, credential) = match secret {
             ExternalSecret::AwsSecretsmanager {
@@ -117,7 +117,7 @@ impl Resolver {
     }
 }
 
-/// Says that the policy does not allow the worker's identity to be used.
+/// Makes the fault for a use of the worker's identity that the policy does not allow.
 pub(crate) fn not_listed(entry: &str, list: &str) -> Fault {
     Fault::new(format!(
         "the worker's own identity is not allowed for it; an operator allows it by adding {entry:?} to {list:?} of the \
@@ -135,7 +135,7 @@ fn place(secret: &ExternalSecret) -> String {
     }
 }
 
-/// Returns what an ARN names, or the name itself.
+/// Returns the resource that an ARN names, or the name itself.
 fn resource<'a>(name: &'a str, before: &str) -> &'a str {
     match name.strip_prefix("arn:").and_then(|arn| arn.split_once(before)) {
         Some((_, resource)) => resource,

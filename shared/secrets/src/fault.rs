@@ -1,10 +1,10 @@
-//! What is wrong, as a part of a sentence, until somebody knows which secret it is about.
+//! A fault as part of a sentence, until it is known which secret it is about.
 
 use callboard_core::base::store_error::BoxError;
 use callboard_core::credential::SecretError;
 use callboard_http::FetchError;
 
-/// Something that is wrong, in words that begin with a small letter and have no full stop; never a secret.
+/// A fault, in words that begin with a small letter and have no full stop; never contains a secret.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) what: String,
@@ -26,7 +26,7 @@ impl Fault {
         }
     }
 
-    /// Says what the fault is about, as in `the secret "x" could not be read`.
+    /// Adds what the fault is about, as in `the secret "x" could not be read`.
     pub(crate) fn about(self, subject: &str) -> Self {
         Self {
             what: format!("{subject}: {}", self.what),

@@ -1,4 +1,4 @@
-//! The identity that the worker itself has in AWS.
+//! The worker's own identity in AWS.
 
 use std::env;
 
@@ -6,20 +6,20 @@ use async_trait::async_trait;
 use callboard_core::base::secret::Secret;
 use callboard_core::credential::{AwsKeys, SecretError};
 
-/// Knows the worker's own keys for AWS. They are used only for what the policy lists.
+/// Provides the worker's own keys for AWS. They are used only for what the policy lists.
 #[async_trait]
 pub trait OwnIdentity: Send + Sync {
     /// Returns the keys.
     ///
     /// # Errors
-    /// The worker has none, or they cannot be had now.
+    /// The worker has no keys, or they cannot be obtained now.
     async fn keys(&self) -> Result<AwsKeys, SecretError>;
 
     /// Returns the region that the worker is in, if it is known.
     fn region(&self) -> Option<String>;
 }
 
-/// The identity in the variables that AWS's programs know, and that Lambda sets: `AWS_ACCESS_KEY_ID`,
+/// The identity in the variables that AWS's programs use and that Lambda sets: `AWS_ACCESS_KEY_ID`,
 /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`. They are read at each use.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Environment;

@@ -1,7 +1,7 @@
-//! Gets at the secrets of a job, wherever they are kept: Callboard's own store, HashiCorp Vault, AWS Secrets Manager and
-//! AWS Systems Manager. Only workers use this, right before a job runs.
+//! Fetches the secrets of a job from the place that holds them: Callboard's own store, HashiCorp Vault, AWS Secrets
+//! Manager or AWS Systems Manager. Only workers use this, right before a job runs.
 //!
-//! What fails says which secret it was and what is wrong, never what is in it.
+//! An error says which secret failed and why, never what the secret contains.
 
 mod aws;
 mod call;

@@ -1,10 +1,10 @@
-//! Choosing one value of a secret that has several.
+//! Chooses one value of a secret that has several.
 
 use serde_json::{Map, Value};
 
 use crate::fault::Fault;
 
-/// Returns the value of a key, or that of the only key; `field` is where the request names the key.
+/// Returns the value of a key, or of the only key; `field` is the request's field that names the key.
 pub(crate) fn pick(values: &Map<String, Value>, key: Option<&str>, field: &str) -> Result<String, Fault> {
     let names = || values.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
     let value = match (key, values.len()) {

@@ -1,4 +1,4 @@
-//! The port `Secrets`: from a reference to what it stands for.
+//! The port `Secrets`: turns a reference into the credential it stands for.
 
 use std::sync::Arc;
 
@@ -16,16 +16,16 @@ use crate::call::Caller;
 use crate::fault::Fault;
 use crate::identity::OwnIdentity;
 
-/// How a deployment differs from others.
+/// The settings of a deployment.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// What the names of the service's own secrets begin with; requests are never given one of these.
+    /// The prefix of the names of the service's own secrets; requests never get one of these.
     pub own_prefix: Option<String>,
-    /// Where AWS's services are.
+    /// The addresses of AWS's services.
     pub endpoints: Endpoints,
 }
 
-/// Resolves references over a store of credentials, a policy and the worker's own identity.
+/// Resolves references with a store of credentials, a policy and the worker's own identity.
 pub struct Resolver {
     pub(crate) store: Arc<dyn CredentialStore>,
     pub(crate) policy: Arc<Policy>,
@@ -36,10 +36,10 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Puts the parts together.
+    /// Makes a resolver.
     ///
     /// # Errors
-    /// There can be no HTTP client here.
+    /// No HTTP client can be made.
     pub fn new(
         store: Arc<dyn CredentialStore>,
         policy: Arc<Policy>,
@@ -57,7 +57,7 @@ impl Resolver {
         })
     }
 
-    /// Returns a credential that Callboard keeps.
+    /// Returns a credential from Callboard's own store.
     pub(crate) async fn stored(
         &self,
         tenant: &Tenant,
@@ -90,7 +90,7 @@ impl Resolver {
     }
 }
 
-/// Names kinds, as in `ssh or git`.
+/// Lists kinds, as in `ssh or git`.
 pub(crate) fn kind_names(kinds: &[CredentialKind]) -> String {
     kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" or ")
 }

@@ -1,4 +1,4 @@
-//! HashiCorp Vault, and what has its API.
+//! HashiCorp Vault, and services with the same API.
 
 mod api;
 mod kv;
@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::pick::pick;
 use crate::resolver::Resolver;
 
-/// The credential that is used where a request names none.
+/// The credential to use if a request names none.
 const DEFAULT_CREDENTIAL: &str = "hashicorp-vault";
 
 impl Resolver {

@@ -1,4 +1,4 @@
-//! Where the emulators are.
+//! The addresses of the emulators.
 
 use std::env;
 use std::path::PathBuf;
@@ -13,10 +13,11 @@ use callboard_aws::SdkConfig;
 const PATIENCE: Duration = Duration::from_secs(120);
 const HOW: &str = "run `make test`, or `make emulators` and export what it prints";
 
-/// Returns the set-up of AWS clients that talk to the emulators, with more patience than AWS needs: a busy machine holds them up.
+/// Returns a configuration for AWS clients that use the emulators. It is more patient than AWS requires, because a busy machine
+/// slows the emulators down.
 ///
 /// # Errors
-/// No variable says where they are.
+/// No variable says where the emulators are.
 pub async fn sdk_config() -> anyhow::Result<SdkConfig> {
     required("AWS_ENDPOINT_URL")?;
     let config = callboard_aws::sdk_config().await.into_builder();
@@ -43,7 +44,7 @@ pub fn url() -> anyhow::Result<String> {
     required("AWS_ENDPOINT_URL")
 }
 
-/// Returns the collections path that has those of the worker's image.
+/// Returns the collections path with the collections of the worker's image.
 ///
 /// # Errors
 /// No variable says where it is.

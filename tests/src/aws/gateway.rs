@@ -1,5 +1,5 @@
-//! Plays API Gateway's HTTP API: finds a request's route in the template, makes an event of payload format 2.0, invokes
-//! the route's function, and makes a response of its answer.
+//! Plays API Gateway's HTTP API: finds a request's route in the template, makes an event in payload format 2.0, invokes
+//! the route's function, and turns its answer into a response.
 
 mod event;
 mod response;
@@ -23,14 +23,14 @@ use super::lambda::Pool;
 use super::template::Template;
 use crate::client::Client;
 
-/// API Gateway's quota for a request's body.
+/// API Gateway's limit for the size of a request's body.
 const MAX_BODY: usize = 10 * 1024 * 1024;
-/// Lambda's quota for an event or an answer: 6 MB and a little.
+/// Lambda's limit for the size of an event or an answer: slightly more than 6 MB.
 const MAX_PAYLOAD: usize = 6_291_556;
-/// API Gateway's quota for a function's time.
+/// API Gateway's limit for how long a function may take.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// The HTTP API; it ends when dropped.
+/// The HTTP API, which stops when dropped.
 pub struct Gateway {
     address: SocketAddr,
     task: JoinHandle<std::io::Result<()>>,
@@ -43,10 +43,10 @@ struct Api {
 }
 
 impl Gateway {
-    /// Listens on a free port.
+    /// Starts to listen on a free port.
     ///
     /// # Errors
-    /// The template has no routes, or leads one to an unknown function.
+    /// The template has no routes, or it sends one to an unknown function.
     pub async fn start(template: &Template, submit: Pool, query: Pool) -> anyhow::Result<Self> {
         let routes = Routes::read(template)?;
         let api = Arc::new(Api { routes, submit, query });

@@ -1,7 +1,7 @@
-//! The functions' binaries, as they were built beside the tests, under AWS's own Runtime Interface Emulator.
+//! The functions' binaries, as they were built next to the tests, run under AWS's own Runtime Interface Emulator.
 //!
-//! The emulator starts a binary at the first invocation, and again at the next one after it died or ran out of time. It
-//! takes one invocation at a time; a second one crashes it.
+//! The emulator starts a binary at the first invocation, and again at the next one after the binary died or ran out of time. It
+//! takes one invocation at a time; a second concurrent one would crash it.
 
 mod answer;
 mod pool;
@@ -25,13 +25,13 @@ use crate::log::Log;
 use crate::processes::{descendants, signal};
 use crate::program;
 
-/// Names and values of variables.
+/// Names and values of environment variables.
 pub type Environment = BTreeMap<String, String>;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// One instance of a function; killed when dropped.
+/// One instance of a function, which is killed when dropped.
 pub struct Function {
     child: Mutex<Child>,
     emulator: u32,
@@ -41,11 +41,11 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts the emulator for a program, such as `submit`. Of this process's variables the function sees `PATH` and
-    /// AWS's own; `AWS_LAMBDA_FUNCTION_TIMEOUT`, in seconds, limits an invocation.
+    /// Starts the emulator for a program, such as `submit`. Of this process's variables, the function sees only `PATH` and
+    /// AWS's own. `AWS_LAMBDA_FUNCTION_TIMEOUT`, in seconds, limits how long an invocation may take.
     ///
     /// # Errors
-    /// The program or the emulator is absent, or it does not come up.
+    /// The program or the emulator is missing, or it does not start.
     pub async fn start(name: &str, environment: &Environment) -> anyhow::Result<Self> {
         let (address, api) = (ports::free()?, ports::free()?);
         let mut child = Command::new(runtime_interface_emulator()?)
@@ -74,10 +74,10 @@ impl Function {
         Ok(function)
     }
 
-    /// Invokes the function, which must have nothing else to do.
+    /// Invokes the function, which must be idle.
     ///
     /// # Errors
-    /// A [`FunctionError`] if it failed, died or took too long; any other if the emulator is gone.
+    /// A [`FunctionError`] if the function failed, died or took too long; any other error if the emulator is gone.
     pub async fn invoke(&self, event: &Value) -> anyhow::Result<Value> {
         let url = format!("http://{}/2015-03-31/functions/function/invocations", self.address);
         let response = self.http.post(url).body(event.to_string()).send().await?;
@@ -85,13 +85,13 @@ impl Function {
         answer::read(status, &response.bytes().await?)
     }
 
-    /// Returns what function and emulator have printed.
+    /// Returns what the function and the emulator have printed.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.text()
     }
 
-    /// Returns the process id of the function, if it runs.
+    /// Returns the process id of the function, if it is running.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         let family = descendants(self.emulator);
@@ -99,15 +99,15 @@ impl Function {
         own.map(|one| one.pid)
     }
 
-    /// Kills the function in whatever it does; the next invocation starts it anew.
+    /// Kills the function whatever it is doing; the next invocation starts it again.
     ///
     /// # Errors
-    /// It does not run.
+    /// The function is not running.
     pub fn kill(&self) -> anyhow::Result<()> {
         signal(self.pid().context("the function does not run")?, Signal::KILL)
     }
 
-    /// Kills the function with all that it started, and the emulator.
+    /// Kills the function with all processes that it started, and the emulator.
     pub fn stop(&self) {
         for process in descendants(self.emulator) {
             drop(signal(process.pid, Signal::KILL));

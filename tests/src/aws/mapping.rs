@@ -19,22 +19,22 @@ use super::lambda::Pool;
 use super::resources::Queue;
 use super::template::Part;
 
-/// The longest that SQS lets a receiver wait, in seconds.
+/// How long SQS holds a poll open at most while there are no messages, in seconds.
 const POLL: i32 = 2;
 
-/// How a queue is mapped to a function.
+/// The settings of a mapping from a queue to a function.
 #[derive(Clone, Debug)]
 pub struct MappingSettings {
-    /// How many messages an invocation has at most.
+    /// The most messages that one invocation gets.
     pub batch_size: u16,
-    /// How many invocations there are at most at the same time.
+    /// The most invocations that run at the same time.
     pub maximum_concurrency: usize,
-    /// When a message that was not done with can be received again. On AWS that takes the queue's visibility timeout,
-    /// which a test cannot wait for.
+    /// How soon a message that was not handled can be received again. On AWS this is the queue's visibility timeout,
+    /// which is too long for a test.
     pub retry_after: Duration,
 }
 
-/// The mapping; it ends when dropped.
+/// The mapping, which stops when dropped.
 pub struct Mapping(JoinHandle<()>);
 
 struct Source {
@@ -45,10 +45,10 @@ struct Source {
 }
 
 impl MappingSettings {
-    /// Reads the mapping's properties in the template.
+    /// Reads the mapping's properties from the template.
     ///
     /// # Errors
-    /// It lacks a setting, or a function whose batches fail in part is not asked which part.
+    /// A setting is missing, or the function is not asked to report which messages of a batch have failed.
     pub fn read(properties: &Part<'_>) -> anyhow::Result<Self> {
         let types = properties.list("/FunctionResponseTypes")?;
         let types: anyhow::Result<Vec<_>> = types.iter().map(|kind| kind.text("")).collect();
@@ -65,7 +65,7 @@ impl MappingSettings {
 }
 
 impl Mapping {
-    /// Begins to poll the queue.
+    /// Starts to poll the queue.
     #[must_use]
     pub fn start(client: Client, queue: Queue, pool: Pool, settings: MappingSettings) -> Self {
         let source = Source {
@@ -118,7 +118,7 @@ impl Source {
         Ok(received.messages.unwrap_or_default())
     }
 
-    /// Invokes the function; deletes what it is done with, and gives the rest back to the queue.
+    /// Invokes the function; deletes the messages that it has handled, and returns the rest to the queue.
     async fn deliver(&self, messages: Vec<Message>) {
         let event = event::make(&messages, &self.queue.arn);
         let answer = self.pool.invoke(event).await;
@@ -154,7 +154,7 @@ impl Source {
     }
 }
 
-/// Reads which messages of a batch failed. An answer that names something else fails the whole batch, as in Lambda.
+/// Reads which messages of a batch have failed. As in Lambda, an answer that names an unknown message fails the whole batch.
 fn failures(answer: &Value, messages: &[Message]) -> anyhow::Result<HashSet<String>> {
     let items = answer["batchItemFailures"].as_array().into_iter().flatten();
     let failed: HashSet<String> = items

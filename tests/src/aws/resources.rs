@@ -1,4 +1,4 @@
-//! Table, queues and bucket of the template, under names of their own. They are not deleted: the emulators keep them in
+//! The template's table, queues and bucket, under unique names. They are not deleted, because the emulators keep them only in
 //! memory.
 
 mod bucket;
@@ -12,18 +12,18 @@ use super::endpoints;
 use super::lambda::Environment;
 use super::template::Template;
 
-/// What one deployment has.
+/// The resources of one deployment.
 #[derive(Clone, Debug)]
 pub struct Resources {
-    /// How clients of AWS are set up.
+    /// The configuration of AWS clients.
     pub config: SdkConfig,
-    /// The template that all this was made from.
+    /// The template that the resources were made from.
     pub template: Template,
     /// The name of `JobsTable`.
     pub table: String,
     /// The name of `LogsBucket`.
     pub bucket: String,
-    /// What the names of credentials in Secrets Manager begin with.
+    /// The prefix of the names of credentials in Secrets Manager.
     pub secrets: String,
     /// `JobsQueue`.
     pub jobs: Queue,
@@ -35,20 +35,20 @@ pub struct Resources {
     pub dead_intake: Queue,
 }
 
-/// A queue of SQS.
+/// An SQS queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    /// Its URL, which names it in SQS's API.
+    /// Its URL, which identifies it in SQS's API.
     pub url: String,
     /// Its ARN.
     pub arn: String,
 }
 
 impl Resources {
-    /// Makes everything.
+    /// Makes all resources.
     ///
     /// # Errors
-    /// The emulators are not there, or refuse what the template says; or the template lacks something.
+    /// The emulators are missing or refuse what the template asks for, or the template lacks something.
     pub async fn create() -> anyhow::Result<Self> {
         let (config, template) = (endpoints::sdk_config().await?, Template::load()?);
         let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&config), s3_client(&config));
@@ -94,7 +94,7 @@ impl Resources {
         s3_client(&self.config)
     }
 
-    /// Returns the variables that the template gives a function, such as `SubmitFunction`, with what was made here.
+    /// Returns the variables that the template sets for a function, such as `SubmitFunction`, with the names of the resources made here.
     ///
     /// # Errors
     /// The template has no such function.
@@ -115,7 +115,7 @@ impl Resources {
         Ok(environment)
     }
 
-    /// What `!Ref` gives for a resource that was made here.
+    /// Returns what `!Ref` yields for a resource that was made here.
     fn name_of(&self, value: &str) -> String {
         let name = match value {
             "JobsTable" => &self.table,

@@ -1,4 +1,4 @@
-//! Everything that a deployment is, on this machine: resources, functions, API, event source mappings and the sweep.
+//! A whole deployment on this machine: resources, functions, API, event source mappings and the sweep.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,22 +13,22 @@ use super::mapping::{Mapping, MappingSettings};
 use super::resources::{Queue, Resources};
 use crate::client::Client;
 
-/// What a stack is to be like.
+/// The settings of a stack.
 #[derive(Clone, Debug)]
 pub struct StackSettings {
     /// How many workers there are.
     pub workers: usize,
-    /// How often jobs of lost workers are looked for; on AWS once a minute.
+    /// How often to look for jobs of lost workers; on AWS this happens once a minute.
     pub sweep: Duration,
-    /// When a message that was not done with is delivered again.
+    /// How soon a message that was not handled is delivered again.
     pub retry_after: Duration,
-    /// Variables for all functions, beside those of the template.
+    /// Variables for all functions, in addition to the template's.
     pub environment: Environment,
 }
 
-/// A running stack, with threads of its own; its functions are killed when it is dropped.
+/// A running stack, with its own threads; dropping it kills its functions.
 pub struct Stack {
-    /// Table, queues and bucket.
+    /// The table, queues and bucket.
     pub resources: Resources,
     /// The instances of `SubmitFunction`.
     pub submit: Pool,
@@ -41,7 +41,7 @@ pub struct Stack {
     runtime: Option<Runtime>,
 }
 
-/// A synchronous request keeps an instance as long as it waits, and so does a long poll, and a sweep while jobs run.
+/// An instance is busy during a synchronous request, during a long poll, and during a sweep while jobs run.
 const SUBMIT: usize = 4;
 const QUERY: usize = 4;
 
@@ -57,23 +57,23 @@ impl Default for StackSettings {
 }
 
 impl StackSettings {
-    /// Sets a variable of all functions.
+    /// Sets a variable for all functions.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 }
 
 impl Stack {
-    /// Starts a stack with the tests' playbooks, and with the Ansible that the Python tests use. Its workers are warm.
+    /// Starts a stack with the tests' playbooks, and with the Ansible that the Python tests use. Its workers are warmed up.
     ///
     /// # Errors
-    /// The emulators are not there, or something does not come up.
+    /// The emulators are missing, or something does not start.
     pub fn start(settings: &StackSettings) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
-        // A test is within a runtime of its own, in which another cannot wait.
+        // A test runs in its own runtime, and another runtime cannot block inside it.
         let assembled = std::thread::scope(|scope| {
             let thread = scope.spawn(|| runtime.block_on(Self::assemble(settings)));
             thread.join()
@@ -97,7 +97,7 @@ impl Stack {
         self.gateway.client()
     }
 
-    /// Returns what the functions have logged.
+    /// Returns the functions' logs.
     #[must_use]
     pub fn log(&self) -> String {
         [&self.submit, &self.query, &self.worker].map(Pool::log).concat()
@@ -155,12 +155,12 @@ impl Drop for Stack {
         for pool in [&self.submit, &self.query, &self.worker] {
             pool.stop();
         }
-        // Shown for a test that fails.
+        // Shown when a test fails.
         eprintln!("{}", self.log());
     }
 }
 
-/// The variables that the worker's image has.
+/// Returns the variables of the worker's image.
 #[must_use]
 pub fn ansible() -> Environment {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

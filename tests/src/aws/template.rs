@@ -1,6 +1,6 @@
-//! Reading `infra/template.yaml`, so that what the tests make is what a deployment makes.
+//! Reads `infra/template.yaml`, so that the tests create the same resources as a deployment.
 //!
-//! CloudFormation's functions are YAML tags, and reading drops tags: `!Ref X` is `X` here, and `!GetAtt X.Arn` is `X.Arn`.
+//! CloudFormation's functions are YAML tags, which are dropped when reading: `!Ref X` becomes `X`, and `!GetAtt X.Arn` becomes `X.Arn`.
 
 use anyhow::Context;
 use serde_json::Value;
@@ -11,7 +11,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml"
 #[derive(Clone, Debug)]
 pub struct Template(Value);
 
-/// A part of the template that can say where it is.
+/// A part of the template that knows its own location.
 #[derive(Clone, Debug)]
 pub struct Part<'a> {
     template: &'a Template,
@@ -23,7 +23,7 @@ impl Template {
     /// Reads the file.
     ///
     /// # Errors
-    /// It is absent or no YAML.
+    /// The file is missing or is not YAML.
     pub fn load() -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(PATH).context(PATH)?;
         Ok(Self(serde_saphyr::from_str(&text).context(PATH)?))
@@ -47,10 +47,10 @@ impl Template {
             .collect()
     }
 
-    /// Returns what a JSON pointer names.
+    /// Returns the value at a JSON pointer.
     ///
     /// # Errors
-    /// It names nothing.
+    /// There is no such value.
     pub fn at(&self, pointer: &str) -> anyhow::Result<Part<'_>> {
         let root = Part {
             template: self,
@@ -62,10 +62,10 @@ impl Template {
 }
 
 impl<'a> Part<'a> {
-    /// Returns what a JSON pointer from here names; in the place of a parameter, its default.
+    /// Returns the value at a JSON pointer relative to this part. A parameter is replaced by its default.
     ///
     /// # Errors
-    /// It names nothing.
+    /// There is no such value.
     pub fn at(&self, pointer: &str) -> anyhow::Result<Self> {
         let path = format!("{}{pointer}", self.path);
         let value = self.value.pointer(pointer);
@@ -80,38 +80,38 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// Returns the text that a JSON pointer from here names.
+    /// Returns the text at a JSON pointer relative to this part.
     ///
     /// # Errors
-    /// It names none.
+    /// There is no text there.
     pub fn text(&self, pointer: &str) -> anyhow::Result<&'a str> {
         let part = self.at(pointer)?;
         part.value.as_str().with_context(|| part.is_not("a text"))
     }
 
-    /// Returns the whole number that a JSON pointer from here names.
+    /// Returns the whole number at a JSON pointer relative to this part.
     ///
     /// # Errors
-    /// It names none, or one that the caller has no room for.
+    /// There is no number there, or it does not fit the caller's type.
     pub fn number<T: TryFrom<u64>>(&self, pointer: &str) -> anyhow::Result<T> {
         let part = self.at(pointer)?;
         let number = part.value.as_u64().and_then(|number| T::try_from(number).ok());
         number.with_context(|| part.is_not("a number"))
     }
 
-    /// Returns the truth value that a JSON pointer from here names.
+    /// Returns the boolean at a JSON pointer relative to this part.
     ///
     /// # Errors
-    /// It names none.
+    /// There is no boolean there.
     pub fn flag(&self, pointer: &str) -> anyhow::Result<bool> {
         let part = self.at(pointer)?;
         part.value.as_bool().with_context(|| part.is_not("true or false"))
     }
 
-    /// Returns the parts of the list that a JSON pointer from here names.
+    /// Returns the items of the list at a JSON pointer relative to this part.
     ///
     /// # Errors
-    /// It names none, or an empty one.
+    /// There is no list there, or it is empty.
     pub fn list(&self, pointer: &str) -> anyhow::Result<Vec<Self>> {
         let part = self.at(pointer)?;
         let count = part.value.as_array().map_or(0, Vec::len);
@@ -119,8 +119,8 @@ impl<'a> Part<'a> {
         (0..count).map(|index| part.at(&format!("/{index}"))).collect()
     }
 
-    /// Returns the texts and numbers that the object here has under its names. What a function of CloudFormation
-    /// computes is left out.
+    /// Returns the text and number fields of this object with their names. Values that a CloudFormation function
+    /// computes are left out.
     #[must_use]
     pub fn variables(&self) -> Vec<(&'a str, String)> {
         let fields = self.value.as_object().into_iter().flatten();

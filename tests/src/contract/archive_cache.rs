@@ -1,4 +1,4 @@
-//! What every [`ArchiveCache`] must do.
+//! The behaviour of every [`ArchiveCache`].
 
 use anyhow::{Context, ensure};
 use callboard_core::base::store_error::StoreError;
@@ -10,7 +10,7 @@ use crate::contract::samples::now;
 
 const KEY: &str = "git/0a1b-2c3d/4e5f.tar";
 
-/// Expands into one test per behaviour; `$make` makes an empty cache and what must outlive it.
+/// Expands into one test per behaviour; `$make` returns an empty cache and whatever must outlive it.
 #[macro_export]
 macro_rules! archive_cache_contract {
     ($make:path) => {
@@ -23,7 +23,7 @@ macro_rules! archive_cache_contract {
     };
 }
 
-/// Puts one archive and asks for three.
+/// Puts one archive and asks for three keys.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -37,7 +37,7 @@ pub async fn what_is_put_is_had_under_its_key_alone(cache: &dyn ArchiveCache) ->
     put(cache, KEY, &content).await?;
     let archive = get(cache, &folder).await?;
     ensure!(std::fs::read(&archive.path)? == content, "the archive differs");
-    // stores tell whole seconds
+    // stores keep whole seconds
     let made = archive.made_at.as_millis() / 1000;
     ensure!(made >= before.as_millis() / 1000 && made <= now().as_millis() / 1000);
     for other in ["git/0a1b-2c3d", "git/0a1b-2c3d/4e5f.tar.gz"] {
@@ -46,7 +46,7 @@ pub async fn what_is_put_is_had_under_its_key_alone(cache: &dyn ArchiveCache) ->
     Ok(())
 }
 
-/// Puts two under one key.
+/// Puts two archives under one key.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -78,7 +78,7 @@ pub async fn an_archive_is_whole_whoever_puts_it_at_the_same_time(cache: &dyn Ar
     Ok(())
 }
 
-/// Asks for and puts what would lead elsewhere.
+/// Gets and puts with keys that would lead elsewhere.
 ///
 /// # Errors
 /// The behaviour does not hold.

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 
-/// Starts at the present time. Clones are the same clock.
+/// The clock starts at the present time. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub struct FakeClock {
     millis: Arc<AtomicI64>,
-    /// How far it was set ahead of the time that has passed.
+    /// How far it was set ahead of the elapsed time.
     ahead: Arc<AtomicI64>,
     start: i64,
-    /// How far this machine's clock is off; every other clone's may be off otherwise.
+    /// How far this machine's clock is off. Each clone can have its own skew.
     skew: i64,
 }
 
@@ -30,19 +30,19 @@ impl Default for FakeClock {
 }
 
 impl FakeClock {
-    /// Moves the clock forward.
+    /// Moves the clock forward: time passes.
     pub fn advance(&self, span: Duration) {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         self.millis.fetch_add(millis, Ordering::SeqCst);
     }
 
-    /// Sets what the clock shows so far ahead, as if somebody had set it: no time passes.
+    /// Sets the displayed time ahead by `span`, as a user would: no time passes.
     pub fn set_ahead(&self, span: Duration) {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         self.ahead.store(millis, Ordering::SeqCst);
     }
 
-    /// Makes the clock of a machine that goes by the same time, and shows one that is off by so many milliseconds.
+    /// Makes the clock of another machine, which shares the elapsed time but shows a time that is off by `millis` milliseconds.
     #[must_use]
     pub fn skewed(&self, millis: i64) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What every `CredentialStore` must do.
+//! The behaviour of every `CredentialStore`.
 
 mod changes;
 mod values;
@@ -12,7 +12,7 @@ use callboard_core::base::id::Tenant;
 use callboard_core::credential::{Credential, CredentialStore, CredentialSummary};
 use serde_json::{Value, json};
 
-/// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.
+/// Expands into one test per behaviour; `$make` returns an empty store and whatever must outlive it.
 #[macro_export]
 macro_rules! credential_store_contract {
     ($make:path) => {
@@ -32,10 +32,10 @@ macro_rules! credential_store_contract {
     };
 }
 
-/// Returns what is shown of all of a tenant's credentials.
+/// Returns the summaries of all credentials of a tenant.
 ///
 /// # Errors
-/// They cannot be listed, or are more than a test makes.
+/// They cannot be listed, or there are more of them than a test creates.
 pub async fn all(store: &dyn CredentialStore, tenant: &Tenant) -> anyhow::Result<Vec<CredentialSummary>> {
     let page = store.list(tenant, None, 1000).await?;
     anyhow::ensure!(!page.has_more, "there are more");
@@ -50,7 +50,7 @@ pub fn password(text: &str) -> anyhow::Result<Credential> {
     credential(&json!({"kind": "password", "password": text}))
 }
 
-/// Reads a credential as the API does.
+/// Parses a credential as the API does.
 ///
 /// # Errors
 /// It is refused.
@@ -65,12 +65,12 @@ pub fn credential(body: &Value) -> anyhow::Result<Credential> {
 /// Makes a credential of every kind, with every field.
 ///
 /// # Errors
-/// One is refused.
+/// One of them is refused.
 pub fn every_kind() -> anyhow::Result<Vec<Credential>> {
     bodies().iter().map(credential).collect()
 }
 
-/// Returns requests for credentials of every kind, without names, and with every field that a kind may have.
+/// Returns requests for credentials of every kind, without names, and with every field that the kind can have.
 #[must_use]
 pub fn bodies() -> Vec<Value> {
     let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----\n";

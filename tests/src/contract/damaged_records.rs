@@ -1,6 +1,6 @@
-//! What a sweep does where records are damaged: it does the rest.
+//! A sweep that meets damaged records still handles all the others.
 //!
-//! An adapter brings the forms of damage, as only it knows how its records are written.
+//! The adapter supplies the forms of damage, because only it knows how its records are written.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,12 +18,12 @@ use callboard_embedded::FileLogStore;
 use super::clock::FakeClock;
 use super::samples::{HOUR, due, lease, request, success};
 
-/// How long a lease may stay as it is.
+/// How long a lease may stay unchanged.
 const SILENCE: Duration = Duration::from_secs(40);
-/// More than the sweep takes of a kind at a time would be slow to make; this shows that each is passed by.
+/// Creating more damaged records than a sweep takes at a time would be slow; this many show that each one is skipped.
 const OF_EACH: usize = 2;
 
-/// A queue that only notes what it is sent.
+/// A queue that only records what is sent to it.
 #[derive(Default)]
 struct Sent(Mutex<Vec<JobId>>);
 
@@ -78,7 +78,7 @@ impl Jobs {
         Ok(job)
     }
 
-    /// Makes a job in each state that a sweep looks at, and one that has ended: due, waiting, running, ended.
+    /// Makes a job in each state that a sweep examines, and one that has ended: due, waiting, running, ended.
     async fn one_of_each(&self) -> anyhow::Result<[Job; 4]> {
         Ok([
             self.due().await?,
@@ -93,11 +93,11 @@ impl Jobs {
     }
 }
 
-/// Damages a record in each state and each form, older and newer than sound ones, and sweeps: the sound jobs are dealt with, at
-/// the first sweep; no sweep fails; none sends a message for what is damaged.
+/// Damages records in each state and form, both older and newer than sound ones, and sweeps. The first sweep handles the sound
+/// jobs, no sweep fails, and no sweep sends a message for a damaged record.
 ///
 /// # Errors
-/// The store does otherwise.
+/// The store behaves differently.
 pub async fn sweeps_do_the_rest(
     store: Arc<dyn JobStore>,
     forms: usize,

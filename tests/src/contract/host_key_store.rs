@@ -1,4 +1,4 @@
-//! What every [`HostKeyStore`] must do.
+//! The behaviour of every [`HostKeyStore`].
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 
 use crate::contract::samples::tenant;
 
-/// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.
+/// Expands into one test per behaviour; `$make` returns an empty store and whatever must outlive it.
 #[macro_export]
 macro_rules! host_key_store_contract {
     ($make:path) => {
@@ -40,7 +40,7 @@ async fn lines(store: &dyn HostKeyStore, tenant: &Tenant) -> Result<BTreeSet<Str
     Ok(keys.iter().map(HostKey::to_string).collect())
 }
 
-/// Names of every form.
+/// Keeps keys for host names of every form.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -61,7 +61,7 @@ pub async fn keys_are_had_as_they_were_kept_by_their_tenant_alone(store: &dyn Ho
     Ok(())
 }
 
-/// A second key of a host changes nothing; those beside it are kept.
+/// A second key for a host changes nothing; the keys that come with it are kept.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -78,7 +78,7 @@ pub async fn a_host_keeps_its_first_key(store: &dyn HostKeyStore) -> anyhow::Res
     Ok(())
 }
 
-/// Workers that keep keys of other hosts, and one that keeps another of the same, at the same time.
+/// Many workers keep keys at the same time: each for its own host, and all of them also for one common host.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -94,7 +94,7 @@ pub async fn of_many_that_are_kept_at_once_none_is_lost(store: &dyn HostKeyStore
     Ok(())
 }
 
-/// What is not there is not found.
+/// Forgetting a host without a key fails.
 ///
 /// # Errors
 /// The behaviour does not hold.

@@ -1,4 +1,4 @@
-//! What every [`IdempotencyStore`] must do.
+//! The behaviour of every [`IdempotencyStore`].
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::contract::samples::{now, tenant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Expands into one test per behaviour; `$make` makes a store and what must outlive it.
+/// Expands into one test per behaviour; `$make` returns a store and whatever must outlive it.
 #[macro_export]
 macro_rules! idempotency_store_contract {
     ($make:path) => {
@@ -28,7 +28,7 @@ macro_rules! idempotency_store_contract {
     };
 }
 
-/// The first reservation is returned to everybody after it, as it was made.
+/// The first reservation is returned unchanged to everyone who comes later.
 pub async fn a_key_stands_for_what_came_first(store: &dyn IdempotencyStore) -> anyhow::Result<()> {
     let (tenant, key, at) = (tenant(), key("once"), now());
     let (first, second) = (reservation(at), reservation(at + SECOND));
@@ -38,7 +38,7 @@ pub async fn a_key_stands_for_what_came_first(store: &dyn IdempotencyStore) -> a
     Ok(())
 }
 
-/// However many race, all are told the same.
+/// However many reserve at once, all get the same answer.
 pub async fn of_many_at_once_one_gets_the_key(store: &dyn IdempotencyStore) -> anyhow::Result<()> {
     let (tenant, key, at) = (tenant(), key("race"), now());
     let ours: Vec<Reservation> = (0..20).map(|_| reservation(at)).collect();
@@ -49,7 +49,7 @@ pub async fn of_many_at_once_one_gets_the_key(store: &dyn IdempotencyStore) -> a
     Ok(())
 }
 
-/// The same key of another tenant is another key.
+/// The same key of another tenant is a different key.
 pub async fn keys_of_tenants_are_separate(store: &dyn IdempotencyStore) -> anyhow::Result<()> {
     let (key, at) = (key("same"), now());
     for tenant in [tenant(), tenant()] {
@@ -59,7 +59,7 @@ pub async fn keys_of_tenants_are_separate(store: &dyn IdempotencyStore) -> anyho
     Ok(())
 }
 
-/// It stands for 24 hours to the millisecond, by the time of whoever asks.
+/// A key is reserved for exactly 24 hours, by the clock of the caller.
 pub async fn a_key_is_free_again_when_its_time_is_over(store: &dyn IdempotencyStore) -> anyhow::Result<()> {
     let (tenant, key, at) = (tenant(), key("old"), now());
     let first = reservation(at);
@@ -71,7 +71,7 @@ pub async fn a_key_is_free_again_when_its_time_is_over(store: &dyn IdempotencySt
     Ok(())
 }
 
-/// A note for another job changes nothing, as when the key has come to stand for something else.
+/// Settling with another job's id changes nothing, for example when the key now stands for something else.
 pub async fn an_answer_is_noted_for_its_own_job_only(store: &dyn IdempotencyStore) -> anyhow::Result<()> {
     let (tenant, key, first) = (tenant(), key("answer"), reservation(now()));
     store.settle(&tenant, &key, first.job).await?;
@@ -86,7 +86,7 @@ pub async fn an_answer_is_noted_for_its_own_job_only(store: &dyn IdempotencyStor
     Ok(())
 }
 
-/// What could not be accepted leaves its key to whoever comes next.
+/// A request that could not be accepted leaves its key to the next one.
 pub async fn a_freed_key_is_free_for_anybody(store: &dyn IdempotencyStore) -> anyhow::Result<()> {
     let (tenant, key, at) = (tenant(), key("freed"), now());
     let (first, second) = (reservation(at), reservation(at));
@@ -98,7 +98,7 @@ pub async fn a_freed_key_is_free_for_anybody(store: &dyn IdempotencyStore) -> an
     Ok(())
 }
 
-/// Somebody else's key stays.
+/// A key that belongs to another job stays reserved.
 pub async fn a_key_is_freed_by_its_own_job_only(store: &dyn IdempotencyStore) -> anyhow::Result<()> {
     let (tenant, key, at) = (tenant(), key("kept"), now());
     let first = reservation(at);
@@ -108,7 +108,7 @@ pub async fn a_key_is_freed_by_its_own_job_only(store: &dyn IdempotencyStore) ->
     Ok(())
 }
 
-/// Keys are compared byte for byte, and may have any visible character.
+/// Keys are compared byte for byte, and may contain any visible character.
 pub async fn keys_that_differ_in_any_character_are_different(store: &dyn IdempotencyStore) -> anyhow::Result<()> {
     let (tenant, at): (Tenant, Timestamp) = (tenant(), now());
     let longest = "k".repeat(255);

@@ -1,4 +1,4 @@
-//! What every [`JobQueue`] must do, seen from both of its ends.
+//! The behaviour of every [`JobQueue`], seen from both of its ends.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use callboard_core::base::id::JobId;
 use callboard_core::job::JobQueue;
 use futures_util::future::{join, try_join_all};
 
-/// How long a test hides what it received: whole seconds, as queues have them.
+/// How long a test hides a received message, in whole seconds, because queues only support those.
 pub const VISIBILITY: Duration = Duration::from_secs(2);
 const NONE: Duration = Duration::ZERO;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A queue whose receiving end a test holds as well.
+/// A queue whose receiving end the test holds as well.
 #[async_trait]
 pub trait TestQueue: JobQueue {
-    /// What acknowledges a received message.
+    /// The handle that acknowledges a received message.
     type Receipt: Send + Sync;
 
-    /// Receives a message that is visible now and hides it for [`VISIBILITY`]; `None` if there is none.
+    /// Receives a message that is visible now, and hides it for [`VISIBILITY`]; returns `None` if there is none.
     async fn receive(&self) -> anyhow::Result<Option<(JobId, Self::Receipt)>>;
 
     /// Deletes a message.
     async fn acknowledge(&self, receipt: Self::Receipt) -> anyhow::Result<()>;
 
-    /// Lets time go by for the queue: a fake clock is moved, a real one waited for, with up to 1.5 s of tolerance.
+    /// Lets time pass for the queue: moves a fake clock or waits in real time, with a tolerance of up to 1.5 s.
     async fn pass(&self, span: Duration);
 }
 
-/// Expands into one test per behaviour; `$make` makes an empty queue and what must outlive it.
+/// Expands into one test per behaviour; `$make` returns an empty queue and whatever must outlive it.
 #[macro_export]
 macro_rules! job_queue_contract {
     ($make:path) => {
@@ -49,12 +49,12 @@ macro_rules! job_queue_contract {
     };
 }
 
-/// There is nothing to receive where nothing was sent.
+/// There is nothing to receive if nothing was sent.
 pub async fn an_empty_queue_gives_nothing<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     nothing(queue).await
 }
 
-/// A message names the job that was sent.
+/// A received message names the job that was sent.
 pub async fn what_is_sent_is_received<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let id = JobId::new();
     queue.send(id, NONE).await?;
@@ -63,7 +63,7 @@ pub async fn what_is_sent_is_received<Q: TestQueue>(queue: &Q) -> anyhow::Result
     Ok(())
 }
 
-/// A delay hides a message from everybody, and later messages overtake it.
+/// A delay hides a message from everyone, and later messages overtake it.
 pub async fn a_delayed_message_comes_after_its_delay<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let (late, prompt) = (JobId::new(), JobId::new());
     queue.send(late, SECOND * 5).await?;
@@ -79,7 +79,7 @@ pub async fn a_delayed_message_comes_after_its_delay<Q: TestQueue>(queue: &Q) ->
     Ok(())
 }
 
-/// A message that is not acknowledged comes again when its time is over, and not before.
+/// A message that is not acknowledged becomes visible again after the visibility timeout, and not before.
 pub async fn a_received_message_is_hidden_and_comes_again<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let id = JobId::new();
     queue.send(id, NONE).await?;
@@ -110,7 +110,7 @@ pub async fn an_acknowledged_message_never_comes_again<Q: TestQueue>(queue: &Q) 
     nothing(queue).await
 }
 
-/// Two messages may name one job, as after a sweep; each is acknowledged on its own.
+/// Two messages may name the same job, as after a sweep; each is acknowledged separately.
 pub async fn an_id_sent_twice_comes_twice<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let id = JobId::new();
     queue.send(id, NONE).await?;
@@ -123,7 +123,7 @@ pub async fn an_id_sent_twice_comes_twice<Q: TestQueue>(queue: &Q) -> anyhow::Re
     nothing(queue).await
 }
 
-/// Order is not promised to the message, but no old message is left waiting behind all the new ones.
+/// The exact order is not promised, but an old message does not wait behind all the new ones.
 pub async fn older_messages_come_first_on_the_whole<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let ids: Vec<JobId> = (0..20).map(|_| JobId::new()).collect();
     for id in &ids {
@@ -149,7 +149,7 @@ pub async fn two_receivers_never_hold_the_same_message<Q: TestQueue>(queue: &Q) 
     Ok(())
 }
 
-/// No message is lost among many that are sent at the same time.
+/// No message is lost when many are sent at the same time.
 pub async fn messages_sent_at_once_all_arrive<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let mut sent = send_at_once(queue, 100).await?;
     let mut received = drain(queue).await?;
@@ -159,7 +159,7 @@ pub async fn messages_sent_at_once_all_arrive<Q: TestQueue>(queue: &Q) -> anyhow
     Ok(())
 }
 
-/// How long a queue is need not be exact, nor of this moment; but an empty one is not long, and a long one not empty.
+/// The length of a queue may be inexact or out of date, but an empty queue is not long, and a long one is not empty.
 pub async fn a_queue_is_longer_than_what_it_has_less_one<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     send_at_once(queue, 3).await?;
     queue.pass(SECOND).await;
@@ -174,7 +174,7 @@ async fn send_at_once<Q: TestQueue>(queue: &Q, count: usize) -> anyhow::Result<V
     Ok(ids)
 }
 
-/// Receives and acknowledges until there is nothing left to receive.
+/// Receives and acknowledges messages until none are left.
 async fn drain<Q: TestQueue>(queue: &Q) -> anyhow::Result<Vec<JobId>> {
     let mut received = Vec::new();
     while let Some((id, receipt)) = queue.receive().await? {

@@ -1,4 +1,4 @@
-//! What every [`JobStore`](callboard_core::job::JobStore) must do.
+//! The behaviour of every [`JobStore`](callboard_core::job::JobStore).
 
 mod cancels;
 mod claims;
@@ -19,7 +19,7 @@ pub use races::*;
 pub use records::*;
 pub use sweeps::*;
 
-/// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.
+/// Expands into one test per behaviour; `$make` returns an empty store and whatever must outlive it.
 #[macro_export]
 macro_rules! job_store_contract {
     ($make:path) => {

@@ -1,4 +1,4 @@
-//! What every [`LogStore`] must do.
+//! The behaviour of every [`LogStore`].
 
 mod attempts;
 mod streams;
@@ -9,7 +9,7 @@ pub use streams::*;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{LogKey, LogStore, Segment};
 
-/// Expands into one test per behaviour; `$make` makes an empty store and what must outlive it.
+/// Expands into one test per behaviour; `$make` returns an empty store and whatever must outlive it.
 #[macro_export]
 macro_rules! log_store_contract {
     ($make:path) => {
@@ -35,7 +35,7 @@ macro_rules! log_store_contract {
     };
 }
 
-/// Writes the segments of one attempt, one after the other.
+/// Makes the segments of one attempt, one after another.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
     number: u64,
@@ -52,13 +52,14 @@ impl Writer {
     }
 }
 
-/// Makes the first segment of an attempt that has printed something.
+/// Makes the first segment of an attempt, with some output.
 #[must_use]
 pub fn first(printed: &str) -> Segment {
     Writer::default().next([printed.as_bytes(), b"", b""])
 }
 
-/// Grows one stream at an offset, by the segment after the last; or by the one that has grown it there before.
+/// Appends to one stream at an offset, with the segment after the last one; or with the number of the segment that has already
+/// written this range.
 ///
 /// # Errors
 /// As for [`LogStore::append`].

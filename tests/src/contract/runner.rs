@@ -1,4 +1,4 @@
-//! What every [`Runner`] must do. Time-outs, leases and retries are the worker's matter, whatever the runner.
+//! The behaviour of every [`Runner`]. Time-outs, leases and retries are up to the worker, whatever the runner.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,34 +20,34 @@ use super::samples::{HOUR, now};
 use crate::processes::lives;
 use crate::wait::until;
 
-/// How long the output of a job that has ended may take to be kept.
+/// How long storing the output of a job that has ended may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How many lines show that none is lost.
+/// How many lines are enough to show that none is lost.
 const LINES: usize = 2000;
 
-/// A runner, and requests of its kind for jobs that do what the suite needs.
+/// A runner, with requests of its kind for the jobs that the suite needs.
 pub trait TestRunner: Send + Sync {
     /// Returns the runner.
     fn runner(&self) -> Arc<dyn Runner>;
 
-    /// Makes a request for a job that prints lines, among others, and ends well.
+    /// Makes a request for a job that prints these lines, among others, and succeeds.
     fn prints(&self, lines: &[String]) -> JobRequest;
 
     /// Makes a request for a job that fails by itself.
     fn fails(&self) -> JobRequest;
 
-    /// Makes a request for a job that leaves a process of a session of its own, whose id is in a file, and ends well.
+    /// Makes a request for a job that leaves a process in its own session behind, writes its id to a file, and succeeds.
     fn leaves(&self, pid_file: &Path) -> JobRequest;
 
-    /// Makes a request for a job that writes the id of a process of its own to a file and works until it is stopped. A deaf
-    /// process does not heed SIGTERM.
+    /// Makes a request for a job that starts a process, writes its id to a file, and works until it is stopped. A deaf
+    /// process ignores SIGTERM.
     fn works(&self, pid_file: &Path, deaf: bool) -> JobRequest;
 
-    /// Makes a request for a job that is given a secret and prints it; returns the secret, too.
+    /// Makes a request for a job that is given a secret and prints it; also returns the secret.
     fn tells(&self) -> (JobRequest, String);
 }
 
-/// Expands into one test per behaviour; `$make` makes a runner and what must outlive it.
+/// Expands into one test per behaviour; `$make` returns a runner and whatever must outlive it.
 #[macro_export]
 macro_rules! runner_contract {
     ($make:path) => {
@@ -66,7 +66,7 @@ macro_rules! runner_contract {
     };
 }
 
-/// One run of a job: what it came to, and what is kept of it.
+/// One run of a job: its end, and what was stored of it.
 struct Run {
     ended: Ended,
     stdout: String,
@@ -74,7 +74,7 @@ struct Run {
     reported: bool,
 }
 
-/// Runs a job until it has ended; it is told to stop once `stop` says so.
+/// Runs a job until it has ended. The job is told to stop once `stop` says so.
 async fn run<R: TestRunner>(
     subject: &R,
     request: JobRequest,
@@ -119,7 +119,7 @@ async fn never() -> anyhow::Result<()> {
     std::future::pending().await
 }
 
-/// Every line is there, once, in order.
+/// Every line is stored exactly once, in order.
 pub async fn a_job_that_does_its_work_is_successful_and_all_that_it_printed_is_kept<R: TestRunner>(
     subject: &R,
 ) -> anyhow::Result<()> {
@@ -140,7 +140,7 @@ pub async fn a_job_that_does_its_work_is_successful_and_all_that_it_printed_is_k
     Ok(())
 }
 
-/// A reason of its own kind or a common one, and a sentence.
+/// The outcome has a reason, common or specific to the kind, and a sentence.
 pub async fn a_job_that_fails_says_why<R: TestRunner>(subject: &R) -> anyhow::Result<()> {
     let outcome = run(subject, subject.fails(), never()).await?.ended.outcome;
     ensure!(outcome.status == JobStatus::Failed, "{outcome:?}");
@@ -150,7 +150,7 @@ pub async fn a_job_that_fails_says_why<R: TestRunner>(subject: &R) -> anyhow::Re
     Ok(())
 }
 
-/// Also a process that has left its session is ended before the job counts as ended.
+/// A process that has left its session is also stopped before the job counts as ended.
 pub async fn nothing_of_a_job_that_has_ended_is_alive<R: TestRunner>(subject: &R) -> anyhow::Result<()> {
     let (folder, file) = pid_file()?;
     let run = run(subject, subject.leaves(&file), never()).await?;
@@ -160,12 +160,12 @@ pub async fn nothing_of_a_job_that_has_ended_is_alive<R: TestRunner>(subject: &R
     Ok(())
 }
 
-/// The outcome says that it was stopped.
+/// The result says that the job was stopped.
 pub async fn a_job_that_is_stopped_ends_and_nothing_of_it_is_alive<R: TestRunner>(subject: &R) -> anyhow::Result<()> {
     stopped(subject, false).await
 }
 
-/// The grace of the runner is over some time.
+/// The runner's grace period ends, and the process is killed.
 pub async fn a_job_that_is_deaf_is_stopped_all_the_same<R: TestRunner>(subject: &R) -> anyhow::Result<()> {
     stopped(subject, true).await
 }
@@ -182,7 +182,7 @@ async fn stopped<R: TestRunner>(subject: &R, deaf: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// It says so, and leaves no trace.
+/// The result says that it was stopped, and no process of it is left.
 pub async fn a_job_that_is_to_be_stopped_before_it_begins_does_not_begin<R: TestRunner>(
     subject: &R,
 ) -> anyhow::Result<()> {
@@ -196,7 +196,7 @@ pub async fn a_job_that_is_to_be_stopped_before_it_begins_does_not_begin<R: Test
     Ok(())
 }
 
-/// Neither in what it printed, nor in its events, nor in its outcome.
+/// The secret is not in the output, the events or the outcome.
 pub async fn a_secret_is_in_nothing_that_is_kept<R: TestRunner>(subject: &R) -> anyhow::Result<()> {
     let (request, secret) = subject.tells();
     let run = run(subject, request, never()).await?;
@@ -207,7 +207,7 @@ pub async fn a_secret_is_in_nothing_that_is_kept<R: TestRunner>(subject: &R) -> 
     Ok(())
 }
 
-/// Each has its own output, however they interleave.
+/// Each job has its own output, however their lines interleave.
 pub async fn two_jobs_at_once_do_not_see_each_other<R: TestRunner>(subject: &R) -> anyhow::Result<()> {
     let lines = |name: &str| (0..20).map(|number| format!("{name}-{number}")).collect::<Vec<_>>();
     let (one, other) = tokio::try_join!(
@@ -227,7 +227,7 @@ pub async fn two_jobs_at_once_do_not_see_each_other<R: TestRunner>(subject: &R) 
     Ok(())
 }
 
-/// Processor time and memory of what it started, as far as the runner knows them.
+/// Processor time and memory of the job's processes, as far as the runner knows them.
 pub async fn what_a_job_used_and_how_far_it_came_is_told<R: TestRunner>(subject: &R) -> anyhow::Result<()> {
     let run = run(subject, subject.prints(&["a line".to_owned()]), never()).await?;
     ensure!(run.reported, "no progress was told");
@@ -237,7 +237,7 @@ pub async fn what_a_job_used_and_how_far_it_came_is_told<R: TestRunner>(subject:
     Ok(())
 }
 
-/// It fails, and does not do a part of what was asked for.
+/// The job fails instead of doing only a part of what was requested.
 pub async fn a_request_of_a_release_that_knows_more_is_not_run<R: TestRunner>(subject: &R) -> anyhow::Result<()> {
     let (folder, file) = pid_file()?;
     let mut request = subject.works(&file, false);

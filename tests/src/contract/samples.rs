@@ -1,4 +1,4 @@
-//! Jobs, leases and outcomes for the suites, and short checks of what a port refuses.
+//! Jobs, leases and outcomes for the suites, and short checks that a port refuses a call.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use callboard_kind_ansible::request::AnsibleRequest;
 use callboard_kind_ansible::source::Source;
 use futures_util::future::try_join_all;
 
-/// One hour: how long a sample job is kept.
+/// How long a sample job is kept: one hour.
 pub const HOUR: Duration = Duration::from_secs(3600);
 
 /// Returns the present time.
@@ -42,7 +42,7 @@ pub fn request() -> JobRequest {
     ansible_request().with_options(JobOptions::default())
 }
 
-/// Makes what a small request asks Ansible for.
+/// Makes the Ansible part of a small request.
 #[must_use]
 pub fn ansible_request() -> AnsibleRequest {
     AnsibleRequest {
@@ -51,25 +51,25 @@ pub fn ansible_request() -> AnsibleRequest {
     }
 }
 
-/// Makes a tenant that no other test has.
+/// Makes a tenant that no other test uses.
 #[must_use]
 pub fn tenant() -> Tenant {
     Tenant::from(format!("tenant-{}", JobId::new()))
 }
 
-/// Makes a lease with a token of its own.
+/// Makes a lease with its own token.
 #[must_use]
 pub fn lease() -> Lease {
     Lease::new()
 }
 
-/// Returns when a new job is due.
+/// Returns when a new job becomes due.
 #[must_use]
 pub fn due(job: &Job) -> Timestamp {
     job.state.due.unwrap_or(job.created_at)
 }
 
-/// Makes the outcome of a job that ended well.
+/// Makes the outcome of a job that succeeded.
 #[must_use]
 pub fn success() -> Outcome {
     let detail = Detail {
@@ -85,14 +85,14 @@ pub fn failure() -> Outcome {
     Outcome::failed(PLAYBOOK_FAILED, "A task failed.")
 }
 
-/// Makes the end of an attempt at a sample job that is to be tried again.
+/// Makes the end of a sample job's attempt that is to be retried.
 #[must_use]
 pub fn given_up(attempt: u32) -> Attempt {
     let lost = Outcome::failed(Reason::LOST, "The worker stopped reporting.");
     Attempt::begun(attempt, Some(now())).ended(&lost, Some(now()))
 }
 
-/// Makes a request to cancel, as of now.
+/// Makes a cancel request, dated now.
 #[must_use]
 pub fn cancel_by(name: &str) -> CancelRequest {
     CancelRequest {
@@ -101,7 +101,7 @@ pub fn cancel_by(name: &str) -> CancelRequest {
     }
 }
 
-/// Makes what the queue leaves of a message that it gives up.
+/// Makes the dead letter that the queue leaves for a message that it gives up.
 #[must_use]
 pub fn dead_letter() -> DeadLetter {
     DeadLetter {
@@ -111,7 +111,7 @@ pub fn dead_letter() -> DeadLetter {
     }
 }
 
-/// Makes the query for the first and largest page of a tenant's jobs.
+/// Makes the query for the first page, of the largest size, of a tenant's jobs.
 #[must_use]
 pub fn query(tenant: &Tenant) -> HistoryQuery {
     HistoryQuery {
@@ -124,7 +124,7 @@ pub fn query(tenant: &Tenant) -> HistoryQuery {
     }
 }
 
-/// Returns the ids on a page, in its order.
+/// Returns the ids on a page, in order.
 #[must_use]
 pub fn ids(page: &HistoryPage) -> Vec<JobId> {
     page.jobs.iter().map(|job| job.id).collect()
@@ -133,17 +133,17 @@ pub fn ids(page: &HistoryPage) -> Vec<JobId> {
 /// Records a sample job.
 ///
 /// # Errors
-/// The store does not take it.
+/// The store refuses the job.
 pub async fn create(store: &dyn JobStore) -> anyhow::Result<Job> {
     let job = job();
     store.create(&job).await?;
     Ok(job)
 }
 
-/// Records jobs of a tenant, many at once; returns them oldest first.
+/// Records many jobs of a tenant at once, and returns them oldest first.
 ///
 /// # Errors
-/// The store does not take one of them.
+/// The store refuses one of them.
 pub async fn create_many(store: &dyn JobStore, tenant: &Tenant, count: usize) -> anyhow::Result<Vec<Job>> {
     let jobs: Vec<Job> = (0..count).map(|_| job_of(tenant)).collect();
     for some in jobs.chunks(100) {
@@ -155,7 +155,7 @@ pub async fn create_many(store: &dyn JobStore, tenant: &Tenant, count: usize) ->
 /// Records a sample job and claims it.
 ///
 /// # Errors
-/// The store does not take it.
+/// The store refuses the job or the claim.
 pub async fn create_claimed(store: &dyn JobStore) -> anyhow::Result<(Job, Lease)> {
     let (job, lease) = (create(store).await?, lease());
     Ok((store.claim(job.id, lease, now()).await?, lease))
@@ -164,7 +164,7 @@ pub async fn create_claimed(store: &dyn JobStore) -> anyhow::Result<(Job, Lease)
 /// Checks that a call was refused because the state does not allow it.
 ///
 /// # Errors
-/// It was not.
+/// The call was not refused for that reason.
 pub fn refused<T>(result: Result<T, StoreError>) -> anyhow::Result<()> {
     match result {
         Err(StoreError::Conflict) => Ok(()),
@@ -176,7 +176,7 @@ pub fn refused<T>(result: Result<T, StoreError>) -> anyhow::Result<()> {
 /// Checks that a call found nothing.
 ///
 /// # Errors
-/// It did.
+/// The call found something.
 pub fn absent<T>(result: Result<T, StoreError>) -> anyhow::Result<()> {
     match result {
         Err(StoreError::NotFound) => Ok(()),

@@ -1,20 +1,20 @@
-//! The server that has inventories.
+//! The server for inventories.
 
 use serde_json::Value;
 
 use super::requests::{Request, RequestLog};
 use super::text;
 
-/// The server. It has one inventory as `/inventory.yaml`, `/inventory.json`, `/inventory.ini`, and as `/list.json` what
-/// `ansible-inventory --list` makes of it: `web1` and `web2` in the group `web`, `db1` in `db`, all of them this machine.
+/// The server. It serves one inventory as `/inventory.yaml`, `/inventory.json` and `/inventory.ini`, and the output of
+/// `ansible-inventory --list` for it as `/list.json`: `web1` and `web2` in the group `web`, `db1` in `db`, all of them this machine.
 ///
-/// Below `/private/` the same is there for those who send the token, as `Authorization: Bearer` or `X-Api-Key`. There
-/// are `/redirect/same`, `/redirect/other` and `/redirect/loop`; `/large`, of 100 MiB; `/drip`, which never ends, and
-/// `/slow`, which never begins; `/deep-flow`, `/deep-block` and `/deep-json`, which overflow the stack of Ansible's reader, and
-/// `/aliases`, which stand for more than any memory holds; `/broken`, which answers with 500 and the canary; and `/not-an-inventory`.
+/// The same files are below `/private/` for clients that send the token, as `Authorization: Bearer` or `X-Api-Key`. There
+/// are also `/redirect/same`, `/redirect/other` and `/redirect/loop`; `/large`, which has 100 MiB; `/drip`, which never ends, and
+/// `/slow`, which never begins; `/deep-flow`, `/deep-block` and `/deep-json`, which overflow the stack of Ansible's reader;
+/// `/aliases`, which expands to more than fits in memory; `/broken`, which answers with 500 and the canary; and `/not-an-inventory`.
 #[derive(Clone, Debug)]
 pub struct CmdbServer {
-    /// The address, without a slash at its end.
+    /// The address, without a trailing slash.
     pub url: String,
     /// The address with TLS.
     pub https_url: String,
@@ -22,9 +22,9 @@ pub struct CmdbServer {
     pub other_url: String,
     /// The token.
     pub token: String,
-    /// What `/broken` says.
+    /// The text in the answer of `/broken`.
     pub canary: String,
-    /// What all of them have been asked.
+    /// The log of requests to all of these addresses.
     pub log: RequestLog,
 }
 
@@ -40,7 +40,7 @@ impl CmdbServer {
         })
     }
 
-    /// Returns what the second server has been asked.
+    /// Returns the requests that the second server received.
     ///
     /// # Errors
     /// The log cannot be read.

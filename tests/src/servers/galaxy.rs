@@ -5,22 +5,22 @@ use serde_json::Value;
 use super::requests::RequestLog;
 use super::text;
 
-/// The server. It has `callboard_test.base` 1.0.0, 1.1.0 and 2.0.0 with the role `greet`, which says
-/// `{{ greeting }} from base VERSION`, and `callboard_test.web` 1.2.0, which needs `callboard_test.base` from 1.0.0 to
-/// below 2.0.0, with the role `site`, which has the other one greet and says `site of web 1.2.0`.
+/// The server. It has `callboard_test.base` 1.0.0, 1.1.0 and 2.0.0 with the role `greet`, which prints
+/// `{{ greeting }} from base VERSION`. It also has `callboard_test.web` 1.2.0, which needs `callboard_test.base` from 1.0.0 to
+/// below 2.0.0, with the role `site`, which runs `greet` and prints `site of web 1.2.0`.
 #[derive(Clone, Debug)]
 pub struct GalaxyServer {
     /// The address, with TLS.
     pub url: String,
-    /// The address at which the token is needed, with TLS.
+    /// The address that requires the token, with TLS.
     pub private_url: String,
     /// The address, without TLS.
     pub http_url: String,
-    /// The address at which the token is needed, without TLS.
+    /// The address that requires the token, without TLS.
     pub http_private_url: String,
     /// The token.
     pub token: String,
-    /// What it has been asked.
+    /// The log of the requests that it received.
     pub log: RequestLog,
 }
 
@@ -36,7 +36,7 @@ impl GalaxyServer {
         })
     }
 
-    /// Returns how often a version was downloaded; the name is without its namespace.
+    /// Returns how often a version was downloaded. The name is given without its namespace.
     ///
     /// # Errors
     /// The log cannot be read.

@@ -9,7 +9,7 @@ use super::repository::{File, Repository};
 use super::requests::{Request, RequestLog};
 use super::text;
 
-/// The server. Besides the areas it has `/redirect/...`, which leads to the same path on [`GitServer::other_url`],
+/// The server. Besides the areas it has `/redirect/...`, which redirects to the same path on [`GitServer::other_url`],
 /// `/broken/...`, which answers with 500, and `/slow/...`, which never answers.
 #[derive(Clone, Debug)]
 pub struct GitServer {
@@ -21,19 +21,19 @@ pub struct GitServer {
     pub user: String,
     /// The user's token.
     pub token: String,
-    /// What both servers have been asked.
+    /// The log of the requests that both servers received.
     pub log: RequestLog,
     folder: PathBuf,
 }
 
-/// Where a repository is, and so who may read it, and how.
+/// The area of a repository, which determines who may read it and how.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Area {
-    /// Anybody may.
+    /// Anyone may read it.
     Public,
-    /// Only with user and token.
+    /// Only the user with the token may read it.
     Private,
-    /// Anybody may, from a server that neither speaks version 2 nor gives commits that are at the tip of no reference.
+    /// Anyone may read it, from a server that supports neither protocol version 2 nor commits that no reference points to.
     Strict,
 }
 
@@ -49,10 +49,10 @@ impl GitServer {
         })
     }
 
-    /// Returns a repository, and makes it if it is new. The name may have folders, as in `team/site`.
+    /// Returns a repository, and creates it if it is new. The name may contain folders, as in `team/site`.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The repository cannot be created.
     pub fn repository(&self, area: Area, name: &str) -> anyhow::Result<Repository> {
         let path = format!("{area}/{name}.git");
         Repository::open(self.folder.join(&path), format!("{}/{path}", self.url))
@@ -74,7 +74,7 @@ impl GitServer {
         self.repository(Area::Private, name)?.commit("main", files)
     }
 
-    /// Returns what has been asked of a repository, in any area.
+    /// Returns the requests for a repository, in any area.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -85,8 +85,8 @@ impl GitServer {
         Ok(requests)
     }
 
-    /// Returns how often the references of a repository were listed, as `git ls-remote` does, and a `git fetch` that
-    /// is given a name or that needs to know what it has in common.
+    /// Returns how often the references of a repository were listed. `git ls-remote` does that, and so does a `git fetch` that
+    /// is given a name or must find out what both sides have in common.
     ///
     /// # Errors
     /// The log cannot be read.

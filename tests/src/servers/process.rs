@@ -1,4 +1,4 @@
-//! The program that all servers are part of.
+//! The program that runs all servers.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -15,7 +15,7 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The program; it ends, with all that it has started, when this is dropped or the tests die.
+/// The program. It ends, with everything that it has started, when this is dropped or the tests die.
 pub(super) struct Process {
     child: Child,
     output: Log,
@@ -23,7 +23,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts it on a folder that does not exist yet; returns what it says when it is ready.
+    /// Starts it on a folder that does not exist yet; returns the report that it prints when it is ready.
     pub(super) fn start(folder: &Path, parts: &[Part]) -> anyhow::Result<(Self, Value)> {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut child = Command::new("python3")

@@ -1,4 +1,4 @@
-//! Repositories, filled by the `git` program. The same commits have the same ids on every machine.
+//! Repositories that are filled by the `git` program. The same commits have the same ids on every machine.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,25 +15,25 @@ const DATE: &str = "1767225600 +0000";
 const NAME: &str = "Callboard's tests";
 const MAIL: &str = "tests@callboard.example";
 
-/// A path in a repository, what is there, and what that means.
+/// A path in a repository, its content, and what the content means.
 pub type File<'a> = (&'a str, &'a str, Mode);
 
-/// What the content of a [`File`] is.
+/// The meaning of a [`File`]'s content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
-    /// The content of a file.
+    /// The content of a regular file.
     Plain,
-    /// The content of a file that can be run.
+    /// The content of an executable file.
     Executable,
-    /// Where a symbolic link leads.
+    /// The target of a symbolic link.
     Symlink,
-    /// The id of a commit of another repository; `.gitmodules`, which [`gitmodules`] makes, says of which.
+    /// The commit id of a submodule. `.gitmodules`, which [`gitmodules`] makes, names its repository.
     Submodule,
-    /// Nothing: what was there is removed.
+    /// No content: the file is removed.
     Absent,
 }
 
-/// A bare repository on disk, which the servers serve.
+/// A bare repository on disk that the servers serve.
 #[derive(Clone, Debug)]
 pub struct Repository {
     path: PathBuf,
@@ -72,7 +72,7 @@ impl Repository {
         &self.path
     }
 
-    /// Adds a commit to a branch, which it begins if there is none; files that are not named stay. Returns its id.
+    /// Adds a commit to a branch, and starts the branch if there is none. Files that are not listed stay. Returns the commit's id.
     ///
     /// # Errors
     /// Git refuses.
@@ -90,7 +90,7 @@ impl Repository {
         git(&self.path, &["rev-parse", "--verify", &name], "")
     }
 
-    /// Has a branch begin, or go on, at a commit.
+    /// Makes a branch point to a commit, and creates it if necessary.
     ///
     /// # Errors
     /// Git refuses.
@@ -106,7 +106,7 @@ impl Repository {
         git(&self.path, &["tag", "--annotate", "--message=Tag", name, commit], "").map(drop)
     }
 
-    /// Makes a tag that is a mere name.
+    /// Makes a lightweight tag, which is only a name.
     ///
     /// # Errors
     /// Git refuses.
@@ -114,7 +114,7 @@ impl Repository {
         git(&self.path, &["tag", name, commit], "").map(drop)
     }
 
-    /// Says which branch is meant when none is named; `main`, unless this was called.
+    /// Sets the branch that is used when none is named. It is `main` unless this is called.
     ///
     /// # Errors
     /// Git refuses.
@@ -123,13 +123,13 @@ impl Repository {
     }
 }
 
-/// Returns the `.gitmodules` of one submodule.
+/// Returns a `.gitmodules` file with one submodule.
 #[must_use]
 pub fn gitmodules(path: &str, url: &str) -> String {
     format!("[submodule \"{path}\"]\n\tpath = {path}\n\turl = {url}\n")
 }
 
-/// Writes a file in the language of `git fast-import`.
+/// Adds a file, in the format of `git fast-import`.
 fn add(stream: &mut String, (path, content, mode): &File<'_>) -> anyhow::Result<()> {
     let path = quoted(path);
     let number = match mode {
@@ -148,7 +148,7 @@ fn quoted(path: &str) -> String {
     format!("\"{path}\"")
 }
 
-/// Runs git in a folder, without the configuration of whoever runs the tests; returns what it prints.
+/// Runs git in a folder, without the user's own configuration, and returns its output.
 fn git(folder: &Path, arguments: &[&str], input: &str) -> anyhow::Result<String> {
     let mut command = Command::new("git");
     for (name, _) in std::env::vars_os() {

@@ -1,4 +1,4 @@
-//! What the servers have been asked.
+//! The requests that the servers received.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,30 +8,30 @@ use serde_json::Value;
 
 use super::text;
 
-/// A request, as it was logged before its answer was sent.
+/// A request, which was logged before its answer was sent.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Which of a part's servers was asked: `main`, `http`, `https`; `other` is where redirects lead.
+    /// Which of the part's servers received it: `main`, `http`, `https`, or `other`, which is where redirects lead.
     pub server: String,
     /// The method.
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// What follows the question mark.
+    /// The part after the question mark.
     pub query: String,
-    /// The status of the answer; none if the server left the client without one.
+    /// The status of the answer; `None` if the server sent no answer.
     pub status: Option<u16>,
-    /// Whether the request had the token; none where it needs none.
+    /// Whether the request had the token; `None` if no token is needed.
     pub authorised: Option<bool>,
-    /// The headers, their names in small letters.
+    /// The headers, with names in lower case.
     pub headers: BTreeMap<String, String>,
     /// The command to `git-upload-pack`, such as `ls-refs` or `fetch`.
     pub command: Option<String>,
-    /// How many commits a `fetch` wants of each history.
+    /// The history depth that a `fetch` asks for, in commits.
     pub depth: Option<u64>,
 }
 
-/// The log of a part's servers.
+/// The request log of a part's servers.
 #[derive(Clone, Debug)]
 pub struct RequestLog(PathBuf);
 
@@ -50,10 +50,10 @@ impl RequestLog {
         whole.lines().map(read).collect()
     }
 
-    /// Returns the log as it is, to search all that clients have sent but bodies.
+    /// Returns the log as text, for searches in everything that clients have sent except bodies.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The log cannot be read.
     pub fn text(&self) -> anyhow::Result<String> {
         Ok(fs::read_to_string(&self.0)?)
     }

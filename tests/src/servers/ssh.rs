@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::text;
 use crate::{processes, wait};
 
-/// The server: a host for Ansible, and a Git server that has the repositories of [`super::GitServer`]. It takes keys,
+/// The server: a host for Ansible, and a Git server with the repositories of [`super::GitServer`]. It accepts keys but
 /// no passwords.
 #[derive(Clone, Debug)]
 pub struct SshServer {
@@ -20,26 +20,26 @@ pub struct SshServer {
     pub port: u16,
     /// The only user.
     pub user: String,
-    /// Keys of clients.
+    /// The keys of clients.
     pub keys: Keys,
-    /// The line of a `known_hosts` file that has the server's key.
+    /// A `known_hosts` line with the server's key.
     pub known_hosts: String,
-    /// Such a line with another key, which the server has after [`SshServer::change_key`].
+    /// A `known_hosts` line with another key, which the server uses after [`SshServer::change_key`].
     pub wrong_known_hosts: String,
-    /// The home that the user has there.
+    /// The user's home folder on the server.
     pub home: PathBuf,
     folder: PathBuf,
     log: PathBuf,
 }
 
-/// Keys of clients: what is in their files.
+/// The keys of clients, as the contents of their files.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// A private key that the server accepts.
     pub plain: String,
     /// An encrypted private key that the server accepts.
     pub encrypted: String,
-    /// What decrypts it.
+    /// The passphrase of the encrypted key.
     pub passphrase: String,
     /// A private key that the server accepts only together with the certificate.
     pub certified: String,
@@ -65,7 +65,7 @@ impl SshServer {
         })
     }
 
-    /// Returns what the server has logged.
+    /// Returns the server's log.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -73,10 +73,10 @@ impl SshServer {
         Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
     }
 
-    /// Gives the server another host key, that of `wrong_known_hosts`.
+    /// Replaces the server's host key with the one in `wrong_known_hosts`.
     ///
     /// # Errors
-    /// It does not come up again.
+    /// The server does not start again.
     pub async fn change_key(&self) -> anyhow::Result<()> {
         fs::copy(self.folder.join("stranger"), self.folder.join("host"))?;
         let configuration = self.folder.join("sshd_config").display().to_string();
@@ -89,7 +89,7 @@ impl SshServer {
         wait::until("sshd listens again", || listens() > before).await
     }
 
-    /// Returns how often somebody has logged in.
+    /// Returns how often a client has logged in.
     ///
     /// # Errors
     /// The log cannot be read.

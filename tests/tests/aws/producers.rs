@@ -1,6 +1,6 @@
 //! Where jobs come from: the API, schedules, events, messages of other systems.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ async fn a_request_goes_through_every_part_to_its_answer() -> anyhow::Result<()>
     assert_eq!(job["result"]["stats"]["localhost"]["ok"], 1);
     let output = client.logs(&id).await?;
     assert_eq!(job["result"]["stdout"], String::from_utf8(output)?);
+    check_usage(&job)?;
     let events = client.events(&id).await?;
     assert_eq!(
         events.last().map(|event| &event["event"]),
@@ -63,6 +64,37 @@ async fn a_schedule_and_an_event_become_one_job_each_however_often_they_are_deli
         (&json!("failed"), &json!("request_invalid"))
     );
     assert!(text(&job, "error")?.contains("/playbok"), "{job}");
+    Ok(())
+}
+
+/// What the job used: its own part as everywhere, and what the function's time costs.
+fn check_usage(job: &Value) -> anyhow::Result<()> {
+    let usage = &job["usage"];
+    let number = |name: &str| usage[name].as_f64().with_context(|| format!("{name} of {usage}"));
+    let (duration, billed, memory) = (
+        number("duration_seconds")?,
+        number("billed_seconds")?,
+        number("memory_size_mib")?,
+    );
+    ensure!(
+        duration > 0.0 && (duration..duration + 0.0011).contains(&billed),
+        "{usage}"
+    );
+    ensure!(
+        number("cpu_seconds")? > 0.0 && number("peak_memory_bytes")? > 1e6,
+        "{usage}"
+    );
+    ensure!(usage["output_bytes"] == job["result"]["stdout_bytes"], "{usage}");
+    // what it costs in us-east-1, on either processor
+    let gib_seconds = billed * memory / 1024.0;
+    let usd = usage["cost"]["usd"].as_f64().context("a cost")?;
+    let rates = [0.000_013_333_4, 0.000_016_666_7];
+    ensure!(
+        rates.iter().any(|rate| (usd - gib_seconds * rate).abs() < 1e-9),
+        "{usage}"
+    );
+    let table = usage["cost"]["price_table"].as_str().unwrap_or_default();
+    ensure!(table.starts_with("aws-lambda/us-east-1/"), "{usage}");
     Ok(())
 }
 

@@ -83,6 +83,26 @@ async fn stored_credentials_fill_headers_or_are_sent_as_their_kind_says() -> any
 }
 
 #[tokio::test]
+async fn a_secret_that_looks_like_a_placeholder_is_sent_as_it_is() -> anyhow::Result<()> {
+    let site = site(&[Part::Cmdb])?;
+    let cmdb = with_credentials(&site).await?;
+    for (name, token) in [("first", "one-${second}-one"), ("second", "two-two-two")] {
+        site.store(name, &json!({"kind": "bearer", "token": token})).await?;
+    }
+    let headers = json!({"headers": {"X-Trace": "${first} ${second} ${first}", "Authorization": "Bearer ${bearer}"}});
+    let url = format!("{}/private/inventory.yaml", cmdb.url);
+    let played = site.play(&show(&inventory(&url, &headers))).await?;
+    ensure!(played.job["status"] == "successful", "{}", played.job);
+    let requests = cmdb.log.requests()?;
+    let sent = requests.last().and_then(|request| request.headers.get("x-trace"));
+    ensure!(
+        sent.is_some_and(|sent| sent == "one-${second}-one two-two-two one-${second}-one"),
+        "{sent:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_credential_that_is_bound_to_other_hosts_is_not_sent() -> anyhow::Result<()> {
     let site = site(&[Part::Cmdb])?;
     let cmdb = with_credentials(&site).await?;

@@ -1,4 +1,4 @@
-//! What is in the data folder, and what of it is damaged.
+//! Checks the contents of the data folder for damage.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ use callboard_embedded::{Examination, FileLogStore, Records};
 use super::finding::{Finding, some};
 use crate::parts;
 
-/// Looks into the database, and compares the output with it.
+/// Checks the database, and compares the output with it.
 pub(super) fn look(data: &Path) -> Vec<Finding> {
-    // listed before the records are read: a job is recorded before it prints
+    // list the folders before reading the records: a job is recorded before it prints
     let folders = parts::logs(data).jobs();
     match Examination::open(&parts::database_file(data)) {
         Ok(None) => vec![Finding::ok("database", "No job has been kept yet.")],
@@ -38,7 +38,7 @@ fn contents(data: &Path, database: &Examination, folders: &[JobId]) -> Vec<Findi
     findings
 }
 
-/// Tells whether the tables are those that this release knows, too.
+/// Checks the database file. Also returns whether its tables are the ones this release knows.
 fn file(database: &Examination) -> (Finding, bool) {
     let known = Examination::SCHEMA_VERSION;
     let found = match database.schema_version() {
@@ -97,7 +97,7 @@ fn queue(found: &Records) -> Finding {
     .about(ids)
 }
 
-/// Looks for output that is not whole, and for output of nothing.
+/// Looks for output that is incomplete, and for output that belongs to no job.
 fn output(logs: &FileLogStore, folders: &[JobId], found: &Records) -> Vec<Finding> {
     let is_open = |(id, attempt): &&(JobId, u32)| !logs.folder(*id, *attempt).is_sealed();
     let open = found.ended.iter().filter(is_open).map(|(id, _)| id.to_string());

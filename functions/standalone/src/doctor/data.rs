@@ -1,4 +1,4 @@
-//! The data folder: whose it is, and who uses it.
+//! Checks who owns the data folder, and who uses it.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,7 @@ use super::finding::Finding;
 
 const FOR_OTHERS: u32 = 0o077;
 
-/// Looks at a data folder and all that is in it; of one that is not there or cannot be used, that is all there is to say.
+/// Checks a data folder and everything in it. If the folder is missing or unusable, only that is reported.
 pub(super) fn look(data: &Path) -> Vec<Finding> {
     let folder = match fs::metadata(data) {
         Ok(found) if !found.is_dir() => {

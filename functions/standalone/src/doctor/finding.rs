@@ -1,15 +1,15 @@
-//! What was found of one thing.
+//! The result of one check.
 
 use callboard_core::base::sentence::sentence;
 
-/// How it stands.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Status {
     /// Nothing is wrong.
     Ok,
-    /// Jobs run, and somebody should know.
+    /// Jobs run, but somebody should know about this.
     Warning,
-    /// Something does not work, or is lost.
+    /// Something does not work, or data is lost.
     Fault,
 }
 
@@ -24,23 +24,23 @@ impl Status {
     }
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {
-    /// What was looked at, in a word.
+    /// What was checked, in one word.
     pub(super) check: &'static str,
-    /// How it stands.
+    /// How serious it is.
     pub(super) status: Status,
-    /// What it is, or what is wrong: a sentence.
+    /// What was found, or what is wrong: a sentence.
     pub(super) detail: String,
-    /// What to do, where there is something to do.
+    /// What to do, if anything.
     pub(super) remedy: Option<String>,
     /// The jobs or credentials that it is about.
     pub(super) about: Vec<String>,
 }
 
 impl Finding {
-    /// Finds nothing wrong.
+    /// Makes a finding that nothing is wrong.
     pub(super) fn ok(check: &'static str, detail: impl Into<String>) -> Self {
         Self {
             check,
@@ -51,7 +51,7 @@ impl Finding {
         }
     }
 
-    /// Finds something that somebody should know.
+    /// Makes a finding that somebody should know about.
     pub(super) fn warning(check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             status: Status::Warning,
@@ -60,7 +60,7 @@ impl Finding {
         }
     }
 
-    /// Finds something that does not work.
+    /// Makes a finding that something does not work.
     pub(super) fn fault(check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             status: Status::Fault,
@@ -68,7 +68,7 @@ impl Finding {
         }
     }
 
-    /// Finds something that does not work, and whose error says what to do.
+    /// Makes a finding that something does not work, from an error that also says what to do.
     pub(super) fn error(check: &'static str, error: impl std::fmt::Display) -> Self {
         Self {
             status: Status::Fault,
@@ -76,13 +76,13 @@ impl Finding {
         }
     }
 
-    /// Names what it is about.
+    /// Sets the jobs or credentials that it is about.
     pub(super) fn about(self, about: Vec<String>) -> Self {
         Self { about, ..self }
     }
 }
 
-/// Lists names, as many as can be read at a glance.
+/// Lists names, up to as many as can be read at a glance.
 pub(super) fn some(names: &[String]) -> String {
     const MOST: usize = 10;
     let shown = names

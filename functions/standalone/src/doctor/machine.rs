@@ -1,4 +1,4 @@
-//! What the machine gives: room, a folder for running jobs, open files.
+//! Checks the machine: disk space, a folder for running jobs, open files.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use rustix::fs::{Access, access, statvfs};
 use super::finding::Finding;
 use crate::descriptors;
 
-/// Less than this is used up by a few jobs.
+/// A few jobs can use up less space than this.
 const LITTLE: u64 = 1 << 30;
-/// With less than this, jobs cannot be kept.
+/// With less space than this, jobs cannot be stored.
 const NONE: u64 = 32 << 20;
 const MIB: u64 = 1 << 20;
 
-/// Looks at the folder for the folders of running jobs.
+/// Checks the folder in which the folders of running jobs are made.
 pub(super) fn work(folder: &Path) -> Finding {
     let name = folder.display();
     let another = "Name another folder with --work.";
@@ -30,7 +30,7 @@ pub(super) fn work(folder: &Path) -> Finding {
     }
 }
 
-/// Looks how much room there is for folders, or where they are to be.
+/// Checks how much space there is for folders, including those that do not exist yet.
 pub(super) fn space(folders: &[&Path]) -> Finding {
     let room = folders.iter().filter_map(|folder| Some((*folder, room(folder)?)));
     let Some((folder, free)) = room.min_by_key(|(_, free)| *free) else {
@@ -51,7 +51,7 @@ fn room(folder: &Path) -> Option<u64> {
     Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// Looks whether enough files can be open for so many workers.
+/// Checks whether enough files can be open for this number of workers.
 pub(super) fn open_files(workers: u16) -> Finding {
     let limit = descriptors::raise();
     match descriptors::connections(limit, workers) {

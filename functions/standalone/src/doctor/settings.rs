@@ -1,4 +1,4 @@
-//! What the settings name: the policy, and the Ansible environment.
+//! Checks what the settings refer to: the policy and the Ansible environment.
 
 use callboard_ansible::environment::{self, Look};
 use callboard_core::base::sentence::sentence;
@@ -26,7 +26,7 @@ pub(super) fn policy(common: &Common) -> Finding {
     }
 }
 
-/// Looks whether the environment is made, and starts its Python.
+/// Checks whether the environment exists, and starts its Python.
 pub(super) async fn ansible(common: &Common) -> Finding {
     let settings = match setup::environment_settings(common) {
         Ok(settings) => settings,

@@ -1,11 +1,11 @@
-//! A body that tells of its end.
+//! A body that reports when it ends.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Frame, SizeHint};
 
-/// Calls something when it is dropped.
+/// Calls a function when it is dropped.
 pub(super) struct AtEnd(Box<dyn Fn() + Send>);
 
 impl AtEnd {
@@ -20,7 +20,7 @@ impl Drop for AtEnd {
     }
 }
 
-/// A body, and what is called once nobody reads it any longer.
+/// A body, with a function that is called when it is no longer read.
 pub(super) struct Watched<B> {
     body: B,
     _at_end: AtEnd,

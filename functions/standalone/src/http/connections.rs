@@ -1,4 +1,4 @@
-//! The connections there are, and who makes room when there are as many as may be.
+//! The open connections, and which one makes room when the limit is reached.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,16 +9,17 @@ use tokio::sync::Notify;
 
 use super::body::AtEnd;
 
-/// How often the log tells that connections are refused.
+/// How often the log reports that connections are refused.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// How long a connection waits for its client before it has to make room for another.
+/// How long a connection may wait for its client before it has to make room for another one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The connections of a server: no more than its limit, and from one address no more than half of that.
+/// The connections of a server: at most `limit` in total, and at most half of that from one address.
 ///
-/// At the limit, the one is asked to leave that has waited longest for its client: for a request, or the rest of one. What is
-/// being answered stays. Clients on this machine are one address, whoever they are, so that only the limit holds for them.
+/// At the limit, the connection that has waited longest for its client, for a request or the rest of one, is asked to leave.
+/// A connection whose request is being answered stays. All clients on this machine share one address, so only the total limit
+/// applies to them.
 #[derive(Clone)]
 pub(super) struct Connections {
     open: Arc<Mutex<Open>>,
@@ -38,35 +39,35 @@ struct Connection {
     wanted: Arc<Notify>,
 }
 
-/// Who is to do something next.
+/// Who has to act next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Turn {
-    /// The client, since then.
+    /// The client, since the given time.
     Clients(Instant),
     /// The service.
     Ours,
-    /// The client, too late: the place is wanted.
+    /// The client, but too late: another connection wants the place.
     Over,
 }
 
-/// The place of one connection, until this is dropped.
+/// The place of one connection, held until this is dropped.
 pub(super) struct Place {
     id: u64,
     connections: Connections,
     wanted: Arc<Notify>,
 }
 
-/// Why there is no place.
+/// Why there is no free place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Full {
-    /// There may be one soon.
+    /// A place may become free soon.
     ForNow,
-    /// The address has its share, and all of that is being answered.
+    /// The address has used up its share, and all its connections are being answered.
     OfAddress,
 }
 
 impl Connections {
-    /// Lets so many be there.
+    /// Allows at most `limit` connections.
     pub(super) fn new(limit: usize) -> Self {
         let open = Open {
             limit,
@@ -80,7 +81,7 @@ impl Connections {
         }
     }
 
-    /// Takes one more in.
+    /// Admits a connection from an address.
     pub(super) fn admit(&self, address: IpAddr) -> Result<Place, Full> {
         let (mut open, address) = (self.open(), network(address));
         open.make_room(address)?;
@@ -110,7 +111,7 @@ impl Connections {
 }
 
 impl Open {
-    /// Tells whether there is room for one more of an address; if not, asks a connection to leave.
+    /// Checks whether there is room for one more connection from an address; if not, asks a connection to leave.
     fn make_room(&mut self, address: IpAddr) -> Result<(), Full> {
         let of_it = self.by_id.values().filter(|open| open.address == address).count();
         let has_share = !address.is_loopback() && of_it >= self.limit.div_ceil(2);
@@ -125,7 +126,7 @@ impl Open {
         Err(Full::ForNow)
     }
 
-    /// Asks the connection to leave that has waited longest among some; tells whether one leaves.
+    /// Asks the connection that has waited longest among the given ones to leave; returns whether one is leaving.
     fn ask_to_leave(&mut self, among: impl Fn(&Connection) -> bool) -> bool {
         let mut longest = None;
         for open in self.by_id.values_mut().filter(|open| among(open)) {
@@ -154,23 +155,23 @@ impl Open {
 }
 
 impl Place {
-    /// Waits until the place is wanted for another connection.
+    /// Waits until another connection wants the place.
     pub(super) async fn is_wanted(&self) {
         self.wanted.notified().await;
     }
 
-    /// Tells whether a request is being answered.
+    /// Returns whether a request is being answered.
     pub(super) fn is_busy(&self) -> bool {
         let open = self.connections.open();
         open.by_id.get(&self.id).is_some_and(|open| open.turn == Turn::Ours)
     }
 
-    /// Notes, once it is dropped, that it is our turn.
+    /// Returns a guard that, when dropped, makes it the service's turn.
     pub(super) fn ours_at_the_end(&self) -> AtEnd {
         self.at_the_end(|| Turn::Ours)
     }
 
-    /// Notes, once it is dropped, that it is the client's turn.
+    /// Returns a guard that, when dropped, makes it the client's turn.
     pub(super) fn clients_at_the_end(&self) -> AtEnd {
         self.at_the_end(|| Turn::Clients(Instant::now()))
     }
@@ -192,7 +193,7 @@ impl Drop for Place {
     }
 }
 
-/// Returns what counts as one address: of IPv6 the network, as a client has all of that to itself.
+/// Returns what counts as one address: for IPv6 the whole network, because one client may own all of it.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
@@ -210,7 +211,7 @@ mod tests {
         [192, 0, 2, last].into()
     }
 
-    /// Has a connection wait for longer than is patience.
+    /// Makes a connection look as if it has waited as long as it may.
     fn grow_old(connections: &Connections, place: &Place) {
         let long_ago = Instant::now().checked_sub(PATIENCE).map(Turn::Clients);
         if let (Some(connection), Some(turn)) = (connections.open().by_id.get_mut(&place.id), long_ago) {

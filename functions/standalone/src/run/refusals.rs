@@ -1,4 +1,4 @@
-//! What is refused before there is a job: questions that nobody could answer, and files that are not there.
+//! What is refused before a job is created: prompts that nobody could answer, and files that do not exist.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use anyhow::bail;
 
 use crate::cli::{Prompts, RunArguments};
 
-/// The sources of a vault's password that ask for it.
+/// The vault password sources that prompt for the password.
 const VAULT_PROMPTS: [&str; 2] = ["prompt", "prompt_ask_vault_pass"];
-/// The short flags of ansible-playbook that have no value, so that others may follow in the same word.
+/// The short flags of ansible-playbook that take no value, so other flags may follow in the same word.
 const WITHOUT_VALUE: &str = "bCDhv";
 
-/// Fails if a flag would have Ansible ask: a job has no terminal, so a question would be answered with nothing.
+/// Fails if a flag would make Ansible prompt: a job has no terminal, so nobody could answer.
 pub(super) fn refuse_prompts(arguments: &RunArguments) -> anyhow::Result<()> {
     let vault = arguments
         .vaults
@@ -33,7 +33,7 @@ pub(super) fn refuse_prompts(arguments: &RunArguments) -> anyhow::Result<()> {
     bail!("{flag} asks questions, and a job has no terminal; {instead}")
 }
 
-/// Returns the flags that ask.
+/// Returns the flags that prompt.
 pub(super) fn prompt_flags(prompts: &Prompts) -> Vec<&'static str> {
     let flags = [
         (prompts.ask_pass, "--ask-pass"),
@@ -52,7 +52,7 @@ fn prompts(vault_id: &str) -> bool {
     VAULT_PROMPTS.contains(&vault_id.split_once('@').map_or(vault_id, |(_, source)| source))
 }
 
-/// Finds a flag that asks among arguments as ansible-playbook reads them.
+/// Finds a flag that prompts among arguments, which are read as ansible-playbook reads them.
 fn among(arguments: &[String]) -> Option<String> {
     arguments.iter().enumerate().find_map(|(at, word)| {
         let next = arguments.get(at + 1).filter(|_| word == "--vault-id");
@@ -69,7 +69,7 @@ fn among(arguments: &[String]) -> Option<String> {
     })
 }
 
-/// Fails if a flag names a file that is not there. What Ansible expands (`~`, `$`) is its own matter.
+/// Fails if a flag names a file that does not exist. Paths that Ansible expands (`~`, `$`) are not checked.
 pub(super) fn refuse_missing_files(arguments: &RunArguments) -> anyhow::Result<()> {
     for (flag, value, file) in files(arguments) {
         if !file.starts_with('~') && !file.contains('$') && !Path::new(file).exists() {
@@ -79,7 +79,7 @@ pub(super) fn refuse_missing_files(arguments: &RunArguments) -> anyhow::Result<(
     Ok(())
 }
 
-/// Returns what names files: the flag, its value, and the file in it.
+/// Returns the flags that name files: the flag, its value, and the file name in the value.
 fn files(arguments: &RunArguments) -> Vec<(&'static str, &str, &str)> {
     let (vaults, become_file) = (&arguments.vaults, &arguments.privileges.become_password_file);
     let after_at = |value| str::split_once(value, '@').map_or(value, |(_, file)| file);

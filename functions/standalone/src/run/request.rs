@@ -1,4 +1,4 @@
-//! From the flags of `run` to a request, and to the arguments that its record does not keep.
+//! Turns the flags of `run` into a request, and into the arguments that are not recorded.
 
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use callboard_kind_ansible::source::Source;
 
 use crate::cli::RunArguments;
 
-/// The label that has all playbooks of a job, where there are several; its record is named after the first.
+/// The label that lists all playbooks of a job with several; the record itself is named after the first one.
 const PLAYBOOKS: &str = "playbooks";
-/// The most that a request may ask for.
+/// The highest verbosity that a request may ask for.
 const MAX_VERBOSITY: u8 = 4;
 
-/// Returns the folder that an `ansible.cfg` is looked for in, beside the caller's own: that of the first playbook that is
-/// a file. Fails if a playbook is not there; of those that bear a collection's name Ansible knows.
+/// Returns the folder that is searched for an `ansible.cfg`, besides the current folder: the folder of the first playbook that
+/// is a file. Fails if a playbook does not exist; playbooks named by collection are left to Ansible to find.
 pub(super) fn playbooks_folder(playbooks: &[String]) -> anyhow::Result<PathBuf> {
     let mut folder = None;
     for playbook in playbooks {
@@ -64,7 +64,7 @@ pub(super) fn request(arguments: &RunArguments) -> anyhow::Result<JobRequest> {
     Ok(request.with_options(every))
 }
 
-/// Returns what a request has an option for.
+/// Returns the options that a request can express.
 pub(super) fn options(arguments: &RunArguments) -> AnsibleOptions {
     AnsibleOptions {
         check: arguments.check,
@@ -85,7 +85,7 @@ pub(super) fn options(arguments: &RunArguments) -> AnsibleOptions {
     }
 }
 
-/// Returns the arguments that `ansible-playbook` gets beside those of the options; they are not recorded.
+/// Returns the other arguments of `ansible-playbook`, which are not recorded.
 pub(super) fn unrecorded(arguments: &RunArguments) -> Vec<String> {
     let (connection, vaults) = (&arguments.connection, &arguments.vaults);
     let timeout = connection.connection_timeout.map(|seconds| seconds.to_string());
@@ -121,7 +121,7 @@ pub(super) fn unrecorded(arguments: &RunArguments) -> Vec<String> {
     all
 }
 
-/// A text with a comma is a list of hosts, any other a path, as for `ansible-playbook -i`.
+/// Parses an inventory: a text with a comma is a list of hosts, any other text is a path, as for `ansible-playbook -i`.
 fn inventory(text: &str) -> anyhow::Result<Inventory> {
     if text.contains(',') {
         return Ok(Inventory::Text(text.to_owned()));
@@ -130,7 +130,7 @@ fn inventory(text: &str) -> anyhow::Result<Inventory> {
     if text.starts_with('~') || text.contains('$') {
         return Ok(Inventory::Text(text.to_owned()));
     }
-    // not its real path: variables are beside the link
+    // not the real path: variable files are next to the link
     let path = std::path::absolute(text).ok().filter(|path| path.exists());
     let path =
         path.with_context(|| format!("there is no inventory {text} (for a list of hosts add a comma: -i {text},)"))?;

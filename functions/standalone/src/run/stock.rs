@@ -1,4 +1,4 @@
-//! What ansible-playbook only shows: no job, so its own program does that, in place of this one.
+//! Calls that only show something, such as a list of tasks. They are not jobs: `ansible-playbook` itself replaces this program.
 
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use super::{refusals, request};
 use crate::cli::{RunArguments, Shown};
 use crate::setup;
 
-/// Tells whether nothing is to be run.
+/// Returns whether the call only shows something and runs nothing.
 pub(super) fn only_shows(arguments: &RunArguments) -> bool {
     const FLAGS: [&str; 5] = [
         "--list-tasks",
@@ -22,11 +22,12 @@ pub(super) fn only_shows(arguments: &RunArguments) -> bool {
     !shown_flags(&arguments.shown).is_empty() || more.iter().any(|word| FLAGS.contains(&word.as_str()))
 }
 
-/// Becomes ansible-playbook, with the caller's environment, folder, streams and arguments, and a run's configuration.
+/// Replaces this process with ansible-playbook, with the caller's environment, folder, streams and arguments, and the
+/// configuration of a run.
 pub(super) async fn show(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let environment = setup::environment(&arguments.common).await?;
     let current = super::current_folder()?;
-    // a playbook that is not there is told by ansible-playbook
+    // ansible-playbook itself reports a missing playbook
     let folder = request::playbooks_folder(&arguments.playbooks).unwrap_or_else(|_| current.clone());
     let inventories = arguments
         .inventory

@@ -1,4 +1,4 @@
-//! The texts that credentials have, each with its bounds and its pattern.
+//! The text types of credentials, each with its length limits and pattern.
 
 use utoipa::ToSchema;
 

@@ -1,4 +1,4 @@
-//! Which events a request wants.
+//! Selects the events that a request wants.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use crate::params::Params;
 #[expect(dead_code, reason = "describes what is read elsewhere")]
 pub(crate) struct EventNames(String);
 
-/// What an event must be; without anything set, any is.
+/// The conditions that an event must meet; without any, every event matches.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Filter {
-    /// One of these kinds, unless there are none.
+    /// Its kind is one of these, unless the set is empty.
     names: BTreeSet<String>,
-    /// Of this host.
+    /// It is about this host.
     host: Option<String>,
-    /// A failure that was neither rescued nor ignored.
+    /// It is a failure that was neither rescued nor ignored.
     failed: bool,
 }
 
@@ -46,12 +46,12 @@ impl Filter {
         filter
     }
 
-    /// Tells whether every event is wanted.
+    /// Returns whether every event matches.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Tells whether an event is wanted, as it is stored.
+    /// Returns whether an event matches, given its stored line.
     pub(super) fn wants(&self, kind: &dyn Kind, line: &[u8]) -> Result<bool, StoreError> {
         if self.is_empty() {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! Reading a page of events, with as much work as an answer may take.
+//! Reads a page of events, with a limit on the work for one answer.
 
 use bytes::Bytes;
 use callboard_core::base::store_error::StoreError;
@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 
 use super::filter::Filter;
 
-/// How much is read for a page; a single event is always whole.
+/// How many bytes are read for a page, at most. A single event is always read whole.
 const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
-/// How many events are looked at where a filter leaves some out.
+/// How many events are examined for a page when a filter is set.
 const MAX_SCANNED: u64 = 20_000;
 
-/// What is read, and how much of it.
+/// What to read, and how much of it.
 pub(super) struct Scan<'a> {
     pub(super) logs: &'a dyn LogStore,
     pub(super) job: &'a Job,
@@ -24,27 +24,27 @@ pub(super) struct Scan<'a> {
     pub(super) limit: u64,
 }
 
-/// What was found.
+/// The events that were found.
 pub(super) struct Found {
     /// The events.
     pub(super) events: Vec<Box<RawValue>>,
-    /// The counter of the last event that was looked at.
+    /// The counter of the last event that was examined.
     pub(super) last: u64,
-    /// The attempt that followed, if all of this one was looked at.
+    /// The next attempt, if there is one and all events of this one were examined.
     pub(super) next_attempt: Option<u32>,
-    /// Whether no event follows, of any attempt.
+    /// Whether no more events follow, in this or any later attempt.
     pub(super) complete: bool,
 }
 
 impl Found {
-    /// Tells whether there is something to answer before a wait is over.
+    /// Returns whether there is something to answer with before the wait is over.
     pub(super) fn is_an_answer(&self) -> bool {
         !self.events.is_empty() || self.next_attempt.is_some() || self.complete
     }
 }
 
 impl Scan<'_> {
-    /// Looks at what follows an event.
+    /// Reads the events that follow the given one.
     pub(super) async fn after(&self, after: u64) -> Result<Found, StoreError> {
         let count = index::count(self.size(Stream::EventIndex).await?);
         let most = if self.filter.is_empty() {
@@ -85,7 +85,7 @@ impl Scan<'_> {
         Ok(found)
     }
 
-    /// Returns where the events after `after` start, and where each of them up to `last` ends.
+    /// Returns the offset where the events after `after` start, and the end offset of each one up to `last`.
     async fn ends(&self, after: u64, last: u64) -> Result<Vec<u64>, StoreError> {
         if last <= after {
             return Ok(Vec::new());
@@ -95,7 +95,7 @@ impl Scan<'_> {
         index::bounds(&part, after).map_err(|error| StoreError::Corrupt(Box::new(error)))
     }
 
-    /// Reads as many whole lines as a page may have.
+    /// Reads as many whole lines as fit in a page.
     async fn lines(&self, ends: &[u64]) -> Result<Bytes, StoreError> {
         let (Some(start), Some(first)) = (ends.first(), ends.get(1)) else {
             return Ok(Bytes::new());

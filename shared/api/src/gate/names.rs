@@ -1,4 +1,4 @@
-//! Hosts and origins, in the one form in which they are compared.
+//! Hosts and origins, normalized for comparison.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -6,20 +6,20 @@ use std::str::FromStr;
 
 use axum::http::uri::Authority;
 
-/// A host by which the service is known: a name or an address, without a port.
+/// A host name or address that the service is known by, without a port.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HostName(String);
 
-/// Why a text is no [`HostName`].
+/// Why a text is not a [`HostName`].
 #[derive(Debug, thiserror::Error)]
 #[error("must be a host name or an address without a port, such as jobs.example.com or [2001:db8::1]")]
 pub struct NotAHostName;
 
-/// Where a web page comes from: a scheme, a host and a port.
+/// The origin of a web page: a scheme, a host and a port.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Origin(String);
 
-/// Why a text is no [`Origin`].
+/// Why a text is not an [`Origin`].
 #[derive(Debug, thiserror::Error)]
 #[error("must be an origin without a path, such as https://jobs.example.com or http://localhost:3000")]
 pub struct NotAnOrigin;
@@ -52,13 +52,13 @@ impl FromStr for Origin {
 }
 
 impl Origin {
-    /// Returns its text, as browsers write it.
+    /// Returns the text, as browsers write it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Tells whether it is that of what is asked under a `Host`. The scheme may be another: a proxy may speak TLS.
+    /// Returns whether this is the origin of pages served by the given `Host` itself. The scheme may differ: a proxy may terminate TLS.
     pub(super) fn is_of(&self, host: &str) -> bool {
         let own = self.0.split_once("://");
         own.is_some_and(|(scheme, own)| authority_of(scheme, &host.to_ascii_lowercase()).as_deref() == Some(own))
@@ -71,7 +71,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Returns host and port without the port that a scheme has by itself.
+/// Returns the host and port, without a port that is the scheme's default.
 fn authority_of(scheme: &str, text: &str) -> Option<String> {
     let own_port = match scheme {
         "http" => 80,
@@ -85,12 +85,12 @@ fn authority_of(scheme: &str, text: &str) -> Option<String> {
     })
 }
 
-/// Returns the host of a `Host` header, in lower case; addresses of IPv6 have their brackets.
+/// Returns the host of a `Host` header in lower case; IPv6 addresses keep their brackets.
 pub(super) fn host_of(text: &str) -> Option<String> {
     read(text).map(|authority| authority.host().to_ascii_lowercase())
 }
 
-/// Reads `host` or `host:port`. A user's name has no place there, nor has a port that is none.
+/// Reads `host` or `host:port`. A user name or an invalid port is refused.
 fn read(text: &str) -> Option<Authority> {
     let authority: Authority = text.parse().ok()?;
     let rest = text.strip_prefix(authority.host())?;
@@ -98,7 +98,7 @@ fn read(text: &str) -> Option<Authority> {
     (is_port && !authority.host().is_empty() && !text.contains('@')).then_some(authority)
 }
 
-/// Tells whether a host is this machine by its own names: `localhost` and the loopback addresses, written in full.
+/// Returns whether a host is one of this machine's own names: `localhost` or a loopback address written in full.
 pub(super) fn is_local(host: &str) -> bool {
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match bracketed {

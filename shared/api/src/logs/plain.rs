@@ -1,4 +1,4 @@
-//! Output without its ANSI sequences (ECMA-48): colours, moves of the cursor, titles of windows.
+//! Removes ANSI sequences (ECMA-48) from output: colours, cursor movements, window titles.
 
 use bytes::Bytes;
 
@@ -7,33 +7,33 @@ const BELL: u8 = 0x07;
 const CANCEL: u8 = 0x18;
 const SUBSTITUTE: u8 = 0x1a;
 
-/// Where in a sequence the output is. A sequence may begin in one chunk and end in another.
+/// The position within a sequence. A sequence may begin in one chunk and end in another.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Plain {
-    /// In none.
+    /// Outside of any sequence.
     #[default]
     Text,
-    /// After an escape character, and what may stand between it and the sequence's last byte.
+    /// After an escape character, or an intermediate byte between it and the sequence's last byte.
     Escape,
-    /// In a control sequence, such as that of a colour.
+    /// In a control sequence, such as one that sets a colour.
     Control,
-    /// In a string, such as the title of a window.
+    /// In a string, such as a window title.
     String,
     /// In a string, after an escape character.
     StringEscape,
 }
 
 impl Plain {
-    /// Returns what is left of the next chunk.
+    /// Returns the text in the next chunk.
     pub(super) fn of(&mut self, chunk: &[u8]) -> Bytes {
         chunk.iter().copied().filter(|byte| self.keeps(*byte)).collect()
     }
 
-    /// Takes the next byte; tells whether it is text.
+    /// Takes the next byte and returns whether it is text.
     fn keeps(&mut self, byte: u8) -> bool {
         let (next, is_text) = match (*self, byte) {
             (Self::String, BELL) => (Self::Text, false),
-            // a string that nothing ends would take all that follows with it
+            // a string that is never terminated would swallow all the output after it
             (Self::String | Self::StringEscape, b'\n' | b'\r') => (Self::Text, true),
             (Self::String | Self::StringEscape, CANCEL | SUBSTITUTE) => (Self::Text, false),
             (Self::String, ESCAPE) => (Self::StringEscape, false),
@@ -47,7 +47,7 @@ impl Plain {
             (Self::Escape | Self::StringEscape, 0x30..=0x7e) => (Self::Text, false),
             (Self::Control, 0x20..=0x3f) => (Self::Control, false),
             (Self::Control, 0x40..=0x7e) => (Self::Text, false),
-            // what cannot stand in a sequence ends it
+            // a byte that is not allowed in a sequence ends it
             (Self::Escape | Self::Control | Self::StringEscape, _) => (Self::Text, true),
         };
         *self = next;

@@ -1,24 +1,24 @@
-//! `Range` headers of one range of bytes (RFC 9110).
+//! `Range` headers with a single byte range (RFC 9110).
 
 use std::ops::Range;
 
 use axum::http::HeaderMap;
 use axum::http::header::{IF_RANGE, RANGE};
 
-/// What a `Range` header asks for.
+/// The range that a `Range` header asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Asked {
-    /// From a byte on.
+    /// From a byte to the end.
     From(u64),
-    /// From one byte to another, both included.
+    /// From one byte to another, both inclusive.
     Between(u64, u64),
-    /// So many bytes at the end.
+    /// The last bytes, as many as given.
     Last(u64),
 }
 
 impl Asked {
-    /// Reads the header; one that cannot be read, or has several ranges, is as if it were absent. So is one beside
-    /// `If-Range`: output has no validator, so none matches.
+    /// Reads the header. One that cannot be parsed or has several ranges is ignored. So is one that comes with
+    /// `If-Range`: output has no validator, so none can match.
     pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
         if headers.contains_key(IF_RANGE) {
             return None;
@@ -36,7 +36,7 @@ impl Asked {
         }
     }
 
-    /// Returns where it begins in something of a size.
+    /// Returns where the range begins in content of `size` bytes.
     pub(super) fn start(self, size: u64) -> u64 {
         match self {
             Self::From(first) | Self::Between(first, _) => first,
@@ -44,7 +44,7 @@ impl Asked {
         }
     }
 
-    /// Returns what it is of something of a size; empty if there is nothing of it.
+    /// Returns the part of `size` bytes that the range covers; it is empty if the range covers nothing.
     pub(super) fn of(self, size: u64) -> Range<u64> {
         let end = match self {
             Self::Between(_, last) => size.min(last.saturating_add(1)),
@@ -54,7 +54,7 @@ impl Asked {
     }
 }
 
-/// Reads digits; a number that is too large is beyond every end.
+/// Parses digits. A number that is too large becomes a position past any end.
 fn number(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))

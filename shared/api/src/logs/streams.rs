@@ -1,4 +1,4 @@
-//! Output as the body of an answer.
+//! Streams output as the body of an answer.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use super::plain::Plain;
 use crate::app::App;
 use crate::wanted::Wanted;
 
-/// Makes a body of output in a format.
+/// Makes a body from output, in the given format.
 pub(super) fn body(output: impl Stream<Item = Result<Bytes, StoreError>> + Send + 'static, format: LogFormat) -> Body {
     if format == LogFormat::Raw {
         return Body::from_stream(output);
@@ -29,7 +29,7 @@ pub(super) fn body(output: impl Stream<Item = Result<Bytes, StoreError>> + Send 
     Body::from_stream(text)
 }
 
-/// Streams a range that is known to be there.
+/// Streams a range that is known to exist.
 pub(super) fn range(app: App, key: LogKey, range: Range<u64>) -> impl Stream<Item = Result<Bytes, StoreError>> {
     try_unfold((app, range), move |(app, range)| async move {
         if range.is_empty() {
@@ -42,7 +42,7 @@ pub(super) fn range(app: App, key: LogKey, range: Range<u64>) -> impl Stream<Ite
     })
 }
 
-/// A reader that goes on until what it reads is over.
+/// A reader that follows output until it is complete.
 pub(super) struct Follower {
     app: App,
     job: Job,
@@ -55,7 +55,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Begins at a byte of the attempt that is wanted.
+    /// Starts at a byte of the wanted attempt.
     pub(super) fn new(app: App, job: Job, wanted: Wanted, offset: u64, waiting: OwnedSemaphorePermit) -> Self {
         Self {
             attempt: wanted.number(&job),
@@ -69,7 +69,7 @@ impl Follower {
         }
     }
 
-    /// Streams what is there and what comes, until nothing is left, or the answer's limits are met.
+    /// Streams the existing output and then new output, until it is complete or the limits of the answer are reached.
     pub(super) fn stream(self) -> impl Stream<Item = Result<Bytes, StoreError>> {
         try_unfold(self, |mut follower| async move {
             let bytes = follower.next().await?;
@@ -89,7 +89,7 @@ impl Follower {
                 return Ok(None);
             }
             if self.wanted.0.is_none() && self.attempt < self.job.state.attempt {
-                // there is nothing more of this attempt
+                // this attempt has no more output
                 self.attempt += 1;
                 self.offset = 0;
             } else if self.wanted.is_over(&self.job) {
@@ -114,7 +114,7 @@ impl Follower {
             .await
     }
 
-    /// Returns how many bytes the answer may still have.
+    /// Returns how many more bytes the answer may have.
     fn left(&self) -> u64 {
         match self.app.settings.answers {
             Some(limits) if self.started.elapsed() >= limits.max_time => 0,

@@ -1,9 +1,9 @@
-//! What the kinds of jobs add to the document: their requests, what records show of them, their events and reasons.
+//! Adds the schemas that the kinds of jobs define: their requests, the parts of records, their events and reasons.
 
 use callboard_core::request::{Kind, Kinds, Reason};
 use serde_json::{Map, Value, json};
 
-/// Puts the schemas of the kinds in place of those that stand for them.
+/// Replaces the placeholder schemas with the schemas of the kinds.
 pub(super) fn add(document: &mut Value, kinds: &Kinds) {
     let names: Vec<&str> = kinds.event_names().collect();
     name_events(&mut document["paths"], &names);
@@ -24,7 +24,7 @@ pub(super) fn add(document: &mut Value, kinds: &Kinds) {
     schemas["Reason"]["enum"] = json!(reasons);
 }
 
-/// Gives one schema the fields of another.
+/// Adds the fields of one schema to another, and removes the former.
 fn join(schemas: &mut Value, name: &str, part: &str) {
     let part = schemas.as_object_mut().and_then(|schemas| schemas.remove(part));
     let part = part.unwrap_or_default();
@@ -40,7 +40,7 @@ fn join(schemas: &mut Value, name: &str, part: &str) {
     }
 }
 
-/// Says which names of events may be asked for.
+/// Restricts the event filter to the names of known events.
 fn name_events(paths: &mut Value, names: &[&str]) {
     let one = names.join("|");
     let operations = paths.as_object_mut().into_iter().flat_map(Map::values_mut);

@@ -1,4 +1,4 @@
-//! Which problems each operation may answer with, and how the document tells of them.
+//! The problems that each operation may answer with, and their descriptions in the document.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::Kind::{self, *};
 
-/// What any operation may be answered with.
+/// The problems that any operation may answer with.
 const ANYWHERE: &[Kind] = &[InvalidHeader, HostNotAllowed, OriginNotAllowed, MethodNotAllowed];
-/// What any operation on jobs or credentials may be answered with.
+/// The problems that any operation on jobs or credentials may answer with.
 const ALWAYS: &[Kind] = &[InvalidQuery, Internal, Unavailable];
-/// What reading a body may be answered with.
+/// The problems that reading a body may cause.
 const BODY: &[Kind] = &[
     MalformedRequest,
     NotJson,
@@ -21,7 +21,7 @@ const BODY: &[Kind] = &[
     TooManyBodies,
 ];
 
-/// Returns the kinds of problems of an operation.
+/// Returns the kinds of problems that an operation may answer with.
 fn of(operation: &str) -> Vec<Kind> {
     let own: &[&[Kind]] = match operation {
         "submitJob" => &[
@@ -53,7 +53,7 @@ fn of(operation: &str) -> Vec<Kind> {
     [ANYWHERE, &own.concat()].concat()
 }
 
-/// Adds the problems to the responses of an operation. A status that is there stays as it is.
+/// Adds the problems to the responses of an operation. A response that exists already is left as it is.
 pub(super) fn add(operation: &str, responses: &mut Map<String, Value>) {
     let mut by_status = BTreeMap::<u16, Vec<Kind>>::new();
     for kind in of(operation) {
@@ -64,7 +64,7 @@ pub(super) fn add(operation: &str, responses: &mut Map<String, Value>) {
     }
 }
 
-/// Returns every URI that a problem's `type` may be.
+/// Returns every URI that a problem's `type` can have.
 pub(super) fn uris() -> Value {
     Kind::ALL.iter().map(|kind| kind.uri()).collect()
 }

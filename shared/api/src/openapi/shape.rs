@@ -1,4 +1,4 @@
-//! Schemas as generators of clients take them: flat, closed where requests are read strictly, and without circles.
+//! Rewrites schemas into a form that client generators can use: flat, without cycles, and closed where requests are read strictly.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 const PREFIX: &str = "#/components/schemas/";
 
-/// Puts the schemas of a document into shape.
+/// Rewrites all schemas of a document.
 pub(super) fn shape(document: &mut Value) {
     let mut schemas = match document["components"]["schemas"].take() {
         Value::Object(schemas) => schemas,
@@ -37,7 +37,7 @@ pub(super) fn shape(document: &mut Value) {
     document["components"]["schemas"] = Value::Object(schemas);
 }
 
-/// A schema that is written as another one with a description beside it is made that one, with its description.
+/// Replaces an `allOf` of a schema and a description with that schema, which takes over the description.
 fn collapse(schema: &mut Map<String, Value>) {
     let Some([inner, beside]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) else {
         return;
@@ -52,7 +52,7 @@ fn collapse(schema: &mut Map<String, Value>) {
     }
 }
 
-/// An object or a list that may be `null` is one of two.
+/// Turns an object or a list that may be `null` into a `oneOf` with `null`.
 fn split_null(schema: &mut Map<String, Value>) {
     let kinds = schema.get("type").and_then(Value::as_array).map(Vec::as_slice);
     let Some([kind, other]) = kinds else { return };
@@ -67,7 +67,7 @@ fn split_null(schema: &mut Map<String, Value>) {
     schema.insert("oneOf".to_owned(), json!([{"type": "null"}, inner]));
 }
 
-/// A variant that is another schema with a tag is made that schema, which has the tag itself.
+/// Replaces a variant that adds a tag to another schema with that schema, and moves the tag into it.
 fn tag_variants(schemas: &mut Map<String, Value>, name: &str) {
     let mut variants = take_list(&mut schemas[name], "oneOf");
     for variant in &mut variants {
@@ -85,7 +85,7 @@ fn tag_variants(schemas: &mut Map<String, Value>, name: &str) {
     }
 }
 
-/// A schema that is one of several others, and some fields beside, is made one of several that have these fields.
+/// Replaces an `allOf` of a `oneOf` and some fields with a `oneOf` whose variants each have those fields.
 fn distribute(schemas: &mut Map<String, Value>, name: &str) {
     let Some([choice, rest]) = schemas[name]["allOf"].as_array().map(Vec::as_slice) else {
         return;
@@ -117,7 +117,7 @@ fn merge(schema: &mut Value, fields: &Value) {
     schema["required"] = own.into();
 }
 
-/// What a request may not have is refused, and `null` is as if it were absent.
+/// Forbids unknown fields in a request, and lets an optional field be `null`, which means that it is absent.
 fn close(schema: &mut Map<String, Value>) {
     let required = names(schema.get("required"));
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
@@ -131,7 +131,7 @@ fn close(schema: &mut Map<String, Value>) {
     schema.insert("additionalProperties".to_owned(), Value::Bool(false));
 }
 
-/// What may be `null` in an answer is always there.
+/// Marks the fields of an answer that may be `null` as required: they are always present.
 fn complete(schema: &mut Map<String, Value>) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return;
@@ -191,7 +191,7 @@ fn walk(value: &mut Value, change: &dyn Fn(&mut Map<String, Value>)) {
     }
 }
 
-/// Returns the names of the schemas that operations lead to, from those of their parts that are `wanted`.
+/// Returns the names of the schemas that operations refer to, directly or indirectly, in the parts that `wanted` selects.
 fn reached(schemas: &Map<String, Value>, paths: &Value, wanted: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let operations = paths.as_object().into_iter().flat_map(Map::values);

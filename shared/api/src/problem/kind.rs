@@ -1,11 +1,11 @@
-//! The kinds of problems that there are: each has a URI, one status and a title. docs/problems.md has a section on each.
+//! The kinds of problems. Each has a URI, a status and a title. docs/problems.md has a section on each.
 
 use axum::http::StatusCode;
 
-/// Makes the enum, its list and its facts of one table.
+/// Makes the enum, its list and its facts from one table.
 macro_rules! kinds {
     ($($kind:ident $slug:literal $status:ident $retry:ident $title:literal;)*) => {
-        /// A kind of problem. Its URI never changes its meaning.
+        /// A kind of problem. The meaning of its URI never changes.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub(crate) enum Kind {
             $(#[doc = $title] $kind,)*
@@ -24,7 +24,7 @@ macro_rules! kinds {
     };
 }
 
-/// Whether the same request may be answered otherwise soon.
+/// Whether the same request may get a different answer soon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Retry {
     Helps,
@@ -66,7 +66,7 @@ kinds! {
 }
 
 impl Kind {
-    /// Returns the URI that stands for the kind.
+    /// Returns the URI that identifies the kind.
     pub(crate) fn uri(self) -> String {
         format!("urn:callboard:problem:{}", self.slug())
     }
@@ -76,17 +76,17 @@ impl Kind {
         self.facts().0
     }
 
-    /// Returns the status that a problem of the kind is answered with.
+    /// Returns the status of answers with this kind of problem.
     pub(crate) fn status(self) -> StatusCode {
         self.facts().1
     }
 
-    /// Tells whether the same request may be answered otherwise soon.
+    /// Returns whether the same request may get a different answer soon.
     pub(crate) fn passes(self) -> bool {
         self.facts().2 == Retry::Helps
     }
 
-    /// Returns the kind in words.
+    /// Returns the title of the kind.
     pub(crate) fn title(self) -> &'static str {
         self.facts().3
     }

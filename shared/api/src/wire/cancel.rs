@@ -1,4 +1,4 @@
-//! Who asked for a job to be stopped, and what came of it.
+//! Who asked for a job to be stopped, and the outcome.
 
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{CancelRequest, JobStatus};

@@ -1,4 +1,4 @@
-//! What the record of a job tells of its output.
+//! The part of a job's record that describes its output.
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::store_error::StoreError;
@@ -44,7 +44,7 @@ impl From<Manifest> for LogView {
     }
 }
 
-/// Reads what a job that has ended printed: nothing, if it never started. What is damaged is left out, and said to be so.
+/// Reads the output of a job that has ended; a job that never started has none. Damaged parts are left out and reported.
 pub(super) async fn read(logs: &dyn LogStore, job: &Job) -> Result<(Tail, LogView), StoreError> {
     if job.state.attempt == 0 {
         let nothing = LogView {
@@ -72,7 +72,7 @@ pub(super) async fn read(logs: &dyn LogStore, job: &Job) -> Result<(Tail, LogVie
     Ok((tail, log))
 }
 
-/// Takes what is damaged for nothing; tells whether it is.
+/// Replaces damaged data with the default, and returns whether it was damaged.
 fn unless_damaged<T: Default>(read: Result<T, StoreError>, job: &Job) -> Result<(T, bool), StoreError> {
     match read {
         Err(error @ StoreError::Corrupt(_)) => {

@@ -1,4 +1,4 @@
-//! How a job's run ends, or is taken back as if it had not been.
+//! The steps that end a job's run, or undo it.
 
 use callboard_core::base::id::{JobId, LeaseToken};
 use callboard_core::base::store_error::StoreError;
@@ -14,11 +14,11 @@ use crate::stored::Stored;
 use crate::table::Unmet;
 use crate::update::Update;
 
-/// How often a step is tried that found the job in another state than a moment before.
+/// How often a step is tried again if the job's state has just changed.
 const TRIES: u32 = 10;
 
 impl DynamoDbJobStore {
-    /// Adds to an update what the end of a job writes.
+    /// Adds the attributes that the end of a job writes to an update.
     pub(super) async fn end(
         &self,
         update: Update,
@@ -45,14 +45,14 @@ impl DynamoDbJobStore {
         self.bodies.store(body, outcome).await
     }
 
-    /// Takes back a claim that came to nothing, as if it had not been made.
+    /// Undoes a claim that did not lead to a run.
     pub(super) async fn unclaim(&self, id: JobId, token: LeaseToken) -> Result<(), StoreError> {
         let update = pending_again(uncounted(held(token)));
         let update = standing(update, id, Standing::Queued);
         self.table.step(id, update).await.map(drop)
     }
 
-    /// Makes a running job pending again, with what else `update` writes; one that was asked to stop is canceled.
+    /// Makes a running job pending again and applies `update`; a job that was asked to stop is canceled instead.
     pub(super) async fn give_back(
         &self,
         id: JobId,
@@ -76,7 +76,7 @@ impl DynamoDbJobStore {
         self.table.update(id, update.set("cancel", json(cancel)?)).await
     }
 
-    /// Cancels a pending job, or marks a running one; returns the job after it.
+    /// Cancels a pending job, or marks a running one; returns the job after the change.
     pub(super) async fn cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
         let marked = json(&cancel)?;
         for _ in 0..TRIES {

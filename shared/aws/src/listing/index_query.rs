@@ -1,4 +1,4 @@
-//! Where the jobs of a list are: an index, its partitions, and a filter.
+//! The place of a list's jobs: an index, its partitions, and a filter.
 
 use std::time::Duration;
 
@@ -11,30 +11,30 @@ use crate::attributes::{instant, string};
 use crate::item::{self, SHARDS, Standing};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// A job's id may begin with the time of an event that waited so long; see the submit function.
+/// How old the event may be whose time a job's id begins with; see the submit function.
 const MAX_EVENT_AGE: Duration = Duration::from_secs(15 * 24 * 3600);
 
-/// A job's id may begin with the time of an event that is so far ahead.
+/// How far in the future the event may be whose time a job's id begins with.
 const MAX_AHEAD: Duration = Duration::from_secs(3600);
-/// Every job that runs is in one of these.
+/// Every running job is in one of these.
 const RUNNING: [Standing; 2] = [Standing::Running, Standing::Active];
-/// Every job that waits is in one of these.
+/// Every waiting job is in one of these.
 const PENDING: [Standing; 4] = [Standing::Queued, Standing::Due, Standing::Dead, Standing::Active];
 
-/// An index, and what of it a list shows.
+/// An index, and the part of it that a list shows.
 pub(crate) struct IndexQuery {
     pub(super) index: &'static str,
     pub(super) partition_key: &'static str,
     pub(super) filter: &'static str,
     pub(super) values: Vec<(&'static str, AttributeValue)>,
-    /// Where the ids end that are looked at, if they do.
+    /// The upper bound of the ids to look at, if there is one.
     pub(super) before: Option<JobId>,
-    /// Partitions whose jobs are of the same time, the newest group first.
+    /// Groups of partitions whose jobs are from the same time, the newest group first.
     pub(super) groups: Vec<Vec<String>>,
 }
 
 impl IndexQuery {
-    /// Returns where the jobs of a list are, for jobs that are kept so long.
+    /// Returns the place of a list's jobs, given how long jobs are kept.
     pub(super) fn of(query: &HistoryQuery, now: Timestamp, retention: Duration) -> Self {
         let tenant = &query.tenant;
         let months = months(now, retention);
@@ -77,19 +77,19 @@ impl IndexQuery {
         }
     }
 
-    /// Returns where the jobs are that run.
+    /// Returns the place of the running jobs.
     pub(crate) fn running() -> Self {
         Self::active(JobStatus::Running, &RUNNING, "#status = :status")
     }
 
-    /// Returns where the jobs are that have been due to be queued since before an instant.
+    /// Returns the place of the jobs that have been due to be queued since before an instant.
     pub(crate) fn due(now: Timestamp) -> Self {
         let standings = [Standing::Due, Standing::Active];
         let due = Self::active(JobStatus::Pending, &standings, "#status = :status AND #due <= :before");
         due.with(":before", instant(now))
     }
 
-    /// Returns where the jobs are that wait for a worker, and that the queue has.
+    /// Returns the place of the jobs that are in the queue and wait for a worker.
     pub(crate) fn queued() -> Self {
         let standings = [Standing::Queued, Standing::Active];
         Self::active(
@@ -99,7 +99,7 @@ impl IndexQuery {
         )
     }
 
-    /// Returns where the jobs are that have waited since before an instant.
+    /// Returns the place of the jobs that have been waiting since before an instant.
     pub(crate) fn pending_since(before: Timestamp) -> Self {
         let pending = Self::active(
             JobStatus::Pending,
@@ -112,7 +112,7 @@ impl IndexQuery {
         }
     }
 
-    /// Tells whether the filter leaves out no more than a few of a partition.
+    /// Returns whether the filter leaves out only a few jobs of a partition.
     pub(super) fn fits_most_of(partition: &str) -> bool {
         !Standing::Active.has(partition)
     }

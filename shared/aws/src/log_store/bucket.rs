@@ -1,4 +1,4 @@
-//! The calls of S3 that the log store makes.
+//! The S3 calls that the log store makes.
 
 use std::ops::Range;
 
@@ -36,7 +36,7 @@ impl Bucket {
         put.send().await.map(drop).map_err(aws)
     }
 
-    /// Writes an object unless it is there.
+    /// Writes an object unless it exists.
     pub(super) async fn put_once(&self, attempt: Attempt, object: Object, content: Bytes) -> Result<(), StoreError> {
         let put = self.client.put_object().bucket(&self.name).key(attempt.key(object));
         let put = put.content_type(object.content_type()).body(content.into());
@@ -46,13 +46,13 @@ impl Bucket {
         }
     }
 
-    /// Reads an object; `None` if there is none.
+    /// Reads an object; `None` if it does not exist.
     pub(super) async fn get(&self, attempt: Attempt, object: Object) -> Result<Option<Bytes>, StoreError> {
         let get = self.client.get_object().bucket(&self.name).key(attempt.key(object));
         object::read(get).await
     }
 
-    /// Reads a range of a stream, as a listing has it.
+    /// Reads a range of a stream, using a listing.
     pub(super) async fn read(
         &self,
         attempt: Attempt,
@@ -89,7 +89,7 @@ impl Bucket {
         Ok(listing)
     }
 
-    /// Returns an object's size in bytes; `None` if there is none.
+    /// Returns an object's size in bytes; `None` if it does not exist.
     pub(super) async fn size(&self, attempt: Attempt, object: Object) -> Result<Option<u64>, StoreError> {
         let head = self.client.head_object().bucket(&self.name).key(attempt.key(object));
         match head.send().await {
@@ -99,7 +99,7 @@ impl Bucket {
         }
     }
 
-    /// Returns a URL that anybody can read an object from.
+    /// Returns a URL from which anybody can read an object.
     pub(super) async fn presign(
         &self,
         attempt: Attempt,

@@ -1,4 +1,4 @@
-//! How the objects of a job's output are called.
+//! The names of the objects of a job's output.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub(super) struct Attempt {
     pub(super) number: u32,
 }
 
-/// What an attempt has in the bucket.
+/// An object of an attempt in the bucket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Object {
     /// What one append wrote.
@@ -22,7 +22,7 @@ pub(super) enum Object {
     Manifest,
 }
 
-/// Returns what the keys of all objects of a job begin with.
+/// Returns the prefix of the keys of all objects of a job.
 pub(super) fn prefix(job: JobId) -> String {
     format!("logs/{job}/")
 }
@@ -37,7 +37,7 @@ impl From<LogKey> for Attempt {
 }
 
 impl Attempt {
-    /// Returns what the keys of the attempt's objects begin with.
+    /// Returns the prefix of the keys of the attempt's objects.
     pub(super) fn prefix(self) -> String {
         format!("{}{}/", prefix(self.job), self.number)
     }
@@ -49,7 +49,7 @@ impl Attempt {
 }
 
 impl Object {
-    /// Reads what follows the prefix in a key.
+    /// Parses the part of a key that follows the prefix.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let mut others = Stream::ALL.map(Self::Whole).into_iter().chain([Self::Manifest]);
         let segment = SegmentHead::parse(name).map(Self::Segment);

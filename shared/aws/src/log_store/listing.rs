@@ -1,4 +1,4 @@
-//! What an attempt has in the bucket, and where in it a range of a stream is.
+//! The objects of an attempt in the bucket, and the pieces of them that make up a range of a stream.
 
 use std::ops::Range;
 
@@ -10,9 +10,9 @@ use crate::log_store::key::Object;
 /// The objects of an attempt.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Listing {
-    /// In the order in which they were written.
+    /// The segments in the order in which they were written.
     segments: Vec<SegmentHead>,
-    /// The sizes of the streams that are there in one piece as well.
+    /// The sizes of the streams that also exist in one piece.
     whole: [Option<u64>; Stream::ALL.len()],
     sealed: bool,
 }
@@ -34,7 +34,7 @@ impl Listing {
         }
     }
 
-    /// Tells whether nothing will be added any more.
+    /// Returns whether the attempt is sealed, so that nothing will be added.
     pub(super) fn is_sealed(&self) -> bool {
         self.sealed
     }
@@ -44,12 +44,12 @@ impl Listing {
         &self.segments
     }
 
-    /// Leaves out what a worker that had lost its job wrote after the attempt was sealed.
+    /// Removes the segments that a worker that had lost its job wrote after the attempt was sealed.
     pub(super) fn cut(&mut self, manifest: &Manifest) {
         self.segments.retain(|head| head.number <= manifest.segments);
     }
 
-    /// Tells whether nothing is missing of what a manifest says.
+    /// Returns whether the listing has everything that a manifest counts.
     pub(super) fn is_all_of(&self, manifest: &Manifest) -> bool {
         self.segments.len() as u64 == manifest.segments
             && self.size(Stream::Stdout) == manifest.stdout_bytes
@@ -62,23 +62,23 @@ impl Listing {
         ends.max().unwrap_or(0)
     }
 
-    /// Returns how many segments have something of a stream.
+    /// Returns how many segments hold part of a stream.
     pub(super) fn segments(&self, stream: Stream) -> usize {
         let ranges = self.segments.iter().map(|segment| segment.range(stream));
         ranges.filter(|range| !range.is_empty()).count()
     }
 
-    /// Tells whether a stream is there in one piece.
+    /// Returns whether a stream exists in one piece.
     pub(super) fn has_whole(&self, stream: Stream) -> bool {
         self.whole[stream as usize] == Some(self.size(stream))
     }
 
-    /// Tells whether a segment is there.
+    /// Returns whether a segment exists.
     pub(super) fn has(&self, head: &SegmentHead) -> bool {
         self.segments.contains(head)
     }
 
-    /// Tells whether a segment is the next one.
+    /// Returns whether a segment is the next one.
     pub(super) fn is_next(&self, head: &SegmentHead) -> bool {
         match self.segments.last() {
             Some(last) => head.number == last.number + 1 && head.follows(last.ends()),
@@ -86,7 +86,7 @@ impl Listing {
         }
     }
 
-    /// Returns where a range of a stream is, in order; what lies beyond the end is left out.
+    /// Returns the pieces of a range of a stream, in order; the part of the range beyond the stream's end is left out.
     pub(super) fn locate(&self, stream: Stream, range: &Range<u64>) -> Result<Vec<Piece>, StoreError> {
         let range = range.start..range.end.min(self.size(stream));
         if range.is_empty() {

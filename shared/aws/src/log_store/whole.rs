@@ -14,11 +14,11 @@ use crate::log_store::bucket::Bucket;
 use crate::log_store::key::{Attempt, Object};
 use crate::log_store::listing::Listing;
 
-/// At least 5 MiB, says S3; and a stream has at most 10,000 parts.
+/// S3 requires at least 5 MiB, and a stream has at most 10,000 parts.
 const PART_BYTES: u64 = 8 * 1024 * 1024;
 const PARTS_AT_ONCE: usize = 3;
 
-/// Writes the object; one that is there is replaced.
+/// Writes the object; an existing one is replaced.
 pub(super) async fn write(
     bucket: &Bucket,
     attempt: Attempt,
@@ -51,7 +51,7 @@ impl Copy<'_> {
         self.bucket.put(self.attempt, self.object(), content).await
     }
 
-    /// Uploads in parts. What is left of an upload that was cut off is deleted by the bucket's lifecycle.
+    /// Uploads the stream in parts. The bucket's lifecycle deletes what remains of an interrupted upload.
     async fn upload(&self, size: u64) -> Result<(), StoreError> {
         let create = self.bucket.client.create_multipart_upload();
         let create = create
@@ -110,7 +110,8 @@ impl Copy<'_> {
     }
 }
 
-/// An upload that is gone may have been completed by a request whose answer was lost: then another one does no harm.
+/// Translates an error of an upload. An upload that is gone may have been completed by a request whose answer was lost;
+/// then another upload does no harm.
 fn again<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

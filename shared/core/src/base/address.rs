@@ -1,8 +1,9 @@
-//! Which addresses belong to the public internet (IANA's registries of special-purpose addresses), and which nobody allows.
+//! Classifies addresses: which belong to the public internet (by IANA's registries of special-purpose addresses), and which no
+//! policy allows.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Networks that are not of the public internet: address, and length of the prefix.
+/// The IPv4 networks outside the public internet, as address and prefix length.
 const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -21,7 +22,7 @@ const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// What is not of the public internet in 2000::/3: protocol assignments with Teredo, documentation, 6to4.
+/// The networks in 2000::/3 outside the public internet: protocol assignments with Teredo, documentation, 6to4.
 const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
@@ -29,10 +30,11 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// All of the public internet is in here; so addresses that carry one of IPv4 (mapped, compatible, NAT64) are not.
+/// The network that contains all public IPv6 addresses. Addresses that embed an IPv4 address (mapped, compatible, NAT64) lie
+/// outside it.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// Tells whether an address is of the public internet.
+/// Returns whether an address belongs to the public internet.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -43,7 +45,7 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Tells whether an address is one that no policy allows: that of a link, where clouds answer with a machine's credentials.
+/// Returns whether no policy allows an address: a link-local or metadata address, where clouds serve a machine's credentials.
 #[must_use]
 pub fn is_never_allowed(address: IpAddr) -> bool {
     const METADATA: (Ipv6Addr, u32) = (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32);
@@ -57,14 +59,14 @@ pub fn is_never_allowed(address: IpAddr) -> bool {
     }
 }
 
-/// Tells whether a host, as it stands in a URL, is such an address; a name is none.
+/// Returns whether a host, as written in a URL, is such an address. A name never is.
 #[must_use]
 pub fn host_is_never_allowed(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.parse().is_ok_and(is_never_allowed)
 }
 
-/// Returns the IPv4 address that one of IPv6 stands for: mapped, compatible, NAT64 or 6to4.
+/// Returns the IPv4 address that an IPv6 address embeds: mapped, compatible, NAT64 or 6to4.
 fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let (high, low) = match (a, b, c, d, e, f) {

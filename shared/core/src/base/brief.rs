@@ -1,6 +1,6 @@
-//! The beginning of a text, where there is no room for all of it.
+//! Shortens a text where there is no room for all of it.
 
-/// How many characters a list shows of an error.
+/// How many characters of an error a list shows.
 const MAX_CHARS: usize = 300;
 
 /// Returns a text of at most 300 characters; one that was cut ends in `…`.

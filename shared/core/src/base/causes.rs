@@ -1,4 +1,4 @@
-//! An error with everything that lies under it, for a log.
+//! Shows an error with all its causes, for a log.
 
 use std::error::Error;
 use std::fmt;

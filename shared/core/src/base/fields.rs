@@ -1,4 +1,4 @@
-//! Reading the fields of a request: every fault is collected, each with a JSON pointer to its field.
+//! Reads the fields of a request and collects every fault, each with a JSON pointer to its field.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use crate::base::json::escape;
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FieldError {
-    /// Where, as an RFC 6901 pointer into the request.
+    /// Where it is, as an RFC 6901 pointer into the request.
     pub pointer: String,
-    /// What is wrong and what would be right.
+    /// What is wrong, and what would be right.
     pub detail: String,
 }
 
@@ -40,7 +40,7 @@ impl Faults {
         self.0
     }
 
-    /// Returns `value` if nothing was found, else every fault.
+    /// Returns `value` if there are no faults, otherwise every fault.
     ///
     /// # Errors
     /// The faults, in the order in which they were found.
@@ -57,7 +57,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Starts to read an object; anything but an object is a fault.
+    /// Starts reading an object; anything else is a fault.
     pub fn of(value: &'a Value, pointer: &str, faults: &mut Faults) -> Option<Self> {
         let Value::Object(object) = value else {
             faults.add(pointer, format!("must be an object, not {}", kind(value)));
@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Starts to read an object whose names are the caller's own.
+    /// Starts reading an object with free-form field names.
     #[must_use]
     pub fn of_map(object: &'a Map<String, Value>, pointer: &str) -> Self {
         Self {
@@ -80,13 +80,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Returns the pointer of one of the fields.
+    /// Returns the pointer to one of the fields.
     #[must_use]
     pub fn pointer(&self, name: &str) -> String {
         format!("{}/{}", self.pointer, escape(name))
     }
 
-    /// Returns a field as it stands; `null` counts as absent.
+    /// Returns a field's value; `null` counts as absent.
     pub fn get(&mut self, name: &'static str) -> Option<&'a Value> {
         if !self.known.contains(&name) {
             self.known.push(name);
@@ -94,12 +94,12 @@ impl<'a> Fields<'a> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    /// Takes a field for known that somebody else reads.
+    /// Marks a field as known because other code reads it.
     pub fn allow(&mut self, name: &'static str) {
         self.get(name);
     }
 
-    /// Reads a field that says which of several forms the object has; absent is a fault.
+    /// Reads the field that says which of several forms the object has; absent is a fault.
     pub fn variant(&mut self, name: &'static str, forms: &[&'static str], faults: &mut Faults) -> Option<&'static str> {
         let value = self.get(name);
         let form = value.and_then(|value| forms.iter().find(|form| value.as_str() == Some(form)));
@@ -131,7 +131,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a whole number within bounds, both included; absent is `None`.
+    /// Reads a whole number from `min` to `max`, inclusive; absent is `None`.
     pub fn integer(&mut self, name: &'static str, min: u64, max: u64, faults: &mut Faults) -> Option<u64> {
         let value = self.get(name)?;
         match value.as_u64() {
@@ -151,13 +151,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a text of one line, not empty, at most `max` bytes; absent is `None`.
+    /// Reads a non-empty text of one line and at most `max` bytes; absent is `None`.
     pub fn line(&mut self, name: &'static str, max: usize, faults: &mut Faults) -> Option<&'a str> {
         let value = self.get(name)?;
         check_line(value, &self.pointer(name), max, faults)
     }
 
-    /// Reads a text of one line as [`Fields::line`] does; absent is a fault.
+    /// Reads a one-line text like [`Fields::line`]; absent is a fault.
     pub fn required_line(&mut self, name: &'static str, max: usize, faults: &mut Faults) -> Option<&'a str> {
         if self.get(name).is_none() {
             faults.add(self.pointer(name), "is missing");
@@ -165,7 +165,7 @@ impl<'a> Fields<'a> {
         self.line(name, max, faults)
     }
 
-    /// Reads a text of any lines, not empty, at most `max` bytes, without NUL; absent is `None`.
+    /// Reads a non-empty text of any number of lines and at most `max` bytes, without NUL; absent is `None`.
     pub fn text(&mut self, name: &'static str, max: usize, faults: &mut Faults) -> Option<&'a str> {
         let detail = match self.get(name)? {
             Value::String(text) if text.is_empty() => "must not be empty".to_owned(),
@@ -207,7 +207,7 @@ impl<'a> Fields<'a> {
         self.lines_of(name, max, faults)
     }
 
-    /// Reads a list of one-line texts by a name that is the caller's own; absent is empty.
+    /// Reads a list of one-line texts from a field with a free-form name; absent is empty.
     pub fn lines_of(&self, name: &str, max: usize, faults: &mut Faults) -> Vec<String> {
         let pointer = self.pointer(name);
         match self.object.get(name).filter(|value| !value.is_null()) {
@@ -225,7 +225,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Ends the reading: every field that was not asked for is a fault.
+    /// Finishes reading: every field that was not asked for is a fault.
     pub fn finish(self, faults: &mut Faults) {
         for name in self.object.keys().filter(|name| !self.known.contains(&name.as_str())) {
             faults.add(

@@ -1,12 +1,12 @@
-//! Bytes in hexadecimal digits.
+//! Bytes as hexadecimal digits.
 
-/// Writes bytes in hex.
+/// Returns bytes as hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Reads 32 bytes, such as those of a SHA-256.
+/// Reads 32 bytes, such as a SHA-256 digest.
 #[must_use]
 pub fn from_hex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];

@@ -1,4 +1,4 @@
-//! Identifiers: newtypes, so that one cannot be passed for another.
+//! Identifiers as newtypes, so that one cannot be passed in place of another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,20 +10,20 @@ use uuid::fmt::Hyphenated;
 
 use crate::base::time::Timestamp;
 
-/// A job's identifier: a UUIDv7, so that ids sort by the time of submission.
+/// A job's identifier: a UUIDv7, so that ids sort by submission time.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(Uuid);
 
 impl JobId {
-    /// Makes a new id from the present time and randomness.
+    /// Makes a new id from the current time and randomness.
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// Makes the id of what `key` names and what happened at `at`: the same for every delivery of the same event, so
-    /// that the store takes the job once.
+    /// Makes the id for an event that `key` names and that happened at `at`. Every delivery of the same event gets the same id, so
+    /// that the store accepts the job only once.
     #[must_use]
     pub fn of_event(at: Timestamp, key: &str) -> Self {
         let digest = Sha256::digest(key.as_bytes());
@@ -33,14 +33,14 @@ impl JobId {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
-    /// Returns the first id that begins with an instant: those of earlier instants are less.
+    /// Returns the smallest id that begins with an instant: all ids of earlier instants are less.
     #[must_use]
     pub fn first_of(at: Timestamp) -> Self {
         let millis = u64::try_from(at.as_millis()).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
     }
 
-    /// Returns a fraction from 0 to 1 that differs from job to job, so that what many jobs do is spread.
+    /// Returns a fraction from 0 to 1 that differs from job to job, to spread out what many jobs do.
     #[must_use]
     pub fn spread(&self) -> f64 {
         f64::from(self.as_bytes()[15]) / 256.0
@@ -54,7 +54,7 @@ impl JobId {
         Timestamp::from_millis(i64::try_from(u64::from_be_bytes(millis)).unwrap_or(i64::MAX))
     }
 
-    /// Returns the 16 bytes of the id, big-endian: they sort as the ids do.
+    /// Returns the id's 16 bytes, big-endian; they sort like the ids.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
@@ -83,12 +83,12 @@ impl FromStr for JobId {
     type Err = uuid::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // one spelling: without braces, and with hyphens
+        // only one spelling is valid: with hyphens and without braces
         text.parse::<Hyphenated>().map(|id| Self(id.into_uuid()))
     }
 }
 
-/// Whose job it is. There is one tenant, `default`, until API keys name others.
+/// The owner of a job. There is one tenant, `default`, until API keys name others.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tenant(String);
@@ -113,13 +113,13 @@ impl From<String> for Tenant {
     }
 }
 
-/// Proof of a claim: every write of a worker is conditional on the token of the lease it holds.
+/// Proof of a claim: every write by a worker is conditional on the token of the lease it holds.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeaseToken(Uuid);
 
 impl LeaseToken {
-    /// Makes a token that nobody else has.
+    /// Makes a unique token.
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::new_v4())

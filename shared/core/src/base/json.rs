@@ -1,4 +1,4 @@
-//! Reading JSON strictly: what another reader might understand differently is refused, with its place.
+//! Reads JSON strictly: refuses anything that another reader might understand differently, and says where it is.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How many values a document may hold, those within others included. A value takes some hundred bytes of memory, however
-/// short it is in the text: an inventory of 10,000 hosts with eight variables each is taken.
+/// How many values a document may hold, including nested ones. A value takes about a hundred bytes of memory, however short it
+/// is in the text. An inventory of 10,000 hosts with eight variables each is accepted.
 pub const MAX_VALUES: usize = 100_000;
 
-/// Why a text is not the JSON that Callboard takes.
+/// Why a text is not JSON that Callboard accepts.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct JsonError {
@@ -20,7 +20,7 @@ pub struct JsonError {
     pub message: String,
 }
 
-/// Parses a whole document; a repeated key, a number that would lose digits, too deep nesting, or more than
+/// Parses a whole document. A repeated key, a number that would lose digits, nesting that is too deep, or more than
 /// [`MAX_VALUES`] values is an error.
 ///
 /// # Errors
@@ -59,7 +59,7 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Reads one value and those within it, as many as are left.
+/// Reads one value and the values nested in it, up to the number that is left.
 #[derive(Clone, Copy)]
 struct Strict<'a>(&'a Cell<usize>);
 
@@ -128,7 +128,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(key) = entries.next_key::<String>()? {
             pairs.push((key, entries.next_value_seed(self)?));
         }
-        // a map that grows entry by entry takes room for more than it gets
+        // a map that grows entry by entry allocates more room than it needs
         let mut object = Map::with_capacity(pairs.len());
         for (key, value) in pairs {
             if object.contains_key(&key) {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-/// A shorter secret cannot be kept out of output: it would be found everywhere.
+/// The minimum length of a secret. A shorter one cannot be kept out of output: it would be found everywhere.
 pub const MIN_SECRET_BYTES: usize = 4;
 
 /// A password, a token or a key. Its `Debug` hides it, and its memory is cleared when it is dropped.

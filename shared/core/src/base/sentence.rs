@@ -1,6 +1,6 @@
-//! Sentences of the words of an error.
+//! Turns error texts into sentences.
 
-/// Makes a sentence of an error's text: a capital at its beginning, one mark at its end.
+/// Makes a sentence of an error's text, with a capital at the beginning and one punctuation mark at the end.
 #[must_use]
 pub fn sentence(text: &str) -> String {
     let text = text.trim();

@@ -1,21 +1,21 @@
-//! What can go wrong with a store or a queue.
+//! Errors of stores and queues.
 
-/// What lies under an error of an adapter.
+/// The cause of an adapter's error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What can go wrong with a store or a queue.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no such thing, or no longer.
+    /// The item does not exist, or no longer exists.
     #[error("not found")]
     NotFound,
-    /// The state does not allow it, or somebody else was faster.
+    /// The current state does not allow the call, or another caller was faster.
     #[error("conflict with the present state")]
     Conflict,
-    /// The store could not be asked; trying again may help.
+    /// The store could not be reached; trying again may help.
     #[error("the store is unavailable")]
     Unavailable(#[source] BoxError),
-    /// The store does not take such a call: a permission, a name or a setting is wrong. Trying again does not help.
+    /// The store does not accept the call: a permission, a name or a setting is wrong. Trying again does not help.
     #[error("the store rejects the call")]
     Rejected(#[source] BoxError),
     /// The store holds something that cannot be read.
@@ -24,7 +24,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Returns what lies under it, for words that need not say that a store was asked; itself, where nothing does.
+    /// Returns the cause, for messages that need not mention the store; returns the error itself if it has no cause.
     #[must_use]
     pub fn cause(&self) -> &(dyn std::error::Error + 'static) {
         match self {
@@ -33,7 +33,7 @@ impl StoreError {
         }
     }
 
-    /// Tells whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable(_))

@@ -1,4 +1,4 @@
-//! Time: instants with millisecond precision, and the clock that tells them.
+//! Time: instants with millisecond precision, and the clock that provides them.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// An instant in milliseconds since the Unix epoch; RFC 3339 in UTC when written.
+/// An instant in milliseconds since the Unix epoch; written as RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last instant that RFC 3339 can write: later than anything happens.
+    /// The last instant that RFC 3339 can express: later than any event.
     pub const NEVER: Self = Self(253_402_300_799_999);
 
     /// Restores an instant from milliseconds since the Unix epoch.
@@ -23,7 +23,7 @@ impl Timestamp {
         Self(millis)
     }
 
-    /// Returns milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
@@ -89,12 +89,12 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Tells the time, so that tests can tell another.
+/// Tells the time; tests can replace it.
 pub trait Clock: Send + Sync {
-    /// Returns the present instant.
+    /// Returns the current instant.
     fn now(&self) -> Timestamp;
 
-    /// Returns the time since some instant that never changes: it never goes back, whatever the clock is set to.
+    /// Returns the time since a fixed instant. It never goes back, whatever the wall clock is set to.
     fn elapsed(&self) -> Duration;
 }
 

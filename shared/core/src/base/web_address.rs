@@ -1,27 +1,27 @@
-//! Addresses of http and https, taken apart, and what the parts of a path are to whoever reads it.
+//! Parses http and https addresses, and decodes the parts of a path as their receiver does.
 
 use percent_encoding::percent_decode_str;
 
-/// What a part of a path must not hold once it is decoded. A `%` that is left would be decoded once more by somebody else; some
-/// servers take the last ones for a dot or a slash.
+/// Characters that a part of a path must not contain after decoding. A remaining `%` could be decoded a second time by another
+/// program; some servers treat the last few characters as a dot or a slash.
 const HIDDEN: &str = "/\\\"'`<>{}|^?#;$*%\u{ff0e}\u{2024}\u{2025}\u{2026}\u{ff0f}\u{ff3c}\u{2215}";
 
-/// An address of http or https.
+/// An http or https address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct WebAddress<'a> {
-    /// The name or address of the host, as it was given; an address of IPv6 in brackets.
+    /// The host's name or address, as given; an IPv6 address is in brackets.
     pub host: &'a str,
-    /// The port, the scheme's own where none was given.
+    /// The port; the scheme's default if none was given.
     pub port: u16,
-    /// What follows from the first slash on, a query included.
+    /// Everything after the host and port: the path and the query.
     pub rest: &'a str,
 }
 
 impl<'a> WebAddress<'a> {
-    /// Takes an address apart.
+    /// Parses an address.
     ///
     /// # Errors
-    /// A sentence's end that says what is wrong with it; it does not repeat the address, which may hold a password.
+    /// The end of a sentence that says what is wrong. It does not repeat the address, which may hold a password.
     pub fn parse(text: &'a str) -> Result<Self, &'static str> {
         let secure = text.strip_prefix("https://").map(|rest| (rest, 443));
         let (after, own_port) = secure
@@ -52,24 +52,25 @@ impl<'a> WebAddress<'a> {
         Ok(Self { host, port, rest })
     }
 
-    /// Returns the host in lower case and its port: `hub.example.com:443`.
+    /// Returns the host in lower case with its port: `hub.example.com:443`.
     #[must_use]
     pub fn place(&self) -> String {
         format!("{}:{}", self.host.to_ascii_lowercase(), self.port)
     }
 }
 
-/// Reads a port: nothing but digits.
+/// Parses a port, which must consist of digits only.
 ///
 /// # Errors
-/// It is no port.
+/// The text is not a port.
 pub fn parse_port(text: &str) -> Result<u16, &'static str> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|port| digits && *port != 0);
     port.ok_or("must have a number as its port")
 }
 
-/// Returns a part of a path as whoever it is sent to reads it; `None` if it is empty, leads elsewhere, or hides something.
+/// Decodes a part of a path as its receiver does. Returns `None` if the part is empty, is `.` or `..`, has a broken escape, or
+/// hides a character that it must not contain.
 #[must_use]
 pub fn decoded(part: &str) -> Option<String> {
     let is_escape = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());

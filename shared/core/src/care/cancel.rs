@@ -8,15 +8,15 @@ use crate::job::{CancelRequest, Job, JobStore};
 /// Why a job was not canceled.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
-    /// The job has ended; here it is.
+    /// The job, which has already ended.
     #[error("the job has ended already")]
     Ended(Box<Job>),
-    /// There is no such job, or it could not be asked.
+    /// There is no such job, or the store could not be asked.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Asks for a job to be stopped, on behalf of `by`; returns the job after it.
+/// Requests on behalf of `by` that a job be stopped, and returns the job after the request.
 ///
 /// # Errors
 /// [`CancelError`] says why nothing was changed.

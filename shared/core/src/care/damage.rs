@@ -1,4 +1,4 @@
-//! Records that cannot be read: each is told of once, and keeps nothing else from being done.
+//! Records that cannot be read: each is reported once and does not block other work.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,17 +10,18 @@ use crate::base::store_error::StoreError;
 /// How many jobs are remembered.
 const MAX_TOLD: usize = 10_000;
 
-/// Which damaged records were told of. Clones share that.
+/// The damaged records that were already reported. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Damage(Arc<Mutex<HashSet<Option<JobId>>>>);
 
 impl Damage {
-    /// Takes what was read; of a record that cannot be read, it logs whose it is and why, once, and how many there are by then.
+    /// Returns what was read. If the record cannot be read, logs once which job it belongs to, why, and how many damaged records
+    /// there are so far.
     pub fn sound<T>(&self, id: Option<JobId>, read: Result<T, StoreError>) -> Option<T> {
         read.map_err(|error| self.tell(id, &error)).ok()
     }
 
-    /// Logs what is wrong with a job's record, unless that was done before.
+    /// Logs what is wrong with a job's record, unless it was logged before.
     pub fn tell(&self, id: Option<JobId>, error: &StoreError) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if told.len() >= MAX_TOLD || !told.insert(id) {

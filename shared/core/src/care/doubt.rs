@@ -1,21 +1,21 @@
-//! Whether the wall clock can be believed: what is deleted because its time is over cannot be brought back.
+//! Decides whether to believe the wall clock: data that is deleted because it has expired cannot be brought back.
 //!
-//! The wall clock is compared with one that never jumps. Where they disagree, the wall clock is doubted, until it shows what
-//! it should have, or has gone on steadily for an hour.
+//! The wall clock is compared with a clock that never jumps. When they disagree, the wall clock is doubted until it shows the
+//! expected time again or has run steadily for an hour.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::time::{Clock, Timestamp};
 
-/// How far both clocks may be apart, within an hour.
+/// How far the two clocks may drift apart within an hour.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// How long a clock that has jumped is doubted.
 const HOLD: Duration = Duration::from_secs(3600);
-/// How much later than the newest job it may be when the process starts.
+/// How much later than the newest job the wall clock may be when the process starts.
 const IDLE: Duration = Duration::from_secs(24 * 3600);
 
-/// What is known of the wall clock. Clones share that.
+/// What is known about the wall clock. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Doubt(Option<Arc<Mutex<Known>>>);
 
@@ -41,15 +41,15 @@ impl Default for Doubt {
 }
 
 impl Doubt {
-    /// Makes one that believes whatever the clock shows: for a process that stands still between its looks, as a function of
-    /// AWS does, and its steady clock with it.
+    /// Makes a `Doubt` that believes whatever the wall clock shows. It is for a process that is frozen between looks, such as an
+    /// AWS Lambda function, because its steady clock stops too.
     #[must_use]
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// Begins with the time that is known from before the process was started: that of the newest job. A wall clock that is
-    /// a day later, or is before that time, is doubted: nobody knows how long the process was away.
+    /// Starts from the time that is known from before the process started: the time of the newest job. A wall clock that is more
+    /// than a day later, or earlier than that time, is doubted, because nobody knows how long the process was away.
     pub fn begin(&self, clock: &dyn Clock, newest: Option<Timestamp>) {
         let now = Seen::take(clock);
         let fits = |newest: Timestamp| now.wall.since(newest) <= IDLE && newest.since(now.wall) <= TOLERANCE;
@@ -64,7 +64,7 @@ impl Doubt {
         }
     }
 
-    /// Looks at the clocks; tells whether the wall clock is believed.
+    /// Looks at the clocks and returns whether the wall clock is believed.
     #[must_use]
     pub fn believes(&self, clock: &dyn Clock) -> bool {
         let now = Seen::take(clock);
@@ -89,7 +89,7 @@ impl Doubt {
 impl Known {
     fn believe(&mut self, now: Seen) {
         self.doubted = None;
-        // not at each look: many small steps are a jump too
+        // not at every look: many small steps add up to a jump
         if self
             .believed
             .is_none_or(|before| now.is_long_after(before) || !before.agrees(now))
@@ -116,7 +116,7 @@ impl Seen {
         }
     }
 
-    /// Tells whether as much time has passed by one clock as by the other.
+    /// Returns whether the same amount of time has passed on both clocks.
     fn agrees(self, later: Self) -> bool {
         let expected = self.wall + later.steady.saturating_sub(self.steady);
         later.wall.since(expected) <= TOLERANCE && expected.since(later.wall) <= TOLERANCE
@@ -131,7 +131,7 @@ impl Seen {
 mod tests {
     use super::*;
 
-    /// Clocks at a moment, in minutes.
+    /// Both clocks at one moment, in minutes.
     struct At(i64, u64);
 
     impl Clock for At {
@@ -146,7 +146,7 @@ mod tests {
 
     const MONTH: i64 = 30 * 24 * 60;
 
-    /// Looks at both clocks, in minutes, and compares what is believed.
+    /// Looks at both clocks, given in minutes, and checks what is believed.
     fn check(doubt: &Doubt, looks: &[(i64, u64, bool)]) {
         for (wall, steady, believed) in looks {
             assert_eq!(doubt.believes(&At(*wall, *steady)), *believed, "{wall} {steady}");

@@ -1,4 +1,4 @@
-//! Redriving: jobs that wait although the queue has given them up are given to it again.
+//! Redriving: gives waiting jobs that the queue has given up back to the queue.
 
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
@@ -9,38 +9,38 @@ use crate::run::dispatched;
 /// Redrives jobs.
 #[derive(Clone, Copy)]
 pub struct Redriver<'a> {
-    /// Records.
+    /// The job records.
     pub store: &'a dyn JobStore,
-    /// Where jobs go.
+    /// The queue that jobs are sent to.
     pub queue: &'a dyn JobQueue,
-    /// Time.
+    /// The clock.
     pub clock: &'a dyn Clock,
 }
 
-/// Which of the jobs that the queue has given up are to be redriven.
+/// Selects the jobs to redrive among those that the queue has given up.
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
-    /// Whose jobs.
+    /// The owner of the jobs.
     pub tenant: Tenant,
-    /// Only those of this title.
+    /// Only jobs with this title.
     pub title: Option<String>,
-    /// Looks at this many at most, from 1 to [`MAX_LIMIT`](crate::job::MAX_LIMIT).
+    /// The maximum number of jobs to look at, from 1 to [`MAX_LIMIT`](crate::job::MAX_LIMIT).
     pub limit: u32,
     /// Only jobs older than this one.
     pub before: Option<JobId>,
 }
 
-/// What one call has redriven.
+/// The result of one call.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Redriven {
-    /// The jobs, newest first.
+    /// The redriven jobs, newest first.
     pub jobs: Vec<JobId>,
-    /// The last job that was looked at, where older ones follow.
+    /// The last job that was looked at, if older ones follow.
     pub next: Option<JobId>,
 }
 
 impl DeadLetters {
-    /// Returns the list that they are in.
+    /// Returns the query that lists these jobs.
     #[must_use]
     pub fn query(&self) -> HistoryQuery {
         HistoryQuery {
@@ -55,10 +55,10 @@ impl DeadLetters {
 }
 
 impl Redriver<'_> {
-    /// Has a job that waits given to the queue again.
+    /// Gives a waiting job to the queue again.
     ///
     /// # Errors
-    /// `Conflict` if the job does not wait; others as the store has them.
+    /// `Conflict` if the job is not waiting; otherwise the store's error.
     pub async fn job(&self, tenant: &Tenant, id: JobId) -> Result<Job, StoreError> {
         if self.store.get(id, self.clock.now()).await?.tenant != *tenant {
             return Err(StoreError::NotFound);
@@ -66,10 +66,10 @@ impl Redriver<'_> {
         self.redrive(id).await
     }
 
-    /// Has jobs that the queue has given up given to it again. One that somebody else was faster with is passed over.
+    /// Gives jobs that the queue has given up to it again. Skips a job if another caller was faster.
     ///
     /// # Errors
-    /// The store is unavailable. Those that were redriven by then are no dead letters any more, so the same call goes on.
+    /// The store is unavailable. Jobs redriven before that are no longer dead letters, so the same call continues where it stopped.
     pub async fn dead_letters(&self, wanted: &DeadLetters) -> Result<Redriven, StoreError> {
         let page = self.store.list(&wanted.query(), self.clock.now()).await?;
         let next = page.next();

@@ -1,4 +1,4 @@
-//! What a sweeper remembers from one look to the next, by its own monotonic clock.
+//! What a sweeper remembers from one look to the next, timed by its own monotonic clock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,19 +7,19 @@ use std::time::Duration;
 use crate::base::id::JobId;
 use crate::job::Lease;
 
-/// How long a job may wait while the queue has nothing to deliver: longer than a worker takes to claim what it has received, and than a
-/// queue takes to count its messages.
+/// How long a job may wait while the queue has nothing to deliver: longer than a worker takes to claim a job it has received, and
+/// longer than a queue takes to count its messages.
 const UNCLAIMED: Duration = Duration::from_secs(60);
-/// How often that time doubles, where job after job is received in vain.
+/// How many times that wait doubles at most, for a job that is received again and again in vain.
 const MAX_DOUBLINGS: u32 = 4;
 
-/// Leases, and since when each was seen as it is. Clones share them.
+/// Leases, each with the time since which it has been seen unchanged. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leases(Arc<Mutex<HashMap<JobId, (Lease, Duration)>>>);
 
 impl Leases {
-    /// Notes the leases that a look found which began and ended at these times. Returns those that have been as they are
-    /// for so long.
+    /// Records the leases found by a look that began and ended at these times. Returns those that have not changed for at least
+    /// `silence`.
     pub(super) fn note(
         &self,
         running: &[(JobId, Lease)],
@@ -48,12 +48,13 @@ impl Leases {
     }
 }
 
-/// Jobs that wait while the queue has nothing to deliver: since when, and how often each was queued again. Clones share them.
+/// Jobs that wait while the queue has nothing to deliver, each with the time since which it waits and how often it was queued
+/// again. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unclaimed(Arc<Mutex<HashMap<JobId, (Duration, u32)>>>);
 
 impl Unclaimed {
-    /// Notes the jobs that a look found which began and ended at these times. Returns those that are to be queued again.
+    /// Records the jobs found by a look that began and ended at these times. Returns those to queue again.
     pub(super) fn note(&self, waiting: &[JobId], began: Duration, ended: Duration) -> Vec<JobId> {
         let mut seen = lock(&self.0);
         let known = std::mem::take(&mut *seen);
@@ -69,7 +70,7 @@ impl Unclaimed {
         forgotten
     }
 
-    /// Notes that the queue has messages, which may be anybody's: the time of all begins anew.
+    /// Records that the queue has messages. They may belong to any job, so every job's wait starts again.
     pub(super) fn restart(&self, now: Duration) {
         for (since, _times) in lock(&self.0).values_mut() {
             *since = now;

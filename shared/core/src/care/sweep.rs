@@ -1,8 +1,8 @@
-//! The sweep: ends jobs whose worker is lost, queues jobs that the queue was never given or has delivered in vain, and gives up jobs
-//! that have waited for too long.
+//! The sweep: ends jobs whose worker is lost, queues jobs that the queue never received or delivered in vain, and gives up jobs that
+//! have waited too long.
 //!
-//! A worker is lost when its lease was seen unchanged for long enough by one and the same clock, that of whoever looks:
-//! no two machines need to agree on the time.
+//! A worker is lost when one sweeper, by its own clock, has seen its lease unchanged for long enough. No two machines need to
+//! agree on the time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use crate::output::{LogStore, seal_lost};
 use crate::request::Reason;
 use crate::run::{Held, dispatch, end_attempt, span};
 
-/// How many jobs of each kind one sweep touches.
+/// How many jobs each step of a sweep handles at most.
 const BATCH: u32 = 100;
-/// How many running jobs are watched.
+/// How many running jobs are watched at most.
 const MAX_WATCHED: u32 = 10_000;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -34,24 +34,24 @@ pub struct Swept {
     pub lost: u32,
     /// Jobs given to the queue.
     pub dispatched: u32,
-    /// Jobs that had waited for too long.
+    /// Jobs that had waited too long.
     pub abandoned: u32,
-    /// Jobs that are watched: those that run, and those that wait although the queue has nothing left to deliver.
+    /// Jobs that are watched: running jobs, and jobs that wait although the queue has nothing left to deliver.
     pub watched: u32,
 }
 
 impl Swept {
-    /// Tells whether anything was done.
+    /// Returns whether anything was done.
     #[must_use]
     pub fn did_something(&self) -> bool {
         self.lost + self.dispatched + self.abandoned > 0
     }
 }
 
-/// The times that a sweep keeps.
+/// The time limits of a sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepSettings {
-    /// How long a lease may stay as it is: longer than a worker that cannot renew it takes to stop its job.
+    /// How long a lease may stay unchanged: longer than a worker that cannot renew it takes to stop its job.
     pub silence: Duration,
     /// How long a job may wait for a worker.
     pub max_wait: Duration,
@@ -66,24 +66,24 @@ impl SweepSettings {
     }
 }
 
-/// Sweeps, and remembers between sweeps what it saw. Clones share that.
+/// Sweeps jobs and remembers between sweeps what it saw. Clones share that memory.
 #[derive(Clone)]
 pub struct Sweeper {
-    /// Records.
+    /// The job records.
     pub store: Arc<dyn JobStore>,
-    /// Where jobs go.
+    /// The queue that jobs are sent to.
     pub queue: Arc<dyn JobQueue>,
-    /// Output.
+    /// The output of jobs.
     pub logs: Arc<dyn LogStore>,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Times.
+    /// The time limits.
     pub settings: SweepSettings,
-    /// Leases of this very process: where no other can take its jobs, they are not lost while it lives.
+    /// The leases that this process holds. If no other process can take its jobs, they are not lost while this process lives.
     pub held: Held,
     /// What this sweeper saw before.
     pub seen: Seen,
-    /// Records that are damaged.
+    /// The damaged records.
     pub damage: Damage,
     /// Whether the clock is believed.
     pub doubt: Doubt,
@@ -97,10 +97,10 @@ pub struct Seen {
 }
 
 impl Sweeper {
-    /// Sweeps once. A job that cannot be dealt with keeps no other from it.
+    /// Sweeps once. A job that cannot be handled does not block the others.
     ///
     /// # Errors
-    /// The store or the queue is unavailable; the next sweep goes on where this one stopped.
+    /// The store or the queue is unavailable; the next sweep continues where this one stopped.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let lost = self.end_lost(&mut swept).await;
@@ -122,7 +122,7 @@ impl Sweeper {
                 Ok(()) => swept.lost += 1,
                 Err(StoreError::Conflict | StoreError::NotFound) => {}
                 Err(error) if error.is_retryable() => {
-                    // a store that took no writes took no renewals either
+                    // a store that accepted no writes accepted no renewals either
                     leases.clear();
                     return Err(error);
                 }
@@ -133,7 +133,7 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Takes a job from its lost worker and ends it, or has it tried again.
+    /// Takes a job from its lost worker and ends it, or schedules another attempt.
     async fn end(&self, id: JobId, silent: Lease) -> Result<(), StoreError> {
         let lease = Lease::new();
         let job = self.store.seize(id, silent, lease).await?;
@@ -163,8 +163,8 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Queues jobs again that wait although the queue has delivered all it had: whoever received them died before the claim, and the queue
-    /// hides their messages still. One that was received only now is claimed once, however often it is delivered.
+    /// Queues jobs again that wait although the queue has delivered everything it had: their receivers died before the claim, and the
+    /// queue still hides their messages. A job that was received just now is claimed only once, however often it is delivered.
     async fn dispatch_again(&self, swept: &mut Swept) -> Result<(), StoreError> {
         let unclaimed = &self.seen.unclaimed;
         let before = self.clock.elapsed();
@@ -182,7 +182,7 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Ends jobs that no worker took: the queue keeps no message for ever.
+    /// Ends jobs that no worker took, because the queue does not keep a message forever.
     async fn abandon(&self, swept: &mut Swept) -> Result<(), StoreError> {
         if !self.doubt.believes(&*self.clock) {
             return Ok(());

@@ -41,7 +41,7 @@ pub enum Provider {
 }
 
 impl CloudRef {
-    /// Reads a cloud; every fault is added with its pointer.
+    /// Reads access to a cloud; adds every fault with its pointer.
     pub fn parse(value: &Value, pointer: &str, faults: &mut Faults) -> Option<Self> {
         if value.is_string() {
             let named = CredentialRef::parse(value, pointer, faults)?;

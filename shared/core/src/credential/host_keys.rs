@@ -6,19 +6,19 @@ use super::known_hosts::HostKey;
 use crate::base::id::Tenant;
 use crate::base::store_error::StoreError;
 
-/// Keeps the keys of hosts that jobs have accepted, one a host, for the tenant's later jobs.
+/// Stores the host keys that jobs have accepted, one per host, for the tenant's later jobs.
 #[async_trait]
 pub trait HostKeyStore: Send + Sync {
-    /// Returns every key that is kept, by host.
+    /// Returns every stored key, by host.
     async fn load(&self, tenant: &Tenant) -> Result<Vec<HostKey>, StoreError>;
 
-    /// Keeps keys. A host that has one keeps that, whoever else keeps keys at the same time: the first is the one that a later
-    /// job must meet again.
+    /// Stores keys. A host that already has a key keeps it, even if several callers store keys at the same time: a later job must
+    /// see the first key again.
     async fn keep(&self, tenant: &Tenant, keys: &[HostKey]) -> Result<(), StoreError>;
 
     /// Forgets a host's key; `NotFound` if it has none.
     async fn forget(&self, tenant: &Tenant, host: &str) -> Result<(), StoreError>;
 
-    /// Says how an operator has a host's key forgotten, as the end of a sentence that begins with "forget it:".
+    /// Returns how an operator makes Callboard forget a host's key, as the end of a sentence that begins with "forget it:".
     fn how_to_forget(&self, tenant: &Tenant, host: &str) -> String;
 }

@@ -40,7 +40,7 @@ impl CredentialKind {
         "hashicorp_vault",
     ];
 
-    /// Returns the word that stands for the kind everywhere.
+    /// Returns the word that denotes the kind everywhere.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         Self::NAMES[self as usize]

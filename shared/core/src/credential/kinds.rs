@@ -1,4 +1,4 @@
-//! Reading what each kind of credential holds.
+//! Reads the content of each kind of credential.
 
 use super::known_hosts;
 use super::reference::{name, region};
@@ -40,7 +40,7 @@ fn key_pair(fields: &mut Fields<'_>, faults: &mut Faults, must: bool) -> Option<
             "must be an OpenSSH certificate: the content of the -cert.pub file",
         );
     }
-    // ssh-add refuses a key without a newline at its end
+    // ssh-add refuses a key without a trailing newline
     let private_key = Secret::new(format!("{text}\n"));
     Some(KeyPair {
         private_key,
@@ -106,7 +106,7 @@ pub(super) fn aws(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<AwsAcc
     })
 }
 
-/// Tells whether a text is the ARN of a role.
+/// Returns whether a text is the ARN of a role.
 #[must_use]
 pub fn is_role(arn: &str) -> bool {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -131,7 +131,7 @@ pub(super) fn header(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Cre
     })
 }
 
-/// Tells whether a text is the name of a header.
+/// Returns whether a text is the name of a header.
 #[must_use]
 pub fn is_header(name: &str) -> bool {
     !name.is_empty()

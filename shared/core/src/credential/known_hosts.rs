@@ -1,4 +1,4 @@
-//! Lines of `known_hosts`, which say what keys hosts have. The manual page sshd(8) has their format.
+//! Lines of `known_hosts`, which list the keys of hosts. The manual page sshd(8) describes their format.
 
 mod names;
 
@@ -14,21 +14,21 @@ use crate::base::fields::{Faults, Fields};
 const FIELD: &str = "known_hosts";
 const MAX_FAULTS: usize = 10;
 const MAX_NAME_BYTES: usize = 300;
-/// What a salt and a hashed name have: SHA-1.
+/// The length of a salt and of a hashed name: SHA-1.
 const HASH_BYTES: usize = 20;
 
 /// The key of one host.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct HostKey {
-    /// What ssh looks the key up by: a name or an address, with a port that is not 22 as `[NAME]:PORT`.
+    /// The name or address by which ssh looks up the key; `[NAME]:PORT` if the port is not 22.
     pub host: String,
     /// Its type and, after a space, the key in base64.
     pub key: String,
 }
 
 impl HostKey {
-    /// Reads a line as ssh writes it when it accepts a key: one key for each of its names. A line with a marker or a
-    /// pattern has none, nor has one that is no line of `known_hosts`.
+    /// Reads a line as ssh writes it when it accepts a key. Returns one key for each name in the line, and none if the line has a
+    /// marker or a pattern or is not a line of `known_hosts`.
     #[must_use]
     pub fn of_line(line: &str) -> Vec<Self> {
         let Some(found) = Self::of_any_line(line) else {
@@ -43,7 +43,7 @@ impl HostKey {
         hosts.map(of_one).collect()
     }
 
-    /// Reads the key of any line that has one; its host is whatever stands there, patterns included.
+    /// Reads the key of any line that has one. The host is the line's host field as written, including patterns.
     #[must_use]
     pub fn of_any_line(line: &str) -> Option<Self> {
         check(line).ok()?;
@@ -62,7 +62,7 @@ impl HostKey {
         self.key.split(' ').next().unwrap_or_default()
     }
 
-    /// Returns what ssh shows of the key: `SHA256:` and its hash in base64.
+    /// Returns the fingerprint that ssh shows: `SHA256:` and the key's hash in base64.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let key = self.key.rsplit(' ').next().unwrap_or_default();
@@ -77,7 +77,7 @@ impl fmt::Display for HostKey {
     }
 }
 
-/// Reads the field `known_hosts`: a text of at most `max` bytes, of which every line must be one that ssh reads.
+/// Reads the field `known_hosts`: a text of at most `max` bytes in which ssh must be able to read every line.
 pub fn read(fields: &mut Fields<'_>, max: usize, faults: &mut Faults) -> Option<String> {
     let text = fields.text(FIELD, max, faults)?;
     let numbered = text.lines().enumerate();
@@ -91,7 +91,7 @@ pub fn read(fields: &mut Fields<'_>, max: usize, faults: &mut Faults) -> Option<
     Some(text.to_owned())
 }
 
-/// Says what is wrong with a line. Empty lines and comments are right.
+/// Says what is wrong with a line. Empty lines and comments are valid.
 fn check(line: &str) -> Result<(), &'static str> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -138,7 +138,7 @@ fn check_host(host: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Tells whether a key is whole, and of a type: it is a series of strings, each behind its length, and the first is the type.
+/// Returns whether a key is complete and of the given type. A key is a series of length-prefixed strings; the first is the type.
 fn is_key(kind: &str, key: &str) -> bool {
     let Ok(bytes) = STANDARD.decode(key) else {
         return false;
@@ -155,7 +155,7 @@ fn is_key(kind: &str, key: &str) -> bool {
     rest.is_empty() && parts.len() > 1 && parts[0] == kind.as_bytes()
 }
 
-/// Tells whether ssh would write this for a host: no pattern, and nothing that another program could take for an option.
+/// Returns whether ssh would write this as a host: it is not a pattern, and no other program could mistake it for an option.
 fn is_plain(host: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%[]|+/=".contains(&byte);
     !host.starts_with('-') && host.len() <= MAX_NAME_BYTES && host.bytes().all(plain)

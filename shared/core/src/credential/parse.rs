@@ -1,4 +1,4 @@
-//! Reading a credential: the fields that kinds have in common, and which kind has which.
+//! Reads a credential: the fields that the kinds share, and which kind has which fields.
 
 use serde_json::Value;
 
@@ -10,8 +10,8 @@ use super::value::Credential;
 use crate::base::fields::{Faults, FieldError, Fields};
 
 impl Credential {
-    /// Makes a credential of a kind from one text that another keeper of secrets has: the secret itself, or a JSON object
-    /// with the kind's fields.
+    /// Makes a credential of a kind from a text that an external secret store holds: the secret itself, or a JSON object with the
+    /// kind's fields.
     ///
     /// # Errors
     /// What is wrong with the fields; never the text.
@@ -43,7 +43,7 @@ impl Credential {
         }
     }
 
-    /// Reads a credential from a request's body, which may hold its `name` as well; every fault is added with its pointer.
+    /// Reads a credential from a request's body, which may also hold its `name`. Adds every fault with its pointer.
     pub fn parse(body: &Value, faults: &mut Faults) -> Option<Self> {
         let mut fields = Fields::of(body, "", faults)?;
         fields.allow("name");

@@ -1,4 +1,4 @@
-//! How a request names a secret: by the name of a stored credential, or by where another keeper of secrets has it.
+//! How a request names a secret: by the name of a stored credential, or by its place in an external secret store.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,14 +63,14 @@ pub enum ExternalSecret {
     },
 }
 
-/// One place of a request that names a stored credential.
+/// One place in a request that names a stored credential.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CredentialUse {
-    /// Where, as an RFC 6901 pointer.
+    /// The place, as an RFC 6901 pointer.
     pub pointer: String,
     /// The credential's name.
     pub name: String,
-    /// Of which kinds it may be.
+    /// The kinds that the credential may have.
     pub kinds: &'static [CredentialKind],
 }
 
@@ -81,7 +81,7 @@ impl CredentialRef {
         Self::parse(value, &fields.pointer(name), faults)
     }
 
-    /// Reads a secret's name; every fault is added with its pointer.
+    /// Reads how a request names a secret; adds every fault with its pointer.
     pub fn parse(value: &Value, pointer: &str, faults: &mut Faults) -> Option<Self> {
         match value {
             Value::String(name) => check_name(name, pointer, faults).then(|| Self::Stored(name.clone())),
@@ -94,7 +94,7 @@ impl CredentialRef {
         }
     }
 
-    /// Adds the stored credentials that this names.
+    /// Adds the stored credentials that this reference names to `uses`.
     pub fn uses(&self, pointer: &str, kinds: &'static [CredentialKind], uses: &mut Vec<CredentialUse>) {
         let mut add = |pointer: String, name: &Option<String>, kinds| {
             uses.extend(name.clone().map(|name| CredentialUse { pointer, name, kinds }));
@@ -121,7 +121,7 @@ impl CredentialRef {
 }
 
 impl ExternalSecret {
-    /// Returns what the policy calls the secret, where the worker's own identity asks for it.
+    /// Returns the policy's name for the secret, if the worker reads it with its own identity.
     #[must_use]
     pub fn place_of_own_identity(&self) -> Option<String> {
         match self {

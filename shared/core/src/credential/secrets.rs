@@ -1,4 +1,4 @@
-//! The port to the secrets of a job, wherever they are kept.
+//! The port to a job's secrets, wherever they are stored.
 
 use async_trait::async_trait;
 
@@ -10,13 +10,13 @@ use crate::base::id::Tenant;
 use crate::base::secret::Secret;
 use crate::base::store_error::BoxError;
 
-/// Why a credential cannot be had, in words for the person who asks why; never the secret.
+/// Why a credential cannot be obtained, in words for the user; never contains the secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SecretError {
     /// Which credential, and what is wrong with it.
     pub message: String,
-    /// What lies under it, for the log.
+    /// The cause, for the log.
     #[source]
     pub source: Option<BoxError>,
 }
@@ -41,10 +41,10 @@ impl SecretError {
     }
 }
 
-/// Gets at secrets for a job that a worker is about to run, wherever they are kept.
+/// Fetches secrets for a job that a worker is about to run, wherever they are stored.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// Returns a credential that a request names, of the kind that its place needs.
+    /// Returns the credential that a request names. It has one of the kinds that its place in the request accepts.
     async fn resolve(
         &self,
         tenant: &Tenant,
@@ -52,12 +52,12 @@ pub trait Secrets: Send + Sync {
         kinds: &[CredentialKind],
     ) -> Result<Credential, SecretError>;
 
-    /// Returns keys for a cloud: those of a credential, or temporary ones of the role that is to be assumed. `session` names
-    /// the session in the cloud's own records.
+    /// Returns keys for a cloud: a credential's own keys, or temporary keys for the role to assume. `session` names the session in
+    /// the cloud's own records.
     async fn cloud(&self, tenant: &Tenant, cloud: &CloudRef, session: &str) -> Result<AwsKeys, SecretError>;
 }
 
-/// Keys for AWS, as they go into a profile.
+/// Keys for AWS, as they are written to a profile.
 #[derive(Clone, Debug)]
 pub struct AwsKeys {
     /// The id of the access key.

@@ -1,4 +1,4 @@
-//! The port to the credentials that Callboard keeps.
+//! The port to the credentials that Callboard stores.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -28,14 +28,14 @@ pub struct CredentialSummary {
 /// One page of a tenant's credentials.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CredentialPage {
-    /// What is shown of each, by name.
+    /// The summaries, in order of name.
     pub credentials: Vec<CredentialSummary>,
     /// Whether more follow.
     pub has_more: bool,
 }
 
 impl CredentialPage {
-    /// Makes a page of what follows a place: at most `limit` of them.
+    /// Makes a page of at most `limit` of the given credentials, which follow the page's start.
     #[must_use]
     pub fn new(mut following: Vec<CredentialSummary>, limit: u32) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -48,10 +48,10 @@ impl CredentialPage {
     }
 }
 
-/// Keeps credentials. Their values leave it only through [`CredentialStore::get`], which only workers call.
+/// Stores credentials. Their values leave the store only through [`CredentialStore::get`], which only workers call.
 #[async_trait]
 pub trait CredentialStore: Send + Sync {
-    /// Adds a credential; `Conflict` if the tenant has one of that name.
+    /// Adds a credential; `Conflict` if the tenant already has one with that name.
     async fn create(
         &self,
         tenant: &Tenant,
@@ -69,13 +69,13 @@ pub trait CredentialStore: Send + Sync {
         now: Timestamp,
     ) -> Result<CredentialSummary, StoreError>;
 
-    /// Returns what a credential holds; `NotFound` if there is none.
+    /// Returns a credential's content; `NotFound` if there is none.
     async fn get(&self, tenant: &Tenant, name: &str) -> Result<Credential, StoreError>;
 
-    /// Returns what may be shown of a credential; `NotFound` if there is none.
+    /// Returns a credential's summary; `NotFound` if there is none.
     async fn describe(&self, tenant: &Tenant, name: &str) -> Result<CredentialSummary, StoreError>;
 
-    /// Returns what may be shown of a tenant's credentials, by name: at most `limit` of those behind a name.
+    /// Returns the summaries of a tenant's credentials in order of name: at most `limit` of those after the name `after`.
     async fn list(&self, tenant: &Tenant, after: Option<&str>, limit: u32) -> Result<CredentialPage, StoreError>;
 
     /// Forgets a credential; `NotFound` if there is none.

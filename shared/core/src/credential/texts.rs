@@ -1,4 +1,4 @@
-//! The fields that kinds of credentials have in common.
+//! Reads the fields that kinds of credentials share.
 
 use crate::base::fields::{Faults, Fields};
 use crate::base::secret::{MIN_SECRET_BYTES, Secret};
@@ -29,7 +29,7 @@ pub(super) fn required(fields: &mut Fields<'_>, name: &'static str, faults: &mut
     Some(secret)
 }
 
-/// Reads a password that a program gets in a file, from which it strips white space.
+/// Reads a password for a program that reads it from a file and strips white space.
 pub(super) fn password(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Secret> {
     let password = required(fields, "password", faults)?;
     if password.expose().trim() != password.expose() {

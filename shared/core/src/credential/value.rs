@@ -1,11 +1,11 @@
-//! What credentials hold.
+//! The content of credentials.
 
 use serde::{Deserialize, Serialize};
 
 use super::kind::CredentialKind;
 use crate::base::secret::Secret;
 
-/// What a credential holds. It is sent to the service, sealed, and never shown again.
+/// The content of a credential. It is sent to the service, sealed, and never shown again.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Credential {
@@ -20,7 +20,7 @@ pub enum Credential {
     Vault {
         /// The vault's password.
         password: Secret,
-        /// The label that vaulted text carries; by default any.
+        /// The label that the encrypted text carries; by default any.
         #[serde(default)]
         vault_id: Option<String>,
     },
@@ -30,7 +30,7 @@ pub enum Credential {
     Galaxy {
         /// The token.
         token: Secret,
-        /// The hosts that it may be sent to; none named: any that a request may name.
+        /// The hosts that the token may be sent to; if empty, any host that a request may name.
         #[serde(default)]
         hosts: Vec<String>,
     },
@@ -72,9 +72,9 @@ pub struct SshAccess {
 /// A private key for ssh.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct KeyPair {
-    /// In OpenSSH's or PEM format.
+    /// The key, in OpenSSH or PEM format.
     pub private_key: Secret,
-    /// What the key is encrypted with.
+    /// The passphrase that the key is encrypted with.
     #[serde(default)]
     pub passphrase: Option<Secret>,
     /// A certificate for the key, as `ssh-keygen -s` writes it.
@@ -85,24 +85,24 @@ pub struct KeyPair {
 /// Access to a Git server: a token over https, or a key over ssh.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct GitAccess {
-    /// The user that the token belongs to; most servers take any.
+    /// The user that the token belongs to; most servers accept any.
     #[serde(default)]
     pub username: Option<String>,
-    /// For https.
+    /// The token, for https.
     #[serde(default)]
     pub token: Option<Secret>,
-    /// For ssh.
+    /// The key, for ssh.
     #[serde(default)]
     pub key: Option<KeyPair>,
     /// The server's host keys, as lines of `known_hosts`.
     #[serde(default)]
     pub known_hosts: Option<String>,
-    /// The hosts that it may be used for; none named: any that a request may name.
+    /// The hosts that the credential may be used for; if empty, any host that a request may name.
     #[serde(default)]
     pub hosts: Vec<String>,
 }
 
-/// Access to AWS: keys, or a role to assume, or keys with which to assume a role.
+/// Access to AWS: keys, a role to assume, or keys with which to assume a role.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct AwsAccess {
     /// The id of an access key.
@@ -117,7 +117,7 @@ pub struct AwsAccess {
     /// The role to assume.
     #[serde(default)]
     pub role_arn: Option<String>,
-    /// What the role's trust policy may ask for.
+    /// The external id that the role's trust policy may require.
     #[serde(default)]
     pub external_id: Option<String>,
     /// The default region.
@@ -128,9 +128,9 @@ pub struct AwsAccess {
 /// Access to HashiCorp Vault.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct VaultAccess {
-    /// Where Vault is, such as `https://vault.example.com:8200`.
+    /// The address of Vault, such as `https://vault.example.com:8200`.
     pub url: String,
-    /// The namespace, where Vault has them.
+    /// The namespace, if Vault has namespaces.
     #[serde(default)]
     pub namespace: Option<String>,
     /// How to log in.
@@ -156,14 +156,14 @@ pub enum VaultAuth {
         #[serde(default)]
         mount: Option<String>,
     },
-    /// With the worker's AWS identity, or that of a `cloud` credential.
+    /// With the worker's AWS identity or a `cloud` credential.
     AwsIam {
         /// The role in Vault.
         role: String,
         /// Where the method is mounted; by default `aws`.
         #[serde(default)]
         mount: Option<String>,
-        /// The value of `X-Vault-AWS-IAM-Server-ID`, where Vault asks for it.
+        /// The value of `X-Vault-AWS-IAM-Server-ID`, if Vault requires it.
         #[serde(default)]
         server_id: Option<String>,
         /// A stored credential of kind `cloud`; by default the worker's own identity.
@@ -179,7 +179,7 @@ impl KeyPair {
 }
 
 impl Credential {
-    /// Returns the kind.
+    /// Returns the credential's kind.
     #[must_use]
     pub fn kind(&self) -> CredentialKind {
         match self {
@@ -195,7 +195,7 @@ impl Credential {
         }
     }
 
-    /// Returns every secret text in it, for what must not be printed.
+    /// Returns every secret text in the credential; none of them may be printed.
     #[must_use]
     pub fn secrets(&self) -> Vec<&Secret> {
         match self {

@@ -1,4 +1,4 @@
-//! Attempts: the starts of a job, and how each of them ended.
+//! Attempts: the starts of a job, and how each one ended.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -27,7 +27,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Makes an attempt that runs.
+    /// Makes a running attempt.
     #[must_use]
     pub fn begun(attempt: u32, started_at: Option<Timestamp>) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Attempt {
         }
     }
 
-    /// Notes how the attempt ended.
+    /// Returns the attempt with its end.
     #[must_use]
     pub fn ended(self, outcome: &Outcome, at: Option<Timestamp>) -> Self {
         Self {

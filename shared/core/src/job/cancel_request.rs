@@ -8,7 +8,7 @@ use super::status::JobStatus;
 use crate::base::time::Timestamp;
 use crate::request::Reason;
 
-/// Who asked for a stop, where nothing is known of whoever did.
+/// Who asked for a stop, if nothing is known about the requester.
 pub const UNKNOWN: &str = "unknown";
 
 /// Who asked for a job to be stopped, and when.

@@ -1,7 +1,7 @@
-//! Cursors: the place in a list at which its next page begins.
+//! Cursors: the place in a list where its next page begins.
 //!
-//! Written as base64url of the place and a digest that binds it to the list, so that a cursor that was altered, or taken to
-//! another list, is noticed. It grants nothing: it is no secret and needs no key.
+//! A cursor is written as base64url of the place and a digest that binds it to the list, so that a cursor that was altered or
+//! used with another list is noticed. It grants nothing, so it is not secret and needs no key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,25 +12,25 @@ use crate::base::id::{JobId, Tenant};
 
 const DIGEST_BYTES: usize = 8;
 
-/// A list that has pages.
+/// A list with pages.
 #[derive(Clone, Copy, Debug)]
 pub enum List<'a> {
-    /// A tenant's jobs, newest first: all, or those in a state. A place is a job.
+    /// A tenant's jobs, newest first: all of them, or those in one state. A place is a job.
     Jobs(&'a Tenant, Option<JobStatus>),
     /// A tenant's jobs that the queue has given up, newest first. A place is a job.
     DeadLetters(&'a Tenant),
-    /// A tenant's credentials, by name. A place is a name.
+    /// A tenant's credentials, in order of name. A place is a name.
     Credentials(&'a Tenant),
 }
 
 impl List<'_> {
-    /// Writes the cursor for what follows a place.
+    /// Returns the cursor for the page that follows a place.
     #[must_use]
     pub fn cursor(&self, place: &[u8]) -> String {
         URL_SAFE_NO_PAD.encode([place, &self.digest(place)].concat())
     }
 
-    /// Reads a cursor; `None` if it is not one of this list.
+    /// Reads a cursor; `None` if it does not belong to this list.
     #[must_use]
     pub fn place(&self, cursor: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;

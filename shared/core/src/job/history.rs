@@ -1,4 +1,4 @@
-//! Listing jobs, newest first: what a query asks for, and what a page is.
+//! Lists of jobs, newest first: the query, and the page that it returns.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::request::Reason;
 pub const MAX_COUNTED: u32 = 1000;
 /// The largest `limit`.
 pub const MAX_LIMIT: u32 = 100;
-/// The `limit` of a query that names none.
+/// The `limit` of a query that does not name one.
 pub const DEFAULT_LIMIT: u32 = 20;
 /// The largest `offset`; deeper pages are reached by cursor.
 pub const MAX_OFFSET: u32 = 1000;
@@ -22,22 +22,22 @@ pub const MAX_OFFSET: u32 = 1000;
 /// Which jobs to list.
 #[derive(Clone, Debug)]
 pub struct HistoryQuery {
-    /// Whose jobs.
+    /// The owner of the jobs.
     pub tenant: Tenant,
-    /// Only those in this state.
+    /// Only jobs in this state.
     pub status: Option<JobStatus>,
-    /// Only those that wait although the queue has given them up.
+    /// Only jobs that wait although the queue has given them up.
     pub dead_letter: bool,
-    /// At most this many, from 1 to [`MAX_LIMIT`].
+    /// The maximum number of jobs, from 1 to [`MAX_LIMIT`].
     pub limit: u32,
-    /// Leaves out this many, up to [`MAX_OFFSET`].
+    /// The number of jobs to skip, up to [`MAX_OFFSET`].
     pub offset: u32,
     /// Only jobs older than this one.
     pub before: Option<JobId>,
 }
 
 impl HistoryQuery {
-    /// Returns the list that this asks for a page of.
+    /// Returns the list that the page is taken from.
     #[must_use]
     pub fn list(&self) -> List<'_> {
         if self.dead_letter {
@@ -48,24 +48,24 @@ impl HistoryQuery {
     }
 }
 
-/// What a list shows of a job.
+/// A job as a list shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobSummary {
     /// Its id.
     pub id: JobId,
-    /// What it is called: what it runs, if that has a name.
+    /// Its title: the name of what it runs, if there is one.
     pub title: Option<String>,
-    /// The caller's own words.
+    /// The labels that the caller chose.
     pub labels: BTreeMap<String, String>,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// Where it stands.
+    /// Its state.
     pub status: JobStatus,
     /// How often it has been started.
     pub attempt: u32,
     /// Why it did not succeed.
     pub reason: Option<Reason>,
-    /// The same in a sentence, of which the beginning.
+    /// The same in a sentence, shortened.
     pub error: Option<String>,
     /// When its last attempt started.
     pub started_at: Option<Timestamp>,
@@ -74,7 +74,7 @@ pub struct JobSummary {
 }
 
 impl JobSummary {
-    /// Takes from a job's state what a list shows.
+    /// Makes a summary from a job's state.
     #[must_use]
     pub fn new(
         id: JobId,
@@ -104,9 +104,9 @@ impl JobSummary {
 pub struct HistoryPage {
     /// The jobs, newest first.
     pub jobs: Vec<JobSummary>,
-    /// Jobs of this page that are left out, as their records cannot be read; newest first.
+    /// Jobs that are left out of this page because their records cannot be read; newest first.
     pub damaged: Vec<JobId>,
-    /// How many there are in all, counted up to [`MAX_COUNTED`].
+    /// How many jobs there are in total, counted up to [`MAX_COUNTED`].
     pub total: u32,
     /// Whether `total` is exact.
     pub total_is_exact: bool,
@@ -115,7 +115,7 @@ pub struct HistoryPage {
 }
 
 impl HistoryPage {
-    /// Returns the oldest job of the page, damaged ones included, if older ones follow: the next page is before it.
+    /// Returns the oldest job of the page, including damaged ones, if older ones follow. The next page holds the jobs before it.
     #[must_use]
     pub fn next(&self) -> Option<JobId> {
         let oldest = self.jobs.last().map(|job| job.id);

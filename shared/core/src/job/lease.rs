@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::id::LeaseToken;
 
-/// A worker's claim on a job. It holds while it is renewed: who watches it needs no clock that agrees with the worker's.
+/// A worker's claim on a job. It holds while it is renewed, so its watchers need no clock that agrees with the worker's.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Lease {
     /// Proves the claim.
@@ -14,7 +14,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Makes a claim that nobody else has.
+    /// Makes a unique claim.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -23,7 +23,7 @@ impl Lease {
         }
     }
 
-    /// Returns the claim as its next renewal leaves it.
+    /// Returns the claim after its next renewal.
     #[must_use]
     pub fn renewed(self) -> Self {
         Self {

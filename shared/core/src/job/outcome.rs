@@ -9,7 +9,7 @@ use crate::base::brief::brief;
 use crate::base::object::Object;
 use crate::request::Reason;
 
-/// The end of a job, or of one attempt at it.
+/// How a job, or one attempt at it, ended.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Outcome {
     /// One of the three final states.
@@ -18,19 +18,19 @@ pub struct Outcome {
     pub reason: Option<Reason>,
     /// A sentence for a person; present unless successful.
     pub error: Option<String>,
-    /// How far the job had come.
+    /// How far the job got.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
-    /// What it used, as far as that is known.
+    /// What it used, as far as known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// What else came of it, in the words of its kind.
+    /// Further results, in the terms of its kind.
     #[serde(flatten)]
     pub detail: Object,
 }
 
 impl Outcome {
-    /// Makes the outcome of a job that did what it was to do.
+    /// Makes the outcome of a job that succeeded.
     #[must_use]
     pub fn successful() -> Self {
         Self {

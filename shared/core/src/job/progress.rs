@@ -1,6 +1,6 @@
-//! How far a running job has come, in the words of its kind.
+//! How far a running job has got, in the terms of its kind.
 
 use crate::base::object::Object;
 
-/// What a kind tells of a job that runs, such as the present task.
+/// What a kind reports about a running job, such as the current task.
 pub type Progress = Object;

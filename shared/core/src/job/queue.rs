@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 
-/// Carries job ids to workers, each at least once. Receiving is the adapter's own matter.
+/// Carries job ids to workers, each at least once. How they are received is up to the adapter.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
     /// Sends an id, to be received after `delay` at the earliest.
     async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError>;
 
-    /// Tells whether more than `limit` messages wait to be received, those that are delayed included, as far as that is known.
+    /// Returns whether more than `limit` messages are waiting, including delayed ones, as far as the queue knows.
     async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError>;
 }

@@ -16,26 +16,26 @@ pub const DISPATCH_GRACE: Duration = Duration::from_secs(10);
 pub struct Job {
     /// Its id.
     pub id: JobId,
-    /// Whose it is.
+    /// Its owner.
     pub tenant: Tenant,
-    /// What was asked for.
+    /// Its request.
     pub request: JobRequest,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// How long it is kept after its end.
     pub retention: Duration,
-    /// What has become of it.
+    /// Its current state.
     pub state: JobState,
 }
 
 impl Job {
-    /// Makes a pending job that is kept for `retention` after now.
+    /// Makes a pending job that is kept for `retention` after its end.
     #[must_use]
     pub fn new(tenant: Tenant, request: JobRequest, now: Timestamp, retention: Duration) -> Self {
         Self::with_id(JobId::new(), tenant, request, now, retention)
     }
 
-    /// Makes a pending job whose id is known before.
+    /// Makes a pending job with an id that is known in advance.
     #[must_use]
     pub fn with_id(id: JobId, tenant: Tenant, request: JobRequest, now: Timestamp, retention: Duration) -> Self {
         let state = JobState {
@@ -61,13 +61,13 @@ impl Job {
         }
     }
 
-    /// Tells whether it may be started again once its present attempt has ended.
+    /// Returns whether the job may be started again after its current attempt has ended.
     #[must_use]
     pub fn may_run_again(&self) -> bool {
         self.state.attempt < self.request.options.max_attempts()
     }
 
-    /// Returns when it is forgotten: never, before it has ended.
+    /// Returns when the job expires: never, until it has ended.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         match self.state.finished_at {

@@ -1,4 +1,4 @@
-//! What changes about a job, and the steps that may change it.
+//! The changing part of a job, and the steps that may change it.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,47 +13,47 @@ use crate::base::id::LeaseToken;
 use crate::base::time::Timestamp;
 use crate::request::Reason;
 
-/// What changes about a job while it lives; the request never does.
+/// The part of a job that changes; its request never changes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct JobState {
-    /// Where it stands.
+    /// The job's status.
     pub status: JobStatus,
     /// How often it has been started.
     pub attempt: u32,
     /// When the last attempt started.
     pub started_at: Option<Timestamp>,
-    /// When it came to a final state.
+    /// When the job reached a final state.
     pub finished_at: Option<Timestamp>,
-    /// The claim of the worker that has it.
+    /// The claim of the worker that has the job.
     pub lease: Option<Lease>,
-    /// Set when somebody asked for it to stop.
+    /// Set when somebody has asked for the job to stop.
     pub cancel: Option<CancelRequest>,
-    /// How far the running attempt has come.
+    /// How far the running attempt has got.
     pub progress: Option<Progress>,
-    /// How it ended.
+    /// How the job ended.
     pub outcome: Option<Outcome>,
     /// The attempts that were given up, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given_up: Vec<Attempt>,
-    /// When the sweep gives it to the queue; set while it waits and the queue is not known to have it.
+    /// When the sweep gives the job to the queue; set while the job waits and the queue is not known to have it.
     #[serde(default)]
     pub due: Option<Timestamp>,
-    /// Set while it waits and the queue has given it up.
+    /// Set while the job waits and the queue has given it up.
     #[serde(default)]
     pub dead_letter: Option<DeadLetter>,
 }
 
-/// A step that the job's state does not allow, or that somebody else was faster with.
+/// The error for a step that the job's state does not allow, or that another caller took first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Refused;
 
 impl JobState {
-    /// Ends a job that was never to start, because its request cannot be carried out.
+    /// Ends a job that will never start, because its request cannot be carried out.
     pub(crate) fn refuse(&mut self, error: String, now: Timestamp) {
         self.end(Outcome::failed(Reason::REQUEST_INVALID, error), now);
     }
 
-    /// Starts an attempt under a fresh lease. A claim that is repeated, because its answer was lost, changes nothing.
+    /// Starts an attempt under a new lease. Repeating a claim whose answer was lost changes nothing.
     ///
     /// # Errors
     /// The job is not pending.
@@ -74,17 +74,17 @@ impl JobState {
         Ok(())
     }
 
-    /// Notes that the queue has the job, if it is still due as it was.
+    /// Records that the queue has the job, if the job is still due at `due`.
     pub fn mark_dispatched(&mut self, due: Timestamp) {
         if self.due == Some(due) {
             self.due = None;
         }
     }
 
-    /// Extends the lease, and records progress if there is news.
+    /// Renews the lease, and records progress if there is any.
     ///
     /// # Errors
-    /// The lease is not the job's.
+    /// The job does not run under this lease.
     pub fn renew(&mut self, lease: Lease, progress: Option<Progress>) -> Result<(), Refused> {
         self.check(lease.token)?;
         self.lease = Some(lease);
@@ -94,10 +94,10 @@ impl JobState {
         Ok(())
     }
 
-    /// Takes the job from a worker that has long not renewed its lease.
+    /// Takes the job from a worker that has not renewed its lease for a long time.
     ///
     /// # Errors
-    /// The lease is no longer `silent`: it was renewed, given up or taken meanwhile.
+    /// The lease is no longer `silent`: it was renewed, given up or taken in the meantime.
     pub fn seize(&mut self, silent: Lease, lease: Lease) -> Result<(), Refused> {
         if self.status != JobStatus::Running || self.lease != Some(silent) {
             return Err(Refused);
@@ -109,14 +109,14 @@ impl JobState {
     /// Ends the job.
     ///
     /// # Errors
-    /// The lease is not the job's.
+    /// The job does not run under this lease.
     pub fn finish(&mut self, token: LeaseToken, outcome: Outcome, now: Timestamp) -> Result<(), Refused> {
         self.check(token)?;
         self.end(outcome, now);
         Ok(())
     }
 
-    /// Returns the attempts so far, the present one included, oldest first.
+    /// Returns the attempts so far, including the current one, oldest first.
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
         let mut attempts = self.given_up.clone();
@@ -130,22 +130,22 @@ impl JobState {
         attempts
     }
 
-    /// Gives the job back, for another attempt than the one that has ended, to be queued at `due` if it is not by then;
-    /// one that somebody asked to stop ends instead.
+    /// Gives the job back for another attempt, after the one that has ended. The sweep queues it at `due` if it is not queued by
+    /// then. A job that somebody asked to stop ends instead.
     ///
     /// # Errors
-    /// The lease is not the job's.
+    /// The job does not run under this lease.
     pub fn release(&mut self, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), Refused> {
         self.check(token)?;
         self.given_up.push(ended);
         self.wait_again(due)
     }
 
-    /// Gives the job back as if it had not been claimed, to be queued at `due` if it is not by then; one that somebody asked
-    /// to stop ends instead.
+    /// Gives the job back without counting the attempt. The sweep queues it at `due` if it is not queued by then. A job that
+    /// somebody asked to stop ends instead.
     ///
     /// # Errors
-    /// The lease is not the job's.
+    /// The job does not run under this lease.
     pub fn put_back(&mut self, token: LeaseToken, due: Timestamp) -> Result<(), Refused> {
         self.check(token)?;
         self.attempt = self.attempt.saturating_sub(1);
@@ -153,7 +153,7 @@ impl JobState {
         self.wait_again(due)
     }
 
-    /// Makes a running job pending again; one that somebody asked to stop ends instead.
+    /// Makes a running job pending again; a job that somebody asked to stop ends instead.
     fn wait_again(&mut self, due: Timestamp) -> Result<(), Refused> {
         self.status = JobStatus::Pending;
         self.lease = None;
@@ -165,10 +165,10 @@ impl JobState {
         }
     }
 
-    /// Ends a pending job at once; asks the worker of a running one to stop it. Asking again changes nothing.
+    /// Ends a pending job at once, or asks the worker of a running job to stop it. Asking again changes nothing.
     ///
     /// # Errors
-    /// The job has ended already.
+    /// The job has already ended.
     pub fn request_cancel(&mut self, cancel: CancelRequest) -> Result<(), Refused> {
         match self.status {
             JobStatus::Pending => {
@@ -186,7 +186,7 @@ impl JobState {
         }
     }
 
-    /// Ends a job that waits and that no worker will take.
+    /// Ends a waiting job that no worker will take.
     ///
     /// # Errors
     /// The job is not pending.
@@ -196,7 +196,7 @@ impl JobState {
         Ok(())
     }
 
-    /// Notes that the queue has given the job up.
+    /// Records that the queue has given the job up.
     ///
     /// # Errors
     /// The job is not pending.
@@ -207,7 +207,7 @@ impl JobState {
         Ok(())
     }
 
-    /// Has a job that waits given to the queue again.
+    /// Makes a waiting job due to be given to the queue again.
     ///
     /// # Errors
     /// The job is not pending.

@@ -32,7 +32,7 @@ impl JobStatus {
         Self::Canceled,
     ];
 
-    /// Returns the word that stands for the state everywhere.
+    /// Returns the word that denotes the state everywhere.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl JobStatus {
         }
     }
 
-    /// Tells whether the state never changes again.
+    /// Returns whether the state never changes again.
     #[must_use]
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Running)
@@ -57,7 +57,7 @@ impl fmt::Display for JobStatus {
     }
 }
 
-/// The text is none of the five words.
+/// The error for a text that is none of the five words.
 #[derive(Debug, thiserror::Error)]
 #[error("must be one of pending, running, successful, failed, canceled")]
 pub struct UnknownStatus;

@@ -19,11 +19,11 @@ use crate::base::time::Timestamp;
 pub struct DueJob {
     /// The job.
     pub id: JobId,
-    /// Since when it is due.
+    /// Since when it has been due.
     pub due: Timestamp,
 }
 
-/// Keeps the records of jobs. Every write after a claim is conditional on the lease token.
+/// Stores the records of jobs. Every write after a claim is conditional on the lease token.
 #[async_trait]
 pub trait JobStore: Send + Sync {
     /// Adds a job, pending or refused; `Conflict` if the id is taken.
@@ -35,14 +35,14 @@ pub trait JobStore: Send + Sync {
     /// Returns one page of a tenant's jobs, newest first.
     async fn list(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError>;
 
-    /// Notes that the queue has the job's id, if the job is still due as it was when that was sent.
+    /// Records that the queue has the job's id, if the job is still due at `due`, as it was when the id was sent.
     async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Starts an attempt and returns the job as claimed; `Conflict` unless it is pending, or running under this very
-    /// lease. A claim that fails leaves the job as it was.
+    /// Starts an attempt and returns the job as claimed; `Conflict` unless it is pending, or running under the same lease. A
+    /// claim that fails leaves the job unchanged.
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError>;
 
-    /// Renews a lease and records progress; answers whether a cancel was asked for. `Conflict` if the lease is lost.
+    /// Renews a lease and records progress; returns the cancel request, if there is one. `Conflict` if the lease is lost.
     async fn renew(
         &self,
         id: JobId,
@@ -50,11 +50,11 @@ pub trait JobStore: Send + Sync {
         progress: Option<Progress>,
     ) -> Result<Option<CancelRequest>, StoreError>;
 
-    /// Takes a running job from a worker that has not renewed its lease, so that its end can be written; returns the
-    /// job. `Conflict` if the lease is not `silent` any more.
+    /// Takes a running job from a worker that has not renewed its lease, so that its end can be written; returns the job.
+    /// `Conflict` if the lease is no longer `silent`.
     async fn seize(&self, id: JobId, silent: Lease, lease: Lease) -> Result<Job, StoreError>;
 
-    /// Writes the final state, once; answers whether a cancel had been asked for. `Conflict` if the lease is lost.
+    /// Writes the final state, once; returns the cancel request, if there was one. `Conflict` if the lease is lost.
     async fn finish(
         &self,
         id: JobId,
@@ -63,33 +63,33 @@ pub trait JobStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<CancelRequest>, StoreError>;
 
-    /// Notes how the present attempt ended, and makes a running job pending again, due to be queued at an instant; or
-    /// canceled if that was asked for. `Conflict` if the lease is lost.
+    /// Records how the current attempt ended and makes a running job pending again, due to be queued at `due`, or canceled if
+    /// that was requested. `Conflict` if the lease is lost.
     async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Makes a running job pending again, due to be queued at an instant, as if it had not been claimed: its attempt does not
-    /// count. One that was asked to stop is canceled. `Conflict` if the lease is lost.
+    /// Makes a running job pending again, due to be queued at `due`, without counting its attempt. A job that was asked to stop
+    /// is canceled. `Conflict` if the lease is lost.
     async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Ends a pending job, or marks a running one; returns the job after it. `Conflict` if it has ended.
+    /// Ends a pending job or marks a running one, and returns the job after the change. `Conflict` if it has ended.
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError>;
 
     /// Ends a pending job that no worker will take; `Conflict` if it is not pending.
     async fn abandon(&self, id: JobId, outcome: Outcome, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Notes that the queue has given a pending job up; `Conflict` if it is not pending.
+    /// Records that the queue has given a pending job up; `Conflict` if it is not pending.
     async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError>;
 
-    /// Makes a pending job due to be queued again, at once, and returns it; `Conflict` if it is not pending.
+    /// Makes a pending job due to be queued again at once, and returns it; `Conflict` if it is not pending.
     async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
 
-    /// Returns up to `limit` running jobs and their leases, as they stood not long ago.
+    /// Returns up to `limit` running jobs and their leases, as they were not long ago.
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError>;
 
     /// Returns up to `limit` pending jobs that have been due to be queued since before `now`.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
 
-    /// Returns up to `limit` pending jobs that the queue was given and has not given up, the oldest first.
+    /// Returns up to `limit` pending jobs that the queue was given and has not given up, oldest first.
     async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError>;
 
     /// Returns up to `limit` pending jobs that were created before an instant.

@@ -42,14 +42,14 @@ pub struct Cost {
 pub struct Rate {
     /// The function's memory, in MiB.
     pub memory_mib: u32,
-    /// US dollars for a GiB of memory and a second.
+    /// US dollars per second and GiB of memory.
     pub usd_per_gib_second: f64,
     /// The date of the price table.
     pub price_table: &'static str,
 }
 
 impl Rate {
-    /// Adds to a usage what its duration costs.
+    /// Adds the cost of its duration to a usage.
     pub(crate) fn charge(&self, usage: &mut Usage) {
         let seconds = (usage.duration_seconds * 1000.0).ceil() / 1000.0;
         usage.memory_size_mib = Some(self.memory_mib);

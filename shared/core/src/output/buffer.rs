@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::base::hex::hex;
 
-/// Buffers, counts and hashes what is pushed.
+/// Buffers, counts and hashes the bytes that are pushed.
 #[derive(Default)]
 pub(crate) struct StreamBuffer {
     end: u64,
@@ -29,7 +29,7 @@ impl StreamBuffer {
         self.waiting.len()
     }
 
-    /// Takes what waits, and says where in the stream it belongs.
+    /// Takes the bytes that wait, and returns where in the stream they start.
     pub(crate) fn take(&mut self) -> (u64, Vec<u8>) {
         let start = self.end - self.waiting.len() as u64;
         (start, std::mem::take(&mut self.waiting))

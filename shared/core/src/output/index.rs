@@ -1,44 +1,44 @@
-//! The index of events: where each event ends in the stream of events, 8 bytes each, little-endian.
+//! The index of events: where each event ends in the event stream, in 8 bytes each, little-endian.
 
 use std::ops::Range;
 
 const ENTRY_BYTES: u64 = 8;
 
-/// The index goes back, which no event does.
+/// The index goes backwards, which events never do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the index of the events goes back")]
 pub struct Unsorted;
 
-/// Writes where an event ends.
+/// Returns the index entry of an event that ends at `end`.
 pub(super) fn entry(end: u64) -> [u8; 8] {
     end.to_le_bytes()
 }
 
-/// Returns how many events an index of so many bytes has.
+/// Returns how many events an index of `bytes` bytes has.
 #[must_use]
 pub fn count(bytes: u64) -> u64 {
     bytes / ENTRY_BYTES
 }
 
-/// Returns the entries that are whole: what was being written when a machine stopped is not.
+/// Returns the complete entries. An entry that was being written when a machine stopped is not complete.
 #[must_use]
 pub fn whole(part: &[u8]) -> &[u8] {
     part.as_chunks::<8>().0.as_flattened()
 }
 
-/// Returns where the last event ends that a part of the index tells of; 0 if it tells of none.
+/// Returns where the last event in a part of the index ends; 0 if the part has no events.
 #[must_use]
 pub fn end(part: &[u8]) -> u64 {
     part.last_chunk().map_or(0, |end| u64::from_le_bytes(*end))
 }
 
-/// Returns the part of the index that tells where the events after one, up to another, begin and end.
+/// Returns the part of the index that says where the events after `after`, up to `last`, begin and end.
 #[must_use]
 pub fn range(after: u64, last: u64) -> Range<u64> {
     after.saturating_sub(1) * ENTRY_BYTES..last.max(after) * ENTRY_BYTES
 }
 
-/// Reads that part: where the first of these events begins, and where each of them ends.
+/// Reads that part: returns where the first of these events begins, and where each of them ends.
 ///
 /// # Errors
 /// The index is damaged.

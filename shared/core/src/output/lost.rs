@@ -1,4 +1,4 @@
-//! Sealing the output of a worker that is lost.
+//! Seals the output of a lost worker.
 
 use super::index;
 use super::manifest::Manifest;
@@ -8,11 +8,11 @@ use super::stream::Stream;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 
-/// Seals the streams of an attempt whose worker is lost, as far as they go without a gap. One that its worker has
-/// sealed stays as it is.
+/// Seals the streams of an attempt whose worker is lost, up to the first gap. An attempt that its worker has sealed stays
+/// unchanged.
 ///
 /// # Errors
-/// As the log store has them.
+/// The log store's errors.
 pub async fn seal_lost(logs: &dyn LogStore, job: JobId, attempt: u32) -> Result<(), StoreError> {
     if logs.manifest(job, attempt).await?.is_some() {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a finished attempt left, so that a reader can tell whether it has all of it.
+/// Describes what a finished attempt left, so that a reader can tell whether it has everything.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Manifest {
     /// Bytes of `Stdout`.
@@ -18,12 +18,12 @@ pub struct Manifest {
     /// Number of segments.
     #[serde(default)]
     pub segments: u64,
-    /// SHA-256 of the segments' names, one a line, in hex.
+    /// SHA-256 of the segments' names, one per line, in hex.
     #[serde(default)]
     pub segments_sha256: String,
-    /// Whether everything that was to be kept of what the job printed is there.
+    /// Whether everything that was to be kept of the job's output is there.
     pub complete: bool,
-    /// Whether the job printed more than is kept of one.
+    /// Whether the job's output exceeded the limits and was truncated.
     #[serde(default)]
     pub truncated: bool,
 }

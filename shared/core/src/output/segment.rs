@@ -11,9 +11,9 @@ use crate::base::hex::{from_hex, hex};
 
 const STREAMS: usize = Stream::ALL.len();
 
-/// What a segment is, without its content. Its name is `NUMBER-START.LENGTH-START.LENGTH-START.LENGTH-SHA256`: the number
-/// in 8 digits, so that names sort as they were written; where each stream's part starts and how long it is, in bytes, in
-/// the order of [`Stream::ALL`]; and the SHA-256 of the parts one after the other, in hex.
+/// A segment without its content. Its name is `NUMBER-START.LENGTH-START.LENGTH-START.LENGTH-SHA256`: the number in 8 digits,
+/// so that names sort in the order in which they were written; where each stream's part starts and how long it is, in bytes,
+/// in the order of [`Stream::ALL`]; and the SHA-256 of the parts one after the other, in hex.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SegmentHead {
     /// Its place among the attempt's segments, from 1.
@@ -31,14 +31,14 @@ struct Part {
 /// A segment and its content: the parts of each stream, one after the other.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Segment {
-    /// What it is.
+    /// The segment without its content.
     pub head: SegmentHead,
-    /// Its bytes.
+    /// The content.
     pub content: Bytes,
 }
 
 impl Segment {
-    /// Makes the segment that follows what the streams have: `ends` are their sizes before it, `parts` what they grow by.
+    /// Makes the next segment of the streams: `ends` are their sizes before it, `parts` the bytes they grow by.
     #[must_use]
     pub fn new(number: u64, ends: [u64; STREAMS], parts: [&[u8]; STREAMS]) -> Self {
         let mut placed = [Part::default(); STREAMS];
@@ -55,7 +55,7 @@ impl Segment {
         Self { head, content }
     }
 
-    /// Returns what a stream grows by.
+    /// Returns the bytes that a stream grows by.
     #[must_use]
     pub fn part(&self, stream: Stream) -> Bytes {
         let range = self.head.locate(stream, &self.head.range(stream));
@@ -65,7 +65,7 @@ impl Segment {
 }
 
 impl SegmentHead {
-    /// Reads a name.
+    /// Parses a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         let mut fields = name.split('-');
@@ -81,20 +81,20 @@ impl SegmentHead {
         (fields.next().is_none() && head.to_string() == name).then_some(head)
     }
 
-    /// Returns the range of a stream that the segment has.
+    /// Returns the range of a stream that the segment contains.
     #[must_use]
     pub fn range(&self, stream: Stream) -> Range<u64> {
         let part = self.parts[stream as usize];
         part.start..part.start + part.length
     }
 
-    /// Returns where the streams end once they have the segment.
+    /// Returns where the streams end after the segment.
     #[must_use]
     pub fn ends(&self) -> [u64; STREAMS] {
         self.parts.map(|part| part.start + part.length)
     }
 
-    /// Returns where a range of a stream, all of which the segment has, is in its content.
+    /// Returns where in the content a range of a stream is. The segment must contain the whole range.
     #[must_use]
     pub fn locate(&self, stream: Stream, range: &Range<u64>) -> Range<u64> {
         let before: u64 = self.parts[..stream as usize].iter().map(|part| part.length).sum();
@@ -102,19 +102,19 @@ impl SegmentHead {
         start..start + range.end - range.start
     }
 
-    /// Tells whether the segment continues streams that have these sizes.
+    /// Returns whether the segment continues streams of these sizes.
     #[must_use]
     pub fn follows(&self, ends: [u64; STREAMS]) -> bool {
         self.parts.iter().zip(ends).all(|(part, end)| part.start == end)
     }
 
-    /// Returns how long the content is, in bytes.
+    /// Returns the length of the content in bytes.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.parts.iter().map(|part| part.length).sum()
     }
 
-    /// Tells whether bytes are the segment's content.
+    /// Returns whether bytes are the segment's content.
     #[must_use]
     pub fn is_of(&self, content: &[u8]) -> bool {
         self.length() == content.len() as u64 && Sha256::digest(content)[..] == self.sha256
@@ -131,7 +131,7 @@ impl fmt::Display for SegmentHead {
     }
 }
 
-/// Hashes the names of an attempt's segments, one a line: what a manifest tells of them.
+/// Hashes the names of an attempt's segments, one per line. The manifest holds this hash.
 #[derive(Clone, Debug, Default)]
 pub struct Chain(Sha256);
 
@@ -141,7 +141,7 @@ impl Chain {
         self.0.update(format!("{head}\n"));
     }
 
-    /// Returns the hash of all that were added, in hex.
+    /// Returns the hash of all added segments, in hex.
     #[must_use]
     pub fn sha256(&self) -> String {
         hex(&self.0.clone().finalize())

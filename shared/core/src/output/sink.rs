@@ -1,4 +1,4 @@
-//! Writing what a job prints: buffered, in numbered segments, hashed, bounded, and the same whatever its size.
+//! Writes what a job prints: buffered, in numbered segments, hashed, bounded, and in the same way whatever its size.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +15,9 @@ use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 use crate::job::Progress;
 
-/// A buffer that holds this much is written without waiting for the next flush.
+/// A buffer of this size is written without waiting for the next flush.
 const FLUSH_BYTES: usize = 256 * 1024;
-/// How much may wait in memory while the log store is unavailable; then the job waits.
+/// How much output may wait in memory while the log store is unavailable. Beyond that, the job waits.
 const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -29,9 +29,9 @@ pub struct Output(Arc<Shared>);
 struct Shared {
     writer: Mutex<Writer>,
     vitals: std::sync::Mutex<Vitals>,
-    /// The job is being stopped: it waits for the log store no longer.
+    /// Whether the job is being stopped, so that it no longer waits for the log store.
     hurried: watch::Sender<bool>,
-    /// Nothing is kept any more.
+    /// Whether output is no longer kept.
     discarded: Arc<AtomicBool>,
 }
 
@@ -58,10 +58,10 @@ impl Output {
         }))
     }
 
-    /// Adds bytes to the job's output. While the log store is unavailable and too much waits for it, so does this.
+    /// Adds bytes to the job's output. Waits while the log store is unavailable and too much output is waiting for it.
     ///
     /// # Errors
-    /// The log store refuses what is written.
+    /// The log store refuses the write.
     pub async fn stdout(&self, bytes: &[u8]) -> Result<(), StoreError> {
         self.touch();
         let mut writer = self.0.writer.lock().await;
@@ -81,19 +81,19 @@ impl Output {
         self.relieve(writer).await
     }
 
-    /// Writes out what waits.
+    /// Writes out the waiting output.
     ///
     /// # Errors
-    /// The log store is unavailable; what waits is kept for the next time.
+    /// The log store is unavailable; the waiting output is kept for the next time.
     pub async fn flush(&self) -> Result<(), StoreError> {
         self.0.writer.lock().await.flush().await
     }
 
-    /// Writes out what waits and seals the streams, trying for as long as `patience` while the log store is
-    /// unavailable; `complete` says whether everything printed is there.
+    /// Writes out the waiting output and seals the streams, retrying for up to `patience` while the log store is unavailable.
+    /// `complete` says whether everything printed is there.
     ///
     /// # Errors
-    /// The log store stays unavailable, or refuses what is written.
+    /// The log store stays unavailable, or refuses the write.
     pub async fn close(&self, complete: bool, patience: Duration) -> Result<Manifest, StoreError> {
         let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
         let mut writer = self.0.writer.lock().await;
@@ -108,17 +108,17 @@ impl Output {
         }
     }
 
-    /// Has nobody wait for the log store any longer: what does not fit into memory while it is unavailable is missing.
+    /// Stops waiting for the log store; output that no longer fits in memory while the store is unavailable is dropped.
     pub(crate) fn hurry(&self) {
         self.0.hurried.send_replace(true);
     }
 
-    /// Keeps nothing from now on: the log is somebody else's. Tells whether it was this worker's until now.
+    /// Keeps nothing from now on, because the log belongs to another worker. Returns whether it was this worker's until now.
     pub(crate) fn discard(&self) -> bool {
         !self.0.discarded.swap(true, Ordering::Relaxed)
     }
 
-    /// Notes how far the job has come.
+    /// Records how far the job has got.
     pub fn report(&self, progress: Progress) {
         self.with_vitals(|vitals| vitals.progress = Some(progress));
     }
@@ -129,17 +129,17 @@ impl Output {
         self.with_vitals(|vitals| vitals.progress.take())
     }
 
-    /// Takes back progress that could not be recorded, unless there is newer.
+    /// Puts back progress that could not be recorded, unless there is newer progress.
     pub(crate) fn restore_progress(&self, progress: Option<Progress>) {
         self.with_vitals(|vitals| vitals.progress = vitals.progress.take().or(progress));
     }
 
-    /// Returns how many bytes of what was printed are kept.
+    /// Returns how many bytes of the printed output are kept.
     pub async fn size(&self) -> u64 {
         self.0.writer.lock().await.size()
     }
 
-    /// Returns how long nothing was printed. A job that waits for the log store is not silent.
+    /// Returns how long the job has printed nothing. A job that waits for the log store is not silent.
     #[must_use]
     pub fn silence(&self) -> Duration {
         self.with_vitals(|vitals| vitals.last_output.elapsed())

@@ -9,7 +9,7 @@ use crate::base::id::JobId;
 pub enum Stream {
     /// What Ansible printed, byte for byte, with its ANSI sequences.
     Stdout,
-    /// The events, one JSON object a line, ordered by counter.
+    /// The events, one JSON object per line, ordered by counter.
     Events,
     /// Where each event ends in `Events`: 8 bytes each, little-endian.
     EventIndex,
@@ -36,6 +36,6 @@ pub struct LogKey {
 pub struct Tail {
     /// Its last bytes.
     pub bytes: Bytes,
-    /// How many bytes the stream has in all.
+    /// The total size of the stream in bytes.
     pub size: u64,
 }

@@ -1,4 +1,4 @@
-//! Checking that an attempt's output is what was written: its segments, their hashes, and what the manifest tells of them.
+//! Checks that an attempt's output is what was written: its segments, their hashes, and what the manifest says about them.
 
 use sha2::{Digest, Sha256};
 
@@ -8,14 +8,14 @@ use super::segment::{Chain, SegmentHead};
 use super::stream::Stream;
 use crate::base::hex::hex;
 
-/// What was found.
+/// The result of a check.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Verified {
-    /// Segments that are there and sound.
+    /// The number of segments that are there and sound.
     pub sound: u64,
-    /// What is wrong, in sentences that name the place; nothing if all is well.
+    /// What is wrong, in sentences that name the place; empty if all is well.
     pub faults: Vec<String>,
-    /// What is so although nothing is wrong, such as a job's truncated output.
+    /// What is worth knowing although nothing is wrong, such as truncated output.
     pub notes: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ impl Check {
         }
     }
 
-    /// Adds a segment, in the order of their numbers, and its content.
+    /// Adds a segment and its content. Segments are added in order of their numbers.
     pub fn add(&mut self, head: &SegmentHead, content: &[u8]) {
         if head.number < self.next {
             let fault = format!("There is more than one segment {}.", head.number);
@@ -69,7 +69,7 @@ impl Check {
         }
     }
 
-    /// Compares what was added with the manifest.
+    /// Compares the added segments with the manifest.
     #[must_use]
     pub fn finish(mut self, manifest: Option<&Manifest>) -> Verified {
         let Some(manifest) = manifest else {
@@ -104,7 +104,7 @@ impl Check {
         self.verified
     }
 
-    /// Ends a check that has no manifest to compare with, for which there is a fault that says why.
+    /// Ends a check that has no manifest to compare with; `fault` says why.
     #[must_use]
     pub fn finish_without(mut self, fault: String) -> Verified {
         self.verified.faults.push(fault);
@@ -114,7 +114,7 @@ impl Check {
     fn compare(&mut self, manifest: &Manifest) {
         let [stdout, events, index_bytes] = self.ends;
         let [stdout_hash, events_hash] = self.streams.clone().map(|hash| hex(&hash.finalize()));
-        // a release without segments wrote manifests that say nothing of them
+        // a release without segments wrote manifests that do not mention them
         let is_of_old = manifest.segments_sha256.is_empty();
         let differs = |found: &str, told: &Option<String>| told.as_ref().is_some_and(|told| told != found);
         let wrong = [

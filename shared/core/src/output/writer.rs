@@ -14,9 +14,9 @@ use crate::base::store_error::StoreError;
 /// How much of one attempt's output is kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OutputLimits {
-    /// Bytes of what it prints, and as many of its events.
+    /// The maximum number of bytes of what it prints, and of its events as well.
     pub max_bytes: u64,
-    /// Events.
+    /// The maximum number of events.
     pub max_events: u64,
 }
 
@@ -38,14 +38,14 @@ pub(super) struct Writer {
     stdout: StreamBuffer,
     events: StreamBuffer,
     index: StreamBuffer,
-    /// Kept until the store has it: a write that failed, or whose future was dropped, is repeated as it was.
+    /// The segment being sent, kept until the store has it. A write that failed, or whose future was dropped, is repeated unchanged.
     sending: Option<Segment>,
     segments: u64,
     chain: Chain,
     count: u64,
-    /// The log is somebody else's: nothing is written any more.
+    /// Whether the log belongs to another worker, so that nothing more is written.
     discarded: Arc<AtomicBool>,
-    /// Whoever writes was told to stop, so what would have followed is missing.
+    /// Whether writing was cut short, so that the rest of the output is missing.
     cut_short: bool,
     stdout_truncated: bool,
     events_truncated: bool,
@@ -78,7 +78,7 @@ impl Writer {
         }
     }
 
-    /// Takes what the limit leaves room for; the last line says where the rest is missing.
+    /// Takes as much as the limit leaves room for; the last line says where the rest is missing.
     pub(super) fn print(&mut self, bytes: &[u8]) {
         if self.cut_short || self.stdout_truncated {
             return;
@@ -111,7 +111,7 @@ impl Writer {
         self.count += 1;
     }
 
-    /// Notes that what follows is missing: whoever writes waits no longer for the log store.
+    /// Records that the rest of the output is missing, because its writer no longer waits for the log store.
     pub(super) fn cut_short(&mut self) {
         self.cut_short = true;
     }
@@ -136,7 +136,7 @@ impl Writer {
                 continue;
             }
             match self.logs.append(self.job, self.attempt, segment).await {
-                // the attempt is sealed, so it is somebody else's
+                // the attempt is sealed, so it belongs to another worker
                 Err(StoreError::Conflict) => self.discarded.store(true, Ordering::Relaxed),
                 appended => appended?,
             }

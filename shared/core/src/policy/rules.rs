@@ -1,4 +1,4 @@
-//! What the operator of a deployment allows requests of every kind. Each kind has a section of its own beside it.
+//! What the operator of a deployment allows for requests of every kind. Each kind also has a section of its own.
 
 use crate::base::fields::{Faults, Fields};
 use crate::credential::{CloudRef, CredentialRef};
@@ -13,7 +13,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads its fields of a policy; every fault is added with its pointer.
+    /// Reads its own fields of a policy; adds every fault with its pointer.
     pub fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
         let policy = Self {
             roles: fields.lines("roles", MAX_LINE_BYTES, faults),
@@ -27,13 +27,13 @@ impl Policy {
         policy
     }
 
-    /// Tells whether the worker may assume a role with its own identity.
+    /// Returns whether the worker may assume a role with its own identity.
     #[must_use]
     pub fn allows_role(&self, arn: &str) -> bool {
         listed(&self.roles, arn)
     }
 
-    /// Tells whether the worker may read a secret with its own identity; `place` is `aws_secretsmanager:NAME` or `aws_ssm:NAME`.
+    /// Returns whether the worker may read a secret with its own identity; `place` is `aws_secretsmanager:NAME` or `aws_ssm:NAME`.
     #[must_use]
     pub fn allows_secret(&self, place: &str) -> bool {
         listed(&self.secrets, place)
@@ -52,7 +52,7 @@ impl Policy {
         }
     }
 
-    /// Adds a fault for access to a cloud that the worker's own identity may not give.
+    /// Adds a fault for cloud access that the worker's own identity may not give.
     pub fn check_cloud(&self, cloud: &CloudRef, pointer: &str, faults: &mut Faults) {
         let CloudRef::Aws(aws) = cloud else { return };
         match (&aws.credential, &aws.role_arn) {
@@ -65,7 +65,7 @@ impl Policy {
     }
 }
 
-/// Adds a fault for every entry of a list that nothing can match, which is a mistake.
+/// Adds a fault for every entry of a list that nothing can match, because such an entry is a mistake.
 pub fn check_starts(name: &str, entries: &[String], starts: &[&str], wrong: &str, faults: &mut Faults) {
     for (index, entry) in entries.iter().enumerate() {
         let fixed = entry.split_once('*').map(|(fixed, _)| fixed);
@@ -76,7 +76,7 @@ pub fn check_starts(name: &str, entries: &[String], starts: &[&str], wrong: &str
     }
 }
 
-/// Says that something is not allowed, and how it would be.
+/// Says that something is not allowed, and how to allow it.
 #[must_use]
 pub fn refusal(what: &str, list: &str, entry: &str) -> String {
     format!(
@@ -84,7 +84,7 @@ pub fn refusal(what: &str, list: &str, entry: &str) -> String {
     )
 }
 
-/// Tells whether a list has a text, or a pattern in which `*` stands for anything.
+/// Returns whether a list has a text, or a pattern that matches it, in which `*` stands for anything.
 #[must_use]
 pub fn listed(list: &[String], text: &str) -> bool {
     list.iter().any(|pattern| matches(pattern, text))

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::base::secret::{MIN_SECRET_BYTES, Secret};
 
-/// A line of a secret that is shorter may be a word like any other.
+/// The minimum length of a line of a secret. A shorter line may be an ordinary word.
 const MIN_LINE_CHARS: usize = 8;
 const MIN_HEX_BYTES: usize = 8;
 const MIN_BASE64_CHARS: usize = 6;
 /// `base64` and Python's `encodebytes` break their lines after 76 characters.
 const BASE64_LINE_BYTES: usize = 57;
-/// What encoders leave as it is, beside the unreserved characters of RFC 3986: nothing, Python's `quote`,
-/// JavaScript's `encodeURIComponent`, the user part of a URL.
+/// The characters that encoders leave unchanged besides the unreserved ones of RFC 3986: none; as in Python's `quote`; as in
+/// JavaScript's `encodeURIComponent`; as in the user part of a URL.
 const PERCENT_KEEPS: [&str; 4] = ["", "/", "!'()*", "!$&'()*+,;="];
 /// How the double and the single quote are written in XML and HTML.
 const XML_QUOTES: [(&str, &str); 6] = [
@@ -69,7 +69,7 @@ fn add_lines(lines: &[&str], forms: &mut BTreeSet<String>) {
     }
 }
 
-/// Adds the text as it is and in its escapes, and each of these as a string of JSON once more.
+/// Adds the text unchanged and in its escaped forms, and each of these again as a JSON string.
 fn add_escaped(text: &str, forms: &mut BTreeSet<String>) {
     let mut once = vec![text.to_owned(), json(text), json_ascii(text)];
     once.extend([json(text), json_ascii(text)].map(|text| text.replace('/', r"\/")));
@@ -103,7 +103,7 @@ fn add_encoded(text: &str, forms: &mut BTreeSet<String>) {
     }
 }
 
-/// Adds the characters that do not depend on what stands before and behind the bytes, for each way of falling into threes.
+/// Adds the base64 characters that do not depend on the bytes before and after, for each way of dividing the bytes into threes.
 fn add_base64(bytes: &[u8], forms: &mut BTreeSet<String>) {
     for (before, depend) in [(0, 0), (1, 2), (2, 3)] {
         let padded = [&[0; 2][..before], bytes].concat();
@@ -133,7 +133,7 @@ fn json(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// As Python's `json.dumps` writes it.
+/// Writes a text as Python's `json.dumps` does.
 fn json_ascii(text: &str) -> String {
     escape_unicode(&json(text))
 }
@@ -146,14 +146,14 @@ pub(super) fn escape_unicode(text: &str) -> String {
     })
 }
 
-/// As Go and Jinja's `tojson` write it.
+/// Writes a text as Go and Jinja's `tojson` do.
 fn json_for_html(text: &str, escaped: &str) -> String {
     escape(&json(text), |char| {
         escaped.contains(char).then(|| format!("\\u{:04x}", u32::from(char)))
     })
 }
 
-/// As Python's `repr`, its `ascii` and the `repr` of the text's bytes write it.
+/// Writes a text as Python's `repr`, its `ascii` and the `repr` of the text's bytes do.
 fn python(text: &str, quote: bool) -> [String; 3] {
     let repr = |keep: fn(char) -> bool| escape(text, |char| python_escape(char, quote, keep));
     let bytes: String = text.bytes().map(char::from).collect();

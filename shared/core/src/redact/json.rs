@@ -1,4 +1,4 @@
-//! Redacting what the JSON of an event tells, where it stands. Names that have a meaning in an event stay, whatever the secrets.
+//! Redacts the JSON text of an event and keeps its layout. Names that have a meaning in an event stay, whatever the secrets are.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,18 +8,18 @@ use serde_json::Value;
 
 use super::redactor::{REPLACEMENT, Redactor};
 
-/// Names that have a meaning in a kind's events: they stay, whatever the secrets.
+/// Names that have a meaning in a kind's events. They stay, whatever the secrets are.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
-    /// Fields of the outermost object that hold counts by name, in quotes: numbers in them are counts, names are data.
+    /// Fields of the outermost object that hold counts by name, in quotes. Numbers in these fields are counts; names are data.
     pub counts: &'static [&'static [u8]],
-    /// Names of fields at whatever depth, sorted.
+    /// Names of fields at any depth, sorted.
     pub fields: &'static [&'static str],
 }
 
 impl Redactor {
-    /// Redacts what an event tells, a JSON text: every string, and numbers that are secrets, except counts. The names of the
-    /// outermost object's fields, and those that `names` has, stay; other names may be data, such as those of hosts.
+    /// Redacts an event, which is a JSON text: every string, and numbers that are secrets, except counts. The field names of the
+    /// outermost object and the names in `names` stay; other names may be data, such as host names.
     #[must_use]
     pub fn json(&self, json: &[u8], names: Names) -> Vec<u8> {
         if self.is_empty() {
@@ -29,7 +29,7 @@ impl Redactor {
     }
 }
 
-/// Redacts every string literal, and numbers that are secrets, and leaves all else as it is written.
+/// Redacts every string literal, and numbers that are secrets, and leaves everything else as it is written.
 fn redact(redactor: &Redactor, json: &[u8], names: Names) -> Vec<u8> {
     let mut redacted = Vec::with_capacity(json.len());
     let (mut rest, mut place) = (json, Place::new(names));
@@ -57,11 +57,11 @@ fn redact(redactor: &Redactor, json: &[u8], names: Names) -> Vec<u8> {
     redacted
 }
 
-/// Where in a text the walk is.
+/// The current place in a text.
 struct Place {
     names: Names,
     depth: usize,
-    /// Whether the field of the outermost object holds counts.
+    /// Whether the current field of the outermost object holds counts.
     counts: bool,
 }
 
@@ -98,7 +98,7 @@ impl Place {
     }
 }
 
-/// Tells whether a token begins with the byte that says where it is, or may be a secret.
+/// Returns whether a byte begins a token that changes the place or may be a secret.
 fn is_told(byte: u8) -> bool {
     matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b'-' | b'0'..=b'9')
 }
@@ -113,7 +113,7 @@ fn number(token: &[u8]) -> &[u8] {
     digits.strip_suffix(b".0").unwrap_or(digits)
 }
 
-/// Counts the bytes of the token that a text begins with.
+/// Counts the bytes of the token at the start of a text.
 fn length(text: &[u8]) -> usize {
     match text[0] {
         b'"' => literal_length(text),
@@ -125,7 +125,7 @@ fn length(text: &[u8]) -> usize {
     }
 }
 
-/// Counts the bytes of the literal that a text begins with, its quotes among them.
+/// Counts the bytes of the literal at the start of a text, including its quotes.
 fn literal_length(text: &[u8]) -> usize {
     let mut escaped = false;
     let mut ends = |byte: &u8| {
@@ -137,7 +137,7 @@ fn literal_length(text: &[u8]) -> usize {
     end.map_or(text.len(), |end| end + 2)
 }
 
-/// Counts the bytes of the strings, one behind another in a list, that a text begins with; 0 if that is not more than one.
+/// Counts the bytes of the consecutive strings of a list at the start of a text; 0 if there is not more than one.
 fn list_length(text: &[u8]) -> usize {
     let (mut at, mut strings) = (0, 0);
     while text.get(at) == Some(&b'"') {
@@ -165,7 +165,7 @@ fn separator_length(text: &[u8]) -> usize {
     }
 }
 
-/// Redacts the strings of a list, which may be the lines of a text: what goes on in the next one is found too.
+/// Redacts the strings of a list. They may be the lines of a text, so a secret that continues in the next string is found too.
 fn redact_list(redactor: &Redactor, list: &[u8]) -> Vec<u8> {
     let (mut redacted, mut at) = (Vec::with_capacity(list.len()), 0);
     let joined = redactor.lines(&texts(list));
@@ -182,7 +182,7 @@ fn redact_list(redactor: &Redactor, list: &[u8]) -> Vec<u8> {
     redacted
 }
 
-/// Returns the texts of the strings of a list; of one that is no string of JSON, its bytes.
+/// Returns the texts of the strings in a list; for one that is not a JSON string, its bytes.
 fn texts(list: &[u8]) -> Vec<Cow<'_, [u8]>> {
     let (mut texts, mut at) = (Vec::new(), 0);
     while at < list.len() {
@@ -207,7 +207,7 @@ fn redact_literal<'a>(redactor: &Redactor, literal: &'a [u8]) -> Cow<'a, [u8]> {
     }
 }
 
-/// The text of a literal. As bytes, because Python writes lone surrogates, which no Rust string can hold.
+/// The text of a literal, as bytes, because Python writes lone surrogates, which no Rust string can hold.
 struct Literal<'a>(Cow<'a, [u8]>);
 
 impl<'de> Deserialize<'de> for Literal<'de> {

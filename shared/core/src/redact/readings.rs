@@ -1,45 +1,45 @@
-//! What a text holds in pieces: base64 or hexadecimal digits over several lines, and the bytes of dumps in columns. It is read
-//! without what stands between, and what is found there is traced to its place.
+//! Reads what a text holds in pieces: base64 or hexadecimal digits over several lines, and the bytes of dumps in columns. The
+//! pieces are read without the text between them, and what is found in them is traced back to its place.
 
 mod dumps;
 mod wrapped;
 
 use std::ops::Range;
 
-/// How much of what has been decided already a reading needs: the longest line of a dump, or of what stands between digits.
+/// How many of the already decided bytes a reading needs: the longest line of a dump, or the longest text between digits.
 pub(super) const PAST: usize = 256;
 
-/// Bytes that are read out of a text.
+/// Bytes that are read from a text.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     bytes: Vec<u8>,
-    /// Where they stand, in order.
+    /// Where the bytes are in the text, in order.
     segments: Vec<Segment>,
-    /// Whether what follows in the text may belong to it.
+    /// Whether the text that follows may belong to the reading.
     open: bool,
-    /// Where something begins that is not read before its end is there.
+    /// Where something begins that cannot be read until its end has arrived.
     pending: Option<usize>,
 }
 
-/// Bytes of a reading, from one on.
+/// A run of bytes of a reading, from byte `from` on.
 #[derive(Debug)]
 struct Segment {
     from: usize,
-    /// Where they begin in the text.
+    /// Where the run begins in the text.
     start: usize,
     written: Written,
 }
 
-/// How bytes of a reading are written.
+/// How the bytes of a reading are written.
 #[derive(Clone, Copy, Debug)]
 enum Written {
-    /// As they are, one behind the other.
+    /// Unchanged, one after the other.
     Plainly,
-    /// In digits, of which all are hidden with one, and all to the end of their line, which may not be known yet.
+    /// In digits. Hiding one byte hides its whole run and the rest of its line, whose end may not be known yet.
     InDigits(Option<usize>),
 }
 
-/// Reads whatever is there in pieces; `line` tells whether the text begins a line, `last` whether nothing follows it.
+/// Reads everything that is there in pieces. `line` says whether the text begins a line, `last` whether nothing follows it.
 pub(super) fn of(text: &[u8], line: bool, last: bool) -> Vec<Reading> {
     let mut readings = wrapped::read(text);
     readings.extend(dumps::read(text, line, last));
@@ -57,7 +57,7 @@ impl Reading {
         &self.bytes
     }
 
-    /// Returns where in the text a range of what was read stands; nothing while its end is not there.
+    /// Returns where in the text a range of the reading is; `None` until its end has arrived.
     pub(super) fn place(&self, range: &Range<usize>) -> Option<Range<usize>> {
         let last = range.end - 1;
         let end = match self.segments.get(self.segment(last))?.written {
@@ -67,7 +67,7 @@ impl Reading {
         Some(self.start(range.start)..end)
     }
 
-    /// Returns where in the text a byte of what was read begins.
+    /// Returns where in the text a byte of the reading begins.
     pub(super) fn start(&self, at: usize) -> usize {
         match self.segments.get(self.segment(at)) {
             Some(Segment {
@@ -86,7 +86,7 @@ impl Reading {
             .saturating_sub(1)
     }
 
-    /// Tells whether what follows in the text may belong to it.
+    /// Returns whether the text that follows may belong to the reading.
     pub(super) fn is_open(&self) -> bool {
         self.open
     }
@@ -97,8 +97,8 @@ impl Reading {
     }
 }
 
-/// Returns the length of a colour that a text begins with, or of its beginning where the text ends in it: an ANSI sequence,
-/// which Ansible puts around each line.
+/// Returns the length of a colour at the start of a text, or of its beginning if the text ends within it. A colour is an ANSI
+/// sequence, which Ansible puts around each line.
 fn color_length(text: &[u8]) -> Option<usize> {
     let rest = text.strip_prefix(b"\x1b")?;
     let Some(rest) = rest.strip_prefix(b"[") else {
@@ -115,7 +115,7 @@ fn color_length(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Returns the length of a line break that a text begins with, as it is or escaped; `None` if it begins with none.
+/// Returns the length of a line break, plain or escaped, at the start of a text; `None` if there is none.
 fn break_length(text: &[u8]) -> Option<usize> {
     match text {
         [b'\n', ..] => Some(1),

@@ -1,4 +1,4 @@
-//! Keeping secrets out of what a job prints and tells, in every form in which programs commonly write them.
+//! Keeps secrets out of what a job prints and reports, in every form in which programs commonly write them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,35 +10,35 @@ use super::forms;
 use super::readings::{self, Reading};
 use crate::base::secret::Secret;
 
-/// What stands in a secret's place.
+/// The text that replaces a secret.
 pub const REPLACEMENT: &str = "********";
 
-/// Secrets of such a size that no search for them can be made.
+/// The error for secrets that are too large to build a search for.
 #[derive(Debug, thiserror::Error)]
 #[error("the job's secrets are too large to be kept out of its output")]
 pub struct TooLarge(#[source] BuildError);
 
-/// Replaces secrets, in each of their forms, by [`REPLACEMENT`]. The default has none and changes nothing.
+/// Replaces secrets, in each of their forms, with [`REPLACEMENT`]. The default has no secrets and changes nothing.
 #[derive(Default)]
 pub struct Redactor {
-    /// Every form of every secret, sorted by their bytes.
+    /// Every form of every secret, sorted by bytes.
     pub(super) forms: Vec<Secret>,
     longest: usize,
     search: Option<AhoCorasick>,
 }
 
 impl Redactor {
-    /// Prepares for secrets; one of less than `MIN_SECRET_BYTES` is passed over.
+    /// Makes a redactor for secrets; skips those shorter than `MIN_SECRET_BYTES`.
     ///
     /// # Errors
-    /// [`TooLarge`]: the secrets have gigabytes.
+    /// [`TooLarge`] if the secrets take gigabytes.
     pub fn new(secrets: &[Secret]) -> Result<Self, TooLarge> {
         let forms: Vec<Secret> = forms::of(secrets).into_iter().map(Secret::new).collect();
         if forms.is_empty() {
             return Ok(Self::default());
         }
         let patterns = forms.iter().map(Secret::expose);
-        // the other automatons take many times the memory for a key of some kilobytes
+        // the other automatons take many times the memory for a key of a few kilobytes
         let kind = Some(AhoCorasickKind::ContiguousNFA);
         let search = AhoCorasick::builder().kind(kind).build(patterns).map_err(TooLarge)?;
         Ok(Self {
@@ -48,7 +48,7 @@ impl Redactor {
         })
     }
 
-    /// Tells whether there is nothing to replace.
+    /// Returns whether there is nothing to replace.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.search.is_none()
@@ -63,7 +63,7 @@ impl Redactor {
         }
     }
 
-    /// Redacts a sentence of our own making, except what stands within one of its own phrases: that is no secret, whatever the
+    /// Redacts a sentence that Callboard made, except for text within one of its `own` phrases: that is not a secret, whatever the
     /// secrets are.
     #[must_use]
     pub fn sentence(&self, text: &str, own: &[&str]) -> String {
@@ -75,7 +75,7 @@ impl Redactor {
         String::from_utf8_lossy(&replaced(text.as_bytes(), 0..text.len(), &spans)).into_owned()
     }
 
-    /// Redacts bytes that are whole; borrows them if nothing is to be changed.
+    /// Redacts complete bytes; borrows them if nothing changes.
     #[must_use]
     pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let spans = self.spans(bytes, 0, &self.read(bytes));
@@ -85,7 +85,7 @@ impl Redactor {
         Cow::Owned(replaced(bytes, 0..bytes.len(), &spans))
     }
 
-    /// Redacts lines that a form may go over; returns those that are changed by it, and nothing for those that are not.
+    /// Redacts lines, where a form may span several of them. Returns the lines that change, and `None` for those that do not.
     pub(super) fn lines(&self, lines: &[Cow<'_, [u8]>]) -> Vec<Option<String>> {
         let text = lines.join(&b'\n');
         let spans = self.spans(&text, 0, &self.read(&text));
@@ -100,15 +100,15 @@ impl Redactor {
         lines.iter().map(&mut redact).collect()
     }
 
-    /// Tells whether a text is a form of a secret.
+    /// Returns whether a text is a form of a secret.
     pub(super) fn is_secret(&self, text: &[u8]) -> bool {
         self.forms
             .binary_search_by(|form| form.expose().as_bytes().cmp(text))
             .is_ok()
     }
 
-    /// Finds what is to be replaced from a place on, in order, also in what was read out of the bytes. Forms that overlap are
-    /// one: half a secret would be left of the second.
+    /// Finds what to replace from a place on, in order, including what was read from the bytes in pieces. Overlapping forms are
+    /// merged, because otherwise half of the second secret would be left.
     pub(super) fn spans(&self, bytes: &[u8], from: usize, readings: &[Reading]) -> Vec<Range<usize>> {
         let Some(search) = &self.search else { return Vec::new() };
         let whole = search.find_overlapping_iter(&bytes[from..]);
@@ -125,7 +125,7 @@ impl Redactor {
         spans
     }
 
-    /// Reads what is in pieces in bytes that are whole.
+    /// Reads what complete bytes hold in pieces.
     pub(super) fn read(&self, bytes: &[u8]) -> Vec<Reading> {
         match self.search {
             Some(_) => readings::of(bytes, true, true),
@@ -133,7 +133,7 @@ impl Redactor {
         }
     }
 
-    /// Finds forms that are there in pieces.
+    /// Finds forms that are written in pieces.
     pub(super) fn in_pieces<'a>(&'a self, readings: &'a [Reading]) -> impl Iterator<Item = Range<usize>> + 'a {
         let places = |reading: &'a Reading| self.found_in(reading).filter_map(|found| reading.place(&found));
         readings.iter().flat_map(places)
@@ -144,7 +144,7 @@ impl Redactor {
         search.flat_map(|search| search.find_overlapping_iter(reading.bytes()).map(|found| found.range()))
     }
 
-    /// Returns where the end begins that may still become a form, no earlier than `from`.
+    /// Returns the start of the tail that may still become a form, no earlier than `from`.
     pub(super) fn undecided(&self, bytes: &[u8], from: usize, readings: &[Reading]) -> usize {
         let whole = bytes.len() - self.beginning(&bytes[from..]);
         let open = readings.iter().filter(|reading| reading.is_open());
@@ -153,7 +153,7 @@ impl Redactor {
             .max(from)
     }
 
-    /// Returns where a reading begins to be undecided: the beginning of a form, or a form, whose end is not there.
+    /// Returns where a reading becomes undecided: at the beginning of a form, or at a form, whose end has not arrived.
     fn unread(&self, reading: &Reading) -> Option<usize> {
         let tail = Some(self.beginning(reading.bytes())).filter(|length| *length > 0);
         let tail = tail.map(|length| reading.start(reading.bytes().len() - length));
@@ -162,7 +162,7 @@ impl Redactor {
         begun.chain(tail).chain(reading.pending()).min()
     }
 
-    /// Counts the bytes at the end that a form may begin with.
+    /// Counts the bytes at the end that may be the beginning of a form.
     fn beginning(&self, bytes: &[u8]) -> usize {
         let most = bytes.len().min(self.longest.saturating_sub(1));
         let tail = |length: &usize| &bytes[bytes.len() - length..];
@@ -179,7 +179,7 @@ impl Redactor {
     }
 }
 
-/// Copies a range of bytes, with the replacement in the place of parts of it.
+/// Copies a range of bytes, with the replacement in place of the given parts.
 pub(super) fn replaced(bytes: &[u8], range: Range<usize>, parts: &[Range<usize>]) -> Vec<u8> {
     let mut redacted = Vec::with_capacity(range.len());
     let mut at = range.start;

@@ -1,4 +1,4 @@
-//! Redacting a stream that comes in chunks, with marks in it that keep their places.
+//! Redacts a stream that arrives in chunks, with marks in it that keep their places.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::readings::{self, PAST, Reading};
 use super::redactor::{REPLACEMENT, Redactor};
 
-/// A part of a stream: text, or a mark that stands between two bytes of it.
+/// A part of a stream: text, or a mark between two bytes of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Piece<'a, M> {
     /// Text; where chunks end has no meaning.
@@ -18,23 +18,23 @@ pub enum Piece<'a, M> {
     Mark(M),
 }
 
-/// Redacts a stream. It holds back no more than the end that may still become a secret.
+/// Redacts a stream. It holds back only the tail that may still become a secret.
 pub struct Stream<M> {
     redactor: Arc<Redactor>,
-    /// What is not given out yet, behind the end of what was.
+    /// The text that has not been given out yet, after the end of the text that has.
     held: Vec<u8>,
-    /// Where in `held` that begins.
+    /// Where in `held` the text that has not been given out begins.
     from: usize,
     /// Whether `held` begins a line.
     line: bool,
-    /// How many bytes from there on belong to a secret that has been replaced already.
+    /// How many bytes from there on belong to a secret that has already been replaced.
     covered: usize,
     /// Marks by their place in `held`.
     marks: VecDeque<(usize, M)>,
 }
 
 impl<M> Stream<M> {
-    /// Begins a stream.
+    /// Starts a stream.
     #[must_use]
     pub fn new(redactor: Arc<Redactor>) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl<M> Stream<M> {
         }
     }
 
-    /// Takes the next piece; returns what is decided by it, in order. A mark within a secret comes after its replacement.
+    /// Takes the next piece and returns what it decides, in order. A mark within a secret comes after the secret's replacement.
     pub fn push<'a>(&mut self, piece: Piece<'a, M>) -> Vec<Piece<'a, M>> {
         if self.redactor.is_empty() {
             return vec![piece];
@@ -66,7 +66,7 @@ impl<M> Stream<M> {
         self.decide(self.held.len(), &readings)
     }
 
-    /// Gives out what stands before `end`: no form that begins there is still incomplete.
+    /// Gives out the text before `end`: no form that begins there is still incomplete.
     fn decide<'a>(&mut self, end: usize, readings: &[Reading]) -> Vec<Piece<'a, M>> {
         let mut pieces = Vec::new();
         let mut at = self.from + self.covered;
@@ -84,7 +84,7 @@ impl<M> Stream<M> {
         pieces
     }
 
-    /// Forgets what was given out, but for what readings need of it.
+    /// Forgets the text that was given out, except for the part that readings need.
     fn forget(&mut self, end: usize) {
         let gone = end.saturating_sub(PAST);
         if let Some(last) = gone.checked_sub(1) {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::base::secret::Secret;
 
-/// Names as a kind of job may have them.
+/// Names such as a kind of job may have.
 const NAMES: Names = Names {
     counts: &[br#""changed""#, br#""failures""#, br#""processed""#],
     fields: &["changed", "host", "msg", "rc", "res", "stdout", "stdout_lines"],
@@ -151,7 +151,7 @@ fn lone_surrogates_and_invalid_json_are_no_reason_to_tell_a_secret() -> Result<(
     Ok(())
 }
 
-/// A password may be any word: an event is read all the same, and the word is in no value.
+/// A password may be any word: the event can still be read, and the word is in no value.
 #[test]
 fn names_of_an_event_stay_and_values_and_names_that_are_data_do_not() -> Result<(), TooLarge> {
     let event = r#"{"host": "WORD", "WORD": "x WORD", "hosts_count": 4711, "duration": 4711.0,
@@ -184,7 +184,7 @@ fn text<'a>(bytes: &'a [u8]) -> Piece<'a, char> {
     Piece::Text(Cow::Borrowed(bytes))
 }
 
-/// The text of pieces, and their marks with their places in it.
+/// Returns the text of pieces, and their marks with their places in it.
 fn told<M>(pieces: Vec<Piece<'_, M>>) -> (String, Vec<(M, usize)>) {
     let (mut text, mut marks) = (Vec::new(), Vec::new());
     for piece in pieces {
@@ -196,7 +196,7 @@ fn told<M>(pieces: Vec<Piece<'_, M>>) -> (String, Vec<(M, usize)>) {
     (String::from_utf8_lossy(&text).into_owned(), marks)
 }
 
-/// As programs have written a text that holds the secret fourteen times, after 0 to 13 other letters.
+/// A text that holds the secret fourteen times, after 0 to 13 other letters, as programs have written it.
 const RECORDED: [(&str, &str); 9] = [
     ("base64", include_str!("recorded/base64.txt")),
     ("openssl base64", include_str!("recorded/base64_64.txt")),
@@ -210,7 +210,7 @@ const RECORDED: [(&str, &str); 9] = [
 ];
 const WRITTEN: &str = "correct-horse/battery";
 
-/// Whatever is between the letters: five of them in a row are a part of the secret.
+/// Counts the parts of the secret that are left: five of its letters in a row, whatever is between them.
 fn letters_left(program: &str, told: &str) -> usize {
     let parts: Vec<String> = match program {
         "base64" | "openssl base64" => {
@@ -311,7 +311,7 @@ fn other_dumps_and_digits_stay_and_are_not_held_back() -> Result<(), TooLarge> {
     Ok(())
 }
 
-/// What is to come out, by plain search at every place, and what is found in pieces.
+/// Returns what should come out, by plain search at every place and with what is found in pieces.
 fn model(redactor: &Redactor, text: &[u8], marks: &[usize]) -> (String, Vec<(usize, usize)>) {
     let in_pieces: Vec<_> = redactor.in_pieces(&redactor.read(text)).collect();
     let (mut out, mut told, mut covered) = (Vec::new(), Vec::new(), 0);
@@ -343,7 +343,7 @@ fn model(redactor: &Redactor, text: &[u8], marks: &[usize]) -> (String, Vec<(usi
     (String::from_utf8_lossy(&out).into_owned(), told)
 }
 
-/// No asterisk: the replacement has some.
+/// Without an asterisk, because the replacement has some.
 const SECRET: &str = "[abc\"'\\\\ \n\r&<%+/=ö🦀\u{1}]{4,14}";
 
 /// Part of a text: anything, or a form, whole or from one place to another.
@@ -396,7 +396,7 @@ fn run(redactor: &Arc<Redactor>, text: &[u8], marks: &[usize], cuts: &[usize]) -
     told(pieces)
 }
 
-/// The strings of a value redacted, and its names, but for the outermost.
+/// Redacts the strings of a value, and its names except for the outermost.
 fn redacted(redactor: &Redactor, value: &Value, outermost: bool) -> Value {
     match value {
         Value::String(text) => Value::String(redactor.text(text)),
@@ -439,7 +439,7 @@ proptest! {
         prop_assert_eq!(unchanged, expected.0 == text);
     }
 
-    /// Wherever the secret stands in a text that is written as base64 with lines of some width, in numbers, or as a dump.
+    /// The secret may be anywhere in a text that is written as base64 or hex with lines of some width, or as a dump.
     #[test]
     fn a_text_in_lines_is_redacted_as_a_whole_whatever_the_chunks(
         before in "[a-z ]{0,80}", after in "[a-z \n]{0,80}", width in 60..77_usize, crlf: bool, spaces in 0..9_usize,

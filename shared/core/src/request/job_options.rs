@@ -44,10 +44,10 @@ pub struct JobOptions {
 }
 
 impl JobOptions {
-    /// The names of these options among those of a request.
+    /// The names of these options among a request's options.
     pub(super) const NAMES: [&'static str; 5] = ["timeout", "idle_timeout", "max_attempts", "labels", "callback_url"];
 
-    /// Reads them from a request's `options`; every fault is added with its pointer.
+    /// Reads these options from a request's `options`; adds every fault with its pointer.
     pub fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
         Self {
             timeout: fields.integer("timeout", 1, MAX_TIMEOUT_SECONDS, faults),

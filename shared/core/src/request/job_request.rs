@@ -1,4 +1,4 @@
-//! Requests: what is to be done, by which kind of job, and how every job is bounded.
+//! Requests: what to do, with which kind of job, and the options that every job has.
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,19 +7,19 @@ use serde_json::{Map, Value};
 use super::job_options::JobOptions;
 use crate::base::object::Object;
 
-/// A request, as it is recorded.
+/// A request as it is recorded.
 ///
-/// As JSON it is one object: the fields of its kind, `kind` where that is not the first, and `options`, those of every job and
-/// those of its kind together.
+/// As JSON it is one object: the fields of its kind, `kind` unless it is the first kind, and `options`, which holds the options
+/// of every job together with those of its kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobRequest {
     /// The name of its kind; absent for the first kind.
     pub kind: Option<String>,
-    /// What lists call it. Not part of its JSON: stores keep it beside.
+    /// The title that lists show. It is not part of the JSON; stores keep it separately.
     pub title: Option<String>,
-    /// How the job is bounded, and what it is known by.
+    /// The options that jobs of every kind have.
     pub options: JobOptions,
-    /// The fields that its kind understands; `options` among them has those of the kind alone.
+    /// The fields that its kind understands; `options` among them holds only the kind's own options.
     pub work: Object,
 }
 
@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for JobRequest {
 }
 
 impl JobRequest {
-    /// Returns the options of every job and those of its kind, as a request has them.
+    /// Returns the options of every job together with those of its kind, as a request has them.
     #[must_use]
     pub fn all_options(&self) -> Object {
         let mut options = Object::of(&self.options);

@@ -1,4 +1,4 @@
-//! Kinds of jobs: what a request of a kind may say, and what its jobs tell.
+//! Kinds of jobs: what a request of a kind may say, and what its jobs report.
 
 use serde_json::Value;
 use utoipa::openapi::Components;
@@ -9,84 +9,85 @@ use crate::base::fields::{Faults, FieldError, Fields};
 use crate::base::object::Object;
 use crate::credential::CredentialUse;
 
-/// One kind of job: the grammar of its requests, and what else only it knows. It does nothing; a runner of its name does.
+/// One kind of job: the grammar of its requests, and everything else that only the kind knows. It does no work itself; the
+/// runner with the same name does.
 pub trait Kind: Send + Sync {
-    /// Returns the name, as stored requests have it.
+    /// Returns the name that stored requests use.
     fn name(&self) -> &'static str;
 
-    /// Returns the fields of a request by which it is told to be of this kind.
+    /// Returns the fields that show that a request is of this kind.
     fn markers(&self) -> &'static [&'static str];
 
-    /// Reads what a request says beside the options of every job: its fields, and those of its `options` that are of the kind.
-    /// Every fault is added with its pointer; so is, where there is no other, what the operator does not allow.
+    /// Reads everything in a request except the options of every job: its fields, and the kind's own `options`. Adds every fault
+    /// with its pointer; if there is none, adds a fault for whatever the operator does not allow.
     fn read(&self, fields: &mut Fields<'_>, options: &mut Fields<'_>, faults: &mut Faults) -> Option<Work>;
 
-    /// Returns what is kept of a request that is refused: what it was to run, no more.
+    /// Returns what is kept of a refused request: only what it was to run.
     fn outline(&self, title: Option<&str>) -> Object;
 
-    /// Returns what lists call the work of a request that cannot be read.
+    /// Returns the title that lists show for a request that cannot be read.
     fn title_of(&self, body: &Value) -> Option<String>;
 
-    /// Returns what a record shows of a job beside what every job has.
+    /// Returns what a record shows of a job in addition to what every job has.
     fn show(&self, told: Told<'_>) -> Shown;
 
     /// Returns the reasons that only jobs of this kind have.
     fn reasons(&self) -> &'static [Reason];
 
-    /// Returns the names that its events have.
+    /// Returns the names of its events.
     fn event_names(&self) -> &'static [&'static str];
 
-    /// Reads an event as it is stored.
+    /// Reads a stored event.
     ///
     /// # Errors
-    /// It is none.
+    /// The line is not an event.
     fn event(&self, line: &[u8]) -> Result<EventFacts, serde_json::Error>;
 
-    /// Returns the schemas of what it adds to the API: `JobRequest`, `Options`, `RecordPart`, `ResultPart`, `Progress` and `Event`,
-    /// and what they lead to.
+    /// Returns the schemas that it adds to the API: `JobRequest`, `Options`, `RecordPart`, `ResultPart`, `Progress` and `Event`,
+    /// and those that they refer to.
     fn schemas(&self) -> Components;
 }
 
-/// What a request wants to be done, as its kind has read it.
+/// The work that a request asks for, as its kind has read it.
 #[derive(Clone, Debug, Default)]
 pub struct Work {
-    /// What lists call it.
+    /// The title that lists show.
     pub title: Option<String>,
     /// The request's own fields, without the options of every job.
     pub body: Object,
     /// The stored credentials that it names.
     pub secrets: Vec<CredentialUse>,
-    /// What it names and is not there, where that can be known before it runs.
+    /// Something it names that does not exist, if this can be known before the job runs.
     pub missing: Option<FieldError>,
 }
 
-/// What is known of a job, for its kind to show.
+/// What is known about a job, for its kind to show.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
-    /// What is to be done.
+    /// The job's request.
     pub request: &'a JobRequest,
-    /// How far it has come, while it runs.
+    /// How far the job has got, while it runs.
     pub progress: Option<&'a Object>,
-    /// What came of it, once it has ended.
+    /// The job's result, once it has ended.
     pub detail: Option<&'a Object>,
 }
 
 /// What a kind adds to a job's record.
 #[derive(Clone, Debug, Default)]
 pub struct Shown {
-    /// Fields of the record; `options` among them gets those of every job, too.
+    /// Fields of the record; `options` among them also gets the options of every job.
     pub record: Object,
     /// Fields of the record's `result`.
     pub result: Object,
 }
 
-/// What events are told apart by.
+/// The facts that distinguish events.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EventFacts {
     /// The event's name.
     pub name: String,
-    /// The host that it is about.
+    /// The host that the event is about.
     pub host: Option<String>,
-    /// Whether it tells of a failure that nothing made good.
+    /// Whether the event reports a failure that nothing made good.
     pub failed: bool,
 }

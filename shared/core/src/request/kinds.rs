@@ -1,4 +1,4 @@
-//! The list of kinds of jobs that a program knows.
+//! The list of the kinds of jobs that a program knows.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use super::kind::Kind;
 use crate::base::fields::{self, Faults, FieldError, Fields};
 use crate::credential::CredentialUse;
 
-/// The kinds that a program knows. Requests that name none are the first one's.
+/// The kinds that a program knows. Requests that name no kind belong to the first.
 #[derive(Clone)]
 pub struct Kinds(Arc<[Arc<dyn Kind>]>);
 
-/// A request that was read, and what has to be there for it.
+/// A request that was read, and what must exist for it.
 #[derive(Clone, Debug)]
 pub struct Read {
     /// The request.
     pub request: JobRequest,
     /// The stored credentials that it names.
     pub secrets: Vec<CredentialUse>,
-    /// What it names and is not there.
+    /// Something it names that does not exist.
     pub missing: Option<FieldError>,
 }
 
@@ -32,7 +32,7 @@ impl Kinds {
         Self(std::iter::once(first).chain(others).collect())
     }
 
-    /// Returns the kind of requests that name none.
+    /// Returns the kind of requests that name no kind.
     #[must_use]
     pub fn first(&self) -> &dyn Kind {
         &*self.0[0]
@@ -43,12 +43,12 @@ impl Kinds {
         self.0.iter().map(|kind| &**kind)
     }
 
-    /// Returns the names that events have, of whichever kind.
+    /// Returns the names of the events of every kind.
     pub fn event_names(&self) -> impl Iterator<Item = &'static str> {
         self.iter().flat_map(Kind::event_names).copied()
     }
 
-    /// Returns the kind of a request; `None` if it is another release's.
+    /// Returns the kind of a request; `None` if only another release knows it.
     #[must_use]
     pub fn of(&self, request: &JobRequest) -> Option<&dyn Kind> {
         match request.kind.as_deref() {
@@ -69,7 +69,7 @@ impl Kinds {
         }
     }
 
-    /// Makes the request that is kept of one that cannot be read.
+    /// Makes the request to keep for one that cannot be read.
     #[must_use]
     pub fn outline(&self, body: &Value) -> JobRequest {
         let kind = self.marked(body).next().unwrap_or(self.first());
@@ -115,20 +115,20 @@ impl Kinds {
         })
     }
 
-    /// Returns the kinds of which a request has a marker.
+    /// Returns the kinds that have a marker in a request.
     fn marked<'a>(&'a self, body: &'a Value) -> impl Iterator<Item = &'a dyn Kind> {
         self.iter()
             .filter(|kind| kind.markers().iter().any(|marker| !body[*marker].is_null()))
     }
 
-    /// Returns the name that is stored: none for the first kind, as releases wrote it that knew no other.
+    /// Returns the name to store: none for the first kind, as in releases that knew no other kind.
     fn stored_name(&self, kind: &dyn Kind) -> Option<String> {
         let name = kind.name();
         (name != self.first().name()).then(|| name.to_owned())
     }
 }
 
-/// Returns the marker of a kind that a request has.
+/// Returns the marker of a kind that is present in a request.
 fn found(kind: &dyn Kind, body: &Value) -> &'static str {
     let mut markers = kind.markers().iter().copied();
     markers.find(|marker| !body[*marker].is_null()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Why a job did not succeed, in a word.
+//! Why a job did not succeed, in one word.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,36 +8,36 @@ use utoipa::ToSchema;
 
 /// Why a job failed or was canceled. Later releases may know more reasons.
 //
-// Each word is a constant, here or of a kind; a word of another release is kept as it is.
+// Each word is a constant, here or in a kind; a word from another release is kept unchanged.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[schema(value_type = String)]
 #[serde(transparent)]
 pub struct Reason(Cow<'static, str>);
 
 impl Reason {
-    /// What the job runs could not be had.
+    /// What the job runs could not be obtained.
     pub const SOURCE_UNAVAILABLE: Self = Self::new("source_unavailable");
-    /// A credential that the job names could not be had.
+    /// A credential that the job names could not be obtained.
     pub const CREDENTIAL_UNAVAILABLE: Self = Self::new("credential_unavailable");
-    /// The request cannot be carried out as it stands.
+    /// The request cannot be carried out as it is.
     pub const REQUEST_INVALID: Self = Self::new("request_invalid");
     /// The job ran longer than its `timeout`.
     pub const TIMEOUT: Self = Self::new("timeout");
     /// The job printed nothing for longer than its `idle_timeout`.
     pub const IDLE_TIMEOUT: Self = Self::new("idle_timeout");
-    /// The worker's own time was over.
+    /// The worker's own time ran out.
     pub const DEADLINE: Self = Self::new("deadline");
     /// The kernel ended the job because memory ran out.
     pub const OUT_OF_MEMORY: Self = Self::new("out_of_memory");
     /// The worker stopped reporting.
     pub const LOST: Self = Self::new("lost");
-    /// It waited for so long that the queue may have forgotten it.
+    /// The job waited so long that the queue may have forgotten it.
     pub const UNDELIVERABLE: Self = Self::new("undeliverable");
     /// The service was stopped while the job ran.
     pub const SHUTDOWN: Self = Self::new("shutdown");
     /// Something around the job broke.
     pub const RUNNER_ERROR: Self = Self::new("runner_error");
-    /// Somebody asked for it.
+    /// Somebody asked for the job to be canceled.
     pub const CANCELED_BY_REQUEST: Self = Self::new("canceled_by_request");
 
     /// The reasons that jobs of every kind may have.
@@ -56,25 +56,25 @@ impl Reason {
         Self::CANCELED_BY_REQUEST,
     ];
 
-    /// Makes a reason that only jobs of a kind have.
+    /// Makes a reason that only jobs of one kind have.
     #[must_use]
     pub const fn new(word: &'static str) -> Self {
         Self(Cow::Borrowed(word))
     }
 
-    /// Reads a word that was stored.
+    /// Makes a reason from a stored word.
     #[must_use]
     pub fn of(word: &str) -> Self {
         Self(Cow::Owned(word.to_owned()))
     }
 
-    /// Returns the word that stands for the reason everywhere.
+    /// Returns the word that denotes the reason everywhere.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Tells whether another attempt may end differently, because it was the system that failed and not the job.
+    /// Returns whether another attempt may end differently, because the system failed and not the job.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         [Self::LOST, Self::RUNNER_ERROR, Self::SHUTDOWN, Self::OUT_OF_MEMORY].contains(self)

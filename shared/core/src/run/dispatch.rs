@@ -1,4 +1,4 @@
-//! Giving a recorded job to the queue.
+//! Gives a recorded job to the queue.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use crate::base::causes::causes;
 use crate::base::store_error::StoreError;
 use crate::job::{DueJob, Job, JobQueue, JobStore};
 
-/// Queues a job, to be received after `delay` at the earliest, and notes that the queue has it. Where either fails, the job
+/// Queues a job, to be received after `delay` at the earliest, and records that the queue has it. If either fails, the job
 /// stays due, and the sweep queues it.
 ///
 /// # Errors
-/// As the queue and the store have them.
+/// The errors of the queue and the store.
 pub async fn dispatch(
     store: &dyn JobStore,
     queue: &dyn JobQueue,
@@ -21,7 +21,7 @@ pub async fn dispatch(
     store.mark_dispatched(job.id, job.due).await
 }
 
-/// Queues a job that is due at once, or leaves that to the sweep; returns it as it is then.
+/// Queues a due job at once, or leaves that to the sweep; returns the job as it is then.
 pub(crate) async fn dispatched(store: &dyn JobStore, queue: &dyn JobQueue, mut job: Job) -> Job {
     let Some(due) = job.state.due else { return job };
     match dispatch(store, queue, DueJob { id: job.id, due }, Duration::ZERO).await {

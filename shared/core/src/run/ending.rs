@@ -1,4 +1,4 @@
-//! Writing how an attempt ended.
+//! Writes how an attempt ended.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::base::time::Clock;
 use crate::job::{Attempt, DISPATCH_GRACE, DueJob, Job, JobQueue, JobStatus, JobStore, Lease, Outcome};
 use crate::request::Reason;
 
-/// Writes the end of an attempt: the job's end, or its return to the queue where its request allows that.
+/// Writes the end of an attempt: the job's end, or its return to the queue if its request allows that.
 ///
 /// # Errors
-/// `Conflict` if the lease is lost; others as the store has them.
+/// `Conflict` if the lease is lost; otherwise the store's error.
 pub(crate) async fn end_attempt(
     store: &dyn JobStore,
     queue: &dyn JobQueue,
@@ -47,7 +47,7 @@ pub(crate) async fn end_attempt(
     Ok(())
 }
 
-/// Returns a job to the queue that could not be started.
+/// Returns a job that could not be started to the queue.
 pub(super) async fn put_back(
     store: &dyn JobStore,
     queue: &dyn JobQueue,
@@ -63,7 +63,7 @@ pub(super) async fn put_back(
     Ok(())
 }
 
-/// Queues a job that was given back; what fails here, the sweep makes up for.
+/// Queues a job that was given back. If that fails, the sweep queues it.
 async fn queue_again(store: &dyn JobStore, queue: &dyn JobQueue, job: DueJob, delay: Duration) {
     if let Err(error) = dispatch(store, queue, job, delay).await {
         tracing::warn!(error = %causes(&error), "the job waits for the sweep to be queued");

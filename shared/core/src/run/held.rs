@@ -10,7 +10,7 @@ use crate::base::id::LeaseToken;
 pub struct Held(Arc<Mutex<HashSet<LeaseToken>>>);
 
 impl Held {
-    /// Tells whether a worker of this process holds the lease.
+    /// Returns whether a worker of this process holds the lease.
     #[must_use]
     pub fn has(&self, token: LeaseToken) -> bool {
         self.with(|held| held.contains(&token))
@@ -26,7 +26,7 @@ impl Held {
     }
 }
 
-/// Holds a lease until it is dropped, also by a panic.
+/// Holds a lease until it is dropped, including by a panic.
 pub(super) struct Holding(Held, LeaseToken);
 
 impl Drop for Holding {

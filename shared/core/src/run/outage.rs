@@ -1,4 +1,4 @@
-//! An outage of the store: how long the jobs wait that it keeps from being claimed.
+//! An outage of the store: how long jobs wait that cannot be claimed because of it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,19 +8,19 @@ use crate::base::id::JobId;
 const SHORTEST_PAUSE: Duration = Duration::from_secs(15);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// When the outage began that a process is in, if it is in one, by its [`Clock::elapsed`](crate::base::time::Clock). Clones share
+/// When the current outage of a process began, if there is one, by its [`Clock::elapsed`](crate::base::time::Clock). Clones share
 /// it.
 #[derive(Clone, Debug, Default)]
 pub struct Outage(Arc<Mutex<Option<Duration>>>);
 
 impl Outage {
-    /// Notes that the store has answered.
+    /// Records that the store has answered.
     pub(crate) fn end(&self) {
         self.set(|began| *began = None);
     }
 
-    /// Notes that the store has not answered. Returns how long a job waits: as long as the outage has lasted, from 15 s to 5
-    /// min, and up to as much again, so that not all come at once.
+    /// Records that the store has not answered. Returns how long a job waits: as long as the outage has lasted, but from 15 s to
+    /// 5 min, plus up to as much again, so that the jobs do not all come back at once.
     pub(crate) fn pause(&self, now: Duration, job: JobId) -> Duration {
         let began = self.set(|began| *began.get_or_insert(now));
         let pause = now.saturating_sub(began).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);

@@ -1,11 +1,11 @@
-//! What a job ended with: what its runner found, unless it was stopped.
+//! The outcome of a job: what its runner found, unless it was stopped.
 
 use super::runner::Ended;
 use super::stop::StopReason;
 use crate::job::{Outcome, canceled};
 use crate::request::Reason;
 
-/// What a job's end means once it is known why it was stopped, if it was.
+/// Returns the outcome of a job, given why it was stopped, if it was.
 pub(super) fn overrule(ended: Ended, stop: Option<StopReason>) -> Outcome {
     let Some(stop) = stop else { return ended.outcome };
     let overruling = match stop {

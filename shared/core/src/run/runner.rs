@@ -1,4 +1,4 @@
-//! What executes jobs, and the list of it.
+//! The runners that execute jobs, and the list of them.
 
 use std::sync::Arc;
 
@@ -15,27 +15,27 @@ pub trait Runner: Send + Sync {
     /// Returns the name of the kind.
     fn kind(&self) -> &'static str;
 
-    /// Runs a claimed job to its end, or until `stop` says so, and leaves nothing of it alive.
+    /// Runs a claimed job to its end, or until `stop` says so, and leaves nothing of it running.
     ///
-    /// The outcome of a job that was stopped is what it would have been otherwise; `stopped` tells the difference.
+    /// The outcome of a job that was stopped is what it would have been without the stop; `stopped` says which it is.
     async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended;
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
-    /// What came of it, read without regard to `stop`.
+    /// The outcome, read without regard to `stop`.
     pub outcome: Outcome,
     /// True when the runner had begun to stop the job before it ended.
     pub stopped: bool,
-    /// What the job was at when it was stopped, in sentences.
+    /// What the job was doing when it was stopped, in sentences.
     pub doing: Option<String>,
     /// True when nothing of the job was started, because the machine was short of open files, memory or processes.
     pub short: bool,
 }
 
 impl Ended {
-    /// Makes the end of a job that came to it by itself.
+    /// Makes the end of a job that ended by itself.
     #[must_use]
     pub fn with(outcome: Outcome) -> Self {
         Self {
@@ -47,18 +47,18 @@ impl Ended {
     }
 }
 
-/// The runners that a worker has.
+/// The runners of a worker.
 #[derive(Clone)]
 pub struct Runners(Arc<[Arc<dyn Runner>]>);
 
 impl Runners {
-    /// Makes a list; jobs that name no kind are the first one's.
+    /// Makes a list. The first runner takes the jobs that name no kind.
     #[must_use]
     pub fn new(runners: Vec<Arc<dyn Runner>>) -> Self {
         Self(runners.into())
     }
 
-    /// Runs a job with the runner of its kind; a job of another kind fails.
+    /// Runs a job with the runner of its kind; a job of any other kind fails.
     pub(super) async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended {
         let kind = job.request.kind.as_deref();
         let runner = self

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::job::CancelRequest;
 
-/// Why a running job is to be stopped.
+/// Why a running job must stop.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum StopReason {
     /// Somebody asked for it.
@@ -15,11 +15,11 @@ pub enum StopReason {
     Timeout(Duration),
     /// It was silent for longer than this.
     IdleTimeout(Duration),
-    /// The worker's own time is over.
+    /// The worker's own time has run out.
     Deadline,
     /// The service is shutting down.
     Shutdown,
-    /// The lease was lost, so the job may be somebody else's by now.
+    /// The lease was lost, so another worker may have the job by now.
     LeaseLost,
 }
 
@@ -34,7 +34,7 @@ impl Stop {
         Self(receiver)
     }
 
-    /// Waits until the job is to be stopped; for ever if that never happens.
+    /// Waits until the job must stop; forever if that never happens.
     pub async fn requested(&mut self) {
         if self.0.wait_for(Option::is_some).await.is_err() {
             std::future::pending::<()>().await;

@@ -1,4 +1,4 @@
-//! Watching over a running job: its lease, its limits, its output, and whether somebody wants it stopped.
+//! Watches over a running job: its lease, its limits, its output, and whether somebody wants it stopped.
 
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,8 +24,8 @@ pub(crate) struct Supervision<'a> {
     pub(crate) clock: &'a dyn Clock,
     pub(crate) settings: &'a WorkerSettings,
     pub(crate) job: &'a Job,
-    /// The lease as a renewal last tried to leave it, and when the last one began that is known to have been written, by the
-    /// worker's clock.
+    /// The lease as the last renewal tried to write it, and when the last renewal that is known to have been written began, by
+    /// the worker's clock.
     pub(crate) lease: Mutex<(Lease, Duration)>,
     pub(crate) output: &'a Output,
     pub(crate) stop: &'a watch::Sender<Option<StopReason>>,
@@ -33,7 +33,7 @@ pub(crate) struct Supervision<'a> {
 }
 
 impl Supervision<'_> {
-    /// Watches until it is dropped, which is when the job has ended. A store that hangs delays no other duty.
+    /// Watches until it is dropped, when the job has ended. A store that hangs does not delay the other duties.
     pub(crate) async fn watch(&self) -> Infallible {
         tokio::select! {
             never = self.keep_lease() => never,
@@ -42,7 +42,7 @@ impl Supervision<'_> {
         }
     }
 
-    /// Renews the lease until it is dropped. A store that hangs is a store that does not answer.
+    /// Renews the lease until it is dropped. A store that hangs counts as one that does not answer.
     pub(crate) async fn keep_lease(&self) -> Infallible {
         let mut ticks = every(self.settings.heartbeat);
         ticks.tick().await;
@@ -55,22 +55,22 @@ impl Supervision<'_> {
         }
     }
 
-    /// Each try has a beat of its own. One whose answer was lost may have been written: were it repeated under the same beat,
-    /// the sweep would count from the first and this worker from the second.
+    /// Returns the lease with a new beat. Each try has its own beat, because a try whose answer was lost may have been written. If
+    /// it were repeated with the same beat, the sweep would count from the first try and this worker from the second.
     fn next_beat(&self) -> Lease {
         let mut lease = self.lease();
         lease.0 = lease.0.renewed();
         lease.0
     }
 
-    /// Tells whether the lease may soon be somebody else's, as it was not renewed for too long.
+    /// Returns whether another worker may soon take the lease, because it has not been renewed for too long.
     fn is_due_to_be_lost(&self) -> bool {
         let unrenewed = self.clock.elapsed().saturating_sub(self.lease().1);
         self.settings.lease.is_some_and(|limit| unrenewed >= limit)
     }
 
-    /// The lease is somebody else's. A job that may run again is stopped, before it runs twice at a time. One that runs once goes
-    /// on, as to be killed in the midst of its work is worse for it; nothing of it is written any more.
+    /// Handles the loss of the lease. A job that may run again is stopped before it runs twice at the same time. A job that runs
+    /// only once goes on, because being killed in the middle of its work is worse for it; nothing more of it is written.
     fn lose(&self) {
         if self.job.may_run_again() {
             self.request(StopReason::LeaseLost);
@@ -100,7 +100,7 @@ impl Supervision<'_> {
         }
     }
 
-    /// Renews the lease once; tells whether that is known to have happened.
+    /// Renews the lease once; returns whether the renewal is known to have happened.
     async fn renew(&self, renewed: Lease) -> bool {
         let progress = self.output.take_progress();
         let renewing = self.store.renew(self.job.id, renewed, progress.clone());
@@ -148,7 +148,7 @@ impl Supervision<'_> {
         }
     }
 
-    /// The first reason stands, except that a lost lease overrules every other.
+    /// Asks the job to stop. The first reason stands, except that a lost lease overrules every other.
     fn request(&self, reason: StopReason) {
         self.stop.send_if_modified(|stop| {
             let overrules = reason == StopReason::LeaseLost && *stop != Some(StopReason::LeaseLost);

@@ -1,4 +1,4 @@
-//! Executing a job: claim it, run it under supervision, write how it ended, once.
+//! Executes a job: claims it, runs it under supervision, and writes how it ended, once.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -21,24 +21,24 @@ use crate::base::time::Clock;
 use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
 use crate::output::{LogStore, Output};
 
-/// How long the writing of the end may take where a worker has no deadline.
+/// How long writing the end may take if a worker has no deadline.
 const FINISH_PATIENCE: Duration = Duration::from_secs(3600);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const CLAIM_TRIES: u32 = 4;
 
-/// What became of a message that named a job.
+/// What happened to a message that named a job.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Disposition {
     /// The job was run, and its state written.
     Executed,
-    /// The job is not there, has ended, or is somebody else's: there is nothing to do.
+    /// The job does not exist, has ended, or belongs to another worker: there is nothing to do.
     Nothing,
     /// The store did not answer: the job's id was sent to the queue again, for later.
     PutOff,
 }
 
-/// Makes the span of all that is logged for a job while something is done with it: an error's, so that it is there at every level.
+/// Makes the span for everything that is logged while a job is handled. Its level is error, so that it is there at every level.
 pub(crate) fn span(id: JobId) -> Span {
     tracing::error_span!("job", job.id = %id)
 }
@@ -46,31 +46,31 @@ pub(crate) fn span(id: JobId) -> Span {
 /// Executes jobs, one call each.
 #[derive(Clone)]
 pub struct Worker {
-    /// Records.
+    /// The job records.
     pub store: Arc<dyn JobStore>,
-    /// Where a job goes for another attempt.
+    /// The queue that a job goes to for another attempt.
     pub queue: Arc<dyn JobQueue>,
-    /// Output.
+    /// The output of jobs.
     pub logs: Arc<dyn LogStore>,
-    /// What runs jobs, by kind.
+    /// The runners, by kind.
     pub runners: Runners,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Times.
+    /// The settings.
     pub settings: WorkerSettings,
-    /// Where it notes which leases it holds.
+    /// Tracks the leases that the worker holds.
     pub held: Held,
-    /// Where it notes since when the store does not answer.
+    /// Tracks since when the store has not answered.
     pub outage: Outage,
 }
 
 impl Worker {
-    /// Claims a job and runs it to its end. A job that cannot be claimed for want of an answer is sent to the queue anew, so
-    /// that what the queue counts are faults of the job and not of the store.
+    /// Claims a job and runs it to its end. If the store does not answer the claim, the job is sent to the queue again, so that
+    /// the queue counts only faults of the job and not of the store.
     ///
     /// # Errors
-    /// The store could not be asked, nor the queue; or it does not take the claim. The job is as it was, or its lease will run
-    /// out.
+    /// Neither the store nor the queue could be reached, or the store does not accept the claim. The job is unchanged, or its
+    /// lease will run out.
     pub async fn execute(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
         self.take(id, limits).instrument(span(id)).await
     }
@@ -126,7 +126,7 @@ impl Worker {
         }
     }
 
-    /// Claims a job. A claim whose answer was lost is repeated, so that it does not count as that of a lost worker.
+    /// Claims a job. A claim whose answer was lost is repeated, so that it does not count as the claim of a lost worker.
     async fn claim(&self, id: JobId, lease: Lease) -> Result<Job, StoreError> {
         let now = self.clock.now();
         let mut pause = FIRST_PAUSE;
@@ -140,7 +140,7 @@ impl Worker {
         self.store.claim(id, lease, now).await
     }
 
-    /// Completes what the runner tells of what the attempt used.
+    /// Completes what the runner reports about the attempt's usage.
     async fn with_usage(&self, mut ended: Ended, claimed_at: Duration, output: &Output) -> Ended {
         let usage = ended.outcome.usage.get_or_insert_default();
         usage.duration_seconds = self.clock.elapsed().saturating_sub(claimed_at).as_secs_f64();
@@ -151,7 +151,7 @@ impl Worker {
         ended
     }
 
-    /// Sends the id of a job that could not be claimed again. Whoever received it may delete the message then, and only then.
+    /// Sends the id of a job that could not be claimed to the queue again. Only after that may the receiver delete the message.
     async fn put_off(&self, id: JobId, error: StoreError) -> Result<Disposition, StoreError> {
         let pause = self.outage.pause(self.clock.elapsed(), id);
         let (told, pause_s) = (causes(&error).to_string(), pause.as_secs());
@@ -167,15 +167,15 @@ impl Worker {
         }
     }
 
-    /// Writes the rest of the output and seals it. What is missing then, the log says itself: it has no manifest.
+    /// Writes the rest of the output and seals it. If that fails, the log itself shows it: it has no manifest.
     async fn close(&self, output: &Output, limits: &Limits) {
         if let Err(error) = output.close(true, limits.patience(self.settings.patience)).await {
             tracing::error!(error = %causes(&error), "the output could not be kept");
         }
     }
 
-    /// Writes the end of the attempt, for as long as it takes: until then, the job is this worker's. Without an outcome, it
-    /// is put back.
+    /// Writes the end of the attempt, trying for as long as it takes, because the job belongs to this worker until then. Without
+    /// an outcome, the job is put back.
     async fn write_end(
         &self,
         job: &Job,

@@ -1,14 +1,14 @@
-//! Whether the credentials that a request names are there, and of the right kind.
+//! Checks that the credentials that a request names exist and are of the right kind.
 
 use crate::base::fields::{Faults, FieldError};
 use crate::base::id::Tenant;
 use crate::base::store_error::StoreError;
 use crate::credential::{CredentialStore, CredentialUse};
 
-/// Finds the credentials that are not there or are of another kind.
+/// Finds the credentials that do not exist or are of another kind.
 ///
 /// # Errors
-/// The store of credentials is unavailable.
+/// The credential store is unavailable.
 pub(super) async fn check_credentials(
     store: &dyn CredentialStore,
     tenant: &Tenant,

@@ -9,16 +9,16 @@ pub enum SubmitError {
     /// Fields are wrong.
     #[error("the request is not valid")]
     Invalid(Vec<FieldError>),
-    /// What it names is not there.
+    /// Something that the request names does not exist.
     #[error("{} {}", .0.pointer, .0.detail)]
     Missing(FieldError),
-    /// The same idempotency key came with another request before.
+    /// The same idempotency key was sent with another request before.
     #[error("the idempotency key stands for another request")]
     KeyReused,
     /// The first submission with the same idempotency key has not been answered yet.
     #[error("a submission with the same idempotency key is in flight")]
     InFlight,
-    /// As many jobs wait as may.
+    /// The maximum number of jobs is already waiting.
     #[error("the queue is full")]
     QueueFull(u32),
     /// The job could not be recorded.

@@ -1,4 +1,4 @@
-//! Accepting what an event asks for, which nobody waits to hear about.
+//! Accepts the requests of events, for which nobody waits for an answer.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::request::JobRequest;
 
 /// The field of an event or a message that holds its idempotency key.
 pub const KEY_FIELD: &str = "idempotency_key";
-/// How many faults the record of a refused request names.
+/// How many faults the record of a refused request names at most.
 const MAX_FAULTS_TOLD: usize = 20;
 
 impl Submitter {
-    /// Accepts what an event asks for: a request that is not valid is recorded as a job that failed. The same event delivered
-    /// again, with the same `id`, changes nothing; its job is returned, as is the job of an event before with the same
-    /// `idempotency_key`.
+    /// Accepts the request of an event; a request that is not valid is recorded as a job that failed. If the same event is
+    /// delivered again, with the same `id`, nothing changes and its job is returned. If an earlier event had the same
+    /// `idempotency_key`, the job of that event is returned.
     ///
     /// # Errors
     /// The store is unavailable; deliver the event again.
@@ -79,7 +79,7 @@ impl Submitter {
         Ok(Err(told(&faults)))
     }
 
-    /// Records a job that was never to start, with what its request was to run.
+    /// Records a job that will never start, with what its request was to run.
     async fn refuse(&self, tenant: Tenant, id: JobId, body: &Value, error: String) -> Result<Job, StoreError> {
         tracing::warn!(job.id = %id, error, "a request is refused");
         let mut job = self.job(id, tenant, self.kinds.outline(body));

@@ -11,15 +11,15 @@ use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
 
-/// How long a key stands for what was sent with it first.
+/// How long a key stands for the first request that was sent with it.
 pub const KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
 const MAX_CHARS: usize = 255;
 
-/// What a client names a submission by: 1 to 255 visible ASCII characters.
+/// The name that a client gives to a submission: 1 to 255 visible ASCII characters.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct IdempotencyKey(String);
 
-/// A text that is no key.
+/// The error for a text that is not a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("must have 1 to {MAX_CHARS} visible ASCII characters, such as a UUID")]
 pub struct NotAKey;
@@ -60,25 +60,25 @@ pub struct Reservation {
     pub request_sha256: String,
     /// When the key was first used.
     pub at: Timestamp,
-    /// How long the answer may be in the making, beyond the recording of the job.
+    /// How long the answer may take after the job is recorded.
     pub wait: Duration,
     /// Whether the first answer has been given.
     pub answered: bool,
 }
 
 impl Reservation {
-    /// Tells whether the key is free again.
+    /// Returns whether the key is free again.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.at + KEY_LIFE <= now
     }
 }
 
-/// Keeps keys and what they stand for, per tenant.
+/// Stores keys and what they stand for, per tenant.
 #[async_trait]
 pub trait IdempotencyStore: Send + Sync {
-    /// Reserves a key, unless it stands for something that is not over at the reservation's time; returns what it
-    /// stands for from now on.
+    /// Reserves a key, unless it has a reservation that is not over at the time of the new one. Returns what the key stands for
+    /// from now on.
     async fn reserve(
         &self,
         tenant: &Tenant,
@@ -86,7 +86,7 @@ pub trait IdempotencyStore: Send + Sync {
         reservation: &Reservation,
     ) -> Result<Reservation, StoreError>;
 
-    /// Notes that the first answer has been given, if the key still stands for the job.
+    /// Records that the first answer has been given, if the key still stands for the job.
     async fn settle(&self, tenant: &Tenant, key: &IdempotencyKey, job: JobId) -> Result<(), StoreError>;
 
     /// Frees the key, if it still stands for the job.

@@ -1,4 +1,4 @@
-//! Accepting a request once, however often it is sent under one idempotency key.
+//! Accepts a request once, however often it is sent under one idempotency key.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
 use crate::job::{Job, JobStore};
 
-/// How long the recording of a job may take, after which whoever sends the same key again may do it.
+/// How long recording a job may take. After that, the next sender of the same key may record it.
 const IN_FLIGHT: Duration = Duration::from_secs(60);
 
-/// An idempotency key, and how long its submission will be in the making after the job is recorded.
+/// An idempotency key, and how long the answer to its submission takes after the job is recorded.
 #[derive(Clone, Debug)]
 pub struct Once {
     /// The key.
@@ -31,16 +31,16 @@ pub(super) enum Reserved {
     Ours,
     /// A job that was accepted before.
     Theirs(Box<Job>),
-    /// A job that was to be recorded long ago, and was not.
+    /// A job that should have been recorded long ago and was not.
     Abandoned(JobId),
-    /// A submission that is not answered yet.
+    /// A submission that has not been answered yet.
     InFlight,
     /// Another request.
     Other,
 }
 
 impl Reservation {
-    /// Tells whether the first submission may still be in the making.
+    /// Returns whether the first submission may still be in progress.
     fn is_in_flight(&self, now: Timestamp) -> bool {
         !self.answered && now < self.at + self.wait + IN_FLIGHT
     }
@@ -56,7 +56,7 @@ pub(super) struct Ledger<'a> {
 }
 
 impl Ledger<'_> {
-    /// Finds out what the key stands for, with a new job if it is free.
+    /// Finds out what the key stands for; reserves it for a new job if it is free.
     pub(super) async fn reserve(
         &self,
         job: JobId,
@@ -87,14 +87,14 @@ impl Ledger<'_> {
         }
     }
 
-    /// Frees the key of a job that is not to be.
+    /// Frees the key of a job that will not be made.
     pub(super) async fn free(&self, job: JobId) {
         if let Err(error) = self.keys.free(self.tenant, self.key, job).await {
             tracing::warn!(error = %causes(&error), "an idempotency key could not be freed");
         }
     }
 
-    /// Notes that a submission has been answered; its key stands for the answer from now on.
+    /// Records that a submission has been answered; its key stands for the answer from now on.
     pub(super) async fn settle(&self, job: JobId) {
         if let Err(error) = self.keys.settle(self.tenant, self.key, job).await {
             tracing::warn!(job.id = %job, error = %causes(&error), "a key could not be settled; it will be in time");
@@ -102,7 +102,7 @@ impl Ledger<'_> {
     }
 }
 
-/// Hashes a request, whatever the order of its fields.
+/// Hashes a request, regardless of the order of its fields.
 pub(super) fn digest(body: &Value) -> String {
     let mut sorted = body.clone();
     sorted.sort_all_objects();

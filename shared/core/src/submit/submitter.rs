@@ -1,4 +1,4 @@
-//! Submitting a job: read the request, check it, record it once however often it is sent, and give its id to the queue.
+//! Submits a job: reads the request, checks it, records it once however often it is sent, and gives its id to the queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::job::{Job, JobQueue, JobStore};
 use crate::request::{JobRequest, Kinds};
 use crate::run::dispatched;
 
-/// A job that was accepted.
+/// An accepted job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submitted {
     /// The job.
@@ -29,27 +29,27 @@ pub struct Submitted {
 /// Accepts requests.
 #[derive(Clone)]
 pub struct Submitter {
-    /// Records.
+    /// The job records.
     pub store: Arc<dyn JobStore>,
-    /// Where accepted jobs wait.
+    /// The queue in which accepted jobs wait.
     pub queue: Arc<dyn JobQueue>,
-    /// The kinds of jobs that may be asked for, and what the operator allows of each.
+    /// The kinds of jobs that may be requested, with what the operator allows for each.
     pub kinds: Kinds,
     /// The credentials that requests may name.
     pub credentials: Arc<dyn CredentialStore>,
-    /// Idempotency keys.
+    /// The idempotency keys.
     pub keys: Arc<dyn IdempotencyStore>,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// How long a job is kept after its end.
     pub retention: Duration,
-    /// How many jobs may wait when another is submitted; events are taken beyond that, as nobody could send them again.
+    /// How many jobs may be waiting when another is submitted. Events are accepted beyond that, because nobody could send them again.
     pub max_queued: u32,
 }
 
 impl Submitter {
-    /// Accepts a request: when this returns, the job is recorded and will be run. One that was accepted before under the same
-    /// key is its job, whatever has become of what it names since.
+    /// Accepts a request: when this returns, the job is recorded and will be run. For a request that was accepted before under the
+    /// same key, returns the job of that request, whatever has happened since to the things it names.
     ///
     /// # Errors
     /// [`SubmitError`] says why nothing was recorded.
@@ -92,7 +92,7 @@ impl Submitter {
         };
         match made.await {
             Ok(job) => Ok(Submitted { job, replayed }),
-            // the job may be recorded all the same: whoever tries again gets that one, or makes it under its id
+            // the job may have been recorded anyway: another try gets that job, or makes it under the same id
             Err(error @ SubmitError::Store(_)) => {
                 ledger.settle(id).await;
                 Err(error)
@@ -104,12 +104,12 @@ impl Submitter {
         }
     }
 
-    /// Notes that a submission with an idempotency key has been answered; its key stands for the answer from now on.
+    /// Records that a submission with an idempotency key has been answered; its key stands for the answer from now on.
     pub async fn settle(&self, job: &Job, once: &Once) {
         self.ledger(&job.tenant, &once.key).settle(job.id).await;
     }
 
-    /// Records a job that the caller will run itself, or dispatch.
+    /// Records a job that the caller will run or dispatch itself.
     ///
     /// # Errors
     /// The job could not be recorded.
@@ -143,7 +143,7 @@ impl Submitter {
         Job::with_id(id, tenant, request, self.clock.now(), self.retention)
     }
 
-    /// Records and queues a job, unless too many wait.
+    /// Records and queues a job, unless too many are waiting.
     async fn admit(&self, job: Job) -> Result<Job, SubmitError> {
         if self.queue.is_longer_than(self.max_queued).await? {
             return Err(SubmitError::QueueFull(self.max_queued));
@@ -151,7 +151,7 @@ impl Submitter {
         Ok(self.create_or_get(job).await?)
     }
 
-    /// Records and queues a job whose id tells whether it is there already.
+    /// Records and queues a job. If a job with its id already exists, returns that job.
     pub(super) async fn create_or_get(&self, job: Job) -> Result<Job, StoreError> {
         match self.store.create(&job).await {
             Ok(()) => {

@@ -1,4 +1,4 @@
-//! Where the database is, and whether what is open is what is there.
+//! The path of the database, and a check that the open file is still the one at that path.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,7 @@ pub(super) struct Place {
     inode: u64,
 }
 
-/// The file at the path is not the one that is open: what is written would be kept by nobody.
+/// The file at the path is not the open one, so anything written would be lost.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error(
     "the file is gone, or is another one than that which is open: put the data folder back as it was, or restart the service \

@@ -1,4 +1,4 @@
-//! The thread that writes: it commits for several callers at once.
+//! The thread that writes; it commits for several callers at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::place::Place;
 use crate::error::{sqlite, unavailable};
 
-/// How many callers' writes share one commit, and so one wait for the disk.
+/// How many callers' writes share one commit, and therefore one wait for the disk.
 const GROUP: usize = 64;
 
 pub(super) type Write = Box<dyn FnOnce(&Connection) -> Reply + Send>;
@@ -24,12 +24,12 @@ pub(super) struct Writer {
     fault: Fault,
 }
 
-/// What kept the last commit from being made, if anything did.
+/// Why the last commit failed, if it did.
 #[derive(Clone, Default)]
 struct Fault(Arc<Mutex<Option<String>>>);
 
 impl Writer {
-    /// Starts the thread on a connection to the file at a place.
+    /// Starts the thread, with a connection to the file at a place.
     pub(super) fn start(connection: Connection, place: Place) -> std::io::Result<Self> {
         let (sender, writes) = mpsc::channel();
         let fault = Fault::default();
@@ -50,12 +50,12 @@ impl Writer {
         sent.then_some(()).ok_or_else(|| unavailable("the writer has stopped"))
     }
 
-    /// Returns why the last commit could not be made, if it could not.
+    /// Returns why the last commit failed, if it did.
     pub(super) fn fault(&self) -> Option<String> {
         self.fault.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Has what was sent written, takes nothing more, and waits until the connection is closed.
+    /// Completes the writes that were sent, accepts no more, and waits until the connection is closed.
     pub(super) fn close(&self) {
         drop(self.writes.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -77,7 +77,7 @@ fn write_loop(connection: &Connection, writes: &mpsc::Receiver<Write>, place: &P
     }
 }
 
-/// Makes the writes of a group. Where that fails, none is made, and each caller is told so.
+/// Commits the writes of a group. If that fails, none of them takes effect, and each caller gets an error.
 fn commit(connection: &Connection, group: Vec<Write>, place: &Place) -> Result<(), String> {
     if let Err(error) = begin(connection, place) {
         tracing::error!(error, "the database cannot be written");
@@ -104,7 +104,7 @@ fn begin(connection: &Connection, place: &Place) -> Result<(), String> {
     begun.map_err(|error| causes(&error).to_string())
 }
 
-/// One caller's failure undoes that caller's writes and no other's.
+/// Runs one caller's work in a savepoint: a failure undoes this caller's writes and no others.
 pub(super) fn in_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -113,7 +113,7 @@ pub(super) fn in_savepoint<T>(
         return Err(unavailable("no transaction could be started"));
     }
     connection.execute_batch("SAVEPOINT caller").map_err(sqlite)?;
-    // a panic, which is told on standard error, costs that caller's write and not the thread, on which all others wait
+    // a panic, which is reported on standard error, fails only this caller's write; the thread goes on for all the others
     let result = catch_unwind(AssertUnwindSafe(|| work(connection)));
     let result = result.unwrap_or_else(|_| Err(StoreError::Rejected("the code of this write panicked".into())));
     let end = if result.is_ok() {

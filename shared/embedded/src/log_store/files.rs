@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use callboard_core::output::{Segment, SegmentHead, Stream, index as event_index};
 
-/// Several lines of a journal.
+/// Room for several lines of a journal.
 const TAIL_BYTES: u64 = 2048;
-/// As much as a small job prints.
+/// About as much as a small job prints.
 const TRIAL_BYTES: usize = 64 * 1024;
 
 /// The folder of an attempt.
@@ -35,7 +35,7 @@ impl Attempt {
         self.0.join("segments")
     }
 
-    /// Returns which segments the journal names.
+    /// Returns the segments that the journal names.
     pub(super) fn segments(&self) -> Result<Vec<SegmentHead>> {
         match File::open(self.journal()) {
             Ok(journal) => Ok(Journal::read(journal, u64::MAX)?.heads),
@@ -44,7 +44,7 @@ impl Attempt {
         }
     }
 
-    /// Makes one segment of what a release that kept no journal has written.
+    /// Makes one segment of the streams written by a release that kept no journal.
     fn without_journal(&self) -> Result<Vec<SegmentHead>> {
         let whole = |stream| fs::read(self.stream(stream));
         let (stdout, mut events, mut index) = (
@@ -62,7 +62,7 @@ impl Attempt {
         Ok(vec![Segment::new(1, [0; Stream::ALL.len()], parts).head])
     }
 
-    /// Answers false, and writes nothing, if the segment is not the next one, nor the last one again.
+    /// Appends a segment. Returns false, and writes nothing, if it is neither the next segment nor a repetition of the last one.
     pub(super) fn append(&self, segment: &Segment) -> Result<bool> {
         let mut journal = Journal::read(self.lock()?, TAIL_BYTES)?;
         if self.manifest().exists() {
@@ -88,7 +88,7 @@ impl Attempt {
         Ok(true)
     }
 
-    /// Puts everything on the disk, the manifest last; does nothing if there is one.
+    /// Writes everything through to the disk, the manifest last; does nothing if there is a manifest.
     pub(super) fn seal(&self, manifest: &[u8], (stdout, events, count): (u64, u64, u64)) -> Result<()> {
         let journal = self.lock()?;
         if self.manifest().exists() {
@@ -118,7 +118,7 @@ impl Attempt {
         Ok(())
     }
 
-    /// Opens the journal and holds its lock until it is closed.
+    /// Opens the journal and holds its lock until the file is closed.
     fn lock(&self) -> Result<File> {
         let file = open_with(options().read(true), &self.journal())?;
         file.lock()?;
@@ -126,7 +126,7 @@ impl Attempt {
     }
 }
 
-/// The journal, as far as its lines are whole.
+/// The complete lines of the journal.
 struct Journal {
     file: File,
     heads: Vec<SegmentHead>,
@@ -134,7 +134,7 @@ struct Journal {
 }
 
 impl Journal {
-    /// Reads the last bytes, so many at the most.
+    /// Reads at most the last `at_most` bytes of the journal.
     fn read(mut file: File, at_most: u64) -> Result<Self> {
         let start = file.metadata()?.len().saturating_sub(at_most);
         file.seek(SeekFrom::Start(start))?;
@@ -193,7 +193,7 @@ fn open_with(options: &mut OpenOptions, path: &Path) -> Result<File> {
     }
 }
 
-/// Makes the folder of an attempt, of its job, and of the store, but no data folder: where that is gone, nothing would be kept.
+/// Makes the folders of an attempt, its job and the store, but no data folder: if that is gone, nothing written would last.
 fn make_folders(attempt: &Path) -> Result<()> {
     let folders: Vec<&Path> = attempt.ancestors().take(3).collect();
     folders.into_iter().rev().try_for_each(make_folder)
@@ -206,7 +206,7 @@ fn make_folder(folder: &Path) -> Result<()> {
     }
 }
 
-/// Makes sure that a folder takes files, and such that have something in them.
+/// Checks that a folder accepts files with content.
 pub(super) fn try_to_write(folder: &Path) -> Result<()> {
     make_folder(folder)?;
     let path = folder.join(".trial");

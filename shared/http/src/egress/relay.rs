@@ -1,4 +1,4 @@
-//! Reaching what may be reached: directly, or through the proxy that the operator has set.
+//! Reaches allowed hosts: directly, or through the operator's proxy.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::PoisonError;
@@ -28,8 +28,8 @@ use crate::guard::{judge, look_up};
 const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Gate {
-    /// Returns the addresses of a host that may be reached. Where a proxy of the operator's does the looking up, a name that this
-    /// machine does not know has none.
+    /// Returns the addresses of a host that may be reached. If the operator's proxy looks up names, the list is empty
+    /// for a name that this machine does not know.
     pub(super) async fn judge(&self, user: &str, host: &Host, port: u16) -> Result<Vec<IpAddr>, Barred> {
         let name = host.to_string();
         let access = (self.permit)(user, &name, port).map_err(Barred::Refused)?;
@@ -46,7 +46,7 @@ impl Gate {
         }
     }
 
-    /// Lets a program speak to a host over a connection of its own.
+    /// Lets a program talk to a host over a connection of its own.
     pub(super) async fn tunnel(
         &self,
         request: Request<Incoming>,
@@ -67,7 +67,7 @@ impl Gate {
         Ok(Response::new(Empty::new().map_err(|never| match never {}).boxed()))
     }
 
-    /// Sends a request on, and its answer back.
+    /// Forwards a request, and returns its answer.
     pub(super) async fn forward(
         &self,
         mut request: Request<Incoming>,
@@ -133,7 +133,7 @@ async fn connect(host: &str, addresses: &[IpAddr], port: u16) -> Result<TcpStrea
     Err(last.unwrap_or_else(|| FetchError::unreachable(host, "it has no address")))
 }
 
-/// Has the operator's proxy connect to a host.
+/// Makes the operator's proxy connect to a host.
 async fn through(upstream: &Intercept, host: &Host, port: u16) -> Result<TcpStream, FetchError> {
     let name = host.to_string();
     let uri = format!("https://{host}:{port}")

@@ -4,7 +4,7 @@ use super::*;
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
-/// A server that answers every connection with what it was sent, up to an empty line.
+/// Starts a server that answers every connection with what it was sent, up to an empty line.
 async fn echo() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
@@ -27,7 +27,7 @@ async fn echo() -> io::Result<u16> {
     Ok(port)
 }
 
-/// Sends a text to a proxy and returns all that comes back.
+/// Sends a text to a proxy and returns everything that comes back.
 async fn ask(egress: &Egress, login: Option<&str>, line: &str, then: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, egress.port)).await?;
     let login = login.map(|login| format!("proxy-authorization: Basic {}\r\n", STANDARD.encode(login)));
@@ -47,7 +47,7 @@ async fn ask(egress: &Egress, login: Option<&str>, line: &str, then: &str) -> io
     Ok(answer)
 }
 
-/// Has a proxy connect to a port of this machine, and sends a text there; returns all that comes back.
+/// Makes a proxy connect to a port of this machine and sends a text there; returns everything that comes back.
 async fn tunnel(egress: &Egress, login: &str, port: u16) -> io::Result<String> {
     let line = format!("CONNECT 127.0.0.1:{port}");
     ask(egress, Some(login), &line, "anything\r\n\r\n").await
@@ -149,7 +149,7 @@ async fn the_operators_proxy_is_gone_through_with_its_login() -> Tested {
     );
     let tunnelled = tunnel(&egress, &login, port).await?;
     assert!(tunnelled.ends_with("\r\n\r\nanything\r\n\r\n"), "{tunnelled}");
-    // 127.0.0.1 is the only host that the operator's lets through
+    // 127.0.0.1 is the only host that the operator's proxy allows
     assert!(
         ask(&egress, Some(&login), "CONNECT 127.0.0.3:1", "")
             .await?

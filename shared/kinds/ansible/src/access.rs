@@ -1,4 +1,4 @@
-//! What a request gives Ansible to get at hosts, vaults and clouds: references to secrets, never secrets.
+//! The credentials that a request gives Ansible for hosts, vaults and clouds: references to secrets, never the secrets themselves.
 
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::credential::{CloudRef, CredentialKind, CredentialRef, CredentialUse};
@@ -28,13 +28,13 @@ pub struct Access {
 }
 
 impl Access {
-    /// Tells whether nothing is given.
+    /// Returns whether no credential is given.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Reads the credentials of a request; every fault is added with its pointer.
+    /// Reads a request's credentials; adds each fault with its pointer.
     pub fn parse(value: &Value, pointer: &str, faults: &mut Faults) -> Self {
         let Some(mut fields) = Fields::of(value, pointer, faults) else {
             return Self::default();

@@ -1,26 +1,26 @@
-//! Which playbooks there are.
+//! The playbooks that exist.
 
 /// Why a playbook cannot be run.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PlaybookError {
-    /// There is none of that name.
+    /// There is no playbook of that name.
     #[error("there is no playbook {0:?} in the playbooks folder")]
     NotFound(String),
-    /// The name leads out of the folder, or to something that is no file.
+    /// The name leads out of the folder, or to something that is not a file.
     #[error("{0:?} is no file inside the playbooks folder")]
     Outside(String),
 }
 
-/// Knows which playbooks there are, where that can be known before a job runs.
+/// Knows which playbooks exist, if that can be known before a job runs.
 pub trait PlaybookCatalog: Send + Sync {
-    /// Checks that a playbook is there.
+    /// Checks that a playbook exists.
     ///
     /// # Errors
     /// [`PlaybookError`] says why it cannot be run.
     fn check(&self, playbook: &str) -> Result<(), PlaybookError>;
 }
 
-/// Knows of no playbook: a function of AWS that accepts jobs has none, and the worker's image has them.
+/// A catalog that refuses nothing: the AWS function that accepts jobs has no playbooks; they are in the worker's image.
 #[derive(Clone, Copy, Debug)]
 pub struct Elsewhere;
 

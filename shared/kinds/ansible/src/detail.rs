@@ -1,4 +1,4 @@
-//! What is told of an Ansible job beside what is told of every job: how far it has come, and what came of it.
+//! What an Ansible job reports in addition to what every job reports: its progress and its outcome.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::failures::HostFailure;
 use crate::stats::Stats;
 
-/// Ansible ran the playbook, or refused it, and said that it failed.
+/// Ansible ran the playbook, or refused to, and reported a failure.
 pub const PLAYBOOK_FAILED: Reason = Reason::new("playbook_failed");
 /// No host failed, but some could not be reached.
 pub const HOSTS_UNREACHABLE: Reason = Reason::new("hosts_unreachable");
@@ -53,33 +53,33 @@ pub struct InventorySummary {
     pub host_names: Vec<String>,
 }
 
-/// What came of an Ansible job, beside what every outcome has.
+/// The outcome of an Ansible job, in addition to what every outcome has.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Detail {
     /// Exit code of `ansible-playbook`; if a signal ended it, 128 plus the signal's number.
     pub rc: Option<i32>,
-    /// Counts per host, if the playbook came to its end.
+    /// Counts per host; if the playbook did not run to its end, those of the tasks so far.
     pub stats: Option<Stats>,
-    /// The commit that ran, where the source is a Git repository.
+    /// The commit that ran, if the source is a Git repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// What Ansible made of the inventory, if it came to that.
+    /// What Ansible read from the inventory, if it got that far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inventory: Option<InventorySummary>,
-    /// What went wrong, by host, in the order in which it happened; at most [`MAX_FAILURES`](crate::failures::MAX_FAILURES).
+    /// What went wrong on each host, in the order in which it happened; at most [`MAX_FAILURES`](crate::failures::MAX_FAILURES).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<HostFailure>,
 }
 
 impl Detail {
-    /// Reads what an outcome has of it; nothing of what another release wrote differently.
+    /// Reads the detail of an outcome; returns an empty one if another release wrote it in a different form.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
         outcome.detail.read().unwrap_or_default()
     }
 
-    /// Adds it to an outcome.
+    /// Returns the outcome with this detail.
     #[must_use]
     pub fn onto(&self, outcome: Outcome) -> Outcome {
         Outcome {

@@ -1,4 +1,4 @@
-//! Events as ansible-runner has them, by its own field names.
+//! Events in ansible-runner's form, with its own field names.
 
 use callboard_core::request::EventFacts;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// The kinds of events that ansible-runner has, and what Ansible displays beside them.
+/// The kinds of events that ansible-runner has, and those of what else Ansible displays.
 pub const EVENT_KINDS: [&str; 32] = [
     "debug",
     "deprecated",
@@ -88,7 +88,7 @@ pub struct Event {
     pub event_data: Option<Box<RawValue>>,
 }
 
-/// What of a stored event tells whether it is wanted.
+/// The fields of a stored event that decide whether it is wanted.
 #[derive(Deserialize)]
 struct Line {
     event: String,
@@ -98,7 +98,7 @@ struct Line {
     event_data: Option<Data>,
 }
 
-/// Where an event was too large, a value may be another one than ansible-runner's.
+/// If an event was too large, a value may not be the one that ansible-runner wrote.
 #[derive(Default, Deserialize)]
 struct Data {
     #[serde(default)]
@@ -109,7 +109,7 @@ struct Data {
     ignore_unreachable: Value,
 }
 
-/// Reads what an event is told apart by; a failure is one that was neither rescued nor ignored.
+/// Reads the facts by which events are selected; a failure is one that was neither rescued nor ignored.
 pub(crate) fn facts(line: &[u8]) -> Result<EventFacts, serde_json::Error> {
     let line: Line = serde_json::from_slice(line)?;
     let data = line.event_data.unwrap_or_default();

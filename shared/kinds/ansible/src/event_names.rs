@@ -1,14 +1,14 @@
-//! Names that have a meaning in Ansible's events, whatever a job's secrets are.
+//! Names that have a fixed meaning in Ansible's events, even if a job's secret is the same word.
 
 use callboard_core::redact::Names;
 
-/// What the redactor leaves as it is.
+/// The names that the redactor leaves unchanged.
 pub const NAMES: Names = Names {
     counts: COUNTS,
     fields: RESULT_NAMES,
 };
 
-/// Counts of hosts, by name, as an event of a playbook's end has them: numbers in them are counts.
+/// The names of the per-host counts in the event at a playbook's end: the numbers in them are counts.
 const COUNTS: &[&[u8]] = &[
     br#""changed""#,
     br#""dark""#,
@@ -19,7 +19,7 @@ const COUNTS: &[&[u8]] = &[
     br#""rescued""#,
     br#""skipped""#,
 ];
-/// What Ansible calls things in the results of tasks, at whatever depth.
+/// The names that Ansible uses in task results, at any depth.
 const RESULT_NAMES: &[&str] = &[
     "action",
     "after",

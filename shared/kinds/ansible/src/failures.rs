@@ -1,4 +1,4 @@
-//! What went wrong, by host.
+//! What went wrong on each host.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! Inventories: which hosts a job works on.
+//! Inventories: the hosts that a job works on.
 
 mod inline;
 mod remote;
@@ -63,7 +63,7 @@ impl Default for Inventory {
 }
 
 impl Inventory {
-    /// Reads an inventory, or a list of them, from a request; every fault is added with its pointer.
+    /// Reads an inventory, or a list of them, from a request; adds each fault with its pointer.
     pub fn parse(value: &Value, pointer: &str, faults: &mut Faults) -> Self {
         match value {
             Value::Array(items) if items.len() > MAX_INVENTORIES => {
@@ -82,7 +82,7 @@ impl Inventory {
         }
     }
 
-    /// Returns the inventories that it consists of, in order.
+    /// Returns the inventories that this one consists of, in order.
     #[must_use]
     pub fn parts(&self) -> &[Self] {
         match self {

@@ -18,7 +18,7 @@ use crate::view;
 
 /// The kind's name.
 pub const NAME: &str = "ansible";
-/// How much of the name of a playbook is kept of a request that is refused.
+/// How many characters of the playbook's name are kept if a request is refused.
 const MAX_TITLE_CHARS: usize = 200;
 
 /// Ansible jobs: playbooks and roles.
@@ -29,7 +29,7 @@ pub struct Ansible {
 }
 
 impl Ansible {
-    /// Makes the kind of what an operator allows its jobs, what the operator allows every job, and the playbooks that are known.
+    /// Makes the kind from what the operator allows Ansible jobs, what the operator allows every job, and the known playbooks.
     #[must_use]
     pub fn new(policy: Arc<AnsiblePolicy>, every: Arc<Policy>, catalog: Arc<dyn PlaybookCatalog>) -> Self {
         Self { policy, every, catalog }
@@ -37,7 +37,7 @@ impl Ansible {
 }
 
 impl Ansible {
-    /// Looks for the playbook of a request; returns that it is not there, and adds that it may not be run.
+    /// Looks for a request's playbook. Returns an error if it does not exist; adds a fault if it may not be run.
     fn find(&self, request: &AnsibleRequest, faults: &mut Faults) -> Option<FieldError> {
         match self.catalog.check(request.source.bundled()?).err()? {
             error @ PlaybookError::NotFound(_) => Some(FieldError {

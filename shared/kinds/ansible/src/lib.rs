@@ -1,6 +1,6 @@
-//! Ansible jobs as a kind: what a request may say, what an operator allows of it, and what a record tells.
+//! Ansible jobs as a kind: what a request may say, what an operator allows, and what a record shows.
 //!
-//! It does nothing: `callboard-ansible` runs what is described here.
+//! This crate runs nothing: `callboard-ansible` runs the jobs that are described here.
 
 pub mod access;
 pub mod catalog;

@@ -1,4 +1,4 @@
-//! How Ansible runs a playbook: the options that only its jobs have.
+//! How Ansible runs a playbook: the options that only Ansible jobs have.
 
 mod parse;
 
@@ -80,18 +80,18 @@ pub struct AnsibleOptions {
 }
 
 impl AnsibleOptions {
-    /// Tells whether nothing is given.
+    /// Returns whether no option is given.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Returns the vault identities: the label, empty where none is given, and the credential's name.
+    /// Returns the vault identities: the label (empty if none is given) and the credential's name.
     pub fn vault_identities(&self) -> impl Iterator<Item = (&str, &str)> {
         self.vault_ids.iter().map(|id| id.split_once('@').unwrap_or(("", id)))
     }
 
-    /// Adds the stored credentials that they name.
+    /// Adds the stored credentials that the options name.
     pub(crate) fn uses(&self, uses: &mut Vec<CredentialUse>) {
         uses.extend(
             self.vault_identities()

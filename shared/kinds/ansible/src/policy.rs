@@ -1,4 +1,4 @@
-//! What the operator of a deployment allows requests to reach: the one place where that is decided.
+//! What the operator of a deployment allows requests to reach. Only this module decides it.
 
 mod git;
 
@@ -19,7 +19,7 @@ use crate::source::{GitSource, Source, TypedSource};
 
 const MAX_LINE_BYTES: usize = 2048;
 const MAX_KNOWN_HOSTS_BYTES: usize = 1024 * 1024;
-/// The public Galaxy, which every policy allows that does not say otherwise.
+/// The public Galaxy server, which a policy allows unless it says otherwise.
 pub const PUBLIC_GALAXY: &str = "https://galaxy.ansible.com";
 
 /// What requests may reach. Everything that is not listed is refused, and the refusal says what to add.
@@ -32,17 +32,17 @@ pub struct AnsiblePolicy {
     environment: Vec<String>,
     /// The keys of hosts that jobs manage, as lines of `known_hosts`.
     pub known_hosts: Option<String>,
-    /// What becomes of a host whose key is not known.
+    /// What happens to a host whose key is not known.
     pub host_key_checking: HostKeyChecking,
 }
 
-/// What becomes of a host that a job manages over ssh and whose key is not known. One whose key has changed is always refused.
+/// What happens to a host that a job manages over ssh if its key is not known. A host whose key has changed is always refused.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum HostKeyChecking {
     /// It is refused.
     #[default]
     Strict,
-    /// Its key is accepted, and known to later jobs of the tenant.
+    /// Its key is accepted, and later jobs of the tenant know it.
     AcceptNew,
 }
 
@@ -65,7 +65,7 @@ impl Default for AnsiblePolicy {
 }
 
 impl AnsiblePolicy {
-    /// Reads a policy that has its fields alone.
+    /// Reads a policy that has only these fields.
     ///
     /// # Errors
     /// Every fault, each with a pointer to its field.
@@ -79,7 +79,7 @@ impl AnsiblePolicy {
         faults.or(policy)
     }
 
-    /// Reads its fields of a policy; every fault is added with its pointer.
+    /// Reads the Ansible fields of a policy; adds each fault with its pointer.
     pub fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
         let galaxy_servers = fields.lines("galaxy_servers", MAX_LINE_BYTES, faults);
         let policy = Self {
@@ -118,19 +118,19 @@ impl AnsiblePolicy {
         rules.find(|rule| rule.allows(repo))
     }
 
-    /// Returns the rules of which repositories may be used.
+    /// Returns the rules for repositories.
     #[must_use]
     pub fn git_rules(&self) -> &[GitRule] {
         &self.git
     }
 
-    /// Tells whether an inventory or an archive may be fetched from a host with a private address.
+    /// Returns whether an inventory or an archive may be fetched from a host with a private address.
     #[must_use]
     pub fn allows_private_host(&self, host: &str) -> bool {
         listed(&self.inventory_hosts, host)
     }
 
-    /// Tells whether a listed Galaxy server has this host and port.
+    /// Returns whether a listed Galaxy server has this host and port.
     #[must_use]
     pub fn has_galaxy_at(&self, host: &str, port: u16) -> bool {
         let is_there = |server: &String| {
@@ -139,7 +139,7 @@ impl AnsiblePolicy {
         self.galaxy_servers.iter().any(is_there)
     }
 
-    /// Adds a fault for everything of a request that the policy does not allow.
+    /// Adds a fault for everything in a request that the policy does not allow.
     pub fn check(&self, request: &AnsibleRequest, every: &Policy, faults: &mut Faults) {
         if let Some(git) = request.source.git() {
             self.check_git(git, every, "/source", faults);
@@ -170,14 +170,14 @@ impl AnsiblePolicy {
         check_credentials(request, every, faults);
     }
 
-    /// Tells whether a Galaxy server may be asked.
+    /// Returns whether a Galaxy server may be used.
     #[must_use]
     pub fn allows_galaxy(&self, server: &str) -> bool {
         let same = |known: &String| known.trim_end_matches('/') == server.trim_end_matches('/');
         self.galaxy_servers.iter().any(same) && !is_never_allowed(server)
     }
 
-    /// Returns the Galaxy servers that may be asked, in order.
+    /// Returns the Galaxy servers that may be used, in order.
     #[must_use]
     pub fn galaxy_servers(&self) -> &[String] {
         &self.galaxy_servers
@@ -252,7 +252,7 @@ fn read_checking(fields: &mut Fields<'_>, faults: &mut Faults) -> HostKeyCheckin
     }
 }
 
-/// Says that a Galaxy server is not allowed, and how it would be.
+/// Returns the message that a Galaxy server is not allowed, and how to allow it.
 #[must_use]
 pub fn galaxy_refusal(server: &str) -> String {
     if is_never_allowed(server) {
@@ -261,7 +261,7 @@ pub fn galaxy_refusal(server: &str) -> String {
     refusal(server, "galaxy_servers", server)
 }
 
-/// Says how an operator allows a host with a private address, where inventories and archives come from.
+/// Returns the advice on how an operator allows inventories and archives from a host with a private address.
 #[must_use]
 pub fn private_host_advice(host: &str) -> String {
     format!(
@@ -273,7 +273,7 @@ fn is_never_allowed(url: &str) -> bool {
     WebAddress::parse(url).is_ok_and(|address| host_is_never_allowed(address.host))
 }
 
-/// Says that something is not allowed and that no policy allows it.
+/// Returns the message that something is not allowed and that no policy can allow it.
 fn never(what: &str) -> String {
     format!("{what:?} has an address that is never allowed: one of a link, where clouds keep a machine's identity")
 }

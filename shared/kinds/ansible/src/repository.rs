@@ -1,4 +1,4 @@
-//! Addresses of Git repositories: which forms are taken, and what may stand in them.
+//! Addresses of Git repositories: the accepted forms, and what they may contain.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -36,7 +36,7 @@ impl RepoUrl {
     /// Reads an address.
     ///
     /// # Errors
-    /// A sentence's end that says what is wrong with it; it does not repeat the address, which may hold a password.
+    /// The end of a sentence that says what is wrong. It does not repeat the address, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if text.is_empty() || text.len() > MAX_REPO_BYTES {
             return Err("must have 1 to 2048 bytes");
@@ -80,7 +80,7 @@ impl RepoUrl {
         &self.text
     }
 
-    /// Returns how it is reached.
+    /// Returns how the repository is reached.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
@@ -92,7 +92,7 @@ impl RepoUrl {
         &self.host
     }
 
-    /// Returns the host, with its port where that is not the scheme's own: `github.com`, `git.example.com:8443`.
+    /// Returns the host, with its port unless that is the scheme's default: `github.com`, `git.example.com:8443`.
     #[must_use]
     pub fn host(&self) -> String {
         match (self.scheme, self.port) {
@@ -107,7 +107,7 @@ impl RepoUrl {
         &self.path
     }
 
-    /// Returns the address that a submodule's URL means in this repository: its own, or one relative to this.
+    /// Returns the address that a submodule's URL means in this repository; the URL may be relative to this address.
     ///
     /// # Errors
     /// As for [`RepoUrl::parse`].
@@ -159,7 +159,7 @@ fn split(text: &str) -> Result<Split<'_>, &'static str> {
     Ok((Scheme::Ssh, Some(user), (host, path.strip_prefix('/').unwrap_or(path))))
 }
 
-/// Reads a path, once; what it comes to is what the policy compares.
+/// Decodes a path once; the policy compares the result.
 fn as_read(path: &str) -> Result<String, &'static str> {
     const WRONG: &str = "must name a repository by a path without empty parts, `.`, `..`, parts that begin with `-`, and escapes that \
                          stand for such, for slashes or for other escapes";
@@ -169,7 +169,7 @@ fn as_read(path: &str) -> Result<String, &'static str> {
     parts.map(|parts| parts.join("/")).ok_or(WRONG)
 }
 
-/// Tells whether a host is a number that programs take for an address, but not in the form that everybody reads.
+/// Returns whether a host is a number that programs read as an IP address, but not in the usual dotted form.
 fn is_disguised(host: &str) -> bool {
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
     let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
@@ -204,7 +204,7 @@ pub fn check_ref(name: &str, pointer: &str, faults: &mut Faults) {
     }
 }
 
-/// Tells whether a name is the whole id of a commit.
+/// Returns whether a name is the full id of a commit.
 #[must_use]
 pub fn is_commit(name: &str) -> bool {
     matches!(name.len(), 40 | 64) && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

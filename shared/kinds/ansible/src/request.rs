@@ -1,4 +1,4 @@
-//! What a caller asks Ansible for, read from JSON with every fault named.
+//! A caller's request to Ansible, read from JSON with every fault reported.
 
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::object::Object;
@@ -37,7 +37,7 @@ pub struct AnsibleRequest {
 }
 
 impl AnsibleRequest {
-    /// Reads the fields of a request; every fault is added with its pointer.
+    /// Reads the fields of a request; adds each fault with its pointer.
     pub fn read(fields: &mut Fields<'_>, options: &mut Fields<'_>, faults: &mut Faults) -> Option<Self> {
         let source = Source::parse(fields, faults);
         let extra_vars = parse_extra_vars(fields, faults);
@@ -59,15 +59,15 @@ impl AnsibleRequest {
         })
     }
 
-    /// Reads what was recorded.
+    /// Reads a recorded request.
     ///
     /// # Errors
-    /// A newer release wrote it, and this one does not know all that it asks for.
+    /// A newer release wrote it, and this release does not know everything in it.
     pub fn of(request: &JobRequest) -> Result<Self, serde_json::Error> {
         request.work.read()
     }
 
-    /// Makes the request that is recorded.
+    /// Returns the request in the form that is recorded.
     #[must_use]
     pub fn with_options(&self, options: JobOptions) -> JobRequest {
         JobRequest {

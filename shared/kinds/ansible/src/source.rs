@@ -1,4 +1,4 @@
-//! Sources: what a job runs, and where that comes from.
+//! Sources: what a job runs, and where it comes from.
 
 mod parse;
 
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub(crate) use self::parse::GitFields;
 use callboard_core::credential::{CredentialKind, CredentialRef, CredentialUse};
 
-/// How large a playbook in a request may be.
+/// The maximum size of a playbook in a request, in bytes.
 pub const MAX_INLINE_BYTES: usize = 1 << 20;
 
 /// What a job runs: as a request says it, `playbook` or `source`.
@@ -136,7 +136,7 @@ pub struct GitSource<'a> {
     pub branch: Option<&'a str>,
     /// A credential of kind `git`.
     pub credential: Option<&'a CredentialRef>,
-    /// Whether its submodules are wanted.
+    /// Whether to fetch submodules as well.
     pub submodules: bool,
 }
 
@@ -147,8 +147,8 @@ impl Default for Source {
 }
 
 impl Source {
-    /// Returns what lists show: the playbook's path, or the role's name; nothing for a playbook in the request, which
-    /// has none.
+    /// Returns the name that lists show: the playbook's path, or the role's name; `None` for a playbook in the request,
+    /// which has no name.
     #[must_use]
     pub fn name(&self) -> Option<String> {
         let name = match self {
@@ -165,7 +165,7 @@ impl Source {
         Some(name).filter(|name| !name.is_empty())
     }
 
-    /// Returns the path of a playbook of the playbooks folder, if it is one.
+    /// Returns the playbook's path, if it is a playbook of the playbooks folder.
     #[must_use]
     pub fn bundled(&self) -> Option<&str> {
         match self {
@@ -175,7 +175,7 @@ impl Source {
         }
     }
 
-    /// Returns the repository that it comes from, if it does.
+    /// Returns the repository that the source comes from, if any.
     #[must_use]
     pub fn git(&self) -> Option<GitSource<'_>> {
         let (repo, branch, credential, submodules) = match self {
@@ -195,7 +195,7 @@ impl Source {
         })
     }
 
-    /// Adds the stored credentials that it names.
+    /// Adds the stored credentials that the source names.
     pub(crate) fn uses(&self, uses: &mut Vec<CredentialUse>) {
         if let Some(credential) = self.git().and_then(|git| git.credential) {
             credential.uses("/source/git_credential", &[CredentialKind::Git], uses);

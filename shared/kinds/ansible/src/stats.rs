@@ -1,4 +1,4 @@
-//! What Ansible counted, by host.
+//! What Ansible counted for each host.
 
 use std::collections::BTreeMap;
 
@@ -30,10 +30,10 @@ pub struct HostStats {
 /// Counts by host name.
 pub type Stats = BTreeMap<String, HostStats>;
 
-/// How many hosts that were not reached a sentence names; the counts per host have them all.
+/// How many unreached hosts a sentence names; the counts per host have all of them.
 const MAX_HOSTS_NAMED: usize = 20;
 
-/// Tells in a sentence which hosts a job that was stopped had reached, and which it had not; nothing where it had reached all.
+/// Returns a sentence that says how many hosts a stopped job had reached, and names those it had not; `None` if it had reached all.
 #[must_use]
 pub fn reached(stats: &Stats) -> Option<String> {
     let reached = stats.values().filter(|host| host.processed > 0).count();

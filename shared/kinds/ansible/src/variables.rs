@@ -4,7 +4,7 @@ use callboard_core::base::fields::{Faults, Fields, kind};
 use callboard_core::base::json::escape;
 use serde_json::{Map, Value};
 
-/// Reads the field `extra_vars`; absent is empty.
+/// Reads the field `extra_vars`; an absent field is read as empty.
 pub(crate) fn parse_extra_vars(fields: &mut Fields<'_>, faults: &mut Faults) -> Map<String, Value> {
     match fields.get("extra_vars") {
         None => Map::new(),
@@ -19,7 +19,7 @@ pub(crate) fn parse_extra_vars(fields: &mut Fields<'_>, faults: &mut Faults) -> 
     }
 }
 
-/// Ansible gives keys such as `__ansible_unsafe` a meaning of its own wherever they stand.
+/// Refuses keys such as `__ansible_unsafe`, which have a special meaning for Ansible at any depth.
 pub(crate) fn check_reserved(vars: &Map<String, Value>, pointer: &str, faults: &mut Faults) {
     for (name, value) in vars {
         let pointer = format!("{pointer}/{}", escape(name));

@@ -1,4 +1,4 @@
-//! What the record of an Ansible job shows, and the schemas of it.
+//! What the record of an Ansible job shows, and its schemas.
 
 use callboard_core::base::object::Object;
 use callboard_core::request::{Shown, Told};
@@ -52,7 +52,7 @@ struct ResultPart {
 #[openapi(components(schemas(AnsibleRequest, RecordPart, ResultPart, PlayProgress, Event)))]
 struct Schemas;
 
-/// Returns the schemas of what is shown, and of requests.
+/// Returns the schemas of requests and of what is shown.
 pub(crate) fn schemas() -> Components {
     Schemas::openapi().components.unwrap_or_default()
 }
@@ -74,7 +74,7 @@ impl RecordPart {
     }
 }
 
-/// Shows a job. What a newer release wrote is shown as it is; of a request that is gone, its title.
+/// Shows a job. A request that a newer release wrote is shown unchanged; for a request that is gone, its title is shown.
 pub(crate) fn show(told: Told<'_>) -> Shown {
     let detail: Detail = told.detail.and_then(|detail| detail.read().ok()).unwrap_or_default();
     let progress: Option<PlayProgress> = told.progress.and_then(|progress| progress.read().ok());

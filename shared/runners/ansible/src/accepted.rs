@@ -1,5 +1,5 @@
-//! The host keys that a job accepts, where the policy lets it: known to the job from the start are those of earlier jobs, and
-//! later jobs know its own.
+//! The host keys that a job accepts, if the policy allows it. A job starts with the keys that earlier jobs accepted, and later
+//! jobs know the keys that it accepts.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -18,26 +18,26 @@ use callboard_process::files::{open_untrusted, read_untrusted, write_private};
 use crate::task::Task;
 use crate::unready::Unready;
 
-/// How soon a key that was accepted is kept: a job beside this one, or after a worker that was killed, knows it then.
+/// How often accepted keys are stored, so that jobs beside this one, and jobs after a worker was killed, know them.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How much one job may add: what a thousand hosts have, many times over.
+/// How many bytes one job may add: many times what a thousand hosts need.
 const MAX_BYTES: u64 = 4 << 20;
-/// How many keys of one job are kept.
+/// How many keys of one job are stored.
 const MAX_KEYS: usize = 10_000;
 
-/// The file into which a job's ssh writes the keys that it accepts, and where they are kept.
+/// The file into which a job's ssh writes the keys that it accepts, and the store that keeps them.
 pub(crate) struct Accepted {
     store: Arc<dyn HostKeyStore>,
     tenant: Tenant,
     file: PathBuf,
     kept: HashSet<HostKey>,
-    /// How long the file was when the job began, and when it was read last.
+    /// The length of the file when the job began, and when it was last read.
     start_bytes: u64,
     read_bytes: u64,
 }
 
 impl Accepted {
-    /// Writes the file, with the keys that earlier jobs have accepted; not those of hosts whose keys are `given`, which hold
+    /// Writes the file with the keys that earlier jobs accepted, except for hosts whose keys are `given`: those keys apply
     /// instead.
     pub(crate) async fn start(task: &Task<'_>, file: PathBuf, given: &[&str]) -> Result<Self, Unready> {
         let (store, tenant) = (Arc::clone(&task.reach.host_keys), task.job.tenant.clone());
@@ -57,12 +57,12 @@ impl Accepted {
         })
     }
 
-    /// Returns the file.
+    /// Returns the file's path.
     pub(crate) fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Runs something and keeps the keys that are accepted meanwhile.
+    /// Runs a future and stores the keys that are accepted meanwhile.
     pub(crate) async fn keep_during<T>(&mut self, run: impl Future<Output = T>) -> T {
         let ended = tokio::select! {
             ended = run => ended,
@@ -77,7 +77,7 @@ impl Accepted {
     async fn keep_on(&mut self) -> Infallible {
         loop {
             tokio::time::sleep(PAUSE).await;
-            // what could not be kept is tried again, and told at the end
+            // keys that could not be stored are tried again; the error is logged at the end
             drop(self.keep().await);
         }
     }
@@ -98,8 +98,8 @@ impl Accepted {
         Ok(())
     }
 
-    /// Reads what the job has added, if the file has grown; returns how long it is, too. It is the job's: something else may
-    /// have taken its place.
+    /// Reads what the job has added, if the file's length has changed; returns the new length too. The file belongs to the job,
+    /// which may have put something else in its place.
     async fn read(&self) -> io::Result<Option<(String, u64)>> {
         let (file, start, known) = (self.file.clone(), self.start_bytes, self.read_bytes);
         let read = move || {

@@ -1,4 +1,4 @@
-//! An ssh-agent that holds one key while it is needed: the key is on disk only for the moment in which it is added.
+//! An ssh-agent that holds one key while it is needed. The key is on disk only while it is being added.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,7 +42,7 @@ impl Agent {
             .arg(&socket)
             .env_clear()
             .env("PATH", search_path())
-            // by this it is found should the service die; see `processes.rs`
+            // identifies the agent if the service dies; see `processes.rs`
             .env("TMPDIR", folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -84,7 +84,7 @@ impl Agent {
             &passphrase,
             key.passphrase.as_ref().map_or("", |secret| secret.expose()).as_bytes(),
         )?;
-        // answers once: ssh-add asks again for as long as an answer is wrong
+        // answers only once, because ssh-add keeps asking while the answer is wrong
         let askpass = folder.join("askpass");
         write_script(
             &askpass,

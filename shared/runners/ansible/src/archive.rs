@@ -1,4 +1,4 @@
-//! Archives of trees: how the cache keeps a source, and how each job gets a copy of its own.
+//! Archives of trees: how the cache keeps a source, and how each job gets its own copy.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -13,11 +13,11 @@ use tar::EntryType;
 use crate::blocking::{Going, on_a_thread};
 use crate::room::Room;
 
-/// The buffer for reading and writing archives.
+/// The size of the buffer for reading and writing archives.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Writes the files of an archive below a folder that is made for it, or is empty. Nothing is written outside it, whatever
-/// the archive says, and no more than there is room for.
+/// Unpacks an archive into a folder, which is empty or is created. Nothing is written outside the folder, whatever the
+/// archive says, and no more than there is room for.
 pub(crate) async fn unpack(archive: PathBuf, folder: PathBuf, room: Arc<Room>) -> io::Result<()> {
     on_a_thread(move |going| {
         match fs::create_dir(&folder) {
@@ -40,11 +40,11 @@ pub(crate) async fn unpack(archive: PathBuf, folder: PathBuf, room: Arc<Room>) -
     .await
 }
 
-/// A tree in the making. What is written goes only into folders that this has made itself, and never over anything, so that
-/// no link leads it elsewhere.
+/// A tree that is being unpacked. It writes only into folders that it has made itself, and never over anything, so that no
+/// link can lead it elsewhere.
 struct Tree<'a> {
     root: PathBuf,
-    /// The hashes of their paths: an archive may have many, with long ones.
+    /// Hashes of the paths of its folders, because an archive may have many folders with long paths.
     folders: HashSet<u64>,
     hasher: RandomState,
     room: &'a Room,
@@ -96,7 +96,7 @@ impl Tree<'_> {
     }
 }
 
-/// Returns the path of an entry without `.`; one that leads out of the tree is refused.
+/// Returns the path of an entry without `.`; refuses a path that leads out of the tree.
 fn inner_path(path: &Path) -> io::Result<PathBuf> {
     path.components()
         .filter(|part| !matches!(part, Component::CurDir))
@@ -124,7 +124,7 @@ pub(crate) async fn pack(folder: PathBuf, archive: PathBuf) -> io::Result<()> {
     .await
 }
 
-/// Returns the real path of something inside a tree; `None` if it is not there or leads out of it.
+/// Returns the real path of something inside a tree; `None` if it does not exist or leads out of the tree.
 pub(crate) fn inside(tree: &Path, path: &str) -> Option<PathBuf> {
     let tree = tree.canonicalize().ok()?;
     tree.join(path)
@@ -235,7 +235,7 @@ mod tests {
         }
         unpacking.abort();
         assert!(unpacking.await.is_err_and(|error| error.is_cancelled()));
-        // whoever wants the place takes it away, and nothing is made there again
+        // the folder is moved away, as its next user would do, and nothing is made there again
         let size = |path: &Path| fs::metadata(path).map(|found| found.len());
         fs::rename(&tree, folder.path().join("taken"))?;
         let mut last = u64::MAX;

@@ -1,10 +1,10 @@
-//! From a job's options to the flags and variables of its `ansible-playbook`.
+//! Turns a job's options into flags and variables for its `ansible-playbook`.
 
 use std::collections::BTreeMap;
 
 use callboard_kind_ansible::options::AnsibleOptions;
 
-/// Returns the flags of `ansible-playbook` that options stand for.
+/// Returns the `ansible-playbook` flags for a job's options.
 #[must_use]
 pub fn flags_of(options: &AnsibleOptions) -> Vec<String> {
     let verbosity = "v".repeat(options.verbosity.into());
@@ -34,7 +34,7 @@ pub fn flags_of(options: &AnsibleOptions) -> Vec<String> {
     arguments
 }
 
-/// Returns the variables that options stand for; what has an option of its own goes before `environment`.
+/// Returns the environment variables for a job's options; an option of its own takes precedence over `environment`.
 pub(crate) fn variables(options: &AnsibleOptions) -> BTreeMap<String, String> {
     let mut variables = options.environment.clone();
     if let Some(strategy) = &options.strategy {

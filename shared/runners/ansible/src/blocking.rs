@@ -1,15 +1,15 @@
-//! Work that blocks, on a thread of its own, until nobody waits for it any more.
+//! Runs blocking work on a thread of its own, until nobody waits for it any more.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Tells work on a thread whether somebody still waits for it.
+/// Tells the work on a thread whether somebody still waits for it.
 #[derive(Clone, Default)]
 pub(crate) struct Going(Arc<AtomicBool>);
 
 impl Going {
-    /// Fails once nobody waits for the work any more.
+    /// Fails if nobody waits for the work any more.
     pub(crate) fn check(&self) -> io::Result<()> {
         if self.0.load(Ordering::Relaxed) {
             return Err(io::Error::other("it was stopped"));
@@ -17,12 +17,12 @@ impl Going {
         Ok(())
     }
 
-    /// Reads from something for as long.
+    /// Wraps a reader so that it fails once nobody waits for the work any more.
     pub(crate) fn reader<R: Read>(&self, inner: R) -> impl Read {
         Checked(inner, self.clone())
     }
 
-    /// Writes to something for as long.
+    /// Wraps a writer so that it fails once nobody waits for the work any more.
     pub(crate) fn writer<W: Write>(&self, inner: W) -> impl Write {
         Checked(inner, self.clone())
     }
@@ -48,7 +48,7 @@ impl<W: Write> Write for Checked<W> {
     }
 }
 
-/// Says that nobody waits any more when it is dropped.
+/// Signals, when it is dropped, that nobody waits for the work any more.
 struct Waiting(Going);
 
 impl Drop for Waiting {
@@ -57,7 +57,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Does work that blocks. It is told to stop when the future is dropped.
+/// Runs blocking work. The work is told to stop when the future is dropped.
 pub(crate) async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce(&Going) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -1,5 +1,5 @@
-//! How large and how deep an inventory may be, and a playbook how deep. Ansible's reader of YAML has no bounds of its own: what is too deep ends its
-//! process, and what its aliases stand for can be endless.
+//! Limits on the size and depth of an inventory, and on the depth of a playbook. Ansible's YAML reader has no limits of its
+//! own: nesting that is too deep ends its process, and aliases can expand without end.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,26 @@ use serde::de::IgnoredAny;
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Options};
 
-/// The largest file of an inventory.
+/// The maximum size of a file of an inventory, in bytes.
 pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// How much the files of an inventory may have together.
+/// The maximum total size of the files of an inventory, in bytes.
 const MAX_ALL_BYTES: usize = 64 * 1024 * 1024;
 const MAX_FILES: usize = 100_000;
 const MAX_DEPTH: usize = 100;
 const STACK_BYTES: usize = 32 * 1024 * 1024;
-/// How many values aliases may stand for, all together.
+/// How many values all aliases together may stand for.
 const MAX_ALIASED: usize = 1_000_000;
-/// Where Ansible looks for variables beside an inventory.
+/// The folders beside an inventory where Ansible looks for variables.
 const BESIDE: [&str; 2] = ["group_vars", "host_vars"];
 
-/// Checks a text that Ansible is to read as YAML; an error is a sentence's end.
+/// Checks text that Ansible will read as YAML; the error is the end of a sentence.
 pub(crate) fn check(content: &[u8]) -> Result<(), String> {
     if content.len() > MAX_BYTES {
         return Err(format!("is larger than {MAX_BYTES} bytes"));
     }
     let text = String::from_utf8_lossy(content);
     let read = || serde_saphyr::from_str_with_options::<IgnoredAny>(&text, options()).map_err(Box::new);
-    // this reader calls itself as deep as it may read
+    // this reader recurses, so its stack must be large enough for the maximum depth
     let read = thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, read);
         thread.ok()?.join().ok()
@@ -40,14 +40,14 @@ pub(crate) fn check(content: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Checks an inventory that is a file or a folder, with the variables beside it; an error names the file.
+/// Checks an inventory that is a file or a folder, with the variables beside it; the error names the file.
 pub(crate) fn check_files(inventory: &Path) -> io::Result<Result<(), String>> {
     let beside = inventory.parent().filter(|_| inventory.is_file()).into_iter();
     let beside = beside.flat_map(|folder| BESIDE.map(|name| folder.join(name)));
     let mut waiting: Vec<PathBuf> = [inventory.to_owned()].into_iter().chain(beside).collect();
     let (mut seen, mut bytes) = (HashSet::new(), 0);
     while let Some(path) = waiting.pop() {
-        // a link may lead back, or nowhere
+        // a link may lead back to its own folder, or nowhere
         let Ok(path) = path.canonicalize() else { continue };
         if !seen.insert(path.clone()) {
             continue;
@@ -77,7 +77,7 @@ pub(crate) fn check_files(inventory: &Path) -> io::Result<Result<(), String>> {
     Ok(Ok(()))
 }
 
-/// Checks a file that Ansible is to read as YAML; an error is a sentence's end.
+/// Checks a file that Ansible will read as YAML; the error is the end of a sentence.
 pub(crate) fn check_file(path: &Path) -> io::Result<Result<(), String>> {
     if fs::metadata(path)?.len() > MAX_BYTES as u64 {
         return Ok(Err(format!("has a file of more than {MAX_BYTES} bytes")));
@@ -103,7 +103,8 @@ fn options() -> Options {
     }
 }
 
-/// What is wrong otherwise, Ansible says with line and column; but it may read on where this reader stops.
+/// Keeps only the errors about depth and aliases: Ansible reports the others itself, with line and column. But Ansible may
+/// read on where this reader stops.
 fn verdict(error: &Error, text: &str) -> Result<(), String> {
     match error {
         Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => verdict(error, text),
@@ -126,7 +127,7 @@ fn too_deep() -> String {
     format!("is nested deeper than {MAX_DEPTH} levels")
 }
 
-/// Tells whether brackets, or the dashes of a line, are as deep as only nesting is.
+/// Returns whether the open brackets, or the dashes on one line, are too many for anything but deep nesting.
 fn looks_deep(text: &str) -> bool {
     let mut open = 0_usize;
     let brackets = text.bytes().any(|byte| {

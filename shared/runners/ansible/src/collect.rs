@@ -1,4 +1,4 @@
-//! Putting events together with the output they belong to, as ansible-runner's `OutputEventFilter` does.
+//! Combines events with the output that belongs to them, as ansible-runner's `OutputEventFilter` does.
 
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::redact::Redactor;
@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// How much of its output an event carries; the log has all of it.
+/// How many bytes of its output an event carries; the log has all of it.
 const MAX_EVENT_STDOUT: usize = 64 * 1024;
 
-/// An event as Ansible's callback sends it: what ansible-runner calls the partial event.
+/// An event as Ansible's callback sends it, which ansible-runner calls the partial event.
 #[derive(Debug, Deserialize)]
 pub(crate) struct PartialEvent {
     pub(crate) uuid: String,
@@ -26,7 +26,7 @@ pub(crate) struct PartialEvent {
 }
 
 impl PartialEvent {
-    /// Redacts what the event tells; its name and its ids are Ansible's.
+    /// Redacts the event's data; its name and its ids come from Ansible.
     pub(crate) fn redact(&mut self, redactor: &Redactor) {
         let Some(data) = self.event_data.take() else { return };
         let redacted = String::from_utf8(redactor.json(data.get().as_bytes(), NAMES)).ok();
@@ -76,7 +76,7 @@ impl Collector {
         }
     }
 
-    /// Starts an event; what was printed before it and belongs to none is an event of its own.
+    /// Starts an event; earlier output that belongs to no event becomes an event of its own.
     pub(crate) fn begin(&mut self, event: PartialEvent, emit: &mut Vec<Event>) {
         emit.extend(self.take());
         self.current = Some(event);

@@ -1,4 +1,4 @@
-//! Collections: what the `galaxy.yml` of a repository says, and where installed ones are.
+//! Collections: what the `galaxy.yml` of a repository says, and where installed collections are.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +10,10 @@ use serde_json::json;
 
 use crate::unready::Unready;
 
-/// The largest `galaxy.yml`.
+/// The maximum size of a `galaxy.yml`, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// What a repository that is a collection says of itself.
+/// What a repository that is a collection says about itself.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) namespace: String,
@@ -43,12 +43,12 @@ impl Manifest {
         Ok(Some(manifest))
     }
 
-    /// Returns the collection's whole name.
+    /// Returns the collection's full name.
     pub(crate) fn full_name(&self) -> String {
         format!("{}.{}", self.namespace, self.name)
     }
 
-    /// Writes what the collection depends on, as requirements; `None` if that is nothing.
+    /// Writes the collection's dependencies to a requirements file; returns `None` if it has none.
     pub(crate) fn requirements(&self, scratch: &Path) -> Result<Option<PathBuf>, Unready> {
         let dependencies = self.dependencies.iter().flatten();
         let collections: Vec<_> = dependencies
@@ -60,7 +60,7 @@ impl Manifest {
         write_requirements(&json!({ "collections": collections }), scratch).map(Some)
     }
 
-    /// Makes a folder of collections in which this one is found; returns that folder.
+    /// Makes a folder of collections that links to this one, and returns that folder.
     pub(crate) fn link(&self, folder: &Path, scratch: &Path) -> Result<PathBuf, Unready> {
         let collections = scratch.join("collections");
         let namespace = collections.join("ansible_collections").join(&self.namespace);
@@ -70,14 +70,14 @@ impl Manifest {
     }
 }
 
-/// Writes a file of requirements for ansible-galaxy.
+/// Writes a requirements file for ansible-galaxy.
 pub(crate) fn write_requirements(requirements: &serde_json::Value, scratch: &Path) -> Result<PathBuf, Unready> {
     let path = scratch.join(format!("requirements-{}.yml", uuid::Uuid::new_v4().simple()));
     callboard_process::files::write_private(&path, requirements.to_string().as_bytes())?;
     Ok(path)
 }
 
-/// Returns the roles of a collection or of a folder of roles, by name.
+/// Returns the names of the roles of a collection or of a folder of roles, sorted.
 pub(crate) fn roles(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder.join("roles")).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| entry.path().is_dir());
@@ -88,7 +88,7 @@ pub(crate) fn roles(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Tells whether a folder holds a role: any of the parts that Ansible knows.
+/// Returns whether a folder holds a role, that is, any of the parts that Ansible knows.
 pub(crate) fn is_role(folder: &Path) -> bool {
     ["tasks", "handlers", "defaults", "vars", "meta"]
         .iter()

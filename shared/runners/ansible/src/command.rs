@@ -1,4 +1,4 @@
-//! From a request to the arguments, environment and files of its `ansible-playbook`.
+//! Turns a request into the arguments, environment and files of its `ansible-playbook`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,34 +22,34 @@ pub(crate) struct JobSpec {
     pub(crate) cwd: PathBuf,
     pub(crate) nonce: String,
     pub(crate) color: bool,
-    /// The home of the service's user, where the job has one of its own.
+    /// The home of the service's user, if the job has a home of its own.
     pub(crate) users_home: Option<PathBuf>,
     pub(crate) fallback_inventory: Vec<String>,
     /// Whether an inventory that names no hosts is an error.
     pub(crate) require_hosts: bool,
-    /// Whether what the playbook leaves running ends with it.
+    /// Whether processes that the playbook leaves running are ended with it.
     pub(crate) end_background: bool,
-    /// Folders that go before those of the configuration.
+    /// Folders that take precedence over those of the configuration.
     pub(crate) collections: Vec<PathBuf>,
     pub(crate) roles: Vec<PathBuf>,
 }
 
-/// A job that can be started.
+/// A job that is ready to start.
 pub(crate) struct Prepared {
     pub(crate) spec: JobSpec,
     /// The folder of the job's source.
     pub(crate) root: PathBuf,
     pub(crate) commit: Option<String>,
-    /// The folder of the host keys that the job was given.
+    /// The folder that holds the host keys given to the job.
     pub(crate) host_keys: PathBuf,
     /// The host keys that the job accepts.
     pub(crate) accepted: Option<Accepted>,
-    /// Holds the key for ssh until the job has ended.
+    /// Holds the ssh key until the job has ended.
     pub(crate) _agent: Option<Agent>,
 }
 
 impl Task<'_> {
-    /// Gets what the job needs, writes what it reads into its folder, and says what to run.
+    /// Gets what the job needs, writes the files that it reads into its folder, and returns what to run.
     pub(crate) async fn prepare(&self) -> Result<Prepared, Unready> {
         let request = self.request;
         let mut env = environ::variables(self.settings, self.workspace)?;
@@ -115,7 +115,7 @@ impl Task<'_> {
     }
 }
 
-/// Writes variables as JSON; literal ones in the form that tells Ansible not to look for templates in them.
+/// Returns variables as JSON; literal ones in the form that tells Ansible not to look for templates in them.
 fn extra_vars(vars: &Map<String, Value>, literal: bool) -> Vec<u8> {
     let object = Value::Object(vars.clone());
     let value = if literal { unsafe_strings(object) } else { object };

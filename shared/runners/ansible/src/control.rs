@@ -1,4 +1,4 @@
-//! Steering a forked job: what its supervisor reports, and the signals that end it.
+//! Steers a forked job: reads what its supervisor reports, and sends the signals that end it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,12 +14,12 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::packets::Packets;
 
-/// How often SIGKILL is repeated, after how many times it goes to the supervisor itself, which had time for what cannot be ended
-/// by then, and after how many the job counts as unstoppable.
+/// How often SIGKILL is repeated; after how many tries it goes to the supervisor itself, which by then has had time to deal
+/// with processes that cannot be ended; and after how many tries the job counts as unstoppable.
 const KILL_EVERY: Duration = Duration::from_secs(1);
 const KILLS_OF_THE_JOB: u32 = 12;
 const KILLS: u32 = 20;
-/// Has a supervisor begin.
+/// Tells a supervisor to begin.
 const GO: &[u8] = br#"{"go": true}"#;
 
 /// What a supervisor reports.
@@ -37,30 +37,30 @@ enum Report {
         signal: Option<i32>,
         survivors: Vec<i32>,
         left: Vec<String>,
-        /// What all of the job's processes have used that had ended before: processor time and memory.
+        /// The processor time and memory used by all of the job's processes that had ended by then.
         used: Usage,
     },
 }
 
-/// How the process that was the playbook ended.
+/// How the playbook's process ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Exit {
     /// With an exit code.
     Code(i32),
     /// By a signal.
     Signal(i32),
-    /// Its supervisor, this process, ended without a word.
+    /// Its supervisor, which had this process id, ended without a report.
     SupervisorLost(i32),
-    /// Nothing of it was started: it was stopped before, or the host or the supervisor has died.
+    /// Nothing was started: the job was stopped first, or the host or the supervisor died.
     NotStarted,
-    /// Nothing of it was started: a process could not be forked, with this error of the system.
+    /// Nothing was started: a process could not be forked; the system's error number says why.
     NotForked(i32),
-    /// It would not end, or left processes that would not.
+    /// It did not end, or left processes that did not end.
     Unstoppable(String),
 }
 
 impl Exit {
-    /// The same, unless processes of the job live on that could not be ended.
+    /// Returns this exit, or [`Exit::Unstoppable`] if processes of the job could not be ended.
     pub(crate) fn but_for(self, survivors: &[i32]) -> Self {
         match survivors {
             [] => self,
@@ -74,14 +74,14 @@ pub(crate) struct Control<'a> {
     socket: Packets,
     grace: Duration,
     children: &'a Children,
-    /// The supervisor, once it has reported, which it does before it begins.
+    /// The supervisor's process id, once it has reported; it reports before it begins.
     pub(crate) supervisor: Option<i32>,
     handle: Option<OwnedFd>,
     /// Set once the job has been told to stop.
     pub(crate) stopped: bool,
-    /// What the playbook had left running when it ended, and what ended with it.
+    /// What the playbook had left running when it ended, and what was ended with it.
     pub(crate) left: Vec<String>,
-    /// What the job has used, once its supervisor has told.
+    /// What the job has used, once its supervisor has reported it.
     pub(crate) used: Option<Usage>,
 }
 
@@ -99,7 +99,7 @@ impl<'a> Control<'a> {
         }
     }
 
-    /// Waits for the job's end, and brings it about when `stop` says so, or at once when `abort` does.
+    /// Waits for the job's end. Stops the job when `stop` is requested, and kills it at once when `abort` is notified.
     pub(crate) async fn run(&mut self, mut stop: Stop, abort: &Notify) -> io::Result<Exit> {
         let mut next_signal: Option<Instant> = None;
         let mut kills = 0;
@@ -139,7 +139,7 @@ impl<'a> Control<'a> {
                 self.children.add(supervisor);
                 self.supervisor = Some(supervisor);
                 self.handle = Pid::from_raw(supervisor).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-                // one that is gone meanwhile is noticed where its reports are read
+                // if the supervisor is gone, reading its reports shows it
                 drop(self.socket.send(GO, &[]).await);
                 None
             }
@@ -162,8 +162,8 @@ impl<'a> Control<'a> {
         })
     }
 
-    /// Sends all that the job has started a signal, through its supervisor, which the job may have stopped. One that is gone is
-    /// noticed where its reports are read.
+    /// Sends a signal to everything that the job has started, through its supervisor, which is continued first because the job
+    /// may have stopped it. If the supervisor is gone, reading its reports shows it.
     async fn signal(&self, signal: Signal) {
         self.signal_supervisor(Signal::CONT);
         let packet = format!(r#"{{"signal": {}}}"#, signal.as_raw());

@@ -1,10 +1,10 @@
-//! Telling the markers of events from the output that they stand in, across chunk borders.
+//! Separates the markers of events from the output around them, across chunk borders.
 
 use std::ops::Range;
 
 use crate::viewer::Channel;
 
-/// What a chunk of output holds, in order. Ranges point into [`Demux::bytes`].
+/// A piece of a chunk of output; pieces are in order. Ranges point into [`Demux::bytes`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Piece {
     /// Output.
@@ -13,7 +13,7 @@ pub(crate) enum Piece {
     Begin,
     /// The event that began last ends.
     End,
-    /// What follows was written to this stream; standard output, as long as nothing is said.
+    /// What follows was written to this stream. Until the first switch, it is standard output.
     Switch(Channel),
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Demux {
     used: usize,
 }
 
-/// What follows the prefix of a marker: a letter and BEL.
+/// The length of what follows a marker's prefix: a letter and BEL.
 const SUFFIX: usize = 2;
 
 impl Demux {
@@ -54,7 +54,7 @@ impl Demux {
         pieces
     }
 
-    /// Returns what is left when the stream has ended.
+    /// Returns the bytes that are left when the stream has ended.
     pub(crate) fn finish(&mut self) -> &[u8] {
         self.buffer.drain(..self.used);
         self.used = self.buffer.len();

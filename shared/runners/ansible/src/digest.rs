@@ -1,8 +1,8 @@
-//! Names made of what they stand for.
+//! Names that are derived from the content they stand for.
 
 use sha2::{Digest, Sha256};
 
-/// The first half of a SHA-256 over the parts and their lengths, in hexadecimal.
+/// Returns the first half of a SHA-256 over the parts and their lengths, in hexadecimal.
 pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -1,4 +1,4 @@
-//! The variables that a job's `ansible-playbook` sees, and the configuration that they lead it to.
+//! The variables that a job's `ansible-playbook` sees, and the configuration that they point to.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::settings::{AnsibleSettings, Home};
 use crate::workspace::Workspace;
 
-/// Variables of the service that every job sees; `ANSIBLE_*` and `LC_*` come along as well.
+/// The service's variables that every job sees; `ANSIBLE_*` and `LC_*` are passed on as well.
 const PASSED_ON: [&str; 16] = [
     "PATH",
     "LANG",
@@ -28,7 +28,7 @@ const PASSED_ON: [&str; 16] = [
     "CURL_CA_BUNDLE",
 ];
 
-/// Returns the job's variables, its home and folder for temporary files among them.
+/// Returns the job's variables, including its home and its folder for temporary files.
 pub(crate) fn variables(settings: &AnsibleSettings, workspace: &Workspace) -> io::Result<BTreeMap<String, String>> {
     let keep_all = settings.home == Home::Callers;
     let passes =
@@ -43,7 +43,7 @@ pub(crate) fn variables(settings: &AnsibleSettings, workspace: &Workspace) -> io
             workspace.link_ansible_home(&real)?;
         }
         env.insert("HOME".to_owned(), workspace.home().display().to_string());
-        // the machine's own identity in the cloud is the service's, not the job's
+        // the machine's identity in the cloud belongs to the service, not to the job
         env.insert("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned());
     }
     env.insert("TMPDIR".to_owned(), temporary.clone());
@@ -68,8 +68,8 @@ fn is_utf8(env: &BTreeMap<String, String>) -> bool {
     locale.is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").ends_with("utf8"))
 }
 
-/// Ansible looks for `ansible.cfg` in the working folder only. A job also gets the nearest one above its playbook,
-/// up to the root of its source; a setting of the operator's goes before both.
+/// Adds the path of a job's configuration. Ansible looks for `ansible.cfg` in the working folder only; a job also gets the
+/// nearest one above its playbook, up to the root of its source. A setting of the operator's takes precedence over both.
 pub(crate) fn add_configuration(env: &mut BTreeMap<String, String>, root: &Path, cwd: &Path, folder: &Path) {
     if env.contains_key("ANSIBLE_CONFIG") || cwd.join("ansible.cfg").is_file() {
         return;

@@ -21,14 +21,14 @@ use crate::python::Python;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 const PINS: &str = include_str!("../requirements.txt");
 
-/// Where the environment is kept and which Python it is made with.
+/// Where the environment is kept, and the Python it is made with.
 #[derive(Clone, Debug)]
 pub struct EnvironmentSettings {
     /// The folder that holds every environment, such as `~/.cache/callboard`.
     pub cache: PathBuf,
-    /// The Python to make it with; without one, [`find`](crate::python::find) looks for it.
+    /// The Python to make it with; if none is given, [`find`](crate::python::find) looks for one.
     pub python: Option<PathBuf>,
-    /// More packages for the environment, in the format of pip's requirements files: what playbooks import where they run.
+    /// More packages for the environment, in the format of pip's requirements files: modules that playbooks import where they run.
     pub more: String,
 }
 
@@ -49,7 +49,7 @@ impl Environment {
     }
 }
 
-/// What [`ensure`] is doing. An environment that was complete already reports nothing.
+/// What [`ensure`] is doing. If the environment is already complete, nothing is reported.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress<'a> {
     /// Another process is making the environment.
@@ -70,15 +70,15 @@ pub enum Progress<'a> {
 
 type Report<'a> = &'a (dyn Fn(Progress<'_>) + Send + Sync);
 
-/// What is installed and how it is checked; tests use a smaller one.
+/// What is installed and how it is checked; tests use a smaller recipe.
 struct Recipe {
     requirements: String,
     modules: &'static str,
 }
 
-/// Returns the environment, and makes it first where it is absent, half made, or has lost its Python.
+/// Returns the environment; makes it first if it is absent, incomplete, or has lost its Python.
 ///
-/// Several processes may call it at once: one of them makes it. Dropping the future stops the making.
+/// Several processes may call this at once: one of them makes the environment. Dropping the future stops the work.
 ///
 /// # Errors
 /// There is no suitable Python, the cache cannot be written, or the virtual environment, pip or the check failed.
@@ -89,10 +89,10 @@ pub async fn ensure(
     ensure_with(&Recipe::of(settings), settings, progress).await
 }
 
-/// Looks at the environment, and makes nothing.
+/// Looks at the environment without making it.
 ///
 /// # Errors
-/// It is not there, and there is no suitable Python to make it with; or the name of the cache is none.
+/// The environment does not exist and there is no suitable Python to make it with, or the cache's path is not valid.
 pub async fn look(settings: &EnvironmentSettings) -> Result<Look, EnvironmentError> {
     let folder = cache(settings)?.join(name(&Recipe::of(settings), settings));
     look::at(folder, settings.python.as_deref()).await
@@ -111,7 +111,7 @@ impl Recipe {
     }
 }
 
-/// Returns the folder of environments.
+/// Returns the folder that holds the environments.
 fn cache(settings: &EnvironmentSettings) -> Result<PathBuf, EnvironmentError> {
     std::path::absolute(&settings.cache).map_err(|error| unusable(settings, error))
 }
@@ -160,7 +160,7 @@ fn name(recipe: &Recipe, settings: &EnvironmentSettings) -> String {
     )
 }
 
-/// Takes the lock; asks again and again, because a thread that waits for it could not be stopped.
+/// Takes the lock. It polls, because a thread that waits for the lock could not be stopped.
 async fn lock(path: &Path, progress: Report<'_>) -> io::Result<File> {
     let file = File::options().create(true).append(true).open(path)?;
     let mut waiting = false;
@@ -227,7 +227,7 @@ mod tests {
 
     fn silent(_: Progress<'_>) {}
 
-    /// Has another program write it: what this process had open to write could not be run while another test forks.
+    /// Has another program write a script: a file that this process had open for writing could not be run while another test forks.
     fn write_script(path: &Path, body: &str) -> Tested {
         let text = path.with_extension("text");
         fs::write(&text, format!("#!/bin/sh\n{body}\n"))?;

@@ -1,4 +1,4 @@
-//! The failures of a job: the first of each host, as long as nothing has made it good.
+//! The failures of a job: the first one of each host, unless it was forgiven later.
 
 use callboard_kind_ansible::failures::{FailureCause, FailureKind, HostFailure, MAX_FAILURES};
 
@@ -7,7 +7,7 @@ use callboard_kind_ansible::failures::{FailureCause, FailureKind, HostFailure, M
 pub(crate) struct Failures(Vec<HostFailure>);
 
 impl Failures {
-    /// Notes a failure. A host's first one stands; so does the first one of each kind, however many there are of the other.
+    /// Notes a failure. The first failure of each host is kept, and so is the first of each kind, however many there are of the other.
     pub(crate) fn note(&mut self, failure: HostFailure) {
         if self.0.iter().any(|known| known.host == failure.host) {
             return;
@@ -31,12 +31,12 @@ impl Failures {
         self.0.iter().find(|failure| failure.kind == kind)
     }
 
-    /// Returns all of them, to be told in other words.
+    /// Returns all failures, so that their messages can be replaced.
     pub(crate) fn all_mut(&mut self) -> &mut [HostFailure] {
         &mut self.0
     }
 
-    /// Returns all of them.
+    /// Returns all failures.
     pub(crate) fn all(&self) -> &[HostFailure] {
         &self.0
     }
@@ -45,10 +45,10 @@ impl Failures {
 /// The exit codes by which Python and a shell report SIGKILL.
 pub(crate) const KILLED: [i64; 2] = [-9, 137];
 const MET: &str = "Warning: Permanently added ";
-/// How much of one text a sentence quotes.
+/// How many characters of one text a sentence quotes.
 const MAX_QUOTED_CHARS: usize = 2400;
 
-/// Says what went wrong, after the name of the host: task, place, message, exit code, and the cause behind it.
+/// Describes a failure: the host's name, then the task, its place, the message, the exit code, and the cause behind it.
 pub(crate) fn told(failure: &HostFailure) -> String {
     let place = place(failure.file.as_deref(), failure.line);
     let mut text = failure.host.clone();
@@ -86,7 +86,7 @@ fn last_line<'a>(stderr: &'a Option<String>, stdout: &'a Option<String>) -> Opti
     stderr.as_deref().or(stdout.as_deref())
 }
 
-/// A message, with the exit code and the end of what was printed where it says neither.
+/// Returns a message; adds the exit code and the last line of the output if it does not contain them.
 fn said(message: &str, rc: Option<i64>, last: Option<&str>) -> String {
     let mut text = quoted(&in_one_line(message));
     if let Some(rc) = rc.filter(|rc| !names_code(&text, *rc)) {
@@ -101,7 +101,7 @@ fn said(message: &str, rc: Option<i64>, last: Option<&str>) -> String {
     text
 }
 
-/// Takes lines together, without what a terminal would act on, and without what ssh says of every host that it meets.
+/// Joins lines into one, without terminal control sequences, and without what ssh says about every new host.
 fn in_one_line(text: &str) -> String {
     let mut line = String::new();
     for part in text.lines().map(plain) {
@@ -113,7 +113,7 @@ fn in_one_line(text: &str) -> String {
             let ends = line.ends_with(['.', ':', ';', ',', '!', '?']);
             line.push_str(if ends { " " } else { "; " });
         }
-        // it may follow words of Ansible's
+        // it may follow Ansible's own words
         match part.split_once(MET) {
             Some((before, met)) if met.ends_with("to the list of known hosts.") => line.push_str(before.trim_end()),
             _ => line.push_str(part),
@@ -122,7 +122,7 @@ fn in_one_line(text: &str) -> String {
     line
 }
 
-/// Leaves out colours and control characters.
+/// Removes colours and control characters.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut chars = text.chars();
@@ -150,7 +150,7 @@ fn behind(cause: &FailureCause) -> String {
     )
 }
 
-/// Leaves the middle out of a text that is too long: its end often says what to do.
+/// Cuts the middle out of a text that is too long; the end stays, because it often says what to do.
 fn quoted(text: &str) -> String {
     let count = text.chars().count();
     if count <= MAX_QUOTED_CHARS {

@@ -1,4 +1,4 @@
-//! What is learned from a job while its output is moved.
+//! What is learned about a job while its output is moved.
 
 use std::path::Path;
 
@@ -8,26 +8,26 @@ use crate::failures::Failures;
 use crate::notes::{DeadWorker, Note};
 use crate::track::Tracker;
 
-/// What was learned from a job while its output was moved.
+/// What was learned about a job while its output was moved.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) tracker: Tracker,
     pub(crate) failures: Failures,
     pub(crate) inventory: Option<InventorySummary>,
     pub(crate) inventory_error: Option<String>,
-    /// Whether the playbook was not begun since there are no hosts.
+    /// Whether the playbook was not started because there are no hosts.
     pub(crate) no_hosts: bool,
     pub(crate) source_error: Option<String>,
     pub(crate) error: Option<String>,
-    /// What was said where it all began with a folder of the job's that had no room.
+    /// The error's message, if everything began with a folder of the job that had no room.
     pub(crate) disk_full: Option<String>,
     pub(crate) dead_worker: Option<DeadWorker>,
-    /// What the job was at when it was to be stopped.
+    /// What the job was doing when it was asked to stop.
     pub(crate) doing: Option<String>,
 }
 
 impl Findings {
-    /// Takes in a note of a job whose source is in `root`.
+    /// Records a note about a job whose source is in `root`.
     pub(crate) fn learn(&mut self, note: Note, root: &Path) {
         match note {
             Note::Inventory(summary) => self.inventory = Some(summary),

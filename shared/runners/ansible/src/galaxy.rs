@@ -1,4 +1,4 @@
-//! Collections and roles that a source requires, installed by ansible-galaxy and kept by the cache.
+//! Collections and roles that a source requires, installed by ansible-galaxy and kept in the cache.
 
 mod entries;
 mod key;
@@ -25,7 +25,7 @@ use crate::room::{Room, measure};
 use crate::task::Task;
 use crate::unready::Unready;
 
-/// Where a source may say what it requires, in its root and in the playbook's folder.
+/// The files in which a source may list its requirements, in its root and in the playbook's folder.
 const PLACES: [&str; 6] = [
     "requirements.yml",
     "requirements.yaml",
@@ -34,39 +34,39 @@ const PLACES: [&str; 6] = [
     "roles/requirements.yml",
     "roles/requirements.yaml",
 ];
-/// How long the answer to a range of versions holds.
+/// How long the result for a range of versions stays valid.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
-/// Which Galaxy servers are asked. All must be in the policy.
+/// The Galaxy servers to use. All must be in the policy.
 #[derive(Clone, Copy)]
 pub(crate) enum Servers<'a> {
-    /// Those that Ansible's configuration names; where that names none, those of the policy.
+    /// The servers that Ansible's configuration names; if it names none, those of the policy.
     Configured,
-    /// Those of the policy, whatever Ansible's configuration names.
+    /// The servers of the policy, whatever Ansible's configuration names.
     OfPolicy,
-    /// This one, with its token.
+    /// This server, with its token.
     One(&'a str, Option<&'a str>),
 }
 
 /// Something for ansible-galaxy to install.
 pub(crate) struct Requirements<'a> {
-    /// What it is for, in an error: `"The requirements of ..."`.
+    /// What the requirements are for, as error messages name it: `"The requirements of ..."`.
     pub(crate) of: String,
-    /// Files of requirements, in the format that ansible-galaxy reads.
+    /// Requirements files, in the format that ansible-galaxy reads.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) servers: Servers<'a>,
-    /// Tells servers, tokens and tenants apart.
+    /// Distinguishes servers, tokens and tenants.
     pub(crate) identity: String,
-    /// Whether it names exact versions only, so that the answer holds for ever.
+    /// Whether only exact versions are named, so that the result stays valid for ever.
     pub(crate) exact: bool,
-    /// The folder that ansible-galaxy runs in; an `ansible.cfg` there counts.
+    /// The folder that ansible-galaxy runs in; an `ansible.cfg` there takes effect.
     pub(crate) folder: PathBuf,
     /// The commit that is in the folder.
     pub(crate) commit: Option<String>,
-    /// Whether the folder was fetched, and is not the operator's own, who may name any place.
+    /// Whether the folder was fetched. If it is the operator's own, the requirements may name any place.
     pub(crate) is_fetched: bool,
 }
 
-/// Finds what a source says that it requires.
+/// Finds the requirements files of a source.
 pub(crate) fn find(root: &Path, playbook_folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     for folder in [root, playbook_folder] {
@@ -83,7 +83,7 @@ pub(crate) fn find(root: &Path, playbook_folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Installs requirements below a folder, which then has `collections` and `roles`.
+/// Installs requirements; returns the folder that then holds `collections` and `roles`.
 pub(crate) async fn install(
     task: &Task<'_>,
     requirements: &Requirements<'_>,
@@ -119,7 +119,7 @@ pub(crate) async fn install(
     }
 }
 
-/// Refuses what requirements plainly must not name.
+/// Refuses requirements that name something that is plainly not allowed.
 fn check(task: &Task<'_>, requirements: &Requirements<'_>) -> Result<(), Unready> {
     let entries = Entries {
         folder: &requirements.folder,

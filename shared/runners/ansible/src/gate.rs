@@ -1,5 +1,5 @@
-//! The way out of programs that fetch for a job: a proxy of ours, which holds them to the policy whatever they are told, and the
-//! variables that lead them there.
+//! The gate through which programs that fetch for a job reach the network: our own proxy, which holds them to the policy
+//! whatever they are told to fetch, and the variables that send them through it.
 
 pub(crate) mod ssh;
 
@@ -10,18 +10,18 @@ use std::sync::Arc;
 use callboard_http::{Access, Egress};
 use callboard_kind_ansible::policy::{AnsiblePolicy, GitRule, git_host_refusal, private_host_advice};
 
-/// What the proxy knows git by, where it asks for what a rule lists, and where it asks for anything else.
+/// The user names by which the proxy knows git: for repositories that a rule lists, and for anything else.
 const GIT: &str = "git";
 const UNLISTED: &str = "unlisted";
-/// What it knows all else by.
+/// The user name by which it knows all other programs.
 const WEB: &str = "web";
 const PROXIES: [&str; 4] = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy"];
 
-/// An open way out; it closes when dropped.
+/// An open gate; it closes when dropped.
 pub(crate) struct Gate(Egress);
 
 impl Gate {
-    /// Opens a way out for what a policy allows.
+    /// Opens a gate for what a policy allows.
     pub(crate) async fn open(policy: &Arc<AnsiblePolicy>) -> io::Result<Self> {
         let policy = Arc::clone(policy);
         Egress::start(move |user, host, port| permit(&policy, user, host, port))
@@ -29,12 +29,12 @@ impl Gate {
             .map(Self)
     }
 
-    /// Leads a git that is given nothing but addresses that were judged.
+    /// Sends git through the gate if it is given only addresses that have been checked.
     pub(crate) fn lead_git(&self, env: &mut BTreeMap<String, String>) {
         configure(env, [("http.proxy".to_owned(), self.0.address(GIT))]);
     }
 
-    /// Leads all programs, with a git that may be given any address: what it is led by depends on the organisation.
+    /// Sends all programs through the gate. Git may be given any address here, so its proxy depends on the organisation.
     pub(crate) fn lead(&self, policy: &AnsiblePolicy, env: &mut BTreeMap<String, String>) {
         for name in PROXIES {
             env.insert(name.to_owned(), self.0.address(WEB));
@@ -53,7 +53,7 @@ impl Gate {
         env.insert("GIT_ALLOW_PROTOCOL".to_owned(), "https:ssh".to_owned());
     }
 
-    /// Returns the first sentence with which something was refused.
+    /// Returns the first refusal, as a sentence.
     pub(crate) fn refusal(&self) -> Option<String> {
         self.0.refusals().into_iter().next()
     }
@@ -74,7 +74,7 @@ fn permit(policy: &AnsiblePolicy, user: &str, host: &str, port: u16) -> Result<A
     }
 }
 
-/// Returns the addresses below which a rule allows all, as git's `http.<url>.*` takes them.
+/// Returns the addresses below which a rule allows everything, in the form that git's `http.<url>.*` takes.
 fn addresses(rule: &GitRule) -> Vec<String> {
     let host = format!("https://{}/", rule.host());
     match rule.organisations() {
@@ -97,7 +97,7 @@ fn encoded(path: &str) -> String {
     text
 }
 
-/// Gives git settings by its variables, where no list of processes shows them.
+/// Passes settings to git in environment variables, because a list of processes does not show those.
 fn configure(env: &mut BTreeMap<String, String>, settings: impl IntoIterator<Item = (String, String)>) {
     let login = ("http.proxyAuthMethod".to_owned(), "basic".to_owned());
     let mut count = 0;

@@ -1,4 +1,5 @@
-//! Trees of Git repositories: which commit a name means, fetched once, kept as an archive, unpacked for each job.
+//! Trees of Git repositories: finds the commit that a name means, fetches it once, keeps it as an archive, and unpacks it for
+//! each job.
 
 mod client;
 mod login;
@@ -22,14 +23,14 @@ use crate::reach::Reach;
 use crate::room::Room;
 use crate::unready::Unready;
 
-/// How deep submodules may hold submodules.
+/// How deep submodules may be nested.
 const MAX_DEPTH: u32 = 5;
 
-/// Fetches trees; those of one commit one at a time.
+/// Fetches trees; for each commit, one fetch at a time.
 #[derive(Default)]
 pub(crate) struct Repositories(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
 
-/// A tree that is wanted.
+/// A tree to fetch.
 #[derive(Clone)]
 pub(crate) struct Wanted<'a> {
     pub(crate) reach: &'a Reach,
@@ -38,16 +39,16 @@ pub(crate) struct Wanted<'a> {
     /// A branch, a tag or a commit.
     pub(crate) revision: Option<&'a str>,
     pub(crate) access: Option<&'a GitAccess>,
-    /// Tells two credentials for one repository apart.
+    /// Distinguishes credentials for the same repository.
     pub(crate) identity: String,
     pub(crate) submodules: bool,
-    /// Where to work; wiped with the job.
+    /// The folder to work in; it is wiped with the job's.
     pub(crate) scratch: &'a Path,
     pub(crate) room: &'a Arc<Room>,
 }
 
 impl Wanted<'_> {
-    /// Tells whether it may be had.
+    /// Checks that the tree may be fetched.
     pub(crate) fn check(&self) -> Result<(), Unready> {
         if self.reach.policy.repository(&self.repo).is_none() {
             return Err(Unready::source(format!("The repository {}.", git_refusal(&self.repo))));
@@ -70,7 +71,7 @@ impl Wanted<'_> {
 }
 
 impl Repositories {
-    /// Puts a tree into a folder; returns the id of its commit.
+    /// Puts a tree into a folder and returns the id of its commit.
     ///
     /// A name costs one `ls-remote`; a commit that the cache does not have, one shallow fetch.
     pub(crate) async fn checkout(&self, wanted: &Wanted<'_>, folder: &Path) -> Result<String, Unready> {
@@ -100,7 +101,7 @@ impl Repositories {
         Ok(commit)
     }
 
-    /// Returns the archive of a commit, from the cache if that has it.
+    /// Returns the archive of a commit, from the cache if it is there.
     async fn archive(
         &self,
         wanted: &Wanted<'_>,
@@ -113,7 +114,7 @@ impl Repositories {
         let _one_at_a_time = lock.lock().await;
         let scratch = wanted.scratch.join(format!("archive-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&scratch)?;
-        // a cache that cannot be asked costs a fetch, not the job
+        // if the cache does not answer, the commit is fetched; the job does not fail
         if let Ok(Some(found)) = wanted.reach.archives.get(&key, &scratch).await {
             return Ok(found.path);
         }

@@ -1,4 +1,4 @@
-//! The Ansible host process: started once, asked to fork a job, started again when it has died.
+//! The Ansible host process: started once, asked to fork each job, and started again when it has died.
 
 mod heartbeat;
 
@@ -30,7 +30,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// Why the host could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
-    /// It could not be started, or spoken to.
+    /// It could not be started, or could not be talked to.
     #[error("the Ansible host could not be started")]
     Io(#[from] io::Error),
     /// It did not say that it is ready.
@@ -39,7 +39,7 @@ pub enum HostError {
     /// It ended before it was ready; the log has what it printed.
     #[error("the Ansible host ended while it started; the service's log has what it printed")]
     Ended,
-    /// It runs and does not answer.
+    /// It runs but does not answer.
     #[error("the Ansible host does not answer; it is replaced unless it does soon")]
     Silent,
 }
@@ -55,11 +55,11 @@ pub struct Versions {
     pub python: String,
 }
 
-/// Our ends of a job that the host was told to fork.
+/// Our ends of the channels of a job that the host was told to fork.
 pub(crate) struct Channels {
     pub(crate) control: Packets,
     pub(crate) output: pipe::Receiver,
-    /// What programs write to standard error, where that is kept apart.
+    /// What programs write to standard error, if it is kept apart.
     pub(crate) errors: Option<pipe::Receiver>,
     pub(crate) events: pipe::Receiver,
 }
@@ -67,13 +67,13 @@ pub(crate) struct Channels {
 /// The host process, started when it is first needed.
 pub(crate) struct Host {
     running: Mutex<Option<Running>>,
-    /// Its process id, 0 before there is one; known from the moment in which it is started.
+    /// Its process id, or 0 before there is one; it is set as soon as the process is started.
     pid: AtomicI32,
     children: Children,
 }
 
 struct Running {
-    // before the socket: a host that sees that one close takes us for dead
+    // dropped before the socket: a host that sees the socket close takes us for dead
     child: Child,
     heartbeat: Heartbeat,
     socket: Arc<Packets>,
@@ -89,7 +89,7 @@ impl Host {
         }
     }
 
-    /// Starts the host unless it runs; returns its versions.
+    /// Starts the host unless it is running; returns its versions.
     pub(crate) async fn ready(&self, settings: &AnsibleSettings, root: &JobFolders) -> Result<Versions, HostError> {
         let mut running = self.running.lock().await;
         let host = self.ensure(&mut running, settings, root).await?;
@@ -99,7 +99,7 @@ impl Host {
         Ok(host.versions.clone())
     }
 
-    /// Has the host fork a job. A host that turns out to be dead is started again, once.
+    /// Has the host fork a job. If the host turns out to be dead, it is started again, once.
     pub(crate) async fn fork(
         &self,
         settings: &AnsibleSettings,
@@ -194,8 +194,8 @@ fn command(settings: &AnsibleSettings, root: &JobFolders, socket: OwnedFd) -> io
     Ok(command)
 }
 
-/// Makes a job's channels: our ends, and those of the supervisor with the spec before them. Programs write to standard error
-/// through the pipe of the output, which keeps the order, or, where the two are to be kept `apart`, through one of its own.
+/// Makes a job's channels: our ends, and the spec followed by the supervisor's ends. Standard error goes through the pipe of
+/// the output, which keeps the order, or through a pipe of its own if the two are to be kept `apart`.
 fn open(spec: &JobSpec, apart: bool) -> io::Result<(Channels, [OwnedFd; 5])> {
     let (control, their_control) = Packets::pair()?;
     let (output, their_output) = pipe()?;
@@ -227,7 +227,7 @@ fn pipe() -> io::Result<(pipe::Receiver, OwnedFd)> {
     Ok((pipe::Receiver::from_owned_fd(ours)?, theirs))
 }
 
-/// Puts the spec into a file in memory, so that its size has no limit and nothing of it is on a disk.
+/// Puts the spec into a file in memory, so that its size has no limit and nothing of it is on disk.
 fn spec_file(spec: &JobSpec) -> io::Result<OwnedFd> {
     let file = rustix::fs::memfd_create("callboard-job", MemfdFlags::CLOEXEC)?;
     let mut rest = &serde_json::to_vec(spec)?[..];
@@ -243,7 +243,7 @@ async fn greeting(socket: &Packets) -> Result<Versions, HostError> {
     serde_json::from_slice(&packet).map_err(|error| HostError::Io(error.into()))
 }
 
-/// What the host and its supervisors print is theirs to explain a fault with; no job prints there.
+/// Logs what the host and its supervisors print, which explains their faults; no job prints there.
 async fn log(stderr: ChildStderr) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {

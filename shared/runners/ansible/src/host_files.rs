@@ -1,4 +1,4 @@
-//! The Python host package, held in the binary and written once for each version of it.
+//! The Python host package, embedded in the binary and written to disk once for each version of it.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -42,7 +42,7 @@ const FILES: &[(&str, &str)] = &[
     host_file!("supervisor.py"),
 ];
 
-/// Writes the package below the cache where it is not there yet, and returns the folder that holds it.
+/// Writes the package below the cache if it is not there yet, and returns the folder that holds it.
 ///
 /// # Errors
 /// The cache cannot be written.
@@ -55,7 +55,7 @@ pub(crate) fn ensure(cache: &Path) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The length tells a file that a crash left empty.
+/// Returns whether every file has its full length: a crash may leave a file empty.
 fn is_whole(folder: &Path) -> bool {
     let length = |path| fs::metadata(folder.join(PACKAGE).join(path)).map(|file| file.len());
     FILES

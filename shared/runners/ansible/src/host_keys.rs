@@ -1,4 +1,4 @@
-//! A host that ssh refuses for its key: which key, and what to do about it, in place of what ssh said.
+//! Explains why ssh refused a host for its key: which key it is, and what to do about it, in place of what ssh said.
 
 mod refusal;
 mod words;
@@ -16,25 +16,25 @@ use self::refusal::{Refusal, Why};
 use crate::settings::Home;
 
 const SCAN_SECONDS: &str = "5";
-/// A scan looks a name up first, for which `ssh-keyscan` has no limit.
+/// The time limit of a scan, which looks up the name first; `ssh-keyscan` has no limit for that.
 const SCAN_LIMIT: Duration = Duration::from_secs(8);
 const MAX_FILE_BYTES: u64 = 1 << 20;
 const USUAL_PORT: &str = "22";
 
-/// What the sentence depends on beside what ssh said.
+/// What the sentence depends on besides what ssh said.
 pub(crate) struct Facts<'a> {
     /// Whose ssh it was.
     pub(crate) home: Home,
-    /// The folder of the host keys that the job was given.
+    /// The folder that holds the host keys given to the job.
     pub(crate) folder: &'a Path,
-    /// What the policy says.
+    /// What the policy says about keys that are not known.
     pub(crate) checking: HostKeyChecking,
-    /// Says how an operator has the key of a host forgotten that an earlier job has accepted.
+    /// Returns how an operator removes a host's key that an earlier job has accepted.
     pub(crate) how_to_forget: &'a (dyn Fn(&str) -> String + Sync),
 }
 
-/// Puts a sentence in place of what ssh said of each host that it refused for its key. The first one that is not known is asked
-/// for its key, which is shown and never accepted.
+/// Replaces what ssh said about each host that it refused for its key with a sentence. The first host whose key is not known
+/// is asked for it; that key is shown and never accepted.
 pub(crate) async fn explain(failures: &mut [HostFailure], facts: &Facts<'_>) {
     let mut asked = false;
     for failure in failures {
@@ -50,7 +50,7 @@ pub(crate) async fn explain(failures: &mut [HostFailure], facts: &Facts<'_>) {
     }
 }
 
-/// Asks a host for its key of the type that it has shown.
+/// Asks a host for its key, of the type that it showed to ssh.
 async fn scan(refusal: &Refusal, folder: &Path) -> Option<HostKey> {
     let name = refusal.host.as_deref()?;
     let (host, port) = address(name);
@@ -72,7 +72,7 @@ async fn scan(refusal: &Refusal, folder: &Path) -> Option<HostKey> {
     })
 }
 
-/// Takes what ssh looks a key up by into an address and a port.
+/// Splits the name by which ssh looks up a key into an address and a port.
 fn address(name: &str) -> (&str, &str) {
     let bracketed = name.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
     bracketed.unwrap_or((name, USUAL_PORT))

@@ -1,4 +1,4 @@
-//! From a request's inventory to the arguments and files that give it to Ansible.
+//! Turns a request's inventory into the arguments and files that pass it to Ansible.
 
 mod listing;
 
@@ -25,14 +25,14 @@ const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 const DEFAULT_PLUGINS: &str = "host_list,script,auto,yaml,ini,toml";
 
 impl Task<'_> {
-    /// Returns what `--inventory` is given, in order; puts what that names into the job's folder.
+    /// Returns the values for `--inventory`, in order; puts the files that they name into the job's folder.
     pub(crate) async fn inventories(&self) -> Result<Vec<String>, Unready> {
         let inventory = &self.request.inventory;
         let mut sources = Vec::new();
         for (number, one) in inventory.parts().iter().enumerate() {
             sources.push(self.inventory(one, number).await.map_err(Unready::of_inventory)?);
         }
-        // what a caller of `callboard run` names is his own matter, as with ansible-playbook
+        // what the inventory names is up to the caller of `callboard run`, as with ansible-playbook
         let ours = self.settings.home == Home::Private || self.settings.configured_inventory_first;
         if ours && inventory.parts().iter().any(lists_localhost) {
             let path = self
@@ -50,7 +50,7 @@ impl Task<'_> {
             Inventory::Typed(typed) => typed,
         };
         match typed {
-            // the plugins that take a file for their configuration look at its name, and leave `.json` alone
+            // plugins that would take a file for their configuration look at its name, and ignore `.json`
             TypedInventory::Inline(inline) => self.write_inventory(
                 &format!("inventory-{number}.json"),
                 inline.structure().to_string().as_bytes(),
@@ -106,7 +106,7 @@ impl Task<'_> {
             UrlFormat::Yaml => listing::groups(bytes, without_query(&inventory.url))?,
             UrlFormat::Ini => bytes,
         };
-        // without an ending: no plugin takes it for its configuration
+        // YAML gets no extension, so that no plugin takes the file for its configuration
         let name = match inventory.format {
             UrlFormat::Json => format!("inventory-{number}.json"),
             UrlFormat::Yaml => format!("inventory-{number}"),
@@ -133,7 +133,7 @@ impl Task<'_> {
     }
 }
 
-/// Adds the variables by which Ansible takes no inventory for read that it could not read, and knows the plugins that are named.
+/// Adds the variables that make Ansible fail if it cannot read an inventory, and that enable the plugins which are named.
 pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String>) {
     let typed: Vec<&TypedInventory> = inventory
         .parts()
@@ -147,7 +147,7 @@ pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String
         return;
     }
     if inventory.parts().iter().all(is_data) {
-        // nothing that a request holds is anything but hosts and groups
+        // an inventory in a request holds only hosts and groups
         env.insert("ANSIBLE_INVENTORY_ENABLED".to_owned(), "host_list,yaml".to_owned());
     }
     env.entry("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED".to_owned())
@@ -168,7 +168,7 @@ pub(crate) fn variables(inventory: &Inventory, env: &mut BTreeMap<String, String
     }
 }
 
-/// Returns an inventory that is neither too large nor too deep for Ansible.
+/// Returns the inventory if it is neither too large nor too deep for Ansible.
 async fn checked(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready> {
     let checked = on_a_thread(move |_| Ok(bounds::check(&bytes).map(|()| bytes))).await?;
     checked.map_err(|wrong| Unready::inventory(format!("The inventory at {place} {wrong}.")))
@@ -201,8 +201,8 @@ fn lists_localhost(inventory: &Inventory) -> bool {
     matches!(inventory, Inventory::Text(text) if text.contains(',') && text.split(',').any(|host| host.trim() == "localhost"))
 }
 
-/// What Ansible knows of `localhost` when no inventory names it. A list that does name it, as the default one,
-/// would have Ansible reach this very machine through ssh.
+/// Returns what Ansible knows about `localhost` when no inventory names it. With a list that names it, as the default one
+/// does, Ansible would otherwise reach this machine through ssh.
 fn this_machine() -> Value {
     json!({"all": {"hosts": {"localhost": {
         "ansible_connection": "local",

@@ -1,4 +1,4 @@
-//! The secrets of one job: resolved at the last moment, given to Ansible by file and agent, and kept out of what it prints.
+//! The secrets of one job: resolved at the last moment, passed to Ansible in files and an agent, and kept out of what it prints.
 
 mod hand_over;
 mod resolve;
@@ -21,22 +21,22 @@ pub(crate) struct Keys {
     become_password: Option<Secret>,
     /// Labels and passwords.
     vaults: Vec<(String, Secret)>,
-    /// Profiles for AWS: their names and keys.
+    /// AWS profiles: their names and keys.
     profiles: Vec<(String, AwsKeys)>,
-    /// What sources and inventories name.
+    /// The credentials that sources and inventories name.
     named: Vec<(CredentialRef, Credential)>,
 }
 
-/// The profile that AWS's libraries take by themselves.
+/// The profile that AWS's libraries use by default.
 const DEFAULT_PROFILE: &str = "default";
 
-/// Returns the name of the profile for the inventory of a number.
+/// Returns the name of the profile for the inventory with this number.
 pub(crate) fn inventory_profile(number: usize) -> String {
     format!("inventory-{number}")
 }
 
 impl Keys {
-    /// Gets every secret that a request names.
+    /// Resolves every secret that a request names.
     pub(crate) async fn resolve(reach: &Reach, job: &Job, request: &AnsibleRequest) -> Result<Self, Unready> {
         let resolver = Resolver { reach, job, request };
         let access = &request.credentials;
@@ -58,7 +58,7 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Returns every secret text, for what must not be printed.
+    /// Returns every secret text, none of which may be printed.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
         let ssh = self.ssh.clone().map(Credential::Ssh);
         let credentials = ssh.iter().chain(self.named.iter().map(|(_, credential)| credential));
@@ -75,7 +75,7 @@ impl Keys {
         secrets
     }
 
-    /// Returns the keys of hosts that came with the key for ssh, as lines of `known_hosts`.
+    /// Returns the host keys that came with the ssh key, as lines of `known_hosts`.
     pub(crate) fn known_hosts(&self) -> Option<&str> {
         self.ssh.as_ref()?.known_hosts.as_deref()
     }
@@ -102,7 +102,7 @@ impl Keys {
         Ok(Some(token.expose()))
     }
 
-    /// Returns the headers of a request for an inventory, with their secrets.
+    /// Returns the headers of the request that fetches an inventory, with their secrets.
     pub(crate) fn headers(&self, inventory: &UrlInventory) -> Result<Vec<(String, Secret)>, Unready> {
         let mut headers = Vec::new();
         for (name, value) in &inventory.headers {
@@ -126,9 +126,9 @@ impl Keys {
         Ok(headers)
     }
 
-    /// Puts secrets in place of the `${NAME}`s of a header's value.
+    /// Replaces the `${NAME}` placeholders in a header's value with secrets.
     fn fill(&self, inventory: &UrlInventory, value: &str) -> Result<String, Unready> {
-        let mut filled = value.to_owned();
+        let (mut filled, mut rest) = (String::new(), value);
         for name in placeholders(value).unwrap_or_default() {
             let own = CredentialRef::Stored(name.to_owned());
             let (secret, hosts) = match self.find(Some(inventory.credential.as_ref().unwrap_or(&own))) {
@@ -137,13 +137,16 @@ impl Keys {
                 _ => return Err(Unready::credential(format!("The credential {name:?} is not there."))),
             };
             check_host(hosts, &inventory.url)?;
-            filled = filled.replace(&format!("${{{name}}}"), secret.expose());
+            // a secret that looks like a placeholder is sent as it is
+            let (before, after) = rest.split_once(&format!("${{{name}}}")).unwrap_or((rest, ""));
+            filled.extend([before, secret.expose()]);
+            rest = after;
         }
-        Ok(filled)
+        Ok(filled + rest)
     }
 }
 
-/// A credential that names hosts is sent to no other.
+/// Refuses to send a credential that names hosts to any other host.
 fn check_host(hosts: &[String], url: &str) -> Result<(), Unready> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest

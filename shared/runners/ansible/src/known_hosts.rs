@@ -1,9 +1,9 @@
-//! What a job's ssh knows of hosts: the keys that the policy, the credential and earlier jobs bring, beside those that the
-//! service's user and the machine have.
+//! The host keys that a job's ssh knows: those of the policy, the credential and earlier jobs, in addition to those of the
+//! service's user and the machine.
 //!
-//! ssh, scp and sftp of the job are scripts before the real ones on its `PATH`; they name a configuration. It holds that of the
-//! user and of the machine first, and ssh takes the first value that it meets: whatever the inventory, `ansible.cfg` or those
-//! two say goes before what stands at its end.
+//! The job's ssh, scp and sftp are scripts that come before the real programs on its `PATH` and pass them a configuration. It
+//! begins with the configurations of the user and the machine, and ssh uses the first value that it finds: whatever the
+//! inventory, `ansible.cfg` or those two say takes precedence over our settings at its end.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -20,19 +20,19 @@ use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
 
-/// The files of a job that hold host keys, by where these come from.
+/// The names of the files that hold a job's host keys, by where the keys come from.
 pub(crate) const POLICY: &str = "policy";
 pub(crate) const CREDENTIAL: &str = "credential";
 pub(crate) const ACCEPTED: &str = "accepted";
 const PROGRAMS: [&str; 3] = ["ssh", "scp", "sftp"];
-/// Where the machine's configuration is; ssh reads the first one that there is.
+/// Where the machine's configuration may be; the first file that exists is used.
 const OF_THE_MACHINE: [&str; 2] = ["/etc/ssh/ssh_config", "/usr/etc/ssh/ssh_config"];
 const USERS_FILES: &str = "~/.ssh/known_hosts ~/.ssh/known_hosts2";
 const MACHINES_FILES: &str = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2";
 
 impl Task<'_> {
-    /// Has the job's ssh know the hosts whose keys were given, and returns what follows the keys that it accepts. A job of
-    /// `callboard run` has its caller's ssh.
+    /// Makes the given host keys known to the job's ssh, and returns what keeps track of the keys that it accepts. A job of
+    /// `callboard run` uses its caller's ssh.
     pub(crate) async fn know_hosts(&self, env: &mut BTreeMap<String, String>) -> Result<Option<Accepted>, Unready> {
         if self.settings.home == Home::Callers {
             return Ok(None);
@@ -67,7 +67,7 @@ impl Task<'_> {
     }
 }
 
-/// Returns the home that the database of users names: ssh looks there, whatever `HOME` is.
+/// Returns the home in the user database: ssh looks there, whatever `HOME` is.
 async fn home() -> Option<PathBuf> {
     let user = rustix::process::getuid().as_raw().to_string();
     let of_user = |line: &str| {
@@ -83,23 +83,23 @@ async fn home() -> Option<PathBuf> {
     String::from_utf8_lossy(&asked.stdout).lines().find_map(of_user)
 }
 
-/// Has ssh read the user's configuration, if there is one. A `~` would be that of the job here.
+/// Returns the line that makes ssh read the user's configuration, if there is one. A `~` would mean the job's home here.
 fn of_the_user(home: Option<PathBuf>) -> Option<String> {
     let path = home?.join(".ssh/config");
     Some(format!("Include {}", quoted(&path)))
 }
 
-/// The machine's configuration is copied, not included: of what is included, ssh asks who owns it.
+/// Returns the machine's configuration, which is copied, not included, because ssh checks the owner of included files.
 fn of_the_machine() -> Option<String> {
     OF_THE_MACHINE.iter().find_map(|path| fs::read_to_string(path).ok())
 }
 
-/// Writes ssh's configuration: what it reads otherwise, and then ours.
+/// Returns ssh's configuration: first what ssh would read anyway, then our settings.
 fn configuration(read: &[String], given: &[PathBuf], accepted: Option<&Path>) -> String {
     let given: String = given.iter().map(|file| format!(" {}", quoted(file))).collect();
     let mut ours = String::new();
     match accepted {
-        // ssh writes the keys that it accepts into the first one
+        // ssh writes the keys that it accepts into the first file
         Some(file) => {
             let files = format!("{} {USERS_FILES}{given}", quoted(file));
             ours.push_str(&format!(
@@ -124,7 +124,7 @@ fn quoted(path: &Path) -> String {
     format!("\"{}\"", path.display().to_string().replace('%', "%%"))
 }
 
-/// Puts scripts that name a configuration before the programs of the job's `PATH`.
+/// Puts scripts that pass a configuration before the programs on the job's `PATH`.
 fn put_first(configuration: &Path, folder: &Path, env: &mut BTreeMap<String, String>) -> io::Result<()> {
     let Some(path) = env.get_mut("PATH") else {
         return Ok(());

@@ -7,19 +7,19 @@ use tokio::net::unix::pipe;
 
 use crate::flow::Flow;
 
-/// The host sends no longer line; a longer one is not the host's.
+/// The longest line that the host sends; a longer one does not come from the host.
 const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Lines, read as they are needed.
 pub(crate) struct Lines {
     flow: Flow,
     partial: Vec<u8>,
-    /// Lines that have been read and not yet been taken.
+    /// Complete lines that have been read but not yet taken.
     pub(crate) whole: VecDeque<Vec<u8>>,
 }
 
 impl Lines {
-    /// Begins to read.
+    /// Starts reading.
     pub(crate) fn new(pipe: pipe::Receiver) -> Self {
         Self {
             flow: Flow::new(Some(pipe)),
@@ -28,7 +28,7 @@ impl Lines {
         }
     }
 
-    /// Tells whether there is none to take, but may be.
+    /// Returns whether no line is ready, but more may come.
     pub(crate) fn wants_more(&self) -> bool {
         self.whole.is_empty() && self.flows()
     }
@@ -38,12 +38,12 @@ impl Lines {
         self.flow.last()
     }
 
-    /// Tells whether more may come.
+    /// Returns whether more may come.
     pub(crate) fn flows(&self) -> bool {
         self.flow.flows()
     }
 
-    /// Reads once. Safe to be dropped while it waits.
+    /// Reads once. Safe to drop while it waits.
     pub(crate) async fn fill(&mut self) -> io::Result<()> {
         let mut chunk = [0; 16 * 1024];
         let length = self.flow.read(&mut chunk).await?;

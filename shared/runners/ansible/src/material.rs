@@ -1,4 +1,4 @@
-//! From a request's source to what `ansible-playbook` runs on this machine, with the roles and collections that it needs.
+//! Turns a request's source into what `ansible-playbook` runs on this machine, with the roles and collections that it needs.
 
 mod roles;
 
@@ -18,28 +18,28 @@ use crate::{archive, bounds};
 
 /// What a job runs.
 pub(crate) struct Material {
-    /// The playbooks, as arguments of `ansible-playbook`: paths, or names of a collection's.
+    /// The playbooks, as arguments of `ansible-playbook`: paths, or names of a collection's playbooks.
     pub(crate) playbooks: Vec<String>,
-    /// The folder that the source is, up to which an `ansible.cfg` counts.
+    /// The root folder of the source; the search for an `ansible.cfg` ends there.
     pub(crate) root: PathBuf,
     /// The folder that the playbook runs in.
     pub(crate) folder: PathBuf,
-    /// Folders of collections and of roles that go before those that the configuration names.
+    /// Folders of collections and of roles that take precedence over those that the configuration names.
     pub(crate) collections: Vec<PathBuf>,
     pub(crate) roles: Vec<PathBuf>,
-    /// The commit, where it comes from a repository.
+    /// The commit, if the source comes from a repository.
     pub(crate) commit: Option<String>,
 }
 
-/// Makes sources ready.
+/// Prepares sources.
 pub(crate) struct Sourcing<'a> {
     pub(crate) task: &'a Task<'a>,
-    /// The variables that programs see which install what a source requires.
+    /// The variables for the programs that install what a source requires.
     pub(crate) env: &'a BTreeMap<String, String>,
 }
 
 impl Sourcing<'_> {
-    /// Makes the job's source ready.
+    /// Prepares the job's source.
     pub(crate) async fn prepare(&self) -> Result<Material, Unready> {
         let source = &self.task.request.source;
         match source {
@@ -77,7 +77,7 @@ impl Sourcing<'_> {
             }
         };
         material.root = root.to_owned();
-        // who runs his own playbook installs what it needs himself
+        // callers who run their own playbook install what it needs themselves
         if settings.home == Home::Private {
             self.require(&mut material, "the playbooks folder").await?;
         }
@@ -114,7 +114,7 @@ impl Sourcing<'_> {
         Ok((tree.canonicalize()?, commit, git.repo.to_owned()))
     }
 
-    /// Installs what the source itself says that it requires.
+    /// Installs the requirements that the source itself lists.
     async fn require(&self, material: &mut Material, of: &str) -> Result<(), Unready> {
         let beside = if material.folder.starts_with(&material.root) {
             &material.folder
@@ -183,7 +183,7 @@ impl Material {
     }
 }
 
-/// Refuses a playbook that Ansible's reader would not survive.
+/// Refuses a playbook that would crash Ansible's YAML reader.
 async fn check(playbook: &Path, told: &str) -> Result<(), Unready> {
     let file = playbook.to_owned();
     let checked = on_a_thread(move |_| bounds::check_file(&file)).await?;

@@ -1,4 +1,4 @@
-//! What the host tells of a job beside Ansible's events.
+//! What the host reports about a job besides Ansible's events.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(crate) enum Note {
     InventoryError {
         message: String,
     },
-    /// The inventory names none, and the playbook is not begun.
+    /// The inventory names no hosts, so the playbook is not started.
     NoHosts,
     Hosts {
         names: Vec<String>,
@@ -29,9 +29,9 @@ pub(crate) enum Note {
         disk_full: bool,
     },
     Failure(Box<Told>),
-    /// A process of Ansible's own died while it ran a task.
+    /// One of Ansible's own processes died while it ran a task.
     WorkerDied(DeadWorker),
-    /// A play has forgiven a host what went wrong there.
+    /// A play has cleared the errors of a host.
     ErrorsCleared {
         host: String,
     },
@@ -68,10 +68,10 @@ struct Cause {
     stdout: Option<String>,
 }
 
-/// A process that died, and what it was at.
+/// A process that died, and what it was doing.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct DeadWorker {
-    /// Its exit code; that of a signal is negative.
+    /// Its exit code; negative for a signal.
     pub(crate) exit_code: i32,
     pub(crate) host: String,
     pub(crate) task: String,
@@ -79,7 +79,7 @@ pub(crate) struct DeadWorker {
 }
 
 impl Note {
-    /// Reads a line of the events pipe; an event is no note.
+    /// Reads a line of the events pipe; returns `None` for an event.
     pub(crate) fn read(line: &[u8]) -> Option<Self> {
         if line.starts_with(br#"{"callboard""#) {
             serde_json::from_slice(line).ok()
@@ -88,7 +88,7 @@ impl Note {
         }
     }
 
-    /// The same without a job's secrets.
+    /// Returns the note without a job's secrets.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
         let clean = |text: String| redactor.text(&text);
         let all = |texts: Vec<String>| texts.into_iter().map(clean).collect();
@@ -157,7 +157,7 @@ impl Told {
 }
 
 impl Told {
-    /// Returns the failure, its places told from the folder of the job's source.
+    /// Returns the failure; paths within the folder of the job's source become relative to it.
     pub(crate) fn located(self, root: &Path) -> HostFailure {
         let (file, line) = place(self.path.as_deref(), root);
         HostFailure {
@@ -194,7 +194,7 @@ impl Cause {
     }
 }
 
-/// Reads where a task is, as Ansible writes it: `FILE:LINE`. A file within the folder of the job's source is told from there.
+/// Reads the place of a task, as Ansible writes it: `FILE:LINE`. A path within the folder of the job's source becomes relative to it.
 pub(crate) fn place(path: Option<&str>, root: &Path) -> (Option<String>, Option<u32>) {
     let Some(path) = path else { return (None, None) };
     let (file, line) = match path.rsplit_once(':') {

@@ -1,4 +1,4 @@
-//! A socket that keeps message borders and can carry descriptors: how the service and the host talk.
+//! A socket that keeps message boundaries and can carry file descriptors. The service and the host talk through it.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -13,11 +13,11 @@ const PACKET_BYTES: usize = 16 * 1024;
 
 /// One end of a packet socket (`SOCK_SEQPACKET`).
 ///
-/// Tokio knows datagram sockets; a connected packet socket is read and written the same way, and tells its end.
+/// Tokio supports datagram sockets; a connected packet socket is read and written in the same way, and also reports its end.
 pub(crate) struct Packets(UnixDatagram);
 
 impl Packets {
-    /// Makes a pair: our end, and the end that another process is given.
+    /// Makes a pair: our end, and the end for another process.
     pub(crate) fn pair() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
@@ -25,7 +25,7 @@ impl Packets {
         Ok((Self(UnixDatagram::from_std(ours.into())?), theirs))
     }
 
-    /// Sends one packet, with descriptors beside it.
+    /// Sends one packet, together with descriptors.
     pub(crate) async fn send(&self, packet: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         let send = || {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
@@ -43,7 +43,7 @@ impl Packets {
     pub(crate) async fn receive(&self) -> io::Result<Option<Vec<u8>>> {
         let mut packet = vec![0; PACKET_BYTES];
         let length = match self.0.recv(&mut packet).await {
-            // the other side has left something of ours unread; this is told once, before what it has sent
+            // the other side left packets of ours unread; this error comes once, before what it has sent
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.0.recv(&mut packet).await?,
             received => received?,
         };
@@ -52,7 +52,7 @@ impl Packets {
     }
 }
 
-/// Lends several descriptors at once.
+/// Borrows several descriptors at once.
 pub(crate) fn borrow(fds: &[OwnedFd]) -> Vec<BorrowedFd<'_>> {
     fds.iter().map(AsFd::as_fd).collect()
 }

@@ -1,10 +1,10 @@
-//! The playbooks folder: which files of it may be run, and what passes for the name of a collection's playbook.
+//! The playbooks folder: which of its files may be run, and which texts are names of collection playbooks.
 
 use std::path::{Path, PathBuf};
 
 use callboard_kind_ansible::catalog::{PlaybookCatalog, PlaybookError};
 
-/// A folder of playbooks. Nothing outside it is run, by whatever path or link; playbooks of collections are run by name.
+/// A folder of playbooks. Nothing outside it is run, whatever the path or link; playbooks of collections are run by name.
 #[derive(Clone, Debug)]
 pub struct PlaybookFolder(PathBuf);
 
@@ -13,15 +13,15 @@ pub struct PlaybookFolder(PathBuf);
 pub enum Playbook {
     /// A file of the folder: its real path.
     File(PathBuf),
-    /// The name of a collection's playbook; where the collections of a job are, only Ansible knows.
+    /// The name of a collection's playbook; only Ansible knows where a job's collections are.
     OfCollection,
 }
 
 impl PlaybookFolder {
-    /// Uses a folder.
+    /// Opens a folder of playbooks.
     ///
     /// # Errors
-    /// The folder is not there or cannot be read.
+    /// The folder does not exist or cannot be read.
     pub fn open(folder: &Path) -> std::io::Result<Self> {
         let folder = folder.canonicalize()?;
         if folder.is_dir() {
@@ -37,7 +37,7 @@ impl PlaybookFolder {
         &self.0
     }
 
-    /// Finds a playbook: a file goes before a name.
+    /// Finds a playbook; a file takes precedence over a name.
     ///
     /// # Errors
     /// [`PlaybookError`] says why it cannot be run.
@@ -55,8 +55,8 @@ impl PlaybookFolder {
     }
 }
 
-/// Tells whether a text is the name of a collection's playbook, as Ansible reads it: `namespace.collection.playbook`, with
-/// folders between and an ending if need be. Such a name is no path.
+/// Returns whether a text is the name of a collection's playbook, as Ansible reads it: `namespace.collection.playbook`,
+/// optionally with folders in between and a file extension. Such a name is not a path.
 #[must_use]
 pub fn is_collection_playbook(name: &str) -> bool {
     let stem = [".yml", ".yaml"].iter().find_map(|ending| name.strip_suffix(ending));

@@ -1,4 +1,4 @@
-//! Moving a job's output and events from its pipes to where they are kept, in constant memory.
+//! Moves a job's output and events from its pipes to where they are kept, in constant memory.
 
 mod sink;
 
@@ -25,7 +25,7 @@ use crate::viewer::{Channel, Viewer};
 
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Why output could not be moved on.
+/// Why output could not be moved.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PumpError {
     #[error("the job's output could not be read")]
@@ -37,21 +37,21 @@ pub(crate) enum PumpError {
 /// The pipes of a job that has begun.
 pub(crate) struct Pipes {
     pub(crate) output: pipe::Receiver,
-    /// What programs write to standard error, where that is kept apart.
+    /// What programs write to standard error, if it is kept apart.
     pub(crate) errors: Option<pipe::Receiver>,
     pub(crate) events: pipe::Receiver,
 }
 
-/// Where the output of a job goes, and what of it goes there.
+/// Where a job's output goes, and in what form.
 pub(crate) struct Target<'a> {
     pub(crate) output: &'a Output,
     pub(crate) viewer: Option<Arc<dyn Viewer>>,
     pub(crate) redactor: Arc<Redactor>,
-    /// The folder of the job's source, within which paths are told from there.
+    /// The folder of the job's source; paths within it are shown relative to it.
     pub(crate) root: PathBuf,
 }
 
-/// The pipes of a job, and what becomes of what comes through them.
+/// Reads the pipes of a job, and passes on what comes through them.
 pub(crate) struct Pump<'a> {
     text: Flow,
     errors: Flow,
@@ -86,7 +86,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Says which commit runs, for the progress that is reported.
+    /// Sets the commit that runs, for the progress that is reported.
     pub(crate) fn runs_commit(&mut self, commit: Option<String>) {
         self.sink.findings.tracker.commit = commit;
     }
@@ -96,23 +96,23 @@ impl<'a> Pump<'a> {
         self.sink.findings
     }
 
-    /// Runs until the pipes have ended, or, once the playbook has `ended`, until all is read that was in them then: something
-    /// that it has left running may hold them open, and write.
+    /// Runs until the pipes have ended or, once the playbook has `ended`, until everything that was in them then has been read:
+    /// processes that it left running may hold the pipes open and go on writing.
     ///
-    /// An event comes before its marker, so a marker can wait for its event; but a long event may fill its pipe
-    /// while no output comes, so events are read, one at a time, while there is none.
+    /// An event comes before its marker, so a marker can wait for its event. But a long event may fill its pipe while no
+    /// output comes, so an event is also read whenever none is ready.
     pub(crate) async fn run(&mut self, ended: &Notify, mut stop: Stop) -> Result<(), PumpError> {
         let (mut chunk, mut errors) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
         let (mut last, mut stopping) = (false, false);
         while self.text.flows() || self.errors.flows() {
             tokio::select! {
                 biased;
-                // before what the signal makes of it
+                // first, before the signal changes what the job is doing
                 () = stop.requested(), if !stopping => {
                     stopping = true;
                     self.sink.findings.doing = self.sink.findings.tracker.doing(&self.root);
                 }
-                // before what may never let up
+                // before the output, which may never stop
                 () = ended.notified(), if !last => {
                     last = true;
                     self.last()?;

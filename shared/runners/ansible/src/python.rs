@@ -1,4 +1,4 @@
-//! Finding the Python that the Ansible environment is made with.
+//! Finds the Python that the Ansible environment is made with.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -20,26 +20,26 @@ const PROBE_LIMIT: Duration = Duration::from_secs(10);
 /// A Python that runs and can make virtual environments.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Python {
-    /// The interpreter's own path, also where it was started by a shim.
+    /// The interpreter's own path, even if a shim started it.
     pub path: PathBuf,
     /// The major and the minor version.
     pub version: (u8, u8),
 }
 
-/// No candidate serves; the text says what was tried, why it was not taken, and what to do.
+/// No candidate is suitable; the text says what was tried, why it was rejected, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub struct NoPython {
-    /// The candidates in the order they were tried, each with why it was not taken.
+    /// The candidates in the order they were tried, each with the reason it was rejected.
     pub tried: Vec<(PathBuf, String)>,
-    /// Whether the only candidate was named by a setting.
+    /// Whether a setting named the only candidate.
     pub named: bool,
 }
 
-/// Finds a Python from 3.11 to 3.14: the named one and no other, or else the first of 3.12 or later on `PATH` and
-/// below pyenv's folder, or else the first 3.11.
+/// Finds a Python from 3.11 to 3.14: only the named one if one is named; otherwise the first of 3.12 or later on `PATH`
+/// and below pyenv's folder, or else the first 3.11.
 ///
 /// # Errors
-/// No candidate runs, has the modules that a virtual environment needs, and is of a supported version.
+/// No candidate runs, has the modules that a virtual environment needs, and has a supported version.
 pub async fn find(named: Option<&Path>) -> Result<Python, NoPython> {
     let candidates = match named {
         Some(path) => vec![path.to_owned()],
@@ -61,7 +61,7 @@ fn candidates() -> Vec<PathBuf> {
     found
 }
 
-/// Every program of this name, because the first may be a shim that does not run. The bare name stands for none.
+/// Returns every program of this name, because the first may be a shim that does not run; returns the bare name if there is none.
 fn on_path(name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     let files = folders.iter().map(|folder| folder.join(name));
@@ -71,7 +71,7 @@ fn on_path(name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
     if found.is_empty() { vec![name.into()] } else { found }
 }
 
-/// The versions that pyenv holds, newest first, but 3.14 last because packages support it last.
+/// Returns the versions that pyenv holds, newest first, but 3.14 last because packages support it last.
 fn in_pyenv(versions: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(versions).into_iter().flatten().flatten();
     let mut found: Vec<_> = entries
@@ -105,10 +105,10 @@ async fn find_among(candidates: &[PathBuf], limit: Duration) -> Result<Python, V
     old.ok_or(tried)
 }
 
-/// Runs a line of Python; or says why there is no answer. Nothing is written.
+/// Runs a line of Python and returns its output; the error says why there is no answer. Python writes no bytecode.
 pub(crate) async fn ask(interpreter: &Path, code: &str, limit: Duration) -> Result<Output, String> {
     let mut command = Command::new(interpreter);
-    // Isolated, because a venv.py in the working folder or on PYTHONPATH would answer in the library's place.
+    // Isolated, because a venv.py in the working folder or on PYTHONPATH would be imported in the library's place.
     command
         .args(["-I", "-B", "-c", code])
         .stdin(Stdio::null())
@@ -138,7 +138,7 @@ fn answer(output: &Output) -> Option<Python> {
     output.status.success().then_some(Python { path, version })
 }
 
-/// The line that says what is wrong: a traceback's last, anything else's first.
+/// Returns the line that says what is wrong: the last line of a traceback, or the first line of anything else.
 fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -179,7 +179,7 @@ mod tests {
     const SHIM: &str = "echo 'pyenv: python3.13: command not found' >&2; echo 'Note: see help' >&2; exit 127";
     const BARE: &str = "printf 'Traceback:\\n  File x\\nNo module named ensurepip\\n' >&2; exit 1";
 
-    /// Lets another program write the script: one that this process had open could not be run while a test forks.
+    /// Has another program write the script: a file that this process had open could not be run while a test forks.
     fn script(folder: &Path, name: &str, body: &str) -> Result<PathBuf, Box<dyn Error>> {
         let (text, path) = (folder.join("text"), folder.join(name));
         fs::write(&text, format!("#!/bin/sh\n{body}\n"))?;

@@ -1,4 +1,4 @@
-//! What jobs may reach beyond the worker, and by which means.
+//! What jobs may reach beyond the worker, and by what means.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use callboard_core::credential::{HostKeyStore, Secrets};
 use callboard_core::run::ArchiveCache;
 use callboard_kind_ansible::policy::AnsiblePolicy;
 
-/// What the runner gets sources, inventories and secrets with.
+/// What the runner uses to get sources, inventories and secrets.
 #[derive(Clone)]
 pub struct Reach {
-    /// What Ansible's requests may reach.
+    /// What requests to Ansible may reach.
     pub policy: Arc<AnsiblePolicy>,
     /// Where secrets come from.
     pub secrets: Arc<dyn Secrets>,
@@ -18,16 +18,16 @@ pub struct Reach {
     pub archives: Arc<dyn ArchiveCache>,
     /// The host keys that earlier jobs have accepted.
     pub host_keys: Arc<dyn HostKeyStore>,
-    /// What bounds a fetch.
+    /// The limits of a fetch.
     pub limits: FetchLimits,
 }
 
-/// What bounds the fetching of a source, of its requirements and of an inventory.
+/// The limits for fetching a source, its requirements, and an inventory.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchLimits {
     /// How long each step may take.
     pub timeout: Duration,
-    /// How large the pack of a repository, and its tree, may be.
+    /// The maximum size of a repository's pack, and of its tree, in bytes.
     pub max_bytes: u64,
 }
 

@@ -1,5 +1,5 @@
-//! How much of what is fetched for a job may come to lie on the disk, unpacked: sources, submodules, requirements and inventories
-//! together, whoever fetches them.
+//! How much disk space the files fetched for a job may take when unpacked: sources, submodules, requirements and inventories
+//! together, whichever program fetches them.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use std::{fs, io};
 
 use crate::blocking::{Going, on_a_thread};
 
-/// How many files, folders and links there may be.
+/// The maximum number of files, folders and links.
 const MAX_ENTRIES: u64 = 1_000_000;
-/// The unit of a file's blocks.
+/// The unit in which a file's blocks are counted.
 const BLOCK_BYTES: u64 = 512;
-/// The shortest time between two looks at a folder that grows.
+/// The shortest time between two measurements of a growing folder.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// What is left for a job.
+/// The room that is left for a job.
 #[derive(Debug)]
 pub(crate) struct Room {
     limit: u64,
@@ -41,14 +41,14 @@ impl Room {
         })
     }
 
-    /// Takes room; an error is a sentence's end that says that there is not so much.
+    /// Takes room; the error is the end of a sentence that says that there is not enough.
     pub(crate) fn take(&self, bytes: u64, entries: u64) -> io::Result<()> {
         take(&self.bytes, bytes)
             .and_then(|()| take(&self.entries, entries))
             .ok_or_else(|| io::Error::other(self.full()))
     }
 
-    /// Says that what was to be taken is too much.
+    /// Returns the end of a sentence that says that what was fetched is too large.
     pub(crate) fn full(&self) -> String {
         let limit = match self.entries.load(Ordering::Relaxed) {
             0 => format!("{MAX_ENTRIES} files"),
@@ -57,7 +57,7 @@ impl Room {
         format!("with what else was fetched for the job, it is larger than the limit of {limit}")
     }
 
-    /// Watches a folder that grows; returns once it holds more than `times` the room that there is, and never otherwise.
+    /// Watches a growing folder. Returns once it holds more than `times` the room that is left; otherwise it never returns.
     pub(crate) async fn outgrown(&self, folder: &Path, times: u64) {
         loop {
             let (folder, started) = (folder.to_owned(), Instant::now());
@@ -81,7 +81,7 @@ fn take(left: &AtomicU64, wanted: u64) -> Option<()> {
     taken.ok().map(drop)
 }
 
-/// Measures a folder: what its files hold, or take on the disk where that is more. What cannot be looked at counts as nothing.
+/// Measures a folder: the size of its files, or the disk space they take if that is more. What cannot be read counts as nothing.
 pub(crate) fn measure(folder: PathBuf, going: &Going) -> Size {
     let (mut size, mut waiting) = (Size::default(), vec![folder]);
     while let Some(folder) = waiting.pop() {

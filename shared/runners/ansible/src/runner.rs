@@ -30,7 +30,7 @@ use crate::settings::AnsibleSettings;
 use crate::task::Task;
 use crate::workspace::Workspace;
 
-/// What there is to say of a job that was stopped while it was got ready.
+/// What is reported about a job that was stopped while it was being prepared.
 const NOT_STARTED: &str = "Its playbook had not started yet.";
 /// Runs playbooks.
 pub struct AnsibleRunner {
@@ -43,8 +43,8 @@ pub struct AnsibleRunner {
 }
 
 impl AnsibleRunner {
-    /// Makes a runner whose jobs have folders among those of this process, and whose processes are known to all runners of it;
-    /// the host is started when it is first needed.
+    /// Makes a runner. Its jobs' folders are among those of this process, and its processes are known to all runners of this
+    /// process. The host is started when it is first needed.
     #[must_use]
     pub fn new(settings: AnsibleSettings, reach: Reach, root: Arc<JobFolders>, children: Children) -> Self {
         Self {
@@ -65,8 +65,8 @@ impl AnsibleRunner {
         self.host.ready(&self.settings, &self.root).await
     }
 
-    /// Removes what jobs have left anywhere in the folder for running jobs, such as `/tmp`. Only where that folder is this
-    /// process's alone, as in Lambda, and while no job runs.
+    /// Removes what jobs have left anywhere in the folder for running jobs, such as `/tmp`. Call this only if that folder
+    /// belongs to this process alone, as in Lambda, and while no job runs.
     ///
     /// # Errors
     /// Something cannot be removed, or not within half a minute.
@@ -76,14 +76,14 @@ impl AnsibleRunner {
         cleaned.map_err(io::Error::other)?
     }
 
-    /// Removes what is left of the folders of jobs that have ended, where that took too long, or something resisted. It does not
-    /// wait for that.
+    /// Removes what is left of the folders of jobs that have ended, if removing them took too long or failed. It does not wait
+    /// for the removal.
     pub fn tidy(&self) {
         self.root.tidy();
     }
 
-    /// Gets what a job needs and runs it, unless it is to be stopped before. What it prints, and the errors that are told of
-    /// it, hold none of its secrets.
+    /// Gets what a job needs and runs it, unless it is stopped first. Its output and its reported errors hold none of its
+    /// secrets.
     async fn run_in(&self, workspace: &Workspace, job: &Job, output: &Output, stop: Stop) -> Result<Ended, RunError> {
         let mut stopped = stop.clone();
         let prepared = tokio::select! {
@@ -130,7 +130,7 @@ impl AnsibleRunner {
     }
 }
 
-/// The end of a job that was stopped before its playbook had started, and after its commit was known, if it was.
+/// Returns the end of a job that was stopped before its playbook started; `commit` is given if it was already known.
 fn not_started(commit: Option<String>) -> Ended {
     let detail = Detail {
         commit,

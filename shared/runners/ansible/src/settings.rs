@@ -1,4 +1,4 @@
-//! What the runner is told when it is made.
+//! The runner's settings.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use crate::environment::Environment;
 use crate::playbooks::PlaybookFolder;
 use crate::viewer::Viewer;
 
-/// Which home a job has.
+/// The home that a job has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Home {
-    /// A folder of its own that is wiped when it ends, and few of the service's variables.
+    /// A folder of its own, which is wiped when the job ends, and few of the service's variables.
     Private,
-    /// The home and the variables of whoever called `callboard run`: it is his playbook and his machine.
+    /// The home and the variables of the caller of `callboard run`: it is the caller's playbook and machine.
     Callers,
 }
 
@@ -22,24 +22,24 @@ pub enum Home {
 pub struct AnsibleSettings {
     /// The Python that has Ansible, and the host's own code.
     pub environment: Environment,
-    /// Where playbooks are.
+    /// The folder that holds the playbooks.
     pub playbooks: PlaybookFolder,
-    /// Playbooks that are run in place of a request's, as whoever called `callboard run` has typed them.
+    /// Playbooks that are run in place of a request's, as the caller of `callboard run` typed them.
     pub typed_playbooks: Vec<String>,
-    /// Where the folders of running jobs are made, such as `/tmp`.
+    /// The folder in which the folders of running jobs are made, such as `/tmp`.
     pub work: PathBuf,
-    /// Which home jobs have.
+    /// The home that jobs have.
     pub home: Home,
     /// The folder that playbooks run in; by default the playbook's own.
     pub working_folder: Option<PathBuf>,
-    /// Whether Ansible prints in colour where its configuration does not forbid it.
+    /// Whether Ansible prints in colour, unless its configuration forbids it.
     pub color: bool,
-    /// Whether an inventory that Ansible's configuration names goes before that of the request.
+    /// Whether an inventory that Ansible's configuration names takes precedence over the request's.
     pub configured_inventory_first: bool,
-    /// More arguments for `ansible-playbook`, as they are.
+    /// More arguments for `ansible-playbook`, passed unchanged.
     pub extra_arguments: Vec<String>,
     /// How long a job may take to end after SIGTERM before SIGKILL.
     pub grace: Duration,
-    /// Who watches jobs print; standard error is kept apart for him.
+    /// Shows what jobs print as they print it; if there is a viewer, standard error is kept apart.
     pub viewer: Option<Arc<dyn Viewer>>,
 }

@@ -1,4 +1,4 @@
-//! How long the paths of a job's sockets become: a Unix socket's has 107 bytes at the most, and what is beyond is never made.
+//! The lengths of the paths of a job's sockets. A Unix socket's path has at most 107 bytes; a socket with a longer one is never made.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use callboard_process::paths::MAX_SOCKET_BYTES;
 
-/// The folders of a job that have sockets in them.
+/// The folders of a job that hold sockets.
 pub(crate) const CONNECTIONS: &str = "cp";
 pub(crate) const TEMPORARY: &str = "tmp";
 pub(crate) const KEYS: &str = "k";
 pub(crate) const FETCHED: &str = "fetch";
 
-/// The longest path of each kind of socket below a job's folder, with `0` for what differs.
+/// The longest path of each kind of socket below a job's folder, with `0` for each character that varies.
 const LONGEST: [(&str, &str); 6] = [
     (
         "a connection of ssh's, which is made under a name with 17 more",
@@ -31,14 +31,14 @@ const LONGEST: [(&str, &str); 6] = [
     ("the agent with git's key", "fetch/git-00000000/a00000000"),
 ];
 
-/// Returns how many bytes the longest path of a socket has below a job's folder.
+/// Returns the length in bytes of the longest path of a socket below a job's folder.
 #[must_use]
 pub fn longest_socket() -> usize {
     LONGEST.iter().map(|(_, path)| path.len()).max().unwrap_or_default()
 }
 
-/// Names short folders for the sockets of a job that has its caller's home, where that is too long for them and neither the
-/// caller's variables nor his configuration name others.
+/// Sets short folders for the sockets of a job that has its caller's home, if the home's path is too long for them and neither
+/// the caller's variables nor the caller's configuration name other folders.
 pub(crate) fn shorten(env: &mut BTreeMap<String, String>, cwd: &Path, folder: &Path) {
     let home = env.get("HOME").map(PathBuf::from).unwrap_or_default();
     let ansible = env
@@ -57,7 +57,7 @@ pub(crate) fn shorten(env: &mut BTreeMap<String, String>, cwd: &Path, folder: &P
     }
 }
 
-/// Returns a path without links, whose last folders need not be there.
+/// Returns a path with its links resolved; its last folders need not exist.
 fn real(path: &Path) -> PathBuf {
     match (path.canonicalize(), path.parent(), path.file_name()) {
         (Ok(real), ..) => real,
@@ -66,8 +66,8 @@ fn real(path: &Path) -> PathBuf {
     }
 }
 
-/// Tells whether the configuration that Ansible will find names folders or paths for sockets. Its name for them is the same in
-/// two sections.
+/// Returns whether the configuration that Ansible will find names folders or paths for sockets. The name of these settings
+/// is the same in two sections.
 fn is_configured(env: &BTreeMap<String, String>, cwd: &Path, home: &Path) -> bool {
     let given = env.get("ANSIBLE_CONFIG").map(|path| cwd.join(path));
     let given = given.map(|path| if path.is_dir() { path.join("ansible.cfg") } else { path });

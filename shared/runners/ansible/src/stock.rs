@@ -1,4 +1,4 @@
-//! `ansible-playbook` itself, for what only shows and needs no job.
+//! `ansible-playbook` itself, for runs that only show something and need no job.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,12 +9,12 @@ use callboard_kind_ansible::inventory::Inventory;
 use crate::environ;
 use crate::environment::Environment;
 
-/// Takes the folder of the host's package, the inventory for when nothing names one, and the program and its arguments.
+/// Takes the folder of the host's package, the inventory to use if nothing names one, and the program with its arguments.
 const CODE: &str = "import sys; sys.path.append(sys.argv[1]); from callboard_host import stock; \
                     stock.main(sys.argv[2], sys.argv[3:])";
 
-/// Returns the command that is `ansible-playbook` with the configuration and the inventory that a run of a playbook in
-/// `folder` has; its arguments are to be added.
+/// Returns a command that runs `ansible-playbook` with the configuration and the inventory that a run of a playbook in
+/// `folder` has; the caller adds the arguments.
 #[must_use]
 pub fn stock(environment: &Environment, cwd: &Path, folder: &Path) -> Command {
     let mut command = Command::new(&environment.python);

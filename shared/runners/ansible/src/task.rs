@@ -1,4 +1,4 @@
-//! One job that is got ready: what it is, and what it is got ready with.
+//! One job that is being prepared: what it is, and what it is prepared with.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::settings::AnsibleSettings;
 use crate::unready::Unready;
 use crate::workspace::Workspace;
 
-/// A job to get ready. `command.rs` does it; `material.rs` gets its source, `inventory.rs` its inventory.
+/// A job to prepare. `command.rs` prepares it; `material.rs` gets its source, and `inventory.rs` its inventory.
 pub(crate) struct Task<'a> {
     pub(crate) settings: &'a AnsibleSettings,
     pub(crate) reach: &'a Reach,
@@ -26,12 +26,12 @@ pub(crate) struct Task<'a> {
     pub(crate) request: &'a AnsibleRequest,
     pub(crate) keys: &'a Keys,
     pub(crate) workspace: &'a Workspace,
-    /// What is left of the room for what is fetched.
+    /// The room that is left for fetched files.
     pub(crate) room: Arc<Room>,
 }
 
 impl<'a> Task<'a> {
-    /// Says what is wanted of a repository that the request names, if it may be had.
+    /// Returns the tree to fetch from a repository that the request names, if it may be fetched.
     pub(crate) fn wanted(&'a self, git: GitSource<'a>, scratch: &'a Path) -> Result<Wanted<'a>, Unready> {
         let wrong = |wrong| Unready::source(format!("The repository's address {wrong}."));
         let access = match self.keys.find(git.credential) {

@@ -1,4 +1,4 @@
-//! Reading a job's events for how far it has come, what it is at, and what was counted.
+//! Reads a job's events to find out how far it has come, what it is doing, and what was counted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,24 +13,24 @@ use crate::failures;
 use crate::notes::place;
 
 const MAX_NAME_CHARS: usize = 200;
-/// How many hosts a sentence names that were at a task.
+/// How many of the hosts that are at a task a sentence names.
 const MAX_HOSTS_NAMED: usize = 5;
 
-/// A task that a host is at: its name and its place.
+/// The task that a host is at: its name and its place.
 type AtTask = (String, Option<String>);
 
-/// What a job's events have told so far.
+/// What a job's events have shown so far.
 #[derive(Default)]
 pub(crate) struct Tracker {
     /// The commit that runs, for the progress.
     pub(crate) commit: Option<String>,
     progress: PlayProgress,
     play_hosts: u32,
-    /// What each host is at.
+    /// The task that each host is at.
     running: BTreeMap<String, AtTask>,
-    /// Ansible's own counts, which it gives at the playbook's end.
+    /// Ansible's own counts, which it reports at the playbook's end.
     pub(crate) stats: Option<Stats>,
-    /// What the tasks so far come to, by host.
+    /// The counts of the tasks so far, by host.
     counted: Stats,
 }
 
@@ -79,8 +79,8 @@ impl Tracker {
         }
     }
 
-    /// Returns Ansible's counts, or those of a playbook that did not come to its end: there, a host that no task has
-    /// reached has `processed` 0.
+    /// Returns Ansible's counts, or the counts so far if the playbook did not run to its end; in those, a host that no task
+    /// has reached has `processed` 0.
     pub(crate) fn stats_so_far(&self) -> Option<&Stats> {
         let counted = Some(&self.counted).filter(|counted| !counted.is_empty());
         self.stats.as_ref().or(counted)
@@ -116,7 +116,7 @@ impl Tracker {
         }
     }
 
-    /// Says which task the job is at, and on which hosts, in a sentence.
+    /// Returns a sentence that says which task the job is at, and on which hosts.
     pub(crate) fn doing(&self, root: &Path) -> Option<String> {
         let (_, first) = self.running.first_key_value()?;
         let hosts: Vec<&str> = self
@@ -192,7 +192,7 @@ impl Tracker {
     }
 }
 
-/// A play without a name has that of all its hosts.
+/// Shortens a name, which may be long: a play without a name is named after all its hosts.
 fn short(name: String) -> String {
     match name.char_indices().nth(MAX_NAME_CHARS) {
         Some((end, _)) => format!("{}…", &name[..end]),

@@ -1,4 +1,4 @@
-//! Why a job could not be started: a reason, a sentence for the person who asks why, and the cause for the log.
+//! Why a job could not be started: a reason, a sentence for the person who asks why, and the cause, which is for the log.
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::store_error::BoxError;
@@ -8,7 +8,7 @@ use callboard_core::request::Reason;
 use callboard_kind_ansible::detail::INVENTORY_INVALID;
 use callboard_process::shortage;
 
-/// Words of the sentences that are made here. They stay, where a secret is a word like them; each is longer than a word.
+/// Phrases of the sentences that are made here. They stay, even if a secret is one of their words; each is longer than a word.
 const PHRASES: [&str; 16] = [
     "The collection ",
     "The credential ",
@@ -64,7 +64,7 @@ impl Unready {
         self
     }
 
-    /// The same fault, met while the inventory was made ready: a repository may hold either.
+    /// Returns the same fault, met while the inventory was prepared: a repository may hold a source or an inventory.
     pub(crate) fn of_inventory(mut self) -> Self {
         if self.reason == Reason::SOURCE_UNAVAILABLE {
             self.reason = INVENTORY_INVALID;
@@ -72,7 +72,7 @@ impl Unready {
         self
     }
 
-    /// The same without the job's secrets; its cause may hold them and is told in the same way.
+    /// Returns the same fault without the job's secrets; its cause may hold them as well, and is redacted in the same way.
     pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
         Self {
             reason: self.reason,

@@ -1,4 +1,4 @@
-//! From how Ansible ended to what became of the job, in words for the person who asks why.
+//! Turns how Ansible ended into the job's outcome, in words for the person who asks why.
 
 use std::path::Path;
 
@@ -26,18 +26,18 @@ const MAX_MESSAGE_CHARS: usize = 1000;
 pub(crate) struct End<'a> {
     pub(crate) exit: &'a Exit,
     pub(crate) findings: &'a Findings,
-    /// Whether the signal that ended it, if one did, was ours.
+    /// Whether the signal that ended the job, if any, was ours.
     pub(crate) stopped: bool,
-    /// Where the folders of running jobs are.
+    /// The folder that holds the folders of running jobs.
     pub(crate) work: &'a Path,
-    /// The folder of its source.
+    /// The folder of the job's source.
     pub(crate) root: &'a Path,
-    /// Whether the kernel has killed a process for want of memory while the job ran.
+    /// Whether the kernel killed a process because memory ran out while the job ran.
     pub(crate) out_of_memory: bool,
 }
 
 impl End<'_> {
-    /// Reads the end of a job.
+    /// Returns the outcome of the job.
     pub(crate) fn outcome(&self) -> Outcome {
         let tracker = &self.findings.tracker;
         let (ended, failures) = match self.verdict() {
@@ -72,7 +72,7 @@ impl End<'_> {
         }
     }
 
-    /// Something around Ansible broke: for want of memory, if the kernel has killed a process meanwhile.
+    /// Returns the verdict that something around Ansible broke: because memory ran out, if the kernel has killed a process meanwhile.
     fn broken(&self, what: &str) -> (Reason, String) {
         if self.out_of_memory {
             let cure = "Give the worker more memory, or the job fewer forks";
@@ -143,7 +143,7 @@ impl End<'_> {
         }
     }
 
-    /// A strategy that gives up, as `debug` does without a terminal, leaves no counts.
+    /// Returns the verdict without counts: a strategy that gives up, as `debug` does without a terminal, leaves none.
     fn without_stats(&self, rc: i32) -> (Reason, String) {
         let error = format!("ansible-playbook ended with exit code {rc}");
         let kinds = [
@@ -167,7 +167,7 @@ impl End<'_> {
         }
     }
 
-    /// Says that the folder for running jobs was full, where that is what it all began with.
+    /// Returns the message that the folder for running jobs was full, if everything began with that.
     fn full_folder(&self) -> Option<String> {
         let message: String = self
             .findings
@@ -203,7 +203,7 @@ fn of(which: &[&str], stats: &Stats, what: &str) -> String {
     format!("{number} of {hosts} {noun} {what}{}", named(which))
 }
 
-/// Names hosts, if they are several; of one, more is told.
+/// Names hosts, if there are several; if there is only one, the sentence says more about it anyway.
 fn named(hosts: &[&str]) -> String {
     if hosts.len() < 2 {
         return String::new();

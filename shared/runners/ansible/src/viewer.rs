@@ -1,4 +1,4 @@
-//! Watching a job print, for whoever has started it at a terminal.
+//! Shows what a job prints, to the person who started it at a terminal.
 
 /// The stream that something was written to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -10,7 +10,7 @@ pub enum Channel {
     Stderr,
 }
 
-/// Sees what a job prints when it prints it; the log has both streams in one.
+/// Sees a job's output as it is printed; the log has both streams in one.
 pub trait Viewer: Send + Sync {
     /// Shows bytes that the job has written to one of its streams.
     fn show(&self, channel: Channel, bytes: &[u8]);

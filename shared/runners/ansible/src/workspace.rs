@@ -1,4 +1,4 @@
-//! The folder of a running Ansible job: its home, its temporary files, what it is given to read.
+//! The folder of a running Ansible job: its home, its temporary files, and the files that it is given to read.
 
 use std::io;
 use std::ops::Deref;
@@ -30,22 +30,22 @@ impl Workspace {
         Ok(Self(folder))
     }
 
-    /// Makes a folder for what is fetched; it lasts as long as the job.
+    /// Makes a folder for fetched files; it lasts as long as the job.
     pub(crate) fn scratch(&self) -> io::Result<PathBuf> {
         self.folder(sockets::FETCHED)
     }
 
-    /// Makes a folder for programs that come before others of their names.
+    /// Makes a folder for programs that take precedence over others of the same name.
     pub(crate) fn programs(&self) -> io::Result<PathBuf> {
         self.folder("bin")
     }
 
-    /// Returns the folder of what the job's ssh reads.
+    /// Returns the folder of the files that the job's ssh reads.
     pub(crate) fn ssh(&self) -> PathBuf {
         self.path().join("ssh")
     }
 
-    /// Makes the folder of the job's secrets; its name is short, since a socket is in it.
+    /// Makes the folder of the job's secrets; its name is short, because a socket is in it.
     pub(crate) fn keys(&self) -> io::Result<PathBuf> {
         self.folder(sockets::KEYS)
     }
@@ -65,8 +65,8 @@ impl Workspace {
         self.path().join(sockets::CONNECTIONS)
     }
 
-    /// Lets Ansible find its sockets' folders where it looks for them, unless its configuration names others: in the job's
-    /// home, and nearer.
+    /// Links the folders in the job's home where Ansible puts its sockets, unless its configuration names others, to a folder
+    /// with a shorter path.
     pub(crate) fn link_sockets(&self) -> io::Result<()> {
         let ours = self.home().join(".ansible");
         make_private(&ours)?;
@@ -76,7 +76,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Lets the job's home show what the real home holds for Ansible: collections, roles, plugins, configuration.
+    /// Links what the real home holds for Ansible into the job's home: collections, roles, plugins, configuration.
     pub(crate) fn link_ansible_home(&self, real: &Path) -> io::Result<()> {
         let ours = self.home();
         make_private(&ours.join(".ansible"))?;

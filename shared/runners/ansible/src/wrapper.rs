@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-/// Writes a playbook that runs one role on every host; Ansible finds no template in literal variables.
+/// Writes a playbook that runs one role on every host; Ansible evaluates no templates in literal variables.
 pub(crate) fn playbook(role: &str, vars: &Map<String, Value>, literal: bool) -> String {
     let role = quoted(role);
     let mut text = format!("- name: {role}\n  hosts: all\n  roles:\n    - role: {role}\n");
     if !vars.is_empty() {
-        // on the whole: a single string with this tag would become what it looks like, a number or a date
+        // on the whole: a single string with this tag would become what it looks like, such as a number or a date
         let tag = if literal { "!unsafe " } else { "" };
         let mut yaml = String::new();
         write_map(vars, &mut yaml);
@@ -16,7 +16,7 @@ pub(crate) fn playbook(role: &str, vars: &Map<String, Value>, literal: bool) -> 
     text
 }
 
-/// Writes a value in YAML's flow style, which is JSON's.
+/// Writes a value in YAML's flow style, which is the same as JSON's.
 fn write(value: &Value, yaml: &mut String) {
     match value {
         Value::String(text) => yaml.push_str(&quoted(text)),
@@ -44,7 +44,7 @@ fn write_map(entries: &Map<String, Value>, yaml: &mut String) {
     yaml.push('}');
 }
 
-/// Writes a text between double quotes; what YAML's readers may take for a line break or refuse is escaped.
+/// Writes a text between double quotes; escapes what YAML readers may refuse or take for a line break.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for char in text.chars() {

@@ -1,4 +1,4 @@
-//! What AWS says when it does not do what it was asked.
+//! Error answers from AWS.
 
 use roxmltree::Document;
 use serde_json::Value;
@@ -6,13 +6,13 @@ use serde_json::Value;
 use crate::call::{self, Answer};
 use crate::fault::Fault;
 
-/// Tells whether the same call may succeed later.
+/// Returns whether the same call may succeed later.
 pub(super) fn is_busy(answer: &Answer) -> bool {
     call::is_busy(answer) || code(answer.body()).is_some_and(|(code, _)| code.contains("Throttl"))
 }
 
-/// Says why a call failed. What AWS says in words is kept for the log, and only where that is who lacks which permission:
-/// about a signature it would repeat what was signed, with its token.
+/// Says why a call failed. AWS's own message is kept for the log only if it says who lacks which permission: a message
+/// about a signature would repeat what was signed, including the token.
 pub(super) fn fault(answer: &Answer) -> Fault {
     let status = answer.status().as_u16();
     match code(answer.body()) {
@@ -45,7 +45,7 @@ fn code(body: &[u8]) -> Option<(String, String)> {
     plain.then(|| (name.to_owned(), message.unwrap_or_default()))
 }
 
-/// Returns the text of the first element of a name, in whatever namespace.
+/// Returns the text of the first element with a name, in any namespace.
 pub(super) fn element(document: &Document<'_>, name: &str) -> Option<String> {
     let found = document.descendants().find(|node| node.tag_name().name() == name)?;
     found.text().map(|text| text.trim().to_owned())

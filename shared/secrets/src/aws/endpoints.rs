@@ -1,10 +1,10 @@
-//! Where AWS's services are.
+//! The addresses of AWS's services.
 
 use std::env;
 
 use super::Service;
 
-/// Where AWS's services are, as far as that is not the usual place.
+/// The addresses of AWS's services that differ from the usual ones.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     all: Option<String>,
@@ -14,14 +14,14 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Reads the variables that AWS's SDKs know: `AWS_ENDPOINT_URL` and, before it, `AWS_ENDPOINT_URL_SECRETS_MANAGER`,
-    /// `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL_STS`.
+    /// Reads the variables that AWS's SDKs use: `AWS_ENDPOINT_URL` and, with precedence over it,
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL_STS`.
     #[must_use]
     pub fn from_environment() -> Self {
         Self::read(|name| env::var(name).ok())
     }
 
-    /// Has every service at one URL, as `AWS_ENDPOINT_URL` does.
+    /// Puts every service at one URL, as `AWS_ENDPOINT_URL` does.
     #[must_use]
     pub fn at(url: impl Into<String>) -> Self {
         Self {

@@ -13,7 +13,7 @@ use crate::pick::pick;
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 impl Aws {
-    /// Reads a secret of Secrets Manager, or one key of it.
+    /// Reads a secret from Secrets Manager, or one key of it.
     pub(crate) async fn secret(
         &self,
         id: &str,
@@ -33,7 +33,7 @@ impl Aws {
         }
     }
 
-    /// Reads a parameter of Systems Manager, decrypted.
+    /// Reads a parameter from Systems Manager, decrypted.
     pub(crate) async fn parameter(&self, name: &str, region: &str, keys: &AwsKeys) -> Result<String, Fault> {
         let (target, body) = ("AmazonSSM.GetParameter", json!({"Name": name, "WithDecryption": true}));
         let answer = self.json(Service::Ssm, target, &body, region, keys).await?;
@@ -56,7 +56,7 @@ impl Aws {
             body: body.to_string().into_bytes(),
         };
         let answer = self.send(call, keys).await?;
-        // the parser's own words could quote the text
+        // the parser's own message could quote the text
         serde_json::from_slice(answer.body()).map_err(|_| Fault::new("AWS answered with no JSON"))
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn sign(
     Ok(request)
 }
 
-/// Refuses what no header can hold; the signer would panic.
+/// Refuses keys that cannot be put in a header; the signer would panic.
 fn check(keys: &AwsKeys) -> Result<(), Fault> {
     let token = keys.session_token.as_ref().map_or("", |token| token.expose());
     if [keys.access_key_id.as_str(), token]

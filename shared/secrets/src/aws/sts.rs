@@ -10,11 +10,11 @@ use super::answer::element;
 use super::{Aws, Call, DEFAULT_REGION, FORM, Service, endpoints, sign};
 use crate::fault::Fault;
 
-/// Seconds; the most that a role assumed with a role's keys can have.
+/// In seconds; the maximum for a role that is assumed with another role's keys.
 const DURATION: &str = "3600";
 const VERSION: (&str, &str) = ("Version", "2011-06-15");
 
-/// A role that is to be assumed.
+/// A role to assume.
 pub(crate) struct Role<'a> {
     pub(crate) arn: &'a str,
     pub(crate) external_id: Option<&'a str>,
@@ -53,8 +53,8 @@ fn read(body: &[u8]) -> Option<AwsKeys> {
     })
 }
 
-/// Makes a signed question for who is asking, which another service can put to AWS and so know who that is. It is never sent
-/// from here. Without a region it is for AWS's global endpoint, as HashiCorp Vault expects it.
+/// Makes a signed request that asks AWS who the caller is. Another service can send it to AWS to learn the caller's
+/// identity; this program never sends it. Without a region it is for AWS's global endpoint, as HashiCorp Vault expects.
 pub(crate) fn caller_identity(
     region: Option<&str>,
     header: Option<(HeaderName, HeaderValue)>,

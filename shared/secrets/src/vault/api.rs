@@ -9,14 +9,14 @@ use url::Url;
 use crate::call::{Caller, is_busy};
 use crate::fault::Fault;
 
-/// A Vault, and who asks it.
+/// A Vault, and the access and token to use with it.
 pub(super) struct Vault<'a> {
     caller: &'a Caller,
     access: &'a VaultAccess,
     token: Option<&'a Secret>,
 }
 
-/// What Vault answers.
+/// Vault's answer to a call.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
@@ -31,7 +31,7 @@ impl<'a> Vault<'a> {
         }
     }
 
-    /// The same Vault, asked with a token.
+    /// Returns the same Vault, to be called with a token.
     pub(super) fn with(self, token: &'a Secret) -> Self {
         Self {
             token: Some(token),
@@ -47,7 +47,7 @@ impl<'a> Vault<'a> {
         self.call(Method::POST, path, body.to_string().into_bytes()).await
     }
 
-    /// Gives a token back; where that fails, it ends by itself.
+    /// Revokes the token; if that fails, the token expires by itself.
     pub(super) async fn revoke(&self) {
         let _best_effort = self.call(Method::POST, "auth/token/revoke-self", Vec::new()).await;
     }
@@ -90,7 +90,7 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// Says that an answer is none of success; Vault's own words are for the log.
+    /// Makes the fault for an answer that is not a success; Vault's own message is for the log.
     pub(super) fn fault(&self, what: &str) -> Fault {
         let what = format!("{what} (status {})", self.status);
         let errors = self.body.get("errors").and_then(Value::as_array);

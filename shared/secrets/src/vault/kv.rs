@@ -1,4 +1,4 @@
-//! Reading from engines of the type KV, of version 1 and 2.
+//! Reads from KV engines, versions 1 and 2.
 
 use serde_json::{Map, Value};
 
@@ -9,13 +9,13 @@ const UNEXPECTED: &str = "Vault did not answer as it should";
 
 type Values = Map<String, Value>;
 
-/// An engine: where it is mounted, with a `/` at its end, and whether it is of version 2.
+/// An engine: its mount path, with a `/` at the end, and whether it is version 2.
 struct Mount {
     path: String,
     is_versioned: bool,
 }
 
-/// Reads what is at a path that begins with the engine's mount, as `vault kv get` does.
+/// Reads the secret at a path that begins with the engine's mount, as `vault kv get` does.
 pub(super) async fn read(vault: &Vault<'_>, path: &str) -> Result<Values, Fault> {
     let path = path.trim_matches('/');
     let answer = match mount(vault, path).await? {
@@ -26,7 +26,7 @@ pub(super) async fn read(vault: &Vault<'_>, path: &str) -> Result<Values, Fault>
     values(&answer)
 }
 
-/// Asks which engine a path leads to; none if the token may not know.
+/// Asks which engine a path belongs to; `None` if the token is not allowed to know.
 async fn mount(vault: &Vault<'_>, path: &str) -> Result<Option<Mount>, Fault> {
     let answer = vault.get(&format!("sys/internal/ui/mounts/{path}")).await?;
     match answer.status {
@@ -42,7 +42,7 @@ async fn mount(vault: &Vault<'_>, path: &str) -> Result<Option<Mount>, Fault> {
     Ok(mount.filter(|mount| path.starts_with(&mount.path)))
 }
 
-/// Tries both versions at the path's first part.
+/// Tries both versions, with the first part of the path as the mount.
 async fn guess(vault: &Vault<'_>, path: &str) -> Result<Values, Fault> {
     let mount = path.split_inclusive('/').next().unwrap_or_default();
     let second = vault.get(&versioned(path, mount)).await?;
@@ -50,7 +50,7 @@ async fn guess(vault: &Vault<'_>, path: &str) -> Result<Values, Fault> {
         return values(&second);
     }
     let first = vault.get(path).await?;
-    // a path that is refused is of the other version, or refused in both
+    // a path refused in one version belongs to the other version, or is refused in both
     values(if first.status == 403 && second.status == 404 {
         &second
     } else {

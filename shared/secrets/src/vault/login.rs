@@ -1,4 +1,4 @@
-//! Logging in to Vault.
+//! Logs in to Vault.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,19 +13,19 @@ use crate::aws::caller_identity;
 use crate::fault::Fault;
 use crate::resolver::Resolver;
 
-/// How the session of a role is named that is assumed for a login.
+/// The session name of a role that is assumed for a login.
 const SESSION: &str = "callboard-vault";
 const SERVER_ID: HeaderName = HeaderName::from_static("x-vault-aws-iam-server-id");
 
-/// What a login comes to.
+/// The result of a login.
 pub(super) struct Login {
     pub(super) token: Secret,
-    /// True for a token that nobody else has.
+    /// Whether the token was made for this login, so that nobody else has it.
     pub(super) is_temporary: bool,
 }
 
 impl Resolver {
-    /// Logs in as the credential says.
+    /// Logs in with the credential's method.
     pub(super) async fn log_in(
         &self,
         tenant: &Tenant,
@@ -65,8 +65,8 @@ impl Resolver {
         token(&answer, mount)
     }
 
-    /// Returns the keys for a login with AWS's identities. Whoever is sent the worker's own question can be the worker to other
-    /// Vaults, so it goes only to those that the policy lists.
+    /// Returns the keys for a login with an AWS identity. A Vault that receives the worker's own signed request can
+    /// pose as the worker at other Vaults, so the request goes only to Vaults that the policy lists.
     async fn keys_to_log_in(
         &self,
         tenant: &Tenant,
@@ -89,7 +89,7 @@ fn server(id: Option<&str>) -> Result<Option<(HeaderName, HeaderValue)>, Fault> 
     Ok(value.map(|value| (SERVER_ID, value)))
 }
 
-/// Makes the body of a login of a signed question.
+/// Makes the body of a login from a signed request.
 fn iam(role: &str, question: &Request<Vec<u8>>) -> Value {
     let header = |(name, value): (&HeaderName, &HeaderValue)| {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -113,7 +113,7 @@ fn token(answer: &Answer, mount: &str) -> Result<Login, Fault> {
             token: Secret::new(token),
             is_temporary: true,
         }),
-        // Vault's words are left out: about a signature they repeat what was signed, with its token
+        // Vault's message is left out: about a signature it repeats what was signed, including the token
         None => Err(Fault::new(format!(
             "Vault refuses the login at {mount:?} (status {})",
             answer.status

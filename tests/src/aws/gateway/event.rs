@@ -1,4 +1,4 @@
-//! A request as an event of payload format 2.0; `events/http-*.json` are its models.
+//! Turns a request into an event in payload format 2.0, modelled on `events/http-*.json`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use super::routes::Found;
 
 const ACCOUNT: &str = "000000000000";
 const DOMAIN: &str = "emulated.execute-api.us-east-1.amazonaws.com";
-/// What API Gateway hands on as text; anything else goes in base64.
+/// The content types that API Gateway passes on as text; any other body is sent as base64.
 const TEXT: [&str; 4] = ["text/", "application/json", "application/javascript", "application/xml"];
 
 /// Makes the event.
@@ -42,7 +42,7 @@ pub(super) fn make(request: &Parts, body: &[u8], peer: SocketAddr, found: &Found
     event
 }
 
-/// What is empty is not in the event.
+/// Empty values are left out of the event.
 fn optional(name: &str, value: Value) -> Option<(String, Value)> {
     let empty = value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
     (!empty).then(|| (name.to_owned(), value))
@@ -76,7 +76,7 @@ fn cookies(headers: &HeaderMap) -> Value {
     cookies.filter(|cookie| !cookie.is_empty()).collect()
 }
 
-/// Decoded, and those of the same name joined by commas.
+/// Decodes the parameters, and joins those with the same name with commas.
 fn parameters(query: &str) -> Value {
     let mut joined = Map::new();
     let url = reqwest::Url::parse(&format!("http://localhost/?{query}"));
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// Makes an event of a model's request; what is the machine's own or random is taken from the model.
+    /// Makes an event from the request of a model. Values that are random or specific to the machine are taken from the model.
     fn again(model: &Value) -> anyhow::Result<Value> {
         let mut request = axum::http::Request::builder()
             .method(model["requestContext"]["http"]["method"].as_str().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! A function's answer as a response, as API Gateway reads it.
+//! Turns a function's answer into a response, as API Gateway does.
 
 use anyhow::Context;
 use axum::body::Body;
@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// Makes a response that is API Gateway's own.
+/// Makes a response that API Gateway itself sends.
 pub(super) fn of_gateway(status: StatusCode, message: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(json!({"message": message}).to_string()));
     *response.status_mut() = status;
@@ -17,7 +17,7 @@ pub(super) fn of_gateway(status: StatusCode, message: &str) -> Response<Body> {
     response
 }
 
-/// Makes a response of a function's answer. Payload format 2.0 has no `multiValueHeaders`.
+/// Makes a response from a function's answer. Payload format 2.0 has no `multiValueHeaders`.
 pub(super) fn of_function(answer: &Value) -> anyhow::Result<Response<Body>> {
     let Some(status) = answer["statusCode"].as_u64() else {
         let response = Response::builder().header(CONTENT_TYPE, "application/json");

@@ -7,14 +7,14 @@ use axum::http::Method;
 
 use crate::aws::template::Template;
 
-/// Which of the API's functions.
+/// The function of the API that a route leads to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Function {
     Submit,
     Query,
 }
 
-/// The routes, those with most literal segments first.
+/// The routes; those with the most literal segments come first.
 #[derive(Debug)]
 pub(super) struct Routes(Vec<Route>);
 
@@ -24,12 +24,12 @@ struct Route {
     function: Function,
 }
 
-/// Where a request is led.
+/// Where a request goes.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Found {
     /// The route's key, such as `GET /api/v1/jobs/{job_id}`.
     pub(super) key: String,
-    /// What stands in the place of the key's variables.
+    /// The values of the key's variables.
     pub(super) parameters: BTreeMap<String, String>,
     /// The function.
     pub(super) function: Function,
@@ -78,7 +78,7 @@ fn read_one(template: &Template, id: &str) -> anyhow::Result<Route> {
     Ok(Route { key, function })
 }
 
-/// Returns the path's variables if the route is the request's.
+/// Returns the path's variables if the route matches the request.
 fn matches(key: &str, method: &Method, path: &str) -> Option<BTreeMap<String, String>> {
     let (of, pattern) = key.split_once(' ')?;
     if of != "ANY" && of != method.as_str() || pattern.split('/').count() != path.split('/').count() {

@@ -1,20 +1,20 @@
-//! What the emulator answers.
+//! Reads the emulator's answers.
 
 use anyhow::Context;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-/// A function failed, died or took too long.
+/// The error of a function that failed, died or took too long.
 #[derive(Debug, thiserror::Error)]
 #[error("{error_type}: {message}")]
 pub struct FunctionError {
-    /// Lambda's name for it, such as `Runtime.ExitError`.
+    /// Lambda's name for the error, such as `Runtime.ExitError`.
     pub error_type: String,
-    /// What it says.
+    /// The error's message.
     pub message: String,
 }
 
-/// The emulator answers 200 to errors of the function as well.
+/// Reads an answer. The emulator answers with status 200 even if the function failed.
 pub(super) fn read(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
     let text = String::from_utf8_lossy(body).into_owned();
     if text.starts_with("Task timed out after") {

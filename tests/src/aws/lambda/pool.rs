@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::{Environment, Function};
 
-/// Instances of a function; each invocation is given one that has nothing to do. Clones are the same pool.
+/// Instances of a function. Each invocation gets an idle one. Clones are the same pool.
 #[derive(Clone)]
 pub struct Pool {
     all: Arc<[Arc<Function>]>,
@@ -21,7 +21,7 @@ impl Pool {
     /// Starts the instances.
     ///
     /// # Errors
-    /// One does not come up.
+    /// An instance does not start.
     pub async fn start(name: &str, size: usize, environment: &Environment) -> anyhow::Result<Self> {
         let started = try_join_all((0..size).map(|_| Function::start(name, environment))).await?;
         let all: Vec<Arc<Function>> = started.into_iter().map(Arc::new).collect();
@@ -32,7 +32,7 @@ impl Pool {
         })
     }
 
-    /// Waits for an instance and invokes it. Dropping the future does not stop the invocation.
+    /// Waits for an idle instance and invokes it. Dropping the future does not stop the invocation.
     ///
     /// # Errors
     /// As [`Function::invoke`].
@@ -41,7 +41,7 @@ impl Pool {
         tokio::spawn(async move { pool.invoke_one(&event).await }).await?
     }
 
-    /// Invokes each instance once, so that all are initialised.
+    /// Invokes each instance once, so that all of them are initialised.
     ///
     /// # Errors
     /// As [`Function::invoke`].

@@ -1,11 +1,11 @@
-//! Ports for programs that cannot choose one by themselves.
+//! Ports for programs that cannot choose a free one themselves.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::Context;
 
-/// Below those that systems give to whoever asks for any, so that nobody else is given one meanwhile.
+/// The first port. The range is below the ports that systems assign automatically, so no other program is assigned one in the meantime.
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 20_000;
 

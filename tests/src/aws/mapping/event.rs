@@ -1,4 +1,4 @@
-//! A batch of messages as an event; `events/sqs-jobs.json` is its model.
+//! Turns a batch of messages into an event, modelled on `events/sqs-jobs.json`.
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! The bucket. Its policy, TLS only, is left out: the emulator has no TLS.
+//! Makes the bucket. Its policy, which requires TLS, is left out: the emulator has no TLS.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{

@@ -12,7 +12,7 @@ use crate::aws::template::{Part, Template};
 
 type Attributes = HashMap<QueueAttributeName, String>;
 
-/// Makes queues under a common name.
+/// Makes queues whose names share a prefix.
 pub(super) struct Queues<'a> {
     pub(super) client: &'a Client,
     pub(super) template: &'a Template,
@@ -20,7 +20,7 @@ pub(super) struct Queues<'a> {
 }
 
 impl Queues<'_> {
-    /// Makes a queue and the one that takes over what was received too often.
+    /// Makes a queue, and its dead-letter queue for messages that were received too often.
     pub(super) async fn create_with_dead_letters(&self, id: &str) -> anyhow::Result<(Queue, Queue)> {
         let properties = self.template.properties(id)?;
         let target = properties.text("/RedrivePolicy/deadLetterTargetArn")?;

@@ -11,8 +11,8 @@ use crate::aws::template::Part;
 
 const INDEXES: [&str; 3] = ["history", "outcome", "active"];
 
-/// Makes a table with its keys, indexes and time to live. DynamoDB Local knows neither point-in-time recovery nor
-/// encryption; that the template has them is looked up only.
+/// Makes a table with its keys, indexes and time to live. DynamoDB Local supports neither point-in-time recovery nor
+/// encryption, so this only checks that the template has them.
 pub(super) async fn create(client: &Client, properties: &Part<'_>, name: &str) -> anyhow::Result<()> {
     for pointer in [
         "/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled",

@@ -1,4 +1,4 @@
-//! What DynamoDB bills: the capacity units of a job's life, of lists of few and of many jobs, and of a sweep while few or many wait.
+//! What DynamoDB bills: the capacity units for a job's life, for lists of few and many jobs, and for a sweep while few or many wait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,7 +24,7 @@ const FEW: usize = 1_000;
 const MANY: usize = 100_000;
 const AT_ONCE: usize = 100;
 
-/// Sums the units that calls consume, writes apart from reads.
+/// Adds up the units that calls consume, separately for writes and reads.
 #[derive(Clone, Debug, Default)]
 struct Meter(Arc<Mutex<Units>>);
 
@@ -35,7 +35,7 @@ struct Units {
 }
 
 impl Meter {
-    /// Returns the sums since the last time.
+    /// Returns the sums since the previous call.
     fn take(&self) -> Units {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -94,7 +94,7 @@ impl Intercept for Meter {
     }
 }
 
-/// A small job that ends before its first heartbeat; and what each heartbeat adds.
+/// A small job that ends before its first heartbeat, and what each heartbeat adds.
 pub(crate) async fn of_a_job(report: &mut Report) -> anyhow::Result<()> {
     let (store, meter) = metered().await?;
     let (job, held) = (job_of(&tenant()), lease());
@@ -145,7 +145,7 @@ pub(crate) async fn of_a_job(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Twenty jobs out of a hundred thousand against twenty out of a thousand.
+/// A page of twenty jobs out of a hundred thousand, against twenty out of a thousand.
 pub(crate) async fn of_lists(report: &mut Report) -> anyhow::Result<()> {
     let (store, meter) = metered().await?;
     let tenant = tenant();
@@ -190,7 +190,7 @@ pub(crate) async fn of_lists(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A look of the sweep while a hundred thousand jobs wait, against one while a thousand do.
+/// One look of the sweep while a hundred thousand jobs wait, against one while a thousand wait.
 pub(crate) async fn of_a_sweep(report: &mut Report) -> anyhow::Result<()> {
     let (store, meter) = metered().await?;
     let mut costs = Vec::new();

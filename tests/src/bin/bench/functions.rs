@@ -1,4 +1,4 @@
-//! The functions under the Runtime Interface Emulator: how soon they are ready, how long they take, how much they need.
+//! The functions under the Runtime Interface Emulator: start-up time, call time, memory and size.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::report::{Report, Target, median};
 const STARTS: usize = 5;
 const CALLS: usize = 300;
 
-/// Submit and query: init, a warm call, memory, and the size of what is uploaded.
+/// Submit and query: init, a warm call, memory, and the size of the upload.
 pub(crate) async fn zips(report: &mut Report) -> anyhow::Result<()> {
     let resources = Resources::create().await?;
     let settings = JobStoreSettings {
@@ -85,7 +85,7 @@ pub(crate) async fn zips(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The worker: from its start until the Ansible host is ready.
+/// The worker: the time from its start until the Ansible host is ready.
 pub(crate) async fn worker(report: &mut Report) -> anyhow::Result<()> {
     let resources = Resources::create().await?;
     let mut environment = resources.environment("WorkerFunction")?;
@@ -112,21 +112,21 @@ fn file(name: &str) -> anyhow::Result<String> {
     std::fs::read_to_string(&path).context(path)
 }
 
-/// Reads what the emulator measured: `INIT REPORT(durationMs: 8.6)`.
+/// Reads the init time that the emulator reported: `INIT REPORT(durationMs: 8.6)`.
 fn init_ms(log: &str) -> anyhow::Result<f64> {
     let rest = log.split("INIT REPORT(durationMs: ").nth(1);
     let number = rest.and_then(|rest| rest.split(')').next());
     Ok(number.context("the emulator tells how long init took")?.parse()?)
 }
 
-/// Reads what the emulator measured last: `INVOKE RTDONE(... duration: 4.2ms)`.
+/// Reads the last call time that the emulator reported: `INVOKE RTDONE(... duration: 4.2ms)`.
 fn last_duration_ms(log: &str) -> anyhow::Result<f64> {
     let rest = log.rsplit("produced bytes: 0, duration: ").next();
     let number = rest.and_then(|rest| rest.split("ms)").next());
     Ok(number.context("the emulator tells how long a call took")?.parse()?)
 }
 
-/// Makes the zip as cargo-lambda does: the stripped program as `bootstrap`.
+/// Makes the zip as cargo-lambda does, with the stripped program as `bootstrap`.
 fn zip_mb(name: &str) -> anyhow::Result<f64> {
     let folder = tempfile::tempdir()?;
     let (bootstrap, zip) = (folder.path().join("bootstrap"), folder.path().join("bootstrap.zip"));

@@ -1,4 +1,4 @@
-//! Whole jobs: against `ansible-playbook`, and as many as go through.
+//! Whole jobs: their time compared with `ansible-playbook`, and their throughput.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ pub(crate) fn hello() -> Value {
     json!({"playbook": "hello.yml"})
 }
 
-/// From POST to the finished record, in turns with the stock program.
+/// The time from POST to the finished record, in alternation with the stock program.
 pub(crate) async fn wall_time(report: &mut Report) -> anyhow::Result<()> {
     let (service, _data) = Service::start(&[])?;
     let client = service.client();
@@ -66,7 +66,7 @@ fn playbook(stock: &PathBuf) -> anyhow::Result<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
-/// The `ansible-playbook` of the very environment that the service uses.
+/// Returns the `ansible-playbook` of the environment that the service itself uses.
 pub(crate) fn stock_ansible(service: &Service) -> anyhow::Result<PathBuf> {
     let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", service.pid()))?;
     let hosts = children
@@ -83,7 +83,7 @@ pub(crate) fn stock_ansible(service: &Service) -> anyhow::Result<PathBuf> {
             return Ok(stock);
         }
     }
-    // `children` needs a kernel option; the threads of the service share the list otherwise.
+    // `children` needs a kernel option; also, the service's threads each have their own part of the list
     find_in_tasks(service.pid()).context("the Ansible host of the service was not found")
 }
 
@@ -102,7 +102,7 @@ fn find_in_tasks(pid: u32) -> Option<PathBuf> {
     })
 }
 
-/// Jobs a minute with two workers.
+/// Jobs per minute with two workers.
 pub(crate) async fn throughput(report: &mut Report) -> anyhow::Result<()> {
     let (service, _data) = Service::start(&["--workers", "2"])?;
     let client = service.client();

@@ -1,4 +1,4 @@
-//! Lists, and what the sweep reads: of a hundred thousand jobs against of a hundred.
+//! Lists, and the reads of a sweep: with a hundred thousand jobs compared with a hundred.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,15 +23,16 @@ use crate::report::{Report, Target, median};
 const SMALL: usize = 100;
 const LARGE: usize = 100_000;
 const WRITERS: usize = 64;
-/// What a sweep asks for at most.
+/// How many jobs a sweep asks for at most.
 const WATCHED: u32 = 10_000;
 const BATCH: u32 = 100;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const ROUNDS: usize = 300;
-/// Noise of two measurements of the same thing on a busy machine.
+/// The allowed noise between two measurements of the same thing on a busy machine.
 const NOISE: f64 = 1.15;
 
-/// Every third job has failed, so that a filter finds a full page in both and has something to leave out.
+/// Compares lists of both sizes. Every third job has failed, so that with either size a filter finds a full page and has something
+/// to leave out.
 pub(crate) async fn depth(report: &mut Report) -> anyhow::Result<()> {
     let (small, large) = (tempfile::tempdir()?, tempfile::tempdir()?);
     fill(small.path(), SMALL).await?;
@@ -103,7 +104,7 @@ async fn add(store: &dyn JobStore, fails: bool) -> anyhow::Result<()> {
     Ok(store.finish(job.id, lease.token, outcome, now).await.map(drop)?)
 }
 
-/// A look of the sweep while a hundred thousand jobs wait for a worker, against one while a hundred do.
+/// One look of the sweep while a hundred thousand jobs wait for a worker, against one while a hundred wait.
 pub(crate) async fn sweep(report: &mut Report) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let store = SqliteJobStore::new(Database::open(&folder.path().join("callboard.db"))?);
@@ -143,7 +144,7 @@ pub(crate) async fn sweep(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads what every sweep reads: what runs, what is due, what the queue has, what has waited for too long.
+/// Does the reads of every sweep: running jobs, due jobs, queued jobs, and jobs that have waited too long.
 pub(crate) async fn look(store: &dyn JobStore) -> anyhow::Result<()> {
     let now = SystemClock.now();
     store.running(WATCHED).await?;

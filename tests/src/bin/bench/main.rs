@@ -1,4 +1,4 @@
-//! The bench: every figure against a stated reference, measured in the same run.
+//! The benchmarks: every figure is compared with a stated reference that is measured in the same run.
 
 mod capacity;
 mod functions;

@@ -1,4 +1,4 @@
-//! Memory of the Rust process: after many jobs, and what one running job adds.
+//! Memory of the Rust process: after many jobs, and the extra for one running job.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::report::{Report, Target};
 
 const JOBS: usize = 1000;
 
-/// Resident memory after a thousand jobs, and with one job running beside.
+/// Resident memory after a thousand jobs, and while one more job is running.
 pub(crate) async fn resident(report: &mut Report) -> anyhow::Result<()> {
     let (service, _data) = Service::start(&["--workers", "2"])?;
     let client = service.client();

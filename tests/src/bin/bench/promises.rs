@@ -1,4 +1,4 @@
-//! What it costs that nothing is lost and nothing runs twice, and how soon the jobs of a killed service have ended.
+//! The cost of losing nothing and running nothing twice, and how soon the jobs of a killed service have ended.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,12 +21,12 @@ const KILLS: usize = 3;
 const JOBS: usize = 4;
 const LIVES: usize = 200;
 const ROUNDS: usize = 20;
-/// As much as hello.yml prints, and its events.
+/// The sizes of the output of hello.yml and of its events.
 const PRINTED: usize = 470;
 const EVENTS: usize = 4862;
 
-/// All that is written for a job's sake, and put on the disk, against the job's wall time: an upper bound, as a service that
-/// promises less writes records as well.
+/// The time for all writes to disk that a job causes, compared with the job's wall time. It is an upper bound: a service that
+/// promises less would also write records.
 pub(crate) async fn cost(report: &mut Report) -> anyhow::Result<()> {
     let (service, data) = Service::start(&[])?;
     let client = service.client();
@@ -84,7 +84,7 @@ pub(crate) async fn cost(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From SIGKILL to the final state, with a service that is started again at once.
+/// The time from SIGKILL to the final state, when the service is restarted at once.
 pub(crate) async fn recovery(report: &mut Report) -> anyhow::Result<()> {
     let mut took = Vec::new();
     for _ in 0..KILLS {

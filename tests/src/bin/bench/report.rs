@@ -1,4 +1,4 @@
-//! Figures, their targets, a table of both, and the same as JSON.
+//! Figures and their targets, printed as a table and saved as JSON.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ struct Figure {
     reference: String,
 }
 
-/// What a figure should be.
+/// The target of a figure.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     AtMost(f64),
@@ -60,7 +60,7 @@ impl Report {
         });
     }
 
-    /// Prints the table and writes `target/bench.json`; fails if a target is missed.
+    /// Prints the table and writes `target/bench.json`; fails if a target was missed.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         println!(
             "\n{:<46} {:>12} {:<8} {:<10} reference",

@@ -1,4 +1,4 @@
-//! Single requests: how long a submission takes, how many records can be read.
+//! Single requests: the time of a submission, and how many records can be read per second.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const SUBMISSIONS: usize = 500;
 const CONNECTIONS: usize = 8;
 const READING: Duration = Duration::from_secs(3);
 
-/// Submissions while the workers wait in other jobs, so that Ansible does not take the processor away.
+/// Submissions while the workers are blocked by other jobs, so that Ansible does not take the CPU away.
 pub(crate) async fn submit(report: &mut Report) -> anyhow::Result<()> {
     let (service, _data) = Service::start(&["--workers", "1"])?;
     let client = service.client();
@@ -39,7 +39,7 @@ pub(crate) async fn submit(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Records read by eight connections at once.
+/// Records read over eight connections at once.
 pub(crate) async fn get(report: &mut Report) -> anyhow::Result<()> {
     let (service, _data) = Service::start(&[])?;
     let id = service.client().submit(&hello()).await?;

@@ -1,4 +1,4 @@
-//! What a request may hold: a source from a Git server, a large inventory, a large body.
+//! The larger parts of requests: a source from a Git server, a large inventory, a large body.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ const HOSTS: usize = 10_000;
 const LARGE_BYTES: usize = 5 * 1024 * 1024;
 const PLAYBOOK: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: Hello}\n";
 
-/// A source of many files: the same playbook from the playbooks folder and, fetched before, from a Git server.
+/// A source of many files: the same playbook from the playbooks folder, and from a Git server after it was fetched before.
 pub(crate) async fn git(report: &mut Report) -> anyhow::Result<()> {
     let servers = Servers::start(&[Part::Git])?;
     let files = files();
@@ -58,7 +58,7 @@ pub(crate) async fn git(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long a refusal takes of a request with an inventory of many hosts: all of it is read and checked.
+/// The time to refuse a request with an inventory of many hosts, all of which is read and checked.
 pub(crate) async fn validation(report: &mut Report) -> anyhow::Result<()> {
     let (service, _data) = Service::start(&[])?;
     let client = service.client();
@@ -89,7 +89,7 @@ pub(crate) async fn validation(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A body of 5 MB from its submission to its finished record, against `ansible-playbook` with the same inventory in a file.
+/// A body of 5 MB, from its submission to its finished record, compared with `ansible-playbook` and the same inventory in a file.
 pub(crate) async fn large_body(report: &mut Report) -> anyhow::Result<()> {
     let (service, _data) = Service::start(&[])?;
     let client = service.client();
@@ -133,7 +133,7 @@ fn files() -> Vec<(String, String)> {
     many.chain([("site.yml".to_owned(), PLAYBOOK.to_owned())]).collect()
 }
 
-/// Starts a service that has the files in its playbooks folder and may use the Git server.
+/// Starts a service with the files in its playbooks folder and with access to the Git server.
 fn serve(servers: &Servers, files: &[(String, String)]) -> anyhow::Result<(Service, [TempDir; 2])> {
     let (data, playbooks) = (tempfile::tempdir()?, tempfile::tempdir()?);
     for (path, content) in files {

@@ -1,4 +1,4 @@
-//! Memory of the Rust process while all that fills memory comes at once.
+//! Memory of the Rust process while everything that uses memory happens at once.
 
 use std::net::SocketAddr;
 
@@ -26,7 +26,7 @@ const PLAYBOOK: &str = "- hosts: all
       loop_control: {label: x}
 ";
 
-/// Peak of resident memory under idle connections, followers that read nothing, much output, large bodies and many lists.
+/// The peak resident memory with idle connections, followers that read nothing, much output, large bodies and many lists.
 pub(crate) async fn peak(report: &mut Report) -> anyhow::Result<()> {
     allow_connections(4096)?;
     let (service, _data) = Service::start(&["--workers", "2"])?;
@@ -76,7 +76,7 @@ async fn lists(address: SocketAddr) -> anyhow::Result<()> {
     all(address, list, LISTS, &[200]).await
 }
 
-/// Asks the same so often at once; a connection may be closed to make room for others.
+/// Sends the same request `times` times at once; a connection may be closed to make room for others.
 async fn all(address: SocketAddr, request: Vec<u8>, times: usize, expected: &[u16]) -> anyhow::Result<()> {
     let mut asking = JoinSet::new();
     for _ in 0..times {

@@ -1,4 +1,4 @@
-//! Creating, rotating and removing, by one and by several.
+//! Creating, rotating and removing credentials, one at a time and concurrently.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub async fn a_name_is_taken_once(store: &dyn CredentialStore) -> anyhow::Result
     Ok(())
 }
 
-/// Rotates twice.
+/// Rotates a credential twice.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -59,7 +59,7 @@ pub async fn a_rotation_to_another_kind_changes_nothing(store: &dyn CredentialSt
     Ok(())
 }
 
-/// Asks for what never was.
+/// Asks for credentials that never existed.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -73,7 +73,7 @@ pub async fn what_is_not_there_is_not_found(store: &dyn CredentialStore) -> anyh
     Ok(())
 }
 
-/// Removes, and creates again, as another kind.
+/// Removes a credential, and creates one with its name again, of another kind.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -91,7 +91,7 @@ pub async fn a_removed_credential_is_gone_and_its_name_is_free(store: &dyn Crede
     Ok(())
 }
 
-/// Gives two tenants a credential of the same name.
+/// Gives two tenants a credential with the same name.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -110,7 +110,7 @@ pub async fn tenants_see_nothing_of_each_other(store: &dyn CredentialStore) -> a
     Ok(())
 }
 
-/// Creates some in another order, with names of which one begins as another.
+/// Creates credentials in another order than the listed one; one name is a prefix of another.
 ///
 /// # Errors
 /// The behaviour does not hold.

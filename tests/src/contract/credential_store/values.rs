@@ -1,4 +1,4 @@
-//! What goes in comes out, for workers; and nothing of it in what is shown.
+//! Workers read the values that were stored; summaries show nothing of them.
 
 use anyhow::ensure;
 use callboard_core::credential::{CredentialKind, CredentialStore, CredentialSummary};
@@ -6,7 +6,7 @@ use callboard_core::credential::{CredentialKind, CredentialStore, CredentialSumm
 use super::{all, every_kind, password};
 use crate::contract::samples::{now, tenant};
 
-/// Stores and reads one of every kind.
+/// Stores and reads a credential of every kind.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -16,7 +16,7 @@ pub async fn a_credential_of_every_kind_reads_back_as_it_was_given(store: &dyn C
         let name = format!("c{number}");
         let created = store.create(&tenant, &name, &credential, now()).await?;
         assert_eq!(created.kind, credential.kind());
-        // not `assert_eq`: it would print them
+        // not `assert_eq`, which would print the values
         ensure!(
             store.get(&tenant, &name).await? == credential,
             "{} differs",
@@ -26,7 +26,7 @@ pub async fn a_credential_of_every_kind_reads_back_as_it_was_given(store: &dyn C
     Ok(())
 }
 
-/// Stores texts that a careless reader or writer changes.
+/// Stores texts that a careless reader or writer would change.
 ///
 /// # Errors
 /// The behaviour does not hold.
@@ -41,7 +41,7 @@ pub async fn awkward_and_large_values_read_back_as_they_were_given(store: &dyn C
     Ok(())
 }
 
-/// Compares what creating, describing and listing answer.
+/// Compares the answers of creating, describing and listing.
 ///
 /// # Errors
 /// The behaviour does not hold.

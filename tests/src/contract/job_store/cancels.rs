@@ -3,7 +3,7 @@ use callboard_core::request::Reason;
 
 use crate::contract::samples::{cancel_by, create, create_claimed, now, refused, success};
 
-/// A pending job ends at once and says who wanted it and when.
+/// A pending job ends at once, and its record says who canceled it and when.
 pub async fn a_pending_job_is_canceled_at_once(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, cancel) = (create(store).await?, cancel_by("10.0.0.1"));
     let canceled = store.request_cancel(job.id, cancel.clone()).await?;
@@ -22,7 +22,7 @@ pub async fn a_pending_job_is_canceled_at_once(store: &dyn JobStore) -> anyhow::
     Ok(())
 }
 
-/// A running job stays its worker's, marked with the first request; asking again changes nothing.
+/// A running job stays with its worker and is marked with the first request; asking again changes nothing.
 pub async fn a_running_job_is_marked_to_stop_by_the_first_who_asks(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease) = create_claimed(store).await?;
     let first = cancel_by("ann");
@@ -36,7 +36,7 @@ pub async fn a_running_job_is_marked_to_stop_by_the_first_who_asks(store: &dyn J
     Ok(())
 }
 
-/// A job that ended before it could be stopped ends as it ended; the request stays on record.
+/// A job that ends before it can be stopped keeps its own outcome; the request stays on record.
 pub async fn a_job_that_was_to_stop_may_end_otherwise(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease) = create_claimed(store).await?;
     let cancel = cancel_by("ann");
@@ -48,7 +48,7 @@ pub async fn a_job_that_was_to_stop_may_end_otherwise(store: &dyn JobStore) -> a
     Ok(())
 }
 
-/// Whatever has ended stays as it is.
+/// A job that has ended does not change.
 pub async fn an_ended_job_is_not_canceled(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease) = create_claimed(store).await?;
     store.finish(job.id, lease.token, success(), now()).await?;

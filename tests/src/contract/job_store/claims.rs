@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use crate::contract::samples::{cancel_by, create, create_claimed, given_up, lease, now, refused, success};
 
-/// A claim makes the job running under the lease and counts the attempt.
+/// A claim sets the job to running under the lease, and counts the attempt.
 pub async fn a_claim_starts_an_attempt(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease, at) = (create(store).await?, lease(), now());
     let claimed = store.claim(job.id, lease, at).await?;
@@ -22,11 +22,11 @@ pub async fn a_claim_starts_an_attempt(store: &dyn JobStore) -> anyhow::Result<(
     Ok(())
 }
 
-/// Neither a running nor an ended job can be claimed, by whatever token.
+/// Neither a running job nor an ended one can be claimed, whatever the token.
 pub async fn a_job_is_claimed_once(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     refused(store.claim(job.id, lease(), now()).await)?;
-    // the same claim again, because its answer was lost
+    // the same claim again, as after a lost answer
     assert_eq!(store.claim(job.id, first, now()).await?, job);
     assert_eq!(store.get(job.id, now()).await?, job);
     store.finish(job.id, first.token, success(), now()).await?;
@@ -37,7 +37,7 @@ pub async fn a_job_is_claimed_once(store: &dyn JobStore) -> anyhow::Result<()> {
     refused(store.claim(canceled.id, lease(), now()).await)
 }
 
-/// However many workers want a job at once, one has it.
+/// However many workers claim a job at once, exactly one gets it.
 pub async fn one_of_twenty_claims_wins(store: &dyn JobStore) -> anyhow::Result<()> {
     let job = create(store).await?;
     let leases: Vec<Lease> = (0..20).map(|_| lease()).collect();
@@ -57,7 +57,7 @@ pub async fn one_of_twenty_claims_wins(store: &dyn JobStore) -> anyhow::Result<(
     Ok(())
 }
 
-/// A renewal changes the lease, so that whoever watches it sees it, and nothing else.
+/// A renewal changes the lease, so that an observer sees it, and nothing else.
 pub async fn a_renewal_extends_the_lease(store: &dyn JobStore) -> anyhow::Result<()> {
     let (mut job, lease) = create_claimed(store).await?;
     let renewed = lease.renewed();
@@ -67,7 +67,7 @@ pub async fn a_renewal_extends_the_lease(store: &dyn JobStore) -> anyhow::Result
     Ok(())
 }
 
-/// A token of somebody else, of an earlier attempt or of an ended job renews nothing.
+/// A token of another worker, of an earlier attempt or of an ended job renews nothing.
 pub async fn a_renewal_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     refused(store.renew(job.id, lease(), None).await)?;
@@ -82,7 +82,7 @@ pub async fn a_renewal_needs_the_token_that_holds(store: &dyn JobStore) -> anyho
     refused(store.renew(job.id, second, None).await)
 }
 
-/// The worker hears of a cancel request with its next renewal, and with every one after it.
+/// The worker learns of a cancel request with its next renewal, and with every later one.
 pub async fn a_renewal_brings_the_cancel_request(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease) = create_claimed(store).await?;
     let cancel = cancel_by("ann");
@@ -93,7 +93,7 @@ pub async fn a_renewal_brings_the_cancel_request(store: &dyn JobStore) -> anyhow
     Ok(())
 }
 
-/// Progress stands until there is newer, and is gone when the attempt is over.
+/// Progress is kept until there is newer progress, and is cleared when the attempt is over.
 pub async fn progress_is_kept_until_there_is_news(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease) = create_claimed(store).await?;
     for (news, kept) in [(Some("a"), "a"), (None, "a"), (Some("b"), "b")] {

@@ -7,7 +7,7 @@ use crate::contract::samples::{
     HOUR, cancel_by, create, create_claimed, failure, given_up, lease, now, refused, success,
 };
 
-/// The first end stands; a second, even with the right token, is refused.
+/// The first end is kept; a second one is refused, even with the right token.
 pub async fn a_job_ends_once(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease) = create_claimed(store).await?;
     let at = now() + Duration::from_secs(1);
@@ -19,7 +19,7 @@ pub async fn a_job_ends_once(store: &dyn JobStore) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A job is not ended by a stranger, by a former worker, or before it has started.
+/// Neither a stranger nor a former worker can end a job, and nobody can before it has started.
 pub async fn an_end_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::Result<()> {
     let job = create(store).await?;
     refused(store.finish(job.id, lease().token, success(), now()).await)?;
@@ -34,7 +34,7 @@ pub async fn an_end_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::
     Ok(store.finish(job.id, second.token, success(), now()).await.map(drop)?)
 }
 
-/// A released job is pending, due when that was said, and its next attempt is the second.
+/// A released job is pending, due at the given time, and its next attempt is the second one.
 pub async fn a_released_job_starts_again(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     let (due, ended) = (now() + HOUR, given_up(1));
@@ -53,7 +53,7 @@ pub async fn a_released_job_starts_again(store: &dyn JobStore) -> anyhow::Result
     Ok(())
 }
 
-/// Each attempt is kept with its start, its end and its reason; the last ends as the job does.
+/// Each attempt is kept with its start, its end and its reason; the last attempt ends as the job does.
 pub async fn every_attempt_is_kept_with_its_end(store: &dyn JobStore) -> anyhow::Result<()> {
     let job = create(store).await?;
     let mut expected = Vec::new();
@@ -76,7 +76,7 @@ pub async fn every_attempt_is_kept_with_its_end(store: &dyn JobStore) -> anyhow:
     Ok(())
 }
 
-/// A job is not given back by a stranger, by a former worker, or after its end.
+/// Neither a stranger nor a former worker can release a job, and nobody can after its end.
 pub async fn a_release_needs_the_token_that_holds(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     refused(store.release(job.id, lease().token, given_up(1), now()).await)?;
@@ -89,7 +89,7 @@ pub async fn a_release_needs_the_token_that_holds(store: &dyn JobStore) -> anyho
     refused(store.release(job.id, second.token, given_up(2), now()).await)
 }
 
-/// A job that somebody asked to stop does not start again: giving it back ends it.
+/// A job that was asked to stop does not start again: releasing it ends it.
 pub async fn a_released_job_that_was_to_stop_is_canceled(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     let (cancel, ended) = (cancel_by("ann"), given_up(1));
@@ -106,7 +106,7 @@ pub async fn a_released_job_that_was_to_stop_is_canceled(store: &dyn JobStore) -
     refused(store.claim(job.id, lease(), now()).await)
 }
 
-/// A job that is put back waits, due when that was said; its attempt does not count, and those before it do.
+/// A job that is put back waits, and is due at the given time. The attempt does not count, but earlier ones do.
 pub async fn a_job_that_is_put_back_is_as_if_nobody_had_claimed_it(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     let due = now() + HOUR;
@@ -130,7 +130,7 @@ pub async fn a_job_that_is_put_back_is_as_if_nobody_had_claimed_it(store: &dyn J
     Ok(())
 }
 
-/// A job is not put back by a stranger, by a former worker, or after its end.
+/// Neither a stranger nor a former worker can put a job back, and nobody can after its end.
 pub async fn a_job_is_put_back_by_whoever_holds_it(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     refused(store.put_back(job.id, lease().token, now()).await)?;
@@ -143,7 +143,7 @@ pub async fn a_job_is_put_back_by_whoever_holds_it(store: &dyn JobStore) -> anyh
     refused(store.put_back(job.id, second.token, now()).await)
 }
 
-/// A job that somebody asked to stop does not start again: putting it back ends it.
+/// A job that was asked to stop does not start again: putting it back ends it.
 pub async fn a_job_that_is_put_back_and_was_to_stop_is_canceled(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     let cancel = cancel_by("ann");

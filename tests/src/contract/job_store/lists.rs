@@ -6,7 +6,7 @@ use crate::contract::samples::{
     HOUR, cancel_by, create_many, dead_letter, ids, job_of, lease, now, query, success, tenant,
 };
 
-/// A list tells of each job what the job's record tells, the newest first.
+/// A list shows the same facts about each job as its record does, newest job first.
 pub async fn a_list_is_newest_first_and_tells_what_became_of_each(store: &dyn JobStore) -> anyhow::Result<()> {
     let tenant = tenant();
     for status in JobStatus::ALL {
@@ -28,7 +28,7 @@ pub async fn a_list_is_newest_first_and_tells_what_became_of_each(store: &dyn Jo
     Ok(())
 }
 
-/// A filtered list has every job of that status, at the time of asking, and no other.
+/// A filtered list has exactly the jobs that have that status at the time of the query.
 pub async fn a_list_is_filtered_by_status(store: &dyn JobStore) -> anyhow::Result<()> {
     let tenant = tenant();
     let mut created = Vec::new();
@@ -52,8 +52,8 @@ pub async fn a_list_is_filtered_by_status(store: &dyn JobStore) -> anyhow::Resul
     Ok(())
 }
 
-/// A list of dead letters has those that the queue has given up, until they are redriven, started or ended. They wait like
-/// others meanwhile.
+/// A list of dead letters has the jobs that the queue has given up, until they are redriven, started or ended. Until then
+/// they count as waiting jobs.
 pub async fn dead_letters_are_listed_and_wait_like_others(store: &dyn JobStore) -> anyhow::Result<()> {
     let tenant = tenant();
     let mut jobs = create_many(store, &tenant, 6).await?;
@@ -110,7 +110,7 @@ pub async fn dead_letters_are_listed_and_wait_like_others(store: &dyn JobStore) 
     Ok(())
 }
 
-/// A tenant sees its own jobs and counts no other's.
+/// A tenant sees and counts only its own jobs.
 pub async fn a_list_shows_one_tenant(store: &dyn JobStore) -> anyhow::Result<()> {
     let (ours, theirs) = (tenant(), tenant());
     create_many(store, &theirs, 3).await?;
@@ -127,7 +127,7 @@ pub async fn a_list_shows_one_tenant(store: &dyn JobStore) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Expired jobs leave no hole in a page and are not in the total.
+/// Expired jobs leave no gap in a page and are not counted in the total.
 pub async fn an_expired_job_is_not_counted(store: &dyn JobStore) -> anyhow::Result<()> {
     let tenant = tenant();
     let mut kept = Vec::new();
@@ -158,7 +158,7 @@ pub async fn an_expired_job_is_not_counted(store: &dyn JobStore) -> anyhow::Resu
     Ok(())
 }
 
-/// Creates a job with labels; one that fails has an error that is too long for a list.
+/// Creates a job with labels; a failed one has an error that is too long for a list.
 async fn create_in(store: &dyn JobStore, tenant: &Tenant, status: JobStatus) -> anyhow::Result<JobId> {
     let (mut job, lease) = (job_of(tenant), lease());
     job.request.options.labels = [("team".to_owned(), "ünï".to_owned())].into();

@@ -4,7 +4,7 @@ use callboard_core::job::{HistoryQuery, Job, JobStatus, JobStore, MAX_COUNTED};
 
 use crate::contract::samples::{cancel_by, create_many, ids, now, query, tenant};
 
-/// Every offset and limit gives its slice of the list, and says whether more follows.
+/// Every offset and limit returns its slice of the list, and whether more follows.
 pub async fn pages_follow_by_offset(store: &dyn JobStore) -> anyhow::Result<()> {
     let tenant = tenant();
     let all = newest_first(&create_many(store, &tenant, 7).await?);
@@ -32,7 +32,7 @@ pub async fn pages_follow_by_offset(store: &dyn JobStore) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// A walk by cursor sees what was there when it began, each job once, and nothing that came later.
+/// A walk by cursor sees the jobs that existed when it began, each of them once, and no later ones.
 pub async fn a_cursor_sees_each_job_once_while_new_ones_come(store: &dyn JobStore) -> anyhow::Result<()> {
     let tenant = tenant();
     let expected = newest_first(&create_many(store, &tenant, 130).await?);
@@ -57,7 +57,7 @@ pub async fn a_cursor_sees_each_job_once_while_new_ones_come(store: &dyn JobStor
     Ok(())
 }
 
-/// A filtered walk goes on within its filter; an offset counts from the cursor.
+/// A filtered walk keeps its filter; an offset counts from the cursor.
 pub async fn a_cursor_keeps_to_its_filter(store: &dyn JobStore) -> anyhow::Result<()> {
     let tenant = tenant();
     let jobs = create_many(store, &tenant, 12).await?;
@@ -87,7 +87,7 @@ pub async fn a_cursor_keeps_to_its_filter(store: &dyn JobStore) -> anyhow::Resul
     Ok(())
 }
 
-/// A thousand jobs are counted; of more it is only said that there are more.
+/// Up to a thousand jobs are counted exactly; beyond that, the total only says that there are more.
 pub async fn totals_are_exact_up_to_a_thousand(store: &dyn JobStore) -> anyhow::Result<()> {
     let tenant = tenant();
     let jobs = create_many(store, &tenant, MAX_COUNTED as usize).await?;

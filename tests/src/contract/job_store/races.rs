@@ -8,7 +8,7 @@ use crate::contract::samples::{cancel_by, create, create_claimed, given_up, leas
 
 const ROUNDS: usize = 20;
 
-/// Either the job never starts, or its worker will hear of the request; both know which.
+/// Either the job never starts, or its worker learns of the request; both sides agree on which.
 pub async fn cancel_against_claim_leaves_one_state(store: &dyn JobStore) -> anyhow::Result<()> {
     for round in 0..ROUNDS {
         let (job, lease) = (create(store).await?, lease());
@@ -25,7 +25,7 @@ pub async fn cancel_against_claim_leaves_one_state(store: &dyn JobStore) -> anyh
     Ok(())
 }
 
-/// The worker's end always stands; the request is on record exactly if it was accepted.
+/// The worker's outcome always wins; the cancel request is on record exactly if it was accepted.
 pub async fn cancel_against_finish_leaves_one_state(store: &dyn JobStore) -> anyhow::Result<()> {
     for round in 0..ROUNDS {
         let (job, lease) = create_claimed(store).await?;
@@ -44,7 +44,7 @@ pub async fn cancel_against_finish_leaves_one_state(store: &dyn JobStore) -> any
     Ok(())
 }
 
-/// A job that is to stop never starts again, whichever comes first.
+/// A job that was asked to stop never starts again, whichever comes first.
 pub async fn cancel_against_release_leaves_it_canceled(store: &dyn JobStore) -> anyhow::Result<()> {
     for round in 0..ROUNDS {
         let (job, lease) = create_claimed(store).await?;
@@ -59,7 +59,7 @@ pub async fn cancel_against_release_leaves_it_canceled(store: &dyn JobStore) -> 
     Ok(())
 }
 
-/// Of many ends written at once, one is the job's.
+/// When many ends are written at once, the job gets exactly one of them.
 pub async fn one_of_many_ends_wins(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease) = create_claimed(store).await?;
     let outcomes: Vec<Outcome> = (0..10)
@@ -75,7 +75,7 @@ pub async fn one_of_many_ends_wins(store: &dyn JobStore) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A worker's end and the sweep's release: one of them is refused, and the state is the other's.
+/// When a worker's end races with a sweep's release, one of them is refused and the other sets the state.
 pub async fn finish_against_release_leaves_one_state(store: &dyn JobStore) -> anyhow::Result<()> {
     for round in 0..ROUNDS {
         let (job, lease) = create_claimed(store).await?;
@@ -91,7 +91,7 @@ pub async fn finish_against_release_leaves_one_state(store: &dyn JobStore) -> an
     Ok(())
 }
 
-/// Runs both at once; in every second round the second is begun first.
+/// Runs both futures at once; in every second round the second one starts first.
 async fn in_turns<A, B>(round: usize, first: impl Future<Output = A>, second: impl Future<Output = B>) -> (A, B) {
     if round.is_multiple_of(2) {
         return join(first, second).await;

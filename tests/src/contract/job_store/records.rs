@@ -11,14 +11,14 @@ use crate::contract::samples::{
     tenant,
 };
 
-/// What was created is what is read.
+/// A job reads back as it was created.
 pub async fn a_created_job_reads_back_as_it_was(store: &dyn JobStore) -> anyhow::Result<()> {
     let job = create(store).await?;
     assert_eq!(store.get(job.id, now()).await?, job);
     Ok(())
 }
 
-/// No inventory, option or variable is changed by being kept.
+/// Storing does not change any inventory, option or variable.
 pub async fn every_kind_of_request_survives(store: &dyn JobStore) -> anyhow::Result<()> {
     for request in requests()? {
         let job = Job { request, ..job() };
@@ -28,7 +28,7 @@ pub async fn every_kind_of_request_survives(store: &dyn JobStore) -> anyhow::Res
     Ok(())
 }
 
-/// Every reason, with and without exit code and counts, is read as it was written.
+/// Every reason, with and without exit code and counts, reads back as it was written.
 pub async fn every_outcome_survives(store: &dyn JobStore) -> anyhow::Result<()> {
     for outcome in outcomes() {
         let (mut job, lease) = create_claimed(store).await?;
@@ -40,7 +40,7 @@ pub async fn every_outcome_survives(store: &dyn JobStore) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Each of the five states is read as the domain has it.
+/// Each of the five states reads back as the domain has it.
 pub async fn every_state_survives(store: &dyn JobStore) -> anyhow::Result<()> {
     for status in JobStatus::ALL {
         let job = in_state(store, status).await?;
@@ -50,7 +50,7 @@ pub async fn every_state_survives(store: &dyn JobStore) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A job that was never to start is recorded as it ended, and neither the queue nor a sweep is concerned with it.
+/// A job that never starts is recorded as ended, and neither the queue nor a sweep handles it.
 pub async fn a_refused_job_is_created_ended(store: &dyn JobStore) -> anyhow::Result<()> {
     let (mut job, tenant) = (job(), tenant());
     job.tenant = tenant.clone();
@@ -72,7 +72,7 @@ pub async fn a_refused_job_is_created_ended(store: &dyn JobStore) -> anyhow::Res
     refused(store.request_cancel(job.id, cancel_by("ann")).await)
 }
 
-/// A second job of the same id is refused and changes nothing.
+/// A second job with the same id is refused and changes nothing.
 pub async fn an_id_is_taken_once(store: &dyn JobStore) -> anyhow::Result<()> {
     let (first, lease) = create_claimed(store).await?;
     let second = Job { id: first.id, ..job() };
@@ -81,7 +81,7 @@ pub async fn an_id_is_taken_once(store: &dyn JobStore) -> anyhow::Result<()> {
     Ok(store.finish(first.id, lease.token, success(), now()).await.map(drop)?)
 }
 
-/// No call finds, or makes, a job that was never created.
+/// No call finds or creates a job that was never created.
 pub async fn an_unknown_job_is_not_found(store: &dyn JobStore) -> anyhow::Result<()> {
     let (id, lease) = (JobId::new(), lease());
     absent(store.get(id, now()).await)?;
@@ -97,7 +97,7 @@ pub async fn an_unknown_job_is_not_found(store: &dyn JobStore) -> anyhow::Result
     absent(store.get(id, now()).await)
 }
 
-/// From its expiry on, which its end sets, neither a read nor a list shows a job.
+/// A job's end sets its expiry; from then on, neither a read nor a list shows the job.
 pub async fn an_expired_job_is_hidden(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, lease) = create_claimed(store).await?;
     store.finish(job.id, lease.token, success(), now()).await?;
@@ -112,7 +112,7 @@ pub async fn an_expired_job_is_hidden(store: &dyn JobStore) -> anyhow::Result<()
     Ok(())
 }
 
-/// However long a job waits or runs, it is not forgotten.
+/// However long a job waits or runs, it is not deleted.
 pub async fn a_job_that_has_not_ended_never_expires(store: &dyn JobStore) -> anyhow::Result<()> {
     let (waiting, (running, _)) = (create(store).await?, create_claimed(store).await?);
     let much_later = now() + HOUR * 24 * 400;
@@ -122,7 +122,7 @@ pub async fn a_job_that_has_not_ended_never_expires(store: &dyn JobStore) -> any
     Ok(())
 }
 
-/// Leads a job to a state through the store, and the same job through the domain; returns the latter.
+/// Brings a job to a state through the store, and the same job through the domain; returns the latter.
 async fn in_state(store: &dyn JobStore, status: JobStatus) -> anyhow::Result<Job> {
     let (mut job, lease, at, cancel) = (create(store).await?, lease(), now(), cancel_by("ann"));
     let outcome = match status {

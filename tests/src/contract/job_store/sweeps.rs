@@ -9,7 +9,7 @@ use crate::contract::samples::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Running jobs are returned with their leases as they stand; others are not.
+/// Running jobs are returned with their current leases; other jobs are not returned.
 pub async fn running_jobs_come_with_their_leases(store: &dyn JobStore) -> anyhow::Result<()> {
     let _pending = create(store).await?;
     let (ended, held) = create_claimed(store).await?;
@@ -23,7 +23,7 @@ pub async fn running_jobs_come_with_their_leases(store: &dyn JobStore) -> anyhow
     Ok(())
 }
 
-/// No more than `limit` are returned.
+/// No more than `limit` jobs are returned.
 pub async fn running_jobs_are_bounded(store: &dyn JobStore) -> anyhow::Result<()> {
     for _ in 0..5 {
         create_claimed(store).await?;
@@ -32,7 +32,7 @@ pub async fn running_jobs_are_bounded(store: &dyn JobStore) -> anyhow::Result<()
     Ok(())
 }
 
-/// Whoever seizes names the lease that was seen; its former holder has lost the job.
+/// A seizure names the lease that was seen; the former holder has lost the job.
 pub async fn a_lease_is_seized_once_and_not_if_it_was_renewed(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, silent) = create_claimed(store).await?;
     let renewed = silent.renewed();
@@ -48,7 +48,7 @@ pub async fn a_lease_is_seized_once_and_not_if_it_was_renewed(store: &dyn JobSto
     refused(store.seize(job.id, ours, theirs).await)
 }
 
-/// A pending job is due until it is marked as it was seen; a mark that comes late changes nothing.
+/// A pending job is due until it is marked as dispatched with the due time that was seen; a mark that comes too late changes nothing.
 pub async fn due_jobs_are_those_the_queue_was_not_given(store: &dyn JobStore) -> anyhow::Result<()> {
     let (first, second) = (create(store).await?, create(store).await?);
     let (early, late) = (due(&first), due(&first).max(due(&second)));
@@ -70,7 +70,7 @@ pub async fn due_jobs_are_those_the_queue_was_not_given(store: &dyn JobStore) ->
     Ok(())
 }
 
-/// No more than `limit` are returned, and what is left comes with the next call.
+/// No more than `limit` jobs are returned, and the rest come with the next call.
 pub async fn due_jobs_are_bounded(store: &dyn JobStore) -> anyhow::Result<()> {
     create_many(store, &tenant(), 5).await?;
     for expected in [2, 2, 1, 0] {
@@ -83,7 +83,7 @@ pub async fn due_jobs_are_bounded(store: &dyn JobStore) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What runs or has ended needs no queue, and has not waited for too long.
+/// A job that is running or has ended needs no queue, and has not waited too long.
 pub async fn a_job_that_does_not_wait_is_not_due(store: &dyn JobStore) -> anyhow::Result<()> {
     let (_running, _) = create_claimed(store).await?;
     let (ended, held) = create_claimed(store).await?;
@@ -95,7 +95,7 @@ pub async fn a_job_that_does_not_wait_is_not_due(store: &dyn JobStore) -> anyhow
     Ok(())
 }
 
-/// What the queue has is neither due, nor claimed, nor given up; the oldest come first, up to a limit.
+/// Queued jobs are neither due, nor claimed, nor given up; the oldest come first, up to a limit.
 pub async fn queued_jobs_are_those_that_wait_for_a_worker(store: &dyn JobStore) -> anyhow::Result<()> {
     let (_due, (_running, _)) = (create(store).await?, create_claimed(store).await?);
     let mut jobs = Vec::new();
@@ -119,7 +119,7 @@ pub async fn queued_jobs_are_those_that_wait_for_a_worker(store: &dyn JobStore) 
     Ok(())
 }
 
-/// A job that was given up while it was due waits for somebody, not for the sweep.
+/// A job that was given up while it was due waits for a person, not for the sweep.
 pub async fn a_job_that_was_given_up_is_not_due(store: &dyn JobStore) -> anyhow::Result<()> {
     let job = create(store).await?;
     store.bury(job.id, dead_letter()).await?;
@@ -128,7 +128,7 @@ pub async fn a_job_that_was_given_up_is_not_due(store: &dyn JobStore) -> anyhow:
     Ok(())
 }
 
-/// A job that waits too long is found by when it was created, and ended while it waits and then only.
+/// A job that waits too long is found by its creation time, and can only be ended while it waits.
 pub async fn a_job_that_waits_is_abandoned_once(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, (running, held)) = (create(store).await?, create_claimed(store).await?);
     assert!(store.pending_since(job.created_at, 10).await?.is_empty());
@@ -144,7 +144,7 @@ pub async fn a_job_that_waits_is_abandoned_once(store: &dyn JobStore) -> anyhow:
     Ok(())
 }
 
-/// That the queue has given a job up is on record until the job is redriven or started, which it may be.
+/// A job that the queue has given up is marked so until it is redriven or started; both are allowed.
 pub async fn a_job_that_was_given_up_is_redriven(store: &dyn JobStore) -> anyhow::Result<()> {
     let letter = dead_letter();
     let job = create(store).await?;

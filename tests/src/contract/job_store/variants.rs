@@ -1,4 +1,4 @@
-//! Requests and outcomes of every kind that a job may have.
+//! Requests and outcomes of every kind that a job can have.
 
 use callboard_core::base::object::Object;
 use callboard_core::job::{Cost, Outcome, Usage, canceled};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::contract::samples::{ansible_request, cancel_by, failure, success};
 
-/// Requests with every kind of inventory, option and value; and those of a release that knows more.
+/// Requests with every kind of inventory, option and value, and requests from a newer release that knows more.
 pub(super) fn requests() -> anyhow::Result<Vec<JobRequest>> {
     let base = ansible_request();
     let (options, every) = options();
@@ -103,7 +103,7 @@ fn options() -> (AnsibleOptions, JobOptions) {
     (ansible, every)
 }
 
-/// Values that a careless reader or writer changes: numbers at their limits, odd floats, odd texts, order of keys.
+/// Values that a careless reader or writer would change: extreme numbers, odd floats, odd texts, key order.
 fn awkward() -> Map<String, Value> {
     let numbers = json!([
         0,

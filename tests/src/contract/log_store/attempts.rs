@@ -7,7 +7,7 @@ use callboard_core::output::{LogKey, LogStore, Manifest, Segment, Stream};
 use super::{Writer, append};
 use crate::contract::samples::refused;
 
-/// No stream shows what another one, another attempt or another job has.
+/// A stream shows nothing from other streams, other attempts or other jobs.
 pub async fn streams_attempts_and_jobs_are_separate(store: &dyn LogStore) -> anyhow::Result<()> {
     let keys = keys([JobId::new(), JobId::new()]);
     for key in &keys {
@@ -19,7 +19,7 @@ pub async fn streams_attempts_and_jobs_are_separate(store: &dyn LogStore) -> any
     Ok(())
 }
 
-/// One append may grow several streams; some may have nothing new, or nothing at all.
+/// One append may grow several streams; some may have nothing new, or still be empty.
 pub async fn one_append_grows_several_streams(store: &dyn LogStore) -> anyhow::Result<()> {
     let job = JobId::new();
     let mut writer = Writer::default();
@@ -47,7 +47,7 @@ pub async fn one_append_grows_several_streams(store: &dyn LogStore) -> anyhow::R
     Ok(())
 }
 
-/// A gap in one stream keeps the others from growing, too.
+/// A gap in one stream also keeps the other streams from growing.
 pub async fn a_gap_in_one_stream_refuses_the_whole_append(store: &dyn LogStore) -> anyhow::Result<()> {
     let job = JobId::new();
     let segment = Segment::new(1, [0, 1, 0], [b"hello\n", b"{}\n", b""]);
@@ -69,7 +69,7 @@ pub async fn a_gap_in_one_stream_refuses_the_whole_append(store: &dyn LogStore) 
     Ok(())
 }
 
-/// A URL is for output that is too large to be passed on; there is none while it grows.
+/// A URL is only for output that is too large to be passed on, and there is none while the output grows.
 pub async fn little_output_needs_no_url(store: &dyn LogStore) -> anyhow::Result<()> {
     let key = LogKey {
         job: JobId::new(),
@@ -85,7 +85,7 @@ pub async fn little_output_needs_no_url(store: &dyn LogStore) -> anyhow::Result<
     Ok(())
 }
 
-/// A manifest is there once its attempt is sealed, reads back as written, and may be written again, which changes nothing.
+/// A manifest exists once its attempt is sealed and reads back as written. Writing it again is allowed and changes nothing.
 pub async fn an_attempt_is_sealed_with_its_manifest(store: &dyn LogStore) -> anyhow::Result<()> {
     let (job, other) = (JobId::new(), JobId::new());
     let manifest = manifest();
@@ -108,7 +108,7 @@ pub async fn an_attempt_is_sealed_with_its_manifest(store: &dyn LogStore) -> any
     Ok(())
 }
 
-/// A worker that has lost its job writes nothing any more that anybody reads; and the first manifest stands.
+/// Nobody reads what a worker writes after it has lost its job, and the first manifest is kept.
 pub async fn a_sealed_attempt_grows_no_more(store: &dyn LogStore) -> anyhow::Result<()> {
     let (job, mut writer) = (JobId::new(), Writer::default());
     let key = LogKey {
@@ -134,7 +134,7 @@ pub async fn a_sealed_attempt_grows_no_more(store: &dyn LogStore) -> anyhow::Res
     Ok(())
 }
 
-/// A number stands for one segment.
+/// A number identifies exactly one segment.
 pub async fn another_segment_under_a_number_is_refused(store: &dyn LogStore) -> anyhow::Result<()> {
     let (job, mut one, mut other) = (JobId::new(), Writer::default(), Writer::default());
     store.append(job, 1, &one.next([b"one", b"", b""])).await?;
@@ -144,7 +144,7 @@ pub async fn another_segment_under_a_number_is_refused(store: &dyn LogStore) -> 
     Ok(())
 }
 
-/// Which segments there are, their places and hashes, is what was written.
+/// Segments are listed with the places and hashes that were written.
 pub async fn segments_are_listed_as_they_were_written(store: &dyn LogStore) -> anyhow::Result<()> {
     let (job, mut writer) = (JobId::new(), Writer::default());
     assert_eq!(store.segments(job, 1).await?, []);
@@ -159,7 +159,7 @@ pub async fn segments_are_listed_as_they_were_written(store: &dyn LogStore) -> a
     Ok(())
 }
 
-/// Every stream and manifest of a job goes, of every attempt; other jobs keep theirs.
+/// Removing a job deletes every stream and manifest of every attempt; other jobs keep theirs.
 pub async fn removing_a_job_forgets_all_of_it(store: &dyn LogStore) -> anyhow::Result<()> {
     let (gone, kept) = (JobId::new(), JobId::new());
     for key in keys([gone, kept]) {

@@ -10,7 +10,7 @@ use crate::contract::samples::refused;
 const CHUNK: usize = 256 * 1024;
 const LARGE: usize = 8 * 1024 * 1024;
 
-/// Chunks stand one behind the other, whatever bytes they have.
+/// Chunks follow one another, whatever bytes they contain.
 pub async fn what_is_appended_is_read(store: &dyn LogStore) -> anyhow::Result<()> {
     let key = stdout();
     let chunks: [&[u8]; 4] = [b"hello\n", b"\x00\xff\x1b[31m", b"", b"\r\nend"];
@@ -26,14 +26,14 @@ pub async fn what_is_appended_is_read(store: &dyn LogStore) -> anyhow::Result<()
     Ok(())
 }
 
-/// What was never written is no error: the job may not have printed yet.
+/// A stream that was never written is not an error: the job may not have printed anything yet.
 pub async fn a_stream_that_was_never_written_is_empty(store: &dyn LogStore) -> anyhow::Result<()> {
     assert_eq!(store.size(stdout()).await?, 0);
     assert!(store.read(stdout(), 0..100).await?.is_empty());
     Ok(())
 }
 
-/// A range is cut at the end of the stream; one that begins behind it is empty.
+/// A range is cut at the end of the stream; a range that begins after the end is empty.
 pub async fn what_lies_beyond_the_end_is_left_out(store: &dyn LogStore) -> anyhow::Result<()> {
     let key = stdout();
     append(store, key, 0, "0123456789").await?;
@@ -45,7 +45,7 @@ pub async fn what_lies_beyond_the_end_is_left_out(store: &dyn LogStore) -> anyho
     Ok(())
 }
 
-/// The end of a stream comes with the stream's size; what has less than was asked for comes whole.
+/// The end of a stream comes with the stream's size; a stream that is shorter than requested comes whole.
 pub async fn the_end_of_a_stream_comes_with_its_size(store: &dyn LogStore) -> anyhow::Result<()> {
     let key = stdout();
     for (offset, more, end) in [(0, "", ""), (0, "012", "012"), (3, "34", "1234"), (5, "56789", "6789")] {
@@ -56,7 +56,7 @@ pub async fn the_end_of_a_stream_comes_with_its_size(store: &dyn LogStore) -> an
     Ok(())
 }
 
-/// A writer that had no answer writes again.
+/// A writer that got no answer writes again.
 pub async fn appending_the_same_again_changes_nothing(store: &dyn LogStore) -> anyhow::Result<()> {
     let key = stdout();
     let chunks = [(0, "first "), (6, "second "), (13, "third")];
@@ -70,7 +70,7 @@ pub async fn appending_the_same_again_changes_nothing(store: &dyn LogStore) -> a
     Ok(())
 }
 
-/// Nothing is written beyond the end, neither to a new stream nor to one that has something.
+/// Nothing can be written beyond the end, neither in a new stream nor in one with content.
 pub async fn a_gap_is_refused(store: &dyn LogStore) -> anyhow::Result<()> {
     let key = stdout();
     refused(append(store, key, 1, "x").await)?;
@@ -81,7 +81,7 @@ pub async fn a_gap_is_refused(store: &dyn LogStore) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A reader that follows a growing stream sees its bytes in order, and in the end all of them.
+/// A reader that follows a growing stream sees its bytes in order, and finally all of them.
 pub async fn a_stream_can_be_read_while_it_grows(store: &dyn LogStore) -> anyhow::Result<()> {
     let (key, content) = (stdout(), pattern(200_000));
     let (expected, count) = (content.clone(), content.len() as u64);
@@ -104,7 +104,7 @@ pub async fn a_stream_can_be_read_while_it_grows(store: &dyn LogStore) -> anyhow
     try_join(write, read).await.map(drop)
 }
 
-/// A stream of 8 MiB reads back whole, and in ranges that do not match its chunks.
+/// A stream of 8 MiB reads back whole, and in ranges that do not align with its chunks.
 pub async fn a_large_stream_reads_back_by_ranges(store: &dyn LogStore) -> anyhow::Result<()> {
     let (key, content) = (stdout(), pattern(LARGE));
     for start in (0..LARGE).step_by(CHUNK) {
@@ -128,7 +128,7 @@ fn stdout() -> LogKey {
     }
 }
 
-/// Bytes that differ from any other part of themselves.
+/// Returns bytes without repeating parts.
 fn pattern(length: usize) -> Bytes {
     let words = (0..length.div_ceil(4)).flat_map(|word| (word as u32).wrapping_mul(2_654_435_761).to_le_bytes());
     words.take(length).collect::<Vec<u8>>().into()

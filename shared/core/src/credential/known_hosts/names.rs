@@ -1,11 +1,11 @@
-//! Which hosts a line of `known_hosts` is for: names, patterns and hashed names, as ssh matches them.
+//! Matches hosts against the lines of `known_hosts`: names, patterns and hashed names, as ssh does.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
-/// Tells whether any of some lines is for a host, by what ssh looks the host up by.
+/// Returns whether any of the lines is for a host, given as the name by which ssh looks it up.
 #[must_use]
 pub fn knows(lines: &str, host: &str) -> bool {
     let host = host.to_ascii_lowercase();
@@ -32,7 +32,7 @@ fn is_for(line: &str, host: &str) -> bool {
     found
 }
 
-/// A salt and a hash, in base64.
+/// Returns whether `hashed`, a salt and a hash in base64, is the hash of a host.
 fn is_hash_of(hashed: &str, host: &str) -> Option<bool> {
     let (salt, hash) = hashed.split_once('|')?;
     let (salt, hash) = (STANDARD.decode(salt).ok()?, STANDARD.decode(hash).ok()?);
@@ -41,7 +41,7 @@ fn is_hash_of(hashed: &str, host: &str) -> Option<bool> {
     Some(mac.verify_slice(&hash).is_ok())
 }
 
-/// Matches a pattern with `*` and `?`; of several stars, the last one that can is made longer.
+/// Matches a pattern with `*` and `?`. On a mismatch, the last star seen takes one more byte.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut read) = (0, 0);
     let mut star = None;
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_line_is_for_the_hosts_that_ssh_finds_in_it() {
-        // the last two are those of `ssh-keygen -H`
+        // `ssh-keygen -H` wrote the hash in the last two
         for (names, host, found) in [
             ("web1", "web1", true),
             ("WEB1,10.0.0.1", "web1", true),

@@ -1,28 +1,28 @@
-//! Dumps: an offset, bytes in hexadecimal digits, and what they stand for, as `xxd`, `hexdump` and `od` write them.
+//! Dumps: an offset, bytes in hexadecimal digits, and the text they stand for, as `xxd`, `hexdump` and `od` write them.
 
 use memchr::memchr3_iter;
 
 use super::{Reading, Written, break_length, color_length};
 
-/// A longer line is no dump.
+/// A line that is longer than this is not a dump.
 const MAX_LINE: usize = 200;
 const OFFSET_DIGITS: std::ops::RangeInclusive<usize> = 4..=16;
 const MAX_GROUP_DIGITS: usize = 32;
-/// What may stand between two lines: breaks, quotes, indentations and colours.
+/// The bytes that may occur between two lines: breaks, quotes, indentation and colours.
 const BETWEEN: &[u8] = b"\r\n \t\",\\n\x1b[;m0123456789";
 
 /// A line of a dump.
 struct Line {
     bytes: Vec<u8>,
-    /// Groups of digits: which byte each ends with, and where it begins.
+    /// Groups of digits: how many bytes there are up to the end of each, and where it begins.
     groups: Vec<(usize, usize)>,
-    /// Where the line ends; nothing if that is not there yet.
+    /// Where the line ends; `None` if its end has not arrived yet.
     end: Option<usize>,
-    /// Digits that may go on.
+    /// Where digits begin that may continue.
     pending: Option<usize>,
 }
 
-/// Reads the dumps of a text; lines that follow one another are one.
+/// Reads the dumps in a text; consecutive lines form one dump.
 pub(super) fn read(text: &[u8], line: bool, last: bool) -> Vec<Reading> {
     let starts = memchr3_iter(b'\n', b'\\', b'"', text).filter_map(|at| match text[at] {
         b'"' => Some((at + 1, false)),
@@ -50,7 +50,7 @@ pub(super) fn read(text: &[u8], line: bool, last: bool) -> Vec<Reading> {
     readings
 }
 
-/// Counts the bytes that stand before an offset.
+/// Counts the bytes before an offset.
 fn indentation(text: &[u8]) -> usize {
     let mut at = 0;
     loop {
@@ -66,12 +66,12 @@ fn indentation(text: &[u8]) -> usize {
     }
 }
 
-/// Tells whether nothing but a break, quotes and an indentation stands between two lines.
+/// Returns whether there is nothing between two lines but a break, quotes, indentation and colours.
 fn is_gap(text: &[u8]) -> bool {
     text.len() <= MAX_LINE && text.iter().all(|byte| BETWEEN.contains(byte))
 }
 
-/// Tells whether what follows a line may be the beginning of another.
+/// Returns whether the text after a line may be the beginning of another line.
 fn may_go_on(text: &[u8]) -> bool {
     let gap = text.iter().take_while(|byte| BETWEEN.contains(byte)).count();
     let offset = gap + hex_digits(&text[gap..]);
@@ -80,7 +80,7 @@ fn may_go_on(text: &[u8]) -> bool {
 }
 
 impl Line {
-    /// Reads a line that begins with an offset. One that is whole ends with a line break; others are escaped.
+    /// Reads a line that begins with an offset. A whole line ends with a line break; the breaks of others are escaped.
     fn read(text: &[u8], start: usize, whole: bool, last: bool) -> Option<Self> {
         let digits = hex_digits(&text[start..]);
         let colon = usize::from(text.get(start + digits) == Some(&b':'));
@@ -104,7 +104,7 @@ impl Line {
         (!read.bytes.is_empty() || read.pending.is_some()).then_some(read)
     }
 
-    /// Reads groups of digits; what follows two spaces is what they stand for, but for the gap in the middle.
+    /// Reads groups of digits. Except for the gap in the middle, two spaces begin the text that the digits stand for.
     fn read_groups(&mut self, line: &[u8], mut at: usize, swapped: bool) {
         loop {
             let spaces = line[at..].iter().take_while(|byte| **byte == b' ').count();
@@ -139,7 +139,7 @@ impl Line {
         }
     }
 
-    /// Words are written with their last byte first, where no colon stands behind the offset.
+    /// Reads a group of digits. Words are written with their last byte first if there is no colon after the offset.
     fn read_group(&mut self, digits: &[u8], at: usize, swapped: bool) {
         let byte =
             |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap_or_default(), 16).unwrap_or_default();
@@ -156,7 +156,7 @@ fn hex_digits(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count()
 }
 
-/// Returns the length of a line without its break; `None` if its end is not there.
+/// Returns the length of a line without its break; `None` if its end is not found.
 fn line_end(text: &[u8], whole: bool) -> Option<usize> {
     let ends = |at: &usize| match text[*at] {
         b'\n' => true,

@@ -1,19 +1,19 @@
-//! Digits of base64 or of hexadecimal numbers that go on in the next line, as `base64`, `openssl base64` and `xxd -p` write them:
-//! also where each line is a string of a list.
+//! Base64 or hexadecimal digits that continue on the next line, as `base64`, `openssl base64` and `xxd -p` write them, also where
+//! each line is a string in a list.
 
 use memchr::memchr3_iter;
 
 use super::{Reading, Written, break_length, color_length};
 
-/// How many digits stand at least before a break: programs break lines of 60 and more.
+/// The minimum number of digits before a break: programs break lines of 60 digits and more.
 const MIN_DIGITS: usize = 16;
-/// How long what stands between two lines may be: a break, quotes, an indentation.
+/// The maximum length of what is between two lines: a break, quotes, indentation.
 const MAX_GAP: usize = 120;
 const MAX_COLOR: usize = 16;
 
-/// What stands between digits.
+/// What is between digits.
 enum Gap {
-    /// A break of so many bytes.
+    /// A break of this many bytes.
     Break(usize),
     /// The text ends before it is known.
     Open,
@@ -21,10 +21,10 @@ enum Gap {
     Other,
 }
 
-/// Reads all that is broken so, and what may be once more of it is there.
+/// Reads all digits that are wrapped in this way, and those that may turn out to be once more text has arrived.
 pub(super) fn read(text: &[u8]) -> Vec<Reading> {
     let (mut readings, mut done) = (Vec::new(), 0);
-    // what is at the end may be the beginning of a break
+    // the end of the text may be the beginning of a break
     let last = Some(text.len()).filter(|last| before_break(text) < *last);
     for at in memchr3_iter(b'\n', b'\\', b'"', text).chain(last) {
         if at < done || !text[done..at].last().is_some_and(|byte| may_end(*byte)) {
@@ -41,7 +41,7 @@ pub(super) fn read(text: &[u8]) -> Vec<Reading> {
     readings
 }
 
-/// Reads on from digits; returns what was read, if it goes on behind a break, and where that ends.
+/// Reads on from digits. Returns what was read, if it continues after a break, and where it ends.
 fn read_from(text: &[u8], start: usize, mut end: usize) -> (Option<Reading>, usize) {
     let mut reading = Reading::default();
     let (mut at, mut lines) = (start, 0);
@@ -94,12 +94,12 @@ fn gap(text: &[u8]) -> Gap {
     if at <= MAX_GAP { Gap::Open } else { Gap::Other }
 }
 
-/// Tells whether a byte may stand before a break that is within digits: one of them, or the end of what is between.
+/// Returns whether a byte may come right before a break within digits: a digit, a carriage return, or a part of a colour.
 fn may_end(byte: u8) -> bool {
     is_digit(byte) || byte == b'\r' || byte == b'\x1b' || byte == b'[' || byte == b';'
 }
 
-/// Returns where a carriage return or a colour begins that stands before a break.
+/// Returns where a carriage return or a colour before a break begins.
 fn before_break(text: &[u8]) -> usize {
     if text
         .last()

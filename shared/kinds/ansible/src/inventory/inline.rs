@@ -30,7 +30,7 @@ pub struct InlineInventory {
 }
 
 impl InlineInventory {
-    /// Returns it in the structure of Ansible's YAML inventory.
+    /// Returns the inventory in the structure of Ansible's YAML inventories.
     #[must_use]
     pub fn structure(&self) -> Value {
         let mut structure = self.data.clone();
@@ -82,7 +82,7 @@ impl InlineInventory {
         inventory
     }
 
-    /// Variables of a host that nothing names would make a host of a misspelled name.
+    /// Checks that the inventory names a host, and that only named hosts have variables: a misspelled name would become a host.
     fn check_names(&self, fields: &Fields<'_>, faults: &mut Faults) {
         let known: std::collections::HashSet<&String> =
             self.hosts.iter().chain(self.groups.values().flatten()).collect();

@@ -1,4 +1,4 @@
-//! Inventories that a worker fetches or has a plugin make.
+//! Inventories that a worker fetches, or that an inventory plugin makes for it.
 
 use std::collections::BTreeMap;
 
@@ -164,10 +164,10 @@ impl UrlInventory {
     }
 }
 
-/// Returns the names in the `${NAME}`s of a header's value.
+/// Returns the names of the `${NAME}` placeholders in a header's value.
 ///
 /// # Errors
-/// One of them has no end, or holds what is no name.
+/// A placeholder has no end, or does not hold a name.
 pub fn placeholders(value: &str) -> Result<Vec<&str>, &'static str> {
     let mut names = Vec::new();
     let mut rest = value;
@@ -195,7 +195,7 @@ fn check_header(name: &str, value: &str, pointer: &str, faults: &mut Faults) {
     }
 }
 
-/// Options of inventory plugins that are secrets.
+/// Options of inventory plugins that hold secrets.
 const SECRET_OPTIONS: [&str; 9] = [
     "secret_key",
     "aws_secret_key",

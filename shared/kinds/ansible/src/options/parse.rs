@@ -1,4 +1,4 @@
-//! Reading options.
+//! Reads options.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const MAX_VAULT_IDS: usize = 20;
 const MAX_ENVIRONMENT: usize = 100;
 
 impl AnsibleOptions {
-    /// Reads options from a request; every fault is added with its pointer.
+    /// Reads options from a request; adds each fault with its pointer.
     pub fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
         let options = Self {
             check: either(fields, "check", "check_mode", faults),
@@ -47,7 +47,7 @@ impl AnsibleOptions {
         options
     }
 
-    /// Ansible reads a limit of the form `@file` from the worker's disk, which is no place for a caller.
+    /// Refuses a limit of the form `@file`: Ansible reads the file from the worker's disk, which is not for callers to name.
     fn refuse_files(&self, fields: &Fields<'_>, faults: &mut Faults) {
         let names_file = |pattern: &str| pattern.split([',', ':', ';']).any(|part| part.trim().starts_with('@'));
         if self.limit.as_deref().is_some_and(names_file) {
@@ -56,7 +56,7 @@ impl AnsibleOptions {
     }
 }
 
-/// Reads a boolean that has two names; they may not contradict each other.
+/// Reads a boolean that has two names, which must not contradict each other.
 fn either(fields: &mut Fields<'_>, name: &'static str, other: &'static str, faults: &mut Faults) -> bool {
     let (first, second) = (fields.boolean(name, faults), fields.boolean(other, faults));
     if first != second && fields.get(name).is_some() && fields.get(other).is_some() {

@@ -1,4 +1,4 @@
-//! Which Git repositories may be used.
+//! The Git repositories that may be used.
 
 use callboard_core::base::address::host_is_never_allowed;
 use callboard_core::base::fields::{Faults, Fields};
@@ -12,7 +12,7 @@ use crate::repository::RepoUrl;
 
 const MAX_KNOWN_HOSTS_BYTES: usize = 64 * 1024;
 
-/// Git repositories that may be used: those of a host, or of some of its organisations.
+/// A rule that allows Git repositories: those of a host, or of some of its organisations.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GitRule {
     host: String,
@@ -22,13 +22,13 @@ pub struct GitRule {
 }
 
 impl GitRule {
-    /// Returns the host, with its port where that is not the scheme's own.
+    /// Returns the host, with its port unless that is the scheme's default.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Returns the paths below which repositories may be used; all may where there are none.
+    /// Returns the paths below which repositories may be used; if there are none, all repositories of the host may be used.
     #[must_use]
     pub fn organisations(&self) -> &[String] {
         &self.organisations
@@ -45,7 +45,7 @@ impl GitRule {
     }
 }
 
-/// Azure DevOps has another host, and a prefix to its paths, for ssh.
+/// Returns a repository's host and path as rules name them: Azure DevOps has another host and a path prefix for ssh.
 fn place(repo: &RepoUrl) -> (String, &str) {
     let path = repo.path();
     match repo.host().as_str() {
@@ -54,7 +54,7 @@ fn place(repo: &RepoUrl) -> (String, &str) {
     }
 }
 
-/// Says that a repository is not allowed, and how it would be.
+/// Returns the message that a repository is not allowed, and how to allow it.
 #[must_use]
 pub fn git_refusal(repo: &RepoUrl) -> String {
     let (host, path) = place(repo);
@@ -65,7 +65,7 @@ pub fn git_refusal(repo: &RepoUrl) -> String {
     refusal(repo.as_str(), "git", &format!("{host}/{organisation}"))
 }
 
-/// Says that repositories of a host, of which no more is known, are not allowed, and how they would be.
+/// Returns the message that a repository, known only by its host, is not allowed, and how to allow it.
 #[must_use]
 pub fn git_host_refusal(host: &str) -> String {
     if host_is_never_allowed(host) {
@@ -141,7 +141,7 @@ fn read_rule(value: &Value, pointer: &str, faults: &mut Faults) -> Option<GitRul
     Some(rule)
 }
 
-/// Returns the path of an organisation as a host reads it, as [`RepoUrl::path`] is.
+/// Returns an organisation's path as the host reads it, in the form of [`RepoUrl::path`].
 fn as_read(organisation: &str) -> Option<String> {
     let parts: Option<Vec<String>> = organisation.trim_matches('/').split('/').map(decoded).collect();
     parts.map(|parts| parts.join("/"))

@@ -1,4 +1,4 @@
-//! Reading a source.
+//! Reads a source.
 
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::web_address::WebAddress;
@@ -14,7 +14,7 @@ const MAX_PATH_BYTES: usize = 1024;
 const MAX_URL_BYTES: usize = 2048;
 
 impl Source {
-    /// Reads `playbook` or `source`, one of which must be there.
+    /// Reads `playbook` or `source`; one of them is required.
     pub(crate) fn parse(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Self> {
         match (fields.get("playbook").is_some(), fields.get("source")) {
             (true, Some(_)) => {
@@ -53,7 +53,7 @@ impl TypedSource {
     }
 }
 
-/// The fields that say where a repository is.
+/// The fields that locate a repository.
 pub(crate) struct GitFields {
     pub(crate) repo: Option<String>,
     pub(crate) branch: Option<String>,
@@ -62,7 +62,7 @@ pub(crate) struct GitFields {
 }
 
 impl GitFields {
-    /// Reads them; without a repository, the others are faults.
+    /// Reads the fields; without `repo`, the others are faults.
     pub(crate) fn parse(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
         let repo = fields.line("repo", MAX_URL_BYTES, faults);
         if let Some(Err(wrong)) = repo.map(RepoUrl::parse) {

@@ -19,7 +19,7 @@ pub enum EnvironmentError {
     Cache {
         /// The cache folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// `python -m venv` failed.
@@ -29,11 +29,11 @@ pub enum EnvironmentError {
         python.display(), folder.display()
     )]
     Venv {
-        /// The Python that was to make it.
+        /// The Python that should have made it.
         python: PathBuf,
-        /// The folder it was to be in.
+        /// The folder that should have held it.
         folder: PathBuf,
-        /// The last lines of what it printed.
+        /// The last lines of its output.
         output: String,
     },
     /// `pip install` failed.
@@ -42,12 +42,12 @@ pub enum EnvironmentError {
          package index (PIP_INDEX_URL, PIP_CERT), then try again. To see all that pip says:\n  {command}"
     )]
     Pip {
-        /// The command that does it again.
+        /// The command that repeats the installation.
         command: String,
-        /// The last lines of what it printed.
+        /// The last lines of its output.
         output: String,
     },
-    /// Everything was installed, but cannot be used.
+    /// Everything was installed, but it does not work.
     #[error(
         "the Ansible environment in {} was made but does not work; it said:\n{output}\nTry again, or name another \
          Python with --python or CALLBOARD_PYTHON.",
@@ -56,7 +56,7 @@ pub enum EnvironmentError {
     Broken {
         /// The environment's folder.
         folder: PathBuf,
-        /// The last lines of what it printed.
+        /// The last lines of its output.
         output: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Looking at the environment without making it.
+//! Looks at the environment without making it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::python::{self, Python};
 /// Prints the versions of Python and of ansible-core.
 const VERSIONS: &str = "import platform, ansible_runner; from ansible.release import __version__; \
                         print(platform.python_version(), __version__)";
-/// Far more than the imports take.
+/// The time limit, which is far more than the imports take.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a look at the environment finds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Look {
-    /// It is made, and Python and Ansible start.
+    /// It exists, and Python and Ansible start.
     Ready {
         /// Its folder.
         folder: PathBuf,
@@ -25,18 +25,18 @@ pub enum Look {
         /// The version of ansible-core.
         ansible: String,
     },
-    /// It is not made, or not to its end, or has lost its Python; it would be made with this one.
+    /// It does not exist, is incomplete, or has lost its Python; it would be made with this one.
     Absent {
         /// Its folder.
         folder: PathBuf,
         /// The Python to make it with.
         python: Python,
     },
-    /// It is made and does not start.
+    /// It exists but does not start.
     Broken {
         /// Its folder.
         folder: PathBuf,
-        /// What it said.
+        /// What it printed, or why it gave no answer.
         output: String,
     },
 }

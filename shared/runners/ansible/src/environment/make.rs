@@ -1,4 +1,4 @@
-//! Making an environment: the virtual environment, what pip installs in it, a check, and the mark that it is complete.
+//! Makes an environment: the virtual environment, what pip installs in it, a check, and the mark that it is complete.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -15,11 +15,11 @@ use tokio::process::Command;
 use super::{EnvironmentError, Progress, Recipe, Report};
 use crate::python::{self, Python};
 
-/// The file that is written last, so that a half-made environment never has it.
+/// The file that is written last, so that an incomplete environment never has it.
 const MARKER: &str = "complete";
-/// How many of a failed command's last lines its error repeats.
+/// How many of a failed command's last lines the error repeats.
 const LAST_LINES: usize = 15;
-/// Everything else is left to the user's own configuration of pip, but a `user = true` in it fails in an environment.
+/// The arguments of pip. Everything else is left to the user's pip configuration, but a `user = true` in it fails in an environment.
 const PIP: [&str; 9] = [
     "-m",
     "pip",
@@ -32,7 +32,7 @@ const PIP: [&str; 9] = [
     "-r",
 ];
 
-/// One environment in the making, by the holder of its lock.
+/// Makes one environment, on behalf of the holder of its lock.
 pub(super) struct Maker<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) folder: &'a Path,
@@ -40,13 +40,13 @@ pub(super) struct Maker<'a> {
     pub(super) progress: Report<'a>,
 }
 
-/// Names the environment's interpreter.
+/// Returns the path of the environment's interpreter.
 pub(super) fn interpreter(folder: &Path) -> PathBuf {
     folder.join("bin/python")
 }
 
-/// Says whether the marker is there and holds what the interpreter leads to now: where a system's `python3` goes
-/// from 3.12 to 3.13, what was installed for 3.12 is lost to it.
+/// Returns whether the marker is there and names what the interpreter leads to now: if a system's `python3` moves
+/// from 3.12 to 3.13, it cannot use what was installed for 3.12.
 pub(super) fn is_complete(folder: &Path) -> bool {
     let base = fs::canonicalize(interpreter(folder));
     let marker = fs::read(folder.join(MARKER));
@@ -54,10 +54,10 @@ pub(super) fn is_complete(folder: &Path) -> bool {
 }
 
 impl Maker<'_> {
-    /// Makes the environment anew.
+    /// Makes the environment from scratch.
     ///
     /// # Errors
-    /// As of [`super::ensure`].
+    /// As for [`super::ensure`].
     pub(super) async fn make(&self, named: Option<&Path>) -> Result<(), EnvironmentError> {
         let base = python::find(named).await?;
         self.clear().await.map_err(|source| self.unwritable(source))?;
@@ -122,10 +122,10 @@ impl Maker<'_> {
         EnvironmentError::Cache { folder, source }
     }
 
-    /// Runs a Python to its end; where it fails, its last lines are the error.
+    /// Runs Python until it ends; if it fails, its last lines are the error.
     async fn run(&self, python: &Path, args: &[&OsStr], each: &(dyn Fn(&str) + Sync)) -> Result<(), String> {
         let mut command = Command::new(python);
-        // Isolated, because packages on PYTHONPATH would pass for installed ones.
+        // Isolated, because packages on PYTHONPATH would be taken for installed ones.
         command.arg("-I").args(args);
         let mut last = VecDeque::with_capacity(LAST_LINES);
         let mut keep = |line: &str| {
@@ -146,10 +146,10 @@ impl Maker<'_> {
         // The command holds the lock too: if this process is killed, the folder is not touched before the command ends.
         command.stdin(self.lock.try_clone()?).kill_on_drop(true);
         command.stdout(writer.try_clone()?).stderr(writer);
-        // What a killed pip leaves behind goes with the folder.
+        // What a killed pip leaves behind is removed with the folder.
         command.env("TMPDIR", self.folder);
         let mut child = command.spawn()?;
-        // It holds the pipe's other end, without which there is no end to read.
+        // The command holds the pipe's write end; until it is dropped, the reader would not see the end.
         drop(command);
         let mut lines = BufReader::new(Receiver::from_owned_fd(OwnedFd::from(reader))?).split(b'\n');
         while let Some(line) = lines.next_segment().await? {

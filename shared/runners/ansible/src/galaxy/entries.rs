@@ -1,5 +1,6 @@
-//! What requirements name, looked at before ansible-galaxy is: what is plainly not allowed is refused in words. What this reads
-//! otherwise than ansible-galaxy, or does not see, such as what a role or a collection requires in turn, the way out refuses.
+//! Checks what requirements name before ansible-galaxy runs, to refuse with a clear message what is plainly not allowed. The
+//! gate refuses the rest: what this reads differently from ansible-galaxy, and what it does not see, such as what a role or a
+//! collection requires in turn.
 
 use std::fs;
 use std::path::Path;
@@ -11,19 +12,19 @@ use serde_json::{Map, Value};
 
 use crate::archive;
 
-/// What is larger is not read.
+/// Larger files are not read.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Where requirements are installed from, and what they may name.
 pub(super) struct Entries<'a> {
     pub(super) folder: &'a Path,
-    /// Whether they must stay in there.
+    /// Whether what they name must stay inside the folder.
     pub(super) is_fetched: bool,
     pub(super) policy: &'a AnsiblePolicy,
 }
 
 impl Entries<'_> {
-    /// Checks all that a file names; an error is a sentence's end.
+    /// Checks everything that a file names; the error is the end of a sentence.
     pub(super) fn check(&self, file: &Path) -> Result<(), String> {
         match read(file) {
             Value::Array(roles) => self.each(&roles, Self::role),
@@ -32,7 +33,7 @@ impl Entries<'_> {
                 self.each(part("roles"), Self::role)?;
                 self.each(part("collections"), Self::collection)
             }
-            // what is wrong with it, ansible-galaxy says
+            // ansible-galaxy reports what is wrong with the file
             _ => Ok(()),
         }
     }
@@ -93,7 +94,7 @@ impl Entries<'_> {
         }
     }
 
-    /// `git+`, a version behind a comma and a folder behind a `#` belong to ansible-galaxy.
+    /// Checks a repository's address. A `git+`, a version after a comma and a folder after a `#` are ansible-galaxy's additions.
     fn repository(&self, text: &str) -> Result<(), String> {
         let address = text.strip_prefix("git+").unwrap_or(text);
         let address = address.split([',', '#']).next().unwrap_or(address);
@@ -114,7 +115,7 @@ impl Entries<'_> {
 
     fn path(&self, path: &str) -> Result<(), String> {
         let is_inside = !self.is_fetched || archive::inside(self.folder, path).is_some();
-        // one that is not there, ansible-galaxy tells
+        // ansible-galaxy reports a path that does not exist
         let is_absent = !self.folder.join(path).exists() && !path.starts_with(['/', '~']) && !path.contains("..");
         if is_inside || is_absent {
             return Ok(());
@@ -136,7 +137,7 @@ impl Entries<'_> {
     }
 }
 
-/// Tells as what ansible-galaxy takes a name or a source that is not said to be anything.
+/// Returns the type that ansible-galaxy assumes for a name or a source that states none.
 fn kind(text: &str, folder: &Path) -> Option<&'static str> {
     let at = folder.join(text);
     match text {
@@ -149,7 +150,7 @@ fn kind(text: &str, folder: &Path) -> Option<&'static str> {
     }
 }
 
-/// Shows an address that may be no address at all, but never one that may hold a password.
+/// Returns an address as a message may show it. It may be no address at all; one that may hold a password is not shown.
 fn shown(address: &str) -> String {
     if address.contains('@') || address.chars().any(char::is_control) || address.len() > 200 {
         return String::new();
@@ -172,7 +173,7 @@ fn read(file: &Path) -> Value {
 mod tests {
     use super::*;
 
-    /// Entries, and what of each is said; nothing where it is allowed.
+    /// Entries, each with a part of its refusal; the part is empty if the entry is allowed.
     const ROLES: [(&str, &str); 21] = [
         ("acme.nginx", ""),
         ("{role: acme.nginx}", ""),

@@ -1,4 +1,4 @@
-//! What the cache calls requirements: a hash of everything that decides what they lead to.
+//! The name of requirements in the cache: a hash of everything that decides what is installed for them.
 
 use std::fs;
 use std::path::Path;
@@ -12,14 +12,14 @@ use crate::unready::Unready;
 
 const MAX_REQUIREMENTS_BYTES: u64 = 1 << 20;
 
-/// Returns what the cache calls the requirements; `None` if what they lead to is not known by them.
+/// Returns the name of the requirements in the cache; `None` if they do not fully determine what is installed.
 pub(super) fn key(task: &Task<'_>, requirements: &Requirements<'_>) -> Result<Option<String>, Unready> {
     let environment = task.settings.environment.python.display().to_string();
     let mut parts = vec![
         task.job.tenant.as_str().as_bytes().to_vec(),
         requirements.identity.clone().into_bytes(),
         environment.into_bytes(),
-        // where none is named, these are asked
+        // these servers are used if none is named
         task.reach.policy.galaxy_servers().join(" ").into_bytes(),
     ];
     let configuration = requirements.folder.join("ansible.cfg");
@@ -50,8 +50,8 @@ pub(super) fn key(task: &Task<'_>, requirements: &Requirements<'_>) -> Result<Op
     Ok(Some(format!("requirements/{digest}.tar")))
 }
 
-/// Tells whether requirements name something in the folder that they are installed from: a collection, an archive, a
-/// file of more requirements.
+/// Returns whether requirements name something in the folder that they are installed from: a collection, an archive, or
+/// a file with more requirements.
 fn names_a_file(requirements: &Path, folder: &Path) -> bool {
     fn any(value: &Value, is: &dyn Fn(&str) -> bool) -> bool {
         match value {

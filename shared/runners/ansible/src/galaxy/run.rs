@@ -1,4 +1,4 @@
-//! One run of ansible-galaxy: what it is told, what holds it, and what is said of it when it fails.
+//! One run of ansible-galaxy: its configuration, its limits, and the message if it fails.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,11 +15,11 @@ use crate::gate::{Gate, ssh};
 use crate::task::Task;
 use crate::unready::Unready;
 
-/// What ansible-galaxy is told of the servers, a token included.
+/// The file that tells ansible-galaxy which servers to use; it may hold a token.
 const CONFIGURATION: &str = "galaxy.cfg";
-/// How much more lies on the disk meanwhile than in the end: what is downloaded, cloned and built.
+/// How many times more disk space the run may use than is left for its result, for downloads, clones and builds.
 const MEANWHILE: u64 = 3;
-/// What `galaxy.py` prints before a server that is not listed.
+/// What `galaxy.py` prints before the address of a server that is not listed.
 const REFUSED: &str = "callboard: refused server ";
 
 /// A run in a folder of its own.
@@ -33,7 +33,7 @@ pub(super) struct Run<'a> {
 /// Why nothing was installed.
 pub(super) struct Failed {
     pub(super) why: Unready,
-    /// Whether what was installed before will do.
+    /// Whether what was installed before may be used instead.
     pub(super) is_passing: bool,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Installs everything; returns the folder of what is installed.
+    /// Installs everything; returns the folder that holds what is installed.
     pub(super) async fn install(&self, env: &BTreeMap<String, String>) -> Result<PathBuf, Failed> {
         let installed = self.folder.join("installed");
         let env = self.environment(env, &installed).map_err(Failed::from)?;
@@ -62,14 +62,14 @@ impl<'a> Run<'a> {
                 Err(Failed::for_good(self.too_large(&self.task.room.full())))
             }
         };
-        // the playbook that runs next is not to find a token
+        // the playbook that runs next must not find a token
         match fs::remove_file(self.folder.join(CONFIGURATION)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => ran.map(|()| installed),
         }
     }
 
-    /// Says that what is required is too much.
+    /// Returns the error that what is required is too large.
     pub(super) fn too_large(&self, full: &str) -> Unready {
         Unready::source(format!("{} could not be installed: {full}.", self.requirements.of))
     }
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         Ok(env)
     }
 
-    /// Has ansible-galaxy ask others than the servers that Ansible's configuration names.
+    /// Makes ansible-galaxy use servers other than those in Ansible's configuration.
     fn name_servers(&self, env: &mut BTreeMap<String, String>) -> io::Result<()> {
         let (servers, token) = match self.requirements.servers {
             Servers::Configured => return Ok(()),
@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
         Failed { why, is_passing }
     }
 
-    /// Returns what was refused to ansible-galaxy, or to what it has started.
+    /// Returns the refusal that ansible-galaxy, or a program that it started, has met.
     fn refusal(&self, stderr: &str) -> Option<String> {
         let server = stderr.lines().find_map(|line| line.strip_prefix(REFUSED));
         let by_ssh = || ssh::refusal(&self.folder.join("ssh"));

@@ -1,14 +1,14 @@
-//! What ansible-galaxy says when it fails, as one sentence.
+//! Turns what ansible-galaxy says when it fails into one sentence.
 
-/// Part of an error that says no more than that there was a warning.
+/// Part of an error that only says that there was a warning.
 const ADVICE: &str = "--ignore-errors";
-/// What follows on these is no reason.
+/// Lines that begin with these, and what follows them, do not give the reason.
 const ASIDES: [&str; 4] = ["Hint:", "<<< caused by", "[RequirementInformation", "Traceback"];
-/// How ansible-galaxy begins what it says.
+/// The beginnings of ansible-galaxy's messages.
 const MARKS: [&str; 4] = ["[ERROR]:", "ERROR!", "[WARNING]:", " - "];
 const MAX_WORDS: usize = 600;
 
-/// Returns what ansible-galaxy said was wrong, on one line: its error, else its first warning, without its advice.
+/// Returns what ansible-galaxy said was wrong, on one line: its error, or else its first warning, without its advice.
 pub(super) fn words(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
     let begins = |marks: &[&str]| {

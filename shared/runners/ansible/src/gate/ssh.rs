@@ -1,11 +1,11 @@
-//! The `ssh` of a git that may be given any address: a script that goes on to ssh for what the policy lists.
+//! The `ssh` of a git that may be given any address: a script that runs ssh only for what the policy lists.
 
 use std::fs;
 use std::path::Path;
 
 use callboard_kind_ansible::policy::{AnsiblePolicy, GitRule, git_host_refusal};
 
-/// What git calls it with: options, the host, and a command with the path in quotes.
+/// Reads what git calls the script with: options, the host, and a command with the path in quotes.
 const BEGINNING: &str = r#"port=22
 look() {
     while [ $# -gt 1 ]; do

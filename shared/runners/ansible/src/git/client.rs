@@ -1,4 +1,4 @@
-//! The git program, held to what a source may need: two protocols, no prompts, no hooks, no configuration but ours.
+//! The git program, restricted to what a source may need: two protocols, no prompts, no hooks, no configuration but ours.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,13 +16,13 @@ use crate::agent::Agent;
 use crate::gate::Gate;
 use crate::unready::Unready;
 
-/// The length of a commit's id where the repository's hash is SHA-256.
+/// The length of a commit's id in a repository that uses SHA-256.
 const SHA256_DIGITS: usize = 64;
 const LOCAL_REF: &str = "refs/callboard/source";
-/// What git is told on every call.
+/// The settings that git gets on every call.
 const CONFIGURATION: [&str; 9] = [
     "protocol.version=2",
-    // one file, so that the limit of a file's size bounds the whole
+    // everything goes into one file, so that the limit on a file's size bounds the whole
     "fetch.unpackLimit=1",
     "credential.helper=",
     "core.hooksPath=/dev/null",
@@ -43,9 +43,9 @@ pub(super) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// Makes a folder for the repository and puts there what git needs to log in.
+    /// Makes a folder for the repository, with what git needs to log in.
     pub(super) async fn new(wanted: &'a Wanted<'a>) -> Result<Self, Unready> {
-        // short: an agent's socket is in it
+        // short, because an agent's socket is in it
         let id = Uuid::new_v4().simple().to_string();
         let folder = wanted.scratch.join(format!("git-{}", &id[..8]));
         fs::create_dir(&folder)?;
@@ -67,7 +67,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// Asks the server which commit the revision is; returns it and the name of the reference.
+    /// Asks the server which commit the revision is; returns the commit and the name of the reference.
     pub(super) async fn resolve(&self) -> Result<(String, Option<String>), Unready> {
         let names = match self.wanted.revision {
             None => vec!["HEAD".to_owned()],
@@ -106,7 +106,7 @@ impl<'a> Client<'a> {
         init.extend((commit.len() == SHA256_DIGITS).then_some("--object-format=sha256"));
         init.push(&repository);
         self.git(&init).await.map_err(|error| self.unreachable(error))?;
-        // nothing that the tree's own attributes leave out or replace in an archive
+        // the tree's own attributes must not leave out or replace anything in an archive
         let info = self.folder.join("repository.git/info");
         fs::create_dir_all(&info)?;
         fs::write(
@@ -138,7 +138,7 @@ impl<'a> Client<'a> {
         self.git(&arguments).await
     }
 
-    /// Writes a tar of the tree of a commit that was fetched.
+    /// Writes the tree of a fetched commit to a tar file.
     pub(super) async fn export(&self, commit: &str, archive: &Path) -> Result<(), Unready> {
         let (repository, archive) = (self.repository(), archive.display().to_string());
         let output = format!("--output={archive}");
@@ -148,13 +148,13 @@ impl<'a> Client<'a> {
         exported.map(drop).map_err(|error| self.unreachable(error))
     }
 
-    /// Asks something of the repository that was fetched.
+    /// Runs a git command in the fetched repository and returns its output.
     pub(super) async fn ask(&self, arguments: &[&str]) -> Result<Vec<u8>, ProgramError> {
         let repository = self.repository();
         self.git(&[&["-C", &repository], arguments].concat()).await
     }
 
-    /// Tells whether the repository has been fetched here.
+    /// Returns whether the repository has been fetched here.
     pub(super) fn has_fetched(&self) -> bool {
         self.folder.join("repository.git/refs/callboard/source").exists()
     }
@@ -210,7 +210,7 @@ fn refuses_ids(error: &ProgramError) -> bool {
 }
 
 impl Drop for Client<'_> {
-    /// The playbook that runs next is not to find what git logged in with.
+    /// Removes what git logged in with, which the playbook that runs next must not find.
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.folder) {
             tracing::warn!(error = %callboard_core::base::causes::causes(&error), "what git was given is left until the job ends");

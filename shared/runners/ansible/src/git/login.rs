@@ -35,7 +35,7 @@ pub(super) fn environment(folder: &Path) -> BTreeMap<String, String> {
     env
 }
 
-/// A token is asked for by a script that reads it from a file: it is in no argument and no variable.
+/// Lets git log in with a token. Git runs a script that reads the token from a file, so it is in no argument and no variable.
 pub(super) fn use_token(wanted: &Wanted<'_>, folder: &Path, env: &mut BTreeMap<String, String>) -> Result<(), Unready> {
     let Some(access) = wanted.access else { return Ok(()) };
     let Some(token) = &access.token else {
@@ -58,7 +58,7 @@ pub(super) fn use_token(wanted: &Wanted<'_>, folder: &Path, env: &mut BTreeMap<S
     Ok(())
 }
 
-/// A key is held by an agent; the server must be one whose key is known.
+/// Lets git log in with a key, which an agent holds; the server must be one whose key is known.
 pub(super) async fn use_key(
     wanted: &Wanted<'_>,
     folder: &Path,

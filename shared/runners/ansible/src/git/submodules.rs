@@ -11,7 +11,7 @@ use super::{Repositories, Wanted};
 use crate::archive;
 use crate::unready::Unready;
 
-/// More are refused.
+/// How many submodules a commit may have; more are refused.
 const MAX_SUBMODULES: usize = 100;
 
 /// One submodule, as a commit names it.
@@ -23,7 +23,7 @@ struct Submodule {
 }
 
 impl Repositories {
-    /// Puts the submodules of a commit into its unpacked tree, and theirs into them.
+    /// Puts the submodules of a commit into its unpacked tree, and their own submodules into theirs.
     pub(super) async fn add_submodules(
         &self,
         wanted: &Wanted<'_>,

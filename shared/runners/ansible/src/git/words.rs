@@ -1,8 +1,8 @@
 //! What git says when it fails, and what that means here.
 
-/// How many bytes of git's own words an error repeats.
+/// How many characters of git's own words an error repeats.
 const MAX_WORDS: usize = 400;
-/// What git says when it is refused, and what that means here.
+/// What git says when the server refuses it, and what that means here.
 const REFUSALS: [(&str, &str); 6] = [
     (
         "terminal prompts disabled",
@@ -27,7 +27,7 @@ const REFUSALS: [(&str, &str); 6] = [
     ),
 ];
 
-/// Says what a refusal means, where that is known.
+/// Returns what a refusal means, if that is known.
 pub(super) fn hint(stderr: &str) -> Option<&'static str> {
     REFUSALS
         .iter()

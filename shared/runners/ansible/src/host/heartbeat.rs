@@ -1,4 +1,4 @@
-//! Whether the host answers: jobs run as its user, and whatever one does to it, the others go on.
+//! Checks that the host answers: jobs run as its user, and whatever one job does to the host, the others must go on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,14 +10,14 @@ use tokio::time::{sleep, timeout};
 
 use crate::packets::Packets;
 
-/// How often the host is asked, and for how long an answer is awaited.
+/// How often the host is asked, and how long to wait for an answer.
 const BEAT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often it is continued, which is all that one needs that was stopped, before it is killed and so replaced. A machine may
-/// stand still for half a minute.
+/// How many times the host is continued, which is all that a stopped host needs, before it is killed and so replaced. A
+/// machine may stand still for half a minute.
 const TRIES: u32 = 6;
 
-/// Asks the host, for as long as this is kept.
+/// Asks the host at regular intervals, until this is dropped.
 pub(super) struct Heartbeat {
     missed: Arc<AtomicBool>,
     asking: JoinHandle<()>,
@@ -30,7 +30,7 @@ impl Heartbeat {
         Self { missed, asking }
     }
 
-    /// Tells whether an answer is missing.
+    /// Returns whether an answer is missing.
     pub(super) fn is_missed(&self) -> bool {
         self.missed.load(Ordering::Relaxed)
     }
@@ -42,12 +42,12 @@ impl Drop for Heartbeat {
     }
 }
 
-/// Whoever needs a host that is gone starts another.
+/// Asks the host until it is gone; the next caller that needs a host starts another.
 async fn ask(socket: Arc<Packets>, pid: i32, missed: Arc<AtomicBool>) {
     let Some(pid) = Pid::from_raw(pid) else { return };
     loop {
         sleep(BEAT).await;
-        // one that is gone is noticed here
+        // this fails if the host is gone
         if socket.send(b"ping", &[]).await.is_err() {
             return;
         }

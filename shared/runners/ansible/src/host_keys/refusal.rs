@@ -1,25 +1,25 @@
-//! Reading what OpenSSH says when it refuses a host for its key. Its words have been these since release 6, but where noted.
+//! Reads what OpenSSH says when it refuses a host for its key. Its wording is the same since release 6, except where noted.
 
 use std::path::PathBuf;
 
 use super::address;
 
-/// What Ansible says when its own ssh has no connection; a task may run an ssh of its own, on any host.
+/// What Ansible says when its own ssh cannot connect. A task may run another ssh, on any host.
 const OF_ANSIBLE: [&str; 2] = [
     "Failed to connect to the host via ",
     "Make sure this host can be reached over ssh",
 ];
 const OF_SSH: &str = "Host key verification failed";
-/// What Ansible says in place of ssh's words where there is a password.
+/// What Ansible says in place of ssh's words if there is a password.
 const WITH_PASSWORD: &str =
     "Using a SSH password instead of a key is not possible because Host Key checking is enabled";
 
 /// A host that was refused for its key.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Refusal {
-    /// What ssh looked the key up by, such as `web1` or `[web1]:2222`; it does not always say.
+    /// The name by which ssh looked up the key, such as `web1` or `[web1]:2222`; ssh does not always give it.
     pub(super) host: Option<String>,
-    /// The type of the key that the host has shown, as ssh calls it: `ED25519`.
+    /// The type of the key that the host showed, as ssh calls it: `ED25519`.
     pub(super) kind: Option<String>,
     pub(super) why: Why,
 }
@@ -27,26 +27,26 @@ pub(super) struct Refusal {
 /// Why a host was refused.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) enum Why {
-    /// No key of it is known.
+    /// No key of the host is known.
     #[default]
     Unknown,
-    /// It has another key than the one that is known.
+    /// Its key is not the known one.
     Changed(Change),
     /// Its key is marked as one that must not be trusted.
     Revoked,
 }
 
-/// What is told of a key that has changed.
+/// What ssh says about a key that has changed.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Change {
-    /// The fingerprint of the key that the host has shown.
+    /// The fingerprint of the key that the host showed.
     pub(super) shown: Option<String>,
-    /// The file and the line of the key that is known.
+    /// The file and the line of the known key.
     pub(super) known: Option<(PathBuf, usize)>,
 }
 
 impl Refusal {
-    /// Reads a message of Ansible's.
+    /// Reads one of Ansible's messages.
     pub(super) fn read(message: &str) -> Option<Self> {
         if message.contains(WITH_PASSWORD) {
             return Some(Self::default());
@@ -80,15 +80,15 @@ impl Refusal {
     }
 }
 
-/// ssh ends with these words. A banner, which a host writes as it likes, comes only after its key was accepted; then ssh ends
-/// with others.
+/// Returns whether a message ends with the words with which ssh ends a refusal. A banner, in which a host writes what it likes,
+/// comes only after the host's key was accepted, and ssh then ends with other words.
 fn ends_with_refusal(message: &str) -> bool {
     let mut lines = message.lines().rev().map(str::trim).filter(|line| !line.is_empty());
     lines.next().is_some_and(|line| line.contains(OF_SSH))
 }
 
-/// Tells whether it is a name or an address, with a port in brackets, that can stand in a command. Nobody vouches for what the
-/// message says.
+/// Returns whether a text is a name or an address, possibly as `[host]:port`, that is safe in a command. What the message says
+/// is not trusted.
 fn is_plain(name: &str) -> bool {
     let (host, port) = address(name);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
@@ -99,7 +99,7 @@ fn is_kind(kind: &str) -> bool {
     !kind.starts_with('-') && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Reads a line of two words among others; anything may follow.
+/// Reads the two values between the fixed words of a line; anything may follow.
 fn read(line: &str, before: &str, between: &str, after: &str) -> Option<(String, String)> {
     let at = if before.is_empty() {
         0

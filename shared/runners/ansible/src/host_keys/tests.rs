@@ -33,7 +33,7 @@ Offending ED25519 key in FOLDER/accepted:2\r
   ssh-keygen -f \"FOLDER/accepted\" -R \"[127.0.0.1]:18922\"\r
 Host key for [127.0.0.1]:18922 has changed and you have requested strict checking.\r
 Host key verification failed.";
-/// OpenSSH 8.4 and before, where it also looks a host's address up.
+/// OpenSSH 8.4 and earlier, when it also looks up a host's address.
 const CHANGED_IN_8_4: &str = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
 @       WARNING: POSSIBLE DNS SPOOFING DETECTED!          @
 @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
@@ -92,7 +92,7 @@ fn what_openssh_says_of_a_key_is_read_whatever_its_release() {
 
 #[test]
 fn what_is_said_of_something_else_is_left_as_it_is() {
-    // git on a host that is managed has an ssh of its own
+    // git on a managed host runs an ssh of its own
     assert_eq!(Refusal::read(&format!("Failed to clone: {UNKNOWN}")), None);
     assert_eq!(read("Permission denied (publickey)."), None);
     assert_eq!(read("Connection refused"), None);
@@ -100,7 +100,7 @@ fn what_is_said_of_something_else_is_left_as_it_is() {
 
 #[test]
 fn what_a_host_writes_as_it_likes_is_not_believed() -> std::io::Result<()> {
-    // a banner comes after the key was accepted; then ssh ends otherwise
+    // a banner comes after the key was accepted, and ssh then ends with other words
     assert_eq!(
         read(&format!("{CHANGED}\r\nroot@web1: Permission denied (publickey).")),
         None

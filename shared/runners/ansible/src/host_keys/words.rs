@@ -11,7 +11,7 @@ use super::{Facts, MAX_FILE_BYTES, address};
 use crate::known_hosts::{ACCEPTED, CREDENTIAL, POLICY};
 use crate::settings::Home;
 
-/// Says what is wrong with a host's key and what to do; `seen` is what the host shows when it is asked.
+/// Returns a sentence on what is wrong with a host's key and what to do; `seen` is the key that the host shows when it is asked.
 pub(super) fn sentence(refusal: &Refusal, seen: Option<&HostKey>, facts: &Facts<'_>) -> String {
     let host = refusal.host.as_deref().map(|name| {
         let (host, port) = address(name);
@@ -83,7 +83,7 @@ fn anew(refusal: &Refusal) -> String {
     format!("Either the host was set up anew, or somebody stands between. {compare}")
 }
 
-/// Says where a known key is from and what to do with it.
+/// Returns where a known key comes from, and what to do with it.
 fn place(file: &Path, line: usize, host: &str, facts: &Facts<'_>) -> (String, String) {
     let name = file.strip_prefix(facts.folder).ok().and_then(Path::to_str);
     let whose = match name {
@@ -99,7 +99,7 @@ fn place(file: &Path, line: usize, host: &str, facts: &Facts<'_>) -> (String, St
     (whose, cure)
 }
 
-/// Reads the key of a line. What names the file may be a host's own words.
+/// Reads the key on a line of a file. The file is not trusted, because its name may come from the host's own words.
 fn nth_key(file: &Path, number: usize) -> Option<HostKey> {
     let text = read_untrusted(file, 0, MAX_FILE_BYTES).ok()?;
     let text = String::from_utf8_lossy(&text);

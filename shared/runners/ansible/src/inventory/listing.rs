@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::unready::Unready;
 
-/// Returns a JSON inventory in Ansible's static structure, whichever of its two forms it has.
+/// Converts a JSON inventory, in either of its two forms, to Ansible's static structure.
 pub(super) fn structure(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready> {
     let wrong = |wrong: &str| Unready::inventory(format!("The inventory at {place} {wrong}."));
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| wrong("is not JSON").caused(error))?;
@@ -32,7 +32,7 @@ pub(super) fn structure(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready>
     Ok(Value::Object(structure).to_string().into_bytes())
 }
 
-/// Returns a YAML inventory as it is, unless it is YAML and no inventory: Ansible would take its text for the name of a host.
+/// Returns a YAML inventory unchanged; refuses YAML that is not an inventory, because Ansible would take its text for a host's name.
 pub(super) fn groups(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready> {
     let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins };
     let text = String::from_utf8_lossy(&bytes);
@@ -43,7 +43,7 @@ pub(super) fn groups(bytes: Vec<u8>, place: &str) -> Result<Vec<u8>, Unready> {
                 "The inventory at {place} must be an object of groups."
             )));
         }
-        // what Ansible says of it has line and column
+        // Ansible reports the error with line and column
         Err(_) => {}
     }
     Ok(bytes)
@@ -81,7 +81,7 @@ fn static_group(group: Value) -> Value {
     }
 }
 
-/// Makes an object of a list of names.
+/// Turns a list of names into an object.
 fn named(list: Value) -> Value {
     match list {
         Value::Array(names) => {

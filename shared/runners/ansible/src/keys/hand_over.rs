@@ -1,4 +1,4 @@
-//! Giving secrets to Ansible: by file and by agent, in a folder that is the job's alone.
+//! Passes secrets to Ansible in files and an agent, in a folder that belongs to the job alone.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,8 +11,8 @@ use crate::agent::Agent;
 use crate::unready::Unready;
 
 impl Keys {
-    /// Writes what Ansible is given by file into a folder that is the job's alone; adds the arguments and variables that
-    /// lead there, and returns the agent that holds the key for ssh.
+    /// Writes the secrets that Ansible gets in files into a folder that belongs to the job alone; adds the arguments and
+    /// variables that name them, and returns the agent that holds the ssh key.
     pub(crate) async fn hand_over(
         &self,
         folder: &Path,

@@ -1,4 +1,4 @@
-//! Getting every secret that a request names.
+//! Resolves every secret that a request names.
 
 use callboard_core::base::secret::Secret;
 use callboard_core::credential::{AwsKeys, AwsRef, CloudRef, Credential, CredentialKind, CredentialRef, Provider};
@@ -11,7 +11,7 @@ use super::{Keys, inventory_profile};
 use crate::reach::Reach;
 use crate::unready::Unready;
 
-/// The label of a vault password that is for any vault.
+/// The label of a vault password that applies to any vault.
 const ANY_VAULT: &str = "default";
 
 pub(super) struct Resolver<'a> {

@@ -1,4 +1,4 @@
-//! Roles as sources: of a repository, of a collection, installed; each run by a playbook that is written for the job.
+//! Roles as sources: from a repository, from a collection, or installed. A playbook that is written for the job runs the role.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ impl Sourcing<'_> {
         let of_repo = repo.trim_end_matches('/').trim_end_matches(".git");
         let of_repo = of_repo.rsplit(['/', ':']).next().unwrap_or(repo);
         let name = role.role.as_deref().or(last).unwrap_or(of_repo);
-        // the role goes by its own name, wherever its folder is; those beside it are found as well
+        // the role has its own name, wherever its folder is; the roles beside it are found as well
         let named = self.task.workspace.scratch()?.join("roles");
         fs::create_dir_all(&named)?;
         std::os::unix::fs::symlink(&folder, named.join(name))?;
@@ -135,7 +135,7 @@ impl Sourcing<'_> {
         Ok(material)
     }
 
-    /// A role that is installed where jobs run.
+    /// Prepares a role that is installed where jobs run.
     pub(super) fn installed_role(&self, name: &str, vars: &Map<String, Value>) -> Result<Material, Unready> {
         if let Some((collection, role)) = name.rsplit_once('.') {
             self.check_role(self.find_collection(collection).as_deref(), collection, role)?;
@@ -164,7 +164,7 @@ impl Sourcing<'_> {
         )))
     }
 
-    /// Looks for a collection that is installed where jobs run, where Ansible would.
+    /// Looks for a collection that is installed where jobs run, in the places where Ansible would look.
     fn find_collection(&self, name: &str) -> Option<PathBuf> {
         let home = self.env.get("HOME").map(|home| format!("{home}/.ansible/collections"));
         let configured = self
@@ -188,7 +188,7 @@ impl Sourcing<'_> {
     }
 }
 
-/// Names the roles that there are.
+/// Lists the names of the known roles.
 fn told(known: &[String]) -> String {
     match known {
         [] => "none".to_owned(),

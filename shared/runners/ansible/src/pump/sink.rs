@@ -1,4 +1,4 @@
-//! Where a job's redacted output and events go: to who looks on, and to where they are kept.
+//! Where a job's redacted output and events go: to the viewer, and to where they are kept.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::collect::{Collector, PartialEvent};
 use crate::findings::Findings;
 use crate::viewer::{Channel, Viewer};
 
-/// What stands between two bytes of the output.
+/// A mark between two bytes of the output.
 pub(super) enum Mark {
     Begin(PartialEvent),
     End,

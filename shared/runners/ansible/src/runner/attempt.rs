@@ -1,4 +1,4 @@
-//! One run of a job that is prepared: fork it, steer it, drain what it prints, read its end.
+//! One run of a prepared job: fork it, steer it, drain its output, read its end.
 
 use std::io;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::host_keys::{self, Facts};
 use crate::pump::{Pipes, Pump, PumpError, Target};
 use crate::verdict::End;
 
-/// What the log says of what a playbook leaves running.
+/// What the log says about what a playbook leaves running.
 const LEFT: &str = "callboard: the job has ended, and with it what it had left running";
 
-/// A job that is prepared, and where what it prints goes.
+/// A prepared job, and where its output goes.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) runner: &'a AnsibleRunner,
@@ -34,7 +34,7 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Runs a job that is prepared. A host that dies before the job has begun is replaced, once, and the job started again.
+    /// Runs a prepared job. If the host dies before the job has begun, it is replaced, once, and the job is started again.
     pub(super) async fn run(&self, stop: Stop) -> Result<Ended, RunError> {
         let (runner, prepared) = (self.runner, self.prepared);
         let kills = Kills::watch();
@@ -64,7 +64,7 @@ impl Attempt<'_> {
         };
         let mut outcome = end.outcome();
         outcome.usage = run.used;
-        // only of a job that is stopped is it told what it was at
+        // only a stopped job reports what it was doing and what it had not reached
         let missed = match run.stopped {
             true => run.findings.tracker.stats_so_far().and_then(reached),
             false => None,
@@ -72,7 +72,7 @@ impl Attempt<'_> {
         let doing: Vec<String> = run.findings.doing.into_iter().chain(missed).collect();
         Ok(Ended {
             outcome,
-            // it is not stopped while something of it lives
+            // the job is not stopped while one of its processes is alive
             stopped: run.stopped && !matches!(run.exit, Exit::Unstoppable(_)),
             doing: Some(doing.join(" ")).filter(|doing| !doing.is_empty()),
             short: false,
@@ -85,7 +85,7 @@ impl Attempt<'_> {
         let mut stopped = stop.clone();
         let channels = tokio::select! {
             channels = runner.host.fork(&runner.settings, &runner.root, spec) => channels?,
-            // it may have to wait for the host; a supervisor that is not told to begin does nothing
+            // forking may have to wait for the host; a supervisor that is not told to begin does nothing
             () = stopped.requested() => return Ok(Run::stopped_before()),
         };
         let mut control = Control::new(channels.control, runner.settings.grace, &runner.children);
@@ -109,7 +109,7 @@ impl Attempt<'_> {
         if let Some(pid) = supervisor {
             runner.children.forget(pid).await;
         }
-        // what a lost supervisor has left was ended before its pipes were drained
+        // what a lost supervisor left running was ended before its pipes were drained
         if !matches!(exit, Ok(Exit::Code(_) | Exit::Signal(_) | Exit::SupervisorLost(_))) {
             let survivors = runner.children.end_strays(supervisor).await;
             exit = exit.map(|exit| exit.but_for(&survivors));
@@ -126,8 +126,8 @@ impl Attempt<'_> {
         })
     }
 
-    /// Steers the job and moves its output until it has ended and its pipes are dry. A job whose output cannot be
-    /// moved is killed.
+    /// Steers the job and moves its output until it has ended and its pipes are empty. If its output cannot be moved, the
+    /// job is killed.
     async fn drive(&self, control: &mut Control<'_>, pump: &mut Pump<'_>, stop: Stop) -> Result<Exit, PumpError> {
         let (abort, ended) = (Notify::new(), Notify::new());
         let steer = control.run(stop.clone(), &abort);
@@ -159,7 +159,7 @@ impl Attempt<'_> {
     }
 }
 
-/// What came of one fork of a job.
+/// The result of one fork of a job.
 struct Run {
     exit: Exit,
     findings: Findings,

@@ -1,4 +1,4 @@
-//! Why a job did not come to an exit code, and what its end tells of that.
+//! Why a job did not reach an exit code, and the end that reports it.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use crate::host::HostError;
 use crate::pump::PumpError;
 use crate::unready::Unready;
 
-/// Why a job did not come to an exit code.
+/// Why a job did not reach an exit code.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RunError {
     #[error(transparent)]
@@ -34,7 +34,7 @@ pub(super) enum RunError {
 }
 
 impl RunError {
-    /// Tells whether nothing was started, because the machine was short of something.
+    /// Returns whether nothing was started because the machine was short of something.
     fn is_shortage(&self) -> bool {
         match self {
             Self::Unready(error) => error.short,
@@ -44,7 +44,7 @@ impl RunError {
     }
 }
 
-/// Makes the end of a job that did not come to an exit code.
+/// Makes the end of a job that did not reach an exit code.
 pub(super) fn failed(error: RunError) -> Ended {
     let short = error.is_shortage();
     let outcome = match error {
