@@ -1,4 +1,4 @@
-//! The command line. Every setting can be given as a variable of the same name as well.
+//! The command line. Every setting can also be given as an environment variable of the same name.
 //!
 //! A verb has the flags that concern it. What names a place, such as `--data`, says where to ask; the other flags of `list`,
 //! `show` and `logs` say what, and hold wherever that is.
@@ -36,21 +36,21 @@ pub(crate) enum Verb {
     Run(Box<RunArguments>),
     /// Runs the service: API, queue and workers
     Serve(Box<ServeArguments>),
-    /// Lists jobs, newest first: a table on a terminal, else one JSON object a line
+    /// Lists jobs, newest first: a table on a terminal, otherwise one JSON object per line
     List(ListArguments),
-    /// Shows the record of a job: a summary on a terminal, else the JSON of the API
+    /// Shows the record of a job: a summary on a terminal, otherwise the API's JSON
     Show(ShowArguments),
-    /// Prints what a job has printed, byte for byte
+    /// Prints a job's output, byte for byte
     Logs(LogsArguments),
-    /// Checks that a finished job's output is what was written, and names what is missing or damaged
+    /// Checks a finished job's output, and names anything that is missing or damaged
     Verify(VerifyArguments),
-    /// Looks for what is wrong with the data folder, the settings and the machine, and says what to do; changes nothing
+    /// Checks the data folder, the settings and the machine, and says what is wrong and what to do; changes nothing
     Doctor(Box<DoctorArguments>),
-    /// Queues jobs again that wait although the queue has given them up
+    /// Queues dead-lettered jobs again
     Redrive(RedriveArguments),
-    /// Lists or forgets the host keys that jobs have accepted, where the policy has `host_key_checking: accept-new`
+    /// Lists or removes the host keys that jobs have accepted under the policy's `host_key_checking: accept-new`
     KnownHosts(KnownHostsArguments),
-    /// Makes a new key for stored credentials and seals them with it; the service may go on meanwhile
+    /// Makes a new key and encrypts the stored credentials with it; the service can keep running
     RotateKey(DataFolder),
     /// Prints the OpenAPI document of the API
     Openapi,

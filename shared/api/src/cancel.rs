@@ -18,20 +18,21 @@ use crate::wire::Canceling;
 
 /// Cancels a job.
 ///
-/// A job that waits never starts. One that runs is stopped within ten seconds: SIGTERM to everything that it has started, a
-/// grace period, SIGKILL. Where that races with the job's end, one wins, and `cancel.outcome` of the record says which.
+/// A waiting job never starts. A running job is stopped within ten seconds: SIGTERM to everything that it has started, a grace
+/// period, then SIGKILL. If the job ends at the same moment, either the cancel or the end wins; `cancel.outcome` in the record
+/// says which.
 #[utoipa::path(
     post,
     path = "/api/v1/jobs/{job_id}/cancel",
     operation_id = "cancelJob",
     tag = "jobs",
-    params(("job_id" = String, Path, description = "The job's id.", format = "uuid")),
+    params(("job_id" = String, Path, description = "The id of the job.", format = "uuid")),
     responses(
-        (status = 200, description = "The job had not started and never will.", body = Canceling, headers(
-            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        (status = 200, description = "The job had not started and never will start.", body = Canceling, headers(
+            ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
         )),
-        (status = 202, description = "The job is being stopped; its record says when it is.", body = Canceling, headers(
-            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        (status = 202, description = "The job is being stopped. Its record shows when it has stopped.", body = Canceling, headers(
+            ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
         )),
     )
 )]
@@ -63,21 +64,21 @@ pub(crate) async fn cancel(
     }
 }
 
-/// Cancels a job; the same as to post to its `cancel`.
+/// Cancels a job, like `POST /api/v1/jobs/{job_id}/cancel`.
 ///
-/// The record stays until the retention is over.
+/// The record is kept until the retention period ends.
 #[utoipa::path(
     delete,
     path = "/api/v1/jobs/{job_id}",
     operation_id = "deleteJob",
     tag = "jobs",
-    params(("job_id" = String, Path, description = "The job's id.", format = "uuid")),
+    params(("job_id" = String, Path, description = "The id of the job.", format = "uuid")),
     responses(
-        (status = 200, description = "The job had not started and never will.", body = Canceling, headers(
-            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        (status = 200, description = "The job had not started and never will start.", body = Canceling, headers(
+            ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
         )),
-        (status = 202, description = "The job is being stopped; its record says when it is.", body = Canceling, headers(
-            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        (status = 202, description = "The job is being stopped. Its record shows when it has stopped.", body = Canceling, headers(
+            ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
         )),
     )
 )]

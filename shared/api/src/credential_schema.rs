@@ -10,12 +10,12 @@ use self::texts::{
     Certificate, Host, Line, Password, PrivateKey, Provider, Region, Role, SecretLine, SecretText, SecretWord, Url,
 };
 
-/// A new credential: its name, and what its kind holds.
+/// A new credential: its name, and the fields of its kind.
 #[derive(ToSchema)]
 #[schema(example = json!({"name": "prod-become", "kind": "password", "password": "correct horse battery"}))]
 #[expect(dead_code, reason = "describes what is read elsewhere")]
 pub(crate) struct NewCredential {
-    /// The name by which jobs refer to it: letters, digits, `.`, `_` and `-`, the first a letter or digit.
+    /// The name that jobs refer to: letters, digits, `.`, `_` and `-`, starting with a letter or digit.
     #[schema(
         max_length = 128,
         pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
@@ -26,115 +26,115 @@ pub(crate) struct NewCredential {
     fields: CredentialFields,
 }
 
-/// What a credential holds. A secret has at least 4 bytes.
+/// The value of a credential. Each secret must have at least 4 bytes.
 #[derive(ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[schema(example = json!({"kind": "password", "password": "correct horse battery staple"}))]
 #[expect(dead_code, reason = "describes what is read elsewhere")]
 pub(crate) enum CredentialFields {
-    /// A key for ssh.
+    /// An ssh key.
     #[schema(title = "SshCredential")]
     Ssh {
-        /// The private key, in OpenSSH's or PEM format.
+        /// The private key, in OpenSSH or PEM format.
         #[schema(inline)]
         private_key: PrivateKey,
-        /// What the key is encrypted with.
+        /// The passphrase of the private key, if it is encrypted.
         #[schema(inline)]
         passphrase: Option<SecretText>,
         /// A certificate for the key, as `ssh-keygen -s` writes it.
         #[schema(inline)]
         certificate: Option<Certificate>,
-        /// The hosts' keys, as lines of `known_hosts`.
+        /// The host keys of the hosts, as lines of `known_hosts`.
         #[schema(max_length = 32768, pattern = r"^[^\u0000]+$")]
         known_hosts: Option<String>,
     },
     /// A password, for a connection or for becoming another user.
     #[schema(title = "PasswordCredential")]
     Password {
-        /// One line, without white space at its ends.
+        /// The password: one line, without leading or trailing white space.
         #[schema(inline)]
         password: Password,
     },
     /// The password of an Ansible vault.
     #[schema(title = "VaultCredential")]
     Vault {
-        /// One line, without white space at its ends.
+        /// The password: one line, without leading or trailing white space.
         #[schema(inline)]
         password: Password,
-        /// The label that vaulted text carries; by default any.
+        /// The vault id (label) of the encrypted text that the password is for. Default: any.
         #[schema(max_length = 2048, pattern = r"^[^\u0000-\u001f\u007f-\u009f@,]+$")]
         vault_id: Option<String>,
     },
-    /// Access to a Git server with a token, over https.
+    /// Access to a Git server over https, with a token.
     #[schema(title = "GitTokenCredential")]
     #[serde(rename = "git")]
     GitToken {
-        /// The user that the token belongs to; most servers take any.
+        /// The user that the token belongs to. Most servers accept any name.
         #[schema(inline)]
         username: Option<Line>,
-        /// One line.
+        /// The token, one line.
         #[schema(inline)]
         token: SecretLine,
-        /// The hosts that it may be used for; by default any that a request may name.
+        /// The hosts that the credential may be used for. Default: any host that a request may name.
         #[schema(inline)]
         hosts: Option<Vec<Host>>,
     },
-    /// Access to a Git server with a key, over ssh; and with a token, where it has one.
+    /// Access to a Git server over ssh with a key, and over https if a token is given too.
     #[schema(title = "GitKeyCredential")]
     #[serde(rename = "git")]
     GitKey {
-        /// In OpenSSH's or PEM format.
+        /// The private key, in OpenSSH or PEM format.
         #[schema(inline)]
         private_key: PrivateKey,
-        /// What the key is encrypted with.
+        /// The passphrase of the private key, if it is encrypted.
         #[schema(inline)]
         passphrase: Option<SecretText>,
         /// A certificate for the key.
         #[schema(inline)]
         certificate: Option<Certificate>,
-        /// The server's host keys, as lines of `known_hosts`.
+        /// The host keys of the server, as lines of `known_hosts`.
         #[schema(max_length = 32768, pattern = r"^[^\u0000]+$")]
         known_hosts: Option<String>,
         /// The user that the token belongs to.
         #[schema(inline)]
         username: Option<Line>,
-        /// For https, one line.
+        /// The token for https, one line.
         #[schema(inline)]
         token: Option<SecretLine>,
-        /// The hosts that it may be used for; by default any that a request may name.
+        /// The hosts that the credential may be used for. Default: any host that a request may name.
         #[schema(inline)]
         hosts: Option<Vec<Host>>,
     },
     /// A token for a Galaxy server.
     #[schema(title = "GalaxyCredential")]
     Galaxy {
-        /// One line.
+        /// The token, one line.
         #[schema(inline)]
         token: SecretLine,
-        /// The hosts that it may be sent to; by default any that a request may name.
+        /// The hosts that the credential may be sent to. Default: any host that a request may name.
         #[schema(inline)]
         hosts: Option<Vec<Host>>,
     },
-    /// Access to AWS with an access key; and with a role that it may assume.
+    /// Access to AWS with an access key, and optionally a role to assume with it.
     #[schema(title = "CloudKeyCredential")]
     #[serde(rename = "cloud")]
     CloudKey {
-        /// `aws`, the default.
+        /// The cloud provider. Default: `aws`.
         #[schema(inline)]
         provider: Option<Provider>,
         /// The id of an access key.
         #[schema(inline)]
         access_key_id: Line,
-        /// The access key.
+        /// The secret access key.
         #[schema(inline)]
         secret_access_key: SecretLine,
-        /// The token of temporary keys.
+        /// The session token, for temporary keys.
         #[schema(inline)]
         session_token: Option<SecretText>,
-        /// The role to assume.
+        /// The ARN of the role to assume.
         #[schema(inline)]
         role_arn: Option<Role>,
-        /// What the role's trust policy may ask for.
+        /// The external id, if the role's trust policy requires one.
         #[schema(inline)]
         external_id: Option<Line>,
         /// The default region.
@@ -145,39 +145,39 @@ pub(crate) enum CredentialFields {
     #[schema(title = "CloudRoleCredential")]
     #[serde(rename = "cloud")]
     CloudRole {
-        /// `aws`, the default.
+        /// The cloud provider. Default: `aws`.
         #[schema(inline)]
         provider: Option<Provider>,
-        /// The role to assume.
+        /// The ARN of the role to assume.
         #[schema(inline)]
         role_arn: Role,
-        /// What the role's trust policy may ask for.
+        /// The external id, if the role's trust policy requires one.
         #[schema(inline)]
         external_id: Option<Line>,
         /// The default region.
         #[schema(inline)]
         region: Option<Region>,
     },
-    /// A token that goes into an `Authorization: Bearer` header.
+    /// A token that is sent in an `Authorization: Bearer` header.
     #[schema(title = "BearerCredential")]
     Bearer {
-        /// Printable ASCII.
+        /// The secret, in printable ASCII characters.
         #[schema(inline)]
         token: SecretWord,
-        /// The hosts that it may be sent to; by default any that a request may name.
+        /// The hosts that the credential may be sent to. Default: any host that a request may name.
         #[schema(inline)]
         hosts: Option<Vec<Host>>,
     },
-    /// A value that goes into a header.
+    /// A value that is sent in a header.
     #[schema(title = "HeaderCredential")]
     Header {
-        /// The header's name.
+        /// The name of the header.
         #[schema(max_length = 128, pattern = r"^[A-Za-z0-9_-]+$", example = "X-Api-Key")]
         header: String,
-        /// Printable ASCII.
+        /// The secret, in printable ASCII characters.
         #[schema(inline)]
         value: SecretWord,
-        /// The hosts that it may be sent to; by default any that a request may name.
+        /// The hosts that the credential may be sent to. Default: any host that a request may name.
         #[schema(inline)]
         hosts: Option<Vec<Host>>,
     },
@@ -185,56 +185,56 @@ pub(crate) enum CredentialFields {
     #[schema(title = "HashicorpVaultTokenCredential")]
     #[serde(rename = "hashicorp_vault")]
     VaultToken {
-        /// Where Vault is.
+        /// The URL of the Vault server.
         #[schema(inline)]
         url: Url,
-        /// The namespace, where Vault has them.
+        /// The namespace, if Vault uses namespaces.
         #[schema(inline)]
         namespace: Option<Line>,
-        /// One line.
+        /// The token, one line.
         #[schema(inline)]
         token: SecretLine,
     },
-    /// Access to HashiCorp Vault by AppRole.
+    /// Access to HashiCorp Vault with AppRole.
     #[schema(title = "HashicorpVaultApproleCredential")]
     #[serde(rename = "hashicorp_vault")]
     VaultApprole {
-        /// Where Vault is.
+        /// The URL of the Vault server.
         #[schema(inline)]
         url: Url,
-        /// The namespace, where Vault has them.
+        /// The namespace, if Vault uses namespaces.
         #[schema(inline)]
         namespace: Option<Line>,
         /// The id of the AppRole.
         #[schema(inline)]
         role_id: Line,
-        /// Its secret id, one line.
+        /// The secret id of the AppRole, one line.
         #[schema(inline)]
         secret_id: SecretLine,
-        /// Where the method is mounted; by default `approle`.
+        /// The path where the AppRole auth method is mounted. Default: `approle`.
         #[schema(inline)]
         mount: Option<Line>,
     },
-    /// Access to HashiCorp Vault by an identity of AWS.
+    /// Access to HashiCorp Vault with an AWS identity.
     #[schema(title = "HashicorpVaultAwsCredential")]
     #[serde(rename = "hashicorp_vault")]
     VaultAws {
-        /// Where Vault is.
+        /// The URL of the Vault server.
         #[schema(inline)]
         url: Url,
-        /// The namespace, where Vault has them.
+        /// The namespace, if Vault uses namespaces.
         #[schema(inline)]
         namespace: Option<Line>,
-        /// The role in Vault.
+        /// The name of the role in Vault.
         #[schema(inline)]
         role: Line,
-        /// Where the method is mounted; by default `aws`.
+        /// The path where the AWS auth method is mounted. Default: `aws`.
         #[schema(inline)]
         mount: Option<Line>,
-        /// The value of `X-Vault-AWS-IAM-Server-ID`, where Vault asks for it.
+        /// The value of the `X-Vault-AWS-IAM-Server-ID` header, if Vault requires it.
         #[schema(inline)]
         server_id: Option<Line>,
-        /// A stored credential of kind `cloud` to log in with; by default the worker's own identity.
+        /// The stored credential of kind `cloud` to log in with. Default: the worker's own identity.
         #[schema(max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
         cloud_credential: Option<String>,
     },

@@ -44,7 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
 
 /// Stores a credential.
 ///
-/// Its value is sealed and never shown again. Jobs refer to it by its name.
+/// The value is encrypted and never returned. Jobs refer to the credential by its name.
 #[utoipa::path(
     post,
     path = "/api/v1/credentials",
@@ -52,8 +52,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
     tag = "credentials",
     request_body = NewCredential,
     responses(
-        (status = 201, description = "It is stored.", body = CredentialSummary, headers(
-            ("Location" = String, description = "What is shown of it."),
+        (status = 201, description = "The credential was stored.", body = CredentialSummary, headers(
+            ("Location" = String, description = "The URL of the credential."),
         )),
     )
 )]
@@ -77,21 +77,21 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, location, Json(summary)).into_response())
 }
 
-/// Lists the credentials by name.
+/// Lists credentials, ordered by name.
 ///
-/// What they hold is not shown.
+/// Their values are never returned.
 #[utoipa::path(
     get,
     path = "/api/v1/credentials",
     operation_id = "listCredentials",
     tag = "credentials",
     params(
-        ("limit" = Option<u32>, Query, description = "At most this many; 20 if absent.", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before.", min_length = 1),
+        ("limit" = Option<u32>, Query, description = "The maximum number of items to return. Default: 20.", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page.", min_length = 1),
     ),
     responses(
         (status = 200, description = "A page of credentials.", body = CredentialList, headers(
-            ("Link" = String, description = "This page (`self`) and the next one (`next`), if there is one; RFC 8288."),
+            ("Link" = String, description = "Links (RFC 8288) to this page (`self`) and, if there is one, the next page (`next`)."),
         )),
     )
 )]
@@ -117,27 +117,27 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
     Ok((links, Json(body)).into_response())
 }
 
-/// A page of credentials, as far as they are shown.
+/// A page of credentials, without their values.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CredentialList {
-    /// By name.
+    /// The credentials, ordered by name.
     credentials: Vec<CredentialSummary>,
     limit: u32,
-    /// Leads to the next page; null on the last.
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// Returns what is shown of a credential.
+/// Returns a credential without its value.
 ///
-/// That is its name, its kind and its dates.
+/// The response has its name, its kind and its dates.
 #[utoipa::path(
     get,
     path = "/api/v1/credentials/{name}",
     operation_id = "getCredential",
     tag = "credentials",
-    params(("name" = String, Path, description = "The credential's name.", max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")),
+    params(("name" = String, Path, description = "The name of the credential.", max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")),
     responses(
-        (status = 200, description = "What is shown of it.", body = CredentialSummary),
+        (status = 200, description = "The credential, without its value.", body = CredentialSummary),
     )
 )]
 pub(crate) async fn get(
@@ -150,18 +150,18 @@ pub(crate) async fn get(
     found.map(Json).map_err(|error| problem(&name, error))
 }
 
-/// Gives a credential a new value.
+/// Replaces the value of a credential.
 ///
-/// It is of the same kind. Jobs that start later get the new one.
+/// The new value must be of the same kind. Jobs that start later use it.
 #[utoipa::path(
     put,
     path = "/api/v1/credentials/{name}",
     operation_id = "rotateCredential",
     tag = "credentials",
-    params(("name" = String, Path, description = "The credential's name.", max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")),
+    params(("name" = String, Path, description = "The name of the credential.", max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")),
     request_body = CredentialFields,
     responses(
-        (status = 200, description = "It has the new value.", body = CredentialSummary),
+        (status = 200, description = "The credential has the new value.", body = CredentialSummary),
     )
 )]
 pub(crate) async fn rotate(
@@ -184,17 +184,17 @@ pub(crate) async fn rotate(
     Ok(Json(summary))
 }
 
-/// Forgets a credential.
+/// Deletes a credential.
 ///
-/// Jobs that name it and have not started fail with `credential_unavailable`.
+/// Jobs that use it and have not started yet fail with `credential_unavailable`.
 #[utoipa::path(
     delete,
     path = "/api/v1/credentials/{name}",
     operation_id = "deleteCredential",
     tag = "credentials",
-    params(("name" = String, Path, description = "The credential's name.", max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")),
+    params(("name" = String, Path, description = "The name of the credential.", max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")),
     responses(
-        (status = 204, description = "It is gone."),
+        (status = 204, description = "The credential was deleted."),
     )
 )]
 pub(crate) async fn remove(

@@ -33,22 +33,22 @@ const MAX_AFTER: u64 = 2_147_483_647;
 /// A page of events.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventPage {
-    /// The events, ordered by counter, with the fields that ansible-runner gives them.
+    /// The events, ordered by counter, with ansible-runner's fields.
     #[schema(value_type = Vec<AnyEvent>)]
     events: Vec<Box<RawValue>>,
-    /// The `after` of the attempt's next page. Where a filter leaves events out, a page may be empty and others follow.
+    /// The `after` of the attempt's next page. With a filter, a page may be empty although more events follow.
     next_after: u64,
-    /// The attempt whose events these are, and which `next_after` counts; 0 before the first.
+    /// The attempt that the events and `next_after` belong to; 0 before the first attempt.
     attempt: u32,
-    /// The attempt that followed, when every event of this one has been read; its events begin at `after=0`.
+    /// The next attempt, once every event of this one has been read; its events start at `after=0`. Otherwise null.
     next_attempt: Option<u32>,
-    /// Where the job stands.
+    /// The state of the job.
     status: JobStatus,
-    /// True when the job has ended, and no event follows, neither of this attempt nor of another.
+    /// True if the job has ended and no event follows, neither in this attempt nor in another.
     complete: bool,
 }
 
-/// An event, in the words of its job's kind.
+/// An event, as its job's kind defines it.
 #[derive(ToSchema)]
 #[schema(as = Event)]
 #[expect(dead_code, reason = "stands for the schemas of the kinds")]
@@ -87,29 +87,31 @@ impl Place {
 
 /// Lists the events of a job.
 ///
-/// They are ansible-runner's, ordered by counter. With `wait`, a request for which there is none yet waits for one. A filter is
-/// applied to at most 4 MiB of events a request: a page may be empty and others follow, as long as `complete` is false.
+/// These are ansible-runner's events, ordered by counter. With `wait`, a request that finds no event waits for one. With a
+/// filter, one request scans at most 4 MiB of events, or 20,000 events: as long as `complete` is false, a page may be empty
+/// although more events follow.
 ///
-/// A job that starts again counts its events from 1 again. Whoever follows sends back the `attempt` of the page with its `next_after`;
-/// when the page names a `next_attempt`, that one with `after=0`. `Link` leads the same way.
+/// If a job starts again, its events are counted from 1 again. To follow a job, send the page's `attempt` and `next_after` back
+/// as `attempt` and `after`. If the page has a `next_attempt`, continue with that attempt and `after=0`. The `next` link does
+/// this for you.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{job_id}/events",
     operation_id = "listJobEvents",
     tag = "output",
     params(
-        ("job_id" = String, Path, description = "The job's id.", format = "uuid"),
-        ("after" = Option<u32>, Query, description = "Only events with a greater counter; 0 if absent. Once a job has been started again, it needs `attempt`.", minimum = 0, maximum = 2_147_483_647),
-        ("limit" = Option<u32>, Query, description = "At most this many; 100 if absent.", minimum = 1, maximum = 1000),
-        ("wait" = Option<u32>, Query, description = "Waits up to this many seconds for an event.", minimum = 0, maximum = 25),
-        ("attempt" = Option<u32>, Query, description = "The events of one attempt; by default of the last. 0, as a page has it before the first, leads to the first.", minimum = 0),
-        ("event" = inline(Option<Vec<EventNames>>), Query, description = "Only events of these kinds, such as `runner_on_failed`: given several times, or once with commas."),
-        ("host" = Option<String>, Query, description = "Only events of this host.", min_length = 1),
-        ("failed" = Option<bool>, Query, description = "Only failures of tasks, and hosts that were not reached, which nothing rescued or ignored."),
+        ("job_id" = String, Path, description = "The id of the job.", format = "uuid"),
+        ("after" = Option<u32>, Query, description = "Returns only events with a greater counter. Default: 0. Once the job has been started again, `attempt` must be given as well.", minimum = 0, maximum = 2_147_483_647),
+        ("limit" = Option<u32>, Query, description = "The maximum number of events to return. Default: 100.", minimum = 1, maximum = 1000),
+        ("wait" = Option<u32>, Query, description = "Waits up to this many seconds for an event. Default: 0.", minimum = 0, maximum = 25),
+        ("attempt" = Option<u32>, Query, description = "Returns the events of this attempt. Default: the last attempt. 0, which pages have before the first attempt, starts with the first attempt.", minimum = 0),
+        ("event" = inline(Option<Vec<EventNames>>), Query, description = "Returns only events of these kinds, such as `runner_on_failed`. Repeat the parameter, or separate the kinds with commas."),
+        ("host" = Option<String>, Query, description = "Returns only events of this host.", min_length = 1),
+        ("failed" = Option<bool>, Query, description = "If true, returns only failed tasks and unreachable hosts that were neither rescued nor ignored."),
     ),
     responses(
-        (status = 200, description = "The events.", body = EventPage, headers(
-            ("Link" = String, description = "This page (`self`) and the next one (`next`), unless this is the last; RFC 8288."),
+        (status = 200, description = "A page of events.", body = EventPage, headers(
+            ("Link" = String, description = "Links (RFC 8288) to this page (`self`) and, unless this is the last page, the next page (`next`)."),
         )),
     )
 )]

@@ -11,21 +11,21 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 
-/// That the process lives.
+/// Shows that the process is alive.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Liveness {
     status: Well,
 }
 
-/// Whether the service can do its work.
+/// Whether the service is ready, and what was checked.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
     status: ServiceState,
-    /// Each thing that was checked, such as `store`.
+    /// The result of each check by its name, such as `store`.
     checks: BTreeMap<&'static str, Check>,
 }
 
-/// The state of a process that lives.
+/// The state of a live process.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Well {
@@ -33,7 +33,7 @@ pub(crate) enum Well {
     Ok,
 }
 
-/// Whether jobs can be taken and run.
+/// Whether jobs can be accepted and run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ServiceState {
@@ -45,15 +45,15 @@ pub(crate) enum ServiceState {
     Unavailable,
 }
 
-/// What was found of one thing.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Check {
     status: CheckStatus,
-    /// What is wrong, in a sentence.
+    /// What is wrong, in a sentence; null if the check passed.
     error: Option<String>,
 }
 
-/// Whether a thing is as it should be.
+/// Whether a check passed.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CheckStatus {
@@ -63,33 +63,33 @@ pub(crate) enum CheckStatus {
     Failing,
 }
 
-/// Tells that the process lives.
+/// Reports that the process is alive.
 ///
-/// It asks nothing of the stores.
+/// Does not contact the stores.
 #[utoipa::path(
     get,
     path = "/health/live",
     operation_id = "getLiveness",
     tag = "health",
     responses(
-        (status = 200, description = "The process lives.", body = Liveness),
+        (status = 200, description = "The process is alive.", body = Liveness),
     )
 )]
 pub(crate) async fn live() -> Json<Liveness> {
     Json(Liveness { status: Well::Ok })
 }
 
-/// Tells whether jobs can be taken and run.
+/// Reports whether jobs can be accepted and run.
 ///
-/// It asks the stores, and on one machine the Ansible host as well.
+/// Checks the stores, and on a single machine also the Ansible host process.
 #[utoipa::path(
     get,
     path = "/health/ready",
     operation_id = "getReadiness",
     tag = "health",
     responses(
-        (status = 200, description = "Everything that a job needs is there.", body = Readiness),
-        (status = 503, description = "Something is missing, or the service is shutting down.", body = Readiness),
+        (status = 200, description = "Everything that jobs need is available.", body = Readiness),
+        (status = 503, description = "Something that jobs need is unavailable, or the service is shutting down.", body = Readiness),
     )
 )]
 pub(crate) async fn ready(State(app): State<App>) -> Response {

@@ -19,25 +19,25 @@ const PATH: &str = "/api/v1/jobs";
 
 /// Returns the record of a job.
 ///
-/// It has the request as it was read, how far the job has come while it runs, and what came of it. The record of a job that
-/// has ended never changes: it has an `ETag`, and a request with that in `If-None-Match` is answered with 304.
+/// The record contains the request as it was read, the progress of the job, and its result once it has ended. The record of a
+/// job that has ended never changes: it has an `ETag`, and a request with that value in `If-None-Match` gets a 304 response.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{job_id}",
     operation_id = "getJob",
     tag = "jobs",
     params(
-        ("job_id" = String, Path, description = "The job's id.", format = "uuid"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of a record that the client has."),
+        ("job_id" = String, Path, description = "The id of the job.", format = "uuid"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the record that the client already has."),
     ),
     responses(
-        (status = 200, description = "The record.", body = JobView, headers(
-            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
-            ("ETag" = String, description = "Stands for the record of a job that has ended; for `If-None-Match`."),
+        (status = 200, description = "The record of the job.", body = JobView, headers(
+            ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
+            ("ETag" = String, description = "Identifies the record of a job that has ended. Send it in `If-None-Match`."),
         )),
-        (status = 304, description = "The client has this very record.", headers(
-            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
-            ("ETag" = String, description = "Stands for the record of a job that has ended; for `If-None-Match`."),
+        (status = 304, description = "The client's copy of the record is current.", headers(
+            ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
+            ("ETag" = String, description = "Identifies the record of a job that has ended. Send it in `If-None-Match`."),
         )),
     )
 )]
@@ -58,23 +58,23 @@ pub(crate) async fn get(
 
 /// Lists jobs, newest first.
 ///
-/// Pages are reached by `cursor`, the `next_cursor` of the page before, to any depth, and see each job once while others come;
-/// or by `offset`, to 1000. `total` counts to 1000.
+/// Page with `cursor` (the `next_cursor` of the previous page), which reaches any depth and shows each job once even while jobs
+/// are added, or with `offset`, up to 1000. `total` counts up to 1000 jobs.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs",
     operation_id = "listJobs",
     tag = "jobs",
     params(
-        ("status" = Option<JobStatus>, Query, description = "Only jobs in this state."),
-        ("dead_letter" = Option<bool>, Query, description = "If true, only jobs that wait although the queue has given them up."),
-        ("limit" = Option<u32>, Query, description = "At most this many; 20 if absent.", minimum = 1, maximum = 100),
-        ("offset" = Option<u32>, Query, description = "Leaves out this many; not with `cursor`.", minimum = 0, maximum = 1000),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same `status` and `dead_letter`.", min_length = 1),
+        ("status" = Option<JobStatus>, Query, description = "Returns only jobs in this state."),
+        ("dead_letter" = Option<bool>, Query, description = "If true, returns only jobs that are still waiting although the queue has given them up."),
+        ("limit" = Option<u32>, Query, description = "The maximum number of items to return. Default: 20.", minimum = 1, maximum = 100),
+        ("offset" = Option<u32>, Query, description = "Skips this many jobs. Cannot be combined with `cursor`.", minimum = 0, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page, which must have been requested with the same `status` and `dead_letter`.", min_length = 1),
     ),
     responses(
         (status = 200, description = "A page of jobs.", body = JobList, headers(
-            ("Link" = String, description = "This page (`self`) and the next one (`next`), if there is one; RFC 8288."),
+            ("Link" = String, description = "Links (RFC 8288) to this page (`self`) and, if there is one, the next page (`next`)."),
         )),
     )
 )]

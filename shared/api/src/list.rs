@@ -17,13 +17,13 @@ pub struct JobListItem {
     #[schema(format = "uuid")]
     job_id: String,
     status: JobStatus,
-    /// The playbook's path or the role's name; null where the request holds the playbook itself.
+    /// The path of the playbook or the name of the role; null if the request contains the playbook itself.
     playbook: Option<String>,
-    /// The caller's own words, as the request has them in `options.labels`.
+    /// The caller's own labels, from `options.labels` of the request.
     labels: BTreeMap<String, String>,
-    /// Why it did not succeed.
+    /// Why the job did not succeed.
     reason: Option<Reason>,
-    /// Why it did not succeed, in a sentence of at most 300 characters; the record has all of it.
+    /// Why the job did not succeed: a sentence of at most 300 characters. The record has the full text.
     #[schema(max_length = 300)]
     error: Option<String>,
     #[schema(value_type = String, format = DateTime)]
@@ -32,9 +32,9 @@ pub struct JobListItem {
     started_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// How long it took, in seconds: from the start of its last attempt to its end.
+    /// How long the job took, in seconds, from the start of its last attempt to its end.
     duration_seconds: Option<f64>,
-    /// How often it has been started.
+    /// How many times the job has been started.
     attempt: u32,
 }
 
@@ -70,16 +70,16 @@ pub(crate) enum Relation {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobList {
     jobs: Vec<JobListItem>,
-    /// Ids of jobs of this page that are left out, as their records are damaged; there only if some are.
+    /// The ids of jobs that are missing from this page because their records are damaged. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(format = "uuid", required = false)]
     damaged: Vec<String>,
-    /// How many jobs match, counted up to 1000.
+    /// The number of jobs that match, counted up to 1000.
     total: u32,
     total_relation: Relation,
     limit: u32,
     offset: u32,
-    /// Leads to the next page; null on the last.
+    /// The cursor of the next page; null on the last page.
     pub(crate) next_cursor: Option<String>,
 }
 

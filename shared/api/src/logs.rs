@@ -28,7 +28,7 @@ const URL_VALID_FOR: Duration = Duration::from_secs(300);
 /// The last byte position of output that is still growing: the largest number that every client can read (RFC 8673).
 const ENDLESS: u64 = (1 << 53) - 1;
 
-/// How output is delivered.
+/// The format of the output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
@@ -45,33 +45,34 @@ struct Reading {
     format: LogFormat,
 }
 
-/// Returns what a job has printed.
+/// Returns the output of a job.
 ///
-/// That is what Ansible printed, byte for byte, with its ANSI sequences; or with `format=text` without them. `follow=true` goes
-/// on until the job has ended, over all of its attempts from the present one on; where answers are bounded, as by Lambda, for
-/// as long as they may take. Whoever follows resumes with `Range: bytes=N-`, and names the attempt whose bytes it has counted.
+/// The output is what Ansible printed, byte for byte, with its ANSI sequences, or without them with `format=text`.
+/// `follow=true` continues until the job has ended, through the current attempt and all later ones. Where the duration of
+/// responses is limited, as on AWS Lambda, it continues for as long as a response may take. To resume, send `Range: bytes=N-`
+/// and the `attempt` whose bytes you have counted.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{job_id}/logs",
     operation_id = "getJobLogs",
     tag = "output",
     params(
-        ("job_id" = String, Path, description = "The job's id.", format = "uuid"),
-        ("follow" = Option<bool>, Query, description = "Goes on until the job has ended."),
-        ("attempt" = Option<u32>, Query, description = "The output of one attempt; by default of the last.", minimum = 1),
-        ("format" = inline(Option<LogFormat>), Query, description = "`raw`, the default, or `text` without ANSI sequences, which is not for ranges."),
-        ("Range" = Option<String>, Header, description = "One range of bytes (RFC 9110); with `follow`, where to begin.", example = "bytes=0-1023"),
+        ("job_id" = String, Path, description = "The id of the job.", format = "uuid"),
+        ("follow" = Option<bool>, Query, description = "If true, continues until the job has ended."),
+        ("attempt" = Option<u32>, Query, description = "Returns the output of this attempt. Default: the last attempt.", minimum = 1),
+        ("format" = inline(Option<LogFormat>), Query, description = "`raw` (the default), or `text` without ANSI sequences. `text` cannot be combined with `Range`."),
+        ("Range" = Option<String>, Header, description = "A single range of bytes (RFC 9110). With `follow`, the position to start at.", example = "bytes=0-1023"),
     ),
     responses(
-        (status = 200, description = "All of the output so far.", body = String, content_type = "text/plain", headers(
+        (status = 200, description = "The complete output so far.", body = String, content_type = "text/plain", headers(
             ("Accept-Ranges" = String, description = "`bytes`, except with `format=text`."),
         )),
-        (status = 206, description = "The range.", body = String, content_type = "text/plain", headers(
-            ("Content-Range" = String, description = "Which bytes these are, of how many. With `follow`, while there is no end: `bytes N-9007199254740991/*` (RFC 8673)."),
+        (status = 206, description = "The requested range of the output.", body = String, content_type = "text/plain", headers(
+            ("Content-Range" = String, description = "The returned range of bytes and the total size. With `follow`, the range has an open end: `bytes N-9007199254740991/*` (RFC 8673)."),
             ("Accept-Ranges" = String, description = "`bytes`."),
         )),
-        (status = 307, description = "The output is too large for an answer of a function of AWS.", headers(
-            ("Location" = String, description = "Where all of it can be read for five minutes."),
+        (status = 307, description = "The output is too large for a response of an AWS Lambda function.", headers(
+            ("Location" = String, description = "A URL of the complete output, valid for five minutes."),
         )),
     )
 )]

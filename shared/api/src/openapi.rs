@@ -24,14 +24,14 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
 #[openapi(
     info(
         title = "Callboard",
-        description = "Runs Ansible playbooks as jobs: submit one, watch it run, read its output and its record.\n\nWhat cannot be done is answered with problem details (RFC 9457), whose `type` is one of a closed list. Fields may be added to answers; a field that a request may not have is refused."
+        description = "Runs Ansible playbooks as jobs: submit a job, watch it run, and read its output and its record.\n\nErrors are returned as problem details (RFC 9457), whose `type` is one of a closed list. New fields may be added to responses. A request with an unknown field is refused."
     ),
-    servers((url = "/", description = "The service that this document comes from.")),
+    servers((url = "/", description = "The service that returned this document.")),
     tags(
-        (name = "jobs", description = "Playbooks and roles that are run, and their records."),
-        (name = "output", description = "What jobs print, and ansible-runner's events."),
-        (name = "credentials", description = "Secrets that jobs refer to by name."),
-        (name = "health", description = "Whether the service lives and can work, and what it is."),
+        (name = "jobs", description = "Run playbooks and roles, and read their records."),
+        (name = "output", description = "The output of jobs, and ansible-runner's events."),
+        (name = "credentials", description = "Stored secrets, which jobs refer to by name."),
+        (name = "health", description = "Whether the service is alive and ready, and its API description."),
     ),
     components(schemas(crate::problem::Problem, callboard_core::request::JobOptions)),
     paths(
@@ -70,14 +70,14 @@ pub(crate) struct Made(Arc<OnceLock<Bytes>>);
 
 /// Returns this document.
 ///
-/// It describes the release that answers, in OpenAPI 3.1.
+/// The document describes the running release of the service, in OpenAPI 3.1.
 #[utoipa::path(
     get,
     path = "/openapi.json",
     operation_id = "getOpenApi",
     tag = "health",
     responses(
-        (status = 200, description = "The document.", body = callboard_core::request::Variables),
+        (status = 200, description = "The OpenAPI document.", body = callboard_core::request::Variables),
     )
 )]
 pub(crate) async fn serve(State(app): State<App>, Extension(made): Extension<Made>) -> impl IntoResponse {
@@ -98,15 +98,15 @@ fn complete(mut document: Value, kinds: &Kinds) -> Value {
     schemas["Problem"]["properties"]["type"]["enum"] = problems::uris();
     let options = &mut schemas["Options"]["properties"];
     for name in ["check", "diff"] {
-        let description = format!("The same as `{name}`.");
+        let description = format!("An alias of `{name}`.");
         options[format!("{name}_mode")] = json!({"type": "boolean", "description": description});
     }
     document["components"]["securitySchemes"] = json!({"aws_sigv4": {
         "type": "apiKey", "in": "header", "name": "Authorization",
-        "description": "On AWS: requests are signed by an identity that may invoke the API (Signature Version 4, service `execute-api`).",
+        "description": "On AWS, requests must be signed by an identity that is allowed to invoke the API (Signature Version 4, service `execute-api`).",
     }});
     document["components"]["headers"] = json!({"RequestId": {
-        "description": "The id that the service's log has the request under: the client's own `X-Request-Id`, where it sends one of at most 128 letters, digits and `-_.:/+=@`.",
+        "description": "The id of the request in the service's log. If the client sends an `X-Request-Id` of at most 128 letters, digits and `-_.:/+=@`, that value is used.",
         "schema": {"type": "string"},
     }});
     shape::shape(&mut document);

@@ -16,42 +16,42 @@ use utoipa::ToSchema;
 
 pub(crate) use self::kind::Kind;
 
-/// What went wrong, for a person and for a program (RFC 9457).
+/// An error, for people and for programs (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// Which kind of problem it is: a URI that stands for it, by which programs tell problems apart.
+    /// The URI that identifies the kind of problem. Programs should use it to tell problems apart.
     r#type: String,
-    /// The kind in words.
+    /// The kind of problem in words.
     title: &'static str,
-    /// The HTTP status.
+    /// The HTTP status code.
     #[schema(value_type = u16)]
     #[serde(serialize_with = "as_number")]
     status: StatusCode,
-    /// What is wrong and what would be right.
+    /// What is wrong, and what would be valid.
     detail: String,
-    /// Each fault, with its place.
+    /// The faults of the request, each with its location.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
     #[serde(skip)]
     kind: Kind,
 }
 
-/// One fault of a request, and where it is: in the body, in the query, or in a header.
+/// One fault of a request and its location: in the body, in the query or in a header.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Fault {
-    /// Where in the body, as a JSON pointer (RFC 6901).
+    /// The location in the body, as a JSON pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pointer: Option<String>,
-    /// Which query parameter.
+    /// The name of the query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     parameter: Option<String>,
-    /// Which header.
+    /// The name of the header.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     header: Option<&'static str>,
-    /// What is wrong there and what would be right.
+    /// What is wrong at this location, and what would be valid.
     detail: String,
 }
 

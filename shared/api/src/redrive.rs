@@ -16,29 +16,29 @@ use crate::problem::{Kind, Problem};
 use crate::submit::accepted;
 use crate::wire::Accepted;
 
-/// What a call has redriven.
+/// The jobs that a call has redriven.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RedrivenJobs {
-    /// The jobs that are queued again, newest first.
+    /// The ids of the jobs that were queued again, newest first.
     #[schema(value_type = Vec<String>)]
     redriven: Vec<JobId>,
-    /// Leads to the jobs that this call did not look at; null when there are none.
+    /// The cursor of the jobs that this call did not examine; null if there are none.
     next_cursor: Option<String>,
 }
 
 /// Queues a waiting job again.
 ///
-/// Use it for a job with a `dead_letter` in its record. It is harmless for other waiting jobs.
+/// Use this for a job that has a `dead_letter` in its record. It is harmless for other waiting jobs.
 #[utoipa::path(
     post,
     path = "/api/v1/jobs/{job_id}/redrive",
     operation_id = "redriveJob",
     tag = "jobs",
-    params(("job_id" = String, Path, description = "The job's id.", format = "uuid")),
+    params(("job_id" = String, Path, description = "The id of the job.", format = "uuid")),
     responses(
-        (status = 202, description = "The job is queued again.", body = Accepted, headers(
-            ("Location" = String, description = "The job's record."),
-            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
+        (status = 202, description = "The job was queued again.", body = Accepted, headers(
+            ("Location" = String, description = "The URL of the job's record."),
+            ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
         )),
     )
 )]
@@ -58,20 +58,20 @@ pub(crate) async fn redrive(State(app): State<App>, PathId(id): PathId, params: 
 
 /// Queues all dead-lettered jobs again.
 ///
-/// These are the jobs that a list with `dead_letter=true` has, newest first. One call looks at `limit` of them; where older
-/// ones follow, `next_cursor` leads to them. To send the same call again does no harm.
+/// These are the jobs that a list with `dead_letter=true` returns, newest first. One call examines at most `limit` of them. If
+/// there are older ones, pass `next_cursor` as `cursor` to continue. Repeating a call is harmless.
 #[utoipa::path(
     post,
     path = "/api/v1/jobs/redrive",
     operation_id = "redriveJobs",
     tag = "jobs",
     params(
-        ("playbook" = Option<String>, Query, description = "Only jobs of this playbook or role, as lists name it.", min_length = 1),
-        ("limit" = Option<u32>, Query, description = "Looks at this many at most; 100 if absent.", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the call before.", min_length = 1),
+        ("playbook" = Option<String>, Query, description = "Queues only jobs of this playbook or role, named as in lists of jobs.", min_length = 1),
+        ("limit" = Option<u32>, Query, description = "The maximum number of jobs to examine. Default: 100.", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous call.", min_length = 1),
     ),
     responses(
-        (status = 200, description = "The jobs that are queued again.", body = RedrivenJobs),
+        (status = 200, description = "The jobs that were queued again.", body = RedrivenJobs),
     )
 )]
 pub(crate) async fn redrive_all(State(app): State<App>, mut params: Params) -> Result<Json<RedrivenJobs>, Problem> {

@@ -29,29 +29,29 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Submits a job.
 ///
-/// The job is on the disk when this is answered. It is run once, or up to `options.max_attempts` times where its worker is
-/// lost. With `sync=true` the answer waits for the job's end, for a bounded time, and is the job's record. Under an
-/// `Idempotency-Key`, a submission can be sent again: the first answer comes back, and the job runs once.
+/// The job is stored durably before the response is sent. It runs once, or up to `options.max_attempts` times if its worker is
+/// lost. With `sync=true`, the request waits for the job to end, for a limited time, and returns the job's record. With an
+/// `Idempotency-Key`, a submission can be sent again: it gets the first response, and the job runs once.
 #[utoipa::path(
     post,
     path = "/api/v1/jobs",
     operation_id = "submitJob",
     tag = "jobs",
     params(
-        ("sync" = Option<bool>, Query, description = "Waits for the job's end, for a bounded time."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body within 24 hours is the same job, and gets the first answer. Visible ASCII characters, such as a UUID.", min_length = 1, max_length = 255, pattern = r"^[!-~]+$"),
+        ("sync" = Option<bool>, Query, description = "If true, waits for the job to end, for a limited time."),
+        ("Idempotency-Key" = Option<String>, Header, description = "A key that makes it safe to send the request again: within 24 hours, the same key and body refer to the same job and get the first response. Visible ASCII characters, such as a UUID.", min_length = 1, max_length = 255, pattern = r"^[!-~]+$"),
     ),
     request_body = AnyRequest,
     responses(
-        (status = 200, description = "With `sync=true`: the job has ended, and this is its record.", body = JobView, headers(
-            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
-            ("ETag" = String, description = "Stands for the record of a job that has ended; for `If-None-Match`."),
-            ("Idempotency-Replayed" = bool, description = "`true` where the job was accepted before, under the same `Idempotency-Key`."),
+        (status = 200, description = "The record of the job, which has ended. Only with `sync=true`.", body = JobView, headers(
+            ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
+            ("ETag" = String, description = "Identifies the record of a job that has ended. Send it in `If-None-Match`."),
+            ("Idempotency-Replayed" = bool, description = "`true` if the job was accepted earlier, under the same `Idempotency-Key`."),
         )),
-        (status = 202, description = "The job is recorded and will be run.", body = Accepted, headers(
-            ("Location" = String, description = "The job's record."),
-            ("Link" = String, description = "The record (`self`), what the job printed (`logs`) and its events (`events`); RFC 8288."),
-            ("Idempotency-Replayed" = bool, description = "`true` where the job was accepted before, under the same `Idempotency-Key`."),
+        (status = 202, description = "The job is stored and will be run.", body = Accepted, headers(
+            ("Location" = String, description = "The URL of the job's record."),
+            ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
+            ("Idempotency-Replayed" = bool, description = "`true` if the job was accepted earlier, under the same `Idempotency-Key`."),
         )),
     )
 )]
@@ -94,7 +94,7 @@ pub(crate) async fn submit(
     Ok(response)
 }
 
-/// A request of one of the kinds of jobs.
+/// A job request of any kind.
 #[derive(ToSchema)]
 #[schema(as = JobRequest)]
 #[expect(dead_code, reason = "stands for the schemas of the kinds")]

@@ -21,12 +21,12 @@ use crate::tail::Tail;
 /// The record of a job.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobView {
-    /// The job's id.
+    /// The id of the job.
     #[schema(format = "uuid")]
     job_id: String,
-    /// Where it stands.
+    /// The state of the job.
     status: JobStatus,
-    /// What it is to do, in the words of its kind.
+    /// The work of the job, as its kind describes it.
     #[serde(flatten)]
     #[schema(ignore)]
     work: Object,
@@ -36,51 +36,51 @@ pub struct JobView {
     started_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// How long it took, in seconds: from the start of its last attempt to its end.
+    /// How long the job took, in seconds, from the start of its last attempt to its end.
     duration_seconds: Option<f64>,
-    /// How often it has been started.
+    /// How many times the job has been started.
     attempt: u32,
-    /// Each of its starts, oldest first, and how it ended.
+    /// The attempts of the job, oldest first, and how each ended.
     attempts: Vec<Attempt>,
-    /// How far it has come, or had come when it ended.
+    /// The progress of the job, or where it was when it ended.
     #[schema(value_type = Option<ProgressPart>)]
     progress: Option<Progress>,
-    /// Who asked for it to be stopped, and when, and what came of that.
+    /// Who asked for the job to be stopped, when, and with what outcome.
     cancel: Option<CancelView>,
-    /// Set while the job is waiting but the queue has given it up. Redrive the job.
+    /// Set while the job is still waiting although the queue has given it up. Redrive the job to queue it again.
     dead_letter: Option<DeadLetter>,
-    /// Why it did not succeed.
+    /// Why the job did not succeed.
     reason: Option<Reason>,
-    /// Why it did not succeed, in a sentence.
+    /// Why the job did not succeed, in a sentence.
     error: Option<String>,
-    /// What its last attempt used, once it has ended.
+    /// The resources that the last attempt used; null until the job has ended.
     usage: Option<Usage>,
-    /// What came of it, once it has ended.
+    /// The result of the job; null until it has ended.
     result: Option<JobResult>,
 }
 
-/// How far a job has come, in the words of its kind.
+/// The progress of a job, as its kind describes it.
 #[derive(ToSchema)]
 #[schema(as = Progress)]
 #[expect(dead_code, reason = "stands for a schema of the job's kind")]
 struct ProgressPart(String);
 
-/// What came of a job.
+/// The result of a job.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobResult {
-    /// What the job printed, with its ANSI sequences: all of it up to 256 KiB, else its end.
+    /// The output of the job, with its ANSI sequences: all of it if it is at most 256 KiB, otherwise its end.
     stdout: String,
-    /// Whether `stdout` is only the end.
+    /// Whether `stdout` is only the end of the output.
     stdout_truncated: bool,
-    /// How many bytes the job printed.
+    /// The size of the output, in bytes.
     stdout_bytes: u64,
-    /// Where all of it is.
+    /// The URL of the complete output.
     stdout_url: String,
-    /// What else came of it, in the words of its kind.
+    /// The rest of the result, as the job's kind describes it.
     #[serde(flatten)]
     #[schema(ignore)]
     detail: Object,
-    /// Whether all of the output is there.
+    /// What was stored of the output, and whether it is complete.
     log: LogView,
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn duration(start: Option<Timestamp>, end: Option<Timestamp>) -> Opti
     Some(end?.since(start?).as_secs_f64())
 }
 
-/// The answer to a submission that does not wait for the job's end.
+/// The response to a submission that does not wait for the job to end.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Accepted {
     #[schema(format = "uuid")]
@@ -188,12 +188,12 @@ impl Accepted {
     }
 }
 
-/// The answer to a cancel.
+/// The response to a cancel request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Canceling {
     #[schema(format = "uuid")]
     job_id: String,
-    /// `canceled` if the job had not started; `running` until everything it started is gone.
+    /// `canceled` if the job had not started; `running` until everything that it started has ended.
     pub(crate) status: JobStatus,
     cancel: Option<CancelView>,
 }

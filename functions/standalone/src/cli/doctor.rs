@@ -7,7 +7,7 @@ use super::{Common, Workers};
 /// The flags of `doctor`: those that the service is started with.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
-    /// One JSON object a line
+    /// One JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -16,10 +16,10 @@ pub(crate) struct ListArguments {
     /// Only dead-lettered jobs; `callboard redrive` queues them again
     #[arg(long)]
     pub(crate) dead_letter: bool,
-    /// At most this many
+    /// The maximum number of jobs
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,
-    /// One JSON object a line, also on a terminal
+    /// One JSON object per line, even on a terminal
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(crate) struct ShowArguments {
     /// The job's id
     #[arg(value_name = "JOB")]
     pub(crate) job: String,
-    /// The JSON of the API, also on a terminal
+    /// The API's JSON, even on a terminal
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -45,10 +45,10 @@ pub(crate) struct LogsArguments {
     /// The job's id
     #[arg(value_name = "JOB")]
     pub(crate) job: String,
-    /// Goes on until the job has ended
+    /// Follows the output until the job has ended
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// What an earlier attempt has printed, from 1 [default: the last one]
+    /// The attempt whose output to print, counted from 1 [default: the last one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) attempt: Option<u32>,
     #[command(flatten)]
@@ -58,10 +58,10 @@ pub(crate) struct LogsArguments {
 /// The arguments of `redrive`.
 #[derive(Debug, Args)]
 pub(crate) struct RedriveArguments {
-    /// The jobs [default: all that the queue has given up]
+    /// The jobs' ids [default: all dead-lettered jobs]
     #[arg(value_name = "JOB")]
     pub(crate) jobs: Vec<String>,
-    /// Of all that the queue has given up, only those of this playbook or role, as `callboard list` names it
+    /// Only the dead-lettered jobs of this playbook or role, as `callboard list` names it
     #[arg(long, value_name = "NAME", conflicts_with = "jobs")]
     pub(crate) playbook: Option<String>,
     #[command(flatten)]
@@ -71,10 +71,10 @@ pub(crate) struct RedriveArguments {
 /// The arguments of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
-    /// The job, in the data folder
+    /// The id of a job in the data folder
     #[arg(value_name = "JOB", required_unless_present = "folder", conflicts_with = "folder")]
     pub(crate) job: Option<String>,
-    /// The folder of one attempt instead: logs/JOB/ATTEMPT of a data folder, or a copy of it, or of the bucket's
+    /// The folder of one attempt instead: logs/JOB/ATTEMPT of a data folder, or a copy of it or of the bucket's
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
     #[command(flatten)]

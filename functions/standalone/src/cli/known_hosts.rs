@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 pub(crate) struct KnownHostsArguments {
     #[command(subcommand)]
     pub(crate) verb: KnownHostsVerb,
-    /// Where jobs and their output are kept [default: ~/.local/share/callboard]
+    /// The folder for jobs and their output [default: ~/.local/share/callboard]
     #[arg(long, global = true, value_name = "DIR", env = "CALLBOARD_DATA")]
     pub(crate) data: Option<PathBuf>,
 }
@@ -19,9 +19,9 @@ pub(crate) struct KnownHostsArguments {
 pub(crate) enum KnownHostsVerb {
     /// Prints each host, the type of its key and the key's fingerprint
     List,
-    /// Forgets a host's key, so that the next job accepts the one that the host has then
+    /// Removes a host's key, so that the next job accepts whatever key the host has then
     Forget {
-        /// The host as `list` has it; one with a port that is not 22 is `[HOST]:PORT`
+        /// The host as `list` shows it; with a port other than 22, `[HOST]:PORT`
         #[arg(value_name = "HOST")]
         host: String,
     },

@@ -17,25 +17,25 @@ pub(crate) struct RunArguments {
     /// Variables: k=v, JSON, or @file; may be given several times
     #[arg(short, long = "extra-vars", value_name = "VARS")]
     pub(crate) extra_vars: Vec<String>,
-    /// Predicts changes and makes none
+    /// Predicts changes without making them
     #[arg(short = 'C', long)]
     pub(crate) check: bool,
     /// Shows the differences in changed files
     #[arg(short = 'D', long)]
     pub(crate) diff: bool,
-    /// Only plays and tasks with these tags
+    /// Runs only plays and tasks with these tags
     #[arg(short, long)]
     pub(crate) tags: Vec<String>,
-    /// Leaves out plays and tasks with these tags
+    /// Skips plays and tasks with these tags
     #[arg(long)]
     pub(crate) skip_tags: Vec<String>,
-    /// Only these hosts
+    /// Limits the run to these hosts
     #[arg(short, long, value_name = "PATTERN")]
     pub(crate) limit: Option<String>,
-    /// How many hosts to work on at once
+    /// The number of hosts to work on at once
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) forks: Option<u32>,
-    /// Starts at the task of this name
+    /// Starts at the task with this name
     #[arg(long, value_name = "NAME")]
     pub(crate) start_at_task: Option<String>,
     /// Runs handlers even if a task fails
@@ -44,10 +44,10 @@ pub(crate) struct RunArguments {
     /// Clears the fact cache of every host
     #[arg(long)]
     pub(crate) flush_cache: bool,
-    /// Folders of modules that go before the others, with `:` between them
+    /// Folders to search for modules first, separated by `:`
     #[arg(short = 'M', long, value_name = "PATH")]
     pub(crate) module_path: Vec<String>,
-    /// Tells more; up to -vvvvvv
+    /// Prints more; up to -vvvvvv
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Stops the job after this time; for the connection timeout use -T
@@ -143,16 +143,16 @@ pub(crate) struct Shown {
     /// Lists the tasks that would be run
     #[arg(long)]
     pub(crate) list_tasks: bool,
-    /// Lists the hosts that would be worked on
+    /// Lists the hosts that the playbooks match
     #[arg(long)]
     pub(crate) list_hosts: bool,
-    /// Lists the tags that there are
+    /// Lists all tags
     #[arg(long)]
     pub(crate) list_tags: bool,
     /// Checks the syntax of the playbooks
     #[arg(long)]
     pub(crate) syntax_check: bool,
-    /// Tells the version of Ansible, and where it looks for what it needs
+    /// Shows Ansible's version, and where it looks for its files
     #[arg(long)]
     pub(crate) version: bool,
 }

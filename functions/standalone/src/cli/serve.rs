@@ -10,7 +10,7 @@ use super::{Common, Workers};
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
-    /// Where to listen: an address or a name, and a port
+    /// The address or name, and the port, to listen on
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -18,9 +18,9 @@ pub(crate) struct ServeArguments {
         default_value = "127.0.0.1:8080"
     )]
     pub(crate) listen: String,
-    /// A name by which the service is reached, beside localhost and loopback addresses, such as that of a proxy before it;
-    /// may be repeated. Requests for other hosts are refused where the service listens on a loopback address, and
-    /// elsewhere once a name is given
+    /// A name that clients use for the service, besides localhost and loopback addresses, such as that of a proxy in front of it;
+    /// may be repeated. Requests for other hosts are refused if the service listens on a loopback address, and
+    /// otherwise as soon as a name is given
     #[arg(
         long = "allowed-host",
         value_name = "HOST",
@@ -28,7 +28,7 @@ pub(crate) struct ServeArguments {
         value_delimiter = ','
     )]
     pub(crate) allowed_hosts: Vec<HostName>,
-    /// An origin, such as `https://jobs.example.com`, whose web pages may ask the service, beside its own; may be repeated
+    /// An origin, such as `https://jobs.example.com`, whose web pages may call the service, besides its own; may be repeated
     #[arg(
         long = "allowed-origin",
         value_name = "ORIGIN",
@@ -41,16 +41,16 @@ pub(crate) struct ServeArguments {
     pub(crate) playbooks: PathBuf,
     #[command(flatten)]
     pub(crate) workers: Workers,
-    /// How long running jobs may go on when the service is told to stop, in seconds
+    /// How long running jobs may continue after the service is told to stop, in seconds
     #[arg(long, value_name = "SECONDS", env = "CALLBOARD_SHUTDOWN_GRACE", default_value_t = 30)]
     pub(crate) shutdown_grace: u64,
     /// The largest request body, in bytes
     #[arg(long, value_name = "BYTES", env = "CALLBOARD_MAX_BODY", default_value_t = 6 * 1024 * 1024)]
     pub(crate) max_body: usize,
-    /// How many jobs may wait; a submission beyond that is answered with 429
+    /// How many jobs may wait; further submissions are answered with 429
     #[arg(long, value_name = "N", env = "CALLBOARD_MAX_QUEUED", default_value_t = 10_000)]
     pub(crate) max_queued: u32,
-    /// How many requests may follow output, poll events or wait for a job at a time; one beyond that is answered with 429
+    /// How many requests may follow output, poll events or wait for a job at a time; further ones are answered with 429
     #[arg(long, value_name = "N", env = "CALLBOARD_MAX_FOLLOWERS", default_value_t = 200)]
     pub(crate) max_followers: usize,
     /// How long ?sync=true waits, in seconds

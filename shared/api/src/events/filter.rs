@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::links::Query;
 use crate::params::Params;
 
-/// One kind of event, or several with commas between them.
+/// One kind of event, or several separated by commas.
 #[derive(ToSchema)]
 #[schema(example = "runner_on_failed")]
 #[expect(dead_code, reason = "describes what is read elsewhere")]

@@ -99,17 +99,17 @@ fn headers(kinds: &[Kind]) -> Map<String, Value> {
         add(
             "Retry-After",
             "integer",
-            "After how many seconds the same request may be answered otherwise.",
+            "The number of seconds after which the same request may get a different response.",
         );
     }
     if kinds.contains(&MethodNotAllowed) {
-        add("Allow", "string", "The methods that the path takes.");
+        add("Allow", "string", "The methods that the path supports.");
     }
     if kinds.contains(&RangeNotSatisfiable) {
         add(
             "Content-Range",
             "string",
-            "How many bytes there are so far: `bytes */SIZE`.",
+            "The size of the output so far, in bytes: `bytes */SIZE`.",
         );
     }
     headers

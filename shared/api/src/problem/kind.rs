@@ -38,10 +38,10 @@ kinds! {
     InvalidQuery "invalid-query" UNPROCESSABLE_ENTITY Fails "The query is not valid";
     InvalidRequest "invalid-request" UNPROCESSABLE_ENTITY Fails "The request is not valid";
     IdempotencyKeyReused "idempotency-key-reused" UNPROCESSABLE_ENTITY Fails "The idempotency key was used for a different request";
-    IdempotencyInFlight "idempotency-in-flight" CONFLICT Helps "The first request with this idempotency key is not answered yet";
+    IdempotencyInFlight "idempotency-in-flight" CONFLICT Helps "The first request with this idempotency key has not been answered yet";
     PayloadTooLarge "payload-too-large" PAYLOAD_TOO_LARGE Fails "The body is too large";
     BodyTimeout "body-timeout" REQUEST_TIMEOUT Helps "The body did not arrive in time";
-    UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE Fails "The body is not sent as JSON";
+    UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE Fails "The body was not sent as JSON";
     HostNotAllowed "host-not-allowed" MISDIRECTED_REQUEST Fails "The service does not answer to this host name";
     OriginNotAllowed "origin-not-allowed" FORBIDDEN Fails "The request comes from a web page of another origin";
     NoSuchJob "no-such-job" NOT_FOUND Fails "There is no such job";
@@ -49,18 +49,18 @@ kinds! {
     NoSuchPlaybook "no-such-playbook" NOT_FOUND Fails "There is no such playbook";
     NoSuchCredential "no-such-credential" NOT_FOUND Fails "There is no such credential";
     NoSuchRoute "no-such-route" NOT_FOUND Fails "There is nothing at this path";
-    MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED Fails "The path does not take this method";
-    JobEnded "job-ended" CONFLICT Fails "The job has ended already";
+    MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED Fails "The path does not support this method";
+    JobEnded "job-ended" CONFLICT Fails "The job has already ended";
     JobNotWaiting "job-not-waiting" CONFLICT Fails "The job is not waiting";
-    CredentialExists "credential-exists" CONFLICT Fails "There is a credential of that name";
-    CredentialKindDiffers "credential-kind-differs" CONFLICT Fails "The credential is of another kind";
+    CredentialExists "credential-exists" CONFLICT Fails "A credential with that name already exists";
+    CredentialKindDiffers "credential-kind-differs" CONFLICT Fails "The credential has a different kind";
     RangeNotSatisfiable "range-not-satisfiable" RANGE_NOT_SATISFIABLE Fails "The output has no such range";
     OutputTooLarge "output-too-large" UNPROCESSABLE_ENTITY Fails "The output is too large for one answer";
     QueueFull "queue-full" TOO_MANY_REQUESTS Helps "Too many jobs are already waiting";
     TooManyFollowers "too-many-followers" TOO_MANY_REQUESTS Helps "Too many requests are already waiting";
     TooManyBodies "too-many-bodies" SERVICE_UNAVAILABLE Helps "Too many large requests at once";
     Draining "draining" SERVICE_UNAVAILABLE Helps "The service is shutting down";
-    Unavailable "unavailable" SERVICE_UNAVAILABLE Helps "A part of the service does not answer";
+    Unavailable "unavailable" SERVICE_UNAVAILABLE Helps "A part of the service is not responding";
     Damaged "damaged" INTERNAL_SERVER_ERROR Fails "The stored data is damaged";
     Internal "internal" INTERNAL_SERVER_ERROR Fails "Something went wrong in the service";
 }

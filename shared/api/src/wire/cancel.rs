@@ -5,19 +5,19 @@ use callboard_core::job::{CancelRequest, JobStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Who asked for a job to be stopped.
+/// A request to stop a job, and its outcome.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CancelView {
-    /// Who: `ip:` and a client's address, the ARN of an identity of AWS, `signal:` and a signal's name, or `unknown`.
+    /// Who asked: `ip:` and the client's address, the ARN of an AWS identity, `signal:` and the name of a signal, or `unknown`.
     by: String,
-    /// When.
+    /// When the request was made.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// What came of it.
+    /// The outcome of the request.
     outcome: CancelOutcome,
 }
 
-/// What came of a request to stop a job.
+/// The outcome of a request to stop a job.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CancelOutcome {

@@ -9,22 +9,22 @@ use utoipa::ToSchema;
 
 use crate::tail::Tail;
 
-/// What is known of a finished job's output.
+/// Facts about the stored output of a job that has ended.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct LogView {
-    /// True when everything that was to be kept is there; false when the worker was lost, or could not write it all.
+    /// True if all the output that was to be kept is stored; false if the worker was lost or could not write everything.
     complete: bool,
-    /// Whether the job printed more than is kept of one.
+    /// Whether the job printed more than is kept of one job.
     truncated: bool,
-    /// Number of segments.
+    /// The number of segments that the output is stored in.
     segments: u64,
-    /// Number of events.
+    /// The number of events.
     events: u64,
-    /// SHA-256 of what the job printed, in hex; absent if the worker was lost.
+    /// The SHA-256 of the output, in hex; null if the worker was lost or the job never started.
     stdout_sha256: Option<String>,
-    /// SHA-256 of the events, in hex; absent if the worker was lost.
+    /// The SHA-256 of the events, in hex; null if the worker was lost or the job never started.
     events_sha256: Option<String>,
-    /// What of the output cannot be read, in a sentence; there only if something is damaged.
+    /// Which part of the output cannot be read, in a sentence. Absent if nothing is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     damaged: Option<String>,

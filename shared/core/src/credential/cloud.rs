@@ -8,11 +8,11 @@ use super::kinds::is_role;
 use super::reference::CredentialRef;
 use crate::base::fields::{Faults, Fields};
 
-/// Access to a cloud, as a request names it.
+/// A reference to cloud access.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum CloudRef {
-    /// The name of a credential of kind `cloud`.
+    /// The name of a stored credential of kind `cloud`.
     Stored(String),
     /// Access to AWS.
     Aws(AwsRef),
@@ -21,18 +21,18 @@ pub enum CloudRef {
 /// Access to AWS: a credential, a role, or a role that is assumed with a credential.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct AwsRef {
-    /// Says that this is AWS.
+    /// The cloud provider.
     #[serde(rename = "type")]
     pub provider: Provider,
     /// A credential of kind `cloud`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialRef>,
-    /// A role to assume; without a credential the worker assumes it, if the policy lists it.
+    /// The ARN of the role to assume. Without a credential, the worker assumes it with its own identity, if the policy lists the role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
 }
 
-/// The word `aws`.
+/// Always `aws`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {

@@ -10,54 +10,54 @@ use crate::base::fields::{Faults, Fields, kind};
 const MAX_NAME_BYTES: usize = 128;
 const MAX_PLACE_BYTES: usize = 2048;
 
-/// A secret, as a request names it. Never the secret itself.
+/// A reference to a secret. A request never contains the secret itself.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum CredentialRef {
-    /// The name of a credential that Callboard keeps.
+    /// The name of a stored credential.
     #[schema(example = "prod-ssh-key")]
     Stored(String),
-    /// A secret that is kept elsewhere.
+    /// A secret that is stored outside Callboard.
     External(ExternalSecret),
 }
 
-/// A secret that is kept elsewhere, and where.
+/// The location of a secret that is stored outside Callboard.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ExternalSecret {
-    /// In HashiCorp Vault, in a KV engine of version 1 or 2.
+    /// A secret in HashiCorp Vault, in a KV engine of version 1 or 2.
     HashicorpVault {
-        /// The path, with the mount before it, as `vault kv get` takes it: `secret/deploy/prod-ssh`.
+        /// The path of the secret, starting with the mount, as for `vault kv get`: `secret/deploy/prod-ssh`.
         vault_path: String,
-        /// Which of the secret's keys; not needed if it has one only.
+        /// The key in the secret. Not needed if the secret has only one key.
         #[serde(skip_serializing_if = "Option::is_none")]
         vault_key: Option<String>,
-        /// A stored credential of kind `hashicorp_vault`; by default the one that is named `hashicorp-vault`.
+        /// The stored credential of kind `hashicorp_vault` to use. Default: the one named `hashicorp-vault`.
         #[serde(skip_serializing_if = "Option::is_none")]
         vault_credential: Option<String>,
     },
-    /// In AWS Secrets Manager.
+    /// A secret in AWS Secrets Manager.
     AwsSecretsmanager {
-        /// The secret's name or ARN.
+        /// The name or ARN of the secret.
         secret_id: String,
-        /// Which key, where the secret's value is a JSON object.
+        /// The key in the secret, if its value is a JSON object.
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<String>,
-        /// The region; by default the service's own.
+        /// The AWS region. Default: the region of the service.
         #[serde(skip_serializing_if = "Option::is_none")]
         region: Option<String>,
-        /// A stored credential of kind `cloud`; without one the worker's own identity asks, if the policy lists the secret.
+        /// The stored credential of kind `cloud` to use. Without it, the worker uses its own identity, if the policy lists the secret.
         #[serde(skip_serializing_if = "Option::is_none")]
         cloud_credential: Option<String>,
     },
-    /// A parameter of AWS Systems Manager.
+    /// A parameter in AWS Systems Manager.
     AwsSsm {
-        /// The parameter's name or ARN.
+        /// The name or ARN of the parameter.
         name: String,
-        /// The region; by default the service's own.
+        /// The AWS region. Default: the region of the service.
         #[serde(skip_serializing_if = "Option::is_none")]
         region: Option<String>,
-        /// A stored credential of kind `cloud`; without one the worker's own identity asks, if the policy lists the parameter.
+        /// The stored credential of kind `cloud` to use. Without it, the worker uses its own identity, if the policy lists the parameter.
         #[serde(skip_serializing_if = "Option::is_none")]
         cloud_credential: Option<String>,
     },

@@ -10,17 +10,17 @@ use crate::base::id::Tenant;
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
 
-/// What is shown of a credential.
+/// A credential without its value.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct CredentialSummary {
-    /// Its name.
+    /// The name of the credential.
     pub name: String,
-    /// What it is for.
+    /// The kind of the credential.
     pub kind: CredentialKind,
-    /// When it was stored first.
+    /// When the credential was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When its value was changed last.
+    /// When the value was last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
 }

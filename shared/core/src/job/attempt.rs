@@ -7,21 +7,21 @@ use super::outcome::Outcome;
 use crate::base::time::Timestamp;
 use crate::request::Reason;
 
-/// One start of a job, and what became of it.
+/// One start of a job, and how it ended.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Attempt {
-    /// Its number, from 1.
+    /// The number of the attempt, counted from 1.
     #[schema(minimum = 1, example = 1)]
     pub attempt: u32,
-    /// When it started.
+    /// When the attempt started.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub started_at: Option<Timestamp>,
-    /// When it ended; null while it runs.
+    /// When the attempt ended; null while it runs.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
-    /// Why it did not succeed.
+    /// Why the attempt did not succeed.
     pub reason: Option<Reason>,
-    /// Why it did not succeed, in a sentence of at most 300 characters.
+    /// Why the attempt did not succeed, in a sentence of at most 300 characters.
     #[schema(max_length = 300)]
     pub error: Option<String>,
 }

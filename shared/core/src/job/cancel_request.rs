@@ -14,10 +14,10 @@ pub const UNKNOWN: &str = "unknown";
 /// Who asked for a job to be stopped, and when.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct CancelRequest {
-    /// Who: `ip:` and a client's address, the ARN of an identity of AWS, `signal:` and a signal's name, or `unknown`.
+    /// Who asked: `ip:` and the client's address, the ARN of an AWS identity, `signal:` and the name of a signal, or `unknown`.
     #[serde(deserialize_with = "identifier")]
     pub by: String,
-    /// When.
+    /// When the request was made.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
 }

@@ -5,14 +5,14 @@ use utoipa::ToSchema;
 
 use crate::base::time::Timestamp;
 
-/// A message that no worker could deal with, so that the queue gave it up. Its job waits until somebody redrives it.
+/// A message that no worker could process and that the queue has given up. Its job waits until it is redriven.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct DeadLetter {
-    /// When it was given up.
+    /// When the message was given up.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// How often it had been received.
+    /// How many times the message had been received.
     pub receives: u32,
-    /// Why, in a sentence.
+    /// Why the message was given up, in a sentence.
     pub error: String,
 }

@@ -3,36 +3,36 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What an attempt used: time, memory, output, and what that costs.
+/// The resources that an attempt used: time, memory and output, and what they cost.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(default)]
 pub struct Usage {
-    /// Seconds from the claim of the job to the end of the last of its processes.
+    /// Seconds from when the worker claimed the job until the last of its processes ended.
     #[schema(required)]
     pub duration_seconds: f64,
-    /// Seconds of processor time of all that it started on the worker; null where that is not known.
+    /// Seconds of CPU time of everything that the attempt started on the worker; null if unknown.
     pub cpu_seconds: Option<f64>,
-    /// The most memory, in bytes, that one of its processes on the worker held; null where that is not known.
+    /// The peak memory of its largest process on the worker, in bytes; null if unknown.
     pub peak_memory_bytes: Option<u64>,
-    /// Bytes that it printed and that are kept.
+    /// The number of bytes of output that are kept.
     #[schema(required)]
     pub output_bytes: u64,
-    /// The worker's memory in MiB, where a function of AWS ran the job; else null.
+    /// The memory of the worker, in MiB, if an AWS Lambda function ran the job; otherwise null.
     pub memory_size_mib: Option<u32>,
-    /// Seconds that AWS charges for, to the millisecond; null elsewhere.
+    /// The seconds that AWS charges for, to the millisecond; null if the job did not run on AWS Lambda.
     pub billed_seconds: Option<f64>,
-    /// What that costs, estimated; null where nothing is charged.
+    /// The estimated cost; null if nothing is charged.
     pub cost: Option<Cost>,
 }
 
-/// An estimate of what an attempt costs. It is one of the function's time alone: no storage, no requests of other services.
+/// An estimate of what an attempt costs. It covers only the time of the function: no storage, and no requests to other services.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(default)]
 pub struct Cost {
-    /// US dollars, without free tier, discounts and taxes.
+    /// The cost in US dollars, without free tier, discounts and taxes.
     #[schema(required)]
     pub usd: f64,
-    /// Of when the prices are: the date of the table that was used.
+    /// The date of the price table that was used.
     #[schema(required)]
     pub price_table: String,
 }

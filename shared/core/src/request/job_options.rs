@@ -17,27 +17,27 @@ const MAX_LABELS: usize = 50;
 const MAX_LABEL_BYTES: usize = 63;
 const MAX_LABEL_VALUE_BYTES: usize = 255;
 
-/// How a job is bounded, and what it is known by.
+/// The options of every job: its limits and its labels.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(default)]
 pub struct JobOptions {
-    /// Ends the job when it has run this many seconds.
+    /// Stops the job after it has run for this many seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 604_800)]
     pub timeout: Option<u64>,
-    /// Ends the job when it has printed nothing for this many seconds.
+    /// Stops the job after it has printed nothing for this many seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 604_800)]
     pub idle_timeout: Option<u64>,
-    /// How often the job may be started when its worker is lost; by default once.
+    /// How many times the job may be started if its worker is lost. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10)]
     pub max_attempts: Option<u32>,
-    /// Words of the caller's own, kept with the job and shown in lists. They are named by letters, digits, `.`, `_`, `-` and `/`.
+    /// The caller's own labels, stored with the job and shown in lists. Their names consist of letters, digits, `.`, `_`, `-` and `/`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(example = json!({"team": "web"}))]
     pub labels: BTreeMap<String, String>,
-    /// Where the end of the job is to be told. Kept with the job; nothing is sent there yet.
+    /// The URL to notify when the job ends. It is stored with the job, but nothing is sent to it yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2048, pattern = "^https?://", example = "https://ci.example.com/done")]
     pub callback_url: Option<String>,

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Why a job failed or was canceled. Later releases may know more reasons.
+/// Why a job failed or was canceled. Later releases may add more reasons.
 //
 // Each word is a constant, here or in a kind; a word from another release is kept unchanged.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

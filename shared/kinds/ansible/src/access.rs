@@ -6,23 +6,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The credentials of a job.
+/// The credentials that a job uses.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(default)]
 pub struct Access {
-    /// The key for ssh; a credential of kind `ssh`. An ssh-agent holds it while the job runs.
+    /// The ssh key: a credential of kind `ssh`. An ssh-agent holds it while the job runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh: Option<CredentialRef>,
-    /// The password for connections (`--connection-password-file`); of kind `password`.
+    /// The password for connections (`--connection-password-file`): a credential of kind `password`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<CredentialRef>,
-    /// The password for becoming another user (`--become-password-file`); of kind `password`.
+    /// The password for becoming another user (`--become-password-file`): a credential of kind `password`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub become_password: Option<CredentialRef>,
-    /// The password of vaulted variables and files (`--vault-id`); of kind `vault`. For several, see `options.vault_ids`.
+    /// The password of encrypted variables and files (`--vault-id`): a credential of kind `vault`. For several passwords, use
+    /// `options.vault_ids`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault_password: Option<CredentialRef>,
-    /// Access to a cloud, as the default profile of AWS's shared credentials file.
+    /// Access to a cloud, which becomes the default profile of the AWS shared credentials file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud: Option<CloudRef>,
 }

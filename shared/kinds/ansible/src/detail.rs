@@ -20,34 +20,34 @@ pub const INVENTORY_INVALID: Reason = Reason::new("inventory_invalid");
 /// The reasons that only Ansible jobs have.
 pub const REASONS: &[Reason] = &[PLAYBOOK_FAILED, HOSTS_UNREACHABLE, INVENTORY_INVALID];
 
-/// The present play and task, and what became of the play's hosts.
+/// The current play and task, and the progress of the play's hosts.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[schema(as = Progress)]
 pub struct PlayProgress {
-    /// The commit that runs, where the source is a Git repository.
+    /// The commit that the job runs, if the source is a Git repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub commit: Option<String>,
-    /// The name of the play, once there is one.
+    /// The name of the current play; null until there is one.
     pub current_play: Option<String>,
-    /// The name of the task, once there is one.
+    /// The name of the current task; null until there is one.
     pub current_task: Option<String>,
-    /// Hosts that have done the present task.
+    /// The number of hosts that have finished the current task.
     pub hosts_ok: u32,
-    /// Hosts that failed or were unreachable in this play.
+    /// The number of hosts that failed or were unreachable in this play.
     pub hosts_failed: u32,
-    /// Hosts that have yet to do the present task.
+    /// The number of hosts that have not finished the current task yet.
     pub hosts_pending: u32,
 }
 
-/// What Ansible made of a job's inventory.
+/// What Ansible read from the inventory of a job.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct InventorySummary {
-    /// How many hosts there are.
+    /// The number of hosts.
     pub hosts: u64,
-    /// How many groups there are, `all` and `ungrouped` not among them.
+    /// The number of groups, without `all` and `ungrouped`.
     pub groups: u64,
-    /// How many hosts each group has; the first 100 groups by name.
+    /// The number of hosts in each group, for the first 100 groups by name.
     pub group_hosts: BTreeMap<String, u64>,
     /// The names of the first 100 hosts.
     pub host_names: Vec<String>,

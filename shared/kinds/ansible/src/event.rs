@@ -42,47 +42,47 @@ pub const EVENT_KINDS: [&str; 32] = [
     "warning",
 ];
 
-/// One event of a job, with ansible-runner's fields. `event_data` is passed on as Ansible's callback wrote it.
+/// An event of a job, with ansible-runner's fields. `event_data` is returned as Ansible's callback wrote it.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct Event {
-    /// The event's own id, a UUID or derived from one.
+    /// The id of the event: a UUID, or derived from one.
     pub uuid: String,
-    /// The event's number in its job: 1, 2, 3, without gaps.
+    /// The number of the event in its attempt: 1, 2, 3, without gaps.
     pub counter: u64,
-    /// The text that Ansible printed for it, at most 64 KiB; the log has all of it.
+    /// The text that Ansible printed for the event, at most 64 KiB. The log has the complete text.
     pub stdout: String,
-    /// True when `stdout` is not the whole text.
+    /// True if `stdout` is not the complete text.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stdout_truncated: bool,
-    /// The line of the log at which the text begins, counted from 0.
+    /// The line of the log where the text starts, counted from 0.
     pub start_line: u64,
-    /// The line of the log before which the text ends.
+    /// The line of the log after the end of the text, counted from 0.
     pub end_line: u64,
-    /// The job's id; ansible-runner's name for it.
+    /// The id of the job, under ansible-runner's name for it.
     pub runner_ident: String,
-    /// What kind of event, such as `runner_on_ok` or `playbook_on_stats`.
+    /// The kind of event, such as `runner_on_ok` or `playbook_on_stats`.
     #[schema(example = "runner_on_ok")]
     pub event: String,
-    /// True for a failure that a rescue block handles.
+    /// True for a failure that a rescue block handled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rescued: bool,
-    /// The process that reported it.
+    /// The id of the process that reported the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub pid: Option<i64>,
-    /// When, as RFC 3339.
+    /// When the event was created, as RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub created: Option<String>,
-    /// The event that this one belongs to: a task's for a result, a play's for a task.
+    /// The `uuid` of the event that this one belongs to: the task's for a result, the play's for a task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub parent_uuid: Option<String>,
-    /// The level of a message that Ansible prints with `-v`.
+    /// The verbosity level of a message that Ansible prints with `-v`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub verbosity: Option<i64>,
-    /// The event's own data.
+    /// The data of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = callboard_core::request::Variables)]
     pub event_data: Option<Box<RawValue>>,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// How many failed hosts a record names.
 pub const MAX_FAILURES: usize = 100;
 
-/// What went wrong on a host: its first failure that was neither ignored nor rescued.
+/// Why a host failed: its first failure that was neither ignored nor rescued.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(default)]
 pub struct HostFailure {
@@ -14,33 +14,33 @@ pub struct HostFailure {
     pub host: String,
     /// The host that the task was delegated to.
     pub delegated_to: Option<String>,
-    /// What became of the host.
+    /// Whether a task failed or the host was unreachable.
     pub kind: FailureKind,
     /// The name of the play.
     pub play: Option<String>,
     /// The name of the task.
     pub task: String,
-    /// What the task calls, such as `ansible.builtin.command`.
+    /// The module or action of the task, such as `ansible.builtin.command`.
     pub action: Option<String>,
-    /// The file that the task is in; within the job's source, its path from there.
+    /// The file that contains the task. Inside the job's source, the path is relative to the source.
     pub file: Option<String>,
-    /// The line at which the task begins, counted from 1.
+    /// The line where the task starts, counted from 1.
     pub line: Option<u32>,
-    /// The item of the task's loop that failed first.
+    /// The first item of the task's loop that failed.
     pub item: Option<String>,
-    /// The task's message. If it is longer than about 4000 characters, its middle is cut out.
+    /// The message of the task. If it is longer than about 4000 characters, its middle is cut out.
     pub message: String,
-    /// The exit code of the command or module, unless 0.
+    /// The exit code of the command or module; null if it is 0 or there is none.
     pub rc: Option<i64>,
-    /// The last line that it wrote to standard error.
+    /// The last line that the command or module wrote to standard error.
     pub stderr: Option<String>,
-    /// The last line of its standard output, where it failed with an exit code and nothing on standard error.
+    /// The last line of standard output, if it failed with an exit code and wrote nothing to standard error.
     pub stdout: Option<String>,
-    /// The failure that a rescue block was handling when this one happened in it.
+    /// The failure that a rescue block was handling when this failure happened in the block.
     pub cause: Option<FailureCause>,
 }
 
-/// What became of a host that failed.
+/// How a host failed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -51,22 +51,22 @@ pub enum FailureKind {
     Unreachable,
 }
 
-/// The failure behind a failed rescue.
+/// The failure that a failed rescue block was handling.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(default)]
 pub struct FailureCause {
     /// The name of the task.
     pub task: String,
-    /// The file that the task is in.
+    /// The file that contains the task.
     pub file: Option<String>,
-    /// The line at which the task begins.
+    /// The line where the task starts.
     pub line: Option<u32>,
-    /// What the task said.
+    /// The message of the task.
     pub message: String,
-    /// The exit code of the command or module, unless 0.
+    /// The exit code of the command or module; null if it is 0 or there is none.
     pub rc: Option<i64>,
-    /// The last line that it wrote to standard error.
+    /// The last line that the command or module wrote to standard error.
     pub stderr: Option<String>,
-    /// The last line of its standard output, where it failed with an exit code and nothing on standard error.
+    /// The last line of standard output, if it failed with an exit code and wrote nothing to standard error.
     pub stdout: Option<String>,
 }

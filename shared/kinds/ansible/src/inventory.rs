@@ -15,34 +15,34 @@ use callboard_core::credential::CredentialUse;
 const MAX_HOST_LIST_BYTES: usize = 1 << 20;
 const MAX_INVENTORIES: usize = 100;
 
-/// Which hosts a job works on.
+/// The hosts that a job runs on.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Inventory {
-    /// Host names with a comma behind each, or between them: `"localhost,"`, `"a,b,"`. A text without a comma
-    /// is a path; only `callboard run -i` may name one.
+    /// Host names, separated or followed by commas: `"localhost,"`, `"a,b,"`. Text without a comma is a path, which only
+    /// `callboard run -i` accepts.
     #[schema(example = "localhost,")]
     Text(String),
-    /// An inventory of another form.
+    /// An inventory object.
     Typed(TypedInventory),
-    /// Several inventories, merged in order, as `-i` given several times.
+    /// Several inventories, merged in order, like several `-i` flags.
     #[schema(value_type = Vec<OneInventory>)]
     Several(Vec<Inventory>),
 }
 
-/// One of several inventories, which is no list itself.
+/// One inventory of a list. It cannot be a list itself.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "describes what a list of inventories holds")]
 enum OneInventory {
-    /// Host names with a comma behind each, or between them.
+    /// Host names, separated or followed by commas.
     #[schema(example = "localhost,")]
     Text(String),
-    /// An inventory of another form.
+    /// An inventory object.
     Typed(TypedInventory),
 }
 
-/// An inventory that says where it is.
+/// An inventory object; `type` says where the inventory comes from.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum TypedInventory {

@@ -8,47 +8,47 @@ use callboard_core::credential::{CredentialKind, CredentialUse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How a playbook is run. Every field has the meaning of the `ansible-playbook` flag of its name.
+/// How a playbook runs. Each field means the same as the `ansible-playbook` flag of that name.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[schema(as = Options)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnsibleOptions {
-    /// Predicts changes and makes none (`--check`).
+    /// If true, predicts changes without making them (`--check`).
     #[serde(skip_serializing_if = "is_false")]
     pub check: bool,
-    /// Shows the differences in changed files and templates (`--diff`).
+    /// If true, shows the differences in changed files and templates (`--diff`).
     #[serde(skip_serializing_if = "is_false")]
     pub diff: bool,
     /// Runs only plays and tasks with one of these tags (`--tags`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// Leaves out plays and tasks with one of these tags (`--skip-tags`).
+    /// Skips plays and tasks with one of these tags (`--skip-tags`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skip_tags: Vec<String>,
-    /// Restricts the hosts to a pattern (`--limit`).
+    /// Limits the hosts to those that match a pattern (`--limit`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4096)]
     pub limit: Option<String>,
-    /// How much Ansible tells, from 0 to 4 (`-v` to `-vvvv`).
+    /// How much Ansible prints, from 0 to 4 (`-v` to `-vvvv`).
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(minimum = 0, maximum = 4)]
     pub verbosity: u8,
-    /// How many hosts are worked on at once (`--forks`).
+    /// The maximum number of hosts that Ansible works on at the same time (`--forks`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1000)]
     pub forks: Option<u32>,
-    /// Starts at the task of this name (`--start-at-task`).
+    /// Starts at the task with this name (`--start-at-task`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4096)]
     pub start_at_task: Option<String>,
-    /// Runs operations as another user (`--become`).
+    /// If true, runs operations as another user (`--become`).
     #[serde(skip_serializing_if = "is_false")]
     pub r#become: bool,
-    /// As which user, if not root (`--become-user`).
+    /// The user to become (`--become-user`). Default: root.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 255)]
     pub become_user: Option<String>,
-    /// By which means, if not sudo (`--become-method`).
+    /// The method to become that user (`--become-method`). Default: sudo.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 255)]
     pub become_method: Option<String>,
@@ -60,21 +60,21 @@ pub struct AnsibleOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 255)]
     pub connection: Option<String>,
-    /// The strategy of plays that name none (`ANSIBLE_STRATEGY`).
+    /// The strategy of plays that do not set one (`ANSIBLE_STRATEGY`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 255)]
     pub strategy: Option<String>,
-    /// Clears the fact cache of every host (`--flush-cache`).
+    /// If true, clears the fact cache of every host (`--flush-cache`).
     #[serde(skip_serializing_if = "is_false")]
     pub flush_cache: bool,
-    /// Vault identities (`--vault-id`): `label@credential`, or the name of a credential of kind `vault` alone.
+    /// Vault identities (`--vault-id`): each is `label@credential`, or only the name of a credential of kind `vault`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 20, example = json!(["prod@prod-vault"]))]
     pub vault_ids: Vec<String>,
-    /// Variables for the environment of `ansible-playbook`; their names must be in the policy.
+    /// Environment variables for `ansible-playbook`. Their names must be in the policy.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
-    /// Lets Ansible evaluate templates in `extra_vars` and `role_vars`; by default they are data.
+    /// If true, Ansible evaluates templates in `extra_vars` and `role_vars`. By default, they are data.
     #[serde(skip_serializing_if = "is_false")]
     pub template_extra_vars: bool,
 }

@@ -21,17 +21,17 @@ pub struct AnsibleRequest {
     /// What to run.
     #[serde(flatten)]
     pub source: Source,
-    /// Variables for the playbook, of highest precedence. Their values are data: `{{ ... }}` in them stays literal.
+    /// Variables for the playbook, with the highest precedence. Their values are data: `{{ ... }}` in them stays literal.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Variables)]
     pub extra_vars: Map<String, Value>,
-    /// The hosts; by default `"localhost,"`.
+    /// The hosts to run on. Default: `"localhost,"`.
     #[serde(default)]
     pub inventory: Inventory,
-    /// How Ansible gets at the hosts.
+    /// The credentials that Ansible uses to access the hosts.
     #[serde(default, skip_serializing_if = "Access::is_empty")]
     pub credentials: Access,
-    /// How to run it.
+    /// The options of the run.
     #[serde(default, skip_serializing_if = "AnsibleOptions::is_empty")]
     pub options: AnsibleOptions,
 }

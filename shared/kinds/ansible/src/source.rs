@@ -17,10 +17,10 @@ pub const MAX_INLINE_BYTES: usize = 1 << 20;
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "there is one in each job")]
 pub enum Source {
-    /// A playbook of the playbooks folder: a path inside it; or a playbook of a collection: `namespace.collection.name`.
+    /// A playbook of the playbooks folder, by its path in the folder, or a playbook of a collection: `namespace.collection.name`.
     #[schema(title = "PlaybookRequest", example = "hello.yml")]
     Playbook(String),
-    /// Anything else.
+    /// A job that runs anything else, described by `source`.
     #[schema(title = "SourceRequest")]
     #[serde(rename = "source")]
     Typed(TypedSource),
@@ -30,90 +30,91 @@ pub enum Source {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TypedSource {
-    /// A playbook of a Git repository, or without `repo` one of the playbooks folder.
+    /// A playbook of a Git repository or, without `repo`, of the playbooks folder.
     Playbook(PlaybookSource),
-    /// A role of a Git repository, or without `repo` one that is installed; run on all hosts of the inventory.
+    /// A role of a Git repository or, without `repo`, an installed role. It runs on all hosts of the inventory.
     Role(RoleSource),
-    /// A role of a collection from a Galaxy server, or of one that is installed; run on all hosts of the inventory.
+    /// A role of a collection from a Galaxy server, or of an installed collection. It runs on all hosts of the inventory.
     CollectionRole(CollectionRoleSource),
     /// A playbook in the request.
     Inline(InlineSource),
 }
 
-/// A playbook of a Git repository, or without `repo` one of the playbooks folder.
+/// A playbook of a Git repository or, without `repo`, of the playbooks folder.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct PlaybookSource {
-    /// The repository: `https://host/path`, `ssh://user@host/path` or `user@host:path`; the host must be in the policy.
+    /// The address of the repository: `https://host/path`, `ssh://user@host/path` or `user@host:path`. The host must be in the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2048, example = "https://github.com/acme/site.git")]
     pub repo: Option<String>,
-    /// A branch, a tag, or a commit's whole id; by default the repository's default branch.
+    /// A branch, a tag or a full commit id. Default: the repository's default branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub branch: Option<String>,
-    /// The playbook's path in the repository, or in the playbooks folder; or without `repo` the name of a collection's playbook.
+    /// The path of the playbook in the repository or in the playbooks folder. Without `repo`, it can also be the name of a
+    /// collection's playbook.
     #[schema(min_length = 1, max_length = 1024, example = "deploy/webserver.yml")]
     pub path: String,
     /// A credential of kind `git`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_credential: Option<CredentialRef>,
-    /// Fetches submodules as well, with the same credential.
+    /// If true, also fetches submodules, with the same credential.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub submodules: bool,
 }
 
-/// A role of a Git repository, or without `repo` one that is installed.
+/// A role of a Git repository or, without `repo`, an installed role.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct RoleSource {
-    /// As for a playbook.
+    /// The same as for a playbook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2048)]
     pub repo: Option<String>,
-    /// As for a playbook.
+    /// The same as for a playbook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub branch: Option<String>,
-    /// The role's folder in the repository, or that of the collection which has the role.
+    /// The folder of the role in the repository, or the folder of the collection that contains the role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1024, example = "roles/nginx")]
     pub path: Option<String>,
-    /// The role's name: in `roles/`, or in the collection that the repository is; alone or with namespace and collection.
+    /// The name of the role: in `roles/`, or in the collection if the repository is one. Namespace and collection are optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255, example = "acme.web.nginx")]
     pub role: Option<String>,
-    /// Variables for the role. As in `extra_vars`, `{{ ... }}` in them stays literal.
+    /// Variables for the role. As in `extra_vars`, `{{ ... }}` in their values stays literal.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = callboard_core::request::Variables)]
     pub role_vars: Map<String, Value>,
-    /// As for a playbook.
+    /// The same as for a playbook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_credential: Option<CredentialRef>,
-    /// As for a playbook.
+    /// The same as for a playbook.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub submodules: bool,
 }
 
-/// A role of a collection from a Galaxy server, or of one that is installed.
+/// A role of a collection from a Galaxy server, or of an installed collection.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct CollectionRoleSource {
-    /// The collection: `namespace.name`.
+    /// The name of the collection: `namespace.name`.
     #[schema(min_length = 1, max_length = 255, example = "community.general")]
     pub collection: String,
-    /// The role's name in it.
+    /// The name of the role in the collection.
     #[schema(max_length = 255)]
     pub role: String,
-    /// A version, or a range as `ansible-galaxy` has them: `>=6.0.0,<7`; without one, whichever is installed, or the newest.
+    /// A version, or a version range as in `ansible-galaxy`: `>=6.0.0,<7`. Default: the installed version, or else the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255, example = ">=6.0.0")]
     pub version: Option<String>,
-    /// The Galaxy server, which must be in the policy; by default those that the policy lists, in their order.
+    /// The Galaxy server, which must be in the policy. Default: the servers that the policy lists, in order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2048, example = "https://galaxy.ansible.com")]
     pub galaxy_server: Option<String>,
     /// A credential of kind `galaxy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub galaxy_credential: Option<CredentialRef>,
-    /// Variables for the role. As in `extra_vars`, `{{ ... }}` in them stays literal.
+    /// Variables for the role. As in `extra_vars`, `{{ ... }}` in their values stays literal.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = callboard_core::request::Variables)]
     pub role_vars: Map<String, Value>,
@@ -122,7 +123,7 @@ pub struct CollectionRoleSource {
 /// A playbook in the request.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct InlineSource {
-    /// The playbook's YAML, at most 1 MiB; Ansible gets these very bytes.
+    /// The YAML text of the playbook, at most 1 MiB. Ansible gets exactly these bytes.
     #[schema(min_length = 1, max_length = 1_048_576)]
     pub content: String,
 }

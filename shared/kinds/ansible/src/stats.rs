@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What Ansible counted for one host, by Ansible's own names; `dark` means unreachable.
+/// Ansible's counts for one host, with Ansible's own names; `dark` means unreachable.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(default)]
 pub struct HostStats {
@@ -15,7 +15,7 @@ pub struct HostStats {
     pub changed: u32,
     /// Tasks that failed.
     pub failures: u32,
-    /// Times that the host was unreachable.
+    /// How many times the host was unreachable.
     pub dark: u32,
     /// Tasks that were skipped.
     pub skipped: u32,
@@ -23,7 +23,7 @@ pub struct HostStats {
     pub rescued: u32,
     /// Tasks whose failure was ignored.
     pub ignored: u32,
-    /// 1 for a host that was worked on.
+    /// 1 if Ansible processed the host.
     pub processed: u32,
 }
 

@@ -17,34 +17,34 @@ use crate::request::AnsibleRequest;
 use crate::source::{Source, TypedSource};
 use crate::stats::{HostStats, Stats};
 
-/// The fields that it adds to a record.
+/// The fields that an Ansible job adds to a record.
 #[derive(Serialize, ToSchema)]
 struct RecordPart {
-    /// The playbook's path or the role's name; null where `source` holds the playbook itself.
+    /// The path of the playbook or the name of the role; null if `source` contains the playbook itself.
     playbook: Option<String>,
-    /// What it runs, where that is not a playbook of the playbooks folder.
+    /// What the job runs, unless that is a playbook of the playbooks folder.
     source: Option<TypedSource>,
-    /// The commit that runs, where the source is a Git repository.
+    /// The commit that the job runs, if the source is a Git repository.
     commit: Option<String>,
     #[schema(value_type = callboard_core::request::Variables)]
     extra_vars: Map<String, Value>,
     inventory: Inventory,
-    /// References to credentials; never their values.
+    /// References to credentials, never their values.
     credentials: Access,
     options: AnsibleOptions,
 }
 
-/// The fields that it adds to a record's result.
+/// The fields that an Ansible job adds to the result of a record.
 #[derive(Default, Serialize, ToSchema)]
 struct ResultPart {
-    /// Exit code of `ansible-playbook`; if a signal ended it, 128 plus the signal's number.
+    /// The exit code of `ansible-playbook`. If a signal ended it, 128 plus the signal number.
     rc: Option<i32>,
     /// Counts per host: ok, changed, failures, dark, skipped, rescued, ignored, processed.
     #[schema(value_type = Option<BTreeMap<String, HostStats>>)]
     stats: Option<Stats>,
-    /// What Ansible made of the inventory.
+    /// What Ansible read from the inventory.
     inventory: Option<InventorySummary>,
-    /// What went wrong, by host, in the order in which it happened; at most 100.
+    /// The hosts that failed and why, in the order in which they failed; at most 100.
     failures: Vec<HostFailure>,
 }
 

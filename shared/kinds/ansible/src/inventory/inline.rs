@@ -20,10 +20,10 @@ pub struct InlineInventory {
     /// The names of hosts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
-    /// Groups, each with the names of its hosts.
+    /// The groups, each with the names of its hosts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, Vec<String>>,
-    /// Variables by host.
+    /// Variables, by host name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = callboard_core::request::Variables)]
     pub host_vars: Map<String, Value>,

@@ -17,23 +17,23 @@ const MAX_PATH_BYTES: usize = 1024;
 const MAX_URL_BYTES: usize = 2048;
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 
-/// A file or folder of a Git repository, with the `group_vars` and `host_vars` beside it.
+/// An inventory file or folder of a Git repository, with the `group_vars` and `host_vars` next to it.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct GitInventory {
-    /// The repository; its host must be in the policy.
+    /// The address of the repository. Its host must be in the policy.
     #[schema(max_length = 2048)]
     pub repo: String,
-    /// A branch, a tag, or a commit's whole id; by default the repository's default branch.
+    /// A branch, a tag or a full commit id. Default: the repository's default branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub branch: Option<String>,
-    /// The file or folder.
+    /// The path of the file or folder in the repository.
     #[schema(max_length = 1024, example = "production/hosts.yml")]
     pub path: String,
     /// A credential of kind `git`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_credential: Option<CredentialRef>,
-    /// Fetches submodules as well, with the same credential.
+    /// If true, also fetches submodules, with the same credential.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub submodules: bool,
 }
@@ -51,34 +51,35 @@ pub enum UrlFormat {
     Ini,
 }
 
-/// An inventory that is fetched by HTTP when the job starts.
+/// An inventory that is fetched over HTTP when the job starts.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct UrlInventory {
-    /// Where it is. Redirects to other hosts are not followed, and private addresses need to be in the policy.
+    /// The URL of the inventory. Redirects to other hosts are not followed, and private addresses must be in the policy.
     #[schema(max_length = 2048, example = "https://cmdb.example.com/api/ansible/inventory")]
     pub url: String,
-    /// Its format; by default `yaml`.
+    /// The format of the inventory. Default: `yaml`.
     #[serde(default)]
     pub format: UrlFormat,
-    /// Headers; `${NAME}` in a value stands for the token or value of the stored credential NAME, or with `credential` for that one's.
+    /// Headers to send. `${NAME}` in a value stands for the token or value of the stored credential NAME or, if `credential` is
+    /// set, of that credential.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// A credential of kind `bearer` or `header`; where no header refers to it, it is sent as its kind says.
+    /// A credential of kind `bearer` or `header`. If no header refers to it, it is sent as its kind defines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialRef>,
 }
 
-/// What an inventory plugin makes.
+/// An inventory that an inventory plugin builds.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct DynamicInventory {
-    /// The plugin; it must be in the policy.
+    /// The name of the plugin, which must be in the policy.
     #[schema(min_length = 1, max_length = 255, example = "amazon.aws.aws_ec2")]
     pub plugin: String,
-    /// The plugin's options.
+    /// The options of the plugin.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = callboard_core::request::Variables)]
     pub config: Map<String, Value>,
-    /// A credential of kind `cloud`, for plugins of `amazon.aws`.
+    /// A credential of kind `cloud`, for the plugins of `amazon.aws`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud_credential: Option<CredentialRef>,
 }
