@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
+
 /// The lines that have been read so far.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<String>>);
@@ -26,4 +28,12 @@ impl Log {
     pub fn text(&self) -> String {
         self.0.lock().map(|text| text.clone()).unwrap_or_default()
     }
+}
+
+/// Returns the lines of a log that are JSON.
+#[must_use]
+pub fn json_lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }

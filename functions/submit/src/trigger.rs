@@ -1,18 +1,11 @@
 //! Finds out what invoked the function.
 
-use std::time::Duration;
-
 use aws_lambda_events::sqs::SqsEvent;
 use callboard_core::base::id::JobId;
 use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 use callboard_lambda::is_http;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-/// How old an event may be for its time to become part of the job's id. Lists only search ids from the period for which jobs are
-/// kept, and no AWS queue keeps an event longer than this.
-const MAX_AGE: Duration = Duration::from_secs(14 * 24 * 3600);
-const MAX_AHEAD: Duration = Duration::from_secs(3600);
 
 /// What invoked the function.
 #[derive(Debug)]
@@ -116,7 +109,7 @@ impl JobEvent {
 /// Makes the id of the job that an event requests.
 pub fn job_id(at: Timestamp, key: &str) -> JobId {
     let now = SystemClock.now();
-    if at > now + MAX_AHEAD || at < now - MAX_AGE {
+    if at > now + JobId::MAX_EVENT_AHEAD || at < now - JobId::MAX_EVENT_AGE {
         tracing::warn!(
             event.time = at.as_millis(),
             "the event's time is not near; delivered again, it is another job"
@@ -128,6 +121,8 @@ pub fn job_id(at: Timestamp, key: &str) -> JobId {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

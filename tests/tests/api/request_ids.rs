@@ -3,6 +3,7 @@
 use anyhow::{Context, ensure};
 use callboard_tests::Client;
 use callboard_tests::client::Answer;
+use callboard_tests::log::json_lines;
 use callboard_tests::wait::until;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -19,8 +20,8 @@ async fn lines_of_the_log_have_the_ids_of_their_request_and_job() -> anyhow::Res
     let job = answer.body["job_id"].as_str().context("an id")?;
     client.ended(job).await?;
     let ended = |line: &Value| line["message"] == "job ended" && line["job.id"] == job;
-    until("the end is in the log", || lines(&service.log()).iter().any(ended)).await?;
-    let lines = lines(&service.log());
+    until("the end is in the log", || json_lines(&service.log()).iter().any(ended)).await?;
+    let lines = json_lines(&service.log());
     let about = |message: &str| {
         let found = lines.iter().find(|line| line["message"] == message);
         found.with_context(|| format!("no line says {message:?}"))
@@ -72,8 +73,4 @@ fn id_of(answer: &Answer) -> anyhow::Result<String> {
     let ids: Vec<_> = answer.headers.get_all("x-request-id").iter().collect();
     ensure!(ids.len() == 1, "{ids:?}");
     Ok(ids[0].to_str()?.to_owned())
-}
-
-fn lines(log: &str) -> Vec<Value> {
-    log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_tests::log::json_lines;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -112,7 +113,7 @@ async fn a_request_is_followed_through_the_logs_of_the_functions_by_its_id() -> 
     let read = client.get(&format!("/api/v1/jobs/{id}")).await?;
     ensure!(!read.headers["x-request-id"].is_empty(), "{read:?}");
     let log = stack.log();
-    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let lines = json_lines(&log);
     let has = |message: &str, request: Option<&str>| {
         lines
             .iter()

@@ -239,7 +239,15 @@ async fn a_job_that_no_worker_takes_for_too_long_ends() -> anyhow::Result<()> {
     let site = Site::open()?;
     let job = site.job(JobOptions::default()).await?;
     site.clock.advance(HOUR * 24 + SECOND);
-    assert_eq!(site.sweep().await?.abandoned, 1);
+    let (abandoned, watched) = (1, 1);
+    assert_eq!(
+        site.sweep().await?,
+        Swept {
+            abandoned,
+            watched,
+            ..Swept::default()
+        }
+    );
     let state = site.state(job.id).await?;
     let outcome = state.outcome.unwrap_or_else(success);
     assert_eq!(

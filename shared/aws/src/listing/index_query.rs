@@ -11,11 +11,6 @@ use crate::attributes::{instant, string};
 use crate::item::{self, SHARDS, Standing};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// How old the event may be whose time a job's id begins with; see the submit function.
-const MAX_EVENT_AGE: Duration = Duration::from_secs(15 * 24 * 3600);
-
-/// How far in the future the event may be whose time a job's id begins with.
-const MAX_AHEAD: Duration = Duration::from_secs(3600);
 /// Every running job is in one of these.
 const RUNNING: [Standing; 2] = [Standing::Running, Standing::Active];
 /// Every waiting job is in one of these.
@@ -107,7 +102,7 @@ impl IndexQuery {
             "#status = :status AND #created_at < :before",
         );
         Self {
-            before: Some(JobId::first_of(before + MAX_AHEAD)),
+            before: Some(JobId::first_of(before + JobId::MAX_EVENT_AHEAD)),
             ..pending.with(":before", instant(before))
         }
     }
@@ -147,7 +142,7 @@ fn groups(months: &[String], partition: impl Fn(&str, u8) -> String) -> Vec<Vec<
 /// Returns the months that may hold jobs, the newest first.
 fn months(now: Timestamp, retention: Duration) -> Vec<String> {
     let mut months = Vec::new();
-    let (mut at, oldest) = (now + DAY, now - retention - MAX_EVENT_AGE);
+    let (mut at, oldest) = (now + DAY, now - retention - JobId::MAX_EVENT_AGE - DAY);
     while at > oldest {
         months.push(at.month());
         at = at - DAY;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,6 +17,11 @@ use crate::base::time::Timestamp;
 pub struct JobId(Uuid);
 
 impl JobId {
+    /// How old an event may be whose time its job's id begins with. No AWS queue keeps an event longer.
+    pub const MAX_EVENT_AGE: Duration = Duration::from_secs(14 * 24 * 3600);
+    /// How far ahead of the clock the time of such an event may be.
+    pub const MAX_EVENT_AHEAD: Duration = Duration::from_secs(3600);
+
     /// Makes a new id from the current time and randomness.
     #[must_use]
     pub fn new() -> Self {
@@ -156,7 +162,7 @@ mod tests {
         let id = JobId::of_event(at, "a rule");
         assert_eq!((id, id.time()), (JobId::of_event(at, "a rule"), at));
         assert_ne!(id, JobId::of_event(at, "another"));
-        assert_ne!(id, JobId::of_event(at + std::time::Duration::from_secs(60), "a rule"));
+        assert_ne!(id, JobId::of_event(at + Duration::from_secs(60), "a rule"));
         assert_eq!(Uuid::from_bytes(*id.as_bytes()).get_version_num(), 7);
     }
 }

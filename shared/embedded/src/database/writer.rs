@@ -132,11 +132,10 @@ mod tests {
 
     #[test]
     fn a_write_that_panics_is_undone_and_costs_no_other() -> Result<(), Box<dyn std::error::Error>> {
-        let folder = std::env::temp_dir().join(format!("callboard-writer-{}", uuid::Uuid::new_v4()));
-        std::fs::create_dir(&folder)?;
+        let folder = tempfile::tempdir()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let database = Database::open(&folder.join("callboard.db"))?;
+            let database = Database::open(&folder.path().join("callboard.db"))?;
             let add = |key: &'static str| {
                 move |connection: &Connection| {
                     let add = "INSERT INTO messages (job_id, visible_at) VALUES (?1, 0)";
@@ -159,8 +158,7 @@ mod tests {
                     .map_err(sqlite)
             };
             assert_eq!(database.read(count).await?, 2);
-            Ok::<_, Box<dyn std::error::Error>>(())
-        })?;
-        Ok(std::fs::remove_dir_all(&folder)?)
+            Ok(())
+        })
     }
 }

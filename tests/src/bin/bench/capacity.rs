@@ -17,7 +17,7 @@ use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::{due, failure, job_of, lease, now, query, success, tenant};
 use futures_util::future::try_join_all;
 
-use crate::lists::look;
+use crate::lists::{enqueue, look};
 use crate::report::{Report, Target};
 
 const FEW: usize = 1_000;
@@ -197,13 +197,7 @@ pub(crate) async fn of_a_sweep(report: &mut Report) -> anyhow::Result<()> {
     let mut waiting = 0;
     for size in [FEW, MANY] {
         while waiting < size {
-            let jobs: Vec<_> = (0..AT_ONCE).map(|_| job_of(&tenant())).collect();
-            try_join_all(jobs.iter().map(async |job| {
-                store.create(job).await?;
-                store.mark_dispatched(job.id, due(job)).await
-            }))
-            .await?;
-            waiting += AT_ONCE;
+            waiting += enqueue(&store, AT_ONCE).await?;
         }
         meter.take();
         look(&store).await?;

@@ -112,15 +112,7 @@ pub(crate) async fn sweep(report: &mut Report) -> anyhow::Result<()> {
     let mut waiting = 0;
     for size in [SMALL, LARGE] {
         while waiting < size {
-            let jobs: Vec<_> = (0..WRITERS.min(size - waiting))
-                .map(|_| job_of(&Tenant::default()))
-                .collect();
-            try_join_all(jobs.iter().map(async |job| {
-                store.create(job).await?;
-                store.mark_dispatched(job.id, due(job)).await
-            }))
-            .await?;
-            waiting += jobs.len();
+            waiting += enqueue(&store, WRITERS.min(size - waiting)).await?;
         }
         let mut looks = Vec::new();
         for _ in 0..ROUNDS {
@@ -152,4 +144,15 @@ pub(crate) async fn look(store: &dyn JobStore) -> anyhow::Result<()> {
     store.queued(BATCH).await?;
     store.pending_since(now - DAY, BATCH).await?;
     Ok(())
+}
+
+/// Adds jobs that wait for a worker, all at the same time; returns how many.
+pub(crate) async fn enqueue(store: &dyn JobStore, jobs: usize) -> anyhow::Result<usize> {
+    let jobs: Vec<_> = (0..jobs).map(|_| job_of(&Tenant::default())).collect();
+    try_join_all(jobs.iter().map(async |job| {
+        store.create(job).await?;
+        store.mark_dispatched(job.id, due(job)).await
+    }))
+    .await?;
+    Ok(jobs.len())
 }
