@@ -1,16 +1,13 @@
-//! Shared test support: starts the real program as a user would, and offers a client for its API.
+//! Shared test support: starts the real program as a user would, and offers a client for its API. What needs no program is in
+//! `callboard_testkit`.
 
 pub mod aws;
 pub mod client;
-pub mod contract;
 pub mod daemon;
 pub mod data;
 pub mod events;
-pub mod faults;
-pub mod http;
 pub mod kinds;
 pub mod log;
-pub mod processes;
 pub mod program;
 pub mod raw;
 pub mod servers;
@@ -18,8 +15,8 @@ pub mod service;
 pub mod site;
 pub mod stock;
 pub mod text;
-pub mod wait;
 
+pub use callboard_testkit::{contract, faults, http, processes, wait};
 pub use client::Client;
 pub use program::{Finished, callboard};
 pub use servers::{Part, Servers};

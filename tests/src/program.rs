@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::Context;
+pub use callboard_testkit::folders::cache;
 
 /// A program that has ended.
 #[derive(Debug)]
@@ -39,19 +40,6 @@ pub fn path(name: &str) -> anyhow::Result<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|path| path.is_file());
     found.with_context(|| format!("no program `{name}` beside {}: build it first", test.display()))
-}
-
-/// Returns the folder where the program keeps the Ansible environment, for a program that is started with another home.
-///
-/// # Errors
-/// This user has no home.
-pub fn cache() -> anyhow::Result<PathBuf> {
-    if let Some(cache) = std::env::var_os("CALLBOARD_CACHE") {
-        return Ok(cache.into());
-    }
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let base = base.or_else(|| Some(std::env::home_dir()?.join(".cache")));
-    Ok(base.context("this user has no home")?.join("callboard"))
 }
 
 /// Prepares a call of the program with its own data and work folders.

@@ -7,7 +7,6 @@ mod answer;
 mod pool;
 mod ports;
 
-use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -20,13 +19,11 @@ use tokio::time::sleep;
 
 pub use self::answer::FunctionError;
 pub use self::pool::Pool;
+use super::Environment;
 use super::endpoints::runtime_interface_emulator;
 use crate::log::Log;
 use crate::processes::{descendants, signal};
 use crate::program;
-
-/// Names and values of environment variables.
-pub type Environment = BTreeMap<String, String>;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(10);

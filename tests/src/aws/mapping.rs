@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::Queue;
 use super::lambda::Pool;
-use super::resources::Queue;
 use super::template::Part;
 
 /// How long SQS holds a poll open at most while there are no messages, in seconds.

@@ -8,9 +8,9 @@ use tokio::runtime::Runtime;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::gateway::Gateway;
-use super::lambda::{Environment, Pool};
+use super::lambda::Pool;
 use super::mapping::{Mapping, MappingSettings};
-use super::resources::{Queue, Resources};
+use super::{Environment, Queue, Resources};
 use crate::client::Client;
 
 /// The settings of a stack.

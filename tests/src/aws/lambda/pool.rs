@@ -7,7 +7,8 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::{Environment, Function};
+use super::Function;
+use crate::aws::Environment;
 
 /// Instances of a function. Each invocation gets an idle one. Clones are the same pool.
 #[derive(Clone)]

@@ -15,9 +15,9 @@ use callboard_core::output::{Check, LogKey, LogStore, Stream};
 use callboard_core::request::Reason;
 use callboard_core::run::Held;
 use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
-use callboard_tests::contract::clock::FakeClock;
-use callboard_tests::contract::credential_store::password;
-use callboard_tests::contract::samples::{given_up, ids, now, query, success};
+use callboard_testkit::contract::clock::FakeClock;
+use callboard_testkit::contract::credential_store::password;
+use callboard_testkit::contract::samples::{given_up, ids, now, query, success};
 use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
@@ -225,7 +225,9 @@ fn left(then: &str) -> anyhow::Result<TempDir> {
 
 /// Makes a data folder as a release left it, changed by some SQL.
 fn left_by(release: &str, then: &str) -> anyhow::Result<TempDir> {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(release);
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(release);
     let folder = tempfile::tempdir()?;
     let connection = Connection::open(folder.path().join("callboard.db"))?;
     connection.execute_batch(&fs::read_to_string(fixture.join("callboard.sql"))?)?;

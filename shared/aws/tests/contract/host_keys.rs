@@ -3,8 +3,8 @@
 use callboard_aws::DynamoDbHostKeyStore;
 use callboard_core::credential::HostKeyStore;
 use callboard_core::credential::known_hosts::HostKey;
-use callboard_tests::aws::Resources;
-use callboard_tests::contract::samples::tenant;
+use callboard_testkit::aws::Resources;
+use callboard_testkit::contract::samples::tenant;
 
 pub(crate) async fn make() -> anyhow::Result<(DynamoDbHostKeyStore, Resources)> {
     let resources = Resources::create().await?;

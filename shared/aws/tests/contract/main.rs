@@ -11,7 +11,7 @@ mod lossy;
 mod queue;
 mod records;
 
-use callboard_tests::{
+use callboard_testkit::{
     archive_cache_contract, credential_store_contract, host_key_store_contract, idempotency_store_contract,
     job_queue_contract, job_store_contract, log_store_contract,
 };

@@ -9,8 +9,8 @@ use callboard_aws::{SqsQueue, message};
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::JobQueue;
-use callboard_tests::aws::Resources;
-use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
+use callboard_testkit::aws::Resources;
+use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
 
 /// Both ends of a queue.
 pub(crate) struct BothEnds {

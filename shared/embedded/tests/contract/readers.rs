@@ -6,7 +6,7 @@ use std::path::Path;
 use callboard_core::base::id::Tenant;
 use callboard_core::job::JobStore;
 use callboard_embedded::{Database, SqliteJobStore};
-use callboard_tests::contract::samples::{create_many, now, query};
+use callboard_testkit::contract::samples::{create_many, now, query};
 use tokio::task::JoinSet;
 
 const JOBS: usize = 200;

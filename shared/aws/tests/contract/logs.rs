@@ -6,9 +6,9 @@ use anyhow::{Context, ensure};
 use callboard_aws::S3LogStore;
 use callboard_core::base::id::JobId;
 use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
-use callboard_tests::aws::Resources;
-use callboard_tests::contract::log_store::{Writer, append};
-use callboard_tests::contract::samples::refused;
+use callboard_testkit::aws::Resources;
+use callboard_testkit::contract::log_store::{Writer, append};
+use callboard_testkit::contract::samples::refused;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MIB: usize = 1024 * 1024;
@@ -70,7 +70,7 @@ async fn large_output_is_read_from_a_url_once_it_is_sealed() -> anyhow::Result<(
         url.contains("X-Amz-SignedHeaders=host&"),
         "{url} needs more than itself"
     );
-    let answer = callboard_tests::http::client()
+    let answer = callboard_testkit::http::client()
         .get(&url)
         .send()
         .await?

@@ -12,8 +12,8 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
 use callboard_core::job::{Job, JobQueue, JobStatus, JobStore};
+use callboard_core::output::LogStore;
 use callboard_core::run::Held;
-use callboard_embedded::FileLogStore;
 
 use super::clock::FakeClock;
 use super::samples::{HOUR, due, lease, request, success};
@@ -100,6 +100,7 @@ impl Jobs {
 /// The store behaves differently.
 pub async fn sweeps_do_the_rest(
     store: Arc<dyn JobStore>,
+    logs: Arc<dyn LogStore>,
     forms: usize,
     damage: impl AsyncFn(JobId, usize) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -117,11 +118,11 @@ pub async fn sweeps_do_the_rest(
             sound.push(jobs.one_of_each().await?);
         }
     }
-    let (queue, logs) = (Arc::new(Sent::default()), tempfile::tempdir()?);
+    let queue = Arc::new(Sent::default());
     let sweeper = Sweeper {
         store,
         queue: queue.clone(),
-        logs: Arc::new(FileLogStore::new(logs.path().to_owned())),
+        logs,
         clock: Arc::new(clock.clone()),
         settings: SweepSettings::new(SILENCE, HOUR * 24),
         held: Held::default(),

@@ -5,12 +5,16 @@ mod bucket;
 mod queue;
 mod table;
 
+use std::collections::BTreeMap;
+
 use callboard_aws::{SdkConfig, s3_client};
 use callboard_core::base::id::JobId;
 
 use super::endpoints;
-use super::lambda::Environment;
 use super::template::Template;
+
+/// Names and values of environment variables.
+pub type Environment = BTreeMap<String, String>;
 
 /// The resources of one deployment.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! The Ansible runner, with real Ansible.
+//! The contract of runners, on the Ansible runner with real Ansible.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,15 +10,16 @@ use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, Playb
 use callboard_core::base::id::Tenant;
 use callboard_core::base::secret::Secret;
 use callboard_core::credential::{AwsKeys, CloudRef, Credential, CredentialKind, CredentialRef, SecretError, Secrets};
+use callboard_core::output::LogStore;
 use callboard_core::request::{JobOptions, JobRequest};
 use callboard_core::run::Runner;
-use callboard_embedded::{FileHostKeyStore, FolderArchiveCache};
+use callboard_embedded::{FileHostKeyStore, FileLogStore, FolderArchiveCache};
 use callboard_kind_ansible::access::Access;
 use callboard_kind_ansible::request::AnsibleRequest;
 use callboard_kind_ansible::source::{InlineSource, Source, TypedSource};
 use callboard_process::{Children, JobFolders};
-use callboard_tests::contract::runner::TestRunner;
-use callboard_tests::program;
+use callboard_testkit::contract::runner::TestRunner;
+use callboard_testkit::folders;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -58,7 +59,7 @@ async fn make() -> anyhow::Result<(Ansible, TempDir)> {
     let work = Path::new("/tmp");
     let shared = SHARED.get_or_try_init(|| async {
         let environment = EnvironmentSettings {
-            cache: program::cache()?,
+            cache: folders::cache()?,
             python: None,
             more: String::new(),
         };
@@ -114,6 +115,10 @@ impl TestRunner for Ansible {
         self.0.clone()
     }
 
+    fn logs(&self, folder: &Path) -> Arc<dyn LogStore> {
+        Arc::new(FileLogStore::new(folder.to_owned()))
+    }
+
     fn prints(&self, lines: &[String]) -> JobRequest {
         tasks(&json!([{"ansible.builtin.debug": {"msg": lines}}])).with_options(JobOptions::default())
     }
@@ -146,4 +151,4 @@ impl TestRunner for Ansible {
     }
 }
 
-callboard_tests::runner_contract!(make);
+callboard_testkit::runner_contract!(make);

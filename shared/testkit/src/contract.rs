@@ -4,7 +4,7 @@
 //!
 //! ```ignore
 //! async fn make_store() -> anyhow::Result<(SqliteJobStore, TempDir)> { ... }
-//! callboard_tests::job_store_contract!(make_store);
+//! callboard_testkit::job_store_contract!(make_store);
 //! ```
 //!
 //! If a behaviour is missing, the function returns an error or an assertion fails. Nothing here depends on a particular adapter.

@@ -5,9 +5,9 @@ use callboard_aws::SecretsManagerCredentialStore;
 use callboard_core::base::causes::causes;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::credential::CredentialStore;
-use callboard_tests::aws::Resources;
-use callboard_tests::contract::credential_store::{all, password};
-use callboard_tests::contract::samples::{now, refused, tenant};
+use callboard_testkit::aws::Resources;
+use callboard_testkit::contract::credential_store::{all, password};
+use callboard_testkit::contract::samples::{now, refused, tenant};
 use serde_json::json;
 
 use crate::fake::{Answer, Fake};

@@ -8,10 +8,11 @@ mod host_keys;
 mod readers;
 mod upgrades;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
@@ -19,13 +20,14 @@ use callboard_core::base::time::SystemClock;
 use callboard_core::job::JobQueue;
 use callboard_core::output::LogStore;
 use callboard_embedded::{Database, FileLogStore, Message, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
-use callboard_tests::contract::clock::FakeClock;
-use callboard_tests::contract::job_queue::{TestQueue, VISIBILITY};
-use callboard_tests::contract::log_store::append;
-use callboard_tests::{
+use callboard_testkit::contract::clock::FakeClock;
+use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
+use callboard_testkit::contract::log_store::append;
+use callboard_testkit::{
     archive_cache_contract, credential_store_contract, host_key_store_contract, idempotency_store_contract,
     job_queue_contract, job_store_contract, log_store_contract,
 };
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 mod sqlite_job_store {
@@ -88,6 +90,13 @@ fn make_database() -> anyhow::Result<(Database, TempDir)> {
     let folder = tempfile::tempdir()?;
     let database = Database::open(&folder.path().join("callboard.db"))?;
     Ok((database, folder))
+}
+
+/// Damages the record of a job in a data folder with a statement whose `?1` is the job's id.
+fn damage(folder: &Path, statement: &str, job: JobId) -> anyhow::Result<()> {
+    let database = Connection::open(folder.join("callboard.db"))?;
+    ensure!(database.execute(statement, [job.as_bytes()])? == 1, "{statement}");
+    Ok(())
 }
 
 #[async_trait]

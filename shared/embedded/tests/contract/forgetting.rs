@@ -11,11 +11,12 @@ use callboard_core::care::Doubt;
 use callboard_core::job::{HistoryQuery, JobStore};
 use callboard_core::output::{LogKey, Stream};
 use callboard_embedded::{Database, FileLogStore, Forgetter, SqliteIdempotencyStore, SqliteJobStore, Stuck};
-use callboard_tests::contract::clock::FakeClock;
-use callboard_tests::contract::log_store::append;
-use callboard_tests::contract::samples::{HOUR, create, create_claimed, query, success};
-use callboard_tests::data::damage;
+use callboard_testkit::contract::clock::FakeClock;
+use callboard_testkit::contract::log_store::append;
+use callboard_testkit::contract::samples::{HOUR, create, create_claimed, query, success};
 use tempfile::TempDir;
+
+use crate::damage;
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@
 use anyhow::Context;
 use serde_json::Value;
 
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml");
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/template.yaml");
 
 /// The template.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::JobQueue;
 use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
-use callboard_tests::contract::log_store::first;
+use callboard_testkit::contract::log_store::first;
 
 use crate::fake::{Answer, Fake};
 

@@ -11,7 +11,6 @@ use callboard_core::job::{Job, JobStatus};
 use callboard_core::output::{LogKey, LogStore, Output, OutputLimits, Stream};
 use callboard_core::request::{JobRequest, Reason};
 use callboard_core::run::{Ended, Runner, Stop, StopReason};
-use callboard_embedded::FileLogStore;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -29,6 +28,9 @@ const LINES: usize = 2000;
 pub trait TestRunner: Send + Sync {
     /// Returns the runner.
     fn runner(&self) -> Arc<dyn Runner>;
+
+    /// Makes a store for the output of a job, in an empty folder.
+    fn logs(&self, folder: &Path) -> Arc<dyn LogStore>;
 
     /// Makes a request for a job that prints these lines, among others, and succeeds.
     fn prints(&self, lines: &[String]) -> JobRequest;
@@ -81,7 +83,7 @@ async fn run<R: TestRunner>(
     stop: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<Run> {
     let folder = tempfile::tempdir()?;
-    let logs: Arc<dyn LogStore> = Arc::new(FileLogStore::new(folder.path().to_owned()));
+    let logs = subject.logs(folder.path());
     let mut job = Job::new(Tenant::default(), request, now(), HOUR);
     job.state.attempt = 1;
     let output = Output::new(logs.clone(), job.id, 1, OutputLimits::default());

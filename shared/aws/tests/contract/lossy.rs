@@ -37,7 +37,7 @@ impl Lossy {
         let address = format!("http://{}", listener.local_addr()?);
         let calls = Calls {
             endpoint: std::env::var("AWS_ENDPOINT_URL_DYNAMODB").context("AWS_ENDPOINT_URL_DYNAMODB")?,
-            http: callboard_tests::http::client(),
+            http: callboard_testkit::http::client(),
             count: Arc::default(),
         };
         let router = Router::new().route("/", post(pass)).with_state(calls.clone());

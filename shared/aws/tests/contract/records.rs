@@ -10,8 +10,8 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::job::{DueJob, HistoryQuery, Job, JobStatus, JobStore};
 use callboard_kind_ansible::detail::Detail;
 use callboard_kind_ansible::stats::HostStats;
-use callboard_tests::aws::Resources;
-use callboard_tests::contract::samples::{
+use callboard_testkit::aws::Resources;
+use callboard_testkit::contract::samples::{
     cancel_by, create, create_claimed, due, failure, given_up, ids, job, lease, now, query, refused, request, success,
     tenant,
 };

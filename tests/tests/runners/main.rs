@@ -1,3 +1,0 @@
-//! The contract of runners, on real ones.
-
-mod ansible;
