@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from processes import Processes, exit_on_signals
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = ROOT / "shared/runners/ansible/host"
+JUNIT = ROOT / "target/nextest/default/junit.xml"
+NEXTEST = "cargo-nextest@0.9.143"
+TOOLS = ROOT / "target/tools"
 PROGRAMS = ("callboard", "callboard-submit", "callboard-query", "callboard-worker")
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
 SUM = re.compile(r"(\d+) passed, (\d+) failed")
@@ -52,8 +56,8 @@ def rust() -> Iterator[tuple[int, int]]:
     """Builds the programs, and runs the tests of every crate, with the emulators that start during the build."""
     with Emulators() as emulators:
         build = ["cargo", "build", *(argument for name in PROGRAMS for argument in ("-p", name))]
-        tests = ["cargo", "test", "--workspace", "--no-fail-fast"]
-        if stream(build, ROOT)[0] or stream([*tests, "--no-run"], ROOT)[0]:
+        tests = ["cargo", "nextest", "run", "--workspace"]
+        if nextest() or stream(build, ROOT)[0] or stream([*tests, "--no-run"], ROOT)[0]:
             yield 0, 1
             return
         environment = dict[str, str]()
@@ -62,11 +66,32 @@ def rust() -> Iterator[tuple[int, int]]:
         except (OSError, subprocess.CalledProcessError, Unavailable) as error:
             print(error, getattr(error, "output", ""))
             yield 0, 1
-        code, lines = stream(tests, ROOT, environment)
+        JUNIT.unlink(missing_ok=True)
+        code, _lines = stream(tests, ROOT, environment)
+    yield reported(code)
+    code, lines = stream(["cargo", "test", "--workspace", "--doc"], ROOT)
     counts = [(int(found[1]), int(found[2])) for found in map(CARGO.match, lines) if found]
     yield from counts
     if (code and not any(bad for _ok, bad in counts)) or not counts:
         yield 0, 1
+
+
+def nextest() -> int:
+    """Installs cargo-nextest below ``target`` if the machine has none; returns 0 if it is there."""
+    if not stream(["cargo", "nextest", "--version"], ROOT)[0]:
+        return 0
+    return stream(["cargo", "install", "--locked", "--root", str(TOOLS), NEXTEST], ROOT)[0]
+
+
+def reported(code: int) -> tuple[int, int]:
+    """Reads nextest's report."""
+    try:
+        suites = ET.parse(JUNIT).getroot()
+    except (OSError, ET.ParseError) as error:
+        print(error)
+        return 0, 1
+    ran, bad = int(suites.get("tests", 0)), int(suites.get("failures", 0)) + int(suites.get("errors", 0))
+    return ran - bad, bad or (1 if code or not ran else 0)
 
 
 def summed(*script: str) -> Iterator[tuple[int, int]]:
@@ -106,7 +131,7 @@ def stream(command: Sequence[str], folder: Path, environment: Mapping[str, str] 
     process = PROCESSES.start(
         command,
         cwd=folder,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, "PATH": f"{os.environ['PATH']}:{TOOLS}/bin", **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

@@ -48,7 +48,7 @@ impl Jobs {
 /// Parses an id that the user typed.
 pub(crate) fn parse(id: &str) -> anyhow::Result<JobId> {
     id.parse()
-        .map_err(|_| anyhow!("{id:?} is no job id; `callboard list` has those of all jobs"))
+        .map_err(|_| anyhow!("{id:?} is not a job id; `callboard list` shows the ids of all jobs"))
 }
 
 /// Prints bytes; returns whether anybody is still reading.

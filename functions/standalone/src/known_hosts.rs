@@ -26,7 +26,7 @@ pub(crate) async fn known_hosts(arguments: KnownHostsArguments) -> anyhow::Resul
             Ok(()) => println!("The key of {host} is forgotten: the next job accepts the one that the host has then."),
             Err(StoreError::NotFound) => {
                 bail!(
-                    "no job has accepted a key of {host:?}; `callboard known-hosts list` has those that are kept, with other ports as [HOST]:PORT"
+                    "no job has accepted a key of {host:?}; `callboard known-hosts list` shows the accepted keys, with other ports as [HOST]:PORT"
                 )
             }
             Err(error) => return Err(error).with_context(|| format!("the key of {host} could not be forgotten")),

@@ -27,11 +27,11 @@ pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<Exit
         all(redriver, arguments.playbook.clone()).await?;
     }
     for text in &arguments.jobs {
-        let id: JobId = text.parse().with_context(|| format!("{text:?} is no job id"))?;
+        let id: JobId = text.parse().with_context(|| format!("{text:?} is not a job id"))?;
         match redriver.job(&Tenant::default(), id).await {
             Ok(_) => println!("{id} is queued again"),
             Err(StoreError::NotFound) => bail!("there is no job {id} in the data folder"),
-            Err(StoreError::Conflict) => bail!("the job {id} does not wait: it runs, or has ended"),
+            Err(StoreError::Conflict) => bail!("the job {id} is not waiting: it is running or has ended"),
             Err(error) => return Err(error).with_context(|| format!("the job {id} could not be redriven")),
         }
     }
@@ -59,7 +59,7 @@ async fn all(redriver: Redriver<'_>, playbook: Option<String>) -> anyhow::Result
         }
     }
     if none {
-        println!("The queue has given no such job up: there is nothing to redrive.");
+        println!("The queue has not given up any such job: there is nothing to redrive.");
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ pub(crate) fn data_path(folder: &DataFolder) -> anyhow::Result<PathBuf> {
 pub(crate) fn policies(common: &Common) -> anyhow::Result<Policies> {
     let Some(path) = &common.policy else {
         let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
-        return callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY holds no policy");
+        return callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY is not a valid policy");
     };
     let text = std::fs::read_to_string(path).with_context(|| {
         format!(
@@ -98,7 +98,7 @@ pub(crate) fn policies(common: &Common) -> anyhow::Result<Policies> {
             path.display()
         )
     })?;
-    callboard_policy::parse(&text).with_context(|| format!("{} holds no policy", path.display()))
+    callboard_policy::parse(&text).with_context(|| format!("the policy {} is not valid", path.display()))
 }
 
 fn of_user(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {

@@ -84,7 +84,7 @@ fn given(folder: &Path) -> anyhow::Result<bool> {
         ("an attempt of a bucket", findings)
     } else {
         bail!(
-            "{} is no attempt of a data folder (it has no journal `segments`) and no copy of a bucket's (it has no segments \
+            "{} is neither an attempt of a data folder (it has no journal `segments`) nor a copy of one in a bucket (it has no segments \
              and no manifest.json); name a folder such as logs/JOB/1",
             folder.display()
         );

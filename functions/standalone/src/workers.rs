@@ -101,7 +101,7 @@ pub(crate) async fn keep_sweeping(sweeper: Sweeper, forgetter: Forgetter, runner
             Err(error) => report(&error, "the sweep failed"),
         }
         if let Err(error) = forgetter.forget().await {
-            report(&error, "what is over could not be forgotten");
+            report(&error, "expired data could not be removed");
         }
         sleep(SWEEP_EVERY).await;
     }

@@ -112,7 +112,7 @@ pub fn job_id(at: Timestamp, key: &str) -> JobId {
     if at > now + JobId::MAX_EVENT_AHEAD || at < now - JobId::MAX_EVENT_AGE {
         tracing::warn!(
             event.time = at.as_millis(),
-            "the event's time is not near; delivered again, it is another job"
+            "the event's time is too far from the present; if the event is delivered again, it makes another job"
         );
         return JobId::new();
     }

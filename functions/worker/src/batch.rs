@@ -66,7 +66,7 @@ impl Batches {
             tracing::warn!(
                 message.id = message.message_id,
                 %error,
-                "it comes again after its visibility timeout"
+                "the visibility timeout of a message could not be changed; the message is delivered again when that timeout ends"
             );
         }
     }

@@ -125,6 +125,6 @@ fn too_large(limit: usize) -> Problem {
 }
 
 fn too_slow() -> Problem {
-    let detail = format!("The body has not come within {} s.", TIME.as_secs());
+    let detail = format!("The body did not arrive within {} s.", TIME.as_secs());
     Problem::new(Kind::BodyTimeout, detail)
 }

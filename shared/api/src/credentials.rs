@@ -122,6 +122,7 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
 pub(crate) struct CredentialList {
     /// The credentials, ordered by name.
     credentials: Vec<CredentialSummary>,
+    /// The largest number of items on a page, as requested or by default.
     limit: u32,
     /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
@@ -244,7 +245,7 @@ fn other_kind(name: &str, given: &Credential) -> Problem {
     let how = "delete it first, or choose another name";
     Problem::new(
         Kind::CredentialKindDiffers,
-        format!("The credential {name:?} is not of kind {kind}, and cannot become it; {how}."),
+        format!("The credential {name:?} is not of kind {kind}, and its kind cannot be changed; {how}."),
     )
 }
 
@@ -252,7 +253,7 @@ fn problem(name: &str, error: StoreError) -> Problem {
     match error {
         StoreError::NotFound => Problem::new(Kind::NoSuchCredential, format!("There is no credential {name:?}.")),
         StoreError::Corrupt(_) => {
-            tracing::error!(credential.name = name, error = %causes(&error), "what is kept of a credential is damaged");
+            tracing::error!(credential.name = name, error = %causes(&error), "a stored credential is damaged");
             let detail = format!("The stored credential {name:?} cannot be read. Delete it, and store it again.");
             Problem::new(Kind::Damaged, detail)
         }

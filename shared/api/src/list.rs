@@ -14,8 +14,10 @@ use crate::wire::duration;
 /// A job in a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobListItem {
+    /// The id of the job.
     #[schema(format = "uuid")]
     job_id: String,
+    /// The state of the job.
     status: JobStatus,
     /// The path of the playbook or the name of the role; null if the request contains the playbook itself.
     playbook: Option<String>,
@@ -26,10 +28,13 @@ pub struct JobListItem {
     /// Why the job did not succeed: a sentence of at most 300 characters. The record has the full text.
     #[schema(max_length = 300)]
     error: Option<String>,
+    /// When the job was submitted.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// When the last attempt started; null until then.
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
+    /// When the job ended; null until then.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
     /// How long the job took, in seconds, from the start of its last attempt to its end.
@@ -69,6 +74,7 @@ pub(crate) enum Relation {
 /// A page of jobs, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobList {
+    /// The jobs of this page.
     jobs: Vec<JobListItem>,
     /// The ids of jobs that are missing from this page because their records are damaged. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -76,8 +82,11 @@ pub(crate) struct JobList {
     damaged: Vec<String>,
     /// The number of jobs that match, counted up to 1000.
     total: u32,
+    /// Whether `total` is exact.
     total_relation: Relation,
+    /// The largest number of items on a page, as requested or by default.
     limit: u32,
+    /// How many jobs were skipped.
     offset: u32,
     /// The cursor of the next page; null on the last page.
     pub(crate) next_cursor: Option<String>,

@@ -189,7 +189,7 @@ impl Reading {
             return Ok((StatusCode::TEMPORARY_REDIRECT, [(LOCATION, url)]).into_response());
         }
         let detail = format!(
-            "The output has {size} bytes so far, and an answer at most {max_bytes}: ask for parts with a `Range` header, \
+            "The output has {size} bytes so far, but a response can have at most {max_bytes}: ask for parts with a `Range` header, \
              without `format`."
         );
         Err(Problem::new(Kind::OutputTooLarge, detail))
@@ -209,7 +209,7 @@ fn builder(status: StatusCode) -> Builder {
 }
 
 fn unsatisfiable(size: u64) -> Response {
-    let detail = format!("The output has {size} bytes so far; the range begins behind them.");
+    let detail = format!("The output has {size} bytes so far; the range begins after the last one.");
     let content_range = [(CONTENT_RANGE, format!("bytes */{size}"))];
     (content_range, Problem::new(Kind::RangeNotSatisfiable, detail)).into_response()
 }

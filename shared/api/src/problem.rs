@@ -103,7 +103,7 @@ impl Problem {
         match error {
             StoreError::NotFound => Self::no_such_job(&id.to_string()),
             StoreError::Corrupt(_) => {
-                tracing::error!(job.id = %id, error = %causes(&error), "what is kept of the job is damaged");
+                tracing::error!(job.id = %id, error = %causes(&error), "the job's stored data is damaged");
                 let detail = format!(
                     "The stored data of job {id} cannot be read. Run `callboard verify {id}` on the service's machine to see what \
                      is wrong."
@@ -201,7 +201,7 @@ impl From<StoreError> for Problem {
                 );
             }
             StoreError::Unavailable(_) => "a store is unavailable",
-            StoreError::Conflict => "a store has another state than was to be expected",
+            StoreError::Conflict => "a store is in an unexpected state",
             StoreError::Rejected(_) => "a store rejects a call",
             StoreError::Corrupt(_) => "a store holds something unreadable",
         };
@@ -221,7 +221,7 @@ impl From<SubmitError> for Problem {
             SubmitError::Missing(error) => Self::faults(Kind::NoSuchPlaybook, vec![error.into()]),
             SubmitError::KeyReused => Self::new(
                 Kind::IdempotencyKeyReused,
-                "The Idempotency-Key stands for another request of the last 24 hours; use a new key for a new request.",
+                "The Idempotency-Key was used for a different request in the last 24 hours; use a new key for a new request.",
             ),
             SubmitError::InFlight => Self::new(
                 Kind::IdempotencyInFlight,
@@ -229,7 +229,9 @@ impl From<SubmitError> for Problem {
             ),
             SubmitError::QueueFull(limit) => Self::new(
                 Kind::QueueFull,
-                format!("{limit} jobs or more wait already, the limit of this service; try again later."),
+                format!(
+                    "{limit} or more jobs are already waiting, which is the limit of this service; try again later."
+                ),
             ),
             SubmitError::Store(error) => error.into(),
         }
@@ -243,6 +245,6 @@ pub(crate) async fn no_such_route(uri: Uri) -> Problem {
 
 pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Problem {
     let path = uri.path();
-    let detail = format!("{path} does not take {method}; the header Allow lists what it takes.");
+    let detail = format!("{path} does not support {method}; the Allow header lists the methods that it supports.");
     Problem::new(Kind::MethodNotAllowed, detail)
 }

@@ -5,7 +5,7 @@ mod output;
 
 use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::base::time::Timestamp;
+use callboard_core::base::time::{Timestamp, seconds};
 use callboard_core::job::{Attempt, DeadLetter, Job, JobStatus, Progress, Usage};
 use callboard_core::output::LogStore;
 use callboard_core::request::{Kinds, Reason, Shown, Told};
@@ -30,10 +30,13 @@ pub struct JobView {
     #[serde(flatten)]
     #[schema(ignore)]
     work: Object,
+    /// When the job was submitted.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// When the last attempt started; null until then.
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
+    /// When the job ended; null until then.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
     /// How long the job took, in seconds, from the start of its last attempt to its end.
@@ -164,15 +167,18 @@ fn show(kinds: &Kinds, job: &Job) -> Shown {
 
 /// Returns the seconds from start to end, if both are known.
 pub(crate) fn duration(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<f64> {
-    Some(end?.since(start?).as_secs_f64())
+    Some(seconds(end?.since(start?)))
 }
 
 /// The response to a submission that does not wait for the job to end.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Accepted {
+    /// The id of the job.
     #[schema(format = "uuid")]
     job_id: String,
+    /// The state of the job.
     status: JobStatus,
+    /// When the job was submitted.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
@@ -191,10 +197,12 @@ impl Accepted {
 /// The response to a cancel request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Canceling {
+    /// The id of the job.
     #[schema(format = "uuid")]
     job_id: String,
     /// `canceled` if the job had not started; `running` until everything that it started has ended.
     pub(crate) status: JobStatus,
+    /// Who asked for the job to be stopped, when, and with what outcome.
     cancel: Option<CancelView>,
 }
 

@@ -157,7 +157,7 @@ impl LogStore for S3LogStore {
                 continue;
             }
             if let Err(error) = whole::write(&self.bucket, attempt, &listing, stream).await {
-                tracing::warn!(error = %causes(&error), "a stream stays in segments, which have all of it");
+                tracing::warn!(error = %causes(&error), "a stream could not be joined into one object; its segments are complete");
             }
         }
         Ok(())

@@ -114,7 +114,10 @@ fn stage(file: &Path, staged: &Path) -> std::io::Result<()> {
     let now = FileTimes::new()
         .set_modified(SystemTime::now())
         .set_accessed(SystemTime::now());
-    File::options().write(true).open(staged)?.set_times(now)
+    let file = File::options().write(true).open(staged)?;
+    file.set_times(now)?;
+    // otherwise a machine that loses its power may keep the name and not the content
+    file.sync_all()
 }
 
 /// Finds an archive and sets its time of access, which records when it was last used, even if the file system does not

@@ -153,7 +153,7 @@ pub(crate) fn delete(connection: &Connection, tenant: &str, name: &str) -> Resul
 
 fn tell(row: &rusqlite::Row<'_>, error: &StoreError) {
     let (name, error) = (column::<String>(row, "name").unwrap_or_default(), causes(error));
-    tracing::error!(credential.name = name, %error, "what is kept of a credential is damaged; lists leave it out");
+    tracing::error!(credential.name = name, %error, "a stored credential is damaged; lists leave it out");
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {

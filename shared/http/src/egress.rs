@@ -12,6 +12,7 @@ use std::{fmt, io};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use callboard_core::base::causes::causes;
 use http::header::{PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::combinators::BoxBody;
@@ -29,7 +30,7 @@ use crate::error::FetchError;
 
 /// The limit of connections: a program that fetches needs only a few, however many it is told to make.
 const MAX_CONNECTIONS: usize = 64;
-const MAX_REFUSALS: usize = 10;
+const MAX_NOTES: usize = 10;
 const FAULT_PAUSE: Duration = Duration::from_millis(50);
 
 type Body = BoxBody<Bytes, hyper::Error>;
@@ -48,7 +49,8 @@ pub enum Access {
 pub struct Egress {
     port: u16,
     secret: String,
-    refusals: Arc<Mutex<Vec<String>>>,
+    refusals: Notes,
+    failures: Notes,
     serving: JoinHandle<()>,
 }
 
@@ -68,18 +70,20 @@ impl Egress {
     async fn behind(upstream: Matcher, permit: Box<Permit>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let (port, secret) = (listener.local_addr()?.port(), uuid::Uuid::new_v4().simple().to_string());
-        let refusals = Arc::default();
+        let (refusals, failures) = (Notes::default(), Notes::default());
         let gate = Arc::new(Gate {
             secret: secret.clone(),
             permit,
             upstream,
-            refusals: Arc::clone(&refusals),
+            refusals: refusals.clone(),
+            failures: failures.clone(),
             tunnels: Mutex::default(),
         });
         Ok(Self {
             port,
             secret,
             refusals,
+            failures,
             serving: tokio::spawn(serve(listener, gate)),
         })
     }
@@ -93,7 +97,30 @@ impl Egress {
     /// Returns the refusals, each one once, in the order in which they first occurred.
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.refusals.all()
+    }
+
+    /// Returns why hosts could not be reached, likewise.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        self.failures.all()
+    }
+}
+
+/// A few sentences, each one once. Clones share them.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    fn add(&self, why: &str) {
+        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if notes.len() < MAX_NOTES && !notes.iter().any(|known| known == why) {
+            notes.push(why.to_owned());
+        }
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -114,7 +141,8 @@ struct Gate {
     secret: String,
     permit: Box<Permit>,
     upstream: Matcher,
-    refusals: Arc<Mutex<Vec<String>>>,
+    refusals: Notes,
+    failures: Notes,
     /// The tasks that move bytes; they end with the gate.
     tunnels: Mutex<JoinSet<()>>,
 }
@@ -172,10 +200,13 @@ impl Gate {
         match reached {
             Ok(answer) => answer,
             Err(Barred::Refused(why)) => {
-                self.note(&why);
+                self.refusals.add(&why);
                 told(StatusCode::FORBIDDEN, &why)
             }
-            Err(Barred::Unreachable(error)) => told(StatusCode::BAD_GATEWAY, &error.to_string()),
+            Err(Barred::Unreachable(error)) => {
+                self.failures.add(&causes(&error).to_string());
+                told(StatusCode::BAD_GATEWAY, &error.to_string())
+            }
         }
     }
 
@@ -189,13 +220,6 @@ impl Gate {
         let given = String::from_utf8(STANDARD.decode(given).ok()?).ok()?;
         let (user, secret) = given.split_once(':')?;
         (secret == self.secret).then(|| user.to_owned())
-    }
-
-    fn note(&self, why: &str) {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        if refusals.len() < MAX_REFUSALS && !refusals.iter().any(|known| known == why) {
-            refusals.push(why.to_owned());
-        }
     }
 }
 

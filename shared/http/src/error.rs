@@ -21,7 +21,9 @@ pub enum FetchError {
         host: String,
     },
     /// The host has an address that no policy allows.
-    #[error("{host} has an address that is never allowed: one of a link, where clouds keep a machine's identity")]
+    #[error(
+        "{host} has an address that is never allowed: a link-local or metadata address, where clouds serve a machine's identity"
+    )]
     NeverAllowed {
         /// The host.
         host: String,

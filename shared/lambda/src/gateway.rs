@@ -49,7 +49,7 @@ pub enum GatewayError {
     #[error("the event's body is not base64")]
     Encoding(#[from] base64::DecodeError),
     /// The answer could not be read to its end.
-    #[error("the answer could not be made whole")]
+    #[error("the response could not be completed")]
     Answer(#[from] axum::Error),
 }
 
@@ -102,8 +102,8 @@ pub async fn answer(router: Router, event: Value) -> Result<Value, GatewayError>
 fn problem(error: &GatewayError) -> Problem {
     tracing::warn!(error = %causes(error), "a request could not be answered");
     match error {
-        GatewayError::Answer(_) => Problem::unavailable("The answer could not be made whole; try again."),
-        _ => Problem::malformed("The event is no HTTP request that can be read."),
+        GatewayError::Answer(_) => Problem::unavailable("The response could not be completed; try again."),
+        _ => Problem::malformed("The event does not hold a readable HTTP request."),
     }
 }
 

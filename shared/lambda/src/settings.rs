@@ -63,7 +63,7 @@ fn origins() -> anyhow::Result<Vec<Origin>> {
 
 fn policies() -> anyhow::Result<Policies> {
     let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
-    callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY holds no policy")
+    callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY is not a valid policy")
 }
 
 /// Reads a required variable.

@@ -15,7 +15,7 @@ use serde_json::Value;
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The text is not YAML.
-    #[error("it is not YAML that can be taken: {0}")]
+    #[error("it is not acceptable YAML: {0}")]
     Yaml(String),
     /// Some fields are wrong.
     #[error("{}", told(.0))]

@@ -33,7 +33,10 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// The path is not a regular file, or cannot be opened.
 pub fn open_untrusted(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    open(path, OFlags::NONBLOCK | OFlags::NOFOLLOW)
+}
+
+fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits().cast_signed())
@@ -55,4 +58,40 @@ pub fn read_untrusted(path: &Path, from: u64, max_bytes: u64) -> io::Result<Vec<
     let mut content = Vec::new();
     file.take(max_bytes).read_to_end(&mut content)?;
     Ok(content)
+}
+
+/// Reads a whole file, even through links; `None` if it has more than `max_bytes` bytes, whatever size the system states for it.
+///
+/// # Errors
+/// The path is not a regular file, cannot be opened, or would block.
+pub fn read_bounded(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = open(path, OFlags::NONBLOCK)?;
+    let mut content = Vec::new();
+    file.take(max_bytes + 1).read_to_end(&mut content)?;
+    Ok((content.len() as u64 <= max_bytes).then_some(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_a_size_whatever_it_is() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let [file, link] = ["file", "link"].map(|name| folder.path().join(name));
+        fs::write(&file, "0123456789")?;
+        symlink(&file, &link)?;
+        for path in [&file, &link] {
+            assert_eq!(read_bounded(path, 10)?.as_deref(), Some(&b"0123456789"[..]));
+            assert_eq!(read_bounded(path, 9)?, None);
+        }
+        // the system states that it has no bytes
+        assert_eq!(read_bounded(Path::new("/proc/self/maps"), 100)?, None);
+        assert!(read_bounded(folder.path(), 10).is_err());
+        assert!(read_bounded(Path::new("/dev/zero"), 10).is_err());
+        Ok(())
+    }
 }

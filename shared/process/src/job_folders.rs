@@ -68,7 +68,7 @@ impl JobFolders {
         let limit = paths::max_parent_bytes(user, longest_socket);
         if parent.as_os_str().len() > limit {
             let message = format!(
-                "{} is longer than {limit} bytes, the limit for user {user}: sockets of programs are below it; choose a \
+                "{} is longer than {limit} bytes, the limit for user {user}, because programs make sockets below it; choose a \
                  shorter one with --work",
                 parent.display()
             );
@@ -156,7 +156,7 @@ fn in_a_thread(work: impl FnOnce() + Send + 'static) {
 impl Drop for JobFolders {
     fn drop(&mut self) {
         if let Err(error) = self.trash.take(&self.path) {
-            tracing::warn!(path = %self.path.display(), error = %causes(&error), "a folder is left");
+            tracing::warn!(path = %self.path.display(), error = %causes(&error), "a folder could not be removed");
         }
         self.trash.close();
     }

@@ -7,16 +7,21 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-/// How many bytes of a program's output are kept.
-const MAX_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
+/// How much output a program may print, and how many bytes of its errors are kept.
+const MAX_OUTPUT_BYTES: usize = 16 * 1024 * 1024;
+/// How much memory of its own a program may use, in KiB: what it reads may be made to swell.
+const MAX_MEMORY_KIB: u64 = 1024 * 1024;
 /// The message of programs when a file exceeds its size limit.
 pub const TOO_LARGE: &str = "File too large";
 /// The unit of `ulimit -f`.
 const BLOCK_BYTES: u64 = 512;
+/// How long a process that was killed is waited for: at least 10 s.
+const TRIES: u32 = 500;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +32,9 @@ pub enum ProgramError {
     /// The program took too long and was ended.
     #[error("it took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// The program printed more than is read.
+    #[error("it printed more than {MAX_OUTPUT_BYTES} bytes")]
+    TooMuch,
     /// The program ended with an error.
     #[error("it ended with {status}: {stderr}")]
     Failed {
@@ -52,10 +60,10 @@ pub struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Runs the program and returns the first 16 MiB of its output.
+    /// Runs the program and returns its output.
     ///
     /// # Errors
-    /// The program could not be started, took too long, or failed.
+    /// The program could not be started, took too long, printed more than 16 MiB, or failed.
     pub async fn run(&self) -> Result<Vec<u8>, ProgramError> {
         let run = self.run_unbounded();
         let ended = tokio::time::timeout(self.limit, run).await;
@@ -66,7 +74,11 @@ impl Program<'_> {
         let failed = |error| ProgramError::Start(self.arguments[0].to_string_lossy().into_owned(), error);
         let blocks = self.max_file_bytes.div_ceil(BLOCK_BYTES);
         // without the signal, a program that reaches the limit reports it
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        let memory = format!(
+            "most=$(ulimit -Hd); case $most in unlimited) most={MAX_MEMORY_KIB} ;; esac; \
+             [ \"$most\" -le {MAX_MEMORY_KIB} ] || most={MAX_MEMORY_KIB}; ulimit -d \"$most\""
+        );
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; {memory}; exec \"$@\"");
         let mut child = Command::new("/bin/sh")
             .args(["-c", &script, "sh"])
             .args(&self.arguments)
@@ -82,7 +94,7 @@ impl Program<'_> {
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
-        let _group = Group(child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)));
+        let group = Group(child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)));
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (stdout, stderr, status) = tokio::join!(read(stdout), read(stderr), child.wait());
         let (stdout, stderr, status) = (
@@ -90,6 +102,10 @@ impl Program<'_> {
             stderr.map_err(failed)?,
             status.map_err(failed)?,
         );
+        drop(group);
+        if stdout.len() > MAX_OUTPUT_BYTES {
+            return Err(ProgramError::TooMuch);
+        }
         if status.success() {
             return Ok(stdout);
         }
@@ -104,11 +120,12 @@ pub fn search_path() -> String {
     std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
 }
 
-/// Keeps the beginning of the output and discards the rest, so that the program does not wait for a reader.
+/// Keeps the beginning of the output, by which it is seen to be too long, and discards the rest, so that the program does not wait for a reader.
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     if let Some(mut pipe) = pipe {
-        (&mut pipe).take(MAX_OUTPUT_BYTES).read_to_end(&mut kept).await?;
+        let most = MAX_OUTPUT_BYTES as u64 + 1;
+        (&mut pipe).take(most).read_to_end(&mut kept).await?;
         tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
     }
     Ok(kept)
@@ -119,8 +136,21 @@ struct Group(Option<Pid>);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(pid) = self.0 {
-            let _gone = kill_process_group(pid, Signal::KILL);
+        if let Some(group) = self.0 {
+            let _gone = kill_process_group(group, Signal::KILL);
+            tokio::spawn(collect(group));
+        }
+    }
+}
+
+/// Collects what the program has left behind: its own children become ours when it ends.
+async fn collect(group: Pid) {
+    for _ in 0..TRIES {
+        match waitpgid(group, WaitOptions::NOHANG) {
+            // none is left
+            Err(_) => return,
+            Ok(Some(_)) => {}
+            Ok(None) => tokio::time::sleep(PAUSE).await,
         }
     }
 }

@@ -86,7 +86,7 @@ impl Trash {
         match tokio::time::timeout(PATIENCE, removing).await {
             Ok(removed) => removed.map_err(io::Error::other)?,
             Err(_) => {
-                tracing::info!("a job's folder takes long to remove, which goes on after the job's end");
+                tracing::info!("removing a job's folder takes long; it continues after the job has ended");
                 Ok(())
             }
         }
@@ -125,7 +125,7 @@ impl Trash {
                 && told.insert(entry.file_name())
             {
                 let (path, error) = (entry.path(), causes(&error));
-                tracing::warn!(path = %path.display(), %error, "a folder is left, and is tried again until it is gone");
+                tracing::warn!(path = %path.display(), %error, "a folder could not be removed; the removal is tried again until it succeeds");
             }
         }
     }

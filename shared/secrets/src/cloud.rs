@@ -93,7 +93,7 @@ impl Resolver {
 
     pub(crate) async fn own_keys(&self) -> Result<AwsKeys, Fault> {
         let keys = self.own.keys().await;
-        keys.map_err(|error| Fault::caused("the worker's own identity in AWS cannot be had", error))
+        keys.map_err(|error| Fault::caused("the worker's own identity in AWS cannot be obtained", error))
     }
 }
 

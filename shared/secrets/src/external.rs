@@ -66,7 +66,7 @@ impl Resolver {
             ExternalSecret::HashicorpVault { .. } => return Ok(()),
         };
         if name.to_ascii_lowercase().starts_with(REFERENCE) {
-            let what = "a secret of Secrets Manager is named with the type aws_secretsmanager";
+            let what = "use the type aws_secretsmanager for a secret in Secrets Manager";
             return Err(Fault::new(what));
         }
         let is_own =

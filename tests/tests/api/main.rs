@@ -2,6 +2,7 @@
 //!
 //! Most of it holds on AWS as well: see `api_on_aws`.
 
+mod answers;
 mod attempts;
 mod credentials;
 mod description;

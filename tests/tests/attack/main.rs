@@ -5,6 +5,7 @@ mod bodies;
 mod connections;
 mod descriptors;
 mod followers;
+mod forks;
 mod hosts;
 mod jobs;
 mod lists;

@@ -42,6 +42,9 @@ fn check(job: &Value) -> anyhow::Result<()> {
         error.contains("/credentials/ssh is a credential of kind bearer"),
         "{error}"
     );
-    ensure!(error.contains("/credentials/password names no credential"), "{error}");
+    ensure!(
+        error.contains("/credentials/password names a credential that does not exist"),
+        "{error}"
+    );
     Ok(())
 }

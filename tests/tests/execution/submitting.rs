@@ -102,7 +102,10 @@ async fn an_event_with_a_key_that_came_before_is_the_job_of_that_one() -> anyhow
         .outcome
         .and_then(|outcome| outcome.error)
         .unwrap_or_default();
-    assert_eq!(error, "The idempotency_key \"nightly\" stands for another request.");
+    assert_eq!(
+        error,
+        "The idempotency_key \"nightly\" was used for a different request."
+    );
     for bad in [json!(""), json!(7), json!("two words")] {
         let refused = accept(json!({"playbook": "site.yml", "idempotency_key": bad})).await?;
         let outcome = refused.state.outcome.unwrap_or_else(success);

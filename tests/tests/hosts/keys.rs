@@ -88,7 +88,7 @@ async fn what_an_inventory_says_of_host_keys_goes_before_the_policy() -> anyhow:
     let played = new.play(&request(new.servers.ssh()?, &vars)).await?;
     played.failed(
         "hosts_unreachable",
-        &["is not known", "goes before accept-new of the policy"],
+        &["is not known", "takes precedence over accept-new of the policy"],
     )
 }
 

@@ -50,7 +50,7 @@ async fn what_a_run_leaves_is_told_as_a_service_tells_it() -> anyhow::Result<()>
         (vec!["logs", &fine, "--attempt", "2"], "has no attempt 2"),
         (vec!["logs", UNKNOWN], "there is no job"),
         (vec!["show", UNKNOWN], "there is no job"),
-        (vec!["show", "nonsense"], "is no job id"),
+        (vec!["show", "nonsense"], "is not a job id"),
     ] {
         let call = desk.call(&arguments)?;
         ensure!(

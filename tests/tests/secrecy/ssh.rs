@@ -85,7 +85,7 @@ async fn a_key_that_cannot_be_used_is_told_apart_from_one_that_is_not_accepted()
         (
             "broken",
             json!({"kind": "ssh", "private_key": broken}),
-            "it is no key that OpenSSH knows",
+            "OpenSSH does not recognize it as a key",
         ),
     ] {
         site.store(name, &credential).await?;

@@ -1,8 +1,11 @@
 //! What is fetched once is not fetched again, by whoever may have it, and stays as it was.
 
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
 use anyhow::ensure;
-use callboard_tests::Part;
 use callboard_tests::servers::Mode::Plain;
+use callboard_tests::{Part, program};
 use futures_util::future::try_join_all;
 use serde_json::json;
 
@@ -119,4 +122,49 @@ async fn a_private_commit_in_the_cache_is_given_to_its_own_credential_only() -> 
         world.fail(source, "source_unavailable").await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn what_is_cut_off_in_the_cache_is_fetched_again() -> anyhow::Result<()> {
+    const DEPLOY: &str = "
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug: {msg: \"to {{ target | default('production') }}\"}
+";
+    let world = World::start(&[Part::Git])?;
+    let (repository, name) = world.repository("site")?;
+    // a commit of its own, by which the archive is found in the cache that all tests share
+    let files = [
+        ("deploy.yml", DEPLOY, Plain),
+        ("group_vars/all.yml", "target: staging\n", Plain),
+        ("name", &name, Plain),
+    ];
+    let commit = repository.commit("main", &files)?;
+    let source = playbook(repository.url(), "deploy.yml");
+    let fetched = || world.git()?.fetches(&name);
+    for (cut, fetches) in [(2048, 1), (0, 2), (u64::MAX, 3), (u64::MAX, 3)] {
+        let played = world.succeed(&source).await?;
+        ensure!(played.log.contains("\"to staging\""), "{cut}: {}", played.log);
+        ensure!(fetched()? == fetches, "{cut}: {:?}", world.git()?.requests(&name)?);
+        let archives = named(&program::cache()?.join("archives"), &format!("{commit}.tar"))?;
+        ensure!(archives.len() == 1, "{archives:?}");
+        let file = File::options().write(true).open(&archives[0])?;
+        file.set_len(cut.min(file.metadata()?.len()))?;
+    }
+    Ok(())
+}
+
+/// Returns the files below a folder that have this name.
+fn named(folder: &Path, name: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(named(&path, name)?);
+        } else if path.ends_with(name) {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }

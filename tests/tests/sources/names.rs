@@ -82,7 +82,7 @@ async fn they_are_found_in_every_collection_that_the_playbooks_folder_leads_to()
             "acme.nope.site",
             vec![
                 "acme.nope was looked for in ",
-                ", what the requirements install, ",
+                ", the folder of the installed requirements, ",
                 more.to_str().context("a path")?,
             ],
         ),

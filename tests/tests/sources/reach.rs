@@ -140,7 +140,15 @@ async fn requirements_and_what_they_require_in_turn_reach_nothing_that_is_not_li
                 "deep-dots",
                 &format!("{{src: 'https://{here}/public/%2e%2e/private/{private}.git', scm: git}}"),
             )?,
-            format!("a repository of {here}"),
+            "an address that escapes a dot".to_owned(),
+        ),
+        (
+            "deep-slash",
+            requires(
+                "deep-slash",
+                &format!("{{src: 'https://{here}/public/..%2fprivate/{private}.git', scm: git}}"),
+            )?,
+            "an address that escapes a dot".to_owned(),
         ),
         (
             "deep-tar",
@@ -285,7 +293,9 @@ async fn what_is_fetched_for_a_job_is_bounded_all_together() -> anyhow::Result<(
     let error = world
         .fail(&with(&source, "submodules", true), "source_unavailable")
         .await?;
-    let full = format!("with what else was fetched for the job, it is larger than the limit of {LIMIT} bytes.");
+    let full = format!(
+        "together with everything else that was fetched for the job, it is larger than the limit of {LIMIT} bytes."
+    );
     ensure!(error.ends_with(&full), "{error}");
 
     let (bomb, _) = world.repository("bomb")?;

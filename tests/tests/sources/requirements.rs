@@ -187,3 +187,29 @@ fn publish_role(world: &World, name: &str) -> anyhow::Result<(Repository, String
 fn requirement(role: &Repository, name: &str) -> String {
     format!("{{src: '{}', scm: git, version: main, name: {name}}}", role.url())
 }
+
+#[tokio::test]
+async fn what_lies_in_a_repository_is_not_taken_for_that_of_another() -> anyhow::Result<()> {
+    let world = World::start(&[Part::Git, Part::Galaxy])?;
+    let galaxy = "namespace: acme\nname: inner\nversion: 1.0.0\nreadme: README.md\nauthors: [acme]\n";
+    let site = "- hosts: all\n  gather_facts: false\n  roles: [acme.inner.told]\n";
+    for name in ["one", "other"] {
+        let (repository, _) = world.repository(name)?;
+        let says = format!("- ansible.builtin.debug: {{msg: of {name}}}\n");
+        let files = [
+            ("site.yml", site, Plain),
+            (
+                "requirements.yml",
+                "collections: []\ncollections:\n- {name: ./inner, type: dir}\n",
+                Plain,
+            ),
+            ("inner/galaxy.yml", galaxy, Plain),
+            ("inner/README.md", "", Plain),
+            ("inner/roles/told/tasks/main.yml", &says, Plain),
+        ];
+        repository.commit("main", &files)?;
+        let played = world.succeed(&playbook(repository.url(), "site.yml")).await?;
+        ensure!(played.log.contains(&format!("\"of {name}\"")), "{name}: {}", played.log);
+    }
+    Ok(())
+}

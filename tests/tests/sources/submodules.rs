@@ -1,8 +1,8 @@
 //! Submodules: left alone unless they are asked for.
 
 use anyhow::ensure;
-use callboard_tests::Part;
-use callboard_tests::servers::{Area, Mode, gitmodules};
+use callboard_tests::servers::{Area, Mode, Request, gitmodules};
+use callboard_tests::{Part, Servers};
 use serde_json::json;
 
 use crate::{World, allow_all, host, playbook, with};
@@ -85,6 +85,46 @@ async fn a_credential_opens_private_submodules_too() -> anyhow::Result<()> {
     let source = with(&with(&source, "submodules", true), "git_credential", "reader");
     let played = world.succeed(&source).await?;
     ensure!(played.log.contains("\"found inner\""), "{}", played.log);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_submodule_on_another_host_gets_a_credential_only_if_it_names_that_host() -> anyhow::Result<()> {
+    let both = |servers: &Servers| {
+        let git = servers.git()?;
+        Ok(json!({"git": [host(&git.url), host(&git.other_url)]}))
+    };
+    let world = World::start_with(&[Part::Git], both, |_| {})?;
+    let (git, outer, inner) = (world.git()?, world.name("outer"), world.name("inner"));
+    let commit = git.publish_private(&inner, &[("word.txt", " inner", Mode::Plain)])?;
+    let modules = gitmodules("inner", &format!("{}/private/{inner}.git", git.other_url));
+    let files = [
+        ("site.yml", SITE, Mode::Plain),
+        (".gitmodules", &modules, Mode::Plain),
+        ("inner", &commit, Mode::Submodule),
+    ];
+    git.publish_private(&outer, &files)?;
+    let hosts = [host(&git.url), host(&git.other_url)];
+    for (name, hosts) in [("of-any", None), ("of-both", Some(hosts))] {
+        let mut fields = json!({"name": name, "kind": "git", "username": git.user, "token": git.token});
+        if let Some(hosts) = hosts {
+            fields["hosts"] = json!(hosts);
+        }
+        world.credential(&fields).await?;
+    }
+    let source = playbook(git.repository(Area::Private, &outer)?.url(), "site.yml");
+    let source = with(&source, "submodules", true);
+    world
+        .fail(&with(&source, "git_credential", "of-any"), "source_unavailable")
+        .await?;
+    let told = |request: &Request| request.server == "other" && request.authorised == Some(true);
+    ensure!(
+        !git.log.requests()?.iter().any(told),
+        "the other host was told the token"
+    );
+    let played = world.succeed(&with(&source, "git_credential", "of-both")).await?;
+    ensure!(played.log.contains("\"found inner\""), "{}", played.log);
+    ensure!(git.log.requests()?.iter().any(told));
     Ok(())
 }
 

@@ -43,7 +43,7 @@ async fn output_that_was_changed_or_lost_is_found_and_named() -> anyhow::Result<
     );
     let nonsense = verify(data.path(), &["nonsense"])?;
     ensure!(
-        nonsense.code == 1 && nonsense.stderr.contains("no job id"),
+        nonsense.code == 1 && nonsense.stderr.contains("not a job id"),
         "{nonsense:?}"
     );
     Ok(())

@@ -52,7 +52,8 @@ fn file(database: &Examination) -> (Finding, bool) {
     if found < known {
         let detail =
             format!("callboard.db has schema version {found}, of an earlier release; this one writes {known}.");
-        let remedy = "The next `callboard serve` or `callboard run` brings it to that; look again then.";
+        let remedy =
+            "The next `callboard serve` or `callboard run` upgrades it; run `callboard doctor` again after that.";
         return (Finding::warning("database", detail, remedy), false);
     }
     let finding = match database.faults() {
@@ -91,7 +92,7 @@ fn queue(found: &Records) -> Finding {
     }
     Finding::warning(
         "queue",
-        format!("Jobs that wait although the queue has given them up: {}.", some(&ids)),
+        format!("Waiting jobs that the queue has given up: {}.", some(&ids)),
         "`callboard show JOB` says why; once that is cured, `callboard redrive` queues them again.",
     )
     .about(ids)
@@ -114,15 +115,15 @@ fn output(logs: &FileLogStore, folders: &[JobId], found: &Records) -> Vec<Findin
     }
     if !lost.is_empty() {
         let detail = format!(
-            "Folders in {} that are of no job: {}.",
+            "Folders in {} that belong to no job: {}.",
             logs.root().display(),
             some(&lost)
         );
-        let remedy = "Delete them, unless a copy of callboard.db is to be put back that has their jobs.";
+        let remedy = "Delete them, unless you want to put back a copy of callboard.db that has their jobs.";
         findings.push(Finding::warning("output", detail, remedy).about(lost));
     }
     if findings.is_empty() {
-        let told = "The output of every job that has ended has its manifest, and there is none of another.";
+        let told = "The output of every job that has ended has its manifest, and there is no output without a job.";
         findings.push(Finding::ok("output", told));
     }
     findings

@@ -57,7 +57,7 @@ fn folder(data: &Path, found: &Metadata) -> Finding {
         return Finding::fault(
             "folder",
             detail,
-            format!("chmod 700 {name}, or mount its file system to be written."),
+            format!("chmod 700 {name}, or mount its file system read-write."),
         );
     }
     let mode = found.mode() & 0o777;
@@ -67,7 +67,7 @@ fn folder(data: &Path, found: &Metadata) -> Finding {
     }
     Finding::ok(
         "folder",
-        format!("The data folder {name} is this user's alone, and can be written."),
+        format!("The data folder {name} is private to this user, and can be written."),
     )
 }
 

@@ -34,14 +34,14 @@ pub(super) fn work(folder: &Path) -> Finding {
 pub(super) fn space(folders: &[&Path]) -> Finding {
     let room = folders.iter().filter_map(|folder| Some((*folder, room(folder)?)));
     let Some((folder, free)) = room.min_by_key(|(_, free)| *free) else {
-        return Finding::warning("space", "The room on the disks cannot be read.", "Look with `df`.");
+        return Finding::warning("space", "The free disk space cannot be determined.", "Look with `df`.");
     };
     let told = format!("{} MiB are free for {}", free / MIB, folder.display());
     let remedy = "Make room: what a job prints is kept up to --max-output.";
     match free {
         _ if free < NONE => Finding::fault("space", format!("Only {told}."), remedy),
         _ if free < LITTLE => Finding::warning("space", format!("Only {told}."), remedy),
-        _ => Finding::ok("space", format!("{told}, and no less for the other folders.")),
+        _ => Finding::ok("space", format!("{told}, and at least as much for the other folders.")),
     }
 }
 

@@ -149,7 +149,7 @@ impl Open {
         if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
             self.told = Some(Instant::now());
             let open = self.by_id.len();
-            tracing::warn!(client.address = %address, connections.open = open, "connections are refused: the address has its share");
+            tracing::warn!(client.address = %address, connections.open = open, "connections are refused: the client's address has reached its limit");
         }
     }
 }

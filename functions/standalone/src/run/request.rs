@@ -29,7 +29,7 @@ pub(super) fn playbooks_folder(playbooks: &[String]) -> anyhow::Result<PathBuf> 
             Err(error) => return Err(error).with_context(|| format!("the playbook {playbook} is not there")),
         };
         if !kind.is_file() && !kind.is_fifo() {
-            bail!("{playbook} is no file, so it is no playbook");
+            bail!("{playbook} is not a file, so it cannot be a playbook");
         }
         let real = Path::new(playbook).canonicalize().ok().filter(|_| kind.is_file());
         folder = folder.or_else(|| real?.parent().map(Path::to_owned));

@@ -105,7 +105,7 @@ mod tests {
         let expected = Kind::ALL.iter().map(|kind| {
             let retry = if kind.passes() { "helps" } else { "does not help" };
             let (slug, status, title) = (kind.slug(), kind.status().as_u16(), kind.title());
-            format!("{slug}\n\n{status}. {title}. To send the same request again {retry}.")
+            format!("{slug}\n\n{status}. {title}. Sending the same request again {retry}.")
         });
         assert_eq!(documented, expected.collect::<Vec<_>>());
     }

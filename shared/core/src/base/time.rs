@@ -89,6 +89,12 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Returns a span in seconds, rounded up to the millisecond, so that it is written with three decimals at most.
+#[must_use]
+pub fn seconds(span: Duration) -> f64 {
+    span.as_nanos().div_ceil(1_000_000) as f64 / 1000.0
+}
+
 /// Tells the time; tests can replace it.
 pub trait Clock: Send + Sync {
     /// Returns the current instant.
@@ -117,6 +123,18 @@ impl Clock for SystemClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_have_three_decimals() {
+        for (nanos, expected) in [
+            (0, "0.0"),
+            (1, "0.001"),
+            (1_761_000_000, "1.761"),
+            (62_569_596_968, "62.57"),
+        ] {
+            assert_eq!(format!("{:?}", seconds(Duration::from_nanos(nanos))), expected);
+        }
+    }
 
     #[test]
     fn a_timestamp_reads_back_what_it_wrote() -> Result<(), serde_json::Error> {

@@ -59,7 +59,7 @@ impl Doubt {
         } else {
             known.doubted = Some(now);
             tracing::info!(
-                "the clock is more than a day from the time of the newest job: nothing is forgotten before it has gone on for an hour"
+                "the clock is over a day from the newest job's time: no expired data is removed until it has run steadily for an hour"
             );
         }
     }
@@ -102,7 +102,7 @@ impl Known {
         if self.doubted.replace(now).is_none() {
             tracing::warn!(
                 clock = %now.wall,
-                "the clock has jumped by minutes: nothing is forgotten and no job given up before it is back, or has gone on for an hour"
+                "the clock has jumped by minutes: no expired data is removed and no job given up until it is back, or has run steadily for an hour"
             );
         }
     }

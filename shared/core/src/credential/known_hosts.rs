@@ -85,7 +85,7 @@ pub fn read(fields: &mut Fields<'_>, max: usize, faults: &mut Faults) -> Option<
     for (number, wrong) in wrong.take(MAX_FAULTS) {
         faults.add(
             fields.pointer(FIELD),
-            format!("line {number} {wrong}; right is what ssh-keyscan prints, as in \"web1 ssh-ed25519 AAAA…\""),
+            format!("line {number} {wrong}; use the form that ssh-keyscan prints, as in \"web1 ssh-ed25519 AAAA…\""),
         );
     }
     Some(text.to_owned())

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(default)]
 pub struct Usage {
-    /// Seconds from when the worker claimed the job until the last of its processes ended.
+    /// Seconds from when the worker claimed the job until the last of its processes ended, rounded up to the millisecond.
     #[schema(required)]
     pub duration_seconds: f64,
     /// Seconds of CPU time of everything that the attempt started on the worker; null if unknown.
@@ -51,7 +51,7 @@ pub struct Rate {
 impl Rate {
     /// Adds the cost of its duration to a usage.
     pub(crate) fn charge(&self, usage: &mut Usage) {
-        let seconds = (usage.duration_seconds * 1000.0).ceil() / 1000.0;
+        let seconds = usage.duration_seconds;
         usage.memory_size_mib = Some(self.memory_mib);
         usage.billed_seconds = Some(seconds);
         usage.cost = Some(Cost {

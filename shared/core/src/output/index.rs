@@ -6,7 +6,7 @@ const ENTRY_BYTES: u64 = 8;
 
 /// The index goes backwards, which events never do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the index of the events goes back")]
+#[error("the index of the events is not in ascending order")]
 pub struct Unsorted;
 
 /// Returns the index entry of an event that ends at `end`.

@@ -98,7 +98,7 @@ impl Check {
             self.verified.faults.push(fault.to_owned());
         }
         if manifest.truncated {
-            let note = "The output is truncated: the job printed more than is kept of one.";
+            let note = "The output is truncated: the job printed more than the limit for stored output.";
             self.verified.notes.push(note.to_owned());
         }
         self.verified
@@ -129,7 +129,7 @@ impl Check {
             ("hash of the events", differs(&events_hash, &manifest.events_sha256)),
         ];
         for (what, _) in wrong.iter().filter(|(_, wrong)| *wrong) {
-            let fault = format!("The manifest has another {what} than the segments.");
+            let fault = format!("The manifest and the segments differ in the {what}.");
             self.verified.faults.push(fault);
         }
     }
@@ -243,7 +243,7 @@ mod tests {
                 Some(manifest()),
                 "Segment 2 (stdout 4 to 8) is damaged",
             ),
-            (segments().to_vec(), Some(other), "another number of events"),
+            (segments().to_vec(), Some(other), "differ in the number of events"),
             (segments().to_vec(), Some(unsealed), "not complete"),
             (segments().to_vec(), None, "no manifest"),
         ] {

@@ -28,7 +28,7 @@ pub(crate) async fn dispatched(store: &dyn JobStore, queue: &dyn JobQueue, mut j
         Ok(()) => job.state.due = None,
         Err(error) => {
             let error = causes(&error);
-            tracing::warn!(job.id = %job.id, %error, "the job waits for the sweep to be queued");
+            tracing::warn!(job.id = %job.id, %error, "the job could not be queued; a later sweep queues it");
         }
     }
     job

@@ -66,6 +66,6 @@ pub(super) async fn put_back(
 /// Queues a job that was given back. If that fails, the sweep queues it.
 async fn queue_again(store: &dyn JobStore, queue: &dyn JobQueue, job: DueJob, delay: Duration) {
     if let Err(error) = dispatch(store, queue, job, delay).await {
-        tracing::warn!(error = %causes(&error), "the job waits for the sweep to be queued");
+        tracing::warn!(error = %causes(&error), "the job could not be queued; a later sweep queues it");
     }
 }

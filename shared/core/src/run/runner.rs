@@ -70,7 +70,7 @@ impl Runners {
         }
         let known: Vec<&str> = self.0.iter().map(|runner| runner.kind()).collect();
         let error = format!(
-            "This worker runs no jobs of kind {:?}, only of {}; a worker of the release that accepted the job does.",
+            "This worker cannot run jobs of kind {:?}, only of {}; run the job on a worker of the release that accepted it.",
             kind.unwrap_or_default(),
             known.join(", ")
         );

@@ -75,7 +75,9 @@ impl Supervision<'_> {
         if self.job.may_run_again() {
             self.request(StopReason::LeaseLost);
         } else if self.output.discard() {
-            tracing::warn!("the lease was lost; the job runs once and goes on, and nothing of it is written");
+            tracing::warn!(
+                "the lease was lost; the job may run only once, so it goes on, but nothing more of it is written"
+            );
         }
     }
 

@@ -17,7 +17,7 @@ use super::supervise::Supervision;
 use crate::base::causes::causes;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
-use crate::base::time::Clock;
+use crate::base::time::{Clock, seconds};
 use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
 use crate::output::{LogStore, Output};
 
@@ -143,7 +143,7 @@ impl Worker {
     /// Completes what the runner reports about the attempt's usage.
     async fn with_usage(&self, mut ended: Ended, claimed_at: Duration, output: &Output) -> Ended {
         let usage = ended.outcome.usage.get_or_insert_default();
-        usage.duration_seconds = self.clock.elapsed().saturating_sub(claimed_at).as_secs_f64();
+        usage.duration_seconds = seconds(self.clock.elapsed().saturating_sub(claimed_at));
         usage.output_bytes = output.size().await;
         if let Some(rate) = &self.settings.rate {
             rate.charge(usage);

@@ -26,7 +26,7 @@ pub(super) async fn check_credentials(
             }
             Err(StoreError::NotFound) => {
                 let how = "POST it to /api/v1/credentials first";
-                let detail = format!("names no credential that there is ({:?}); {how}", named.name);
+                let detail = format!("names a credential that does not exist ({:?}); {how}", named.name);
                 faults.add(named.pointer.as_str(), detail);
             }
             Err(error) => return Err(error),

@@ -13,7 +13,7 @@ pub enum SubmitError {
     #[error("{} {}", .0.pointer, .0.detail)]
     Missing(FieldError),
     /// The same idempotency key was sent with another request before.
-    #[error("the idempotency key stands for another request")]
+    #[error("the idempotency key was used for a different request")]
     KeyReused,
     /// The first submission with the same idempotency key has not been answered yet.
     #[error("a submission with the same idempotency key is in flight")]

@@ -51,7 +51,10 @@ impl Submitter {
                     Reserved::Theirs(job) => return Ok(*job),
                     Reserved::InFlight => return Err(StoreError::Unavailable(Box::new(SubmitError::InFlight))),
                     Reserved::Other => {
-                        let text = format!("The {KEY_FIELD} {:?} stands for another request.", ledger.key.as_str());
+                        let text = format!(
+                            "The {KEY_FIELD} {:?} was used for a different request.",
+                            ledger.key.as_str()
+                        );
                         return self.refuse(tenant, id, &body, text).await;
                     }
                 }

@@ -97,7 +97,7 @@ impl Ledger<'_> {
     /// Records that a submission has been answered; its key stands for the answer from now on.
     pub(super) async fn settle(&self, job: JobId) {
         if let Err(error) = self.keys.settle(self.tenant, self.key, job).await {
-            tracing::warn!(job.id = %job, error = %causes(&error), "a key could not be settled; it will be in time");
+            tracing::warn!(job.id = %job, error = %causes(&error), "an idempotency key could not be settled; it counts as settled after a while");
         }
     }
 }

@@ -16,8 +16,8 @@ pub(super) struct Place {
 /// The file at the path is not the open one, so anything written would be lost.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error(
-    "the file is gone, or is another one than that which is open: put the data folder back as it was, or restart the service \
-     to begin with what is there"
+    "the file is gone, or is not the one that is open: put the data folder back as it was, or restart the service \
+     to use what is there now"
 )]
 pub(super) struct Moved;
 

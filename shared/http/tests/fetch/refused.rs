@@ -39,7 +39,8 @@ const ELSEWHERE: [&str; 8] = [
 ];
 
 const PRIVATE: &str = " has an address that is not public";
-const NEVER: &str = " has an address that is never allowed: one of a link, where clouds keep a machine's identity";
+const NEVER: &str = " has an address that is never allowed: a link-local or metadata address, where clouds serve a machine's \
+                         identity";
 
 fn listeners() -> std::io::Result<(u16, Vec<TcpListener>)> {
     let first = TcpListener::bind("127.0.0.1:0")?;

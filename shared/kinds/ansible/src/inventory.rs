@@ -144,7 +144,8 @@ fn check_host_list(hosts: &str, pointer: &str, faults: &mut Faults) {
     } else if !hosts.contains(',') {
         faults.add(
             pointer,
-            "is a list of hosts, which has a comma, as in \"web1,\"; files of the service are not taken".to_owned(),
+            "must be a list of hosts with a comma, as in \"web1,\"; files on the service's machine are not accepted"
+                .to_owned(),
         );
     } else if hosts.split(',').all(|host| host.trim().is_empty()) {
         faults.add(pointer, "names no host");

@@ -42,10 +42,10 @@ impl Ansible {
         match self.catalog.check(request.source.bundled()?).err()? {
             error @ PlaybookError::NotFound(_) => Some(FieldError {
                 pointer: "/playbook".to_owned(),
-                detail: format!("names nothing: {error}"),
+                detail: format!("does not exist: {error}"),
             }),
             error @ PlaybookError::Outside(_) => {
-                faults.add("/playbook", format!("leads elsewhere: {error}"));
+                faults.add("/playbook", format!("is not allowed: {error}"));
                 None
             }
         }

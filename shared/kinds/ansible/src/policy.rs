@@ -118,6 +118,12 @@ impl AnsiblePolicy {
         rules.find(|rule| rule.allows(repo))
     }
 
+    /// Returns everything that decides what a program may fetch for a job, as text.
+    #[must_use]
+    pub fn places(&self) -> String {
+        format!("{:?} {:?} {:?}", self.git, self.galaxy_servers, self.inventory_hosts)
+    }
+
     /// Returns the rules for repositories.
     #[must_use]
     pub fn git_rules(&self) -> &[GitRule] {
@@ -275,7 +281,9 @@ fn is_never_allowed(url: &str) -> bool {
 
 /// Returns the message that something is not allowed and that no policy can allow it.
 fn never(what: &str) -> String {
-    format!("{what:?} has an address that is never allowed: one of a link, where clouds keep a machine's identity")
+    format!(
+        "{what:?} has an address that is never allowed: a link-local or metadata address, where clouds serve a machine's identity"
+    )
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ fn split(text: &str) -> Result<Split<'_>, &'static str> {
 /// Decodes a path once; the policy compares the result.
 fn as_read(path: &str) -> Result<String, &'static str> {
     const WRONG: &str = "must name a repository by a path without empty parts, `.`, `..`, parts that begin with `-`, and escapes that \
-                         stand for such, for slashes or for other escapes";
+                         encode any of these, slashes or other escapes";
     let parts = path.strip_suffix('/').unwrap_or(path).split('/').map(decoded);
     let parts: Option<Vec<String>> = parts.collect();
     let parts = parts.filter(|parts| !parts.iter().any(|part| part.starts_with('-')));

@@ -58,7 +58,7 @@ pub struct PlaybookSource {
     /// A credential of kind `git`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_credential: Option<CredentialRef>,
-    /// If true, also fetches submodules, with the same credential.
+    /// If true, also fetches submodules. The credential is used for those on the same host; for others only if it names their hosts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub submodules: bool,
 }

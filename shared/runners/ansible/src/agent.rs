@@ -113,8 +113,8 @@ impl Agent {
 fn refused(key: &KeyPair, error: ProgramError) -> Unready {
     let why = match (&error, &key.passphrase) {
         (ProgramError::Start(..), _) => "ssh-add could not be run; OpenSSH must be installed where jobs run",
-        (_, Some(_)) => "ssh-add does not take it: the passphrase or the key is wrong",
-        (_, None) => "ssh-add does not take it: it is no key that OpenSSH knows, or it needs a passphrase",
+        (_, Some(_)) => "ssh-add rejects it: the passphrase or the key is wrong",
+        (_, None) => "ssh-add rejects it: OpenSSH does not recognize it as a key, or it needs a passphrase",
     };
     Unready::credential(format!("The private key cannot be used: {why}.")).caused(error)
 }

@@ -3,16 +3,19 @@
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use callboard_core::run::{Archive, ArchiveCache};
 use tar::EntryType;
 
 use crate::blocking::{Going, on_a_thread};
 use crate::room::Room;
 
+/// The unit in which an archive is written.
+const BLOCK_BYTES: u64 = 512;
 /// The size of the buffer for reading and writing archives.
 const BUFFER_BYTES: usize = 1 << 20;
 
@@ -38,6 +41,41 @@ pub(crate) async fn unpack(archive: PathBuf, folder: PathBuf, room: Arc<Room>) -
         Ok(())
     })
     .await
+}
+
+/// Returns an archive from the cache. One that is cut off, as a machine that lost its power may have left it, is not there.
+pub(crate) async fn cached(cache: &dyn ArchiveCache, key: &str, folder: &Path) -> Option<Archive> {
+    // if the cache does not answer, what it holds is fetched again; the job does not fail
+    let found = cache.get(key, folder).await.ok().flatten()?;
+    let path = found.path.clone();
+    match on_a_thread(move |going| check_whole(&path, going)).await {
+        Ok(()) => Some(found),
+        Err(error) => {
+            tracing::warn!(archive = key, %error, "an archive in the cache is damaged; what it holds is fetched again");
+            None
+        }
+    }
+}
+
+/// Checks that an archive has its end: two blocks of zeros after the last entry.
+fn check_whole(archive: &Path, going: &Going) -> io::Result<()> {
+    let mut file = File::open(archive)?;
+    let mut end = 0;
+    for entry in tar::Archive::new(&file).entries_with_seek()? {
+        going.check()?;
+        let entry = entry?;
+        end = entry.raw_file_position() + entry.size().next_multiple_of(BLOCK_BYTES);
+    }
+    let mut last = [0; 2 * BLOCK_BYTES as usize];
+    file.seek(SeekFrom::Start(end))?;
+    file.read_exact(&mut last)?;
+    if last.iter().all(|&byte| byte == 0) {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        "it does not end as an archive does",
+    ))
 }
 
 /// A tree that is being unpacked. It writes only into folders that it has made itself, and never over anything, so that no
@@ -161,6 +199,26 @@ mod tests {
         assert_eq!(fs::read(copy.join("link/file"))?, b"content");
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(copy.join("run"))?.permissions());
         assert_eq!(mode & 0o777, 0o755);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_archive_that_is_cut_off_anywhere_is_not_whole() -> Tested {
+        let folder = tempfile::tempdir()?;
+        let [tree, archive] = ["tree", "archive.tar"].map(|name| folder.path().join(name));
+        fs::create_dir_all(tree.join("a".repeat(200)))?;
+        fs::write(tree.join("a".repeat(200)).join("file"), "content")?;
+        fs::write(tree.join("zeros"), [0; 4096])?;
+        pack(tree, archive.clone()).await?;
+        let going = Going::default();
+        check_whole(&archive, &going)?;
+        let length = fs::metadata(&archive)?.len();
+        for cut in (0..length).rev().filter(|cut| cut % BLOCK_BYTES < 2) {
+            let cut_off = folder.path().join("cut.tar");
+            fs::copy(&archive, &cut_off)?;
+            File::options().write(true).open(&cut_off)?.set_len(cut)?;
+            assert!(check_whole(&cut_off, &going).is_err(), "{cut} of {length} bytes");
+        }
         Ok(())
     }
 

@@ -5,9 +5,12 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io, thread};
 
+use callboard_process::files::read_bounded;
 use serde::de::IgnoredAny;
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Options};
+
+use crate::blocking::Going;
 
 /// The maximum size of a file of an inventory, in bytes.
 pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -41,12 +44,13 @@ pub(crate) fn check(content: &[u8]) -> Result<(), String> {
 }
 
 /// Checks an inventory that is a file or a folder, with the variables beside it; the error names the file.
-pub(crate) fn check_files(inventory: &Path) -> io::Result<Result<(), String>> {
+pub(crate) fn check_files(inventory: &Path, going: &Going) -> io::Result<Result<(), String>> {
     let beside = inventory.parent().filter(|_| inventory.is_file()).into_iter();
     let beside = beside.flat_map(|folder| BESIDE.map(|name| folder.join(name)));
     let mut waiting: Vec<PathBuf> = [inventory.to_owned()].into_iter().chain(beside).collect();
     let (mut seen, mut bytes) = (HashSet::new(), 0);
     while let Some(path) = waiting.pop() {
+        going.check()?;
         // a link may lead back to its own folder, or nowhere
         let Ok(path) = path.canonicalize() else { continue };
         if !seen.insert(path.clone()) {
@@ -57,17 +61,18 @@ pub(crate) fn check_files(inventory: &Path) -> io::Result<Result<(), String>> {
                 waiting.push(entry?.path());
             }
         } else if path.is_file() {
-            bytes += usize::try_from(fs::metadata(&path)?.len())
-                .unwrap_or(usize::MAX)
-                .min(MAX_ALL_BYTES);
-            if bytes > MAX_ALL_BYTES {
-                return Ok(Err(format!("has more than {MAX_ALL_BYTES} bytes")));
-            }
-            if let Err(wrong) = check_file(&path)? {
-                return Ok(Err(format!(
-                    "{wrong} ({})",
-                    path.file_name().unwrap_or_default().to_string_lossy()
-                )));
+            // Ansible tells which file it cannot read
+            let Ok(checked) = check_file(&path) else { continue };
+            let checked = checked.and_then(|read| {
+                bytes += read;
+                if bytes > MAX_ALL_BYTES {
+                    return Err(format!("has more than {MAX_ALL_BYTES} bytes"));
+                }
+                Ok(())
+            });
+            if let Err(wrong) = checked {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                return Ok(Err(format!("{wrong} ({name})")));
             }
         }
         if seen.len() > MAX_FILES {
@@ -77,12 +82,12 @@ pub(crate) fn check_files(inventory: &Path) -> io::Result<Result<(), String>> {
     Ok(Ok(()))
 }
 
-/// Checks a file that Ansible will read as YAML; the error is the end of a sentence.
-pub(crate) fn check_file(path: &Path) -> io::Result<Result<(), String>> {
-    if fs::metadata(path)?.len() > MAX_BYTES as u64 {
-        return Ok(Err(format!("has a file of more than {MAX_BYTES} bytes")));
-    }
-    Ok(check(&fs::read(path)?))
+/// Checks a file that Ansible will read as YAML, and returns its size; the error is the end of a sentence.
+pub(crate) fn check_file(path: &Path) -> io::Result<Result<usize, String>> {
+    Ok(match read_bounded(path, MAX_BYTES as u64)? {
+        Some(content) => check(&content).map(|()| content.len()),
+        None => Err(format!("has a file of more than {MAX_BYTES} bytes")),
+    })
 }
 
 fn options() -> Options {
@@ -211,10 +216,16 @@ mod tests {
         }
         std::os::unix::fs::symlink("..", root.join("good/back"))?;
         std::os::unix::fs::symlink("nowhere", root.join("good/nowhere"))?;
-        let told = |path: &str| check_files(&root.join(path)).map(|checked| checked.err().unwrap_or_default());
+        let told = |path: &str| {
+            check_files(&root.join(path), &Going::default()).map(|checked| checked.err().unwrap_or_default())
+        };
         assert_eq!(told("good/hosts.yml")?, "");
         assert_eq!(told("hosts")?, "is nested deeper than 100 levels (deep.yml)");
         assert_eq!(told("good")?, "is nested deeper than 100 levels (deep.yml)");
+        // the system states no size for it, and it has no end
+        fs::create_dir(root.join("endless"))?;
+        std::os::unix::fs::symlink("/proc/self/pagemap", root.join("endless/x"))?;
+        assert_eq!(told("endless")?, "");
         Ok(())
     }
 }

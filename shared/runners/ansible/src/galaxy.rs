@@ -96,7 +96,7 @@ pub(crate) async fn install(
     let unpacked = scratch.join(format!("galaxy-{}", Uuid::new_v4().simple()));
     fs::create_dir(&unpacked)?;
     let cached = match &key {
-        Some(key) => reach.archives.get(key, &unpacked).await.ok().flatten(),
+        Some(key) => archive::cached(&*reach.archives, key, &unpacked).await,
         None => None,
     };
     if let Some(cached) = cached.as_ref().filter(|cached| requirements.exact || is_fresh(cached)) {

@@ -5,10 +5,12 @@ pub(crate) mod ssh;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use callboard_http::{Access, Egress};
 use callboard_kind_ansible::policy::{AnsiblePolicy, GitRule, git_host_refusal, private_host_advice};
+use http::StatusCode;
 
 /// The user names by which the proxy knows git: for repositories that a rule lists, and for anything else.
 const GIT: &str = "git";
@@ -16,6 +18,26 @@ const UNLISTED: &str = "unlisted";
 /// The user name by which it knows all other programs.
 const WEB: &str = "web";
 const PROXIES: [&str; 4] = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy"];
+
+/// The body of the script that is `git` to a program which may give git any address; git itself is further down `PATH`.
+///
+/// Git compares an address with a rule as it is written, but a server may take `%2f` for a slash.
+pub(crate) const GIT_SCRIPT: &str = r#"for argument; do
+    case "$argument" in
+    *://*%2[eEfF5]* | *://*%5[cC]*)
+        printf x > "$0.refused"
+        exit 128 ;;
+    esac
+done
+PATH=${PATH#*:}
+exec git "$@""#;
+
+/// Returns what that script has refused, as a sentence.
+pub(crate) fn git_refusal(script: &Path) -> Option<String> {
+    let refused = format!("{}.refused", script.display());
+    let told = "a repository has an address that escapes a dot, a slash, a backslash or a percent sign";
+    Path::new(&refused).exists().then(|| told.to_owned())
+}
 
 /// An open gate; it closes when dropped.
 pub(crate) struct Gate(Egress);
@@ -56,6 +78,12 @@ impl Gate {
     /// Returns the first refusal, as a sentence.
     pub(crate) fn refusal(&self) -> Option<String> {
         self.0.refusals().into_iter().next()
+    }
+
+    /// Returns why a host could not be reached, as a sentence, if that is why a program failed that wrote this.
+    pub(crate) fn failure(&self, stderr: &str) -> Option<String> {
+        let is_why = stderr.contains(&StatusCode::BAD_GATEWAY.as_u16().to_string());
+        self.0.failures().into_iter().next().filter(|_| is_why)
     }
 }
 

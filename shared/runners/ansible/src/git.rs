@@ -114,8 +114,7 @@ impl Repositories {
         let _one_at_a_time = lock.lock().await;
         let scratch = wanted.scratch.join(format!("archive-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&scratch)?;
-        // if the cache does not answer, the commit is fetched; the job does not fail
-        if let Ok(Some(found)) = wanted.reach.archives.get(&key, &scratch).await {
+        if let Some(found) = archive::cached(&*wanted.reach.archives, &key, &scratch).await {
             return Ok(found.path);
         }
         let archive = scratch.join("tree.tar");

@@ -75,7 +75,7 @@ impl Task<'_> {
             ))
         })?;
         let path = found.display().to_string();
-        let checked = on_a_thread(move |_| bounds::check_files(&found)).await?;
+        let checked = on_a_thread(move |going| bounds::check_files(&found, going)).await?;
         checked.map_err(|wrong| {
             let (repo, path) = (&inventory.repo, &inventory.path);
             Unready::inventory(format!("The inventory {path:?} of {repo} {wrong}."))

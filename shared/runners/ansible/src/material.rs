@@ -187,7 +187,8 @@ impl Material {
 async fn check(playbook: &Path, told: &str) -> Result<(), Unready> {
     let file = playbook.to_owned();
     let checked = on_a_thread(move |_| bounds::check_file(&file)).await?;
-    checked.map_err(|wrong| Unready::source(format!("The playbook {told} {wrong}.")))
+    let checked = checked.map_err(|wrong| Unready::source(format!("The playbook {told} {wrong}.")));
+    checked.map(drop)
 }
 
 fn missing(path: &str, what: &str, repo: &str, commit: &str) -> Unready {

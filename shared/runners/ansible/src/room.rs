@@ -54,7 +54,7 @@ impl Room {
             0 => format!("{MAX_ENTRIES} files"),
             _ => format!("{} bytes", self.limit),
         };
-        format!("with what else was fetched for the job, it is larger than the limit of {limit}")
+        format!("together with everything else that was fetched for the job, it is larger than the limit of {limit}")
     }
 
     /// Watches a growing folder. Returns once it holds more than `times` the room that is left; otherwise it never returns.

@@ -157,7 +157,7 @@ impl Runner for AnsibleRunner {
         };
         let ended = self.run_in(&workspace, job, output, stop).await;
         if let Err(error) = workspace.remove().await {
-            tracing::warn!(error = %causes(&error), "the job's folder is left, and is tried again until it is gone");
+            tracing::warn!(error = %causes(&error), "the job's folder could not be removed; the removal is tried again until it succeeds");
         }
         ended.unwrap_or_else(failed)
     }

@@ -17,7 +17,7 @@ use crate::notes::{DeadWorker, place};
 const SIGKILL: i32 = 9;
 /// What a shell adds to the number of the signal that ended a program.
 const BY_SIGNAL: i32 = 128;
-const WANT_OF_MEMORY: &str = "the kernel has killed a process for want of memory meanwhile";
+const WANT_OF_MEMORY: &str = "the kernel killed a process during the job because memory ran out";
 /// How many hosts a sentence names.
 const MAX_HOSTS_NAMED: usize = 5;
 const MAX_MESSAGE_CHARS: usize = 1000;
@@ -109,7 +109,7 @@ impl End<'_> {
         if findings.no_hosts {
             return (
                 INVENTORY_INVALID,
-                "The inventory names no hosts; what Ansible printed says what it made of it.".to_owned(),
+                "The inventory names no hosts; Ansible's output says how it read the inventory.".to_owned(),
             );
         }
         if let Some(message) = &findings.error {

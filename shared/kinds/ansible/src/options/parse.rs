@@ -40,7 +40,7 @@ impl AnsibleOptions {
             template_extra_vars: fields.boolean("template_extra_vars", faults),
         };
         if fields.get("vault_password_file").is_some() {
-            let instead = "names a file of the worker, which is no place for a caller; use credentials.vault_password";
+            let instead = "names a file on the worker, which a request must not do; use credentials.vault_password";
             faults.add(fields.pointer("vault_password_file"), instead);
         }
         options.refuse_files(fields, faults);

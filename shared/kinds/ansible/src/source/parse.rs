@@ -171,10 +171,7 @@ impl CollectionRoleSource {
         }
         let credential = CredentialRef::field(fields, "galaxy_credential", faults);
         if credential.is_some() && server.is_none() {
-            faults.add(
-                fields.pointer("galaxy_credential"),
-                "needs a galaxy_server that it is for",
-            );
+            faults.add(fields.pointer("galaxy_credential"), "needs a galaxy_server");
         }
         Self {
             collection: collection.map(|found| found.0).unwrap_or_default(),

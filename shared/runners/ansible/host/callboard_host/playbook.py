@@ -115,7 +115,7 @@ def _shown(folder: str) -> str:
     home, own = os.environ.get("HOME", ""), os.path.dirname(os.environ["TMPDIR"])
     if home and folder.startswith(f"{home}/"):
         return f"~{folder.removeprefix(home)}"
-    return "what the requirements install" if folder.startswith(f"{own}/") else folder
+    return "the folder of the installed requirements" if folder.startswith(f"{own}/") else folder
 
 
 def _with_place(error: BaseException) -> str:

@@ -2,18 +2,18 @@
 //! gate refuses the rest: what this reads differently from ansible-galaxy, and what it does not see, such as what a role or a
 //! collection requires in turn.
 
-use std::fs;
 use std::path::Path;
 
 use callboard_core::base::web_address::WebAddress;
 use callboard_kind_ansible::policy::{AnsiblePolicy, galaxy_refusal, git_refusal};
 use callboard_kind_ansible::repository::RepoUrl;
+use callboard_process::files::read_bounded;
 use serde_json::{Map, Value};
 
 use crate::archive;
 
 /// Larger files are not read.
-const MAX_BYTES: u64 = 1 << 20;
+pub(super) const MAX_BYTES: u64 = 1 << 20;
 
 /// Where requirements are installed from, and what they may name.
 pub(super) struct Entries<'a> {
@@ -68,7 +68,7 @@ impl Entries<'_> {
         match scm {
             "git" => self.repository(source),
             "hg" => Err(format!(
-                "{source:?} is a repository of Mercurial, which is not allowed here; Git's are"
+                "{source:?} is a Mercurial repository; only Git repositories are allowed here"
             )),
             _ if of_github => self.repository(source),
             _ if source.contains("://") => self.archive(source),
@@ -159,18 +159,20 @@ fn shown(address: &str) -> String {
 }
 
 fn read(file: &Path) -> Value {
+    let content = read_bounded(file, MAX_BYTES).ok().flatten().unwrap_or_default();
+    parse(&content).unwrap_or_default()
+}
+
+/// Reads requirements as ansible-galaxy does, of whose keys the last one counts; `None` if they are not YAML.
+pub(super) fn parse(content: &[u8]) -> Option<Value> {
     let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins };
-    let is_read = fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() <= MAX_BYTES);
-    let text = if is_read {
-        fs::read_to_string(file).unwrap_or_default()
-    } else {
-        String::new()
-    };
-    serde_saphyr::from_str_with_options(&text, options).unwrap_or_default()
+    serde_saphyr::from_str_with_options(str::from_utf8(content).ok()?, options).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// Entries, each with a part of its refusal; the part is empty if the entry is allowed.

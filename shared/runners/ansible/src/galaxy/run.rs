@@ -7,11 +7,11 @@ use std::{fs, io};
 
 use callboard_kind_ansible::policy::galaxy_refusal;
 use callboard_process::files::{write_private, write_script};
-use callboard_process::program::{Program, ProgramError, TOO_LARGE};
+use callboard_process::program::{Program, ProgramError, TOO_LARGE, search_path};
 
 use super::words::words;
 use super::{Requirements, Servers};
-use crate::gate::{Gate, ssh};
+use crate::gate::{GIT_SCRIPT, Gate, git_refusal, ssh};
 use crate::task::Task;
 use crate::unready::Unready;
 
@@ -105,12 +105,16 @@ impl<'a> Run<'a> {
         }
         fs::create_dir(self.folder.join("tmp"))?;
         write_script(&self.folder.join("ssh"), &ssh::script(policy))?;
+        fs::create_dir(self.folder.join("bin"))?;
+        write_script(&self.folder.join("bin/git"), GIT_SCRIPT)?;
+        let path = env.get("PATH").cloned().unwrap_or_else(search_path);
         let own = [
             ("PYTHONPATH", self.task.settings.environment.host.display().to_string()),
             (
                 "CALLBOARD_GALAXY_SERVERS",
                 serde_json::to_string(policy.galaxy_servers())?,
             ),
+            ("PATH", format!("{}:{path}", folder("bin"))),
             ("GIT_TERMINAL_PROMPT", "0".to_owned()),
             ("GIT_SSH_COMMAND", folder("ssh")),
             ("GIT_SSH_VARIANT", "ssh".to_owned()),
@@ -163,6 +167,10 @@ impl<'a> Run<'a> {
                 "could not be installed: a file is larger than the limit of {} bytes.",
                 limits.max_bytes
             ),
+            (ProgramError::TooMuch, _) => format!("could not be installed: {error}."),
+            (ProgramError::Failed { stderr, .. }, _) if let Some(failure) = self.gate.failure(stderr) => {
+                format!("could not be installed: {failure}.")
+            }
             (ProgramError::Failed { stderr, .. }, _) => {
                 let words = words(stderr).replace(&format!("{}/", self.requirements.folder.display()), "");
                 format!("could not be installed: {words}")
@@ -180,6 +188,7 @@ impl<'a> Run<'a> {
             .map(galaxy_refusal)
             .or_else(|| self.gate.refusal())
             .or_else(by_ssh)
+            .or_else(|| git_refusal(&self.folder.join("bin/git")))
     }
 }
 

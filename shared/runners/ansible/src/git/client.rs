@@ -189,6 +189,7 @@ impl<'a> Client<'a> {
                 "The repository {repo} could not be fetched within {} s.",
                 limit.as_secs()
             ),
+            ProgramError::TooMuch => format!("The repository {repo} could not be read: git printed too much."),
             ProgramError::Failed { .. } if let Some(refusal) = self.gate.refusal() => {
                 format!("The repository {repo} could not be read: {refusal}.")
             }
@@ -196,6 +197,9 @@ impl<'a> Client<'a> {
                 "The repository {repo} is larger than the limit of {} bytes.",
                 limits.max_bytes
             ),
+            ProgramError::Failed { stderr, .. } if let Some(failure) = self.gate.failure(stderr) => {
+                format!("The repository {repo} could not be read: {failure}.")
+            }
             ProgramError::Failed { stderr, .. } => match hint(stderr) {
                 Some(hint) => format!("The repository {repo} could not be read: {hint}."),
                 None => format!("The repository {repo} could not be read: {}", words(stderr)),
@@ -213,7 +217,7 @@ impl Drop for Client<'_> {
     /// Removes what git logged in with, which the playbook that runs next must not find.
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.folder) {
-            tracing::warn!(error = %callboard_core::base::causes::causes(&error), "what git was given is left until the job ends");
+            tracing::warn!(error = %callboard_core::base::causes::causes(&error), "git's login files are left until the job ends");
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use callboard_core::credential::GitAccess;
 use callboard_kind_ansible::repository::is_commit;
+use callboard_process::program::ProgramError;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,6 +13,8 @@ use super::{Repositories, Wanted};
 use crate::archive;
 use crate::unready::Unready;
 
+/// The file that names the submodules of a commit.
+const MODULES: &str = ".gitmodules";
 /// How many submodules a commit may have; more are refused.
 const MAX_SUBMODULES: usize = 100;
 
@@ -46,7 +50,10 @@ impl Repositories {
                 .repo
                 .submodule(&submodule.url)
                 .map_err(|wrong| broken(&format!("has an address that {wrong}")))?;
+            // a repository's content must not decide which other host gets to see a credential
+            let is_sent = |access: &&GitAccess| repo.host() == wanted.repo.host() || !access.hosts.is_empty();
             let inner = Wanted {
+                access: wanted.access.filter(is_sent),
                 repo,
                 revision: Some(&submodule.commit),
                 ..wanted.clone()
@@ -85,24 +92,22 @@ impl Repositories {
     }
 }
 
-async fn read(client: &Client<'_>, commit: &str) -> Result<Vec<Submodule>, callboard_process::program::ProgramError> {
-    let entries = client.ask(&["ls-tree", "-r", "-z", commit]).await?;
-    let entries = String::from_utf8_lossy(&entries);
-    let links: Vec<(String, String)> = entries.split('\0').filter_map(link).collect();
-    if links.is_empty() {
+/// Reads `.gitmodules` and asks for the commits of the paths that it names, so that the size of the tree does not matter.
+async fn read(client: &Client<'_>, commit: &str) -> Result<Vec<Submodule>, ProgramError> {
+    if client.ask(&["ls-tree", "-z", commit, "--", MODULES]).await?.is_empty() {
         return Ok(Vec::new());
     }
-    let blob = format!("{commit}:.gitmodules");
-    let settings = client
-        .ask(&["config", "-z", "--blob", &blob, "--get-regexp", r"^submodule\."])
-        .await?;
+    let blob = format!("{commit}:{MODULES}");
+    let arguments = ["config", "-z", "--blob", &blob, "--get-regexp", r"^submodule\."];
+    let settings = match client.ask(&arguments).await {
+        // there is no such setting
+        Err(ProgramError::Failed { status, .. }) if status.code() == Some(1) => return Ok(Vec::new()),
+        settings => settings?,
+    };
     let settings = String::from_utf8_lossy(&settings);
     let value = |name: &str, key: &str| {
         let full = format!("submodule.{name}.{key}\n");
-        settings
-            .split('\0')
-            .find_map(|setting| setting.strip_prefix(&full))
-            .map(str::to_owned)
+        settings.split('\0').find_map(|setting| setting.strip_prefix(&full))
     };
     let names = settings.split('\0').filter_map(|setting| {
         setting
@@ -111,21 +116,29 @@ async fn read(client: &Client<'_>, commit: &str) -> Result<Vec<Submodule>, callb
             .strip_prefix("submodule.")?
             .strip_suffix(".path")
     });
-    let found = names.filter_map(|name| {
-        let path = value(name, "path")?;
-        let commit = links.iter().find(|(link, _)| *link == path)?.1.clone();
+    let named: Vec<(&str, &str)> = names
+        .filter_map(|name| Some((value(name, "path")?.trim_end_matches('/'), value(name, "url")?)))
+        .take(MAX_SUBMODULES + 1)
+        .collect();
+    let paths = named.iter().map(|(path, _)| *path);
+    let arguments: Vec<&str> = ["ls-tree", "-z", commit, "--"].into_iter().chain(paths).collect();
+    let entries = client.ask(&arguments).await?;
+    let entries = String::from_utf8_lossy(&entries);
+    let links: Vec<(&str, &str)> = entries.split('\0').filter_map(link).collect();
+    let found = named.iter().filter_map(|(path, url)| {
+        let (_, commit) = links.iter().find(|(link, _)| link == path)?;
         Some(Submodule {
-            path,
-            url: value(name, "url")?,
-            commit,
+            path: (*path).to_owned(),
+            url: (*url).to_owned(),
+            commit: (*commit).to_owned(),
         })
     });
     Ok(found.collect())
 }
 
 /// Reads an entry of `ls-tree`: `160000 commit ID\tPATH` is a submodule.
-fn link(entry: &str) -> Option<(String, String)> {
+fn link(entry: &str) -> Option<(&str, &str)> {
     let (about, path) = entry.split_once('\t')?;
     let commit = about.strip_prefix("160000 commit ")?;
-    is_commit(commit).then(|| (path.to_owned(), commit.to_owned()))
+    is_commit(commit).then_some((path, commit))
 }

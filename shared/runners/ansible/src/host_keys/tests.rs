@@ -164,7 +164,7 @@ fn a_host_that_is_not_known_is_told_with_its_key_and_the_line_to_add() -> std::i
         told(UNKNOWN, private, strict, None)?,
         format!("{begin}{compare}{add}{or}{scan}")
     );
-    let elsewhere = ". That StrictHostKeyChecking is set in ssh's configuration, ansible.cfg or the inventory goes before \
+    let elsewhere = ". StrictHostKeyChecking in ssh's configuration, ansible.cfg or the inventory takes precedence over \
                      accept-new of the policy. ";
     assert_eq!(
         told(UNKNOWN, private, new, None)?,
@@ -213,7 +213,7 @@ fn a_key_that_has_changed_is_told_with_both_fingerprints_and_where_the_former_on
             told,
             format!(
                 "The host key of 127.0.0.1 port 18922 has changed: it shows the RSA key {SHOWN}; {known}. Either the host was \
-                 set up anew, or somebody stands between. Compare its fingerprint with what `ssh-keygen -lf \
+                 set up again, or somebody is intercepting the connection. Compare its fingerprint with what `ssh-keygen -lf \
                  /etc/ssh/ssh_host_rsa_key.pub` prints on the host. If they are the same, {cure}."
             )
         );

@@ -49,7 +49,7 @@ fn accepting(refusal: &Refusal, seen: Option<&HostKey>, facts: &Facts<'_>) -> St
         (Home::Callers, _) => ".",
         (_, HostKeyChecking::Strict) => ", or set host_key_checking: accept-new in the policy.",
         (_, HostKeyChecking::AcceptNew) => {
-            ". That StrictHostKeyChecking is set in ssh's configuration, ansible.cfg or the inventory goes before accept-new of \
+            ". StrictHostKeyChecking in ssh's configuration, ansible.cfg or the inventory takes precedence over accept-new of \
              the policy."
         }
     };
@@ -80,7 +80,7 @@ fn changed(refusal: &Refusal, change: &Change, facts: &Facts<'_>) -> String {
 
 fn anew(refusal: &Refusal) -> String {
     let compare = comparing(refusal);
-    format!("Either the host was set up anew, or somebody stands between. {compare}")
+    format!("Either the host was set up again, or somebody is intercepting the connection. {compare}")
 }
 
 /// Returns where a known key comes from, and what to do with it.

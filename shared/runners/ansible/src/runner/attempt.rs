@@ -21,7 +21,7 @@ use crate::pump::{Pipes, Pump, PumpError, Target};
 use crate::verdict::End;
 
 /// What the log says about what a playbook leaves running.
-const LEFT: &str = "callboard: the job has ended, and with it what it had left running";
+const LEFT: &str = "callboard: the job has ended, and what it left running was ended too";
 
 /// A prepared job, and where its output goes.
 #[derive(Clone, Copy)]

@@ -19,7 +19,7 @@ use crate::unready::Unready;
 pub(super) enum RunError {
     #[error(transparent)]
     Unready(#[from] Unready),
-    #[error("the job's secrets are too many to be kept out of what it prints")]
+    #[error("the job has too many secrets to keep them out of its output")]
     Secrets(#[from] TooLarge),
     #[error(transparent)]
     Host(#[from] HostError),
@@ -29,7 +29,9 @@ pub(super) enum RunError {
     Fork(#[source] io::Error),
     #[error(transparent)]
     Pump(#[from] PumpError),
-    #[error("a newer release has recorded the job, and this one does not know all that it asks for: {0}")]
+    #[error(
+        "the job was recorded by a newer release, and this release does not support everything that it asks for: {0}"
+    )]
     Unknown(#[source] serde_json::Error),
 }
 
