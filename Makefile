@@ -47,10 +47,10 @@ fmt: $(DEV)/ready
 fuzz:
 	CALLBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release -p callboard-tests --test fuzz -- --nocapture
 
-## Measures; prints a table and writes target/bench.json.
+## Measures; prints a table and writes target/bench.json. NAMES="storm lists::sweep" measures some.
 bench:
 	cargo build --release -p callboard -p callboard-submit -p callboard-query -p callboard-worker -p callboard-tests
-	$(PYTHON) tests/emulators.py run -- target/release/bench
+	$(PYTHON) tests/emulators.py run -- target/release/bench $(NAMES)
 
 ## Starts AWS's emulators for tests that are run one by one; prints the variables that lead to them.
 emulators:

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::job::JobStore;
 use callboard_core::output::{LogKey, LogStore, Stream};
@@ -31,9 +32,10 @@ pub(crate) async fn logs(arguments: &LogsArguments) -> anyhow::Result<ExitCode> 
         attempt: arguments.attempt.unwrap_or(started).max(1),
         stream: Stream::Stdout,
     };
-    let mut offset = 0;
+    let (mut offset, mut printed) = (0, None);
     // read the job before its output, so that no output can appear between the last read and the end
     while let Some(end) = print_from(&jobs, key, offset).await? {
+        printed = Some(end);
         if !arguments.follow {
             break;
         }
@@ -46,6 +48,13 @@ pub(crate) async fn logs(arguments: &LogsArguments) -> anyhow::Result<ExitCode> 
             sleep(POLL).await;
             job = jobs.store.get(job.id, SystemClock.now()).await?;
         }
+    }
+    let manifest = match jobs.logs.manifest(job.id, key.attempt).await {
+        Err(StoreError::Corrupt(_)) => None,
+        read => read?,
+    };
+    if let Some(missing) = printed.and_then(|end| manifest?.missing_of_stdout(end)) {
+        bail!("only {missing}; `callboard verify {}` says what is wrong", job.id);
     }
     Ok(ExitCode::SUCCESS)
 }

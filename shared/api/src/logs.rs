@@ -12,6 +12,7 @@ use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_R
 use axum::http::response::Builder;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
 use callboard_core::output::{LogKey, Stream};
 use utoipa::ToSchema;
@@ -147,6 +148,7 @@ impl Reading {
         let max_bytes = app.settings.answers.map_or(u64::MAX, |limits| limits.max_bytes);
         let size = app.logs.size(self.key(job)).await?;
         let Some(asked) = self.asked else {
+            self.check_whole(app, job, size).await?;
             return match size > max_bytes {
                 true => self.elsewhere(app, job, size, max_bytes).await,
                 false => self.send(app, job, builder(StatusCode::OK), 0..size),
@@ -160,6 +162,28 @@ impl Reading {
         let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
         let builder = builder(StatusCode::PARTIAL_CONTENT).header(CONTENT_RANGE, content_range);
         self.send(app, job, builder, range)
+    }
+
+    /// Refuses to show a part of the output as the whole. With a range, what is left can be read.
+    async fn check_whole(&self, app: &App, job: &Job, size: u64) -> Result<(), Problem> {
+        if !self.wanted.is_over(job) {
+            return Ok(());
+        }
+        let key = self.key(job);
+        let missing = match app.logs.manifest(key.job, key.attempt).await {
+            Ok(manifest) => manifest.and_then(|manifest| manifest.missing_of_stdout(size)),
+            // the record says so
+            Err(StoreError::Corrupt(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        missing.map_or(Ok(()), |missing| {
+            let detail = format!(
+                "Only {missing}, which a request with `Range: bytes=0-` returns. Run `callboard verify {}` on the service's machine to \
+                 see what is wrong.",
+                job.id
+            );
+            Err(Problem::new(Kind::Damaged, detail))
+        })
     }
 
     fn send(&self, app: &App, job: &Job, builder: Builder, range: Range<u64>) -> Result<Response, Problem> {

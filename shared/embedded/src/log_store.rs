@@ -20,7 +20,7 @@ use bytes::Bytes;
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead, Stream};
+use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead, Stream, index};
 
 /// Keeps streams below one folder. Only the owner can read the files.
 #[derive(Clone)]
@@ -153,6 +153,26 @@ impl AttemptFolder {
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.0.manifest().is_file()
+    }
+
+    /// Returns what is plainly wrong with a sealed attempt: its manifest cannot be read, or less is left than was sealed. The content
+    /// is not read.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let text = fs::read(self.0.manifest()).ok()?;
+        let Ok(manifest) = serde_json::from_slice::<Manifest>(&text) else {
+            return Some("its manifest cannot be read".to_owned());
+        };
+        let size = |stream| fs::metadata(self.0.stream(stream)).map_or(0, |file| file.len());
+        let whole_events = size(Stream::Events) >= manifest.events_bytes;
+        let events = if whole_events {
+            index::count(size(Stream::EventIndex))
+        } else {
+            0
+        };
+        let missing = manifest.missing_of_stdout(size(Stream::Stdout));
+        let missing = missing.or_else(|| manifest.missing_events(events))?;
+        Some(format!("only {missing}"))
     }
 
     /// Returns whether the journal of segments exists.

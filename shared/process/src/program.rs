@@ -13,8 +13,8 @@ use tokio::process::Command;
 
 /// How much output a program may print, and how many bytes of its errors are kept.
 const MAX_OUTPUT_BYTES: usize = 16 * 1024 * 1024;
-/// How much memory of its own a program may use, in KiB: what it reads may be made to swell.
-const MAX_MEMORY_KIB: u64 = 1024 * 1024;
+/// How much memory of its own a program may use, in KiB: some read what they fetch as a whole, and it may be made to swell.
+const MAX_MEMORY_KIB: u64 = 2 * 1024 * 1024;
 /// The message of programs when a file exceeds its size limit.
 pub const TOO_LARGE: &str = "File too large";
 /// The unit of `ulimit -f`.
@@ -152,5 +152,39 @@ async fn collect(group: Pid) {
             Ok(Some(_)) => {}
             Ok(None) => tokio::time::sleep(PAUSE).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn run(script: &str) -> io::Result<Result<String, ProgramError>> {
+        let (folder, env) = (
+            tempfile::tempdir()?,
+            BTreeMap::from([("PATH".to_owned(), search_path())]),
+        );
+        let program = Program {
+            arguments: ["sh", "-c", script].map(OsString::from).to_vec(),
+            env: &env,
+            folder: folder.path(),
+            max_file_bytes: 1024,
+            limit: Duration::from_secs(60),
+        };
+        let ran = program.run().await;
+        Ok(ran.map(|output| String::from_utf8_lossy(&output).into_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_program_has_its_limits() -> io::Result<()> {
+        let memory = run("ulimit -d").await?.map(|limit| limit.trim().parse::<u64>());
+        assert!(matches!(memory, Ok(Ok(limit)) if limit <= MAX_MEMORY_KIB), "{memory:?}");
+        let much = run(&format!("head -c {} /dev/zero", MAX_OUTPUT_BYTES + 1)).await?;
+        assert!(matches!(much, Err(ProgramError::TooMuch)));
+        let most = run(&format!("head -c {MAX_OUTPUT_BYTES} /dev/zero")).await?;
+        assert_eq!(most.ok().map(|output| output.len()), Some(MAX_OUTPUT_BYTES));
+        let large = run("head -c 4096 /dev/zero > large").await?;
+        assert!(matches!(large, Err(ProgramError::Failed { stderr, .. }) if stderr.contains(TOO_LARGE)));
+        Ok(())
     }
 }

@@ -24,7 +24,7 @@ fn check_problem(what: &str, answer: &Answer, kind: &str, places: &[&str]) -> an
         "{what}: {answer:?}"
     );
     let (status, title) = (answer.status.as_u16(), body["title"].as_str().unwrap_or_default());
-    let documented = format!("\n## {kind}\n\n{status}. {title}. To send the same request again ");
+    let documented = format!("\n## {kind}\n\n{status}. {title}. Sending the same request again ");
     ensure!(PROBLEMS.contains(&documented), "{what}: {body} is not as documented");
     ensure!(body["status"] == status && is_text(&body["detail"]), "{what}: {body}");
     let errors = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();

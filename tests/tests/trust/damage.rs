@@ -7,6 +7,7 @@ use anyhow::ensure;
 use callboard_tests::client::names;
 use callboard_tests::data::damage;
 use callboard_tests::{Client, Finished, Service, callboard};
+use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -170,4 +171,43 @@ async fn pages(client: &Client) -> anyhow::Result<Vec<String>> {
 
 fn verify(data: &Path, job: &str) -> anyhow::Result<Finished> {
     Ok(Finished::from(callboard(data)?.args(["verify", job]).output()?))
+}
+
+#[tokio::test]
+async fn output_of_which_a_part_is_gone_is_not_shown_as_the_whole() -> anyhow::Result<()> {
+    let (service, data) = Service::start(&[])?;
+    let client = service.client();
+    let [cut, eventless, unindexed] = [run(&client).await?, run(&client).await?, run(&client).await?];
+    let folder = |id: &str| data.path().join("logs").join(id).join("1");
+    let whole = fs::read(folder(&cut).join("stdout"))?;
+    fs::write(folder(&cut).join("stdout"), &whole[..10])?;
+    fs::remove_file(folder(&eventless).join("events.jsonl"))?;
+    fs::remove_file(folder(&unindexed).join("events.index"))?;
+
+    let log = &client.job(&cut).await?["result"]["log"];
+    let told = format!("10 of {} bytes of output are left", whole.len());
+    let names = log["damaged"].as_str().is_some_and(|damaged| damaged.contains(&told));
+    ensure!(log["complete"] == false && names, "{log}");
+    for path in [
+        format!("{cut}/logs"),
+        format!("{cut}/logs?follow=true"),
+        format!("{eventless}/events"),
+        format!("{unindexed}/events"),
+    ] {
+        let answer = client.get(&format!("/api/v1/jobs/{path}")).await?;
+        ensure!(
+            answer.body["type"] == "urn:callboard:problem:damaged",
+            "{path}: {answer:?}"
+        );
+    }
+    let left = client.request(Method::GET, &format!("/api/v1/jobs/{cut}/logs"));
+    let left = left.header("range", "bytes=0-").send().await?;
+    ensure!(left.status() == 206 && left.bytes().await? == whole[..10]);
+    let printed = Finished::from(callboard(data.path())?.args(["logs", &cut]).output()?);
+    ensure!(
+        printed.code == 1 && printed.stdout.as_bytes() == &whole[..10],
+        "{printed:?}"
+    );
+    ensure!(printed.stderr.contains(&told), "{printed:?}");
+    Ok(())
 }

@@ -64,7 +64,12 @@ async fn a_doctor_finds_nothing_wrong_beside_a_service_or_without_one_and_change
 async fn a_doctor_names_all_that_is_damaged_and_what_to_do() -> anyhow::Result<()> {
     let (mut service, data) = Service::start(&[])?;
     let client = service.client();
-    let [damaged, unsealed, given_up] = [fill(&client).await?, fill(&client).await?, fill(&client).await?];
+    let [damaged, unsealed, given_up, cut] = [
+        fill(&client).await?,
+        fill(&client).await?,
+        fill(&client).await?,
+        fill(&client).await?,
+    ];
     service.signal(Signal::TERM)?;
     ensure!(service.wait()?.success());
     let folder = data.path();
@@ -76,6 +81,7 @@ async fn a_doctor_names_all_that_is_damaged_and_what_to_do() -> anyhow::Result<(
     );
     damage(folder, &bury, given_up.parse()?)?;
     fs::remove_file(folder.join("logs").join(&unsealed).join("1/manifest.json"))?;
+    fs::write(folder.join("logs").join(&cut).join("1/stdout"), "\n")?;
     fs::create_dir_all(folder.join("logs").join(NOBODY).join("1"))?;
     fs::set_permissions(folder, Permissions::from_mode(0o755))?;
     fs::set_permissions(folder.join("callboard.key"), Permissions::from_mode(0o644))?;
@@ -91,6 +97,7 @@ async fn a_doctor_names_all_that_is_damaged_and_what_to_do() -> anyhow::Result<(
         ("records", "fault", Some(&*damaged), "cannot be read"),
         ("queue", "warning", Some(&given_up), "has given up"),
         ("output", "warning", Some(&unsealed), "no manifest"),
+        ("output", "fault", Some(&cut), "only 1 of "),
         ("output", "warning", Some(NOBODY), "belong to no job"),
         ("credentials", "fault", None, "chmod 600"),
         ("policy", "fault", None, "/gitt is not known"),

@@ -105,7 +105,14 @@ fn output(logs: &FileLogStore, folders: &[JobId], found: &Records) -> Vec<Findin
     let is_lost = |id: &&JobId| !found.ids.contains(*id) && logs.has(**id);
     let lost = folders.iter().filter(is_lost).map(JobId::to_string);
     let (open, lost): (Vec<String>, Vec<String>) = (open.collect(), lost.collect());
+    let fault = |(id, attempt): &(JobId, u32)| Some((id.to_string(), logs.folder(*id, *attempt).fault()?));
+    let damaged: Vec<(String, String)> = found.ended.iter().filter_map(fault).collect();
     let mut findings = Vec::new();
+    if let Some((first, why)) = damaged.first() {
+        let ids: Vec<String> = damaged.iter().map(|(id, _)| id.clone()).collect();
+        let detail = format!("Jobs whose output is damaged: {}. Of {first}: {why}.", some(&ids));
+        findings.push(Finding::fault("output", detail, "`callboard verify JOB` says what is left.").about(ids));
+    }
     if !open.is_empty() {
         let detail = format!(
             "Jobs that have ended and whose output has no manifest: {}.",
@@ -123,7 +130,7 @@ fn output(logs: &FileLogStore, folders: &[JobId], found: &Records) -> Vec<Findin
         findings.push(Finding::warning("output", detail, remedy).about(lost));
     }
     if findings.is_empty() {
-        let told = "The output of every job that has ended has its manifest, and there is no output without a job.";
+        let told = "The output of every job that has ended has its manifest and its size, and there is no output without a job.";
         findings.push(Finding::ok("output", told));
     }
     findings

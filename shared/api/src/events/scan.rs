@@ -54,6 +54,11 @@ impl Scan<'_> {
         };
         let ends = self.ends(after, count.min(after.saturating_add(most))).await?;
         let lines = self.lines(&ends).await?;
+        if let [start, first, ..] = ends[..]
+            && lines.len() < to_usize(first - start)
+        {
+            return Err(damaged("the events end before their index says"));
+        }
         let mut found = Found {
             events: Vec::new(),
             last: after,
@@ -82,7 +87,23 @@ impl Scan<'_> {
             found.next_attempt = (self.attempt < state.attempt).then_some(self.attempt + 1);
             found.complete = found.next_attempt.is_none() && state.status.is_final();
         }
+        if found.complete {
+            self.check_whole(count).await?;
+        }
         Ok(found)
+    }
+
+    /// Fails if fewer events are left than were sealed.
+    async fn check_whole(&self, count: u64) -> Result<(), StoreError> {
+        let manifest = match self.logs.manifest(self.job.id, self.attempt).await {
+            // the record says so
+            Err(StoreError::Corrupt(_)) => None,
+            read => read?,
+        };
+        match manifest.and_then(|manifest| manifest.missing_events(count)) {
+            Some(missing) => Err(damaged(&format!("only {missing}"))),
+            None => Ok(()),
+        }
     }
 
     /// Returns the offset where the events after `after` start, and the end offset of each one up to `last`.
@@ -120,6 +141,10 @@ impl Scan<'_> {
             stream,
         }
     }
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Corrupt(what.into())
 }
 
 fn parse(line: &[u8]) -> Result<Box<RawValue>, StoreError> {

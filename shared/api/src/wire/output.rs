@@ -12,7 +12,8 @@ use crate::tail::Tail;
 /// Facts about the stored output of a job that has ended.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct LogView {
-    /// True if all the output that was to be kept is stored; false if the worker was lost or could not write everything.
+    /// True if all the output that was to be kept is stored; false if the worker was lost or could not write everything, or if the
+    /// output is damaged.
     complete: bool,
     /// Whether the job printed more than is kept of one job.
     truncated: bool,
@@ -24,7 +25,7 @@ pub(crate) struct LogView {
     stdout_sha256: Option<String>,
     /// The SHA-256 of the events, in hex; null if the worker was lost or the job never started.
     events_sha256: Option<String>,
-    /// Which part of the output cannot be read, in a sentence. Absent if nothing is damaged.
+    /// Which part of the output is missing or cannot be read, in a sentence. Absent if no damage is seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     damaged: Option<String>,
@@ -55,20 +56,20 @@ pub(super) async fn read(logs: &dyn LogStore, job: &Job) -> Result<(Tail, LogVie
     }
     let (manifest, no_manifest) = unless_damaged(logs.manifest(job.id, job.state.attempt).await, job)?;
     let (tail, no_tail) = unless_damaged(Tail::read(logs, job).await, job)?;
+    let missing = || manifest.as_ref()?.missing_of_stdout(tail.bytes);
     let what = match (no_manifest, no_tail) {
-        (false, false) => None,
-        (true, false) => Some("The manifest of the output"),
-        (_, true) => Some("The output"),
+        (false, false) => missing().map(|missing| format!("Only {missing}")),
+        (true, false) => Some("The manifest of the output cannot be read".to_owned()),
+        (_, true) => Some("The output cannot be read".to_owned()),
     };
-    let log = LogView {
-        damaged: what.map(|what| {
-            format!(
-                "{what} cannot be read; `callboard verify {}` says what is wrong with it.",
-                job.id
-            )
-        }),
-        ..manifest.map(LogView::from).unwrap_or_default()
-    };
+    let mut log = manifest.map(LogView::from).unwrap_or_default();
+    if let Some(what) = what {
+        log.complete = false;
+        log.damaged = Some(format!(
+            "{what}; `callboard verify {}` says what is wrong with it.",
+            job.id
+        ));
+    }
     Ok((tail, log))
 }
 

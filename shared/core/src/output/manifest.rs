@@ -27,3 +27,21 @@ pub struct Manifest {
     #[serde(default)]
     pub truncated: bool,
 }
+
+impl Manifest {
+    /// Returns a clause that says how much is missing of the output, if it has fewer bytes than were sealed.
+    #[must_use]
+    pub fn missing_of_stdout(&self, bytes: u64) -> Option<String> {
+        missing("bytes of output", self.stdout_bytes, bytes)
+    }
+
+    /// Returns a clause that says how many events are missing, if there are fewer than were sealed.
+    #[must_use]
+    pub fn missing_events(&self, events: u64) -> Option<String> {
+        missing("events", self.events, events)
+    }
+}
+
+fn missing(what: &str, sealed: u64, left: u64) -> Option<String> {
+    (left < sealed).then(|| format!("{left} of {sealed} {what} are left"))
+}

@@ -131,7 +131,7 @@ async fn what_the_service_keeps_for_itself_is_given_to_nobody() -> anyhow::Resul
     ] {
         let refused = refusal(&resolver, &json!({"type": "aws_ssm", "name": parameter})).await?;
         assert!(
-            refused.ends_with("aws_secretsmanager.") || refused.ends_with("the service itself."),
+            refused.contains("use the type aws_secretsmanager") || refused.ends_with("the service itself."),
             "{refused}"
         );
     }

@@ -11,34 +11,56 @@ mod requests;
 mod sources;
 mod storm;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::report::Report;
 
+/// Makes a function that measures the parts, in this order, whose names begin with one of the names given, or all of them.
+macro_rules! parts {
+    ($($module:ident::$part:ident)*) => {
+        const PARTS: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($part)),)*];
+
+        async fn measure(report: &mut Report, names: &[String]) -> anyhow::Result<()> {
+            $(
+                let part = concat!(stringify!($module), "::", stringify!($part));
+                if names.is_empty() || names.iter().any(|name| part.starts_with(name)) {
+                    $module::$part(report).await.context(part)?;
+                }
+            )*
+            Ok(())
+        }
+    };
+}
+
+parts! {
+    jobs::wall_time
+    jobs::throughput
+    promises::cost
+    promises::recovery
+    requests::submit
+    requests::get
+    lists::depth
+    lists::sweep
+    sources::git
+    sources::validation
+    sources::large_body
+    memory::resident
+    storm::peak
+    functions::zips
+    functions::worker
+    capacity::of_a_job
+    capacity::of_lists
+    capacity::of_a_sweep
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    for name in &names {
+        let is_known = PARTS.iter().any(|part| part.starts_with(name));
+        ensure!(is_known, "there is no part {name:?}; there are {}", PARTS.join(", "));
+    }
     let mut report = Report::default();
-    jobs::wall_time(&mut report).await.context("wall time of a job")?;
-    jobs::throughput(&mut report).await.context("throughput")?;
-    promises::cost(&mut report).await.context("cost of the promises")?;
-    promises::recovery(&mut report).await.context("recovery")?;
-    requests::submit(&mut report).await.context("latency of a submission")?;
-    requests::get(&mut report).await.context("rate of reading a record")?;
-    lists::depth(&mut report).await.context("lists")?;
-    lists::sweep(&mut report).await.context("a sweep")?;
-    sources::git(&mut report).await.context("sources from Git")?;
-    sources::validation(&mut report)
-        .await
-        .context("validation of an inventory")?;
-    sources::large_body(&mut report).await.context("a large body")?;
-    memory::resident(&mut report).await.context("memory")?;
-    storm::peak(&mut report).await.context("memory under a storm")?;
-    functions::zips(&mut report)
-        .await
-        .context("submit and query functions")?;
-    functions::worker(&mut report).await.context("worker function")?;
-    capacity::of_a_job(&mut report).await.context("capacity of a job")?;
-    capacity::of_lists(&mut report).await.context("capacity of lists")?;
-    capacity::of_a_sweep(&mut report).await.context("capacity of a sweep")?;
+    measure(&mut report, &names).await?;
     report.finish()
 }

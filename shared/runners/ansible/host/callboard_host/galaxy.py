@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 from typing import Any
 
@@ -17,8 +16,6 @@ from callboard_host import semaphores
 SERVERS = "CALLBOARD_GALAXY_SERVERS"
 # What is printed before the address of a server that is not listed.
 REFUSED = "callboard: refused server "
-# Some of what is fetched is read into memory as a whole.
-MAX_MEMORY = 2 << 30
 
 
 class Refused(SystemExit):
@@ -31,9 +28,6 @@ class Refused(SystemExit):
 
 def main() -> None:
     """Runs ansible-galaxy with the arguments of this program."""
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    least = MAX_MEMORY if most == resource.RLIM_INFINITY else min(MAX_MEMORY, most)
-    resource.setrlimit(resource.RLIMIT_DATA, (least, least))
     servers = json.loads(os.environ.pop(SERVERS))
     # before Ansible's first import
     semaphores.install()
