@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 const JOBS: usize = 5_000;
 const CLIENTS: usize = 50;
-/// Two cores take two to six minutes.
-const TIME_BOX: Duration = Duration::from_secs(1500);
+/// Two cores take six to fifteen minutes, with other tests beside it.
+const TIME_BOX: Duration = Duration::from_secs(2400);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_jobs_of_fifty_clients_are_all_done_in_the_same_memory() -> anyhow::Result<()> {
