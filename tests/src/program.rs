@@ -42,6 +42,24 @@ pub fn path(name: &str) -> anyhow::Result<PathBuf> {
     found.with_context(|| format!("no program `{name}` beside {}: build it first", test.display()))
 }
 
+/// Has a wrapper, such as `setpriv`, run a command: its program and arguments follow those of the wrapper.
+#[must_use]
+pub fn wrap(mut wrapper: Command, inner: &Command) -> Command {
+    wrapper.arg(inner.get_program()).args(inner.get_args());
+    inherit(&mut wrapper, inner);
+    wrapper
+}
+
+/// Gives a command the variables that another sets and removes.
+pub fn inherit(command: &mut Command, from: &Command) {
+    for (name, value) in from.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+}
+
 /// Prepares a call of the program with its own data and work folders.
 ///
 /// # Errors

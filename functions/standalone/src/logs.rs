@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
-use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::job::JobStore;
 use callboard_core::output::{LogKey, LogStore, Stream};
@@ -32,31 +31,36 @@ pub(crate) async fn logs(arguments: &LogsArguments) -> anyhow::Result<ExitCode> 
         attempt: arguments.attempt.unwrap_or(started).max(1),
         stream: Stream::Stdout,
     };
-    let (mut offset, mut printed) = (0, None);
+    let mut offset = 0;
     // read the job before its output, so that no output can appear between the last read and the end
     while let Some(end) = print_from(&jobs, key, offset).await? {
-        printed = Some(end);
+        let is_over = key.attempt < job.state.attempt || job.state.status.is_final();
+        if is_over {
+            check_whole(&jobs, key, end).await?;
+        }
         if !arguments.follow {
             break;
         }
         offset = end;
         if key.attempt < job.state.attempt && arguments.attempt.is_none() {
             (key.attempt, offset) = (key.attempt + 1, 0);
-        } else if key.attempt < job.state.attempt || job.state.status.is_final() {
+        } else if is_over {
             break;
         } else {
             sleep(POLL).await;
             job = jobs.store.get(job.id, SystemClock.now()).await?;
         }
     }
-    let manifest = match jobs.logs.manifest(job.id, key.attempt).await {
-        Err(StoreError::Corrupt(_)) => None,
-        read => read?,
-    };
-    if let Some(missing) = printed.and_then(|end| manifest?.missing_of_stdout(end)) {
-        bail!("only {missing}; `callboard verify {}` says what is wrong", job.id);
-    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails if an attempt that is over printed more than the `end` bytes that are left.
+async fn check_whole(jobs: &Jobs, key: LogKey, end: u64) -> anyhow::Result<()> {
+    let manifest = jobs.logs.sound_manifest(key.job, key.attempt).await?;
+    if let Some(missing) = manifest.and_then(|manifest| manifest.missing_of_stdout(end)) {
+        bail!("only {missing}; `callboard verify {}` says what is wrong", key.job);
+    }
+    Ok(())
 }
 
 /// Prints the output from an offset. Returns the offset where it ends, or `None` if nobody is reading any more.

@@ -12,7 +12,6 @@ use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_R
 use axum::http::response::Builder;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
 use callboard_core::output::{LogKey, Stream};
 use utoipa::ToSchema;
@@ -170,20 +169,16 @@ impl Reading {
             return Ok(());
         }
         let key = self.key(job);
-        let missing = match app.logs.manifest(key.job, key.attempt).await {
-            Ok(manifest) => manifest.and_then(|manifest| manifest.missing_of_stdout(size)),
-            // the record says so
-            Err(StoreError::Corrupt(_)) => None,
-            Err(error) => return Err(error.into()),
+        let manifest = app.logs.sound_manifest(key.job, key.attempt).await?;
+        let Some(missing) = manifest.and_then(|manifest| manifest.missing_of_stdout(size)) else {
+            return Ok(());
         };
-        missing.map_or(Ok(()), |missing| {
-            let detail = format!(
-                "Only {missing}, which a request with `Range: bytes=0-` returns. Run `callboard verify {}` on the service's machine to \
-                 see what is wrong.",
-                job.id
-            );
-            Err(Problem::new(Kind::Damaged, detail))
-        })
+        let detail = format!(
+            "Only {missing}, which a request with `Range: bytes=0-` returns. Run `callboard verify {}` on the service's machine to \
+             see what is wrong.",
+            job.id
+        );
+        Err(Problem::new(Kind::Damaged, detail))
     }
 
     fn send(&self, app: &App, job: &Job, builder: Builder, range: Range<u64>) -> Result<Response, Problem> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
+use tokio::runtime::Handle;
 
 /// How much output a program may print, and how many bytes of its errors are kept.
 const MAX_OUTPUT_BYTES: usize = 16 * 1024 * 1024;
@@ -75,8 +76,8 @@ impl Program<'_> {
         let blocks = self.max_file_bytes.div_ceil(BLOCK_BYTES);
         // without the signal, a program that reaches the limit reports it
         let memory = format!(
-            "most=$(ulimit -Hd); case $most in unlimited) most={MAX_MEMORY_KIB} ;; esac; \
-             [ \"$most\" -le {MAX_MEMORY_KIB} ] || most={MAX_MEMORY_KIB}; ulimit -d \"$most\""
+            "most=$(ulimit -Hd); [ \"$most\" != unlimited ] && [ \"$most\" -lt {MAX_MEMORY_KIB} ] || most={MAX_MEMORY_KIB}; \
+             ulimit -d \"$most\""
         );
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; {memory}; exec \"$@\"");
         let mut child = Command::new("/bin/sh")
@@ -120,7 +121,8 @@ pub fn search_path() -> String {
     std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
 }
 
-/// Keeps the beginning of the output, by which it is seen to be too long, and discards the rest, so that the program does not wait for a reader.
+/// Keeps the beginning of the output, one byte more than is allowed, and discards the rest, so that the program does not wait for
+/// a reader.
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     if let Some(mut pipe) = pipe {
@@ -138,7 +140,10 @@ impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
             let _gone = kill_process_group(group, Signal::KILL);
-            tokio::spawn(collect(group));
+            // without a runtime the process ends, and nothing is left to it
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(collect(group));
+            }
         }
     }
 }

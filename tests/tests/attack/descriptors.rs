@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, ensure};
-use callboard_tests::{Service, wait};
+use callboard_tests::Service;
 use serde_json::json;
 
 #[tokio::test]
@@ -13,16 +13,9 @@ async fn a_job_that_cannot_start_for_want_of_open_files_waits_and_then_runs() ->
     // a first job opens what is kept open
     client.run(&json!({"playbook": "nothing.yml"})).await?;
     let allowed = crate::limit_files(service.pid(), 3)?;
-    let id = client.submit(&json!({"playbook": "nothing.yml"})).await?;
-    let put_back = || service.log().contains("it could not be started");
-    wait::until("the job is put back", put_back).await?;
-    let job = client.job(&id).await?;
-    ensure!(job["status"] == "pending" && job["attempt"] == 0, "{job}");
-    ensure!(job["attempts"] == json!([]), "{job}");
+    let id = crate::put_back(&service, &client).await?;
     crate::limit_files(service.pid(), allowed)?;
-    let job = client.ended(&id).await?;
-    ensure!(job["status"] == "successful" && job["attempt"] == 1, "{job}");
-    Ok(())
+    crate::starts_once(&client, &id).await
 }
 
 #[tokio::test]

@@ -12,9 +12,10 @@ mod lists;
 
 use std::process::Command;
 
-use anyhow::Context;
-use callboard_tests::{Service, callboard, playbooks, program};
+use anyhow::{Context, ensure};
+use callboard_tests::{Client, Service, callboard, playbooks, program, wait};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// Starts a service that may have so many open files.
@@ -57,4 +58,22 @@ fn limit_files(pid: u32, files: u64) -> anyhow::Result<u64> {
     };
     let before = prlimit(pid, Resource::Nofile, changed)?;
     before.current.context("a limit")
+}
+
+/// Submits a job that cannot be started for want of something, and waits until it is back in the queue; returns its id.
+async fn put_back(service: &Service, client: &Client) -> anyhow::Result<String> {
+    let id = client.submit(&json!({"playbook": "nothing.yml"})).await?;
+    let put_back = || service.log().contains("it could not be started");
+    wait::until("the job is put back", put_back).await?;
+    let job = client.job(&id).await?;
+    ensure!(job["status"] == "pending" && job["attempt"] == 0, "{job}");
+    ensure!(job["attempts"] == json!([]), "{job}");
+    Ok(id)
+}
+
+/// Checks that a job which was put back is successful at its first start.
+async fn starts_once(client: &Client, id: &str) -> anyhow::Result<()> {
+    let job = client.ended(id).await?;
+    ensure!(job["status"] == "successful" && job["attempt"] == 1, "{job}");
+    Ok(())
 }

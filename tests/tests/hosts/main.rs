@@ -68,9 +68,5 @@ pub(crate) fn fingerprint(line: &str) -> String {
 pub(crate) fn within(flags: &[&str], script: &str, folder: &Path, inner: &Command) -> Command {
     let mut command = Command::new("unshare");
     command.args(flags).args(["sh", "-c", script]).arg(folder);
-    command.arg(inner.get_program()).args(inner.get_args());
-    for (name, value) in inner.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
-    command
+    callboard_tests::program::wrap(command, inner)
 }

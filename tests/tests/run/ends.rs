@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use anyhow::ensure;
+use callboard_tests::program::inherit;
 use callboard_tests::{Finished, callboard};
 
 use crate::{Desk, playbook, say};
@@ -75,9 +76,7 @@ fn a_reader_that_leaves_early_changes_nothing_about_the_exit_code() -> anyhow::R
         ])
         .arg(inner.get_program())
         .current_dir(desk.folder.path());
-    for (name, value) in inner.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
+    inherit(&mut command, &inner);
     let run = Finished::from(command.stdin(Stdio::null()).output()?);
     ensure!(run.code == 2, "{run:?}");
     Ok(())

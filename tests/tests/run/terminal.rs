@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
+use callboard_tests::program::inherit;
 use callboard_tests::{Finished, callboard, processes, wait};
 
 use crate::{Desk, playbook};
@@ -18,7 +19,7 @@ pub(crate) fn on_terminal(data: &Path, arguments: &str) -> anyhow::Result<Comman
         .args(["-qec", &line, "/dev/null"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
-    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    inherit(&mut command, &program);
     command.env("TERM", "xterm").env_remove("NO_COLOR");
     Ok(command)
 }

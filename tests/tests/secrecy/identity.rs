@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use anyhow::ensure;
+use callboard_tests::program::wrap;
 use callboard_tests::{Service, callboard};
 use serde_json::json;
 
@@ -36,14 +37,7 @@ fn without_capabilities(command: Command) -> Command {
     }
     let mut wrapped = Command::new("setpriv");
     wrapped.args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"]);
-    wrapped.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => wrapped.env(name, value),
-            None => wrapped.env_remove(name),
-        };
-    }
-    wrapped
+    wrap(wrapped, &command)
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use callboard_tests::client::{Answer, Client};
+use callboard_tests::program::inherit;
 use callboard_tests::{Service, callboard, playbooks};
 use serde_json::{Value, json};
 
@@ -180,9 +181,7 @@ fn start_on(folder: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Se
         .args(["serve", "--listen", "127.0.0.1:0", "--playbooks"])
         .arg(playbooks())
         .args(arguments);
-    for (name, value) in inner.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
+    inherit(&mut command, &inner);
     Service::spawn(command)
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 use callboard_tests::data::damage;
+use callboard_tests::program::inherit;
 use callboard_tests::{Client, Finished, Service, callboard};
 use rusqlite::Connection;
 use rustix::process::Signal;
@@ -193,9 +194,7 @@ fn with(data: &Path, policy: &Path, nowhere: &Path) -> anyhow::Result<Command> {
     command
         .args(["-c", "ulimit -n 150; exec \"$0\" \"$@\""])
         .arg(program.get_program());
-    for (name, value) in program.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
+    inherit(&mut command, &program);
     let flags: [(&str, &Path); 4] = [
         ("--policy", policy),
         ("--cache", &cache),

@@ -95,11 +95,7 @@ impl Scan<'_> {
 
     /// Fails if fewer events are left than were sealed.
     async fn check_whole(&self, count: u64) -> Result<(), StoreError> {
-        let manifest = match self.logs.manifest(self.job.id, self.attempt).await {
-            // the record says so
-            Err(StoreError::Corrupt(_)) => None,
-            read => read?,
-        };
+        let manifest = self.logs.sound_manifest(self.job.id, self.attempt).await?;
         match manifest.and_then(|manifest| manifest.missing_events(count)) {
             Some(missing) => Err(damaged(&format!("only {missing}"))),
             None => Ok(()),

@@ -48,6 +48,14 @@ pub trait LogStore: Send + Sync {
     /// Returns the manifest of a sealed attempt.
     async fn manifest(&self, job: JobId, attempt: u32) -> Result<Option<Manifest>, StoreError>;
 
+    /// Returns the manifest of a sealed attempt; one that is damaged, which a job's record says, is not there.
+    async fn sound_manifest(&self, job: JobId, attempt: u32) -> Result<Option<Manifest>, StoreError> {
+        match self.manifest(job, attempt).await {
+            Err(StoreError::Corrupt(_)) => Ok(None),
+            read => read,
+        }
+    }
+
     /// Removes all output of a job.
     async fn remove(&self, job: JobId) -> Result<(), StoreError>;
 }

@@ -1,11 +1,11 @@
 //! The gate through which programs that fetch for a job reach the network: our own proxy, which holds them to the policy
 //! whatever they are told to fetch, and the variables that send them through it.
 
+pub(crate) mod git;
 pub(crate) mod ssh;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use callboard_http::{Access, Egress};
@@ -18,26 +18,6 @@ const UNLISTED: &str = "unlisted";
 /// The user name by which it knows all other programs.
 const WEB: &str = "web";
 const PROXIES: [&str; 4] = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy"];
-
-/// The body of the script that is `git` to a program which may give git any address; git itself is further down `PATH`.
-///
-/// Git compares an address with a rule as it is written, but a server may take `%2f` for a slash.
-pub(crate) const GIT_SCRIPT: &str = r#"for argument; do
-    case "$argument" in
-    *://*%2[eEfF5]* | *://*%5[cC]*)
-        printf x > "$0.refused"
-        exit 128 ;;
-    esac
-done
-PATH=${PATH#*:}
-exec git "$@""#;
-
-/// Returns what that script has refused, as a sentence.
-pub(crate) fn git_refusal(script: &Path) -> Option<String> {
-    let refused = format!("{}.refused", script.display());
-    let told = "a repository has an address that escapes a dot, a slash, a backslash or a percent sign";
-    Path::new(&refused).exists().then(|| told.to_owned())
-}
 
 /// An open gate; it closes when dropped.
 pub(crate) struct Gate(Egress);

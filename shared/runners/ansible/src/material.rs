@@ -187,8 +187,10 @@ impl Material {
 async fn check(playbook: &Path, told: &str) -> Result<(), Unready> {
     let file = playbook.to_owned();
     let checked = on_a_thread(move |_| bounds::check_file(&file)).await?;
-    let checked = checked.map_err(|wrong| Unready::source(format!("The playbook {told} {wrong}.")));
-    checked.map(drop)
+    match checked {
+        Ok(_bytes) => Ok(()),
+        Err(wrong) => Err(Unready::source(format!("The playbook {told} {wrong}."))),
+    }
 }
 
 fn missing(path: &str, what: &str, repo: &str, commit: &str) -> Unready {

@@ -11,7 +11,7 @@ use callboard_process::program::{Program, ProgramError, TOO_LARGE, search_path};
 
 use super::words::words;
 use super::{Requirements, Servers};
-use crate::gate::{GIT_SCRIPT, Gate, git_refusal, ssh};
+use crate::gate::{Gate, git, ssh};
 use crate::task::Task;
 use crate::unready::Unready;
 
@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
         fs::create_dir(self.folder.join("tmp"))?;
         write_script(&self.folder.join("ssh"), &ssh::script(policy))?;
         fs::create_dir(self.folder.join("bin"))?;
-        write_script(&self.folder.join("bin/git"), GIT_SCRIPT)?;
+        write_script(&self.folder.join("bin/git"), git::SCRIPT)?;
         let path = env.get("PATH").cloned().unwrap_or_else(search_path);
         let own = [
             ("PYTHONPATH", self.task.settings.environment.host.display().to_string()),
@@ -188,7 +188,7 @@ impl<'a> Run<'a> {
             .map(galaxy_refusal)
             .or_else(|| self.gate.refusal())
             .or_else(by_ssh)
-            .or_else(|| git_refusal(&self.folder.join("bin/git")))
+            .or_else(|| git::refusal(&self.folder.join("bin/git")))
     }
 }
 
