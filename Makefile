@@ -3,6 +3,7 @@
 PYTHON ?= python3
 DEV := target/python-dev
 SAM := target/sam-tools
+TOOLS := target/tools
 RUFF := shared/runners/ansible/host/pyproject.toml
 SCRIPTS := $(wildcard tests/*.py) tests/clients tests/conformance tests/image tests/servers functions/worker
 
@@ -20,7 +21,7 @@ conformance:
 	$(PYTHON) tests/conformance/run.py $(NAMES)
 
 ## Checks formatting and lints of both languages, that the documentation builds, the SAM template and the events.
-lint: $(DEV)/ready $(SAM)/ready
+lint: $(DEV)/ready $(SAM)/ready $(TOOLS)/ready
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
@@ -29,6 +30,8 @@ lint: $(DEV)/ready $(SAM)/ready
 	$(DEV)/bin/ruff format --check --config $(RUFF) $(SCRIPTS) && $(DEV)/bin/ruff check --config $(RUFF) $(SCRIPTS)
 	cd tests/conformance && MYPYPATH=.. $(CURDIR)/$(DEV)/bin/mypy --strict --python-version 3.11 *.py
 	$(PYTHON) tests/check_house.py
+	$(TOOLS)/bin/cargo-machete
+	$(TOOLS)/bin/cargo-deny check licenses bans sources
 	! cargo tree --package callboard --edges normal --prefix none | grep -E '^(aws|lambda)' \
 		| grep -vE '^aws-(sigv4|credential-types|smithy-(async|http|runtime-api|runtime-api-macros|types)) '
 	! cargo tree --package callboard-submit --package callboard-query --package callboard-worker --edges normal --prefix none \
@@ -62,6 +65,13 @@ openapi:
 
 $(DEV)/ready: shared/runners/ansible/requirements.txt shared/runners/ansible/host/requirements-dev.txt
 	$(PYTHON) tests/python_dev.py $(DEV)
+
+# built without optimisation: they run for seconds
+$(TOOLS)/ready: Makefile
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --debug --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-machete@0.9.2
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --debug --locked --root $(TOOLS) --target-dir $(TOOLS)/build --no-default-features \
+		cargo-deny@0.20.2
+	touch $@
 
 $(SAM)/ready: infra/requirements.txt
 	$(PYTHON) -m venv --clear $(SAM)

@@ -3,6 +3,7 @@
 //! A verb has the flags that concern it. What names a place, such as `--data`, says where to ask; the other flags of `list`,
 //! `show` and `logs` say what, and hold wherever that is.
 
+mod amounts;
 mod doctor;
 mod jobs;
 mod known_hosts;
@@ -103,6 +104,14 @@ mod tests {
             let given = given.split(' ').map(OsString::from).collect();
             assert_eq!(verb_first(given).join(" ".as_ref()), expected);
         }
+    }
+
+    #[test]
+    fn the_unit_for_systemd_has_flags_of_serve() {
+        let unit = include_str!("../../../examples/callboard.service");
+        let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart="));
+        let parsed = Cli::try_parse_from(command.unwrap_or_default().split(' '));
+        assert!(matches!(parsed.map(|cli| cli.verb), Ok(Verb::Serve(_))));
     }
 
     #[test]

@@ -2,15 +2,13 @@
 
 mod contents;
 mod data;
-mod finding;
 mod machine;
 mod settings;
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use callboard_core::care::{Finding, Severity};
 
-use self::finding::{Finding, Status};
 use crate::cli::DoctorArguments;
 use crate::jobs::print;
 use crate::setup;
@@ -27,22 +25,15 @@ pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCo
     findings.push(machine::open_files(arguments.workers.number));
     let text: String = findings
         .iter()
-        .map(|found| if arguments.json { line(found) } else { row(found) })
-        .collect();
+        .map(|found| if arguments.json { line(found) } else { Ok(row(found)) })
+        .collect::<Result<_, _>>()?;
     print(text.as_bytes())?;
-    let is_fault = |found: &Finding| found.status == Status::Fault;
+    let is_fault = |found: &Finding| found.status == Severity::Fault;
     Ok(ExitCode::from(u8::from(findings.iter().any(is_fault))))
 }
 
-fn line(found: &Finding) -> String {
-    let object = json!({
-        "check": found.check,
-        "status": found.status.as_str(),
-        "detail": found.detail,
-        "remedy": found.remedy,
-        "about": found.about,
-    });
-    format!("{object}\n")
+fn line(found: &Finding) -> serde_json::Result<String> {
+    Ok(serde_json::to_string(found)? + "\n")
 }
 
 fn row(found: &Finding) -> String {

@@ -3,6 +3,7 @@
 mod cancel;
 mod damage;
 mod doubt;
+mod finding;
 mod redrive;
 mod seen;
 mod sweep;
@@ -10,5 +11,6 @@ mod sweep;
 pub use self::cancel::*;
 pub use self::damage::*;
 pub use self::doubt::*;
+pub use self::finding::*;
 pub use self::redrive::*;
 pub use self::sweep::*;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::Job;
+use callboard_core::job::{Job, JobStatus};
 use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::credential_rows;
@@ -32,6 +32,8 @@ pub struct Records {
     pub damaged: Vec<(String, String)>,
     /// Jobs that are waiting although the queue has given them up.
     pub dead_letters: Vec<JobId>,
+    /// Jobs that are recorded as running.
+    pub running: Vec<JobId>,
     /// Jobs that have ended after they were started, with the number of their last attempt.
     pub ended: Vec<(JobId, u32)>,
 }
@@ -136,6 +138,9 @@ impl Records {
         let state = &job.state;
         if state.dead_letter.is_some() && !state.status.is_final() {
             self.dead_letters.push(job.id);
+        }
+        if state.status == JobStatus::Running {
+            self.running.push(job.id);
         }
         if state.status.is_final() && state.attempt > 0 {
             self.ended.push((job.id, state.attempt));

@@ -1,6 +1,7 @@
 //! The code that the Lambda functions share: settings, the adapters for AWS, logging, and API Gateway's events.
 
 mod batch;
+mod doctor;
 mod gateway;
 mod health;
 mod logging;

@@ -106,6 +106,11 @@ impl Parts {
         Ok(Resolver::new(credentials, policy, Arc::new(Environment), settings)?)
     }
 
+    /// Returns how many jobs may wait.
+    pub(crate) fn max_queued(&self) -> u32 {
+        self.settings.max_queued
+    }
+
     /// Makes the use case that accepts jobs.
     #[must_use]
     pub fn submitter(&self) -> Submitter {

@@ -91,6 +91,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_a_policy() {
+        assert!(
+            parse(include_str!("../../../examples/policy.yml")).is_ok_and(|policies| policies != Policies::default())
+        );
+    }
+
+    #[test]
     fn every_fault_is_named_with_its_place() {
         for (text, told) in [
             ("git: [", "line 1"),

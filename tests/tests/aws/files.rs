@@ -43,6 +43,7 @@ fn is_promised(file: &str, answer: &Value, promise: &str) -> bool {
     match answer["statusCode"].as_u64() {
         Some(status) => promise.contains(&status.to_string()) || (promise.starts_with("as `") && status < 500),
         None if file.starts_with("sqs-") => *answer == json!({"batchItemFailures": []}),
+        None if file == "doctor.json" => answer[0]["check"] == "records" && answer[0]["status"] == "ok",
         None if file == "sweep.json" => *answer == json!({"lost": 0, "dispatched": 0, "abandoned": 0}),
         None => answer["status"] != "failed" && answer["job_id"].is_string(),
     }

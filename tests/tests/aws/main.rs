@@ -2,6 +2,7 @@
 
 mod credentials;
 mod deliveries;
+mod doctor;
 mod events;
 mod files;
 mod host_keys;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::amounts::{bytes, seconds};
+
 /// Where to ask for jobs.
 #[derive(Debug, Args)]
 pub(crate) struct DataFolder {
@@ -31,7 +33,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "DIR", env = "CALLBOARD_WORK", default_value = "/tmp")]
     pub(crate) work: PathBuf,
     /// How long a stopped job may take to end before it is killed, in seconds
-    #[arg(long, value_name = "SECONDS", env = "CALLBOARD_GRACE", default_value_t = 5)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_GRACE", default_value_t = 5)]
     pub(crate) grace: u64,
     /// How long jobs and their output are kept after they end, in days
     #[arg(
@@ -42,10 +44,11 @@ pub(crate) struct Common {
         value_parser = clap::value_parser!(u32).range(1..=36_500)
     )]
     pub(crate) retention_days: u32,
-    /// How much of a job's output is kept, in bytes; the rest is dropped, and the job goes on
+    /// How much of a job's output is kept, in bytes or with a unit, such as 1GiB; the rest is dropped, and the job goes on
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = bytes,
         env = "CALLBOARD_MAX_OUTPUT",
         default_value_t = 1 << 30
     )]
@@ -57,12 +60,13 @@ pub(crate) struct Common {
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// How long fetching a repository or requirements may take, in seconds
-    #[arg(long, value_name = "SECONDS", env = "CALLBOARD_FETCH_TIMEOUT", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_FETCH_TIMEOUT", default_value_t = 300)]
     pub(crate) fetch_timeout: u64,
     /// How much may be fetched for one job, in bytes, packed or unpacked
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = bytes,
         env = "CALLBOARD_FETCH_MAX_BYTES",
         default_value_t = 1 << 30
     )]
@@ -71,6 +75,7 @@ pub(crate) struct Common {
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = bytes,
         env = "CALLBOARD_CACHE_MAX_BYTES",
         default_value_t = 5 << 30
     )]

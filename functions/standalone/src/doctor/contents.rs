@@ -7,8 +7,8 @@ use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_embedded::{Examination, FileLogStore, Records};
 
-use super::finding::{Finding, some};
 use crate::parts;
+use callboard_core::care::{Finding, some};
 
 /// Checks the database, and compares the output with it.
 pub(super) fn look(data: &Path) -> Vec<Finding> {
@@ -30,6 +30,7 @@ fn contents(data: &Path, database: &Examination, folders: &[JobId]) -> Vec<Findi
     match database.records() {
         Ok(found) => {
             findings.extend([records(&found), queue(&found)]);
+            findings.extend(running(&found));
             findings.extend(output(&parts::logs(data), folders, &found));
         }
         Err(error) => findings.push(unreadable("records", &error)),
@@ -96,6 +97,17 @@ fn queue(found: &Records) -> Finding {
         "`callboard show JOB` says why; once that is cured, `callboard redrive` queues them again.",
     )
     .about(ids)
+}
+
+/// Names the jobs that run. Whether a worker still has one, its lease tells only with time.
+fn running(found: &Records) -> Option<Finding> {
+    let ids: Vec<String> = found.running.iter().map(JobId::to_string).collect();
+    let detail = format!(
+        "Jobs recorded as running: {}. Where the worker of one is gone, `callboard serve` ends it as `lost`, or runs it again, within a \
+         minute.",
+        some(&ids)
+    );
+    (!ids.is_empty()).then(|| Finding::ok("running", detail).about(ids))
 }
 
 /// Looks for output that is incomplete, and for output that belongs to no job.

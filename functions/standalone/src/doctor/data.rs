@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::contents;
-use super::finding::Finding;
+use callboard_core::care::Finding;
 
 const FOR_OTHERS: u32 = 0o077;
 

@@ -6,8 +6,8 @@ use callboard_ansible::longest_socket;
 use callboard_process::JobFolders;
 use rustix::fs::{Access, access, statvfs};
 
-use super::finding::Finding;
 use crate::descriptors;
+use callboard_core::care::Finding;
 
 /// A few jobs can use up less space than this.
 const LITTLE: u64 = 1 << 30;

@@ -3,9 +3,9 @@
 use callboard_ansible::environment::{self, Look};
 use callboard_core::base::sentence::sentence;
 
-use super::finding::Finding;
 use crate::cli::Common;
 use crate::setup;
+use callboard_core::care::Finding;
 
 /// Reads the policy.
 pub(super) fn policy(common: &Common) -> Finding {

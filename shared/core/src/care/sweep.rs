@@ -137,6 +137,10 @@ impl Sweeper {
     async fn end(&self, id: JobId, silent: Lease) -> Result<(), StoreError> {
         let lease = Lease::new();
         let job = self.store.seize(id, silent, lease).await?;
+        tracing::warn!(
+            job.attempt = job.state.attempt,
+            "the job is lost: its worker stopped renewing its lease"
+        );
         if let Err(error) = seal_lost(&*self.logs, id, job.state.attempt).await {
             let error = causes(&error);
             tracing::warn!(%error, "the output of a lost job could not be sealed");

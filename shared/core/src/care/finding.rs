@@ -1,10 +1,13 @@
-//! The result of one check.
+//! The result of one check of an installation.
 
-use callboard_core::base::sentence::sentence;
+use serde::Serialize;
+
+use crate::base::sentence::sentence;
 
 /// How serious a finding is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Status {
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
     /// Nothing is wrong.
     Ok,
     /// Jobs run, but somebody should know about this.
@@ -13,9 +16,10 @@ pub(super) enum Status {
     Fault,
 }
 
-impl Status {
+impl Severity {
     /// Returns the word that is printed.
-    pub(super) fn as_str(self) -> &'static str {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Warning => "warning",
@@ -25,26 +29,27 @@ impl Status {
 }
 
 /// The result of a check.
-#[derive(Clone, Debug)]
-pub(super) struct Finding {
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
     /// What was checked, in one word.
-    pub(super) check: &'static str,
+    pub check: &'static str,
     /// How serious it is.
-    pub(super) status: Status,
+    pub status: Severity,
     /// What was found, or what is wrong: a sentence.
-    pub(super) detail: String,
+    pub detail: String,
     /// What to do, if anything.
-    pub(super) remedy: Option<String>,
+    pub remedy: Option<String>,
     /// The jobs or credentials that it is about.
-    pub(super) about: Vec<String>,
+    pub about: Vec<String>,
 }
 
 impl Finding {
     /// Makes a finding that nothing is wrong.
-    pub(super) fn ok(check: &'static str, detail: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn ok(check: &'static str, detail: impl Into<String>) -> Self {
         Self {
             check,
-            status: Status::Ok,
+            status: Severity::Ok,
             detail: detail.into(),
             remedy: None,
             about: Vec::new(),
@@ -52,38 +57,43 @@ impl Finding {
     }
 
     /// Makes a finding that somebody should know about.
-    pub(super) fn warning(check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn warning(check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
-            status: Status::Warning,
+            status: Severity::Warning,
             remedy: Some(remedy.into()),
             ..Self::ok(check, detail)
         }
     }
 
     /// Makes a finding that something does not work.
-    pub(super) fn fault(check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn fault(check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
-            status: Status::Fault,
+            status: Severity::Fault,
             ..Self::warning(check, detail, remedy)
         }
     }
 
     /// Makes a finding that something does not work, from an error that also says what to do.
-    pub(super) fn error(check: &'static str, error: impl std::fmt::Display) -> Self {
+    #[must_use]
+    pub fn error(check: &'static str, error: impl std::fmt::Display) -> Self {
         Self {
-            status: Status::Fault,
+            status: Severity::Fault,
             ..Self::ok(check, sentence(&error.to_string()))
         }
     }
 
     /// Sets the jobs or credentials that it is about.
-    pub(super) fn about(self, about: Vec<String>) -> Self {
+    #[must_use]
+    pub fn about(self, about: Vec<String>) -> Self {
         Self { about, ..self }
     }
 }
 
 /// Lists names, up to as many as can be read at a glance.
-pub(super) fn some(names: &[String]) -> String {
+#[must_use]
+pub fn some(names: &[String]) -> String {
     const MOST: usize = 10;
     let shown = names
         .iter()
