@@ -64,6 +64,16 @@ impl Cli {
     }
 }
 
+impl Verb {
+    /// Returns how many jobs run at once.
+    pub(crate) fn workers(&self) -> usize {
+        match self {
+            Self::Serve(arguments) => arguments.workers.number.into(),
+            _ => 1,
+        }
+    }
+}
+
 /// Settings may stand before the verb that they are for; all of them have a value.
 fn verb_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let settings = Common::augment_args(Command::new("settings"));

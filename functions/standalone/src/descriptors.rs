@@ -14,7 +14,7 @@ const OF_A_CONNECTION: u64 = 2;
 /// With fewer connections, the service cannot be queried.
 const FEWEST_CONNECTIONS: u64 = 16;
 /// More connections would cost memory, and one machine has no use for them.
-const MOST_CONNECTIONS: u64 = 1024;
+const MOST_CONNECTIONS: u64 = 400;
 
 /// Raises the limit of open files as far as it is allowed and useful, and returns it.
 pub(crate) fn raise() -> u64 {
@@ -57,8 +57,8 @@ mod tests {
     #[test]
     fn open_files_are_kept_back_for_jobs_whatever_the_limit() {
         for (limit, workers, expected) in [
-            (65_536, 2, Some(1024)),
-            (1024, 2, Some(416)),
+            (65_536, 2, Some(400)),
+            (1024, 2, Some(400)),
             (1024, 16, Some(192)),
             (256, 2, Some(32)),
             (1024, 256, None),

@@ -31,6 +31,9 @@ use crate::cli::{Cli, Verb};
 /// The exit code for Callboard's own errors, the same as `ansible-playbook` uses for its own.
 const ERROR: u8 = 1;
 
+/// How many threads may read and write files at a time. Each takes memory, even for requests that ask for little.
+const THREADS: usize = 16;
+
 fn main() -> ExitCode {
     match start(Cli::read()) {
         Ok(code) => code,
@@ -48,6 +51,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(THREADS + cli.verb.workers())
         .enable_all()
         .build()?;
     let code = runtime.block_on(async {

@@ -24,13 +24,15 @@ use crate::{descriptors, http, logging, setup, workers};
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(100);
 /// The chunk size for sending output. One chunk per request is in memory while it waits to be sent.
-const CHUNK_BYTES: u64 = 64 * 1024;
-/// How many bodies of the largest allowed size may be in memory at a time.
-const LARGE_BODIES: usize = 2;
+const CHUNK_BYTES: u64 = 16 * 1024;
+/// The room for large bodies, in thirds of the largest: one, and smaller ones while it arrives. Each takes three times its size while
+/// it is parsed and checked, one after the other.
+const ROOM_FOR_BODIES: usize = 4;
 
 /// Serves until it is told to stop.
 pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let common = &arguments.common;
+    callboard_allocator::return_large_allocations();
     logging::start(common.log_format, "info");
     // a playbook runs as the same user: it must not read this process's variables or memory
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
@@ -135,7 +137,7 @@ fn app(
             answers: None,
         },
         followers: Followers::new(arguments.max_followers),
-        bodies: Bodies::new(arguments.max_body.saturating_mul(LARGE_BODIES)),
+        bodies: Bodies::new(arguments.max_body.div_ceil(3).saturating_mul(ROOM_FOR_BODIES)),
         gate,
     }
 }

@@ -177,7 +177,7 @@ fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "cache_size", -4000)?;
+    connection.pragma_update(None, "cache_size", -2000)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())
 }

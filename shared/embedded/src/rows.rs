@@ -1,5 +1,6 @@
 //! Converts between rows and the domain's types.
 
+use std::io::Write;
 use std::time::Duration;
 
 use callboard_core::base::id::{JobId, Tenant};
@@ -8,11 +9,13 @@ use callboard_core::base::time::Timestamp;
 use callboard_core::job::{Job, JobState, JobSummary};
 use callboard_core::request::JobRequest;
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, OptionalExtension, Params, Row, named_params};
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, Params, Row, named_params};
 
 use crate::error::sqlite;
 
-pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, retention, playbook, state, request";
+/// The columns of a job. A large request is in a table of its own.
+pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, retention, playbook, state,
+    coalesce((SELECT large.request FROM requests AS large WHERE large.id = jobs.id), request) AS request";
 pub(crate) const SUMMARY_COLUMNS: &str = "id, playbook, labels, created_at, state";
 
 pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
@@ -21,12 +24,19 @@ pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
         tenant: Tenant::from(column::<String>(row, "tenant")?),
         request: JobRequest {
             title: column(row, "playbook")?,
-            ..json(&column::<String>(row, "request")?)?
+            ..request(row)?
         },
         created_at: Timestamp::from_millis(column(row, "created_at")?),
         retention: Duration::from_millis(column::<i64>(row, "retention")?.unsigned_abs()),
         state: json(&column::<String>(row, "state")?)?,
     })
+}
+
+/// Reads a request where SQLite has it, without a copy.
+fn request(row: &Row<'_>) -> Result<JobRequest, StoreError> {
+    let value = row.get_ref("request").map_err(sqlite)?;
+    let text = value.as_bytes().map_err(|error| StoreError::Corrupt(Box::new(error)))?;
+    serde_json::from_slice(text).map_err(|error| StoreError::Corrupt(Box::new(error)))
 }
 
 pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
@@ -41,6 +51,11 @@ pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
         &state,
     ))
 }
+
+/// The largest request that is kept in the job's row, in bytes.
+const SMALL_BYTES: usize = 4096;
+/// How much of a large one is written at a time, in bytes.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// The columns of a new job. Its request may be large, so only its JSON is sent to the writer.
 pub(crate) struct NewJob {
@@ -73,6 +88,7 @@ impl NewJob {
 }
 
 pub(crate) fn insert(connection: &Connection, job: &NewJob) -> Result<(), StoreError> {
+    let is_large = job.request.len() > SMALL_BYTES;
     let mut statement = connection
         .prepare_cached(
             "INSERT INTO jobs
@@ -92,11 +108,32 @@ pub(crate) fn insert(connection: &Connection, job: &NewJob) -> Result<(), StoreE
         ":playbook": job.title,
         ":labels": job.labels,
         ":state": to_json(&job.state)?,
-        ":request": job.request,
+        ":request": if is_large { "" } else { job.request.as_str() },
     });
     // a cached statement keeps the values that were bound to it
     statement.clear_bindings();
-    inserted.map(drop).map_err(sqlite)
+    inserted.map_err(sqlite)?;
+    if is_large {
+        insert_large(connection, job.id, job.request.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes a large request piece by piece: as a parameter, SQLite would copy it twice.
+fn insert_large(connection: &Connection, id: JobId, request: &[u8]) -> Result<(), StoreError> {
+    let query = "INSERT INTO requests (id, request) VALUES (?1, zeroblob(?2))";
+    let length = i64::try_from(request.len()).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
+    statement.execute((id.as_bytes(), length)).map_err(sqlite)?;
+    let row = connection.last_insert_rowid();
+    let mut blob = connection
+        .blob_open(MAIN_DB, "requests", "request", row, false)
+        .map_err(sqlite)?;
+    for piece in request.chunks(PIECE_BYTES) {
+        blob.write_all(piece)
+            .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+    }
+    blob.close().map_err(sqlite)
 }
 
 pub(crate) fn state(connection: &Connection, id: JobId) -> Result<JobState, StoreError> {

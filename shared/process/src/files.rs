@@ -23,9 +23,20 @@ pub fn write_script(path: &Path, body: &str) -> io::Result<()> {
     write(path, format!("#!/bin/sh\n{body}\n").as_bytes(), 0o700)
 }
 
+/// Creates a new file with mode 0600, for content that is too large to be in memory twice.
+///
+/// # Errors
+/// The file exists already, or cannot be created.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    create(path, 0o600)
+}
+
 fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content)
+    create(path, mode)?.write_all(content)
+}
+
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
 
 /// Opens a file that a job, or a host, may have named or replaced. Refuses links and anything that would make the open block.

@@ -1,10 +1,11 @@
 //! The folder of a running job; it is removed when the job ends.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::files::write_private;
+use crate::files::{create_private, write_private};
 use crate::folders::make_private;
 use crate::trash::Trash;
 
@@ -44,6 +45,15 @@ impl JobFolder {
         let path = self.path.join(name);
         write_private(&path, content)?;
         Ok(path)
+    }
+
+    /// Creates a file that only this user may read; returns it and its path.
+    ///
+    /// # Errors
+    /// The file exists already, or cannot be created.
+    pub fn create(&self, name: &str) -> io::Result<(File, PathBuf)> {
+        let path = self.path.join(name);
+        Ok((create_private(&path)?, path))
     }
 
     /// Removes the folder and everything in it. From then on, nothing is at its path; if the removal takes long or

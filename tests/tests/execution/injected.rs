@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use async_trait::async_trait;
 use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::job::{Job, JobStatus, Outcome};
@@ -56,7 +57,7 @@ impl Runner for Counting {
         "ansible"
     }
 
-    async fn run(&self, _job: &Job, output: &Output, mut stop: Stop) -> Ended {
+    async fn run(&self, _job: &Job, _work: Object, output: &Output, mut stop: Stop) -> Ended {
         let start = self.starts.fetch_add(1, Ordering::SeqCst) + 1;
         let here = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(here, Ordering::SeqCst);

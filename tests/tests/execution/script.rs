@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::{Job, Outcome, Progress};
 use callboard_core::output::Output;
@@ -88,7 +89,7 @@ impl Runner for Script {
         kind::NAME
     }
 
-    async fn run(&self, _job: &Job, output: &Output, mut stop: Stop) -> Ended {
+    async fn run(&self, _job: &Job, _work: Object, output: &Output, mut stop: Stop) -> Ended {
         let start = self.starts.fetch_add(1, Ordering::SeqCst);
         for act in &self.acts {
             match act.perform(output, &mut stop).await {

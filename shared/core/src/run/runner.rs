@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::stop::Stop;
+use crate::base::object::Object;
 use crate::job::{Job, Outcome};
 use crate::output::Output;
 use crate::request::Reason;
@@ -15,10 +16,11 @@ pub trait Runner: Send + Sync {
     /// Returns the name of the kind.
     fn kind(&self) -> &'static str;
 
-    /// Runs a claimed job to its end, or until `stop` says so, and leaves nothing of it running.
+    /// Runs a claimed job to its end, or until `stop` says so, and leaves nothing of it running. `work` is that of the job's request,
+    /// which may be large and is not kept for longer than the runner needs it.
     ///
     /// The outcome of a job that was stopped is what it would have been without the stop; `stopped` says which it is.
-    async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended;
+    async fn run(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended;
 }
 
 /// How a run ended.
@@ -59,14 +61,14 @@ impl Runners {
     }
 
     /// Runs a job with the runner of its kind; a job of any other kind fails.
-    pub(super) async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended {
+    pub(super) async fn run(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended {
         let kind = job.request.kind.as_deref();
         let runner = self
             .0
             .iter()
             .find(|runner| kind.is_none_or(|kind| kind == runner.kind()));
         if let Some(runner) = runner {
-            return runner.run(job, output, stop).await;
+            return runner.run(job, work, output, stop).await;
         }
         let known: Vec<&str> = self.0.iter().map(|runner| runner.kind()).collect();
         let error = format!(

@@ -83,13 +83,14 @@ impl Worker {
         if !claimed.as_ref().is_err_and(StoreError::is_retryable) {
             self.outage.end();
         }
-        let job = match claimed {
+        let mut job = match claimed {
             Ok(job) => job,
             Err(StoreError::Conflict | StoreError::NotFound) => return Ok(Disposition::Nothing),
             Err(error) if error.is_retryable() && self.settings.puts_back => return self.put_off(id, error).await,
             Err(error) => return Err(error),
         };
         tracing::info!(job.attempt = job.state.attempt, "job started");
+        let work = std::mem::take(&mut job.request.work);
         let output = Output::new(self.logs.clone(), job.id, job.state.attempt, self.settings.output);
         let (stop, stopped) = watch::channel(None);
         let ending = limits.clone();
@@ -104,7 +105,7 @@ impl Worker {
             limits,
         };
         let ended = tokio::select! {
-            ended = self.runners.run(&job, &output, Stop::new(stopped)) => ended,
+            ended = self.runners.run(&job, work, &output, Stop::new(stopped)) => ended,
             never = supervision.watch() => match never {},
         };
         let reason = if ended.stopped { stop.borrow().clone() } else { None };

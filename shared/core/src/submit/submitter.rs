@@ -56,7 +56,7 @@ impl Submitter {
     pub async fn submit(&self, tenant: Tenant, body: Value, once: Option<&Once>) -> Result<Submitted, SubmitError> {
         let id = JobId::new();
         let Some(once) = once else {
-            let request = self.check(&tenant, &body).await?;
+            let request = self.check(&tenant, body).await?;
             let job = self.admit(self.job(id, tenant, request)).await?;
             return Ok(Submitted { job, replayed: false });
         };
@@ -69,8 +69,8 @@ impl Submitter {
             }),
             Reserved::InFlight => Err(SubmitError::InFlight),
             Reserved::Other => Err(SubmitError::KeyReused),
-            Reserved::Ours => self.make(&ledger, id, &body, false).await,
-            Reserved::Abandoned(id) => self.make(&ledger, id, &body, true).await,
+            Reserved::Ours => self.make(&ledger, id, body, false).await,
+            Reserved::Abandoned(id) => self.make(&ledger, id, body, true).await,
         }
     }
 
@@ -79,7 +79,7 @@ impl Submitter {
         &self,
         ledger: &Ledger<'_>,
         id: JobId,
-        body: &Value,
+        body: Value,
         replayed: bool,
     ) -> Result<Submitted, SubmitError> {
         let made = async {
@@ -119,9 +119,11 @@ impl Submitter {
         Ok(job)
     }
 
-    /// Reads a request and checks what it names.
-    async fn check(&self, tenant: &Tenant, body: &Value) -> Result<JobRequest, SubmitError> {
-        let read = self.kinds.read(body).map_err(SubmitError::Invalid)?;
+    /// Reads a request and checks what it names. The body, which may be large, is dropped as soon as it is read.
+    async fn check(&self, tenant: &Tenant, body: Value) -> Result<JobRequest, SubmitError> {
+        let read = self.kinds.read(&body);
+        drop(body);
+        let read = read.map_err(SubmitError::Invalid)?;
         let faults = check_credentials(&*self.credentials, tenant, &read.secrets).await?;
         match (faults.is_empty(), read.missing) {
             (false, _) => Err(SubmitError::Invalid(faults)),

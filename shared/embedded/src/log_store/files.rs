@@ -224,7 +224,8 @@ pub(super) fn read(path: &Path, range: &Range<u64>) -> Result<Bytes> {
         return Ok(Bytes::new());
     }
     file.seek(SeekFrom::Start(range.start))?;
-    let mut bytes = Vec::new();
-    file.take(end - range.start).read_to_end(&mut bytes)?;
+    let length = end - range.start;
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes.into())
 }

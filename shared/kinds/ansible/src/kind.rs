@@ -73,7 +73,7 @@ impl Kind for Ansible {
         Some(Work {
             title: request.source.name(),
             secrets: request.credential_uses(),
-            body: Object::of(&request),
+            body: request.into_work(),
             missing,
         })
     }

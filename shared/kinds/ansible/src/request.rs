@@ -67,6 +67,14 @@ impl AnsibleRequest {
         request.work.read()
     }
 
+    /// Reads the work of a recorded request, which may be large and is moved.
+    ///
+    /// # Errors
+    /// As for [`AnsibleRequest::of`].
+    pub fn of_work(work: Object) -> Result<Self, serde_json::Error> {
+        serde_json::from_value(Value::Object(work.0))
+    }
+
     /// Returns the request in the form that is recorded.
     #[must_use]
     pub fn with_options(&self, options: JobOptions) -> JobRequest {
@@ -76,6 +84,16 @@ impl AnsibleRequest {
             options,
             work: Object::of(self),
         }
+    }
+
+    /// Returns the fields that are recorded. Variables may be large, so they are moved.
+    pub(crate) fn into_work(mut self) -> Object {
+        let extra_vars = std::mem::take(&mut self.extra_vars);
+        let mut work = Object::of(&self);
+        if !extra_vars.is_empty() {
+            work.0.insert("extra_vars".to_owned(), Value::Object(extra_vars));
+        }
+        work
     }
 
     /// Returns every place that names a stored credential.

@@ -1,10 +1,11 @@
 //! Turns a request into the arguments, environment and files of its `ansible-playbook`.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::accepted::Accepted;
 use crate::agent::Agent;
@@ -106,45 +107,61 @@ impl Task<'_> {
         let request = self.request;
         if !request.extra_vars.is_empty() {
             let literal = !request.options.template_extra_vars;
-            let path = self
-                .workspace
-                .write("extra_vars.json", &extra_vars(&request.extra_vars, literal))?;
+            let (file, path) = self.workspace.create("extra_vars.json")?;
+            let mut file = BufWriter::new(file);
+            write_variables(&mut file, &request.extra_vars, literal)?;
+            file.flush()?;
             argv.push(format!("--extra-vars=@{}", path.display()));
         }
         Ok(())
     }
 }
 
-/// Returns variables as JSON; literal ones in the form that tells Ansible not to look for templates in them.
-fn extra_vars(vars: &Map<String, Value>, literal: bool) -> Vec<u8> {
-    let object = Value::Object(vars.clone());
-    let value = if literal { unsafe_strings(object) } else { object };
-    value.to_string().into_bytes()
+/// Writes variables as JSON; literal ones in the form that tells Ansible not to look for templates in them.
+fn write_variables(file: impl Write, vars: &Map<String, Value>, literal: bool) -> io::Result<()> {
+    let written = match literal {
+        true => serde_json::to_writer(file, &Entries(vars)),
+        false => serde_json::to_writer(file, vars),
+    };
+    written.map_err(io::Error::from)
 }
 
-fn unsafe_strings(value: Value) -> Value {
-    match value {
-        Value::String(text) => json!({ "__ansible_unsafe": text }),
-        Value::Array(items) => items.into_iter().map(unsafe_strings).collect(),
-        Value::Object(entries) => Value::Object(
-            entries
-                .into_iter()
-                .map(|(name, value)| (name, unsafe_strings(value)))
-                .collect(),
-        ),
-        other => other,
+/// Variables whose strings are data. Large ones are written as they are, without a copy.
+struct Entries<'a>(&'a Map<String, Value>);
+struct Literal<'a>(&'a Value);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, Literal(value))))
+    }
+}
+
+impl Serialize for Literal<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::String(text) => serializer.collect_map([("__ansible_unsafe", text)]),
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Literal)),
+            Value::Object(entries) => Entries(entries).serialize(serializer),
+            other => other.serialize(serializer),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn every_string_in_extra_vars_is_marked_as_data_unless_templates_are_wanted() {
         let vars = json!({"a": "{{ x }}", "b": [1, {"c": "d"}]});
         let vars = vars.as_object().cloned().unwrap_or_default();
-        let text = |literal| String::from_utf8_lossy(&extra_vars(&vars, literal)).into_owned();
+        let text = |literal| {
+            let mut text = Vec::new();
+            drop(write_variables(&mut text, &vars, literal));
+            String::from_utf8_lossy(&text).into_owned()
+        };
         assert_eq!(
             text(true),
             r#"{"a":{"__ansible_unsafe":"{{ x }}"},"b":[1,{"c":{"__ansible_unsafe":"d"}}]}"#

@@ -84,10 +84,17 @@ impl AnsibleRunner {
 
     /// Gets what a job needs and runs it, unless it is stopped first. Its output and its reported errors hold none of its
     /// secrets.
-    async fn run_in(&self, workspace: &Workspace, job: &Job, output: &Output, stop: Stop) -> Result<Ended, RunError> {
+    async fn run_in(
+        &self,
+        workspace: &Workspace,
+        job: &Job,
+        work: Object,
+        output: &Output,
+        stop: Stop,
+    ) -> Result<Ended, RunError> {
         let mut stopped = stop.clone();
         let prepared = tokio::select! {
-            prepared = self.prepare(workspace, job) => prepared?,
+            prepared = self.prepare(workspace, job, work) => prepared?,
             () = stopped.requested() => return Ok(not_started(None)),
         };
         let (mut prepared, redactor) = prepared;
@@ -110,8 +117,13 @@ impl AnsibleRunner {
         }
     }
 
-    async fn prepare(&self, workspace: &Workspace, job: &Job) -> Result<(Prepared, Arc<Redactor>), RunError> {
-        let request = AnsibleRequest::of(&job.request).map_err(RunError::Unknown)?;
+    async fn prepare(
+        &self,
+        workspace: &Workspace,
+        job: &Job,
+        work: Object,
+    ) -> Result<(Prepared, Arc<Redactor>), RunError> {
+        let request = AnsibleRequest::of_work(work).map_err(RunError::Unknown)?;
         let keys = Keys::resolve(&self.reach, job, &request).await?;
         let redactor = Arc::new(Redactor::new(&keys.secrets())?);
         let task = Task {
@@ -149,13 +161,13 @@ impl Runner for AnsibleRunner {
         callboard_kind_ansible::kind::NAME
     }
 
-    async fn run(&self, job: &Job, output: &Output, stop: Stop) -> Ended {
+    async fn run(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended {
         let folder = self.root.attempt(job.id, job.state.attempt);
         let workspace = match folder.and_then(Workspace::furnish) {
             Ok(workspace) => workspace,
             Err(error) => return failed(RunError::Io(error)),
         };
-        let ended = self.run_in(&workspace, job, output, stop).await;
+        let ended = self.run_in(&workspace, job, work, output, stop).await;
         if let Err(error) = workspace.remove().await {
             tracing::warn!(error = %causes(&error), "the job's folder could not be removed; the removal is tried again until it succeeds");
         }

@@ -86,10 +86,11 @@ async fn run<R: TestRunner>(
     let logs = subject.logs(folder.path());
     let mut job = Job::new(Tenant::default(), request, now(), HOUR);
     job.state.attempt = 1;
+    let work = std::mem::take(&mut job.request.work);
     let output = Output::new(logs.clone(), job.id, 1, OutputLimits::default());
     let (stopper, stopped) = watch::channel(None);
     let runner = subject.runner();
-    let running = runner.run(&job, &output, Stop::new(stopped));
+    let running = runner.run(&job, work, &output, Stop::new(stopped));
     let stopping = async {
         stop.await?;
         stopper.send_replace(Some(StopReason::Shutdown));

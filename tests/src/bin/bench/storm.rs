@@ -22,7 +22,7 @@ const PLAYBOOK: &str = "- hosts: all
   gather_facts: false
   tasks:
     - ansible.builtin.debug: {msg: \"{{ 'x' * 4000000 }}\"}
-      loop: \"{{ range(50) }}\"
+      loop: \"{{ range(50) | list }}\"
       loop_control: {label: x}
 ";
 

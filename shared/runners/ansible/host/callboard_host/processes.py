@@ -185,4 +185,4 @@ def reap() -> None:
 def used() -> dict[str, float]:
     """Returns processor time in seconds, and the most memory in bytes of one, of all descendants that have ended."""
     total = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"cpu_seconds": total.ru_utime + total.ru_stime, "peak_memory_bytes": total.ru_maxrss * 1024}
+    return {"cpu_seconds": round(total.ru_utime + total.ru_stime, 3), "peak_memory_bytes": total.ru_maxrss * 1024}
