@@ -20,6 +20,7 @@ MAY_KNOW = {
     "callboard-api": {"core"},
     "callboard-http": {"core"},
     "callboard-kind-ansible": {"core"},
+    "callboard-kind-service": {"core"},
     "callboard-embedded": {"core"},
     "callboard-aws": {"core"},
     "callboard-secrets": {"core", "http"},

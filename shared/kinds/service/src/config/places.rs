@@ -1,0 +1,60 @@
+//! Reads templates and secrets in a configuration.
+
+use std::collections::BTreeMap;
+
+use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::base::json::escape;
+use serde_json::{Map, Value};
+
+use crate::template::Template;
+
+const MAX_BYTES: usize = 4096;
+
+/// Reads a template; absent is `None`.
+pub(super) fn template(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Template> {
+    let text = fields.line(name, MAX_BYTES, faults)?;
+    parse(text, fields.pointer(name), faults)
+}
+
+/// Reads an object of templates; absent is empty.
+pub(super) fn templates(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    faults: &mut Faults,
+) -> BTreeMap<String, Template> {
+    let pointer = fields.pointer(name);
+    let texts = fields.line_map(name, MAX_BYTES, faults);
+    let parsed = texts.into_iter().filter_map(|(name, text)| {
+        let template = parse(&text, format!("{pointer}/{}", escape(&name)), faults)?;
+        Some((name, template))
+    });
+    parsed.collect()
+}
+
+/// Reads a list of templates; absent is empty.
+pub(super) fn template_list(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Vec<Template> {
+    let texts = fields.lines(name, MAX_BYTES, faults);
+    let pointer = fields.pointer(name);
+    let parsed = texts
+        .iter()
+        .enumerate()
+        .filter_map(|(index, text)| parse(text, format!("{pointer}/{index}"), faults));
+    parsed.collect()
+}
+
+/// Adds the fields of one object to another; objects in them are added likewise, and everything else is replaced.
+pub(crate) fn merge(base: &Map<String, Value>, own: &Map<String, Value>) -> Map<String, Value> {
+    let mut merged = base.clone();
+    for (name, value) in own {
+        let value = match (merged.get(name), value) {
+            (Some(Value::Object(base)), Value::Object(own)) => Value::Object(merge(base, own)),
+            _ => value.clone(),
+        };
+        merged.insert(name.clone(), value);
+    }
+    merged
+}
+
+fn parse(text: &str, pointer: String, faults: &mut Faults) -> Option<Template> {
+    Template::parse(text).map_err(|wrong| faults.add(pointer, wrong)).ok()
+}

@@ -1,0 +1,205 @@
+//! `runner_config` of services that are programs on the worker.
+
+use std::collections::BTreeMap;
+
+use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::base::hex::from_hex;
+use callboard_core::base::json::escape;
+use callboard_core::credential::CredentialRef;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::places::template_list;
+use crate::security::{SecurityPolicy, is_plain_path};
+use crate::template::Template;
+
+const MAX_PATH_BYTES: usize = 1024;
+const MAX_VALUE_BYTES: usize = 4096;
+/// Variables with which a program could be made to run another one.
+const FORBIDDEN: [&str; 8] = [
+    "IFS",
+    "BASH_ENV",
+    "ENV",
+    "SHELLOPTS",
+    "PYTHONSTARTUP",
+    "PERL5OPT",
+    "RUBYOPT",
+    "NODE_OPTIONS",
+];
+
+/// How a program is run: never by a shell.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ShellConfig {
+    /// The program, by its absolute path.
+    pub command: String,
+    /// The SHA-256 digest of its file, in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Its arguments. Each template becomes exactly one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<Argument>,
+    /// All of its variables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, Variable>,
+    /// Whether it gets the input as JSON on its standard input.
+    pub stdin: bool,
+    /// What it prints.
+    pub output: OutputFormat,
+    /// The exit codes that count as successful.
+    pub success_codes: Vec<u8>,
+}
+
+/// One argument.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Argument(pub Template);
+
+/// What a program prints on its standard output.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputFormat {
+    /// Text.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// The value of a variable.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Variable {
+    /// A text.
+    Text(String),
+    /// A secret.
+    Secret {
+        /// The secret.
+        credential: CredentialRef,
+    },
+}
+
+impl ShellConfig {
+    pub(super) fn read(fields: &mut Fields<'_>, policy: &SecurityPolicy, faults: &mut Faults) -> Option<Self> {
+        let command = fields.required_line("command", MAX_PATH_BYTES, faults);
+        if let Some(command) = command {
+            let allowed = &policy.allowed_commands;
+            if !is_plain_path(command) {
+                faults.add(
+                    fields.pointer("command"),
+                    "must be an absolute path without `.` and `..`",
+                );
+            } else if !allowed.is_empty() && !allowed.iter().any(|path| path == command) {
+                faults.add(
+                    fields.pointer("command"),
+                    "is not in the allowed_commands of the service's security_policy",
+                );
+            }
+        }
+        let sha256 = fields.line("sha256", 64, faults).map(str::to_ascii_lowercase);
+        if sha256.as_deref().is_some_and(|text| from_hex(text).is_none()) {
+            faults.add(fields.pointer("sha256"), "must be 64 hexadecimal digits");
+        }
+        let args = template_list(fields, "args", faults);
+        check_dashes(&args, fields, faults);
+        let stdin = match fields.get("stdin") {
+            None => false,
+            Some(_) => fields.variant("stdin", &["input", "none"], faults) == Some("input"),
+        };
+        let output = match fields.get("output") {
+            None => OutputFormat::Text,
+            Some(_) => match fields.variant("output", &["text", "json"], faults) {
+                Some("json") => OutputFormat::Json,
+                _ => OutputFormat::Text,
+            },
+        };
+        let environment = environment(fields, faults);
+        let success_codes = codes(fields, faults);
+        Some(Self {
+            command: command?.to_owned(),
+            sha256,
+            args: args.into_iter().map(Argument).collect(),
+            environment,
+            stdin,
+            output,
+            success_codes,
+        })
+    }
+
+    pub(super) fn input_fields(&self) -> Vec<&str> {
+        self.args.iter().flat_map(|argument| argument.0.fields()).collect()
+    }
+}
+
+/// An argument that begins with a field could become an option of the program, unless `--` stands before it.
+fn check_dashes(args: &[Template], fields: &Fields<'_>, faults: &mut Faults) {
+    let mut options_are_over = false;
+    for (index, argument) in args.iter().enumerate() {
+        options_are_over |= String::from(argument.clone()) == "--";
+        if argument.begins_with_a_field() && !options_are_over {
+            faults.add(
+                format!("{}/{index}", fields.pointer("args")),
+                "begins with a field, which could become an option: put \"--\" before it, or join it to its option (\"--file={file}\")",
+            );
+        }
+    }
+}
+
+/// Reads the variables of a program.
+pub(super) fn environment(fields: &mut Fields<'_>, faults: &mut Faults) -> BTreeMap<String, Variable> {
+    let pointer = fields.pointer("environment");
+    let mut found = BTreeMap::new();
+    for (name, value) in fields.object("environment", faults).into_iter().flatten() {
+        let pointer = format!("{pointer}/{}", escape(name));
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if name.is_empty() || name.as_bytes()[0].is_ascii_digit() || !name.bytes().all(good) {
+            faults.add(pointer, "is no name of a variable: letters, digits and `_`");
+            continue;
+        }
+        if name.starts_with("LD_") || FORBIDDEN.contains(&name.as_str()) {
+            faults.add(pointer, "is not allowed: it changes which programs run");
+            continue;
+        }
+        let variable = match value {
+            Value::String(text) if text.len() <= MAX_VALUE_BYTES && !text.contains('\0') => {
+                Some(Variable::Text(text.clone()))
+            }
+            Value::Object(_) => secret(value, &pointer, faults),
+            _ => {
+                faults.add(pointer, "must be a string, or an object with a credential");
+                None
+            }
+        };
+        found.extend(variable.map(|variable| (name.clone(), variable)));
+    }
+    found
+}
+
+fn secret(value: &Value, pointer: &str, faults: &mut Faults) -> Option<Variable> {
+    let mut own = Fields::of(value, pointer, faults)?;
+    let credential = CredentialRef::field(&mut own, "credential", faults);
+    if own.get("credential").is_none() {
+        faults.add(own.pointer("credential"), "is missing");
+    }
+    own.finish(faults);
+    Some(Variable::Secret {
+        credential: credential?,
+    })
+}
+
+fn codes(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<u8> {
+    let Some(value) = fields.get("success_codes") else {
+        return vec![0];
+    };
+    let codes = value
+        .as_array()
+        .map(|codes| codes.iter().map(|code| u8::try_from(code.as_u64()?).ok()).collect());
+    match codes {
+        Some(Some(codes)) => codes,
+        _ => {
+            faults.add(
+                fields.pointer("success_codes"),
+                "must be a list of exit codes from 0 to 255",
+            );
+            Vec::new()
+        }
+    }
+}

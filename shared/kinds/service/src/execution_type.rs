@@ -1,0 +1,60 @@
+//! The ways in which a service is executed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How the operations of a service are executed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionType {
+    /// A call over HTTP.
+    #[default]
+    Http,
+    /// A program on the worker.
+    Shell,
+    /// A container.
+    Container,
+    /// A function of a cloud.
+    Function,
+}
+
+impl ExecutionType {
+    /// The words that a registry may use, and what they mean: each type's own, and those of other registries.
+    pub(crate) const WORDS: [(&'static str, Self); 6] = [
+        ("http", Self::Http),
+        ("shell", Self::Shell),
+        ("container", Self::Container),
+        ("function", Self::Function),
+        ("docker", Self::Container),
+        ("serverless", Self::Function),
+    ];
+
+    /// Returns the word that denotes the type everywhere, and the kind of its jobs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Shell => "shell",
+            Self::Container => "container",
+            Self::Function => "function",
+        }
+    }
+
+    /// Returns the time limit of an operation that sets none, in seconds.
+    #[must_use]
+    pub fn default_timeout(self) -> u64 {
+        match self {
+            Self::Http => 300,
+            Self::Shell => 600,
+            Self::Container => 1800,
+            Self::Function => 900,
+        }
+    }
+}
+
+impl fmt::Display for ExecutionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
