@@ -15,6 +15,11 @@ pub trait Kind: Send + Sync {
     /// Returns the name that stored requests use.
     fn name(&self) -> &'static str;
 
+    /// Returns the names that stored requests use: its own, and those of ways of execution that have runners of their own.
+    fn names(&self) -> Vec<&'static str> {
+        vec![self.name()]
+    }
+
     /// Returns the fields that show that a request is of this kind.
     fn markers(&self) -> &'static [&'static str];
 
@@ -55,6 +60,10 @@ pub struct Work {
     pub title: Option<String>,
     /// The request's own fields, without the options of every job.
     pub body: Object,
+    /// The name of the kind to store, if it is another of its names than its own.
+    pub kind: Option<&'static str>,
+    /// How often the job may be started if the request does not say so.
+    pub max_attempts: Option<u32>,
     /// The stored credentials that it names.
     pub secrets: Vec<CredentialUse>,
     /// Something it names that does not exist, if this can be known before the job runs.

@@ -53,7 +53,7 @@ impl Kinds {
     pub fn of(&self, request: &JobRequest) -> Option<&dyn Kind> {
         match request.kind.as_deref() {
             None => Some(self.first()),
-            Some(name) => self.iter().find(|kind| kind.name() == name),
+            Some(name) => self.iter().find(|kind| kind.names().contains(&name)),
         }
     }
 
@@ -75,7 +75,7 @@ impl Kinds {
         let kind = self.marked(body).next().unwrap_or(self.first());
         let title = kind.title_of(body);
         JobRequest {
-            kind: self.stored_name(kind),
+            kind: self.stored_name(kind.name()),
             work: kind.outline(title.as_deref()),
             title,
             options: JobOptions::default(),
@@ -96,16 +96,17 @@ impl Kinds {
         let object = given.filter(|value| value.is_object()).unwrap_or(&none);
         let mut own = Fields::of(object, "/options", faults)?;
         let work = kind.read(&mut outer, &mut own, faults);
-        let options = JobOptions::read(&mut own, faults);
+        let mut options = JobOptions::read(&mut own, faults);
         if let Some(other) = given.filter(|value| !value.is_object()) {
             faults.add("/options", format!("must be an object, not {}", fields::kind(other)));
         }
         own.finish(faults);
         outer.finish(faults);
         let work = work?;
+        options.max_attempts = options.max_attempts.or(work.max_attempts);
         Some(Read {
             request: JobRequest {
-                kind: self.stored_name(kind),
+                kind: self.stored_name(work.kind.unwrap_or(kind.name())),
                 title: work.title,
                 options,
                 work: work.body,
@@ -122,8 +123,7 @@ impl Kinds {
     }
 
     /// Returns the name to store: none for the first kind, as in releases that knew no other kind.
-    fn stored_name(&self, kind: &dyn Kind) -> Option<String> {
-        let name = kind.name();
+    fn stored_name(&self, name: &str) -> Option<String> {
         (name != self.first().name()).then(|| name.to_owned())
     }
 }

@@ -75,6 +75,7 @@ impl Kind for Ansible {
             secrets: request.credential_uses(),
             body: request.into_work(),
             missing,
+            ..Work::default()
         })
     }
 

@@ -2,20 +2,29 @@
 //!
 //! The service's own holds for all its operations; an operation's adds to it, field by field.
 
+mod answer;
+mod auth;
 mod container;
 mod function;
 mod http;
 mod places;
 mod shell;
+mod variables;
+
+use std::collections::BTreeMap;
 
 use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::credential::{CredentialKind, CredentialRef, CredentialUse};
 use serde::{Deserialize, Serialize};
 
+pub use self::answer::{Poll, Success};
+pub use self::auth::Auth;
 pub use self::container::ContainerConfig;
 pub use self::function::{FunctionConfig, Provider};
-pub use self::http::{Auth, Body, HttpConfig, Poll, Success};
+pub use self::http::{Body, HttpConfig};
 pub(crate) use self::places::merge;
-pub use self::shell::{Argument, OutputFormat, ShellConfig, Variable};
+pub use self::shell::{Argument, OutputFormat, ShellConfig};
+pub use self::variables::Variable;
 use crate::execution_type::ExecutionType;
 use crate::security::SecurityPolicy;
 
@@ -46,6 +55,57 @@ impl RunnerConfig {
             ExecutionType::Shell => ShellConfig::read(fields, policy, faults).map(Self::Shell),
             ExecutionType::Container => ContainerConfig::read(fields, policy, faults).map(Self::Container),
             ExecutionType::Function => FunctionConfig::read(fields, faults).map(Self::Function),
+        }
+    }
+
+    /// Adds the stored credentials that it names.
+    pub(crate) fn uses(&self, pointer: &str, uses: &mut Vec<CredentialUse>) {
+        let environment = match self {
+            Self::Http(config) => {
+                if let Some(auth) = &config.auth {
+                    auth.credential.uses(pointer, auth.kinds(), uses);
+                }
+                None
+            }
+            Self::Shell(config) => Some(&config.environment),
+            Self::Container(config) => Some(&config.environment),
+            Self::Function(config) => {
+                if let Some(credential) = &config.credential {
+                    credential.uses(pointer, &[CredentialKind::Cloud], uses);
+                }
+                None
+            }
+        };
+        for variable in environment.into_iter().flat_map(BTreeMap::values) {
+            if let Variable::Secret { credential } = variable {
+                credential.uses(pointer, &[CredentialKind::Password, CredentialKind::Bearer], uses);
+            }
+        }
+    }
+
+    /// Returns the secrets that it names.
+    pub(crate) fn credentials(&self) -> Vec<&CredentialRef> {
+        let environment = match self {
+            Self::Http(config) => return config.auth.iter().map(|auth| &auth.credential).collect(),
+            Self::Function(config) => return config.credential.iter().collect(),
+            Self::Shell(config) => &config.environment,
+            Self::Container(config) => &config.environment,
+        };
+        let secrets = environment.values().filter_map(|variable| match variable {
+            Variable::Secret { credential } => Some(credential),
+            Variable::Text(_) => None,
+        });
+        secrets.collect()
+    }
+
+    /// Returns the way of execution.
+    #[must_use]
+    pub fn execution_type(&self) -> ExecutionType {
+        match self {
+            Self::Http(_) => ExecutionType::Http,
+            Self::Shell(_) => ExecutionType::Shell,
+            Self::Container(_) => ExecutionType::Container,
+            Self::Function(_) => ExecutionType::Function,
         }
     }
 

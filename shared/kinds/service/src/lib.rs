@@ -1,12 +1,16 @@
 //! Services as kinds of jobs: the operator's registry of services and their operations. It does nothing itself.
 
 pub mod config;
+pub mod detail;
 pub mod document;
 pub mod execution_type;
+pub mod kind;
 pub mod operation;
 pub mod registry;
+pub mod request;
 pub mod retry;
 pub mod schema;
 pub mod security;
 pub mod service;
 pub mod template;
+mod view;

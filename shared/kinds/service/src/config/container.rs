@@ -6,7 +6,8 @@ use callboard_core::base::fields::{Faults, Fields};
 use serde::{Deserialize, Serialize};
 
 use super::places::template_list;
-use super::shell::{OutputFormat, Variable, environment};
+use super::shell::OutputFormat;
+use super::variables::{Variable, environment};
 use crate::security::SecurityPolicy;
 use crate::template::Template;
 

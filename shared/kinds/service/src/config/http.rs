@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::web_address::WebAddress;
-use callboard_core::credential::CredentialRef;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::answer::{Poll, Success};
+use super::auth::Auth;
 use super::places::{template, templates};
-use crate::schema::Schema;
 use crate::template::Template;
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -75,53 +74,6 @@ pub enum Body {
     Form,
     /// Nothing.
     None,
-}
-
-/// How a call shows who sends it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Auth {
-    /// The scheme.
-    #[serde(rename = "type")]
-    pub scheme: String,
-    /// The secret.
-    pub credential: CredentialRef,
-    /// The header of the schemes `header` and `hmac`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub header: Option<String>,
-    /// Where the scheme `oauth2_client_credentials` gets its token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_url: Option<String>,
-    /// The scope that it asks for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<String>,
-    /// The AWS service of the scheme `aws_sigv4`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
-    /// Its region.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-}
-
-/// When a call counts as successful.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Success {
-    /// Statuses, each from the first to the second.
-    pub status: Vec<(u16, u16)>,
-    /// A JSON Schema that the answer must satisfy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub body: Option<Value>,
-}
-
-/// How the end of work is found that goes on after the answer `202`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Poll {
-    /// Where to ask: a pointer into the answer, or nothing for its `Location`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url_from: Option<String>,
-    /// Seconds between two requests.
-    pub interval: u64,
-    /// A JSON Schema that the answer satisfies when the work is over.
-    pub until: Value,
 }
 
 impl HttpConfig {
@@ -197,134 +149,6 @@ impl HttpConfig {
             .chain(self.headers.values());
         templates.flat_map(Template::fields).collect()
     }
-}
-
-impl Auth {
-    fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Self> {
-        const SCHEMES: [&str; 7] = [
-            "basic",
-            "bearer",
-            "header",
-            "hmac",
-            "oauth2_client_credentials",
-            "aws_sigv4",
-            "mtls",
-        ];
-        let pointer = fields.pointer("auth");
-        let mut own = Fields::of(fields.get("auth")?, &pointer, faults)?;
-        let scheme = own.variant("type", &SCHEMES, faults);
-        let credential = CredentialRef::field(&mut own, "credential", faults);
-        if own.get("credential").is_none() {
-            faults.add(
-                own.pointer("credential"),
-                "is missing: a secret is kept as a credential, and named here",
-            );
-        }
-        let mut only = |name: &'static str, schemes: &[&str]| {
-            let here = scheme.is_some_and(|scheme| schemes.contains(&scheme));
-            let text = if here {
-                own.line(name, MAX_URL_BYTES, faults)
-            } else {
-                None
-            };
-            text.map(str::to_owned)
-        };
-        let (header, token_url, scope, service, region) = (
-            only("header", &["header", "hmac"]),
-            only("token_url", &["oauth2_client_credentials"]),
-            only("scope", &["oauth2_client_credentials"]),
-            only("service", &["aws_sigv4"]),
-            only("region", &["aws_sigv4"]),
-        );
-        if scheme == Some("oauth2_client_credentials") && token_url.is_none() {
-            faults.add(own.pointer("token_url"), "is missing");
-        }
-        if let Some(Err(wrong)) = token_url.as_deref().map(WebAddress::parse) {
-            faults.add(own.pointer("token_url"), wrong);
-        }
-        own.finish(faults);
-        Some(Self {
-            scheme: scheme?.to_owned(),
-            credential: credential?,
-            header,
-            token_url,
-            scope,
-            service,
-            region,
-        })
-    }
-}
-
-impl Success {
-    fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
-        let any = Self {
-            status: vec![(200, 299)],
-            body: None,
-        };
-        let pointer = fields.pointer("success");
-        let own = fields.get("success");
-        let Some(mut own) = own.and_then(|value| Fields::of(value, &pointer, faults)) else {
-            return any;
-        };
-        let mut status = Vec::new();
-        for (index, text) in own.lines("status", 16, faults).iter().enumerate() {
-            match range(text) {
-                Some(range) => status.push(range),
-                None => faults.add(
-                    format!("{pointer}/status/{index}"),
-                    "must be a status or a range of statuses, such as \"200\" or \"200-299\"",
-                ),
-            }
-        }
-        let body = schema(&mut own, "body", faults);
-        own.finish(faults);
-        let status = if status.is_empty() { any.status } else { status };
-        Self { status, body }
-    }
-}
-
-impl Poll {
-    fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Self> {
-        let pointer = fields.pointer("poll");
-        let mut own = Fields::of(fields.get("poll")?, &pointer, faults)?;
-        let url_from = own.line("url_from", MAX_URL_BYTES, faults).map(str::to_owned);
-        if url_from.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
-            faults.add(
-                own.pointer("url_from"),
-                "must be a JSON pointer into the answer, such as /links/status",
-            );
-        }
-        let interval = own.integer("interval", 1, MAX_SECONDS, faults).unwrap_or(2);
-        let until = schema(&mut own, "until", faults);
-        if own.get("until").is_none() {
-            faults.add(
-                own.pointer("until"),
-                "is missing: a JSON Schema of the answer when the work is over",
-            );
-        }
-        own.finish(faults);
-        Some(Self {
-            url_from,
-            interval,
-            until: until?,
-        })
-    }
-}
-
-/// Reads a JSON Schema; absent is `None`.
-fn schema(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Value> {
-    let text = fields.get(name)?;
-    if let Err(wrong) = Schema::compile(text) {
-        faults.add(format!("{}{}", fields.pointer(name), wrong.pointer), wrong.detail);
-    }
-    Some(text.clone())
-}
-
-fn range(text: &str) -> Option<(u16, u16)> {
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-    let is_status = |status: u16| (100..=599).contains(&status);
-    (first <= last && is_status(first) && is_status(last)).then_some((first, last))
 }
 
 fn check_header(name: &str, pointer: &str, faults: &mut Faults) {

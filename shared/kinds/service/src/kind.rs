@@ -1,0 +1,128 @@
+//! The kind `service`: calls of registered operations.
+
+use std::sync::Arc;
+
+use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::base::object::Object;
+use callboard_core::policy::Policy;
+use callboard_core::request::{EventFacts, Kind, Reason, Shown, Told, Work};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::openapi::Components;
+
+use crate::detail::REASONS;
+use crate::registry::Registry;
+use crate::request::ServiceRequest;
+use crate::view;
+
+/// The kind's own name, which only refused requests have; others have the name of their execution type.
+pub const NAME: &str = "service";
+/// How many characters of a name are kept if a request is refused.
+const MAX_TITLE_CHARS: usize = 200;
+/// The events of calls.
+const EVENTS: [&str; 4] = ["call_started", "call_answered", "call_failed", "call_retried"];
+
+/// The registry in force. It may be replaced while the service runs.
+pub trait Registries: Send + Sync {
+    /// Returns the registry.
+    fn current(&self) -> Arc<Registry>;
+}
+
+impl Registries for Arc<Registry> {
+    fn current(&self) -> Arc<Registry> {
+        Self::clone(self)
+    }
+}
+
+/// Calls of services.
+pub struct Services {
+    registries: Arc<dyn Registries>,
+    every: Arc<Policy>,
+}
+
+impl Services {
+    /// Makes the kind from the registry and from what the operator allows every job.
+    #[must_use]
+    pub fn new(registries: Arc<dyn Registries>, every: Arc<Policy>) -> Self {
+        Self { registries, every }
+    }
+}
+
+/// What every event of a call has.
+#[derive(Deserialize)]
+struct Event {
+    event: String,
+}
+
+impl Kind for Services {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        vec![NAME, "http", "shell", "container", "function"]
+    }
+
+    fn markers(&self) -> &'static [&'static str] {
+        &["service"]
+    }
+
+    fn read(&self, fields: &mut Fields<'_>, options: &mut Fields<'_>, faults: &mut Faults) -> Option<Work> {
+        let registry = self.registries.current();
+        let request = ServiceRequest::read(fields, options, &registry, faults)?;
+        if faults.count() == 0 {
+            for credential in request.call.runner_config.credentials() {
+                self.every.check_reference(credential, "/operation", faults);
+            }
+        }
+        Some(Work {
+            title: Some(format!("{}/{}", request.service, request.operation)),
+            secrets: request.credential_uses(),
+            kind: Some(request.call.runner_config.execution_type().as_str()),
+            max_attempts: request.call.idempotent.then_some(request.call.retry.max_retries + 1),
+            body: Object::of(&request),
+            missing: None,
+        })
+    }
+
+    fn outline(&self, title: Option<&str>) -> Object {
+        let (service, operation) = title.and_then(|title| title.split_once('/')).unwrap_or_default();
+        Object::of(&json!({"service": service, "operation": operation}))
+    }
+
+    fn title_of(&self, body: &Value) -> Option<String> {
+        let (service, operation) = (
+            body["service"].as_str()?,
+            body["operation"].as_str().unwrap_or_default(),
+        );
+        Some(format!("{service}/{operation}").chars().take(MAX_TITLE_CHARS).collect())
+    }
+
+    fn show(&self, told: Told<'_>) -> Shown {
+        view::show(told)
+    }
+
+    fn reasons(&self) -> &'static [Reason] {
+        REASONS
+    }
+
+    fn event_names(&self) -> &'static [&'static str] {
+        &EVENTS
+    }
+
+    fn event(&self, line: &[u8]) -> Result<EventFacts, serde_json::Error> {
+        let Event { event } = serde_json::from_slice(line)?;
+        Ok(EventFacts {
+            failed: event == "call_failed",
+            name: event,
+            host: None,
+        })
+    }
+
+    fn schemas(&self) -> Components {
+        view::schemas()
+    }
+}
+
+#[cfg(test)]
+mod tests;

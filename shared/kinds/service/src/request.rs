@@ -1,0 +1,227 @@
+//! A request to call an operation of a service, with what the registry said of it then.
+
+use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::base::object::Object;
+use callboard_core::credential::CredentialUse;
+use callboard_core::request::JobRequest;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::config::RunnerConfig;
+use crate::operation::Operation;
+use crate::registry::Registry;
+use crate::retry::Retry;
+use crate::security::SecurityPolicy;
+use crate::service::Service;
+
+const MAX_NAME_BYTES: usize = 255;
+
+/// A request to call an operation of a service.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ServiceRequest {
+    /// The service.
+    pub service: String,
+    /// The operation.
+    pub operation: String,
+    /// What the operation gets.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub input: Map<String, Value>,
+    /// The options that only calls have.
+    #[serde(default, skip_serializing_if = "CallOptions::is_empty")]
+    pub options: CallOptions,
+    /// What the registry said of the operation when the job was submitted, so that every attempt does the same.
+    pub call: Call,
+}
+
+/// The options that only calls of services have.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[schema(as = Options)]
+#[serde(default, deny_unknown_fields)]
+pub struct CallOptions {
+    /// What the call belongs to, such as an order. It is shown, and sent to nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub correlation_id: Option<String>,
+    /// The sort of thing that the call is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub entity_type: Option<String>,
+    /// The key of that thing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub entity_pk: Option<String>,
+}
+
+/// An operation as it was when a job was submitted.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// The registry's revision.
+    pub registry_revision: String,
+    /// How it is executed.
+    pub runner_config: RunnerConfig,
+    /// What it may do.
+    pub security_policy: SecurityPolicy,
+    /// The time limit of one try, in seconds.
+    pub timeout: u64,
+    /// How often it is tried again, and when.
+    pub retry: Retry,
+    /// Whether doing it twice is the same as doing it once.
+    pub idempotent: bool,
+    /// What its output must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Value>,
+}
+
+impl ServiceRequest {
+    /// Reads a request, and resolves its operation in a registry.
+    pub(crate) fn read(
+        fields: &mut Fields<'_>,
+        options: &mut Fields<'_>,
+        registry: &Registry,
+        faults: &mut Faults,
+    ) -> Option<Self> {
+        let service = fields.required_line("service", MAX_NAME_BYTES, faults);
+        let operation = fields.required_line("operation", MAX_NAME_BYTES, faults);
+        let none = Map::new();
+        let input = match fields.get("input") {
+            None => Some(&none),
+            Some(_) => fields.object("input", faults),
+        };
+        let own = CallOptions::read(options, faults);
+        let (service, operation) = find(registry, service?, operation?, faults)?;
+        let input = input?;
+        check_input(operation, input, faults);
+        let attempts = options.get("max_attempts").and_then(Value::as_u64);
+        if attempts.is_some_and(|attempts| attempts > 1) && !operation.idempotent {
+            faults.add(
+                options.pointer("max_attempts"),
+                format!(
+                    "must be 1: {}/{} is not idempotent, so it is not started again",
+                    service.name, operation.name
+                ),
+            );
+        }
+        Some(Self {
+            service: service.name.clone(),
+            operation: operation.name.clone(),
+            input: input.clone(),
+            options: own,
+            call: Call::of(registry, service, operation),
+        })
+    }
+
+    /// Reads the work of a recorded request.
+    ///
+    /// # Errors
+    /// A newer release wrote it, and this release does not know everything in it.
+    pub fn of_work(work: Object) -> Result<Self, serde_json::Error> {
+        serde_json::from_value(Value::Object(work.0))
+    }
+
+    /// Reads a recorded request.
+    ///
+    /// # Errors
+    /// As for [`ServiceRequest::of_work`].
+    pub fn of(request: &JobRequest) -> Result<Self, serde_json::Error> {
+        request.work.read()
+    }
+
+    /// Returns the stored credentials that the call needs.
+    pub(crate) fn credential_uses(&self) -> Vec<CredentialUse> {
+        let mut uses = Vec::new();
+        self.call.runner_config.uses("/operation", &mut uses);
+        uses
+    }
+}
+
+impl CallOptions {
+    /// Returns whether no option is given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
+        let mut line = |name| fields.line(name, MAX_NAME_BYTES, faults).map(str::to_owned);
+        Self {
+            correlation_id: line("correlation_id"),
+            entity_type: line("entity_type"),
+            entity_pk: line("entity_pk"),
+        }
+    }
+}
+
+impl Call {
+    fn of(registry: &Registry, service: &Service, operation: &Operation) -> Self {
+        Self {
+            registry_revision: registry.revision.clone(),
+            runner_config: operation.runner_config.clone(),
+            security_policy: service.security_policy.clone(),
+            timeout: operation.timeout,
+            retry: operation.retry.clone(),
+            idempotent: operation.idempotent,
+            output_schema: operation.output_schema.as_ref().map(|schema| schema.text().clone()),
+        }
+    }
+}
+
+/// Finds an operation; what is not there is a fault that names what is.
+fn find<'a>(
+    registry: &'a Registry,
+    service: &str,
+    operation: &str,
+    faults: &mut Faults,
+) -> Option<(&'a Service, &'a Operation)> {
+    let Some(found) = registry.service(service) else {
+        let names = registry.services.iter().map(|service| service.name.as_str());
+        let known = known(names, "no service is registered");
+        faults.add(
+            "/service",
+            format!("is not the name of a service ({service:?}); {known}"),
+        );
+        return None;
+    };
+    let Some(operation) = found.operation(operation) else {
+        let names = found.operations.iter().map(|operation| operation.name.as_str());
+        let known = known(names, "it has no operation");
+        faults.add(
+            "/operation",
+            format!("is not an operation of {service} ({operation:?}); {known}"),
+        );
+        return None;
+    };
+    Some((found, operation))
+}
+
+fn known<'a>(names: impl Iterator<Item = &'a str>, none: &str) -> String {
+    const MOST: usize = 20;
+    let names: Vec<&str> = names.collect();
+    match names.len() {
+        0 => none.to_owned(),
+        many if many > MOST => format!("known are {} and {} more", names[..MOST].join(", "), many - MOST),
+        _ => format!("known are {}", names.join(", ")),
+    }
+}
+
+/// The input must satisfy the schema, and have every field that the call is made of.
+fn check_input(operation: &Operation, input: &Map<String, Value>, faults: &mut Faults) {
+    let before = faults.count();
+    if let Some(schema) = &operation.input_schema {
+        schema.check(&Value::Object(input.clone()), "/input", faults);
+    }
+    if faults.count() > before {
+        return;
+    }
+    for field in operation.runner_config.input_fields() {
+        match input.get(field) {
+            Some(Value::String(text)) if text.contains('\0') => {
+                faults.add(format!("/input/{field}"), "must not hold NUL");
+            }
+            Some(Value::String(_) | Value::Number(_) | Value::Bool(_)) => {}
+            Some(_) => faults.add(format!("/input/{field}"), "must be a string, a number or a boolean"),
+            None => faults.add(format!("/input/{field}"), "is missing"),
+        }
+    }
+}
