@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow, bail};
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock};
@@ -26,14 +26,8 @@ impl Jobs {
         // the commands themselves say what is damaged, and what to do
         logging::start(LogFormat::Text, "warn,callboard_core::care::damage=off");
         let data = setup::data_there(folder)?;
-        let database = parts::database_file(&data);
-        ensure!(
-            database.exists(),
-            "the data folder {} has no jobs yet; name another with --data, or run a job first",
-            data.display()
-        );
         Ok(Self {
-            store: SqliteJobStore::new(parts::database(&data)?),
+            store: SqliteJobStore::new(parts::database_there(&data)?),
             logs: parts::logs(&data),
             data,
         })

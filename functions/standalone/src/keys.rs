@@ -8,7 +8,7 @@ use crate::{logging, parts, setup};
 /// Makes the key and seals every credential with it.
 pub(crate) async fn rotate(data: &DataFolder) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text, "warn");
-    let data = setup::data(data)?;
+    let data = setup::data_there(data)?;
     let store = parts::credentials(parts::database(&data)?, &data);
     let rotated = store.rotate_key().await?;
     println!(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Reach, longest_socket};
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
@@ -14,8 +14,8 @@ use callboard_core::request::Kinds;
 use callboard_core::run::{Held, Outage, Runners, Worker, WorkerSettings, shortest_silence};
 use callboard_core::submit::Submitter;
 use callboard_embedded::{
-    Database, FileHostKeyStore, FileLogStore, FolderArchiveCache, Forgetter, SqliteCredentialStore,
-    SqliteIdempotencyStore, SqliteJobStore, SqliteQueue, Stuck,
+    Database, Examination, FileHostKeyStore, FileLogStore, FolderArchiveCache, FolderLock, Forgetter,
+    SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue, Stuck,
 };
 use callboard_policy::Policies;
 use callboard_process::{Children, JobFolders};
@@ -178,7 +178,34 @@ impl Parts {
 
 /// Opens the database of a data folder.
 pub(crate) fn database(data: &Path) -> anyhow::Result<Database> {
+    check_upgrade(data)?;
     Database::open(&database_file(data)).with_context(|| format!("the data folder {} cannot be used", data.display()))
+}
+
+/// Opens the database of a data folder that has had jobs.
+pub(crate) fn database_there(data: &Path) -> anyhow::Result<Database> {
+    ensure!(
+        database_file(data).exists(),
+        "the data folder {} has no jobs yet; name another with --data, or run a job first",
+        data.display()
+    );
+    database(data)
+}
+
+/// Refuses to upgrade the database while a service of an earlier release uses it.
+fn check_upgrade(data: &Path) -> anyhow::Result<()> {
+    let own = std::process::id().to_string();
+    let holder = FolderLock::holder(data).ok().flatten().filter(|holder| *holder != own);
+    let Some(process) = holder else { return Ok(()) };
+    let found = Examination::open(&database_file(data)).ok().flatten();
+    let found = found.and_then(|database| database.schema_version().ok());
+    ensure!(
+        found.is_none_or(|version| version >= Examination::SCHEMA_VERSION),
+        "`callboard serve` of an earlier release (process {process}) uses the data folder {}; stop it first, so that its database can be \
+         upgraded",
+        data.display()
+    );
+    Ok(())
 }
 
 /// Makes the credential store of a data folder.

@@ -17,7 +17,7 @@ use crate::{logging, parts, setup};
 /// Redrives the named jobs, or all dead-lettered ones.
 pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text, "warn");
-    let database = parts::database(&setup::data(&arguments.data)?)?;
+    let database = parts::database_there(&setup::data_there(&arguments.data)?)?;
     let redriver = Redriver {
         store: &SqliteJobStore::new(database.clone()),
         queue: &SqliteQueue::new(database, Arc::new(SystemClock)),

@@ -40,6 +40,14 @@ impl Bodies {
         })
     }
 
+    /// Gives back the room that a body turned out not to take.
+    pub(crate) fn keep(room: Option<OwnedSemaphorePermit>, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let mut room = room?;
+        let kept = if bytes > SMALL_BYTES { bytes } else { 0 };
+        room.split(kept.min(room.num_permits()))
+            .filter(|room| room.num_permits() > 0)
+    }
+
     /// Waits until a large body may be parsed.
     pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.turn).acquire_owned().await.ok()

@@ -23,7 +23,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(30);
 /// A body that was read. The value made from it takes as much memory.
 pub(crate) struct JsonBody {
     pub(crate) value: Value,
-    /// The room it takes, unless it is small. Keep it for as long as anything made from the body.
+    /// The room it takes, unless it is small. Keep it until the body is checked and stored.
     pub(crate) room: Option<OwnedSemaphorePermit>,
     /// Its turn, unless it is small. Keep it until the body is checked and stored.
     pub(crate) turn: Option<OwnedSemaphorePermit>,
@@ -34,7 +34,7 @@ pub(crate) struct JsonBody {
 /// The type must be JSON's: a web page of another origin can send other types without a preflight request.
 pub(crate) async fn read(app: &App, headers: &HeaderMap, mut body: Body) -> Result<JsonBody, Problem> {
     let limit = app.settings.max_body_bytes;
-    let room = match admit(app, headers) {
+    let mut room = match admit(app, headers) {
         Ok(room) => room,
         Err(problem) => {
             discard(headers, body).await;
@@ -42,7 +42,8 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, mut body: Body) -> Resu
         }
     };
     let length = length(headers).map_or(0, |length| length.min(limit));
-    let text = match timeout(TIME, collect(&mut body, length, limit)).await {
+    let collected = collect(&mut body, length, limit, &app.bodies, &mut room);
+    let text = match timeout(TIME, collected).await {
         Ok(Ok(text)) => text,
         Ok(Err(problem)) => {
             discard(headers, body).await;
@@ -52,11 +53,12 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, mut body: Body) -> Resu
     };
     // the sender is done
     drop(body);
+    let room = Bodies::keep(room, text.len());
     let (value, turn) = parse(&app.bodies, text).await?;
     Ok(JsonBody { value, room, turn })
 }
 
-/// Checks the headers of a body and reserves room for it. A body without a length gets room for the largest one allowed.
+/// Checks the headers of a body and reserves room for it. A body without a length gets room when it is no longer small.
 fn admit(app: &App, headers: &HeaderMap) -> Result<Option<OwnedSemaphorePermit>, Problem> {
     if !is_json(headers) {
         let detail = "Send the request as JSON, with the header `Content-Type: application/json`.";
@@ -65,7 +67,8 @@ fn admit(app: &App, headers: &HeaderMap) -> Result<Option<OwnedSemaphorePermit>,
     let limit = app.settings.max_body_bytes;
     match length(headers) {
         Some(length) if length > limit => Err(too_large(limit)),
-        length => app.bodies.admit(length.unwrap_or(limit)),
+        Some(length) => app.bodies.admit(length),
+        None => Ok(None),
     }
 }
 
@@ -74,13 +77,23 @@ fn length(headers: &HeaderMap) -> Option<usize> {
     Some(length.parse().unwrap_or(usize::MAX))
 }
 
-async fn collect(body: &mut Body, length: usize, limit: usize) -> Result<Vec<u8>, Problem> {
+/// Reads a body. One whose length is not known gets room for the largest one when it is no longer small.
+async fn collect(
+    body: &mut Body,
+    length: usize,
+    limit: usize,
+    bodies: &Bodies,
+    room: &mut Option<OwnedSemaphorePermit>,
+) -> Result<Vec<u8>, Problem> {
     let mut text = Vec::with_capacity(length);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::malformed("The body could not be read to its end."))?;
         let data = frame.into_data().unwrap_or_default();
         if text.len() + data.len() > limit {
             return Err(too_large(limit));
+        }
+        if room.is_none() && text.len() + data.len() > SMALL_BYTES {
+            *room = bodies.admit(limit)?;
         }
         text.extend_from_slice(&data);
     }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use callboard_core::base::causes::causes;
 use callboard_core::base::fields::FieldError;
 use callboard_core::base::id::Tenant;
+use callboard_core::base::object::Object;
 use callboard_core::job::Job;
 use callboard_core::submit::{IdempotencyKey, KEY_FIELD, NotAKey, Once};
 use serde_json::Value;
@@ -75,14 +76,14 @@ pub(crate) async fn submit(
     refuse_key_in(&value)?;
     let waiting = if sync { Some(app.followers.admit()?) } else { None };
     let submitted = app.submitter.submit(Tenant::default(), value, once.as_ref()).await?;
-    drop(turn);
+    drop((turn, room));
     // the job is accepted now: a client that was told otherwise would post it again
     let job = if sync {
         wait(&app, submitted.job).await
     } else {
         submitted.job
     };
-    drop((waiting, room));
+    drop(waiting);
     if let (true, false, Some(once)) = (sync, submitted.replayed, &once) {
         app.submitter.settle(&job, once).await;
     }
@@ -150,6 +151,8 @@ async fn wait(app: &App, mut job: Job) -> Job {
     let deadline = Instant::now() + app.settings.sync_wait;
     let mut pause = FIRST_LOOK;
     while Instant::now() < deadline && !job.state.status.is_final() {
+        // its work may be large, and is not needed until the job has ended
+        job.request.work = Object::default();
         sleep(pause).await;
         match app.job(job.id).await {
             Ok(seen) => job = seen,

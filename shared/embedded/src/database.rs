@@ -120,12 +120,17 @@ impl Database {
         ))
     }
 
-    /// Writes a value that is already there.
+    /// Writes a value that is already there, unless it is that of a newer release.
     async fn try_to_write(&self) -> Option<String> {
         let written = self.write(|connection| {
-            connection
-                .pragma_update(None, "user_version", SCHEMA_VERSION)
-                .map_err(sqlite)
+            let found: u32 = connection
+                .query_row("PRAGMA user_version", [], |row| row.get(0))
+                .map_err(sqlite)?;
+            if found > SCHEMA_VERSION {
+                let upgraded = format!("a newer release has upgraded it to schema version {found}; start that release");
+                return Err(StoreError::Unavailable(upgraded.into()));
+            }
+            connection.pragma_update(None, "user_version", found).map_err(sqlite)
         });
         let error = written.await.err()?;
         Some(self.writer.fault().unwrap_or_else(|| causes(&error).to_string()))

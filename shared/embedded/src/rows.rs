@@ -121,7 +121,8 @@ pub(crate) fn insert(connection: &Connection, job: &NewJob) -> Result<(), StoreE
 
 /// Writes a large request piece by piece: as a parameter, SQLite would copy it twice.
 fn insert_large(connection: &Connection, id: JobId, request: &[u8]) -> Result<(), StoreError> {
-    let query = "INSERT INTO requests (id, request) VALUES (?1, zeroblob(?2))";
+    // the job's row has decided whether the id is taken
+    let query = "INSERT OR REPLACE INTO requests (id, request) VALUES (?1, zeroblob(?2))";
     let length = i64::try_from(request.len()).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
     statement.execute((id.as_bytes(), length)).map_err(sqlite)?;

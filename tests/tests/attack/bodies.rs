@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use callboard_tests::processes::peak_kib;
-use callboard_tests::raw::{allow_connections, ask, request, submission};
+use callboard_tests::raw::{allow_connections, ask, connect, request, submission};
 use callboard_tests::{Client, Service};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 
 const MAX_BODY: usize = 6 * 1024 * 1024;
@@ -82,6 +83,49 @@ async fn ask_meanwhile(client: &Client, over: &AtomicBool) -> anyhow::Result<()>
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!("asked {asked} times meanwhile");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_takes_room_for_its_size_and_only_until_it_is_stored() -> anyhow::Result<()> {
+    let (service, data) = Service::start(&["--workers", "1", "--sync-wait", "3600"])?;
+    let (address, json) = (service.address()?, "Content-Type: application/json");
+    let chunked = |line: &str, body: &str| {
+        let body = format!("{:x}\r\n{body}\r\n", body.len());
+        request(
+            line,
+            &["Host: localhost", json, "Transfer-Encoding: chunked"],
+            body.as_bytes(),
+        )
+    };
+    // of unknown length, small so far, and never ended
+    let line = "POST /api/v1/jobs HTTP/1.1";
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let mut stream = connect(address).await?;
+        stream.write_all(&chunked(line, "{\"playbook\":")).await?;
+        open.push(stream);
+    }
+    // large ones whose jobs do not end
+    let file = data.path().join("never");
+    let long = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file, "a": "x".repeat(5_000_000)}});
+    let body = long.to_string();
+    let length = format!("Content-Length: {}", body.len());
+    let line = "POST /api/v1/jobs?sync=true HTTP/1.1";
+    let waiting = request(line, &["Host: localhost", json, &length], body.as_bytes());
+    for _ in 0..2 {
+        let mut stream = connect(address).await?;
+        stream.write_all(&waiting).await?;
+        open.push(stream);
+        let jobs = open.len() - 4;
+        while service.client().get("/api/v1/jobs").await?.body["total"] != jobs {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    // a job is in the list a moment before its body gives back its room
+    while ask(address, submission(body.as_bytes())).await?.status != 202 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     Ok(())
 }
 

@@ -6,9 +6,13 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         .map_err(|_| "it must be a number of bytes, with a unit if you like, such as 6291456, 6MiB or 1GB".to_owned())
 }
 
-/// Reads a number of bytes that fits in memory.
-pub(super) fn bytes_in_memory(text: &str) -> Result<usize, String> {
-    usize::try_from(bytes(text)?).map_err(|_| "it is more than this machine can address".to_owned())
+/// Reads the largest size of a body. It is in memory several times while it is checked.
+pub(super) fn body_bytes(text: &str) -> Result<usize, String> {
+    const MOST: usize = 256 << 20;
+    match usize::try_from(bytes(text)?) {
+        Ok(number) if number <= MOST => Ok(number),
+        _ => Err("it must be at most 256MiB".to_owned()),
+    }
 }
 
 /// Reads a number of seconds.

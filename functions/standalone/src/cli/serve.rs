@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use callboard_api::{HostName, Origin};
 use clap::Args;
 
-use super::amounts::{bytes_in_memory, seconds};
+use super::amounts::{body_bytes, seconds};
 use super::{Common, Workers};
 
 /// The flags of `serve`.
@@ -46,7 +46,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_SHUTDOWN_GRACE", default_value_t = 30)]
     pub(crate) shutdown_grace: u64,
     /// The largest request body, in bytes or with a unit, such as 6MiB
-    #[arg(long, value_name = "BYTES", value_parser = bytes_in_memory, env = "CALLBOARD_MAX_BODY", default_value_t = 6 * 1024 * 1024)]
+    #[arg(long, value_name = "BYTES", value_parser = body_bytes, env = "CALLBOARD_MAX_BODY", default_value_t = 6 * 1024 * 1024)]
     pub(crate) max_body: usize,
     /// How many jobs may wait; further submissions are answered with 429
     #[arg(long, value_name = "N", env = "CALLBOARD_MAX_QUEUED", default_value_t = 10_000)]

@@ -1,5 +1,6 @@
 //! Redriving: gives waiting jobs that the queue has given up back to the queue.
 
+use super::damage::Damage;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
@@ -66,7 +67,8 @@ impl Redriver<'_> {
         self.redrive(id).await
     }
 
-    /// Gives jobs that the queue has given up to it again. Skips a job if another caller was faster.
+    /// Gives jobs that the queue has given up to it again. Skips a job if another caller was faster, and one whose record is damaged,
+    /// which is logged.
     ///
     /// # Errors
     /// The store is unavailable. Jobs redriven before that are no longer dead letters, so the same call continues where it stopped.
@@ -81,6 +83,7 @@ impl Redriver<'_> {
             match self.redrive(found.id).await {
                 Ok(job) => jobs.push(job.id),
                 Err(StoreError::Conflict | StoreError::NotFound) => {}
+                Err(error @ StoreError::Corrupt(_)) => Damage::default().tell(Some(found.id), &error),
                 Err(error) => return Err(error),
             }
         }

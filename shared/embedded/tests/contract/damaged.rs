@@ -3,8 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::ensure;
-use callboard_embedded::SqliteJobStore;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::time::Clock;
+use callboard_core::care::{DeadLetters, Redriver};
+use callboard_core::job::{DeadLetter, Job, JobStore};
+use callboard_embedded::{SqliteJobStore, SqliteQueue};
+use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::damaged_records::sweeps_do_the_rest;
+use callboard_testkit::contract::samples::{HOUR, request};
 
 use crate::{damage, make_logs};
 
@@ -26,5 +32,38 @@ async fn a_sweep_does_the_rest_where_rows_are_damaged() -> anyhow::Result<()> {
     })
     .await?;
     ensure!(store.newest().await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redrive_does_the_rest_where_a_request_is_damaged() -> anyhow::Result<()> {
+    let (database, folder) = crate::make_database()?;
+    let store = SqliteJobStore::new(database.clone());
+    let clock = FakeClock::default();
+    let mut jobs = Vec::new();
+    for _ in 0..2 {
+        let job = Job::new(Tenant::default(), request(), clock.now(), HOUR);
+        store.create(&job).await?;
+        let letter = DeadLetter {
+            at: clock.now(),
+            receives: 5,
+            error: "It was received in vain.".to_owned(),
+        };
+        store.bury(job.id, letter).await?;
+        jobs.push(job.id);
+    }
+    damage(folder.path(), "UPDATE jobs SET request = '{' WHERE id = ?1", jobs[1])?;
+    let redriver = Redriver {
+        store: &store,
+        queue: &SqliteQueue::new(database, Arc::new(clock.clone())),
+        clock: &clock,
+    };
+    let wanted = DeadLetters {
+        tenant: Tenant::default(),
+        title: None,
+        limit: 10,
+        before: None,
+    };
+    assert_eq!(redriver.dead_letters(&wanted).await?.jobs, [jobs[0]]);
     Ok(())
 }

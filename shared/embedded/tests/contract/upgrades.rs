@@ -36,6 +36,28 @@ const BEFORE_KINDS: [&str; 5] = [
 ];
 
 #[tokio::test]
+async fn a_version_that_a_running_earlier_release_writes_back_does_no_harm() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("callboard.db");
+    Database::open(&path)?.close().await;
+    Connection::open(&path)?.pragma_update(None, "user_version", 4)?;
+    let database = Database::open(&path)?;
+    assert_eq!(database.fault().await, None);
+    Connection::open(&path)?.pragma_update(None, "user_version", 99)?;
+    let fault = loop {
+        // a check holds for two seconds
+        if let Some(fault) = database.fault().await {
+            break fault;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(fault.contains("schema version 99"), "{fault}");
+    let version: u32 = Connection::open(&path)?.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    assert_eq!(version, 99);
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_jobs_of_the_first_release_are_kept_and_carried_on_with() -> anyhow::Result<()> {
     for before in ["", "DROP TABLE credentials; PRAGMA user_version = 1;"] {
         let folder = left(before)?;
