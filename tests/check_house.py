@@ -27,6 +27,7 @@ MAY_KNOW = {
     "callboard-policy": {"core", "kind-ansible"},
     "callboard-process": {"core"},
     "callboard-ansible": {"core", "http", "kind-ansible", "process"},
+    "callboard-runner-http": {"core", "http", "kind-service"},
     "callboard-lambda": {"core", "api", "aws", "kind-ansible", "policy", "secrets"},
     "callboard": {"allocator", "core", "api", "embedded", "kind-ansible", "policy", "process", "secrets", "ansible"},
     "callboard-submit": {"core", "api", "aws", "lambda"},

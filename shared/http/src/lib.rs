@@ -6,6 +6,7 @@
 //! applies the same limits.
 
 mod body;
+mod call;
 mod client;
 mod egress;
 mod error;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use reqwest::dns::Resolve;
 use reqwest::redirect::Policy;
 
+pub use call::{Answer, CallError, Caller};
 pub use client::Client;
 pub use egress::{Access, Egress};
 pub use error::FetchError;

@@ -1,0 +1,400 @@
+//! Calls of a real server, each with what came of it, what is kept, and what the server saw.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use callboard_core::base::id::Tenant;
+use callboard_core::base::secret::Secret;
+use callboard_core::credential::{AwsKeys, CloudRef, Credential, CredentialKind, CredentialRef, SecretError, Secrets};
+use callboard_core::job::{Job, JobStatus};
+use callboard_core::output::{LogKey, LogStore, Output, OutputLimits, Stream};
+use callboard_core::request::Kinds;
+use callboard_core::run::{Ended, Runner, Stop, StopReason};
+use callboard_embedded::FileLogStore;
+use callboard_kind_service::kind::Services;
+use callboard_kind_service::registry::Registry;
+use callboard_runner_http::HttpRunner;
+use callboard_testkit::contract::samples::{HOUR, now};
+use callboard_testkit::wait::until;
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+const TOKEN: &str = "s3cr3t-t0k3n-of-the-service";
+
+/// Keeps a token for one host.
+struct Keeper(String);
+
+#[async_trait]
+impl Secrets for Keeper {
+    async fn resolve(&self, _: &Tenant, _: &CredentialRef, _: &[CredentialKind]) -> Result<Credential, SecretError> {
+        Ok(Credential::Bearer {
+            token: Secret::new(TOKEN),
+            hosts: vec![self.0.clone()],
+        })
+    }
+
+    async fn cloud(&self, _: &Tenant, _: &CloudRef, _: &str) -> Result<AwsKeys, SecretError> {
+        Err(SecretError::new("there is no cloud"))
+    }
+}
+
+/// An answer: status, headers, body.
+type Given<'a> = (u16, &'a [(&'static str, &'a str)], &'a str);
+type Kept = (u16, Vec<(&'static str, String)>, String);
+
+/// A server that answers each request with the next of its answers, and keeps what it saw.
+#[derive(Clone, Default)]
+struct Server {
+    answers: Arc<Mutex<Vec<Kept>>>,
+    seen: Arc<Mutex<Vec<String>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Server {
+    async fn start(answers: &[Given<'_>]) -> anyhow::Result<(Self, SocketAddr)> {
+        let server = Self::default();
+        let owned = answers.iter().map(|(status, headers, body)| {
+            let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
+            (*status, headers.collect(), (*body).to_owned())
+        });
+        *server.answers.lock().map_err(|_| anyhow::anyhow!("poisoned"))? = owned.collect();
+        let router = Router::new().fallback(any(answer)).with_state(server.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok((server, address))
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().map(|seen| seen.clone()).unwrap_or_default()
+    }
+}
+
+async fn answer(State(server): State<Server>, request: Request) -> Response {
+    let number = server.asked.fetch_add(1, Ordering::SeqCst);
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let told = format!(
+        "{} {} {:?} {}",
+        parts.method,
+        parts.uri,
+        parts.headers,
+        String::from_utf8_lossy(&body)
+    );
+    if let Ok(mut seen) = server.seen.lock() {
+        seen.push(told);
+    }
+    let answers = server.answers.lock().map(|answers| answers.clone()).unwrap_or_default();
+    let Some((status, headers, body)) = answers.get(number.min(answers.len().saturating_sub(1))).cloned() else {
+        std::future::pending::<()>().await;
+        return StatusCode::OK.into_response();
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    for (name, value) in headers {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// A run of a job: its end, and what is kept.
+struct Run {
+    ended: Ended,
+    stdout: String,
+    events: String,
+}
+
+impl Run {
+    fn result(&self) -> anyhow::Result<Value> {
+        Ok(serde_json::to_value(&self.ended.outcome)?)
+    }
+}
+
+async fn call(
+    address: SocketAddr,
+    service: &str,
+    operation: &str,
+    input: Value,
+    stop: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<Run> {
+    let text = format!(
+        "services:\n  - name: a\n    {service}\n    runner_config: {{base_url: 'http://{address}/v1', auth: {{type: bearer, credential: t}}}}\n    operations: [{{name: x, {operation}}}]\n"
+    );
+    let registry = Registry::parse(&[("services.yml".to_owned(), text.clone())]);
+    let registry = registry.map_err(|faults| anyhow::anyhow!("{text}\n{faults:?}"))?;
+    let services = Services::new(Arc::new(Arc::new(registry)), Arc::default());
+    let kinds = Kinds::new(Arc::new(services), Vec::new());
+    let read = kinds.read(&json!({"service": "a", "operation": "x", "input": input}));
+    let read = read.map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
+    let mut job = Job::new(Tenant::default(), read.request, now(), HOUR);
+    job.state.attempt = 1;
+    let work = std::mem::take(&mut job.request.work);
+    let folder = tempfile::tempdir()?;
+    let logs: Arc<dyn LogStore> = Arc::new(FileLogStore::new(folder.path().join("logs")));
+    let output = Output::new(logs.clone(), job.id, 1, OutputLimits::default());
+    let (stopper, stopped) = watch::channel(None);
+    let runner = HttpRunner::new(Arc::new(Keeper(address.to_string())));
+    let stopping = async {
+        stop.await?;
+        stopper.send_replace(Some(StopReason::Shutdown));
+        std::future::pending::<anyhow::Result<()>>().await
+    };
+    let ended = tokio::select! {
+        ended = runner.run(&job, work, &output, Stop::new(stopped)) => ended,
+        failed = stopping => return Err(failed.err().context("nothing stops the job")?),
+    };
+    output.close(true, Duration::from_secs(30)).await?;
+    let read = async |stream| {
+        let key = LogKey {
+            job: job.id,
+            attempt: 1,
+            stream,
+        };
+        anyhow::Ok(String::from_utf8_lossy(&logs.read(key, 0..u64::MAX).await?).into_owned())
+    };
+    Ok(Run {
+        ended,
+        stdout: read(Stream::Stdout).await?,
+        events: read(Stream::Events).await?,
+    })
+}
+
+async fn never() -> anyhow::Result<()> {
+    std::future::pending().await
+}
+
+const PRIVATE: &str = "security_policy: {network: private}";
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+
+#[tokio::test]
+async fn a_call_returns_what_the_service_answers_without_its_secrets() -> anyhow::Result<()> {
+    let body = format!(r#"{{"id": 7, "token": "{TOKEN}"}}"#);
+    let (server, address) = Server::start(&[(201, JSON, &body)]).await?;
+    let operation =
+        "runner_config: {path: '/orders/{id}', idempotency_header: Idempotency-Key}, output_schema: {required: [id]}";
+    let run = call(address, PRIVATE, operation, json!({"id": "a/b"}), never()).await?;
+    let result = run.result()?;
+    ensure!(run.ended.outcome.status == JobStatus::Successful, "{result}");
+    ensure!(result["output"] == json!({"id": 7, "token": "********"}), "{result}");
+    ensure!(
+        result["status_code"] == 201 && result["output_truncated"] == false,
+        "{result}"
+    );
+    ensure!(
+        result["called"]
+            .as_str()
+            .is_some_and(|called| called.ends_with("/v1/orders/a%2Fb")),
+        "{result}"
+    );
+    let seen = server.seen().join("\n");
+    ensure!(
+        seen.contains("POST /v1/orders/a%2Fb") && seen.contains("idempotency-key"),
+        "{seen}"
+    );
+    ensure!(
+        seen.contains(&format!("Bearer {TOKEN}")) || seen.contains("Sensitive"),
+        "{seen}"
+    );
+    ensure!(seen.ends_with(r#"{"id":"a/b"}"#), "{seen}");
+    ensure!(
+        run.events.contains("call_started") && run.events.contains("call_answered"),
+        "{}",
+        run.events
+    );
+    let kept = [run.stdout, run.events, result.to_string()].concat();
+    ensure!(!kept.contains(TOKEN), "{kept}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_is_tried_again_only_where_that_does_no_harm() -> anyhow::Result<()> {
+    let down: (u16, &[(&str, &str)], &str) = (503, &[], "down");
+    let busy: (u16, &[(&str, &str)], &str) = (429, &[("retry-after", "0")], "");
+    let good: (u16, &[(&str, &str)], &str) = (200, JSON, "{}");
+    let quick = "max_retries: 3, retry: {initial_interval: 0}";
+    let keyed = format!("{quick}, runner_config: {{idempotency_header: Idempotency-Key}}");
+    let final_reason = "max_retries: 3, retry: {initial_interval: 0, non_retryable: [http_status]}, idempotent: true";
+    for (answers, operation, asked, reason) in [
+        (vec![down, down, good], keyed.as_str(), 3, None),
+        (vec![down, good], quick, 1, Some("http_status")),
+        (vec![busy, good], quick, 2, None),
+        (vec![down, good], final_reason, 1, Some("http_status")),
+        (vec![down], keyed.as_str(), 4, Some("http_status")),
+        ((vec![(404, &[] as &[_], "no")]), keyed.as_str(), 1, Some("http_status")),
+    ] {
+        let (server, address) = Server::start(&answers).await?;
+        let run = call(address, PRIVATE, operation, json!({}), never()).await?;
+        let result = run.result()?;
+        ensure!(result["reason"] == json!(reason), "{operation}: {result}");
+        ensure!(server.asked() == asked, "{operation}: asked {} times", server.asked());
+        ensure!(
+            run.events.matches("call_retried").count() == asked - 1,
+            "{}",
+            run.events
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_reached_is_named() -> anyhow::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    drop(listener);
+    let run = call(
+        address,
+        PRIVATE,
+        "max_retries: 1, retry: {initial_interval: 0}",
+        json!({}),
+        never(),
+    )
+    .await?;
+    let result = run.result()?;
+    ensure!(result["reason"] == "service_unreachable", "{result}");
+    ensure!(
+        result["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("127.0.0.1")),
+        "{result}"
+    );
+    // nothing was sent, so it is tried again, whatever the operation does
+    ensure!(run.events.matches("call_started").count() == 2, "{}", run.events);
+    let (server, address) = Server::start(&[(200, JSON, "{}")]).await?;
+    let run = call(address, "type: public", "timeout: 30", json!({}), never()).await?;
+    ensure!(
+        run.result()?["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("not public")),
+        "{}",
+        run.result()?
+    );
+    ensure!(server.asked() == 0, "a private address was called");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_output_that_breaks_its_schema_or_its_limit_is_kept() -> anyhow::Result<()> {
+    let (_server, address) = Server::start(&[(200, JSON, r#"{"id": "x"}"#)]).await?;
+    let operation = "output_schema: {properties: {id: {type: integer}}}";
+    let result = call(address, PRIVATE, operation, json!({}), never()).await?.result()?;
+    ensure!(
+        result["reason"] == "output_invalid" && result["output"] == json!({"id": "x"}),
+        "{result}"
+    );
+    let large = "0123456789".repeat(10_000);
+    let (_server, address) = Server::start(&[(200, &[], &large)]).await?;
+    let operation = "runner_config: {max_response_bytes: 1000}";
+    let run = call(address, PRIVATE, operation, json!({}), never()).await?;
+    let result = run.result()?;
+    ensure!(
+        result["status"] == "successful" && result["output_truncated"] == true,
+        "{result}"
+    );
+    ensure!(
+        result["output"].as_str().is_some_and(|text| text.len() == 1000),
+        "{result}"
+    );
+    ensure!(run.stdout == large, "the log has all of it");
+    Ok(())
+}
+
+#[tokio::test]
+async fn work_that_goes_on_is_asked_for_at_the_service_alone() -> anyhow::Result<()> {
+    let poll = "runner_config: {poll: {url_from: /status, interval: 1, until: {properties: {state: {const: done}}}}}";
+    let (server, address) = Server::start(&[
+        (202, JSON, r#"{"status": "/v1/jobs/1"}"#),
+        (200, JSON, r#"{"state": "running"}"#),
+        (200, JSON, r#"{"state": "done", "n": 3}"#),
+    ])
+    .await?;
+    let result = call(address, PRIVATE, poll, json!({}), never()).await?.result()?;
+    ensure!(result["output"] == json!({"state": "done", "n": 3}), "{result}");
+    ensure!(
+        server
+            .seen()
+            .last()
+            .is_some_and(|seen| seen.starts_with("GET /v1/jobs/1")),
+        "{:?}",
+        server.seen()
+    );
+    for elsewhere in [
+        "http://169.254.169.254/latest",
+        "//evil.example.com/x",
+        "http://127.0.0.1.evil.example.com/",
+    ] {
+        let body = json!({"status": elsewhere}).to_string();
+        let (server, address) = Server::start(&[(202, JSON, &body)]).await?;
+        let result = call(address, PRIVATE, poll, json!({}), never()).await?.result()?;
+        ensure!(
+            result["error"]
+                .as_str()
+                .is_some_and(|error| error.contains("another origin")),
+            "{result}"
+        );
+        ensure!(server.asked() == 1, "{elsewhere}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn redirects_are_followed_within_the_service_and_only_where_that_is_allowed() -> anyhow::Result<()> {
+    for (place, operation, asked, status) in [
+        ("/v1/there", "runner_config: {redirects: 2}", 2, 200),
+        ("/v1/there", "timeout: 30", 1, 307),
+        ("https://evil.example.com/", "runner_config: {redirects: 2}", 1, 307),
+        ("//evil.example.com/", "runner_config: {redirects: 2}", 1, 307),
+    ] {
+        let (server, address) = Server::start(&[(307, &[("location", place)], ""), (200, JSON, "{}")]).await?;
+        let result = call(address, PRIVATE, operation, json!({}), never()).await?.result()?;
+        ensure!(
+            result["status_code"] == status && server.asked() == asked,
+            "{place} {operation}: {result}"
+        );
+    }
+    let (_server, address) = Server::start(&[(302, &[("location", "/v1/again")], "")]).await?;
+    let operation = "runner_config: {redirects: 2}";
+    let result = call(address, PRIVATE, operation, json!({}), never()).await?.result()?;
+    ensure!(
+        result["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("more than 2 times")),
+        "{result}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_that_is_stopped_or_too_slow_is_broken_off() -> anyhow::Result<()> {
+    let (server, address) = Server::start(&[]).await?;
+    let begun = until("the service is asked", || server.asked() > 0);
+    let run = call(address, PRIVATE, "timeout: 600", json!({}), begun).await?;
+    ensure!(run.ended.stopped && run.ended.doing.is_some(), "{:?}", run.ended);
+    let result = call(address, PRIVATE, "timeout: 1", json!({}), never())
+        .await?
+        .result()?;
+    ensure!(result["reason"] == "service_unreachable", "{result}");
+    ensure!(
+        result["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("within 1 s")),
+        "{result}"
+    );
+    Ok(())
+}
