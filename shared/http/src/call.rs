@@ -37,6 +37,25 @@ pub struct CallError {
     pub sent: bool,
 }
 
+impl CallError {
+    /// Returns whether the host has an address that may not be called.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&self.source);
+        while let Some(error) = cause {
+            let known = error.downcast_ref::<FetchError>();
+            if matches!(
+                known,
+                Some(FetchError::Private { .. } | FetchError::NeverAllowed { .. })
+            ) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 impl Caller {
     /// Makes a client that connects to what `guard` allows, and follows no redirects.
     ///

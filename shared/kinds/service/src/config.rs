@@ -16,12 +16,13 @@ use std::collections::BTreeMap;
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::credential::{CredentialKind, CredentialRef, CredentialUse};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 pub use self::answer::{Poll, Success};
 pub use self::auth::Auth;
 pub use self::container::ContainerConfig;
 pub use self::function::{FunctionConfig, Provider};
-pub use self::http::{Body, HttpConfig};
+pub use self::http::{Body, HttpConfig, is_own_header};
 pub(crate) use self::places::merge;
 pub use self::shell::{Argument, OutputFormat, ShellConfig};
 pub use self::variables::Variable;
@@ -96,6 +97,13 @@ impl RunnerConfig {
             Variable::Text(_) => None,
         });
         secrets.collect()
+    }
+
+    /// Adds a fault for each field of an input that does not fit into the call.
+    pub(crate) fn check_input(&self, input: &Map<String, Value>, faults: &mut Faults) {
+        if let Self::Http(config) = self {
+            config.check_input(input, faults);
+        }
     }
 
     /// Returns the way of execution.

@@ -19,6 +19,8 @@ use crate::view;
 pub const NAME: &str = "service";
 /// How many characters of a name are kept if a request is refused.
 const MAX_TITLE_CHARS: usize = 200;
+/// How often a job may be started.
+const MAX_ATTEMPTS: u32 = 10;
 /// The events of calls.
 const EVENTS: [&str; 4] = ["call_started", "call_answered", "call_failed", "call_retried"];
 
@@ -79,7 +81,10 @@ impl Kind for Services {
             title: Some(format!("{}/{}", request.service, request.operation)),
             secrets: request.credential_uses(),
             kind: Some(request.call.runner_config.execution_type().as_str()),
-            max_attempts: request.call.idempotent.then_some(request.call.retry.max_retries + 1),
+            max_attempts: request
+                .call
+                .idempotent
+                .then_some(request.call.retry.max_retries.saturating_add(1).min(MAX_ATTEMPTS)),
             body: Object::of(&request),
             missing: None,
         })

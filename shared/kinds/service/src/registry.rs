@@ -66,7 +66,10 @@ impl Registry {
             }
         }
         check_names(&read, &mut told);
-        check_fallbacks(&read, &mut told);
+        // where something could not be read, a fallback may only seem to lead nowhere
+        if told.is_empty() {
+            check_fallbacks(&read, &mut told);
+        }
         if !told.is_empty() {
             return Err(told);
         }

@@ -19,6 +19,7 @@ const MAX_NAME_BYTES: usize = 255;
 
 /// A request to call an operation of a service.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct ServiceRequest {
     /// The service.
     pub service: String,
@@ -224,4 +225,5 @@ fn check_input(operation: &Operation, input: &Map<String, Value>, faults: &mut F
             None => faults.add(format!("/input/{field}"), "is missing"),
         }
     }
+    operation.runner_config.check_input(input, faults);
 }

@@ -12,6 +12,7 @@ const MAX_REASON_BYTES: usize = 64;
 
 /// How often, and after which pauses, a call that failed is tried again.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Retry {
     /// How often it is tried again.
     pub max_retries: u32,
@@ -73,7 +74,8 @@ impl Retry {
             .coefficient
             .powi(i32::try_from(retry.saturating_sub(1)).unwrap_or(i32::MAX));
         let seconds = (self.initial_interval as f64 * factor).min(self.max_interval as f64);
-        Duration::from_secs_f64(seconds)
+        Duration::try_from_secs_f64(seconds)
+            .unwrap_or(longest)
             .max(asked.unwrap_or_default())
             .min(longest)
     }

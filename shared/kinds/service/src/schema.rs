@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use callboard_core::base::fields::{Faults, FieldError};
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
 /// How many faults of one value are told.
 const MOST_FAULTS: usize = 20;
+/// How long a fault's place and sentence may be, in characters: they name what is in the value.
+const MOST_CHARS: usize = 300;
+/// Of a value with more values in it, only the first fault is told.
+const MOST_VALUES: usize = 10_000;
 
 /// A JSON Schema (draft 2020-12).
 #[derive(Clone)]
@@ -45,11 +49,40 @@ impl Schema {
 
     /// Adds a fault for each part of a value that breaks the schema. The faults do not repeat the value, which may hold secrets.
     pub fn check(&self, value: &Value, pointer: &str, faults: &mut Faults) {
-        for error in self.validator.iter_errors(value).take(MOST_FAULTS) {
+        if self.validator.is_valid(value) {
+            return;
+        }
+        let mut tell = |error: &ValidationError<'_>| {
             let pointer = format!("{pointer}{}", error.instance_path());
-            faults.add(pointer, error.masked_with("the value").to_string());
+            faults.add(cut(&pointer), cut(&error.masked_with("the value").to_string()));
+        };
+        // the faults are all found before the first is told: of a large value, one is enough
+        if is_large(value) {
+            self.validator.validate(value).err().iter().for_each(tell);
+        } else {
+            self.validator
+                .iter_errors(value)
+                .take(MOST_FAULTS)
+                .for_each(|error| tell(&error));
         }
     }
+}
+
+/// Returns whether a value has very many values in it.
+fn is_large(value: &Value) -> bool {
+    fn count(value: &Value, left: usize) -> Option<usize> {
+        let left = left.checked_sub(1)?;
+        match value {
+            Value::Array(items) => items.iter().try_fold(left, |left, item| count(item, left)),
+            Value::Object(entries) => entries.values().try_fold(left, |left, item| count(item, left)),
+            _ => Some(left),
+        }
+    }
+    count(value, MOST_VALUES).is_none()
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MOST_CHARS).collect()
 }
 
 impl std::fmt::Debug for Schema {
@@ -94,6 +127,22 @@ mod tests {
             "{faults:?}"
         );
         assert!(told(json!({}))[0].detail.contains("amount"));
+        Ok(())
+    }
+
+    #[test]
+    fn of_a_value_with_very_many_faults_one_is_told_and_briefly() -> Result<(), String> {
+        let schema = Schema::compile(&json!({"additionalProperties": false, "items": {"type": "string"}}));
+        let schema = schema.map_err(|error| error.detail)?;
+        let many: Value = (0..50_000).map(Value::from).collect();
+        let long = json!({"x".repeat(100_000): 1});
+        for value in [many, long] {
+            let mut faults = Faults::default();
+            schema.check(&value, "/input", &mut faults);
+            let faults = faults.into_inner();
+            assert_eq!(faults.len(), 1);
+            assert!(faults[0].detail.len() + faults[0].pointer.len() < 1000);
+        }
         Ok(())
     }
 

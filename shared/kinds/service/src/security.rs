@@ -12,6 +12,7 @@ const MAX_MB: u64 = 1024 * 1024;
 
 /// What a service may do.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct SecurityPolicy {
     /// The programs that a shell service may run, by their absolute paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -31,7 +32,7 @@ pub struct SecurityPolicy {
 
 /// Limits of one execution; what is absent is not limited.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ResourceLimits {
     /// Seconds of processor time.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -62,6 +62,7 @@ pub(crate) async fn read(
     } else {
         None
     };
+    let parsed = parsed.map(|value| redacted(value, redactor));
     Ok(Answered {
         status,
         retry_after: retry_after.map(Duration::from_secs),
@@ -69,6 +70,23 @@ pub(crate) async fn read(
         truncated: kept.truncated,
         location,
     })
+}
+
+/// Redacts what is in a JSON value: reading it has undone its escapes, which may have hidden a secret from the search before.
+fn redacted(value: Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) => redactor.text(&text).into(),
+        Value::Array(items) => items.into_iter().map(|item| redacted(item, redactor)).collect(),
+        Value::Object(entries) => {
+            let entries = entries.into_iter();
+            Value::Object(
+                entries
+                    .map(|(name, value)| (redactor.text(&name), redacted(value, redactor)))
+                    .collect(),
+            )
+        }
+        other => other,
+    }
 }
 
 /// The beginning of a body.

@@ -2,14 +2,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use callboard_core::base::fields::Faults;
 use callboard_core::base::id::JobId;
 use callboard_core::credential::Credential;
-use callboard_kind_service::config::{Auth, Body, HttpConfig};
+use callboard_kind_service::config::{Auth, Body, HttpConfig, is_own_header};
 use callboard_kind_service::template::{Missing, Template};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
+use url::Url;
 
 /// Everything but letters, digits and `-._~`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -33,6 +35,11 @@ impl Prepared {
         job: JobId,
         credential: Option<&Credential>,
     ) -> Result<Self, String> {
+        let mut faults = Faults::default();
+        config.check_input(input, &mut faults);
+        if let Some(fault) = faults.into_inner().into_iter().next() {
+            return Err(format!("{} {}", fault.pointer, fault.detail));
+        }
         let values = Value::Object(input.clone());
         let mut headers = HeaderMap::new();
         for (name, template) in &config.headers {
@@ -83,9 +90,6 @@ impl Prepared {
 /// Returns the address of a call. What the input gives stays one part of the path or one value of the query.
 fn url(config: &HttpConfig, input: &Value) -> Result<String, String> {
     let path = fill(&config.path, input, encode)?;
-    if path.split(['/', '?']).any(|part| matches!(part, "." | "..")) {
-        return Err("the path has a part that is only dots".to_owned());
-    }
     let mut url = format!("{}{path}", config.base_url);
     for (name, template) in &config.query {
         url.push(if url.contains('?') { '&' } else { '?' });
@@ -93,7 +97,19 @@ fn url(config: &HttpConfig, input: &Value) -> Result<String, String> {
         url.push('=');
         url.push_str(&fill(template, input, encode)?);
     }
-    Ok(url)
+    match (Url::parse(&config.base_url), Url::parse(&url)) {
+        (Ok(base), Ok(called)) if is_same_origin(&base, &called) => Ok(called.into()),
+        _ => Err("the path and the query make no address of the service".to_owned()),
+    }
+}
+
+/// Returns whether two addresses have the same scheme, host and port, and the second holds no user.
+pub(crate) fn is_same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host() == other.host()
+        && one.port_or_known_default() == other.port_or_known_default()
+        && other.username().is_empty()
+        && other.password().is_none()
 }
 
 fn form(input: &Map<String, Value>) -> Result<String, String> {
@@ -121,6 +137,11 @@ fn form(input: &Map<String, Value>) -> Result<String, String> {
 fn authorize(headers: &mut HeaderMap, auth: &Auth, credential: &Credential) -> Result<(), String> {
     let (name, value) = match credential {
         Credential::Bearer { token, .. } => (AUTHORIZATION.to_string(), format!("Bearer {}", token.expose())),
+        Credential::Header { header, .. } if is_own_header(header) => {
+            return Err(format!(
+                "the credential sets the header {header}, which is not a credential's to set"
+            ));
+        }
         Credential::Header { header, value, .. } => (header.clone(), value.expose().to_owned()),
         Credential::Password { password } => {
             let user = auth.username.as_deref().unwrap_or_default();
@@ -183,16 +204,22 @@ mod tests {
     #[test]
     fn what_the_input_gives_stays_where_the_operator_put_it() -> Result<(), String> {
         let config = "{method: GET, path: '/users/{id}/orders', query: {q: '{q}', page: '1'}}";
-        let call = prepared(config, &json!({"id": "../../admin?x=1#y", "q": "a&b=c\r\nHost: x"}))?;
+        let call = prepared(config, &json!({"id": "a/b?x=1#y", "q": "a&b=c\r\nHost: x"}))?;
         assert_eq!(
             call.url,
-            "https://a.example.com/v1/users/..%2F..%2Fadmin%3Fx%3D1%23y/orders?page=1&q=a%26b%3Dc%0D%0AHost%3A%20x"
+            "https://a.example.com/v1/users/a%2Fb%3Fx%3D1%23y/orders?page=1&q=a%26b%3Dc%0D%0AHost%3A%20x"
         );
         for (config, input) in [
             ("{path: '/users/{id}'}", json!({"id": ".."})),
+            ("{path: '/users/{id}'}", json!({"id": ""})),
+            ("{path: '/users/{id}'}", json!({"id": "../../admin"})),
+            ("{path: '/users/{id}'}", json!({"id": "a\\..\\b"})),
             ("{path: '/users/{id}/x'}", json!({"id": "."})),
             ("{headers: {X-Id: '{id}'}}", json!({"id": "a\r\nX-Admin: 1"})),
             ("{body: form}", json!({"id": ["a"]})),
+            ("{path: '.{id}'}", json!({"id": "evil.com"})),
+            ("{path: '@{id}'}", json!({"id": "evil.com"})),
+            ("{path: ':80{id}'}", json!({"id": 8})),
         ] {
             assert!(prepared(config, &input).is_err(), "{config} {input}");
         }

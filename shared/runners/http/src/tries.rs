@@ -1,6 +1,7 @@
 //! Calls an operation, again where that is allowed, and reads what came of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use callboard_core::base::causes::causes;
@@ -22,10 +23,13 @@ use http::Method;
 use http::header::{CONTENT_TYPE, LOCATION};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
+use url::Url;
 
 use crate::answer::{self, Answered, Unread};
-use crate::request::Prepared;
+use crate::request::{Prepared, is_same_origin};
 
+/// How long an error may be, in characters: it may name what a service has answered.
+const MAX_ERROR_CHARS: usize = 2000;
 /// Answers that another try may change.
 const TRANSIENT: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
 /// Those with which a service says that it has done nothing.
@@ -40,6 +44,8 @@ pub(crate) struct Tries<'a> {
     pub(crate) redactor: &'a Arc<Redactor>,
     pub(crate) output: &'a Output,
     pub(crate) events: u64,
+    /// Whether the service has begun to do what it was asked to do in this try, whatever follows.
+    pub(crate) begun: AtomicBool,
 }
 
 /// What came of one try.
@@ -93,15 +99,22 @@ impl Tries<'_> {
         let mut tried = match timeout(limit, self.exchange()).await {
             Ok(Ok(answered)) => self.judge(answered),
             Ok(Err(Unanswered::Store(error))) => return Err(error),
-            Ok(Err(Unanswered::Call(error))) => failed(causes(&error).to_string(), error.sent),
-            Ok(Err(Unanswered::Told(told))) => failed(told, true),
-            Err(_) => failed(format!("the service did not answer within {} s", limit.as_secs()), true),
+            Ok(Err(Unanswered::Call(error))) => failed(causes(&error).to_string(), error.sent, !error.is_refused()),
+            Ok(Err(Unanswered::Told(told))) => failed(told, true, false),
+            Err(_) => failed(
+                format!("the service did not answer within {} s", limit.as_secs()),
+                true,
+                true,
+            ),
         };
-        let error = tried
-            .outcome
-            .error
-            .take()
-            .map(|error| self.redactor.text(&sentence(&error)));
+        tried.done |= self.begun.swap(false, Ordering::Relaxed);
+        let error = tried.outcome.error.take().map(|error| {
+            self.redactor
+                .text(&sentence(&error))
+                .chars()
+                .take(MAX_ERROR_CHARS)
+                .collect::<String>()
+        });
         tried.outcome.error.clone_from(&error);
         let mut detail: Detail = tried.outcome.detail.read().unwrap_or_default();
         detail.called = Some(called);
@@ -127,8 +140,13 @@ impl Tries<'_> {
         let over = Schema::compile(&poll.until).map_err(|wrong| Unanswered::Told(wrong.detail))?;
         let place = self.place(poll, &answered)?;
         loop {
-            sleep(Duration::from_secs(poll.interval)).await;
-            answered = self.ask(&Method::GET, &place).await?;
+            sleep(Duration::from_secs(poll.interval.max(1))).await;
+            // the work goes on whatever becomes of the question
+            answered = match self.ask(&Method::GET, &place).await {
+                Ok(answered) if TRANSIENT.contains(&answered.status) => continue,
+                Err(Unanswered::Call(_)) => continue,
+                asked => asked?,
+            };
             let mut faults = Faults::default();
             over.check(&answered.output, "", &mut faults);
             if faults.count() == 0 || !(200..300).contains(&answered.status) {
@@ -142,6 +160,13 @@ impl Tries<'_> {
         let (mut method, mut url) = (method.clone(), url.to_owned());
         for _ in 0..=self.config.redirects {
             let answer = self.send(&method, &url).await?;
+            let status = answer.status().as_u16();
+            if !matches!(method, Method::GET | Method::HEAD)
+                && !UNDONE.contains(&status)
+                && !matches!(status, 307 | 308)
+            {
+                self.begun.store(true, Ordering::Relaxed);
+            }
             let Some(to) = self.redirected(&answer) else {
                 let read = answer::read(answer, self.config.max_response_bytes, self.output, self.redactor).await;
                 return read.map_err(|unread| match unread {
@@ -172,7 +197,11 @@ impl Tries<'_> {
             request.headers_mut().remove(CONTENT_TYPE);
             request.body_mut().clear();
         }
-        let first_byte = Duration::from_secs(self.config.connect_timeout + self.config.first_byte_timeout);
+        let first_byte = Duration::from_secs(
+            self.config
+                .connect_timeout
+                .saturating_add(self.config.first_byte_timeout),
+        );
         self.caller.send(request, first_byte).await.map_err(Unanswered::Call)
     }
 
@@ -185,15 +214,9 @@ impl Tries<'_> {
 
     /// Returns an address that the service names, if it is one of the service's own.
     fn at_service(&self, named: &str) -> Option<String> {
-        let origin = origin(&self.config.base_url);
-        let place = match named.strip_prefix('/') {
-            Some(path) if !path.starts_with('/') => format!("{origin}{named}"),
-            _ => named.to_owned(),
-        };
-        let is_own = place
-            .strip_prefix(origin)
-            .is_some_and(|rest| rest.starts_with(['/', '?']));
-        is_own.then_some(place)
+        let base = Url::parse(&self.prepared.url).ok()?;
+        let place = base.join(named).ok()?;
+        is_same_origin(&base, &place).then(|| place.into())
     }
 
     /// Returns where to ask for the end of work: at the service itself, and nowhere else.
@@ -284,18 +307,11 @@ enum Unanswered {
     Store(StoreError),
 }
 
-fn failed(error: String, done: bool) -> Tried {
+fn failed(error: String, done: bool, transient: bool) -> Tried {
     Tried {
         outcome: Outcome::failed(SERVICE_UNREACHABLE, error),
-        transient: true,
+        transient,
         done,
         asked: None,
     }
-}
-
-/// Returns scheme, host and port of an address.
-fn origin(url: &str) -> &str {
-    let host = url.find("://").map_or(0, |at| at + 3);
-    let end = url[host..].find('/').map_or(url.len(), |at| host + at);
-    &url[..end]
 }

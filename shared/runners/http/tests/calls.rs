@@ -354,6 +354,59 @@ async fn work_that_goes_on_is_asked_for_at_the_service_alone() -> anyhow::Result
 }
 
 #[tokio::test]
+async fn what_follows_an_accepted_call_never_repeats_it() -> anyhow::Result<()> {
+    let poll = "poll: {url_from: /status, interval: 1, until: {properties: {state: {const: done}}}}";
+    let retries = "max_retries: 3, retry: {initial_interval: 0}, timeout: 6";
+    let accepted: Given<'_> = (202, JSON, r#"{"status": "/v1/jobs/1"}"#);
+    let busy: Given<'_> = (429, &[("retry-after", "0")], "");
+    let done: Given<'_> = (200, JSON, r#"{"state": "done"}"#);
+    let see_other: Given<'_> = (303, &[("location", "/v1/there")], "");
+    for (answers, operation, status) in [
+        (
+            vec![accepted, busy, done],
+            format!("{retries}, runner_config: {{{poll}}}"),
+            200,
+        ),
+        (
+            vec![see_other, busy, done],
+            format!("{retries}, runner_config: {{redirects: 2}}"),
+            429,
+        ),
+    ] {
+        let (server, address) = Server::start(&answers).await?;
+        let result = call(address, PRIVATE, &operation, json!({}), never()).await?.result()?;
+        ensure!(result["status_code"] == status, "{result}");
+        let posts = server.seen().iter().filter(|seen| seen.starts_with("POST")).count();
+        ensure!(posts == 1, "{posts} posts: {:?}", server.seen());
+    }
+    // a place that does not answer is asked again, until the time is over
+    let body = r#"{"status": "/v1/jobs/1"}"#;
+    let (server, address) = Server::start(&[(202, JSON, body), (503, &[], "")]).await?;
+    let operation = format!("{retries}, runner_config: {{{poll}}}");
+    let result = call(address, PRIVATE, &operation, json!({}), never()).await?.result()?;
+    ensure!(result["reason"] == "service_unreachable", "{result}");
+    let posts = server.seen().iter().filter(|seen| seen.starts_with("POST")).count();
+    ensure!(posts == 1 && server.asked() > 2, "{posts} posts: {:?}", server.seen());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_that_json_hides_is_not_in_the_output() -> anyhow::Result<()> {
+    let escaped: String = TOKEN
+        .chars()
+        .map(|char| format!("\\u{:04X}", u32::from(char)))
+        .collect();
+    let body = format!(r#"{{"token": "{escaped}", "{escaped}": 1}}"#);
+    let (_server, address) = Server::start(&[(200, JSON, &body)]).await?;
+    let result = call(address, PRIVATE, "timeout: 30", json!({}), never())
+        .await?
+        .result()?;
+    ensure!(!result.to_string().contains(TOKEN), "{result}");
+    ensure!(result["output"]["token"] == "********", "{result}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn redirects_are_followed_within_the_service_and_only_where_that_is_allowed() -> anyhow::Result<()> {
     for (place, operation, asked, status) in [
         ("/v1/there", "runner_config: {redirects: 2}", 2, 200),

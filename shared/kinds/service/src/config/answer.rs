@@ -11,6 +11,7 @@ const MAX_SECONDS: u64 = 3600;
 
 /// When a call counts as successful.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Success {
     /// Statuses, each from the first to the second.
     pub status: Vec<(u16, u16)>,
@@ -21,6 +22,7 @@ pub struct Success {
 
 /// How the end of work is found that goes on after the answer `202`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Poll {
     /// Where to ask: a pointer into the answer, or nothing for its `Location`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -15,6 +15,7 @@ const SCHEMES: [(&str, &[CredentialKind]); 3] = [
 
 /// How a call shows who sends it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Auth {
     /// The scheme.
     #[serde(rename = "type")]

@@ -15,6 +15,7 @@ const MAX_BYTES: usize = 1024;
 
 /// How a container is run.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct ContainerConfig {
     /// The image, with a digest or a tag.
     pub image: String,

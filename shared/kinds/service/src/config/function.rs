@@ -9,6 +9,7 @@ const MAX_BYTES: usize = 2048;
 
 /// How a function is called.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct FunctionConfig {
     /// The cloud.
     pub provider: Provider,

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::base::json::escape;
 use callboard_core::base::web_address::WebAddress;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::answer::{Poll, Success};
 use super::auth::Auth;
@@ -17,17 +19,24 @@ const MAX_NAME_BYTES: usize = 128;
 const MAX_REDIRECTS: u64 = 10;
 const MAX_SECONDS: u64 = 3600;
 /// The headers that this product sets itself.
-const OWN_HEADERS: [&str; 6] = [
+const OWN_HEADERS: [&str; 12] = [
     "host",
     "content-length",
     "transfer-encoding",
     "connection",
-    "authorization",
     "proxy-authorization",
+    "proxy-connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "content-encoding",
 ];
 
 /// How an operation is called over HTTP.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct HttpConfig {
     /// What every address of the service begins with.
     pub base_url: String,
@@ -114,14 +123,16 @@ impl HttpConfig {
         }
         let path = template(fields, "path", faults);
         let path = path.or_else(|| Template::parse("").ok())?;
-        if path.begins_with_a_field() {
+        let text = String::from(path.clone());
+        if !text.is_empty() && !text.starts_with(['/', '?']) {
             faults.add(
                 fields.pointer("path"),
-                "must not begin with a field: what it holds could become part of the host",
+                "must begin with / or ?: what follows base_url could become part of the host",
             );
+        } else if text.contains(['#', '\\']) || text.contains(char::is_whitespace) {
+            faults.add(fields.pointer("path"), "must hold no #, no backslash and no space");
         }
         Some(Self {
-            base_url: base_url?.to_owned(),
             method: method.to_owned(),
             path,
             query: templates(fields, "query", faults),
@@ -139,7 +150,37 @@ impl HttpConfig {
             success: Success::read(fields, faults),
             idempotency_header,
             poll: Poll::read(fields, faults),
+            // last, so that every field is read
+            base_url: base_url?.trim_end_matches('/').to_owned(),
         })
+    }
+
+    /// Adds a fault for each field of an input that does not fit into the call.
+    pub fn check_input(&self, input: &Map<String, Value>, faults: &mut Faults) {
+        let text = |name: &str| input.get(name).and_then(Value::as_str);
+        for name in self.path.fields() {
+            let moves = |text: &str| text.is_empty() || text.split(['/', '\\']).any(|part| matches!(part, "." | ".."));
+            if text(name).is_some_and(moves) {
+                let detail = "must not be empty, nor have a part of only dots: it would lead to another path";
+                faults.add(format!("/input/{name}"), detail);
+            }
+        }
+        for name in self.headers.values().flat_map(Template::fields) {
+            if text(name).is_some_and(|text| text.chars().any(char::is_control)) {
+                faults.add(
+                    format!("/input/{name}"),
+                    "must not hold control characters: it becomes part of a header",
+                );
+            }
+        }
+        if self.body == Body::Form {
+            for (name, value) in input {
+                if value.is_array() || value.is_object() {
+                    let pointer = format!("/input/{}", escape(name));
+                    faults.add(pointer, "must be a string, a number or a boolean to be part of a form");
+                }
+            }
+        }
     }
 
     pub(super) fn input_fields(&self) -> Vec<&str> {
@@ -151,11 +192,17 @@ impl HttpConfig {
     }
 }
 
+/// Returns whether a header is Callboard's to set, or that of a connection.
+#[must_use]
+pub fn is_own_header(name: &str) -> bool {
+    OWN_HEADERS.iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
 fn check_header(name: &str, pointer: &str, faults: &mut Faults) {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(good) {
         faults.add(pointer, "is no name of a header");
-    } else if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+    } else if is_own_header(name) || name.eq_ignore_ascii_case("authorization") {
         faults.add(
             pointer,
             "is set by Callboard; name a credential in auth for Authorization",

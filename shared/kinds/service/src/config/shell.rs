@@ -14,6 +14,7 @@ use crate::template::Template;
 const MAX_PATH_BYTES: usize = 1024;
 /// How a program is run: never by a shell.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct ShellConfig {
     /// The program, by its absolute path.
     pub command: String,

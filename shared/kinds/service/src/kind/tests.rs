@@ -132,6 +132,12 @@ fn what_cannot_be_called_is_refused_with_pointers() -> Result<(), Box<dyn std::e
             .any(|fault| fault.pointer == pointer && fault.detail.contains(told));
         assert!(found && faults.len() == 1, "{body}: {faults:?}");
     }
+    let newer = json!({
+        "service": "billing", "operation": "get_invoice", "input": {"id": "7"},
+    });
+    let mut read = kinds.read(&newer).map_err(|faults| format!("{faults:?}"))?;
+    read.request.work.0["call"]["runner_config"]["of_a_newer_release"] = json!(true);
+    assert!(ServiceRequest::of(&read.request).is_err());
     let refused = kinds.outline(&json!({"service": "a", "operation": "b"}));
     assert_eq!(refused.title.as_deref(), Some("a/b"));
     Ok(())

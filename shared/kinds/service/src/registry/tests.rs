@@ -136,7 +136,7 @@ fn every_fault_is_told_with_its_line() {
         ),
         (
             http("{base_url: 'https://x', path: '{host}/x'}"),
-            "/services/0/runner_config/path must not begin with a field",
+            "/services/0/runner_config/path must begin with / or ?",
         ),
         (
             http("{base_url: 'https://x', headers: {Authorization: x}}"),
