@@ -2,6 +2,7 @@
 
 mod cloud;
 mod host_keys;
+mod hosts;
 mod kind;
 mod kinds;
 pub mod known_hosts;
@@ -14,6 +15,7 @@ mod value;
 
 pub use self::cloud::*;
 pub use self::host_keys::*;
+pub use self::hosts::*;
 pub use self::kind::*;
 pub use self::kinds::{is_header, is_role};
 pub use self::parse::parse_name;

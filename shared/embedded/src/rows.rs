@@ -35,8 +35,7 @@ pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
 /// Reads a request where SQLite has it, without a copy.
 fn request(row: &Row<'_>) -> Result<JobRequest, StoreError> {
     let value = row.get_ref("request").map_err(sqlite)?;
-    let text = value.as_bytes().map_err(|error| StoreError::Corrupt(Box::new(error)))?;
-    serde_json::from_slice(text).map_err(|error| StoreError::Corrupt(Box::new(error)))
+    json(value.as_bytes().map_err(|error| StoreError::Corrupt(Box::new(error)))?)
 }
 
 pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
@@ -173,8 +172,8 @@ pub(crate) fn column<T: FromSql>(row: &Row<'_>, name: &str) -> Result<T, StoreEr
     row.get(name).map_err(sqlite)
 }
 
-pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(Box::new(error)))
+pub(crate) fn json<T: serde::de::DeserializeOwned>(text: impl AsRef<[u8]>) -> Result<T, StoreError> {
+    serde_json::from_slice(text.as_ref()).map_err(|error| StoreError::Corrupt(Box::new(error)))
 }
 
 /// Runs a query, which is prepared once, and reads every row.

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use reqwest::redirect::Policy;
 use tokio::time::timeout;
 use url::Host;
 
+use crate::client;
 use crate::error::FetchError;
 use crate::guard::{Guard, Guarded};
-use crate::{USER_AGENT, tls};
 
 /// A client for registered services. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -62,21 +61,9 @@ impl Caller {
     /// # Errors
     /// The system provides no random numbers, or no memory.
     pub fn new(guard: Guard, connect_timeout: Duration) -> Result<Self, FetchError> {
-        let unmade = |source: Box<dyn std::error::Error + Send + Sync>| FetchError::Client { source };
         let guard = Arc::new(guard);
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config().map_err(|error| unmade(error.into()))?)
-            .dns_resolver(Arc::new(Guarded(Arc::clone(&guard))))
-            .redirect(Policy::none())
-            .no_proxy()
-            .no_gzip()
-            .user_agent(USER_AGENT)
-            .connect_timeout(connect_timeout)
-            .build();
-        Ok(Self {
-            client: client.map_err(|error| unmade(error.into()))?,
-            guard,
-        })
+        let client = client(Guarded(Arc::clone(&guard)), connect_timeout, None)?;
+        Ok(Self { client, guard })
     }
 
     /// Sends a request; returns when the head of the answer has arrived, whatever its status.

@@ -7,7 +7,7 @@ use url::Host;
 
 use crate::error::FetchError;
 use crate::guard::{Guard, Guarded};
-use crate::{Limits, body, client};
+use crate::{CONNECT_TIMEOUT, Limits, body, client};
 
 /// A client for services that an operator or the owner of a credential has named. They may have private addresses, but
 /// not link-local ones. The client follows no redirects.
@@ -26,7 +26,7 @@ impl Client {
     pub fn new(limits: Limits) -> Result<Self, FetchError> {
         let guard = Arc::new(Guard::allowing(|_host| true));
         Ok(Self {
-            client: client(Guarded(Arc::clone(&guard)), limits.timeout)?,
+            client: client(Guarded(Arc::clone(&guard)), CONNECT_TIMEOUT, Some(limits.timeout))?,
             guard,
             max_bytes: limits.max_bytes,
         })

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::error::FetchError;
 use crate::guard::Guard;
-use crate::{Limits, body, client, redirect};
+use crate::{CONNECT_TIMEOUT, Limits, body, client, redirect};
 
 const MAX_REDIRECTS: usize = 3;
 
@@ -30,7 +30,7 @@ async fn fetch(
     guard: &Guard,
 ) -> Result<Vec<u8>, FetchError> {
     let addresses = guard.addresses(&url).await?;
-    let client = client(addresses, limits.timeout)?;
+    let client = client(addresses, CONNECT_TIMEOUT, Some(limits.timeout))?;
     for _ in 0..=MAX_REDIRECTS {
         let answer = client.get(url.clone()).headers(headers.clone()).send().await;
         let answer = answer.map_err(|error| FetchError::of(host, error))?;

@@ -40,17 +40,23 @@ pub struct Limits {
     pub timeout: Duration,
 }
 
-fn client(resolver: impl Resolve + 'static, timeout: Duration) -> Result<reqwest::Client, FetchError> {
+/// Makes a client that goes nowhere by itself. `timeout` covers a call with its whole answer.
+fn client(
+    resolver: impl Resolve + 'static,
+    connect_timeout: Duration,
+    timeout: Option<Duration>,
+) -> Result<reqwest::Client, FetchError> {
     let unmade = |source: Box<dyn std::error::Error + Send + Sync>| FetchError::Client { source };
-    let client = reqwest::Client::builder()
+    let mut client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::config().map_err(|error| unmade(error.into()))?)
         .dns_resolver(Arc::new(resolver))
         .redirect(Policy::none())
         .no_proxy()
         .no_gzip()
         .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(timeout)
-        .build();
-    client.map_err(|error| unmade(error.into()))
+        .connect_timeout(connect_timeout);
+    if let Some(timeout) = timeout {
+        client = client.timeout(timeout);
+    }
+    client.build().map_err(|error| unmade(error.into()))
 }

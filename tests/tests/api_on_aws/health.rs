@@ -13,13 +13,7 @@ async fn health_tells_whether_the_functions_live_and_have_their_table() -> anyho
     let expected = json!({"status": "ready", "checks": {"store": {"status": "ok", "error": null}}});
     ensure!(ready.status == 200 && ready.body == expected, "{ready:?}");
     let table = &stack.resources.table;
-    stack
-        .resources
-        .dynamodb()
-        .delete_table()
-        .table_name(table)
-        .send()
-        .await?;
+    stack.resources.delete_table().await?;
     let unready = client.get("/health/ready").await?;
     ensure!(
         unready.status == 503

@@ -29,13 +29,7 @@ async fn the_doctor_names_damaged_records_and_what_cannot_be_asked() -> anyhow::
         (&json!("fault"), &json!([id])),
         "{records}"
     );
-    stack
-        .resources
-        .dynamodb()
-        .delete_table()
-        .table_name(table)
-        .send()
-        .await?;
+    stack.resources.delete_table().await?;
     let gone = findings(&stack).await?;
     for check in ["records", "dead_letters"] {
         let found = finding(&gone, check)?;

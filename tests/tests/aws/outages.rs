@@ -32,8 +32,7 @@ async fn without_the_table_messages_and_events_come_again_and_clients_are_told()
     let (client, resources) = (stack.client(), &stack.resources);
     let waiting = client.submit(&json!({"playbook": "hello.yml"})).await?;
     client.ended(&waiting).await?;
-    let delete = resources.dynamodb().delete_table().table_name(&resources.table);
-    delete.send().await?;
+    resources.delete_table().await?;
 
     let batch = event("sqs-intake.json")?;
     let answer = stack.submit.invoke(batch.clone()).await?;

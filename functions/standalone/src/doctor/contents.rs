@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
+use callboard_core::care::{Finding, some};
 use callboard_embedded::{Examination, FileLogStore, Records};
 
 use crate::parts;
-use callboard_core::care::{Finding, some};
 
 /// Checks the database, and compares the output with it.
 pub(super) fn look(data: &Path) -> Vec<Finding> {

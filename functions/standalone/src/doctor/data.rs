@@ -4,12 +4,12 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use callboard_core::care::Finding;
 use callboard_embedded::FolderLock;
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::contents;
-use callboard_core::care::Finding;
 
 const FOR_OTHERS: u32 = 0o077;
 

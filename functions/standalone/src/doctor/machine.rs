@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use callboard_ansible::longest_socket;
+use callboard_core::care::Finding;
 use callboard_process::JobFolders;
 use rustix::fs::{Access, access, statvfs};
 
 use crate::descriptors;
-use callboard_core::care::Finding;
 
 /// A few jobs can use up less space than this.
 const LITTLE: u64 = 1 << 30;

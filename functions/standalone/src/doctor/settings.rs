@@ -2,10 +2,10 @@
 
 use callboard_ansible::environment::{self, Look};
 use callboard_core::base::sentence::sentence;
+use callboard_core::care::Finding;
 
 use crate::cli::Common;
 use crate::setup;
-use callboard_core::care::Finding;
 
 /// Reads the policy.
 pub(super) fn policy(common: &Common) -> Finding {

@@ -75,7 +75,7 @@ impl Redriver<'_> {
     pub async fn dead_letters(&self, wanted: &DeadLetters) -> Result<Redriven, StoreError> {
         let page = self.store.list(&wanted.query(), self.clock.now()).await?;
         let next = page.next();
-        let mut jobs = Vec::new();
+        let (mut jobs, damage) = (Vec::new(), Damage::default());
         for found in page.jobs {
             if wanted.title.is_some() && wanted.title != found.title {
                 continue;
@@ -83,7 +83,7 @@ impl Redriver<'_> {
             match self.redrive(found.id).await {
                 Ok(job) => jobs.push(job.id),
                 Err(StoreError::Conflict | StoreError::NotFound) => {}
-                Err(error @ StoreError::Corrupt(_)) => Damage::default().tell(Some(found.id), &error),
+                Err(error @ StoreError::Corrupt(_)) => damage.tell(Some(found.id), &error),
                 Err(error) => return Err(error),
             }
         }

@@ -11,10 +11,8 @@ mod places;
 mod shell;
 mod variables;
 
-use std::collections::BTreeMap;
-
 use callboard_core::base::fields::{Faults, Fields};
-use callboard_core::credential::{CredentialKind, CredentialRef, CredentialUse};
+use callboard_core::credential::{CredentialKind, CredentialRef};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -28,6 +26,10 @@ pub use self::shell::{Argument, OutputFormat, ShellConfig};
 pub use self::variables::Variable;
 use crate::execution_type::ExecutionType;
 use crate::security::SecurityPolicy;
+
+const CLOUD: &[CredentialKind] = &[CredentialKind::Cloud];
+/// What a variable of a program may hold.
+const IN_VARIABLES: &[CredentialKind] = &[CredentialKind::Password, CredentialKind::Bearer];
 
 /// How one operation is executed.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -59,41 +61,22 @@ impl RunnerConfig {
         }
     }
 
-    /// Adds the stored credentials that it names.
-    pub(crate) fn uses(&self, pointer: &str, uses: &mut Vec<CredentialUse>) {
+    /// Returns the secrets that it names, each with the kinds of credentials that it may be.
+    pub(crate) fn secrets(&self) -> Vec<(&CredentialRef, &'static [CredentialKind])> {
         let environment = match self {
             Self::Http(config) => {
-                if let Some(auth) = &config.auth {
-                    auth.credential.uses(pointer, auth.kinds(), uses);
-                }
-                None
+                let auth = config.auth.iter();
+                return auth.map(|auth| (&auth.credential, auth.kinds())).collect();
             }
-            Self::Shell(config) => Some(&config.environment),
-            Self::Container(config) => Some(&config.environment),
             Self::Function(config) => {
-                if let Some(credential) = &config.credential {
-                    credential.uses(pointer, &[CredentialKind::Cloud], uses);
-                }
-                None
+                let credential = config.credential.iter();
+                return credential.map(|credential| (credential, CLOUD)).collect();
             }
-        };
-        for variable in environment.into_iter().flat_map(BTreeMap::values) {
-            if let Variable::Secret { credential } = variable {
-                credential.uses(pointer, &[CredentialKind::Password, CredentialKind::Bearer], uses);
-            }
-        }
-    }
-
-    /// Returns the secrets that it names.
-    pub(crate) fn credentials(&self) -> Vec<&CredentialRef> {
-        let environment = match self {
-            Self::Http(config) => return config.auth.iter().map(|auth| &auth.credential).collect(),
-            Self::Function(config) => return config.credential.iter().collect(),
             Self::Shell(config) => &config.environment,
             Self::Container(config) => &config.environment,
         };
         let secrets = environment.values().filter_map(|variable| match variable {
-            Variable::Secret { credential } => Some(credential),
+            Variable::Secret { credential } => Some((credential, IN_VARIABLES)),
             Variable::Text(_) => None,
         });
         secrets.collect()

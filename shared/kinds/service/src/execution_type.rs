@@ -20,15 +20,18 @@ pub enum ExecutionType {
 }
 
 impl ExecutionType {
-    /// The words that a registry may use, and what they mean: each type's own, and those of other registries.
-    pub(crate) const WORDS: [(&'static str, Self); 6] = [
-        ("http", Self::Http),
-        ("shell", Self::Shell),
-        ("container", Self::Container),
-        ("function", Self::Function),
-        ("docker", Self::Container),
-        ("serverless", Self::Function),
-    ];
+    /// The words that a registry may use: each type's own, and those of other registries.
+    pub(crate) const WORDS: [&'static str; 6] = ["http", "shell", "container", "function", "docker", "serverless"];
+
+    /// Returns the type that one of these words denotes.
+    pub(crate) fn of(word: &str) -> Self {
+        match word {
+            "shell" => Self::Shell,
+            "container" | "docker" => Self::Container,
+            "function" | "serverless" => Self::Function,
+            _ => Self::Http,
+        }
+    }
 
     /// Returns the word that denotes the type everywhere, and the kind of its jobs.
     #[must_use]

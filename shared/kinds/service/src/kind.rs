@@ -73,7 +73,7 @@ impl Kind for Services {
         let registry = self.registries.current();
         let request = ServiceRequest::read(fields, options, &registry, faults)?;
         if faults.count() == 0 {
-            for credential in request.call.runner_config.credentials() {
+            for (credential, _) in request.call.runner_config.secrets() {
                 self.every.check_reference(credential, "/operation", faults);
             }
         }

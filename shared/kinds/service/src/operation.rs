@@ -57,8 +57,8 @@ impl Operation {
         let mut fields = Fields::of(value, pointer, faults)?;
         let name = name(&mut fields, faults);
         let description = fields.text("description", MAX_TEXT_BYTES, faults).map(str::to_owned);
-        let input_schema = schema(&mut fields, "input_schema", faults);
-        let output_schema = schema(&mut fields, "output_schema", faults);
+        let input_schema = Schema::field(&mut fields, "input_schema", faults);
+        let output_schema = Schema::field(&mut fields, "output_schema", faults);
         let timeout = fields.integer("timeout", 1, MAX_TIMEOUT_SECONDS, faults);
         let retry = Retry::read(&mut fields, faults);
         let declared = fields.get("idempotent").is_some();
@@ -111,13 +111,6 @@ pub(crate) fn name(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Strin
         );
     }
     Some(name.to_owned())
-}
-
-fn schema(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Schema> {
-    let text = fields.get(name)?;
-    Schema::compile(text)
-        .map_err(|wrong| faults.add(format!("{}{}", fields.pointer(name), wrong.pointer), wrong.detail))
-        .ok()
 }
 
 fn fallback(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Fallback> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use callboard_core::base::fields::{Faults, FieldError, Fields};
+use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::hex::hex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -106,8 +106,9 @@ impl<'a> Read<'a> {
         let mut seen = BTreeSet::new();
         for fault in faults.into_inner() {
             let pointer = read.written_at(&fault.pointer);
-            if seen.insert((pointer.clone(), fault.detail.clone())) {
-                told.push(read.fault(pointer, &fault.detail));
+            let fault = read.fault(&pointer, &fault.detail);
+            if seen.insert(fault.detail.clone()) {
+                told.push(fault);
             }
         }
         read
@@ -140,19 +141,12 @@ impl<'a> Read<'a> {
         }
     }
 
-    fn fault(&self, pointer: String, detail: &str) -> RegistryFault {
-        let FieldError { pointer, detail } = FieldError {
-            detail: if pointer.is_empty() {
-                format!("it {detail}")
-            } else {
-                format!("{pointer} {detail}")
-            },
-            pointer,
-        };
+    fn fault(&self, pointer: &str, detail: &str) -> RegistryFault {
+        let subject = if pointer.is_empty() { "it" } else { pointer };
         RegistryFault {
             file: self.file.to_owned(),
-            line: Some(self.document.line(&pointer)),
-            detail,
+            line: Some(self.document.line(pointer)),
+            detail: format!("{subject} {detail}"),
         }
     }
 }
@@ -185,7 +179,7 @@ fn check_names(read: &[Read<'_>], told: &mut Vec<RegistryFault>) {
         for (pointer, service) in &file.services {
             if !seen.insert(&service.name) {
                 let detail = format!("is the name of another service, too: {:?}", service.name);
-                told.push(file.fault(format!("{pointer}/name"), &detail));
+                told.push(file.fault(&format!("{pointer}/name"), &detail));
             }
         }
     }
@@ -213,12 +207,12 @@ fn check_fallbacks(read: &[Read<'_>], told: &mut Vec<RegistryFault>) {
                     let Fallback { service, operation } = fallback;
                     if seen.contains(&fallback) {
                         let detail = format!("leads back to {service}/{operation}");
-                        told.push(file.fault(place.clone(), &detail));
+                        told.push(file.fault(&place, &detail));
                         break;
                     }
                     let Some(found) = find(fallback) else {
                         let detail = format!("names no operation of this registry: {service}/{operation}");
-                        told.push(file.fault(place.clone(), &detail));
+                        told.push(file.fault(&place, &detail));
                         break;
                     };
                     seen.push(fallback);

@@ -132,7 +132,9 @@ impl ServiceRequest {
     /// Returns the stored credentials that the call needs.
     pub(crate) fn credential_uses(&self) -> Vec<CredentialUse> {
         let mut uses = Vec::new();
-        self.call.runner_config.uses("/operation", &mut uses);
+        for (credential, kinds) in self.call.runner_config.secrets() {
+            credential.uses("/operation", kinds, &mut uses);
+        }
         uses
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callboard_core::base::fields::{Faults, FieldError};
+use callboard_core::base::fields::{Faults, FieldError, Fields};
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
@@ -39,6 +39,15 @@ impl Schema {
             text: text.clone(),
             validator: Arc::new(compiled),
         })
+    }
+
+    /// Reads a field that is a schema; absent is `None`.
+    pub(crate) fn field(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Self> {
+        let compiled = Self::compile(fields.get(name)?);
+        let pointer = fields.pointer(name);
+        compiled
+            .map_err(|wrong| faults.add(format!("{pointer}{}", wrong.pointer), wrong.detail))
+            .ok()
     }
 
     /// Returns the schema as it was written.

@@ -110,21 +110,11 @@ impl CircuitBreaker {
 }
 
 fn execution_type(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<ExecutionType> {
-    const WORDS: [&str; ExecutionType::WORDS.len()] = {
-        let mut words = [""; ExecutionType::WORDS.len()];
-        let mut index = 0;
-        while index < words.len() {
-            words[index] = ExecutionType::WORDS[index].0;
-            index += 1;
-        }
-        words
-    };
     if fields.get("execution_type").is_none() {
         return Some(ExecutionType::default());
     }
-    let word = fields.variant("execution_type", &WORDS, faults)?;
-    let found = ExecutionType::WORDS.iter().find(|(known, _)| *known == word);
-    found.map(|(_, kind)| *kind)
+    let word = fields.variant("execution_type", &ExecutionType::WORDS, faults)?;
+    Some(ExecutionType::of(word))
 }
 
 fn operations(fields: &mut Fields<'_>, of: &Of<'_>, faults: &mut Faults) -> Vec<Operation> {

@@ -4,7 +4,7 @@ mod hand_over;
 mod resolve;
 
 use callboard_core::base::secret::Secret;
-use callboard_core::credential::{AwsKeys, Credential, CredentialKind, CredentialRef, SshAccess};
+use callboard_core::credential::{AwsKeys, Credential, CredentialKind, CredentialRef, SshAccess, check_host};
 use callboard_core::job::Job;
 use callboard_kind_ansible::inventory::{UrlInventory, placeholders};
 use callboard_kind_ansible::request::AnsibleRequest;
@@ -98,7 +98,7 @@ impl Keys {
         let Some(Credential::Galaxy { token, hosts }) = self.find(reference) else {
             return Ok(None);
         };
-        check_host(hosts, server.unwrap_or_default())?;
+        check_host(hosts, server.unwrap_or_default()).map_err(Unready::credential)?;
         Ok(Some(token.expose()))
     }
 
@@ -111,14 +111,14 @@ impl Keys {
         let referred = inventory.headers.values().any(|value| value.contains("${"));
         match self.find(inventory.credential.as_ref()) {
             Some(Credential::Bearer { token, hosts }) if !referred => {
-                check_host(hosts, &inventory.url)?;
+                check_host(hosts, &inventory.url).map_err(Unready::credential)?;
                 headers.push((
                     "Authorization".to_owned(),
                     Secret::new(format!("Bearer {}", token.expose())),
                 ));
             }
             Some(Credential::Header { header, value, hosts }) if !referred => {
-                check_host(hosts, &inventory.url)?;
+                check_host(hosts, &inventory.url).map_err(Unready::credential)?;
                 headers.push((header.clone(), value.clone()));
             }
             _ => {}
@@ -136,7 +136,7 @@ impl Keys {
                 Some(Credential::Header { value, hosts, .. }) => (value, hosts),
                 _ => return Err(Unready::credential(format!("The credential {name:?} is not there."))),
             };
-            check_host(hosts, &inventory.url)?;
+            check_host(hosts, &inventory.url).map_err(Unready::credential)?;
             // a secret that looks like a placeholder is sent as it is
             let (before, after) = rest.split_once(&format!("${{{name}}}")).unwrap_or((rest, ""));
             filled.extend([before, secret.expose()]);
@@ -144,25 +144,4 @@ impl Keys {
         }
         Ok(filled + rest)
     }
-}
-
-/// Refuses to send a credential that names hosts to any other host.
-fn check_host(hosts: &[String], url: &str) -> Result<(), Unready> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let host = rest
-        .split(['/', '?', '#'])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let host = match scheme {
-        "https" => host.strip_suffix(":443").unwrap_or(&host),
-        _ => host.strip_suffix(":80").unwrap_or(&host),
-    };
-    if hosts.is_empty() || hosts.iter().any(|known| known == host) {
-        return Ok(());
-    }
-    Err(Unready::credential(format!(
-        "The credential may not be used for the host {host}; it is for {}.",
-        hosts.join(", ")
-    )))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_core::base::json::is_media_type;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::Output;
 use callboard_core::redact::{Piece, Redactor, Stream};
@@ -43,7 +44,7 @@ pub(crate) async fn read(
             .get(name)
             .and_then(|value: &http::HeaderValue| value.to_str().ok())
     };
-    let is_json = text_of(CONTENT_TYPE).is_some_and(is_json);
+    let is_json = text_of(CONTENT_TYPE).is_some_and(is_media_type);
     let retry_after = text_of(RETRY_AFTER).and_then(|text| text.trim().parse().ok());
     let location = text_of(LOCATION).map(str::to_owned);
     let mut kept = Kept {
@@ -107,9 +108,4 @@ impl Kept {
         }
         Ok(())
     }
-}
-
-fn is_json(kind: &str) -> bool {
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use callboard_core::base::causes::causes;
 use callboard_core::base::object::Object;
-use callboard_core::base::web_address::WebAddress;
-use callboard_core::credential::{Credential, SecretError, Secrets};
+use callboard_core::credential::{Credential, SecretError, Secrets, check_host};
 use callboard_core::job::{Job, Outcome};
 use callboard_core::output::Output;
 use callboard_core::redact::Redactor;
@@ -123,22 +122,10 @@ impl HttpRunner {
 
 /// Checks that a credential may be sent to the host of an address.
 fn may_be_sent(credential: Credential, url: &str) -> Result<Credential, SecretError> {
-    let (Credential::Bearer { hosts, .. } | Credential::Header { hosts, .. }) = &credential else {
-        return Ok(credential);
-    };
-    let place = WebAddress::parse(url)
-        .map(|address| address.place())
-        .unwrap_or_default();
-    let default = if url.starts_with("https://") { ":443" } else { ":80" };
-    let host = place.strip_suffix(default).unwrap_or(&place);
-    if hosts.is_empty() || hosts.iter().any(|known| known == host) {
-        return Ok(credential);
+    if let Credential::Bearer { hosts, .. } | Credential::Header { hosts, .. } = &credential {
+        check_host(hosts, url).map_err(SecretError::new)?;
     }
-    let told = format!(
-        "The credential must not be sent to {host}: its hosts are {}.",
-        hosts.join(", ")
-    );
-    Err(SecretError::new(told))
+    Ok(credential)
 }
 
 #[async_trait]

@@ -86,6 +86,15 @@ impl Resources {
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
+    /// Deletes the table, as an outage that does not end.
+    ///
+    /// # Errors
+    /// DynamoDB refuses.
+    pub async fn delete_table(&self) -> anyhow::Result<()> {
+        self.dynamodb().delete_table().table_name(&self.table).send().await?;
+        Ok(())
+    }
+
     /// Makes a client of SQS.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {

@@ -54,7 +54,7 @@ impl Success {
                 ),
             }
         }
-        let body = schema(&mut own, "body", faults);
+        let body = Schema::field(&mut own, "body", faults).map(|schema| schema.text().clone());
         own.finish(faults);
         let status = if status.is_empty() { any.status } else { status };
         Self { status, body }
@@ -73,7 +73,7 @@ impl Poll {
             );
         }
         let interval = own.integer("interval", 1, MAX_SECONDS, faults).unwrap_or(2);
-        let until = schema(&mut own, "until", faults);
+        let until = Schema::field(&mut own, "until", faults).map(|schema| schema.text().clone());
         if own.get("until").is_none() {
             faults.add(
                 own.pointer("until"),
@@ -87,15 +87,6 @@ impl Poll {
             until: until?,
         })
     }
-}
-
-/// Reads a JSON Schema; absent is `None`.
-fn schema(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Value> {
-    let text = fields.get(name)?;
-    if let Err(wrong) = Schema::compile(text) {
-        faults.add(format!("{}{}", fields.pointer(name), wrong.pointer), wrong.detail);
-    }
-    Some(text.clone())
 }
 
 fn range(text: &str) -> Option<(u16, u16)> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callboard_core::base::fields::{Faults, Fields};
 use serde::{Deserialize, Serialize};
 
-use super::places::template_list;
+use super::places::{choice, template_list};
 use super::shell::OutputFormat;
 use super::variables::{Variable, environment};
 use crate::security::SecurityPolicy;
@@ -67,19 +67,8 @@ impl ContainerConfig {
         } else if user.split(':').next() == Some("0") {
             faults.add(fields.pointer("user"), "must not be root");
         }
-        let pull = match fields.get("pull") {
-            None => "missing",
-            Some(_) => fields
-                .variant("pull", &["missing", "always", "never"], faults)
-                .unwrap_or("missing"),
-        };
-        let output = match fields.get("output") {
-            None => OutputFormat::Text,
-            Some(_) => match fields.variant("output", &["text", "json"], faults) {
-                Some("json") => OutputFormat::Json,
-                _ => OutputFormat::Text,
-            },
-        };
+        let pull = choice(fields, "pull", &["missing", "always", "never"], "missing", faults);
+        let output = OutputFormat::read(fields, faults);
         Some(Self {
             command: template_list(fields, "command", faults),
             args: template_list(fields, "args", faults),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{Poll, Success};
 use super::auth::Auth;
-use super::places::{template, templates};
+use super::places::{choice, template, templates};
 use crate::template::Template;
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -94,19 +94,16 @@ impl HttpConfig {
         if base_url.is_some_and(|url| url.contains(['?', '#'])) {
             faults.add(fields.pointer("base_url"), "must have no query; name it in query");
         }
-        let method = match fields.get("method") {
-            None => "POST",
-            Some(_) => fields.variant("method", &METHODS, faults).unwrap_or("POST"),
+        let method = choice(fields, "method", &METHODS, "POST", faults);
+        let usual = if matches!(method, "GET" | "HEAD" | "DELETE") {
+            "none"
+        } else {
+            "input"
         };
-        let sends = !matches!(method, "GET" | "HEAD" | "DELETE");
-        let body = match fields.get("body") {
-            None if sends => Body::Input,
-            None => Body::None,
-            Some(_) => match fields.variant("body", &["input", "form", "none"], faults) {
-                Some("input") => Body::Input,
-                Some("form") => Body::Form,
-                _ => Body::None,
-            },
+        let body = match choice(fields, "body", &["input", "form", "none"], usual, faults) {
+            "input" => Body::Input,
+            "form" => Body::Form,
+            _ => Body::None,
         };
         if body != Body::None && matches!(method, "GET" | "HEAD") {
             faults.add(fields.pointer("body"), format!("must be none: {method} has no body"));

@@ -10,6 +10,20 @@ use crate::template::Template;
 
 const MAX_BYTES: usize = 4096;
 
+/// Reads a field that has one of a few words; absent, or a fault, is the usual one.
+pub(super) fn choice(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    words: &[&'static str],
+    usual: &'static str,
+    faults: &mut Faults,
+) -> &'static str {
+    match fields.get(name) {
+        None => usual,
+        Some(_) => fields.variant(name, words, faults).unwrap_or(usual),
+    }
+}
+
 /// Reads a template; absent is `None`.
 pub(super) fn template(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Template> {
     let text = fields.line(name, MAX_BYTES, faults)?;

@@ -6,12 +6,13 @@ use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::hex::from_hex;
 use serde::{Deserialize, Serialize};
 
-use super::places::template_list;
+use super::places::{choice, template_list};
 use super::variables::{Variable, environment};
 use crate::security::{SecurityPolicy, is_plain_path};
 use crate::template::Template;
 
 const MAX_PATH_BYTES: usize = 1024;
+
 /// How a program is run: never by a shell.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +51,16 @@ pub enum OutputFormat {
     Json,
 }
 
+impl OutputFormat {
+    /// Reads the field `output`; absent is text.
+    pub(super) fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
+        match choice(fields, "output", &["text", "json"], "text", faults) {
+            "json" => Self::Json,
+            _ => Self::Text,
+        }
+    }
+}
+
 impl ShellConfig {
     pub(super) fn read(fields: &mut Fields<'_>, policy: &SecurityPolicy, faults: &mut Faults) -> Option<Self> {
         let command = fields.required_line("command", MAX_PATH_BYTES, faults);
@@ -73,17 +84,8 @@ impl ShellConfig {
         }
         let args = template_list(fields, "args", faults);
         check_dashes(&args, fields, faults);
-        let stdin = match fields.get("stdin") {
-            None => false,
-            Some(_) => fields.variant("stdin", &["input", "none"], faults) == Some("input"),
-        };
-        let output = match fields.get("output") {
-            None => OutputFormat::Text,
-            Some(_) => match fields.variant("output", &["text", "json"], faults) {
-                Some("json") => OutputFormat::Json,
-                _ => OutputFormat::Text,
-            },
-        };
+        let stdin = choice(fields, "stdin", &["input", "none"], "none", faults) == "input";
+        let output = OutputFormat::read(fields, faults);
         let environment = environment(fields, faults);
         let success_codes = codes(fields, faults);
         Some(Self {
