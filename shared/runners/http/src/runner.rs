@@ -1,7 +1,6 @@
 //! The runner of calls over HTTP.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -108,7 +107,6 @@ impl HttpRunner {
             redactor: &redactor,
             output,
             events: 0,
-            begun: AtomicBool::new(false),
         };
         match tries.run().await {
             Ok(outcome) => outcome,
