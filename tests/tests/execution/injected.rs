@@ -75,6 +75,7 @@ impl Runner for Counting {
             stopped: self.works,
             doing: None,
             short: false,
+            again: None,
         }
     }
 }

@@ -152,7 +152,7 @@ impl Sweeper {
                 ..Outcome::failed(Reason::LOST, lost(&job))
             },
         };
-        end_attempt(&*self.store, &*self.queue, &*self.clock, &job, lease, outcome).await
+        end_attempt(&*self.store, &*self.queue, &*self.clock, &job, lease, outcome, None).await
     }
 
     /// Queues jobs that the queue is not known to have.

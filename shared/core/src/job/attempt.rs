@@ -24,6 +24,10 @@ pub struct Attempt {
     /// Why the attempt did not succeed, in a sentence of at most 300 characters.
     #[schema(max_length = 300)]
     pub error: Option<String>,
+    /// True if the job was tried again because the failure may pass. Such an attempt does not count toward `max_attempts`.
+    #[serde(default)]
+    #[schema(required)]
+    pub retried: bool,
 }
 
 impl Attempt {
@@ -36,6 +40,7 @@ impl Attempt {
             finished_at: None,
             reason: None,
             error: None,
+            retried: false,
         }
     }
 

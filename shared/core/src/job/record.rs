@@ -64,7 +64,14 @@ impl Job {
     /// Returns whether the job may be started again after its current attempt has ended.
     #[must_use]
     pub fn may_run_again(&self) -> bool {
-        self.state.attempt < self.request.options.max_attempts()
+        self.state.attempt.saturating_sub(self.retries()) < self.request.options.max_attempts()
+    }
+
+    /// Returns how often the job was tried again because a failure might pass.
+    #[must_use]
+    pub fn retries(&self) -> u32 {
+        let retried = self.state.given_up.iter().filter(|attempt| attempt.retried);
+        u32::try_from(retried.count()).unwrap_or(u32::MAX)
     }
 
     /// Returns when the job expires: never, until it has ended.

@@ -10,7 +10,8 @@ use crate::base::time::Clock;
 use crate::job::{Attempt, DISPATCH_GRACE, DueJob, Job, JobQueue, JobStatus, JobStore, Lease, Outcome};
 use crate::request::Reason;
 
-/// Writes the end of an attempt: the job's end, or its return to the queue if its request allows that.
+/// Writes the end of an attempt: the job's end, or its return to the queue, if its runner says after which pause another attempt
+/// may succeed, or its request allows another one.
 ///
 /// # Errors
 /// `Conflict` if the lease is lost; otherwise the store's error.
@@ -21,10 +22,11 @@ pub(crate) async fn end_attempt(
     job: &Job,
     lease: Lease,
     outcome: Outcome,
+    again: Option<Duration>,
 ) -> Result<(), StoreError> {
-    let again =
-        outcome.reason.as_ref().is_some_and(Reason::is_retryable) && job.state.cancel.is_none() && job.may_run_again();
-    if !again {
+    let retryable = outcome.reason.as_ref().is_some_and(Reason::is_retryable) && job.may_run_again();
+    let delay = again.or_else(|| retryable.then(|| retry_delay(job)));
+    let Some(delay) = delay.filter(|_| job.state.cancel.is_none()) else {
         let reason = outcome.reason.clone();
         let status = outcome.status;
         let cancel = store.finish(job.id, lease.token, outcome, clock.now()).await?;
@@ -33,10 +35,13 @@ pub(crate) async fn end_attempt(
         }
         tracing::info!(job.status = %status, job.reason = reason.as_ref().map(Reason::as_str), "job ended");
         return Ok(());
-    }
-    let (delay, now) = (retry_delay(job), clock.now());
+    };
+    let now = clock.now();
     let due = now + delay + DISPATCH_GRACE;
-    let ended = Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now));
+    let ended = Attempt {
+        retried: again.is_some(),
+        ..Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now))
+    };
     store.release(job.id, lease.token, ended, due).await?;
     tracing::warn!(
         job.attempt = job.state.attempt,

@@ -1,6 +1,7 @@
 //! The runners that execute jobs, and the list of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -34,6 +35,9 @@ pub struct Ended {
     pub doing: Option<String>,
     /// True when nothing of the job was started, because the machine was short of open files, memory or processes.
     pub short: bool,
+    /// Set when the job failed, another attempt may end differently, and starting it does no harm: after this pause. Such an
+    /// attempt does not count toward `max_attempts`.
+    pub again: Option<Duration>,
 }
 
 impl Ended {
@@ -45,6 +49,7 @@ impl Ended {
             stopped: false,
             doing: None,
             short: false,
+            again: None,
         }
     }
 }

@@ -118,8 +118,9 @@ impl Worker {
                 return self.write_end(&job, lease, None, &ending).await;
             }
             self.close(&output, &ending).await;
+            let again = ended.again.filter(|_| reason.is_none());
             let outcome = overrule(self.with_usage(ended, claimed_at, &output).await, reason);
-            self.write_end(&job, lease, Some(outcome), &ending).await
+            self.write_end(&job, lease, Some((outcome, again)), &ending).await
         };
         tokio::select! {
             concluded = end => concluded,
@@ -176,12 +177,12 @@ impl Worker {
     }
 
     /// Writes the end of the attempt, trying for as long as it takes, because the job belongs to this worker until then. Without
-    /// an outcome, the job is put back.
+    /// an outcome, the job is put back; with a pause, it is tried again after that.
     async fn write_end(
         &self,
         job: &Job,
         lease: Lease,
-        outcome: Option<Outcome>,
+        outcome: Option<(Outcome, Option<Duration>)>,
         limits: &Limits,
     ) -> Result<Disposition, StoreError> {
         let started = Instant::now();
@@ -189,7 +190,7 @@ impl Worker {
         loop {
             let (store, queue, clock) = (&*self.store, &*self.queue, &*self.clock);
             let written = match &outcome {
-                Some(outcome) => end_attempt(store, queue, clock, job, lease, outcome.clone()).await,
+                Some((outcome, again)) => end_attempt(store, queue, clock, job, lease, outcome.clone(), *again).await,
                 None => put_back(store, queue, clock, job, lease).await,
             };
             match written {

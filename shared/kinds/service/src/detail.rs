@@ -51,3 +51,12 @@ pub struct Detail {
     #[schema(required)]
     pub isolation: Vec<String>,
 }
+
+/// How far a call has got.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(default)]
+#[schema(as = Progress)]
+pub struct CallProgress {
+    /// What is being called: the request line, the arguments, the image or the function. Secrets are named, not shown.
+    pub called: Option<String>,
+}

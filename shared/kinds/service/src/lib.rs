@@ -6,6 +6,7 @@ pub mod document;
 pub mod execution_type;
 pub mod kind;
 pub mod operation;
+pub mod output;
 pub mod registry;
 pub mod request;
 pub mod retry;

@@ -1,9 +1,11 @@
 //! A request to call an operation of a service, with what the registry said of it then.
 
+use std::time::Duration;
+
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::credential::CredentialUse;
-use callboard_core::request::JobRequest;
+use callboard_core::request::{JobRequest, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -157,6 +159,17 @@ impl CallOptions {
 }
 
 impl Call {
+    /// Returns after which pause a call that failed for a passing reason is tried again; `None` if it is not. `begun` says whether
+    /// its effect may have happened, and `asked` what the service asks to wait.
+    #[must_use]
+    pub fn again(&self, retries: u32, reason: &Reason, begun: bool, asked: Option<Duration>) -> Option<Duration> {
+        let retry = &self.retry;
+        let may = retries < retry.max_retries
+            && (self.idempotent || !begun)
+            && !retry.non_retryable.iter().any(|known| known == reason.as_str());
+        may.then(|| retry.pause(retries + 1, asked))
+    }
+
     fn of(registry: &Registry, service: &Service, operation: &Operation) -> Self {
         Self {
             registry_revision: registry.revision.clone(),

@@ -8,6 +8,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::output::Output;
 use callboard_core::redact::{Piece, Redactor, Stream};
 use callboard_http::{Answer, FetchError};
+use callboard_kind_service::output::redacted;
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
@@ -71,23 +72,6 @@ pub(crate) async fn read(
         truncated: kept.truncated,
         location,
     })
-}
-
-/// Redacts what is in a JSON value: reading it has undone its escapes, which may have hidden a secret from the search before.
-fn redacted(value: Value, redactor: &Redactor) -> Value {
-    match value {
-        Value::String(text) => redactor.text(&text).into(),
-        Value::Array(items) => items.into_iter().map(|item| redacted(item, redactor)).collect(),
-        Value::Object(entries) => {
-            let entries = entries.into_iter();
-            Value::Object(
-                entries
-                    .map(|(name, value)| (redactor.text(&name), redacted(value, redactor)))
-                    .collect(),
-            )
-        }
-        other => other,
-    }
 }
 
 /// The beginning of a body.

@@ -1,10 +1,10 @@
 //! Executes calls of registered services over HTTP.
 
 mod answer;
+mod attempt;
 mod exchange;
 mod request;
 mod runner;
-mod tries;
 mod verdict;
 
 pub use runner::HttpRunner;

@@ -1,6 +1,7 @@
 //! The runner of calls over HTTP.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ use callboard_kind_service::execution_type::ExecutionType;
 use callboard_kind_service::request::ServiceRequest;
 use callboard_kind_service::security::Network;
 
+use crate::attempt::Attempt;
 use crate::request::Prepared;
-use crate::tries::Tries;
 
 /// Calls services over HTTP. Calls that may reach the same and wait equally long for a connection share their connections.
 pub struct HttpRunner {
@@ -66,55 +67,38 @@ impl HttpRunner {
             .map_err(|error| Outcome::failed(Reason::CREDENTIAL_UNAVAILABLE, causes(&error).to_string()))
     }
 
-    async fn call(&self, job: &Job, work: Object, output: &Output) -> Outcome {
+    async fn call(&self, job: &Job, work: Object, output: &Output) -> Result<Ended, Outcome> {
         let unknown = |why: &str| {
             let error = format!("A newer release accepted this job, and this one cannot run it: {why}.");
             Outcome::failed(Reason::RUNNER_ERROR, error)
         };
-        let request = match ServiceRequest::of_work(work) {
-            Ok(request) => request,
-            Err(error) => return unknown(&error.to_string()),
-        };
+        let request = ServiceRequest::of_work(work).map_err(|error| unknown(&error.to_string()))?;
         let RunnerConfig::Http(config) = &request.call.runner_config else {
-            return unknown("it is not a call over HTTP");
+            return Err(unknown("it is not a call over HTTP"));
         };
-        let credential = match self.credential(job, config).await {
-            Ok(credential) => credential,
-            Err(outcome) => return outcome,
-        };
-        let secrets = credential
-            .iter()
-            .flat_map(Credential::secrets)
-            .cloned()
-            .collect::<Vec<_>>();
-        let redactor = match Redactor::new(&secrets) {
-            Ok(redactor) => Arc::new(redactor),
-            Err(error) => return Outcome::failed(Reason::RUNNER_ERROR, causes(&error).to_string()),
-        };
-        let prepared = match Prepared::new(config, &request.input, job.id, credential.as_ref()) {
-            Ok(prepared) => prepared,
-            Err(told) => return Outcome::failed(Reason::REQUEST_INVALID, redactor.text(&told)),
-        };
-        let caller = match self.caller(config, request.call.security_policy.network) {
-            Ok(caller) => caller,
-            Err(error) => return Outcome::failed(Reason::RUNNER_ERROR, causes(&error).to_string()),
-        };
-        let mut tries = Tries {
+        let broken = |error: &dyn Error| Outcome::failed(Reason::RUNNER_ERROR, causes(error).to_string());
+        let credential = self.credential(job, config).await?;
+        let secrets = credential.iter().flat_map(Credential::secrets).cloned();
+        let redactor = Redactor::new(&secrets.collect::<Vec<_>>()).map_err(|error| broken(&error))?;
+        let redactor = Arc::new(redactor);
+        let prepared = Prepared::new(config, &request.input, job.id, credential.as_ref())
+            .map_err(|told| Outcome::failed(Reason::REQUEST_INVALID, redactor.text(&told)))?;
+        let network = request.call.security_policy.network;
+        let caller = self.caller(config, network).map_err(|error| broken(&error))?;
+        let mut attempt = Attempt {
             caller: &caller,
             call: &request.call,
             config,
             prepared: &prepared,
             redactor: &redactor,
             output,
+            retries: job.retries(),
             events: 0,
         };
-        match tries.run().await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                let error = format!("The output could not be kept: {}.", causes(error.cause()));
-                Outcome::failed(Reason::RUNNER_ERROR, error)
-            }
-        }
+        attempt.run().await.map_err(|error| {
+            let error = format!("The output could not be kept: {}.", causes(error.cause()));
+            Outcome::failed(Reason::RUNNER_ERROR, error)
+        })
     }
 }
 
@@ -135,7 +119,7 @@ impl Runner for HttpRunner {
     /// A call that is stopped is broken off. What the service has done of it by then is not known.
     async fn run(&self, job: &Job, work: Object, output: &Output, mut stop: Stop) -> Ended {
         tokio::select! {
-            outcome = self.call(job, work, output) => Ended::with(outcome),
+            ended = self.call(job, work, output) => ended.unwrap_or_else(Ended::with),
             () = stop.requested() => Ended {
                 stopped: true,
                 doing: Some("The call was broken off; what the service has done of it is not known.".to_owned()),

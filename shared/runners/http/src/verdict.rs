@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use callboard_core::base::fields::Faults;
 use callboard_core::job::Outcome;
 use callboard_kind_service::config::HttpConfig;
 use callboard_kind_service::detail::{Detail, HTTP_STATUS, OUTPUT_INVALID, SERVICE_UNREACHABLE};
+use callboard_kind_service::output;
 use callboard_kind_service::request::Call;
-use callboard_kind_service::schema::Schema;
-use serde_json::Value;
 
 use crate::answer::Answered;
 
@@ -76,23 +74,5 @@ fn fault_of(answered: &Answered, config: &HttpConfig, call: &Call) -> Option<Str
     schemas
         .into_iter()
         .flatten()
-        .find_map(|schema| fault_by(schema, &answered.output, answered.truncated))
-}
-
-fn fault_by(schema: &Value, output: &Value, truncated: bool) -> Option<String> {
-    if truncated {
-        return Some("the output is too large to be compared with its schema".to_owned());
-    }
-    let mut faults = Faults::default();
-    match Schema::compile(schema) {
-        Ok(schema) => schema.check(output, "", &mut faults),
-        Err(wrong) => faults.add(wrong.pointer, wrong.detail),
-    }
-    let fault = faults.into_inner().into_iter().next()?;
-    let place = if fault.pointer.is_empty() {
-        "the output"
-    } else {
-        fault.pointer.as_str()
-    };
-    Some(format!("the output breaks its schema: {place}: {}", fault.detail))
+        .find_map(|schema| output::fault(schema, &answered.output, answered.truncated))
 }

@@ -76,6 +76,7 @@ impl Attempt<'_> {
             stopped: run.stopped && !matches!(run.exit, Exit::Unstoppable(_)),
             doing: Some(doing.join(" ")).filter(|doing| !doing.is_empty()),
             short: false,
+            again: None,
         })
     }
 

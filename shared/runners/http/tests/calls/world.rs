@@ -15,7 +15,7 @@ use axum::routing::any;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::secret::Secret;
 use callboard_core::credential::{AwsKeys, CloudRef, Credential, CredentialKind, CredentialRef, SecretError, Secrets};
-use callboard_core::job::Job;
+use callboard_core::job::{Attempt, Job};
 use callboard_core::output::{LogKey, LogStore, Output, OutputLimits, Stream};
 use callboard_core::request::Kinds;
 use callboard_core::run::{Ended, Runner, Stop, StopReason};
@@ -143,11 +143,8 @@ pub(crate) async fn call(
     let read = kinds.read(&json!({"service": "a", "operation": "x", "input": input}));
     let read = read.map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
     let mut job = Job::new(Tenant::default(), read.request, now(), HOUR);
-    job.state.attempt = 1;
-    let work = std::mem::take(&mut job.request.work);
     let folder = tempfile::tempdir()?;
     let logs: Arc<dyn LogStore> = Arc::new(FileLogStore::new(folder.path().join("logs")));
-    let output = Output::new(logs.clone(), job.id, 1, OutputLimits::default());
     let (stopper, stopped) = watch::channel(None);
     let runner = HttpRunner::new(Arc::new(Keeper(address.to_string())));
     let stopping = async {
@@ -155,24 +152,39 @@ pub(crate) async fn call(
         stopper.send_replace(Some(StopReason::Shutdown));
         std::future::pending::<anyhow::Result<()>>().await
     };
-    let ended = tokio::select! {
-        ended = runner.run(&job, work, &output, Stop::new(stopped)) => ended,
-        failed = stopping => return Err(failed.err().context("nothing stops the job")?),
-    };
-    output.close(true, Duration::from_secs(30)).await?;
-    let read = async |stream| {
-        let key = LogKey {
-            job: job.id,
-            attempt: 1,
-            stream,
+    tokio::select! {
+        run = attempts(&runner, &mut job, &logs, Stop::new(stopped)) => run,
+        failed = stopping => Err(failed.err().context("nothing stops the job")?),
+    }
+}
+
+/// Runs a job until it needs no other attempt, as a worker does.
+async fn attempts(runner: &HttpRunner, job: &mut Job, logs: &Arc<dyn LogStore>, stop: Stop) -> anyhow::Result<Run> {
+    let work = std::mem::take(&mut job.request.work);
+    let (mut stdout, mut events) = (String::new(), String::new());
+    loop {
+        job.state.attempt += 1;
+        let attempt = job.state.attempt;
+        let output = Output::new(logs.clone(), job.id, attempt, OutputLimits::default());
+        let ended = runner.run(job, work.clone(), &output, stop.clone()).await;
+        output.close(true, Duration::from_secs(30)).await?;
+        for (stream, kept) in [(Stream::Stdout, &mut stdout), (Stream::Events, &mut events)] {
+            let key = LogKey {
+                job: job.id,
+                attempt,
+                stream,
+            };
+            kept.push_str(&String::from_utf8_lossy(&logs.read(key, 0..u64::MAX).await?));
+        }
+        let Some(pause) = ended.again else {
+            return Ok(Run { ended, stdout, events });
         };
-        anyhow::Ok(String::from_utf8_lossy(&logs.read(key, 0..u64::MAX).await?).into_owned())
-    };
-    Ok(Run {
-        ended,
-        stdout: read(Stream::Stdout).await?,
-        events: read(Stream::Events).await?,
-    })
+        tokio::time::sleep(pause).await;
+        job.state.given_up.push(Attempt {
+            retried: true,
+            ..Attempt::begun(attempt, None)
+        });
+    }
 }
 
 pub(crate) async fn never() -> anyhow::Result<()> {

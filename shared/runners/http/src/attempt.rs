@@ -1,4 +1,4 @@
-//! Calls an operation, again where that is allowed, and reads what came of it.
+//! Calls an operation once, and reads what came of it.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,12 +12,13 @@ use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::job::{Outcome, Usage};
 use callboard_core::output::Output;
 use callboard_core::redact::Redactor;
-use callboard_core::request::Reason;
+use callboard_core::run::Ended;
 use callboard_http::Caller;
 use callboard_kind_service::config::HttpConfig;
+use callboard_kind_service::detail::CallProgress;
 use callboard_kind_service::request::Call;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::exchange::{Exchange, Unanswered};
 use crate::request::Prepared;
@@ -26,49 +27,42 @@ use crate::verdict::Tried;
 /// How long an error may be, in characters: it may name what a service has answered.
 const MAX_ERROR_CHARS: usize = 2000;
 
-/// The tries of one job.
-pub(crate) struct Tries<'a> {
+/// One attempt of a job.
+pub(crate) struct Attempt<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) call: &'a Call,
     pub(crate) config: &'a HttpConfig,
     pub(crate) prepared: &'a Prepared,
     pub(crate) redactor: &'a Arc<Redactor>,
     pub(crate) output: &'a Output,
+    /// How often the job was tried again before.
+    pub(crate) retries: u32,
     pub(crate) events: u64,
 }
 
-impl Tries<'_> {
-    /// Tries until the call is successful, or another try is not allowed.
+impl Attempt<'_> {
+    /// Calls once. Where another attempt may end differently and does no harm, the end says after which pause.
     ///
     /// # Errors
     /// The log store refuses a write.
-    pub(crate) async fn run(&mut self) -> Result<Outcome, StoreError> {
-        let retry = &self.call.retry;
-        let mut number = 0;
-        loop {
-            let tried = self.once().await?;
-            let reason = tried.outcome.reason.as_ref().map(Reason::as_str).unwrap_or_default();
-            let may = tried.transient
-                && number < retry.max_retries
-                && (self.call.idempotent || !tried.done)
-                && !retry.non_retryable.iter().any(|known| known == reason);
-            if !may {
-                let detail = Object::of(&tried.detail);
-                return Ok(Outcome {
-                    detail,
-                    ..tried.outcome
-                });
-            }
-            let pause = retry.pause(number + 1, tried.asked);
-            let error = tried.outcome.error.unwrap_or_default();
-            self.tell(
-                "call_retried",
-                json!({"retry": number + 1, "pause_seconds": pause.as_secs_f64(), "error": error}),
-            )
-            .await?;
-            sleep(pause).await;
-            number += 1;
+    pub(crate) async fn run(&mut self) -> Result<Ended, StoreError> {
+        let tried = self.once().await?;
+        let reason = tried.outcome.reason.as_ref().filter(|_| tried.transient);
+        let again = reason.and_then(|reason| self.call.again(self.retries, reason, tried.done, tried.asked));
+        if let Some(pause) = again {
+            let facts =
+                json!({"retry": self.retries + 1, "pause_seconds": pause.as_secs_f64(), "error": tried.outcome.error});
+            self.tell("call_retried", facts).await?;
         }
+        let detail = Object::of(&tried.detail);
+        let outcome = Outcome {
+            detail,
+            ..tried.outcome
+        };
+        Ok(Ended {
+            again,
+            ..Ended::with(outcome)
+        })
     }
 
     /// Tries once, within the operation's time limit.
@@ -76,7 +70,10 @@ impl Tries<'_> {
         let called = self
             .redactor
             .text(&format!("{} {}", self.prepared.method, self.prepared.url));
-        self.tell("call_started", json!({"request": called})).await?;
+        self.output.report(Object::of(&CallProgress {
+            called: Some(called.clone()),
+        }));
+        self.tell("call_started", json!({"called": called})).await?;
         let exchange = Exchange {
             caller: self.caller,
             config: self.config,
