@@ -84,8 +84,11 @@ def variables(stops: contextlib.ExitStack) -> dict[str, str]:
         stops.callback(forwarder.stop)
         found[name] = f"http://{HOST}:{forwarder.port}"
     ours = os.environ["AWS_ENDPOINT_URL"]
-    queue = resources["CALLBOARD_QUEUE_URL"].replace(ours, found["AWS_ENDPOINT_URL"])
-    found.update(resources, CALLBOARD_QUEUE_URL=queue)
+    queues = {
+        name: resources[name].replace(ours, found["AWS_ENDPOINT_URL"])
+        for name in ("CALLBOARD_QUEUE_URL", "CALLBOARD_CALLS_URL")
+    }
+    found.update(resources, **queues)
     example = stack.load("local-environment.json")["Parameters"]
     assert found.keys() == example.keys(), f"events/local-environment.json names {sorted(example)}"
     return found

@@ -31,11 +31,14 @@ def create_resources(table: str = "", queue: str = "", bucket: str = "") -> dict
     client("dynamodb").create_table(TableName=table, **{name: properties[name] for name in TABLE_PROPERTIES})
     properties = resources["JobsQueue"]["Properties"]
     attributes = {name: str(properties[name]) for name in QUEUE_PROPERTIES if name in properties}
-    url = client("sqs").create_queue(QueueName=queue, Attributes=attributes)["QueueUrl"]
+    urls = [
+        client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"] for name in (queue, f"calls-{suffix}")
+    ]
     client("s3").create_bucket(Bucket=bucket)
     return {
         "CALLBOARD_TABLE": table,
-        "CALLBOARD_QUEUE_URL": url,
+        "CALLBOARD_QUEUE_URL": urls[0],
+        "CALLBOARD_CALLS_URL": urls[1],
         "CALLBOARD_BUCKET": bucket,
         "CALLBOARD_SECRETS_PREFIX": f"callboard/{suffix}",
     }

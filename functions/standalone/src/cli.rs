@@ -9,6 +9,7 @@ mod jobs;
 mod known_hosts;
 mod run;
 mod serve;
+mod services;
 mod settings;
 
 use std::ffi::OsString;
@@ -18,11 +19,12 @@ use clap::{Args, Command, Parser, Subcommand};
 pub(crate) use self::doctor::DoctorArguments;
 pub(crate) use self::jobs::{ListArguments, LogsArguments, RedriveArguments, ShowArguments, VerifyArguments};
 pub(crate) use self::known_hosts::{KnownHostsArguments, KnownHostsVerb};
-pub(crate) use self::run::{Prompts, RunArguments, Shown};
+pub(crate) use self::run::{Call, Prompts, RunArguments, Shown};
 pub(crate) use self::serve::ServeArguments;
+pub(crate) use self::services::{ServicesArguments, ServicesVerb};
 pub(crate) use self::settings::{Common, DataFolder, LogFormat, Workers};
 
-/// Runs Ansible playbooks as jobs, on this machine.
+/// Runs Ansible playbooks and operations of services as jobs, on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "callboard", version)]
 pub(crate) struct Cli {
@@ -33,7 +35,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Runs playbooks to their end, as ansible-playbook would, and keeps a record
+    /// Runs playbooks to their end, as ansible-playbook would, or an operation of a service, and keeps a record
     Run(Box<RunArguments>),
     /// Runs the service: API, queue and workers
     Serve(Box<ServeArguments>),
@@ -51,6 +53,8 @@ pub(crate) enum Verb {
     Redrive(RedriveArguments),
     /// Lists or removes the host keys that jobs have accepted under the policy's `host_key_checking: accept-new`
     KnownHosts(KnownHostsArguments),
+    /// Checks a registry of services, or writes an example
+    Services(ServicesArguments),
     /// Makes a new key and encrypts the stored credentials with it; the service can keep running
     RotateKey(DataFolder),
     /// Prints the OpenAPI document of the API

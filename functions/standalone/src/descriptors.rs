@@ -1,4 +1,4 @@
-//! Open files: raises the limit and divides the files between jobs and connections.
+//! Open files: raises the limit and divides the files between jobs, calls and connections.
 
 use anyhow::ensure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -9,6 +9,8 @@ const ENOUGH: u64 = 65_536;
 const OWN: u64 = 128;
 /// The most files that one worker's job has open: pipes, sockets, output files, programs that fetch its source.
 const OF_A_WORKER: u64 = 32;
+/// The most files that one call has open: its connection, and one for output.
+const OF_A_CALL: u64 = 2;
 /// The most files that one connection has open: its socket, and a file that its request reads.
 const OF_A_CONNECTION: u64 = 2;
 /// With fewer connections, the service cannot be queried.
@@ -34,20 +36,32 @@ pub(crate) fn raise() -> u64 {
     }
 }
 
-/// Returns how many connections are allowed, so that enough open files are left for jobs.
+/// How many connections and calls there may be at a time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Room {
+    pub(crate) connections: usize,
+    pub(crate) calls: usize,
+}
+
+/// Divides the open files that the workers' jobs leave: calls get what is asked for, up to half of them, and connections the rest.
 ///
 /// # Errors
 /// The limit is too low; the error says what to change.
-pub(crate) fn connections(limit: u64, workers: u16) -> anyhow::Result<usize> {
+pub(crate) fn divide(limit: u64, workers: u16, calls: u16) -> anyhow::Result<Room> {
     let kept = OWN + OF_A_WORKER * u64::from(workers);
-    let least = kept + OF_A_CONNECTION * FEWEST_CONNECTIONS;
+    let least = kept + 2 * OF_A_CONNECTION * FEWEST_CONNECTIONS;
     ensure!(
         limit >= least,
         "{limit} open files are allowed, and {workers} workers and the API need {least}: raise the limit (ulimit -n), or lower \
          --workers"
     );
-    let connections = ((limit - kept) / OF_A_CONNECTION).min(MOST_CONNECTIONS);
-    Ok(usize::try_from(connections)?)
+    let left = limit - kept;
+    let calls = u64::from(calls).min(left / 2 / OF_A_CALL);
+    let connections = ((left - calls * OF_A_CALL) / OF_A_CONNECTION).min(MOST_CONNECTIONS);
+    Ok(Room {
+        connections: usize::try_from(connections)?,
+        calls: usize::try_from(calls)?,
+    })
 }
 
 #[cfg(test)]
@@ -56,15 +70,19 @@ mod tests {
 
     #[test]
     fn open_files_are_kept_back_for_jobs_whatever_the_limit() {
-        for (limit, workers, expected) in [
-            (65_536, 2, Some(400)),
-            (1024, 2, Some(400)),
-            (1024, 16, Some(192)),
-            (256, 2, Some(32)),
-            (1024, 256, None),
-            (200, 2, None),
+        for (limit, workers, calls, expected) in [
+            (65_536, 2, 256, Some((400, 256))),
+            (65_536, 2, 10_000, Some((400, 10_000))),
+            (1024, 2, 16, Some((400, 16))),
+            (1024, 2, 256, Some((208, 208))),
+            (1024, 16, 256, Some((96, 96))),
+            (256, 2, 256, Some((16, 16))),
+            (1024, 256, 256, None),
+            (200, 2, 256, None),
         ] {
-            assert_eq!(connections(limit, workers).ok(), expected, "{limit} {workers}");
+            let room = divide(limit, workers, calls).ok();
+            let found = room.map(|room| (room.connections, room.calls));
+            assert_eq!(found, expected, "{limit} {workers}");
         }
     }
 }

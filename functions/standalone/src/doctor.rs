@@ -22,7 +22,7 @@ pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCo
     findings.push(settings::ansible(common).await);
     findings.push(machine::work(&common.work));
     findings.push(machine::space(&[&data, &setup::cache(common)?, &common.work]));
-    findings.push(machine::open_files(arguments.workers.number));
+    findings.push(machine::open_files(&arguments.workers));
     let text: String = findings
         .iter()
         .map(|found| if arguments.json { line(found) } else { Ok(row(found)) })

@@ -6,7 +6,7 @@ use callboard_core::request::Kinds;
 use callboard_kind_ansible::catalog::Elsewhere;
 use callboard_policy::Policies;
 
-/// Lists the kinds, without knowing which playbooks there are.
+/// Lists the kinds, without knowing which playbooks and services there are.
 pub(crate) fn shown() -> Kinds {
-    Policies::default().kinds(Arc::new(Elsewhere))
+    Policies::default().kinds(Arc::new(Elsewhere), Arc::default())
 }

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use callboard_api::JobListItem;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::time::{Clock, SystemClock};
-use callboard_core::job::{HistoryQuery, JobStore, JobSummary, MAX_LIMIT};
+use callboard_core::job::{Filter, HistoryQuery, JobStore, JobSummary, KindFilter, MAX_LIMIT, TitleFilter};
 use callboard_core::request::Reason;
 
 use crate::cli::ListArguments;
 use crate::jobs::{Jobs, print};
+use crate::kinds;
 use crate::terminal::tell;
 
 /// Prints a table, or one JSON object per line.
@@ -38,8 +39,15 @@ async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<(Vec<J
     while left > 0 {
         let query = HistoryQuery {
             tenant: Tenant::default(),
-            status: arguments.status,
-            dead_letter: arguments.dead_letter,
+            filter: Filter {
+                status: arguments.status,
+                dead_letter: arguments.dead_letter,
+                kind: arguments.kind.as_ref().map(|kind| match kind.as_str() {
+                    "ansible" => KindFilter::First,
+                    kind => KindFilter::Named(kind.to_owned()),
+                }),
+                title: title(arguments),
+            },
             limit: left.min(MAX_LIMIT),
             offset: 0,
             before,
@@ -53,36 +61,46 @@ async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<(Vec<J
     Ok((found, damaged))
 }
 
+/// Returns which titles are asked for.
+fn title(arguments: &ListArguments) -> Option<TitleFilter> {
+    let service = arguments.service.as_ref()?;
+    Some(match &arguments.operation {
+        Some(operation) => TitleFilter::Is(format!("{service}/{operation}")),
+        None => TitleFilter::Below(service.clone()),
+    })
+}
+
 fn lines(jobs: Vec<JobSummary>) -> anyhow::Result<String> {
     let mut text = String::new();
+    let kinds = kinds::shown();
     for job in jobs {
-        text.push_str(&serde_json::to_string(&JobListItem::from(job))?);
+        text.push_str(&serde_json::to_string(&JobListItem::new(job, &kinds))?);
         text.push('\n');
     }
     Ok(text)
 }
 
 fn table(jobs: &[JobSummary]) -> String {
-    let mut text = row("JOB", "STATUS", "CREATED", "SECONDS", "PLAYBOOK");
+    let mut text = row("JOB", "STATUS", "CREATED", "SECONDS", "WHAT");
     for job in jobs {
         let span = job.started_at.zip(job.finished_at);
         let seconds = span.map(|(start, end)| format!("{:.1}", end.since(start).as_secs_f64()));
         let reason = job.reason.as_ref().map(Reason::as_str);
-        let mut playbook = job.title.clone().unwrap_or_else(|| "(inline)".to_owned());
+        let mut what = job.title.clone().unwrap_or_else(|| "(inline)".to_owned());
         if let Some(reason) = reason {
-            playbook = format!("{playbook} ({reason})");
+            what = format!("{what} ({reason})");
         }
         text.push_str(&row(
             &job.id.to_string(),
             job.status.as_str(),
             &job.created_at.to_string(),
             &seconds.unwrap_or_default(),
-            &playbook,
+            &what,
         ));
     }
     text
 }
 
-fn row(id: &str, status: &str, created: &str, seconds: &str, playbook: &str) -> String {
-    format!("{id:36}  {status:10}  {created:24}  {seconds:>8}  {playbook}\n")
+fn row(id: &str, status: &str, created: &str, seconds: &str, what: &str) -> String {
+    format!("{id:36}  {status:10}  {created:24}  {seconds:>8}  {what}\n")
 }

@@ -17,6 +17,7 @@ mod redrive;
 mod report;
 mod run;
 mod serve;
+mod services;
 mod setup;
 mod show;
 mod signals;
@@ -65,6 +66,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Doctor(arguments) => doctor::doctor(&arguments).await,
             Verb::Redrive(arguments) => redrive::redrive(&arguments).await,
             Verb::KnownHosts(arguments) => known_hosts::known_hosts(arguments).await,
+            Verb::Services(arguments) => services::services(&arguments.verb),
             Verb::RotateKey(data) => keys::rotate(&data).await,
             Verb::Openapi => Ok(ExitCode::SUCCESS),
         }

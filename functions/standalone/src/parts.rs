@@ -8,10 +8,10 @@ use anyhow::{Context, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Reach, longest_socket};
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
-use callboard_core::credential::CredentialStore;
+use callboard_core::credential::{CredentialStore, Secrets};
 use callboard_core::output::OutputLimits;
-use callboard_core::request::Kinds;
-use callboard_core::run::{Held, Outage, Runners, Worker, WorkerSettings, shortest_silence};
+use callboard_core::request::{Kinds, Lane};
+use callboard_core::run::{Held, Outage, Runner, Runners, Worker, WorkerSettings, shortest_silence};
 use callboard_core::submit::Submitter;
 use callboard_embedded::{
     Database, Examination, FileHostKeyStore, FileLogStore, FolderArchiveCache, FolderLock, Forgetter,
@@ -19,6 +19,7 @@ use callboard_embedded::{
 };
 use callboard_policy::Policies;
 use callboard_process::{Children, JobFolders};
+use callboard_runner_http::HttpRunner;
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::cli::Common;
@@ -70,17 +71,31 @@ impl Parts {
         })
     }
 
-    /// Returns what jobs use to get their sources, inventories and secrets.
-    pub(crate) fn reach(&self, common: &Common) -> anyhow::Result<Reach> {
+    /// Returns what jobs use to get their secrets.
+    pub(crate) fn secrets(&self) -> anyhow::Result<Arc<dyn Secrets>> {
         let (credentials, policy) = (self.credentials.clone(), self.policies.every.clone());
         let settings = callboard_secrets::Settings {
             endpoints: Endpoints::from_environment(),
             ..callboard_secrets::Settings::default()
         };
-        let resolver = Resolver::new(credentials, policy, Arc::new(Environment), settings)?;
+        Ok(Arc::new(Resolver::new(
+            credentials,
+            policy,
+            Arc::new(Environment),
+            settings,
+        )?))
+    }
+
+    /// Returns the runners of calls of services.
+    pub(crate) fn call_runners(&self) -> anyhow::Result<Vec<Arc<dyn Runner>>> {
+        Ok(vec![Arc::new(HttpRunner::new(self.secrets()?))])
+    }
+
+    /// Returns what jobs use to get their sources, inventories and secrets.
+    fn reach(&self, common: &Common) -> anyhow::Result<Reach> {
         Ok(Reach {
             policy: self.policies.ansible.clone(),
-            secrets: Arc::new(resolver),
+            secrets: self.secrets()?,
             archives: Arc::new(FolderArchiveCache::new(
                 setup::cache(common)?.join("archives"),
                 common.cache_max_bytes,
@@ -121,20 +136,22 @@ impl Parts {
     pub(crate) fn worker(
         &self,
         common: &Common,
-        runner: Arc<AnsibleRunner>,
+        runners: Runners,
+        lane: Lane,
         heartbeat: Duration,
         lease: Option<Duration>,
     ) -> Worker {
         Worker {
             store: self.store.clone(),
             queue: self.queue.clone(),
+            lane,
             logs: self.logs.clone(),
-            runners: Runners::new(vec![runner]),
+            runners,
             clock: self.clock.clone(),
             settings: WorkerSettings {
                 lease,
                 heartbeat,
-                flush: Duration::from_millis(100),
+                flush: flush(lane),
                 output: OutputLimits {
                     max_bytes: common.max_output,
                     max_events: common.max_events,
@@ -173,6 +190,14 @@ impl Parts {
             doubt,
             stuck: Stuck::default(),
         }
+    }
+}
+
+/// Returns how often output is written out. Of calls, there may be very many at a time.
+fn flush(lane: Lane) -> Duration {
+    match lane {
+        Lane::Programs => Duration::from_millis(100),
+        Lane::Calls => Duration::from_millis(500),
     }
 }
 

@@ -6,6 +6,7 @@ use callboard_core::job::{Job, JobStatus};
 use callboard_core::request::Reason;
 use callboard_kind_ansible::detail::Detail;
 use callboard_kind_ansible::stats::{HostStats, Stats};
+use serde_json::Value;
 
 use crate::signals::Ending;
 
@@ -52,8 +53,15 @@ pub(crate) fn exit_code(job: &Job, ending: Option<Ending>) -> u8 {
     if outcome.reason.as_ref().is_some_and(timed_out) {
         return TIMED_OUT;
     }
-    let rc = Detail::of(outcome).rc;
-    rc.and_then(|rc| u8::try_from(rc).ok()).unwrap_or(ERROR)
+    // that of ansible-playbook, or of a program that a service runs
+    let codes = ["rc", "exit_code"].map(|name| outcome.detail.0.get(name).and_then(Value::as_u64));
+    let code = codes.into_iter().flatten().find_map(|code| u8::try_from(code).ok());
+    let otherwise = u8::from(job.state.status != JobStatus::Successful) * ERROR;
+    match code {
+        // an exit code that does not count as a failure, or the other way round
+        Some(code) if (code == 0) == (otherwise == 0) => code,
+        _ => otherwise,
+    }
 }
 
 fn hosts(stats: &Stats) -> String {

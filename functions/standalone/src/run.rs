@@ -1,5 +1,6 @@
 //! `callboard run`: runs playbooks on this machine right away.
 
+mod call;
 mod refusals;
 mod request;
 mod stock;
@@ -15,9 +16,11 @@ use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::JobView;
 use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::store_error::StoreError;
 use callboard_core::care::cancel;
 use callboard_core::job::JobStore;
-use callboard_core::run::{Limits, Worker};
+use callboard_core::request::Lane;
+use callboard_core::run::{Disposition, Limits, Runners, Worker};
 use tokio::sync::watch;
 
 use crate::cli::RunArguments;
@@ -36,6 +39,9 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     if stock::only_shows(arguments) {
         return stock::show(arguments).await;
     }
+    if let Some(request) = call::request(&arguments.call)? {
+        return call::run(arguments, request).await;
+    }
     let folder = request::playbooks_folder(&arguments.playbooks)?;
     refusals::refuse_prompts(arguments)?;
     refusals::refuse_missing_files(arguments)?;
@@ -51,7 +57,13 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         parts.store.mark_dispatched(job.id, due).await?;
     }
     let ending = execute(
-        &parts.worker(common, runner, HEARTBEAT, Some(LEASE)),
+        &parts.worker(
+            common,
+            Runners::new(vec![runner]),
+            Lane::Programs,
+            HEARTBEAT,
+            Some(LEASE),
+        ),
         &parts,
         job.id,
         &mut signals,
@@ -90,16 +102,19 @@ fn current_folder() -> anyhow::Result<PathBuf> {
     std::env::current_dir().context("the current folder is gone")
 }
 
-/// Runs the job; a signal cancels it. Returns that signal, if there was one.
+/// Runs the job, again where that is due; a signal cancels it. Returns that signal, if there was one.
 async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signals) -> anyhow::Result<Option<Ending>> {
     let (_shutdown, never) = watch::channel(false);
-    let running = worker.execute(
-        id,
-        Limits {
-            deadline: None,
-            shutdown: never,
-        },
-    );
+    let limits = Limits {
+        deadline: None,
+        shutdown: never,
+    };
+    let running = async {
+        while let Disposition::Again(pause) = worker.execute(id, limits.clone()).await? {
+            tokio::time::sleep(pause).await;
+        }
+        Ok::<_, StoreError>(())
+    };
     tokio::pin!(running);
     let mut ending = None;
     loop {
@@ -110,7 +125,7 @@ async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signal
             }
             signal = signals.next() => {
                 if ending.is_none() {
-                    tell(&format!("callboard: {}; the playbook is being stopped.", signal.told()));
+                    tell(&format!("callboard: {}; the job is being stopped.", signal.told()));
                 }
                 ending.get_or_insert(signal);
                 let by = format!("signal:{}", signal.name());

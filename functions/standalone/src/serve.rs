@@ -7,21 +7,26 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::{ApiSettings, App, Bodies, Followers, Gate, Hosts};
-use callboard_core::run::Limits;
+use callboard_core::request::Lane;
+use callboard_core::run::{Limits, Runner, Runners};
 use callboard_embedded::FolderLock;
+use callboard_kind_service::in_force::InForce;
 use rustix::process::DumpableBehavior;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::cli::ServeArguments;
+use crate::cli::{ServeArguments, Workers};
 use crate::health::StandaloneHealth;
 use crate::parts::Parts;
+use crate::services::Source;
 use crate::signals::Signals;
 use crate::{descriptors, http, logging, setup, workers};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// The same for calls, of which there may be very many at a time.
+const CALLS_HEARTBEAT: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(100);
 /// The chunk size for sending output. One chunk per request is in memory while it waits to be sent.
 const CHUNK_BYTES: u64 = 16 * 1024;
@@ -36,7 +41,8 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     logging::start(common.log_format, "info");
     // a playbook runs as the same user: it must not read this process's variables or memory
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    let connections = descriptors::connections(descriptors::raise(), arguments.workers.number)?;
+    let Workers { number, calls } = arguments.workers;
+    let room = descriptors::divide(descriptors::raise(), number, calls)?;
     let playbooks = PlaybookFolder::open(&arguments.playbooks).with_context(|| {
         format!(
             "the playbooks folder {} cannot be used; name one with --playbooks",
@@ -50,6 +56,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     // while this lock is held, no other process takes the workers' jobs: they need no lease that expires
     let _lock = FolderLock::take(&setup::data(&common.data)?)?;
     let parts = Parts::open(common)?;
+    let services = Source::open(common.services.as_deref())?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
     let settings = AnsibleSettings {
@@ -67,25 +74,49 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     };
     let runner = parts.runner(common, settings)?;
     runner.warm_up().await?;
+    let mut runners: Vec<Arc<dyn Runner>> = vec![runner.clone()];
+    runners.extend(parts.call_runners()?);
+    let runners = Runners::new(runners);
 
     let (drain, draining) = watch::channel(false);
     let (shutdown, limits) = watch::channel(false);
     let (hang_up, hung_up) = watch::channel(false);
     let gate = gate(arguments, address.ip().is_loopback());
-    let app = app(arguments, &parts, &runner, playbooks, draining.clone(), gate);
+    let app = app(
+        arguments,
+        &parts,
+        &runner,
+        (playbooks, services.in_force()),
+        draining.clone(),
+        gate,
+    );
     let mut jobs = JoinSet::new();
-    for _ in 0..arguments.workers.number {
-        let limits = Limits {
-            deadline: None,
-            shutdown: limits.clone(),
-        };
-        let worker = parts.worker(common, runner.clone(), HEARTBEAT, None);
-        jobs.spawn(workers::work(parts.clone(), worker, draining.clone(), limits));
+    let limits = Limits {
+        deadline: None,
+        shutdown: limits,
+    };
+    let worker = |lane, heartbeat| parts.worker(common, runners.clone(), lane, heartbeat, None);
+    for _ in 0..number {
+        let worker = worker(Lane::Programs, HEARTBEAT);
+        jobs.spawn(workers::work(parts.clone(), worker, draining.clone(), limits.clone()));
     }
+    let worker = worker(Lane::Calls, CALLS_HEARTBEAT);
+    jobs.spawn(workers::call(
+        parts.clone(),
+        worker,
+        room.calls,
+        draining.clone(),
+        limits,
+    ));
     let sweeper = parts.sweeper(common);
     let forgetter = parts.forgetter(sweeper.doubt.clone());
-    let sweeping = tokio::spawn(workers::keep_sweeping(sweeper, forgetter, runner.clone()));
-    let http = tokio::spawn(http::listen(listener, callboard_api::router(app), connections, hung_up));
+    let sweeping = tokio::spawn(workers::keep_sweeping(sweeper, forgetter, runner.clone(), services));
+    let http = tokio::spawn(http::listen(
+        listener,
+        callboard_api::router(app),
+        room.connections,
+        hung_up,
+    ));
     tracing::info!(%address, "listening");
 
     let signal = signals.next().await;
@@ -112,16 +143,17 @@ fn app(
     arguments: &ServeArguments,
     parts: &Parts,
     runner: &Arc<AnsibleRunner>,
-    playbooks: PlaybookFolder,
+    (playbooks, services): (PlaybookFolder, Arc<InForce>),
     draining: watch::Receiver<bool>,
     gate: Gate,
 ) -> App {
-    let kinds = parts.policies.clone().kinds(Arc::new(playbooks));
+    let kinds = parts.policies.clone().kinds(Arc::new(playbooks), services.clone());
     App {
         submitter: parts.submitter(&arguments.common, kinds, arguments.max_queued),
         store: parts.store.clone(),
         logs: parts.logs.clone(),
         credentials: parts.credentials.clone(),
+        services,
         clock: parts.clock.clone(),
         health: Arc::new(StandaloneHealth {
             database: parts.database.clone(),

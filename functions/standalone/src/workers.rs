@@ -10,10 +10,12 @@ use callboard_core::care::Sweeper;
 use callboard_core::job::{DeadLetter, JobStore};
 use callboard_core::run::{Limits, Worker};
 use callboard_embedded::{Forgetter, Message};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::parts::Parts;
+use crate::services::Source;
 
 /// How long a received message stays hidden; a job that runs longer is protected by its lease.
 const VISIBILITY: Duration = Duration::from_secs(60);
@@ -28,7 +30,7 @@ pub(crate) async fn work(parts: Parts, worker: Worker, mut draining: watch::Rece
         tokio::select! {
             biased;
             () = set(&mut draining) => return,
-            received = parts.queue.receive(VISIBILITY) => match received {
+            received = parts.queue.receive(worker.lane, VISIBILITY) => match received {
                 Ok(message) => execute(&parts, &worker, message, limits.clone()).await,
                 Err(error) => {
                     report(&error, "the queue does not answer");
@@ -37,6 +39,40 @@ pub(crate) async fn work(parts: Parts, worker: Worker, mut draining: watch::Rece
             },
         }
     }
+}
+
+/// Takes and executes jobs, up to `at_once` at a time, until `draining` is set; then waits for them.
+pub(crate) async fn call(
+    parts: Parts,
+    worker: Worker,
+    at_once: usize,
+    mut draining: watch::Receiver<bool>,
+    limits: Limits,
+) {
+    let room = Arc::new(Semaphore::new(at_once));
+    let mut calls = JoinSet::new();
+    while let Ok(place) = room.clone().acquire_owned().await {
+        while calls.try_join_next().is_some() {}
+        let received = tokio::select! {
+            biased;
+            () = set(&mut draining) => break,
+            received = parts.queue.receive(worker.lane, VISIBILITY) => received,
+        };
+        match received {
+            Ok(message) => {
+                let (parts, worker, limits) = (parts.clone(), worker.clone(), limits.clone());
+                calls.spawn(async move {
+                    execute(&parts, &worker, message, limits).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                report(&error, "the queue does not answer");
+                sleep(FAULT_PAUSE).await;
+            }
+        }
+    }
+    calls.join_all().await;
 }
 
 async fn set(flag: &mut watch::Receiver<bool>) {
@@ -85,14 +121,20 @@ async fn bury(parts: &Parts, message: Message, error: &str) -> bool {
     }
 }
 
-/// Sweeps forever.
-pub(crate) async fn keep_sweeping(sweeper: Sweeper, forgetter: Forgetter, runner: Arc<AnsibleRunner>) {
+/// Sweeps forever, and reads the services again when they have changed.
+pub(crate) async fn keep_sweeping(
+    sweeper: Sweeper,
+    forgetter: Forgetter,
+    runner: Arc<AnsibleRunner>,
+    mut services: Source,
+) {
     while let Err(error) = forgetter.begin().await {
         report(&error, "the newest job could not be looked at");
         sleep(FAULT_PAUSE).await;
     }
     loop {
         runner.tidy();
+        services.refresh();
         match sweeper.sweep().await {
             Ok(swept) if swept.did_something() => {
                 tracing::warn!(swept.lost, swept.dispatched, swept.abandoned, "swept");

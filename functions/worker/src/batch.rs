@@ -61,7 +61,11 @@ impl Batches {
         let receipt = message.receipt_handle.as_deref().unwrap_or_default();
         let received = message.attributes.get("ApproximateReceiveCount");
         let received: u32 = received.and_then(|count| count.parse().ok()).unwrap_or(1);
-        if let Err(error) = self.queue.deliver_again(receipt, RETRY_AFTER * received).await {
+        if let Err(error) = self
+            .queue
+            .deliver_again(self.worker.lane, receipt, RETRY_AFTER * received)
+            .await
+        {
             let error = causes(&error);
             tracing::warn!(
                 message.id = message.message_id,

@@ -11,6 +11,7 @@ use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach, longest_socket};
 use callboard_core::job::Rate;
 use callboard_core::output::OutputLimits;
+use callboard_core::request::Lane;
 use callboard_core::run::{Held, Outage, Runners, Worker, WorkerSettings};
 use callboard_lambda::{GRACE, HEARTBEAT, LEASE, Parts, Settings, number, required, start_logging};
 use callboard_process::{Children, JobFolders};
@@ -50,6 +51,7 @@ async fn main() -> Result<(), Error> {
         worker: Worker {
             store: parts.store.clone(),
             queue: parts.queue.clone(),
+            lane: Lane::Programs,
             logs: parts.logs.clone(),
             runners: Runners::new(vec![runner.clone()]),
             clock: parts.clock.clone(),

@@ -11,6 +11,7 @@ use callboard_core::base::time::Clock;
 use callboard_core::credential::CredentialStore;
 use callboard_core::job::{Job, JobStore};
 use callboard_core::output::LogStore;
+use callboard_core::request::ServiceCatalog;
 use callboard_core::submit::Submitter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -97,6 +98,8 @@ pub struct App {
     pub logs: Arc<dyn LogStore>,
     /// Stores the credentials. The API never reads their values.
     pub credentials: Arc<dyn CredentialStore>,
+    /// The services that jobs may call.
+    pub services: Arc<dyn ServiceCatalog>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The readiness checks.

@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use callboard_core::base::id::Tenant;
-use callboard_core::job::{HistoryQuery, JobStatus, MAX_OFFSET};
+use callboard_core::job::{Filter, HistoryQuery, JobStatus, KindFilter, MAX_OFFSET, TitleFilter};
+use callboard_core::request::{Kind, Kinds};
 
 use crate::app::{App, PathId};
 use crate::links::{Links, Query};
@@ -68,9 +69,12 @@ pub(crate) async fn get(
     params(
         ("status" = Option<JobStatus>, Query, description = "Returns only jobs in this state."),
         ("dead_letter" = Option<bool>, Query, description = "If true, returns only jobs that are still waiting although the queue has given them up."),
+        ("kind" = Option<String>, Query, description = "Returns only jobs of this kind.", example = "http"),
+        ("service" = Option<String>, Query, description = "Returns only calls of this service.", min_length = 1),
+        ("operation" = Option<String>, Query, description = "Returns only calls of this operation of the `service`.", min_length = 1),
         ("limit" = Option<u32>, Query, description = "The maximum number of items to return. Default: 20.", minimum = 1, maximum = 100),
         ("offset" = Option<u32>, Query, description = "Skips this many jobs. Cannot be combined with `cursor`.", minimum = 0, maximum = 1000),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page, which must have been requested with the same `status` and `dead_letter`.", min_length = 1),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page, which must have been requested with the same filters.", min_length = 1),
     ),
     responses(
         (status = 200, description = "A page of jobs.", body = JobList, headers(
@@ -79,15 +83,19 @@ pub(crate) async fn get(
     )
 )]
 pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<Response, Problem> {
-    let query = read(&mut params);
+    let given = Given::read(&mut params, &app.submitter.kinds);
+    let query = read(&mut params, given.filter(&app.submitter.kinds));
     params.finish()?;
     let page = app.store.list(&query, app.clock.now()).await?;
-    let page = JobList::new(page, &query);
+    let page = JobList::new(page, &query, &app.submitter.kinds);
     let (list, offset) = (query.list(), Some(query.offset));
     let cursor = query.before.map(|job| list.cursor(job.as_bytes()));
     let same = Query::default()
-        .with_some("status", query.status)
-        .with_some("dead_letter", query.dead_letter.then_some(true))
+        .with_some("status", query.filter.status)
+        .with_some("dead_letter", query.filter.dead_letter.then_some(true))
+        .with_some("kind", given.kind.as_deref())
+        .with_some("service", given.service.as_deref())
+        .with_some("operation", given.operation.as_deref())
         .with("limit", &query.limit);
     let this = same.clone().with_some("offset", offset.filter(|offset| *offset > 0));
     let this = this.with_some("cursor", cursor);
@@ -95,7 +103,50 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
     Ok((Links::of_page(PATH, &this, next.as_ref()), Json(page)).into_response())
 }
 
-fn read(params: &mut Params) -> HistoryQuery {
+/// The filters of a list that concern what its jobs do.
+struct Given {
+    kind: Option<String>,
+    service: Option<String>,
+    operation: Option<String>,
+}
+
+impl Given {
+    fn read(params: &mut Params, kinds: &Kinds) -> Self {
+        let given = Self {
+            kind: params.text("kind"),
+            service: params.text("service"),
+            operation: params.text("operation"),
+        };
+        let mut names = kinds.iter().flat_map(Kind::names);
+        if let Some(kind) = &given.kind
+            && !names.any(|name| name == kind)
+        {
+            let known: Vec<&str> = kinds.iter().flat_map(Kind::names).collect();
+            params.refuse("kind", format!("is not a kind of job; known are {}", known.join(", ")));
+        }
+        if given.operation.is_some() && given.service.is_none() {
+            params.refuse("operation", "is that of a service: name it, too");
+        }
+        given
+    }
+
+    fn filter(&self, kinds: &Kinds) -> Filter {
+        let title = |service: &String| match &self.operation {
+            Some(operation) => TitleFilter::Is(format!("{service}/{operation}")),
+            None => TitleFilter::Below(service.clone()),
+        };
+        Filter {
+            kind: self.kind.as_ref().map(|kind| match kinds.first().name() {
+                first if first == kind => KindFilter::First,
+                _ => KindFilter::Named(kind.clone()),
+            }),
+            title: self.service.as_ref().map(title),
+            ..Filter::default()
+        }
+    }
+}
+
+fn read(params: &mut Params, filter: Filter) -> HistoryQuery {
     let status = params.text("status").and_then(|text| {
         let status = text.parse::<JobStatus>();
         status.map_err(|error| params.refuse("status", error.to_string())).ok()
@@ -114,8 +165,11 @@ fn read(params: &mut Params) -> HistoryQuery {
     }
     let mut query = HistoryQuery {
         tenant: Tenant::default(),
-        status,
-        dead_letter,
+        filter: Filter {
+            status,
+            dead_letter,
+            ..filter
+        },
         limit,
         offset: u32::try_from(offset).unwrap_or(0),
         before: None,

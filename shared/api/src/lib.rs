@@ -19,6 +19,7 @@ mod problem;
 mod record;
 mod redrive;
 mod request_id;
+mod services;
 mod submit;
 mod tail;
 mod wanted;
@@ -53,6 +54,16 @@ pub fn router(app: App) -> Router {
             get(credentials::get)
                 .put(credentials::rotate)
                 .delete(credentials::remove),
+        )
+        .route("/api/v1/services", get(services::list))
+        .route("/api/v1/services/{service}", get(services::get))
+        .route(
+            "/api/v1/services/{service}/operations/{operation}",
+            get(services::operation),
+        )
+        .route(
+            "/api/v1/services/{service}/operations/{operation}/test",
+            post(services::test),
         )
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callboard_core::base::id::JobId;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{HistoryPage, HistoryQuery, JobStatus, JobSummary};
-use callboard_core::request::Reason;
+use callboard_core::request::{Kinds, Reason};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,8 +19,15 @@ pub struct JobListItem {
     job_id: String,
     /// The state of the job.
     status: JobStatus,
-    /// The path of the playbook or the name of the role; null if the request contains the playbook itself.
+    /// The kind of the job.
+    kind: String,
+    /// The path of the playbook or the name of the role; null if the request contains the playbook itself, or the job is of another
+    /// kind.
     playbook: Option<String>,
+    /// The name of the service that the job calls; null if it is of another kind.
+    service: Option<String>,
+    /// The name of the operation that the job calls; null if it is of another kind.
+    operation: Option<String>,
     /// The caller's own labels, from `options.labels` of the request.
     labels: BTreeMap<String, String>,
     /// Why the job did not succeed.
@@ -43,12 +50,23 @@ pub struct JobListItem {
     attempt: u32,
 }
 
-impl From<JobSummary> for JobListItem {
-    fn from(job: JobSummary) -> Self {
+impl JobListItem {
+    /// Makes the entry of a job.
+    #[must_use]
+    pub fn new(job: JobSummary, kinds: &Kinds) -> Self {
+        // the titles of calls are SERVICE/OPERATION
+        let (playbook, call) = match &job.kind {
+            None => (job.title, None),
+            Some(_) => (None, job.title),
+        };
+        let (service, operation) = call.as_deref().and_then(|call| call.split_once('/')).unzip();
         Self {
             job_id: job.id.to_string(),
             status: job.status,
-            playbook: job.title,
+            kind: kinds.name_of(job.kind.as_deref()).to_owned(),
+            playbook,
+            service: service.map(str::to_owned),
+            operation: operation.map(str::to_owned),
             labels: job.labels,
             reason: job.reason,
             error: job.error,
@@ -94,13 +112,13 @@ pub(crate) struct JobList {
 
 impl JobList {
     /// Makes the view of a page of a list.
-    pub(crate) fn new(page: HistoryPage, query: &HistoryQuery) -> Self {
+    pub(crate) fn new(page: HistoryPage, query: &HistoryQuery, kinds: &Kinds) -> Self {
         let next = page.next();
         let list = query.list();
         Self {
             next_cursor: next.map(|job| list.cursor(job.as_bytes())),
             damaged: page.damaged.iter().map(JobId::to_string).collect(),
-            jobs: page.jobs.into_iter().map(JobListItem::from).collect(),
+            jobs: page.jobs.into_iter().map(|job| JobListItem::new(job, kinds)).collect(),
             total: page.total,
             total_relation: if page.total_is_exact {
                 Relation::Eq

@@ -24,12 +24,13 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
 #[openapi(
     info(
         title = "Callboard",
-        description = "Runs Ansible playbooks as jobs: submit a job, watch it run, and read its output and its record.\n\nErrors are returned as problem details (RFC 9457), whose `type` is one of a closed list. New fields may be added to responses. A request with an unknown field is refused."
+        description = "Runs Ansible playbooks, and operations of registered services, as jobs: submit a job, watch it run, and read its output and its record.\n\nErrors are returned as problem details (RFC 9457), whose `type` is one of a closed list. New fields may be added to responses. A request with an unknown field is refused."
     ),
     servers((url = "/", description = "The service that returned this document.")),
     tags(
-        (name = "jobs", description = "Run playbooks and roles, and read their records."),
-        (name = "output", description = "The output of jobs, and ansible-runner's events."),
+        (name = "jobs", description = "Run playbooks, roles and operations of services, and read the records."),
+        (name = "output", description = "The output of jobs and their events; those of Ansible jobs are ansible-runner's."),
+        (name = "services", description = "The registered services, whose operations jobs may call."),
         (name = "credentials", description = "Stored secrets, which jobs refer to by name."),
         (name = "health", description = "Whether the service is alive and ready, and its API description."),
     ),
@@ -49,6 +50,10 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::credentials::get,
         crate::credentials::rotate,
         crate::credentials::remove,
+        crate::services::list,
+        crate::services::get,
+        crate::services::operation,
+        crate::services::test,
         crate::health::live,
         crate::health::ready,
         crate::openapi::serve,
@@ -96,7 +101,7 @@ fn complete(mut document: Value, kinds: &Kinds) -> Value {
     parts::add(&mut document, kinds);
     let schemas = &mut document["components"]["schemas"];
     schemas["Problem"]["properties"]["type"]["enum"] = problems::uris();
-    let options = &mut schemas["Options"]["properties"];
+    let options = &mut schemas["AnsibleOptions"]["properties"];
     for name in ["check", "diff"] {
         let description = format!("An alias of `{name}`.");
         options[format!("{name}_mode")] = json!({"type": "boolean", "description": description});
@@ -215,7 +220,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 17);
+        assert_eq!(ids.len(), 21);
         Ok(())
     }
 

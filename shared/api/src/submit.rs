@@ -64,30 +64,42 @@ pub(crate) async fn submit(
 ) -> Result<Response, Problem> {
     let sync = params.boolean("sync");
     params.finish()?;
-    if app.health.is_draining() {
-        let detail = "The service is shutting down and takes no more jobs.";
-        return Err(Problem::new(Kind::Draining, detail));
-    }
+    refuse_draining(&app)?;
     let once = key(&headers)?.map(|key| Once {
         key,
         wait: if sync { app.settings.sync_wait } else { Duration::ZERO },
     });
-    let JsonBody { value, room, turn } = body::read(&app, &headers, body).await?;
-    refuse_key_in(&value)?;
+    let body = body::read(&app, &headers, body).await?;
+    refuse_key_in(&body.value)?;
+    accept(&app, body, sync, once.as_ref()).await
+}
+
+/// Refuses every job while the service shuts down.
+pub(crate) fn refuse_draining(app: &App) -> Result<(), Problem> {
+    if app.health.is_draining() {
+        let detail = "The service is shutting down and takes no more jobs.";
+        return Err(Problem::new(Kind::Draining, detail));
+    }
+    Ok(())
+}
+
+/// Submits a request that was read, and answers.
+pub(crate) async fn accept(app: &App, body: JsonBody, sync: bool, once: Option<&Once>) -> Result<Response, Problem> {
+    let JsonBody { value, room, turn } = body;
     let waiting = if sync { Some(app.followers.admit()?) } else { None };
-    let submitted = app.submitter.submit(Tenant::default(), value, once.as_ref()).await?;
+    let submitted = app.submitter.submit(Tenant::default(), value, once).await?;
     drop((turn, room));
     // the job is accepted now: a client that was told otherwise would post it again
     let job = if sync {
-        wait(&app, submitted.job).await
+        wait(app, submitted.job).await
     } else {
         submitted.job
     };
     drop(waiting);
-    if let (true, false, Some(once)) = (sync, submitted.replayed, &once) {
+    if let (true, false, Some(once)) = (sync, submitted.replayed, once) {
         app.submitter.settle(&job, once).await;
     }
-    let mut response = answer(&app, &job, sync, submitted.replayed).await;
+    let mut response = answer(app, &job, sync, submitted.replayed).await;
     if submitted.replayed {
         let replayed = HeaderValue::from_static("true");
         response.headers_mut().insert("idempotency-replayed", replayed);

@@ -160,8 +160,8 @@ fn show(kinds: &Kinds, job: &Job) -> Shown {
     if let Value::Object(options) = options {
         options.extend(Object::of(&job.request.options).0);
     }
-    let kind = job.request.kind.clone().map(Value::String);
-    shown.record.0.extend(kind.map(|kind| ("kind".to_owned(), kind)));
+    let kind = kinds.name_of(job.request.kind.as_deref()).into();
+    shown.record.0.insert("kind".to_owned(), kind);
     shown
 }
 

@@ -8,7 +8,7 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, JobSummary, Lease, Outcome};
-use callboard_core::request::{JobOptions, JobRequest, Reason};
+use callboard_core::request::{JobOptions, JobRequest, Lane, Reason};
 
 use crate::attributes::{Attributes, Item, corrupt, instant, json, missing, number, string};
 use crate::bodies::Bodies;
@@ -95,6 +95,14 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Re
         ),
     ];
     item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+    let told = [
+        ("kind", job.request.kind.as_deref()),
+        ("lane", job.request.lane.stored()),
+    ];
+    let told = told
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, string(value?))));
+    item.extend(told.map(|(name, value)| (name.to_owned(), value)));
     let title = job.request.title.as_deref().map(string);
     item.extend(title.map(|title| ("playbook".to_owned(), title)));
     let labels = Some(&job.request.options.labels).filter(|labels| !labels.is_empty());
@@ -185,6 +193,7 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
         request => request?,
     };
     let request = JobRequest {
+        lane: lane(&item),
         title: fields.title(),
         ..request
     };
@@ -203,6 +212,7 @@ pub(crate) fn summary(item: &Item) -> Result<JobSummary, StoreError> {
     let fields = Attributes(item);
     Ok(JobSummary {
         id: id(item)?,
+        kind: fields.optional_string("kind").map(str::to_owned),
         title: fields.title(),
         labels: fields.json("labels")?.unwrap_or_default(),
         created_at: fields.instant("created_at")?,
@@ -243,6 +253,11 @@ pub(crate) fn lease(item: &Item) -> Result<Option<Lease>, StoreError> {
 /// Reads the time since which a job has been due to be queued.
 pub(crate) fn due(item: &Item) -> Result<Timestamp, StoreError> {
     Attributes(item).instant("due")
+}
+
+/// Reads the lane of a job.
+pub(crate) fn lane(item: &Item) -> Lane {
+    Lane::of_stored(Attributes(item).optional_string("lane"))
 }
 
 /// Reads the tenant that a job belongs to.

@@ -10,6 +10,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::JobQueue;
+use callboard_core::request::Lane;
+use futures_util::future::try_join_all;
 
 use crate::error::aws;
 use crate::message;
@@ -29,20 +31,25 @@ const MAX_DELAY: Duration = Duration::from_secs(900);
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
     client: Client,
-    url: String,
+    /// The queue of each lane.
+    urls: [String; Lane::ALL.len()],
     length: Arc<Mutex<Option<(Instant, u32)>>>,
 }
 
 impl SqsQueue {
-    /// Uses a standard queue.
+    /// Uses two standard queues: for jobs that run programs, and for calls.
     #[must_use]
-    pub fn new(config: &SdkConfig, url: String) -> Self {
+    pub fn new(config: &SdkConfig, programs: String, calls: String) -> Self {
         let client = Client::new(config);
         Self {
             client,
-            url,
+            urls: [programs, calls],
             length: Arc::default(),
         }
+    }
+
+    fn url(&self, lane: Lane) -> &str {
+        &self.urls[lane as usize]
     }
 
     /// Makes SQS deliver a message that could not be handled again after `delay`, instead of after the queue's
@@ -50,10 +57,25 @@ impl SqsQueue {
     ///
     /// # Errors
     /// The message keeps its visibility timeout.
-    pub async fn deliver_again(&self, receipt: &str, delay: Duration) -> Result<(), StoreError> {
-        let change = self.client.change_message_visibility().queue_url(&self.url);
+    pub async fn deliver_again(&self, lane: Lane, receipt: &str, delay: Duration) -> Result<(), StoreError> {
+        let change = self.client.change_message_visibility().queue_url(self.url(lane));
         let change = change.receipt_handle(receipt).visibility_timeout(seconds(delay));
         change.send().await.map(drop).map_err(aws)
+    }
+}
+
+impl SqsQueue {
+    /// Counts the messages of a queue that wait.
+    async fn measure(&self, url: &str) -> Result<u32, StoreError> {
+        let get = self.client.get_queue_attributes().queue_url(url);
+        let found = get
+            .set_attribute_names(Some(COUNTS.to_vec()))
+            .send()
+            .await
+            .map_err(aws)?;
+        let counts = found.attributes.unwrap_or_default();
+        let counts = COUNTS.iter().filter_map(|name| counts.get(name)?.parse::<u32>().ok());
+        Ok(counts.fold(0, u32::saturating_add))
     }
 }
 
@@ -66,9 +88,9 @@ fn seconds(span: Duration) -> i32 {
 #[async_trait]
 impl JobQueue for SqsQueue {
     /// Shortens a delay to 15 minutes: a retry that starts early does no harm.
-    async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
+    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
         let delay = seconds(delay.min(MAX_DELAY));
-        let send = self.client.send_message().queue_url(&self.url);
+        let send = self.client.send_message().queue_url(self.url(lane));
         let send = send.message_body(message::write(id)).delay_seconds(delay);
         send.send().await.map(drop).map_err(aws)
     }
@@ -80,15 +102,8 @@ impl JobQueue for SqsQueue {
         {
             return Ok(length > limit);
         }
-        let get = self.client.get_queue_attributes().queue_url(&self.url);
-        let found = get
-            .set_attribute_names(Some(COUNTS.to_vec()))
-            .send()
-            .await
-            .map_err(aws)?;
-        let counts = found.attributes.unwrap_or_default();
-        let counts = COUNTS.iter().filter_map(|name| counts.get(name)?.parse::<u32>().ok());
-        let length = counts.fold(0, u32::saturating_add);
+        let lengths = Lane::ALL.map(|lane| self.measure(self.url(lane)));
+        let length = try_join_all(lengths).await?.into_iter().fold(0, u32::saturating_add);
         *self.length.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), length));
         Ok(length > limit)
     }

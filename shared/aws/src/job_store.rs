@@ -17,6 +17,7 @@ use callboard_core::job::{
     Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore, Lease, Outcome,
     Progress,
 };
+use callboard_core::request::Lane;
 
 use crate::attributes::{Item, instant, json, missing, number};
 use crate::bodies::Bodies;
@@ -215,15 +216,16 @@ impl JobStore for DynamoDbJobStore {
         let read = |id: JobId, item: &Item| {
             Ok(DueJob {
                 id,
+                lane: item::lane(item),
                 due: item::due(item)?,
             })
         };
         self.listing().active(IndexQuery::due(now), limit, read).await
     }
 
-    async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
+    async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError> {
         // a job that cannot be read is left out, so it is not queued in vain
-        let read = |id, item: &Item| item::summary(item).map(|_sound| id);
+        let read = |id, item: &Item| item::summary(item).map(|_sound| (id, item::lane(item)));
         self.listing().active(IndexQuery::queued(), limit, read).await
     }
 

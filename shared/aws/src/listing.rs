@@ -166,7 +166,7 @@ impl Listing<'_> {
             .index_name(source.index);
         query = with_names(query, &format!("{condition} {}", source.filter))
             .key_condition_expression(condition)
-            .filter_expression(source.filter)
+            .filter_expression(&source.filter)
             .expression_attribute_values(":partition", string(partition));
         for (name, value) in &source.values {
             query = query.expression_attribute_values(*name, value.clone());

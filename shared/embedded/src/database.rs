@@ -205,7 +205,12 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     }
     if found < SCHEMA_VERSION {
         for step in STEPS.iter().skip(found as usize) {
-            connection.execute_batch(step).map_err(failed)?;
+            let mut done = connection
+                .prepare(step.done.unwrap_or("SELECT 1 WHERE FALSE"))
+                .map_err(failed)?;
+            if !done.exists([]).map_err(failed)? {
+                connection.execute_batch(step.sql).map_err(failed)?;
+            }
         }
         connection
             .pragma_update(None, "user_version", SCHEMA_VERSION)

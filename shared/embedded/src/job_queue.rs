@@ -9,6 +9,7 @@ use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, Timestamp};
 use callboard_core::job::JobQueue;
+use callboard_core::request::Lane;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::Notify;
 
@@ -33,7 +34,8 @@ pub struct Message {
 pub struct SqliteQueue {
     database: Database,
     clock: Arc<dyn Clock>,
-    sent: Arc<Notify>,
+    /// Wakes the receivers of each lane.
+    sent: Arc<[Notify; Lane::ALL.len()]>,
 }
 
 impl SqliteQueue {
@@ -47,37 +49,37 @@ impl SqliteQueue {
         }
     }
 
-    /// Waits for a message and hides it from others for `visibility`.
+    /// Waits for a message of a lane and hides it from others for `visibility`.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn receive(&self, visibility: Duration) -> Result<Message, StoreError> {
+    pub async fn receive(&self, lane: Lane, visibility: Duration) -> Result<Message, StoreError> {
         loop {
-            let sent = self.sent.notified();
-            if let Some(message) = self.try_receive(visibility).await? {
+            let sent = self.sent[lane as usize].notified();
+            if let Some(message) = self.try_receive(lane, visibility).await? {
                 return Ok(message);
             }
             drop(tokio::time::timeout(POLL, sent).await);
         }
     }
 
-    /// Takes a message if one is visible now.
+    /// Takes a message of a lane if one is visible now.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn try_receive(&self, visibility: Duration) -> Result<Option<Message>, StoreError> {
+    pub async fn try_receive(&self, lane: Lane, visibility: Duration) -> Result<Option<Message>, StoreError> {
         let now = self.clock.now();
-        if self.is_empty(now).await? {
+        if self.is_empty(lane, now).await? {
             return Ok(None);
         }
         let hidden_until = (now + visibility).as_millis();
         self.database
             .write(move |connection| {
                 let receive = "UPDATE messages SET visible_at = ?1, receives = receives + 1
-                    WHERE id = (SELECT id FROM messages WHERE visible_at <= ?2 ORDER BY visible_at, id LIMIT 1)
+                    WHERE id = (SELECT id FROM messages WHERE lane IS ?3 AND visible_at <= ?2 ORDER BY visible_at, id LIMIT 1)
                     RETURNING id, job_id, receives";
                 let mut statement = connection.prepare_cached(receive).map_err(sqlite)?;
-                let received = statement.query_row((hidden_until, now.as_millis()), |row| {
+                let received = statement.query_row((hidden_until, now.as_millis(), lane.stored()), |row| {
                     let (id, receives) = (row.get(0)?, row.get(2)?);
                     let job_id = row.get(1).map(JobId::from_bytes);
                     Ok((id, job_id, receives))
@@ -109,12 +111,15 @@ impl SqliteQueue {
     }
 
     /// Checks for messages without writing, so that an idle queue does not keep the disk busy.
-    async fn is_empty(&self, now: Timestamp) -> Result<bool, StoreError> {
+    async fn is_empty(&self, lane: Lane, now: Timestamp) -> Result<bool, StoreError> {
         self.database
             .read(move |connection| {
-                let look = "SELECT 1 FROM messages WHERE visible_at <= ?1 LIMIT 1";
+                let look = "SELECT 1 FROM messages WHERE lane IS ?2 AND visible_at <= ?1 LIMIT 1";
                 let mut statement = connection.prepare_cached(look).map_err(sqlite)?;
-                statement.exists([now.as_millis()]).map(|found| !found).map_err(sqlite)
+                statement
+                    .exists((now.as_millis(), lane.stored()))
+                    .map(|found| !found)
+                    .map_err(sqlite)
             })
             .await
     }
@@ -129,16 +134,19 @@ fn discard(connection: &Connection, id: i64, error: &rusqlite::Error) -> Result<
 
 #[async_trait]
 impl JobQueue for SqliteQueue {
-    async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
+    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
         let visible_at = (self.clock.now() + delay).as_millis();
         self.database
             .write(move |connection| {
-                let send = "INSERT INTO messages (job_id, visible_at) VALUES (?1, ?2)";
+                let send = "INSERT INTO messages (job_id, visible_at, lane) VALUES (?1, ?2, ?3)";
                 let mut statement = connection.prepare_cached(send).map_err(sqlite)?;
-                statement.execute((id.as_bytes(), visible_at)).map(drop).map_err(sqlite)
+                statement
+                    .execute((id.as_bytes(), visible_at, lane.stored()))
+                    .map(drop)
+                    .map_err(sqlite)
             })
             .await?;
-        self.sent.notify_one();
+        self.sent[lane as usize].notify_one();
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use callboard_core::job::{
     Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobState, JobStore, Lease, Outcome,
     Progress, Refused,
 };
+use callboard_core::request::Lane;
 use rusqlite::{Connection, Params, Row};
 
 use crate::database::Database;
@@ -214,22 +215,26 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
-        let query = "SELECT id, due, state FROM jobs WHERE due <= ?1 ORDER BY due";
+        let query = "SELECT id, lane, due, state FROM jobs WHERE due <= ?1 ORDER BY due";
         let read = |row: &Row<'_>| {
             waiting_or_running(row)?;
             let due = Timestamp::from_millis(rows::column(row, "due")?);
             Ok(DueJob {
                 id: rows::id(row)?,
+                lane: rows::lane(row)?,
                 due,
             })
         };
         self.sound(query, [now.as_millis()], limit, read).await
     }
 
-    async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let query = "SELECT id, state FROM jobs WHERE status = 'pending' AND due IS NULL
+    async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError> {
+        let query = "SELECT id, lane, state FROM jobs WHERE status = 'pending' AND due IS NULL
             AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL ELSE TRUE END ORDER BY created_at";
-        let read = |row: &Row<'_>| waiting_or_running(row).and_then(|_state| rows::id(row));
+        let read = |row: &Row<'_>| {
+            waiting_or_running(row)?;
+            Ok((rows::id(row)?, rows::lane(row)?))
+        };
         self.sound(query, (), limit, read).await
     }
 

@@ -8,7 +8,9 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
-use callboard_core::job::{HistoryPage, HistoryQuery, JobStatus, JobSummary, MAX_COUNTED};
+use callboard_core::job::{
+    Filter, HistoryPage, HistoryQuery, JobStatus, JobSummary, KindFilter, MAX_COUNTED, TitleFilter,
+};
 use rusqlite::{Connection, named_params};
 
 use crate::error::sqlite;
@@ -19,7 +21,7 @@ const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 /// A row's job id and its summary, as far as they can be read.
 type Row = (Option<JobId>, Result<JobSummary, StoreError>);
-type ListName = (Tenant, Option<JobStatus>, bool);
+type ListName = (Tenant, Filter);
 
 /// Reads pages. Clones share the counts that are remembered.
 #[derive(Clone, Default)]
@@ -37,14 +39,7 @@ impl Lists {
         now: Timestamp,
         damage: &Damage,
     ) -> Result<HistoryPage, StoreError> {
-        let filter = match (query.status, query.dead_letter) {
-            (None, false) => "AND :status IS NULL",
-            (Some(_), false) => "AND status = :status",
-            (_, true) => {
-                "AND coalesce(:status, 'pending') = 'pending' AND status = 'pending'
-                 AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NOT NULL END"
-            }
-        };
+        let filter = &restriction(&query.filter);
         let mut found = jobs(connection, query, now, filter)?;
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let has_more = found.len() > limit;
@@ -73,7 +68,7 @@ impl Lists {
         now: Timestamp,
         filter: &str,
     ) -> Result<u32, StoreError> {
-        let name = (query.tenant.clone(), query.status, query.dead_letter);
+        let name = (query.tenant.clone(), query.filter.clone());
         let lock = || self.long.lock().unwrap_or_else(PoisonError::into_inner);
         if lock().get(&name).is_some_and(|found| found.elapsed() < COUNTED_FOR) {
             return Ok(MAX_COUNTED + 1);
@@ -83,6 +78,45 @@ impl Lists {
             lock().insert(name, Instant::now());
         }
         Ok(counted)
+    }
+}
+
+/// Writes what a list is restricted to as conditions, which name every parameter.
+fn restriction(filter: &Filter) -> String {
+    let state = match (filter.status, filter.dead_letter) {
+        (None, false) => "AND :status IS NULL",
+        (Some(_), false) => "AND status = :status",
+        (_, true) => {
+            "AND coalesce(:status, 'pending') = 'pending' AND status = 'pending'
+             AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NOT NULL END"
+        }
+    };
+    let kind = match filter.kind {
+        None => "AND :kind IS NULL",
+        Some(KindFilter::First) => "AND kind IS :kind",
+        Some(KindFilter::Named(_)) => "AND kind = :kind",
+    };
+    let title = match filter.title {
+        None => "AND :title IS NULL",
+        Some(TitleFilter::Is(_)) => "AND kind IS NOT NULL AND playbook = :title",
+        Some(TitleFilter::Below(_)) => {
+            "AND kind IS NOT NULL AND substr(playbook, 1, instr(playbook, '/') - 1) = :title"
+        }
+    };
+    [state, kind, title].join(" ")
+}
+
+fn kind(filter: &Filter) -> Option<&str> {
+    match &filter.kind {
+        Some(KindFilter::Named(kind)) => Some(kind),
+        Some(KindFilter::First) | None => None,
+    }
+}
+
+fn title(filter: &Filter) -> Option<&str> {
+    match &filter.title {
+        Some(TitleFilter::Is(title) | TitleFilter::Below(title)) => Some(title),
+        None => None,
     }
 }
 
@@ -98,7 +132,9 @@ fn jobs(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: &
     );
     let params = named_params! {
         ":tenant": query.tenant.as_str(),
-        ":status": query.status.map(JobStatus::as_str),
+        ":status": query.filter.status.map(JobStatus::as_str),
+        ":kind": kind(&query.filter),
+        ":title": title(&query.filter),
         ":before": query.before.as_ref().map(JobId::as_bytes),
         ":now": now.as_millis(),
         ":limit": query.limit + 1,
@@ -116,7 +152,9 @@ fn count(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: 
     );
     let params = named_params! {
         ":tenant": query.tenant.as_str(),
-        ":status": query.status.map(JobStatus::as_str),
+        ":status": query.filter.status.map(JobStatus::as_str),
+        ":kind": kind(&query.filter),
+        ":title": title(&query.filter),
         ":now": now.as_millis(),
         ":limit": MAX_COUNTED + 1,
     };

@@ -7,22 +7,23 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{Job, JobState, JobSummary};
-use callboard_core::request::JobRequest;
+use callboard_core::request::{JobRequest, Lane};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, MAIN_DB, OptionalExtension, Params, Row, named_params};
 
 use crate::error::sqlite;
 
 /// The columns of a job. A large request is in a table of its own.
-pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, retention, playbook, state,
+pub(crate) const JOB_COLUMNS: &str = "id, tenant, created_at, retention, kind, lane, playbook, state,
     coalesce((SELECT large.request FROM requests AS large WHERE large.id = jobs.id), request) AS request";
-pub(crate) const SUMMARY_COLUMNS: &str = "id, playbook, labels, created_at, state";
+pub(crate) const SUMMARY_COLUMNS: &str = "id, kind, playbook, labels, created_at, state";
 
 pub(crate) fn job(row: &Row<'_>) -> Result<Job, StoreError> {
     Ok(Job {
         id: id(row)?,
         tenant: Tenant::from(column::<String>(row, "tenant")?),
         request: JobRequest {
+            lane: lane(row)?,
             title: column(row, "playbook")?,
             ..request(row)?
         },
@@ -44,6 +45,7 @@ pub(crate) fn summary(row: &Row<'_>) -> Result<JobSummary, StoreError> {
     let labels: Option<String> = column(row, "labels")?;
     Ok(JobSummary::new(
         id,
+        column(row, "kind")?,
         column(row, "playbook")?,
         labels.as_deref().map(json).transpose()?.unwrap_or_default(),
         Timestamp::from_millis(created_at),
@@ -63,6 +65,8 @@ pub(crate) struct NewJob {
     created_at: Timestamp,
     retention: Duration,
     expires_at: Timestamp,
+    kind: Option<String>,
+    lane: Lane,
     title: Option<String>,
     labels: Option<String>,
     state: JobState,
@@ -78,6 +82,8 @@ impl NewJob {
             created_at: job.created_at,
             retention: job.retention,
             expires_at: job.expires_at(),
+            kind: job.request.kind.clone(),
+            lane: job.request.lane,
             title: job.request.title.clone(),
             labels: labels.map(to_json).transpose()?,
             state: job.state.clone(),
@@ -91,9 +97,10 @@ pub(crate) fn insert(connection: &Connection, job: &NewJob) -> Result<(), StoreE
     let mut statement = connection
         .prepare_cached(
             "INSERT INTO jobs
-                (id, tenant, status, created_at, retention, expires_at, due, playbook, labels, state, request)
+                (id, tenant, status, created_at, retention, expires_at, due, kind, lane, playbook, labels, state, request)
              VALUES
-                (:id, :tenant, :status, :created_at, :retention, :expires_at, :due, :playbook, :labels, :state, :request)",
+                (:id, :tenant, :status, :created_at, :retention, :expires_at, :due, :kind, :lane, :playbook, :labels, :state,
+                 :request)",
         )
         .map_err(sqlite)?;
     let inserted = statement.execute(named_params! {
@@ -104,6 +111,8 @@ pub(crate) fn insert(connection: &Connection, job: &NewJob) -> Result<(), StoreE
         ":retention": i64::try_from(job.retention.as_millis()).unwrap_or(i64::MAX),
         ":expires_at": job.expires_at.as_millis(),
         ":due": job.state.due.map(Timestamp::as_millis),
+        ":kind": job.kind,
+        ":lane": job.lane.stored(),
         ":playbook": job.title,
         ":labels": job.labels,
         ":state": to_json(&job.state)?,
@@ -209,6 +218,12 @@ pub(crate) fn sound<T>(
         found.extend(read(row));
     }
     Ok(found)
+}
+
+/// Reads the lane of a row's job.
+pub(crate) fn lane(row: &Row<'_>) -> Result<Lane, StoreError> {
+    let word: Option<String> = column(row, "lane")?;
+    Ok(Lane::of_stored(word.as_deref()))
 }
 
 /// Reads the id of a row's job.

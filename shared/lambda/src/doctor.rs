@@ -7,7 +7,7 @@ use callboard_core::base::causes::causes;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::care::{Finding, some};
-use callboard_core::job::{HistoryQuery, JobQueue, MAX_LIMIT};
+use callboard_core::job::{Filter, HistoryQuery, JobQueue, MAX_LIMIT};
 
 use crate::parts::Parts;
 
@@ -146,8 +146,10 @@ impl Parts {
 fn newest(dead_letter: bool) -> HistoryQuery {
     HistoryQuery {
         tenant: Tenant::default(),
-        status: None,
-        dead_letter,
+        filter: Filter {
+            dead_letter,
+            ..Filter::default()
+        },
         limit: MAX_LIMIT,
         offset: 0,
         before: None,

@@ -16,6 +16,7 @@ use callboard_core::output::LogStore;
 use callboard_core::run::{ArchiveCache, Held, shortest_silence};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_kind_ansible::catalog::Elsewhere;
+use callboard_kind_service::in_force::InForce;
 use callboard_policy::Policies;
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
@@ -62,6 +63,8 @@ pub struct Parts {
     pub host_keys: Arc<dyn HostKeyStore>,
     /// What requests may reach.
     pub policies: Policies,
+    /// The services that jobs may call.
+    pub services: Arc<InForce>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     settings: Settings,
@@ -78,7 +81,11 @@ impl Parts {
         };
         Self {
             store: Arc::new(DynamoDbJobStore::new(&config, store)),
-            queue: Arc::new(SqsQueue::new(&config, settings.queue_url.clone())),
+            queue: Arc::new(SqsQueue::new(
+                &config,
+                settings.queue_url.clone(),
+                settings.calls_url.clone(),
+            )),
             logs: Arc::new(S3LogStore::new(&config, settings.bucket.clone())),
             credentials: Arc::new(SecretsManagerCredentialStore::new(
                 &config,
@@ -88,6 +95,7 @@ impl Parts {
             archives: Arc::new(S3ArchiveCache::new(&config, settings.bucket.clone())),
             host_keys: Arc::new(DynamoDbHostKeyStore::new(&config, settings.table.clone())),
             policies: settings.policies.clone(),
+            services: Arc::new(InForce::new(settings.services.clone())),
             clock: Arc::new(SystemClock),
             settings,
         }
@@ -118,7 +126,7 @@ impl Parts {
             store: self.store.clone(),
             queue: self.queue.clone(),
             // only the worker's image knows which playbooks exist
-            kinds: self.policies.clone().kinds(Arc::new(Elsewhere)),
+            kinds: self.policies.clone().kinds(Arc::new(Elsewhere), self.services.clone()),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
@@ -151,6 +159,7 @@ impl Parts {
             store: self.store.clone(),
             logs: self.logs.clone(),
             credentials: self.credentials.clone(),
+            services: self.services.clone(),
             clock: self.clock.clone(),
             health: Arc::new(StoreHealth {
                 store: self.store.clone(),

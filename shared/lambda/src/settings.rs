@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use callboard_api::Origin;
+use callboard_kind_service::registry::{Registry, RegistryFault};
 use callboard_policy::Policies;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -13,8 +14,10 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub struct Settings {
     /// `CALLBOARD_TABLE`: the table of jobs.
     pub table: String,
-    /// `CALLBOARD_QUEUE_URL`: the queue of jobs.
+    /// `CALLBOARD_QUEUE_URL`: the queue of jobs that run programs.
     pub queue_url: String,
+    /// `CALLBOARD_CALLS_URL`: the queue of jobs that call something and wait for its answer.
+    pub calls_url: String,
     /// `CALLBOARD_BUCKET`: the bucket for output, and for values too large for the table.
     pub bucket: String,
     /// `CALLBOARD_RETENTION_DAYS`: how long jobs are kept; 30 days by default.
@@ -27,6 +30,8 @@ pub struct Settings {
     pub secrets_prefix: String,
     /// `CALLBOARD_POLICY`: what requests may reach, in YAML; nothing by default.
     pub policies: Policies,
+    /// `CALLBOARD_SERVICES`: the services that jobs may call, in YAML; none by default.
+    pub services: Registry,
     /// `CALLBOARD_ALLOWED_ORIGINS`: the origins whose web pages may send requests, separated by commas; by default only the API's own.
     pub origins: Vec<Origin>,
 }
@@ -40,12 +45,14 @@ impl Settings {
         Ok(Self {
             table: required("CALLBOARD_TABLE")?,
             queue_url: required("CALLBOARD_QUEUE_URL")?,
+            calls_url: required("CALLBOARD_CALLS_URL")?,
             bucket: required("CALLBOARD_BUCKET")?,
             retention: DAY * number("CALLBOARD_RETENTION_DAYS", 30)?,
             sync_wait: Duration::from_secs(number("CALLBOARD_SYNC_WAIT", 25)?.into()),
             max_queued: number("CALLBOARD_MAX_QUEUED", 10_000)?,
             secrets_prefix: required("CALLBOARD_SECRETS_PREFIX")?,
             policies: policies()?,
+            services: services()?,
             origins: origins()?,
         })
     }
@@ -64,6 +71,21 @@ fn origins() -> anyhow::Result<Vec<Origin>> {
 fn policies() -> anyhow::Result<Policies> {
     let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
     callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY is not a valid policy")
+}
+
+fn services() -> anyhow::Result<Registry> {
+    const NAME: &str = "CALLBOARD_SERVICES";
+    let text = std::env::var(NAME).unwrap_or_default();
+    if text.trim().is_empty() {
+        return Ok(Registry::default());
+    }
+    Registry::parse(&[(NAME.to_owned(), text)]).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(RegistryFault::to_string).collect();
+        anyhow!(
+            "the variable {NAME} is not a valid registry of services: {}",
+            faults.join("; ")
+        )
+    })
 }
 
 /// Reads a required variable.

@@ -9,6 +9,8 @@ use callboard_core::request::Kinds;
 use callboard_kind_ansible::catalog::PlaybookCatalog;
 use callboard_kind_ansible::kind::Ansible;
 use callboard_kind_ansible::policy::AnsiblePolicy;
+use callboard_kind_service::in_force::InForce;
+use callboard_kind_service::kind::Services;
 use serde_json::Value;
 
 /// Why a text is not a policy.
@@ -34,8 +36,9 @@ pub struct Policies {
 impl Policies {
     /// Returns the list of job kinds, each with what it can run and what it is allowed to do.
     #[must_use]
-    pub fn kinds(self, playbooks: Arc<dyn PlaybookCatalog>) -> Kinds {
-        Kinds::new(Arc::new(Ansible::new(self.ansible, self.every, playbooks)), Vec::new())
+    pub fn kinds(self, playbooks: Arc<dyn PlaybookCatalog>, services: Arc<InForce>) -> Kinds {
+        let ansible = Ansible::new(self.ansible, self.every.clone(), playbooks);
+        Kinds::new(Arc::new(ansible), vec![Arc::new(Services::new(services, self.every))])
     }
 }
 

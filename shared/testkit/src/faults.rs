@@ -15,6 +15,7 @@ use callboard_core::job::{
     Progress,
 };
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead};
+use callboard_core::request::Lane;
 use callboard_core::submit::{IdempotencyKey, IdempotencyStore, Reservation};
 use tokio::sync::Notify;
 
@@ -346,7 +347,7 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.due", || self.0.due(now, limit)).await
     }
 
-    async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
+    async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError> {
         self.1.make("store.queued", || self.0.queued(limit)).await
     }
 
@@ -358,8 +359,8 @@ impl JobStore for Faulty<dyn JobStore> {
 
 #[async_trait]
 impl JobQueue for Faulty<dyn JobQueue> {
-    async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
-        self.1.make("queue.send", || self.0.send(id, delay)).await
+    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
+        self.1.make("queue.send", || self.0.send(id, lane, delay)).await
     }
 
     async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {

@@ -10,7 +10,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::job::{JobStatus, Lease, Outcome};
 use callboard_core::output::seal_lost;
-use callboard_core::request::{JobOptions, Reason};
+use callboard_core::request::{JobOptions, Lane, Reason};
 use callboard_core::run::{Disposition, Worker, WorkerSettings};
 use callboard_kind_ansible::detail::PlayProgress;
 use callboard_tests::contract::samples::success;
@@ -46,7 +46,7 @@ async fn half_an_hour_without_the_store_counts_towards_no_dead_letter_and_every_
     let (worker, mut jobs) = (site.worker(script.clone()), Vec::new());
     for _ in 0..2 {
         let job = site.job(JobOptions::default()).await?;
-        site.queue.send(job.id, Duration::ZERO).await?;
+        site.queue.send(job.id, Lane::Programs, Duration::ZERO).await?;
         jobs.push(job.id);
     }
     set_down(&store);

@@ -12,7 +12,7 @@ use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
 use callboard_core::job::{JobQueue, JobStore};
 use callboard_core::output::{LogKey, LogStore, OutputLimits, Stream};
-use callboard_core::request::JobOptions;
+use callboard_core::request::{JobOptions, Lane};
 use callboard_core::run::{Held, Limits, Outage, Runner, Runners, Worker, WorkerSettings};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_embedded::{
@@ -90,6 +90,7 @@ impl Site {
     pub(crate) fn worker(&self, runner: Arc<dyn Runner>) -> Worker {
         Worker {
             store: self.store.clone(),
+            lane: Lane::Programs,
             queue: self.queue.clone(),
             logs: self.logs.clone(),
             runners: Runners::new(vec![runner]),

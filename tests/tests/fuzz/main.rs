@@ -15,7 +15,7 @@ use anyhow::{Context, bail, ensure};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::json;
 use callboard_core::base::secret::Secret;
-use callboard_core::job::{JobStatus, List};
+use callboard_core::job::{Filter, JobStatus, List};
 use callboard_core::redact::{Piece, Redactor, Stream};
 use callboard_core::request::{JobRequest, Read};
 use callboard_kind_ansible::event_names::NAMES;
@@ -61,9 +61,18 @@ fn requests_are_read_as_they_are_kept_or_each_fault_is_told() -> anyhow::Result<
 #[test]
 fn cursors_are_those_of_their_list() -> anyhow::Result<()> {
     let (tenant, other) = (Tenant::default(), Tenant::from("other".to_owned()));
+    let all = Filter::default();
+    let failed = Filter {
+        status: Some(JobStatus::Failed),
+        ..Filter::default()
+    };
+    let dead = Filter {
+        dead_letter: true,
+        ..Filter::default()
+    };
     fuzz("cursor", |bytes| {
         let text = String::from_utf8_lossy(bytes);
-        let list = List::Jobs(&tenant, None);
+        let list = List::Jobs(&tenant, &all);
         if let Some(place) = list.place(&text) {
             ensure!(list.cursor(&place) == text);
         }
@@ -73,9 +82,9 @@ fn cursors_are_those_of_their_list() -> anyhow::Result<()> {
         let written = list.cursor(id.as_bytes());
         ensure!(list.job(&written) == Some(id));
         for list in [
-            List::Jobs(&other, None),
-            List::Jobs(&tenant, Some(JobStatus::Failed)),
-            List::DeadLetters(&tenant),
+            List::Jobs(&other, &all),
+            List::Jobs(&tenant, &failed),
+            List::Jobs(&tenant, &dead),
             List::Credentials(&tenant),
         ] {
             ensure!(list.place(&written).is_none());

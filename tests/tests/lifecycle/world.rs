@@ -10,6 +10,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, Timestamp};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
 use callboard_core::job::{CancelRequest, DeadLetter, DueJob, Job, JobStore, Lease, Outcome};
+use callboard_core::request::Lane;
 use callboard_core::run::Held;
 use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
@@ -90,7 +91,13 @@ impl World {
         let mut found = self.store.due(now, MANY).await?;
         found.sort_by_key(|job| job.id);
         let due = self.jobs.iter().filter(|(_, model)| model.is_due(now));
-        let due = due.filter_map(|(id, model)| model.facts.due.map(|due| DueJob { id: *id, due }));
+        let due = due.filter_map(|(id, model)| {
+            model.facts.due.map(|due| DueJob {
+                id: *id,
+                lane: Lane::Programs,
+                due,
+            })
+        });
         let expected: Vec<DueJob> = due.collect();
         ensure!(found == expected, "due are {found:?}, not {expected:?}");
         Ok(())
@@ -100,7 +107,7 @@ impl World {
     pub(crate) async fn check_messages(&self) -> anyhow::Result<()> {
         self.clock.advance(HOUR);
         let mut received = Vec::new();
-        while let Some(message) = self.queue.try_receive(HOUR).await? {
+        while let Some(message) = self.queue.try_receive(Lane::Programs, HOUR).await? {
             received.push(message.job_id);
         }
         for (id, model) in &self.jobs {

@@ -16,6 +16,15 @@ pub(crate) struct ListArguments {
     /// Only dead-lettered jobs; `callboard redrive` queues them again
     #[arg(long)]
     pub(crate) dead_letter: bool,
+    /// Only jobs of this kind: ansible, http, shell, container or function
+    #[arg(long, value_name = "KIND", value_parser = ["ansible", "http", "shell", "container", "function"])]
+    pub(crate) kind: Option<String>,
+    /// Only calls of this service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// Only calls of this operation of the service
+    #[arg(long, value_name = "NAME", requires = "service")]
+    pub(crate) operation: Option<String>,
     /// The maximum number of jobs
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,

@@ -9,7 +9,7 @@ use super::Common;
 #[command(args_override_self = true)]
 pub(crate) struct RunArguments {
     /// The playbooks: files, or playbooks of collections by name (acme.web.site)
-    #[arg(value_name = "PLAYBOOK", required_unless_present = "version")]
+    #[arg(value_name = "PLAYBOOK", required_unless_present_any = ["version", "service"])]
     pub(crate) playbooks: Vec<String>,
     /// Hosts ("a,b,") or an inventory file, folder or script; may be given several times [default: Ansible's own setting, or localhost,]
     #[arg(short, long, visible_alias = "inventory-file", value_name = "INVENTORY")]
@@ -62,6 +62,8 @@ pub(crate) struct RunArguments {
     pub(crate) privileges: Privileges,
     #[command(flatten)]
     pub(crate) vaults: Vaults,
+    #[command(flatten)]
+    pub(crate) call: Call,
     #[command(flatten)]
     pub(crate) shown: Shown,
     #[command(flatten)]
@@ -134,6 +136,21 @@ pub(crate) struct Vaults {
     /// A file that holds a vault's password, or a script that prints it; may be given several times
     #[arg(long = "vault-password-file", visible_alias = "vault-pass-file", value_name = "FILE")]
     pub(crate) password_files: Vec<String>,
+}
+
+/// The operation of a service to call instead.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Instead of playbooks")]
+pub(crate) struct Call {
+    /// Calls an operation of this service of --services
+    #[arg(long, value_name = "NAME", requires = "operation", conflicts_with = "playbooks")]
+    pub(crate) service: Option<String>,
+    /// The operation
+    #[arg(long, value_name = "NAME", requires = "service")]
+    pub(crate) operation: Option<String>,
+    /// Its input: JSON, @file, or - for standard input
+    #[arg(long, value_name = "JSON", requires = "service", allow_hyphen_values = true)]
+    pub(crate) input: Option<String>,
 }
 
 /// What ansible-playbook only shows. It makes no job and no record.

@@ -59,6 +59,9 @@ pub(crate) struct Common {
     /// A YAML file that says what requests may reach; the variable CALLBOARD_POLICY can hold it instead [default: nothing]
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// A YAML file, or a folder of them, with the services whose operations jobs may call; read again when it changes [default: none]
+    #[arg(long, value_name = "PATH", env = "CALLBOARD_SERVICES")]
+    pub(crate) services: Option<PathBuf>,
     /// How long fetching a repository or requirements may take, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_FETCH_TIMEOUT", default_value_t = 300)]
     pub(crate) fetch_timeout: u64,
@@ -92,6 +95,10 @@ pub(crate) struct Workers {
     #[arg(long = "workers", value_name = "N", env = "CALLBOARD_WORKERS", default_value_t = 2,
           value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) number: u16,
+    /// How many calls of services over HTTP, and of functions, run at once, besides
+    #[arg(long = "calls", value_name = "N", env = "CALLBOARD_CALLS", default_value_t = 256,
+          value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) calls: u16,
 }
 
 /// The format of log lines.

@@ -7,7 +7,8 @@ use callboard_core::care::Finding;
 use callboard_process::JobFolders;
 use rustix::fs::{Access, access, statvfs};
 
-use crate::descriptors;
+use crate::cli::Workers;
+use crate::descriptors::{self, Room};
 
 /// A few jobs can use up less space than this.
 const LITTLE: u64 = 1 << 30;
@@ -51,13 +52,15 @@ fn room(folder: &Path) -> Option<u64> {
     Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// Checks whether enough files can be open for this number of workers.
-pub(super) fn open_files(workers: u16) -> Finding {
+/// Checks whether enough files can be open for these numbers of workers and calls.
+pub(super) fn open_files(Workers { number, calls }: &Workers) -> Finding {
     let limit = descriptors::raise();
-    match descriptors::connections(limit, workers) {
-        Ok(connections) => Finding::ok(
+    match descriptors::divide(limit, *number, *calls) {
+        Ok(Room { connections, calls }) => Finding::ok(
             "files",
-            format!("{limit} open files are allowed: enough for --workers {workers} and {connections} connections."),
+            format!(
+                "{limit} open files are allowed: enough for --workers {number}, {calls} calls and {connections} connections."
+            ),
         ),
         Err(error) => Finding::error("files", error),
     }

@@ -48,6 +48,15 @@ fn of(operation: &str) -> Vec<Kind> {
         "createCredential" => &[ALWAYS, BODY, &[CredentialExists]],
         "getCredential" | "deleteCredential" => &[ALWAYS, &[NoSuchCredential]],
         "rotateCredential" => &[ALWAYS, BODY, &[NoSuchCredential, CredentialKindDiffers]],
+        "listServices" => &[ALWAYS],
+        "getService" => &[ALWAYS, &[NoSuchService]],
+        "getOperation" => &[ALWAYS, &[NoSuchService, NoSuchOperation]],
+        "testOperation" => &[
+            ALWAYS,
+            BODY,
+            &[NoSuchService, NoSuchOperation],
+            &[QueueFull, TooManyFollowers, Draining],
+        ],
         _ => &[],
     };
     [ANYWHERE, &own.concat()].concat()

@@ -48,6 +48,8 @@ kinds! {
     NoSuchAttempt "no-such-attempt" NOT_FOUND Fails "The job has no such attempt";
     NoSuchPlaybook "no-such-playbook" NOT_FOUND Fails "There is no such playbook";
     NoSuchCredential "no-such-credential" NOT_FOUND Fails "There is no such credential";
+    NoSuchService "no-such-service" NOT_FOUND Fails "There is no such service";
+    NoSuchOperation "no-such-operation" NOT_FOUND Fails "The service has no such operation";
     NoSuchRoute "no-such-route" NOT_FOUND Fails "There is nothing at this path";
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED Fails "The path does not support this method";
     JobEnded "job-ended" CONFLICT Fails "The job has already ended";

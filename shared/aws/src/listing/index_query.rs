@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::id::JobId;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::{HistoryQuery, JobStatus};
+use callboard_core::job::{HistoryQuery, JobStatus, KindFilter, TitleFilter};
 
 use crate::attributes::{instant, string};
 use crate::item::{self, SHARDS, Standing};
@@ -20,7 +20,7 @@ const PENDING: [Standing; 4] = [Standing::Queued, Standing::Due, Standing::Dead,
 pub(crate) struct IndexQuery {
     pub(super) index: &'static str,
     pub(super) partition_key: &'static str,
-    pub(super) filter: &'static str,
+    pub(super) filter: String,
     pub(super) values: Vec<(&'static str, AttributeValue)>,
     /// The upper bound of the ids to look at, if there is one.
     pub(super) before: Option<JobId>,
@@ -31,22 +31,22 @@ pub(crate) struct IndexQuery {
 impl IndexQuery {
     /// Returns the place of a list's jobs, given how long jobs are kept.
     pub(super) fn of(query: &HistoryQuery, now: Timestamp, retention: Duration) -> Self {
-        let tenant = &query.tenant;
+        let (tenant, filter) = (&query.tenant, &query.filter);
         let months = months(now, retention);
         let kept = vec![(":now", instant(now))];
-        match query.status.or(query.dead_letter.then_some(JobStatus::Pending)) {
+        let found = match filter.status.or(filter.dead_letter.then_some(JobStatus::Pending)) {
             None => Self {
                 index: "history",
                 partition_key: "history_pk",
-                filter: "#retained_until > :now",
+                filter: "#retained_until > :now".to_owned(),
                 values: kept,
                 before: query.before,
                 groups: groups(&months, |month, shard| item::history_partition(tenant, month, shard)),
             },
-            Some(status) if status.is_final() && !query.dead_letter => Self {
+            Some(status) if status.is_final() && !filter.dead_letter => Self {
                 index: "outcome",
                 partition_key: "outcome_pk",
-                filter: "#retained_until > :now",
+                filter: "#retained_until > :now".to_owned(),
                 values: kept,
                 before: query.before,
                 groups: groups(&months, |month, shard| {
@@ -56,7 +56,7 @@ impl IndexQuery {
             Some(status) => Self {
                 index: "active",
                 partition_key: "active_pk",
-                filter: "#retained_until > :now AND #tenant = :tenant AND #status = :status",
+                filter: "#retained_until > :now AND #tenant = :tenant AND #status = :status".to_owned(),
                 before: query.before,
                 values: vec![
                     (":now", instant(now)),
@@ -64,11 +64,32 @@ impl IndexQuery {
                     (":status", string(status.as_str())),
                 ],
                 groups: vec![match status {
-                    _ if query.dead_letter => partitions(&[Standing::Dead]),
+                    _ if filter.dead_letter => partitions(&[Standing::Dead]),
                     JobStatus::Running => partitions(&RUNNING),
                     _ => partitions(&PENDING),
                 }],
             },
+        };
+        found.of_kind(filter.kind.as_ref()).titled(filter.title.as_ref())
+    }
+
+    fn of_kind(self, kind: Option<&KindFilter>) -> Self {
+        match kind {
+            None => self,
+            Some(KindFilter::First) => self.and("attribute_not_exists(#kind)"),
+            Some(KindFilter::Named(kind)) => self.and("#kind = :kind").with(":kind", string(kind)),
+        }
+    }
+
+    fn titled(self, title: Option<&TitleFilter>) -> Self {
+        match title {
+            None => self,
+            Some(TitleFilter::Is(title)) => self
+                .and("attribute_exists(#kind) AND #playbook = :title")
+                .with(":title", string(title)),
+            Some(TitleFilter::Below(title)) => self
+                .and("attribute_exists(#kind) AND begins_with(#playbook, :title)")
+                .with(":title", string(format!("{title}/"))),
         }
     }
 
@@ -116,11 +137,16 @@ impl IndexQuery {
         Self {
             index: "active",
             partition_key: "active_pk",
-            filter,
+            filter: filter.to_owned(),
             values: vec![(":status", string(status.as_str()))],
             before: None,
             groups: vec![partitions(standings)],
         }
+    }
+
+    fn and(mut self, condition: &str) -> Self {
+        self.filter = format!("{} AND {condition}", self.filter);
+        self
     }
 
     fn with(mut self, name: &'static str, value: AttributeValue) -> Self {

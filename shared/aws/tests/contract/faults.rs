@@ -9,6 +9,7 @@ use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::JobQueue;
 use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
+use callboard_core::request::Lane;
 use callboard_testkit::contract::log_store::first;
 
 use crate::fake::{Answer, Fake};
@@ -133,8 +134,12 @@ async fn append_to(fault: fn() -> Answer) -> anyhow::Result<(Option<StoreError>,
 
 async fn send_to(code: &'static str) -> anyhow::Result<(Option<StoreError>, usize)> {
     let fake = Fake::start(move |_, _| Answer::Whole(400, format!(r#"{{"__type":"{code}"}}"#))).await?;
-    let queue = SqsQueue::new(&fake.config().await, "http://sqs/jobs".to_owned());
-    let error = queue.send(JobId::new(), Duration::ZERO).await.err();
+    let queue = SqsQueue::new(
+        &fake.config().await,
+        "http://sqs/jobs".to_owned(),
+        "http://sqs/calls".to_owned(),
+    );
+    let error = queue.send(JobId::new(), Lane::Programs, Duration::ZERO).await.err();
     Ok((error, fake.requests().len()))
 }
 

@@ -9,6 +9,7 @@ use callboard_aws::{SqsQueue, message};
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::JobQueue;
+use callboard_core::request::Lane;
 use callboard_testkit::aws::Resources;
 use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
 
@@ -16,20 +17,20 @@ use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
 pub(crate) struct BothEnds {
     sender: SqsQueue,
     client: Client,
-    url: String,
+    urls: [String; 2],
 }
 
 pub(crate) async fn make() -> anyhow::Result<(BothEnds, ())> {
     let resources = Resources::create().await?;
-    let (client, url) = (resources.sqs(), resources.jobs.url);
-    let sender = SqsQueue::new(&resources.config, url.clone());
-    Ok((BothEnds { sender, client, url }, ()))
+    let (client, urls) = (resources.sqs(), [resources.jobs.url, resources.calls.url]);
+    let sender = SqsQueue::new(&resources.config, urls[0].clone(), urls[1].clone());
+    Ok((BothEnds { sender, client, urls }, ()))
 }
 
 #[async_trait]
 impl JobQueue for BothEnds {
-    async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
-        self.sender.send(id, delay).await
+    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
+        self.sender.send(id, lane, delay).await
     }
 
     async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
@@ -41,8 +42,8 @@ impl JobQueue for BothEnds {
 impl TestQueue for BothEnds {
     type Receipt = String;
 
-    async fn receive(&self) -> anyhow::Result<Option<(JobId, String)>> {
-        let receive = self.client.receive_message().queue_url(&self.url);
+    async fn receive(&self, lane: Lane) -> anyhow::Result<Option<(JobId, String)>> {
+        let receive = self.client.receive_message().queue_url(&self.urls[lane as usize]);
         let receive = receive.visibility_timeout(VISIBILITY.as_secs().try_into()?);
         let received = receive.send().await?.messages.unwrap_or_default().pop();
         let Some(received) = received else {
@@ -54,7 +55,7 @@ impl TestQueue for BothEnds {
     }
 
     async fn acknowledge(&self, receipt: String) -> anyhow::Result<()> {
-        let delete = self.client.delete_message().queue_url(&self.url);
+        let delete = self.client.delete_message().queue_url(&self.urls[0]);
         delete.receipt_handle(receipt).send().await?;
         Ok(())
     }
@@ -68,7 +69,9 @@ impl TestQueue for BothEnds {
 #[tokio::test]
 async fn a_delay_that_sqs_does_not_take_is_shortened() -> anyhow::Result<()> {
     let (queue, ()) = make().await?;
-    queue.send(JobId::new(), Duration::from_secs(24 * 3600)).await?;
-    assert!(queue.receive().await?.is_none());
+    queue
+        .send(JobId::new(), Lane::Programs, Duration::from_secs(24 * 3600))
+        .await?;
+    assert!(queue.receive(Lane::Programs).await?.is_none());
     Ok(())
 }

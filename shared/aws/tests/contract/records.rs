@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::{DueJob, HistoryQuery, Job, JobStatus, JobStore};
+use callboard_core::job::{DueJob, Filter, HistoryQuery, Job, JobStatus, JobStore};
+use callboard_core::request::Lane;
 use callboard_kind_ansible::detail::Detail;
 use callboard_kind_ansible::stats::HostStats;
 use callboard_testkit::aws::Resources;
@@ -79,7 +80,10 @@ async fn months_and_shards_are_merged_in_order() -> anyhow::Result<()> {
         let (mut found, mut before) = (Vec::new(), None);
         loop {
             let page = HistoryQuery {
-                status,
+                filter: Filter {
+                    status,
+                    ..Filter::default()
+                },
                 limit: 7,
                 before,
                 ..query(&tenant)
@@ -94,7 +98,10 @@ async fn months_and_shards_are_merged_in_order() -> anyhow::Result<()> {
         }
         assert_eq!(found, expected);
         let skipped = HistoryQuery {
-            status,
+            filter: Filter {
+                status,
+                ..Filter::default()
+            },
             offset: 20,
             limit: 5,
             ..query(&tenant)
@@ -230,15 +237,19 @@ async fn jobs_of_earlier_releases_are_found_as_those_of_this_one() -> anyhow::Re
     assert_eq!(
         store.due(later, 10).await?,
         [DueJob {
+            lane: Lane::Programs,
             id: is_due.id,
             due: due(&is_due)
         }]
     );
-    assert_eq!(store.queued(10).await?, [queued.id]);
+    assert_eq!(store.queued(10).await?, [(queued.id, Lane::Programs)]);
     assert_eq!(store.pending_since(later, 10).await?, [is_due.id, queued.id]);
     let listed = async |status| {
         let asked = HistoryQuery {
-            status: Some(status),
+            filter: Filter {
+                status: Some(status),
+                ..Filter::default()
+            },
             ..query(&Tenant::default())
         };
         anyhow::Ok(ids(&store.list(&asked, now()).await?))
@@ -246,7 +257,10 @@ async fn jobs_of_earlier_releases_are_found_as_those_of_this_one() -> anyhow::Re
     assert_eq!(listed(JobStatus::Running).await?, [run.id]);
     assert_eq!(listed(JobStatus::Pending).await?, [queued.id, is_due.id]);
     store.mark_dispatched(is_due.id, due(&is_due)).await?;
-    assert_eq!(store.queued(10).await?, [is_due.id, queued.id]);
+    assert_eq!(
+        store.queued(10).await?,
+        [is_due.id, queued.id].map(|id| (id, Lane::Programs))
+    );
     store.finish(run.id, held.token, success(), now()).await?;
     assert!(store.running(10).await?.is_empty());
     Ok(())

@@ -4,7 +4,7 @@ use super::damage::Damage;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
-use crate::job::{HistoryQuery, Job, JobQueue, JobStore};
+use crate::job::{Filter, HistoryQuery, Job, JobQueue, JobStore};
 use crate::run::dispatched;
 
 /// Redrives jobs.
@@ -46,8 +46,10 @@ impl DeadLetters {
     pub fn query(&self) -> HistoryQuery {
         HistoryQuery {
             tenant: self.tenant.clone(),
-            status: None,
-            dead_letter: true,
+            filter: Filter {
+                dead_letter: true,
+                ..Filter::default()
+            },
             limit: self.limit,
             offset: 0,
             before: self.before,

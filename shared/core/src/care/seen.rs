@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::base::id::JobId;
 use crate::job::Lease;
+use crate::request::Lane;
 
 /// How long a job may wait while the queue has nothing to deliver: longer than a worker takes to claim a job it has received, and
 /// longer than a queue takes to count its messages.
@@ -55,14 +56,14 @@ pub(super) struct Unclaimed(Arc<Mutex<HashMap<JobId, (Duration, u32)>>>);
 
 impl Unclaimed {
     /// Records the jobs found by a look that began and ended at these times. Returns those to queue again.
-    pub(super) fn note(&self, waiting: &[JobId], began: Duration, ended: Duration) -> Vec<JobId> {
+    pub(super) fn note(&self, waiting: &[(JobId, Lane)], began: Duration, ended: Duration) -> Vec<(JobId, Lane)> {
         let mut seen = lock(&self.0);
         let known = std::mem::take(&mut *seen);
         let mut forgotten = Vec::new();
-        for id in waiting {
+        for (id, lane) in waiting {
             let (mut since, mut times) = known.get(id).copied().unwrap_or((ended, 0));
             if began.saturating_sub(since) >= UNCLAIMED * (1 << times) {
-                forgotten.push(*id);
+                forgotten.push((*id, *lane));
                 (since, times) = (ended, MAX_DOUBLINGS.min(times + 1));
             }
             seen.insert(*id, (since, times));

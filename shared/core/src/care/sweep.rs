@@ -152,7 +152,9 @@ impl Sweeper {
                 ..Outcome::failed(Reason::LOST, lost(&job))
             },
         };
-        end_attempt(&*self.store, &*self.queue, &*self.clock, &job, lease, outcome, None).await
+        end_attempt(&*self.store, &*self.queue, &*self.clock, &job, lease, outcome, None)
+            .await
+            .map(drop)
     }
 
     /// Queues jobs that the queue is not known to have.
@@ -178,8 +180,8 @@ impl Sweeper {
         }
         let waiting = self.store.queued(BATCH).await?;
         swept.watched += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
-        for id in unclaimed.note(&waiting, before, self.clock.elapsed()) {
-            self.queue.send(id, Duration::ZERO).await?;
+        for (id, lane) in unclaimed.note(&waiting, before, self.clock.elapsed()) {
+            self.queue.send(id, lane, Duration::ZERO).await?;
             swept.dispatched += 1;
             tracing::warn!(job.id = %id, "the job waits and the queue has nothing to deliver: it is queued again");
         }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::status::JobStatus;
+use super::filter::Filter;
 use crate::base::id::{JobId, Tenant};
 
 const DIGEST_BYTES: usize = 8;
@@ -15,10 +15,8 @@ const DIGEST_BYTES: usize = 8;
 /// A list with pages.
 #[derive(Clone, Copy, Debug)]
 pub enum List<'a> {
-    /// A tenant's jobs, newest first: all of them, or those in one state. A place is a job.
-    Jobs(&'a Tenant, Option<JobStatus>),
-    /// A tenant's jobs that the queue has given up, newest first. A place is a job.
-    DeadLetters(&'a Tenant),
+    /// A tenant's jobs that pass a filter, newest first. A place is a job.
+    Jobs(&'a Tenant, &'a Filter),
     /// A tenant's credentials, in order of name. A place is a name.
     Credentials(&'a Tenant),
 }
@@ -47,12 +45,11 @@ impl List<'_> {
 
     fn digest(&self, place: &[u8]) -> [u8; DIGEST_BYTES] {
         let (kind, tenant, filter) = match self {
-            Self::Jobs(tenant, status) => ("jobs", tenant, status.map_or("", JobStatus::as_str)),
-            Self::DeadLetters(tenant) => ("dead letters", tenant, ""),
-            Self::Credentials(tenant) => ("credentials", tenant, ""),
+            Self::Jobs(tenant, filter) => ("jobs", tenant, filter.text()),
+            Self::Credentials(tenant) => ("credentials", tenant, String::new()),
         };
         let mut hash = Sha256::new();
-        for part in [kind, tenant.as_str(), filter] {
+        for part in [kind, tenant.as_str(), &filter] {
             hash.update(part);
             hash.update(b"\0");
         }
@@ -66,19 +63,33 @@ impl List<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::{JobStatus, KindFilter, TitleFilter};
 
     #[test]
     fn a_cursor_leads_to_its_own_list_only_and_shows_when_it_was_altered() {
         let (tenant, other) = (Tenant::default(), Tenant::from("other".to_owned()));
-        let (list, id) = (List::Jobs(&tenant, None), JobId::new());
+        let (all, id) = (Filter::default(), JobId::new());
+        let list = List::Jobs(&tenant, &all);
         let text = list.cursor(id.as_bytes());
         assert_eq!(list.job(&text), Some(id));
-        for list in [
-            List::Jobs(&other, None),
-            List::Jobs(&tenant, Some(JobStatus::Failed)),
-            List::DeadLetters(&tenant),
-            List::Credentials(&tenant),
-        ] {
+        let filter = |filter: Filter| assert_eq!(List::Jobs(&tenant, &filter).place(&text), None, "{filter:?}");
+        filter(Filter {
+            status: Some(JobStatus::Failed),
+            ..Filter::default()
+        });
+        filter(Filter {
+            dead_letter: true,
+            ..Filter::default()
+        });
+        filter(Filter {
+            kind: Some(KindFilter::First),
+            ..Filter::default()
+        });
+        filter(Filter {
+            title: Some(TitleFilter::Below("billing".to_owned())),
+            ..Filter::default()
+        });
+        for list in [List::Jobs(&other, &all), List::Credentials(&tenant)] {
             assert_eq!(list.place(&text), None, "{list:?}");
         }
         for at in 0..text.len() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cursor::List;
+use super::filter::Filter;
 use super::outcome::Outcome;
 use super::state::JobState;
 use super::status::JobStatus;
@@ -24,10 +25,8 @@ pub const MAX_OFFSET: u32 = 1000;
 pub struct HistoryQuery {
     /// The owner of the jobs.
     pub tenant: Tenant,
-    /// Only jobs in this state.
-    pub status: Option<JobStatus>,
-    /// Only jobs that wait although the queue has given them up.
-    pub dead_letter: bool,
+    /// What the list is restricted to.
+    pub filter: Filter,
     /// The maximum number of jobs, from 1 to [`MAX_LIMIT`].
     pub limit: u32,
     /// The number of jobs to skip, up to [`MAX_OFFSET`].
@@ -40,11 +39,7 @@ impl HistoryQuery {
     /// Returns the list that the page is taken from.
     #[must_use]
     pub fn list(&self) -> List<'_> {
-        if self.dead_letter {
-            List::DeadLetters(&self.tenant)
-        } else {
-            List::Jobs(&self.tenant, self.status)
-        }
+        List::Jobs(&self.tenant, &self.filter)
     }
 }
 
@@ -53,6 +48,8 @@ impl HistoryQuery {
 pub struct JobSummary {
     /// Its id.
     pub id: JobId,
+    /// The name of its kind, as it is stored.
+    pub kind: Option<String>,
     /// Its title: the name of what it runs, if there is one.
     pub title: Option<String>,
     /// The labels that the caller chose.
@@ -78,6 +75,7 @@ impl JobSummary {
     #[must_use]
     pub fn new(
         id: JobId,
+        kind: Option<String>,
         title: Option<String>,
         labels: BTreeMap<String, String>,
         created_at: Timestamp,
@@ -86,6 +84,7 @@ impl JobSummary {
         let outcome = state.outcome.as_ref();
         Self {
             id,
+            kind,
             title,
             labels,
             created_at,

@@ -13,14 +13,29 @@ use super::record::Job;
 use crate::base::id::{JobId, LeaseToken};
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
+use crate::request::Lane;
 
 /// A job that waits for the sweep to give it to the queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DueJob {
     /// The job.
     pub id: JobId,
+    /// Which workers take it.
+    pub lane: Lane,
     /// Since when it has been due.
     pub due: Timestamp,
+}
+
+impl DueJob {
+    /// Makes the entry of a job.
+    #[must_use]
+    pub fn of(job: &Job, due: Timestamp) -> Self {
+        Self {
+            id: job.id,
+            lane: job.request.lane,
+            due,
+        }
+    }
 }
 
 /// Stores the records of jobs. Every write after a claim is conditional on the lease token.
@@ -90,7 +105,7 @@ pub trait JobStore: Send + Sync {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
 
     /// Returns up to `limit` pending jobs that the queue was given and has not given up, oldest first.
-    async fn queued(&self, limit: u32) -> Result<Vec<JobId>, StoreError>;
+    async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError>;
 
     /// Returns up to `limit` pending jobs that were created before an instant.
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;

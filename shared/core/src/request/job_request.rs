@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::job_options::JobOptions;
+use super::lane::Lane;
 use crate::base::object::Object;
 
 /// A request as it is recorded.
@@ -15,6 +16,8 @@ use crate::base::object::Object;
 pub struct JobRequest {
     /// The name of its kind; absent for the first kind.
     pub kind: Option<String>,
+    /// Which workers take the job. It is not part of the JSON; stores keep it separately.
+    pub lane: Lane,
     /// The title that lists show. It is not part of the JSON; stores keep it separately.
     pub title: Option<String>,
     /// The options that jobs of every kind have.
@@ -57,6 +60,7 @@ impl<'de> Deserialize<'de> for JobRequest {
         }
         Ok(Self {
             kind,
+            lane: Lane::default(),
             title: None,
             options: JobOptions::deserialize(Value::Object(own)).map_err(serde::de::Error::custom)?,
             work: Object(work),

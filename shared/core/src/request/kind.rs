@@ -4,6 +4,7 @@ use serde_json::Value;
 use utoipa::openapi::Components;
 
 use super::job_request::JobRequest;
+use super::lane::Lane;
 use super::reason::Reason;
 use crate::base::fields::{Faults, FieldError, Fields};
 use crate::base::object::Object;
@@ -62,6 +63,8 @@ pub struct Work {
     pub body: Object,
     /// The name of the kind to store, if it is another of its names than its own.
     pub kind: Option<&'static str>,
+    /// Which workers take the job.
+    pub lane: Lane,
     /// How often the job may be started if the request does not say so.
     pub max_attempts: Option<u32>,
     /// The stored credentials that it names.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::job_options::JobOptions;
 use super::job_request::JobRequest;
 use super::kind::Kind;
+use super::lane::Lane;
 use crate::base::fields::{self, Faults, FieldError, Fields};
 use crate::credential::CredentialUse;
 
@@ -57,6 +58,12 @@ impl Kinds {
         }
     }
 
+    /// Returns the name of the kind of a request, by the name that is stored.
+    #[must_use]
+    pub fn name_of<'a>(&'a self, stored: Option<&'a str>) -> &'a str {
+        stored.unwrap_or(self.first().name())
+    }
+
     /// Reads a request from JSON.
     ///
     /// # Errors
@@ -76,6 +83,7 @@ impl Kinds {
         let title = kind.title_of(body);
         JobRequest {
             kind: self.stored_name(kind.name()),
+            lane: Lane::default(),
             work: kind.outline(title.as_deref()),
             title,
             options: JobOptions::default(),
@@ -107,6 +115,7 @@ impl Kinds {
         Some(Read {
             request: JobRequest {
                 kind: self.stored_name(work.kind.unwrap_or(kind.name())),
+                lane: work.lane,
                 title: work.title,
                 options,
                 work: work.body,

@@ -17,14 +17,14 @@ pub async fn dispatch(
     job: DueJob,
     delay: Duration,
 ) -> Result<(), StoreError> {
-    queue.send(job.id, delay).await?;
+    queue.send(job.id, job.lane, delay).await?;
     store.mark_dispatched(job.id, job.due).await
 }
 
 /// Queues a due job at once, or leaves that to the sweep; returns the job as it is then.
 pub(crate) async fn dispatched(store: &dyn JobStore, queue: &dyn JobQueue, mut job: Job) -> Job {
     let Some(due) = job.state.due else { return job };
-    match dispatch(store, queue, DueJob { id: job.id, due }, Duration::ZERO).await {
+    match dispatch(store, queue, DueJob::of(&job, due), Duration::ZERO).await {
         Ok(()) => job.state.due = None,
         Err(error) => {
             let error = causes(&error);

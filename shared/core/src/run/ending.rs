@@ -11,7 +11,7 @@ use crate::job::{Attempt, DISPATCH_GRACE, DueJob, Job, JobQueue, JobStatus, JobS
 use crate::request::Reason;
 
 /// Writes the end of an attempt: the job's end, or its return to the queue, if its runner says after which pause another attempt
-/// may succeed, or its request allows another one.
+/// may succeed, or its request allows another one. Returns that pause.
 ///
 /// # Errors
 /// `Conflict` if the lease is lost; otherwise the store's error.
@@ -23,7 +23,7 @@ pub(crate) async fn end_attempt(
     lease: Lease,
     outcome: Outcome,
     again: Option<Duration>,
-) -> Result<(), StoreError> {
+) -> Result<Option<Duration>, StoreError> {
     let retryable = outcome.reason.as_ref().is_some_and(Reason::is_retryable) && job.may_run_again();
     let delay = again.or_else(|| retryable.then(|| retry_delay(job)));
     let Some(delay) = delay.filter(|_| job.state.cancel.is_none()) else {
@@ -34,7 +34,7 @@ pub(crate) async fn end_attempt(
             tracing::info!(cancel.by = cancel.by, "the cancel came too late: the job had ended");
         }
         tracing::info!(job.status = %status, job.reason = reason.as_ref().map(Reason::as_str), "job ended");
-        return Ok(());
+        return Ok(None);
     };
     let now = clock.now();
     let due = now + delay + DISPATCH_GRACE;
@@ -48,24 +48,24 @@ pub(crate) async fn end_attempt(
         job.reason = outcome.reason.as_ref().map(Reason::as_str),
         "job goes back to the queue"
     );
-    queue_again(store, queue, DueJob { id: job.id, due }, delay).await;
-    Ok(())
+    queue_again(store, queue, DueJob::of(job, due), delay).await;
+    Ok(Some(delay))
 }
 
-/// Returns a job that could not be started to the queue.
+/// Returns a job that could not be started to the queue; returns after which pause it may be.
 pub(super) async fn put_back(
     store: &dyn JobStore,
     queue: &dyn JobQueue,
     clock: &dyn Clock,
     job: &Job,
     lease: Lease,
-) -> Result<(), StoreError> {
+) -> Result<Option<Duration>, StoreError> {
     let delay = short_delay(job);
     let due = clock.now() + delay + DISPATCH_GRACE;
     store.put_back(job.id, lease.token, due).await?;
     tracing::warn!("job goes back to the queue: it could not be started");
-    queue_again(store, queue, DueJob { id: job.id, due }, delay).await;
-    Ok(())
+    queue_again(store, queue, DueJob::of(job, due), delay).await;
+    Ok(Some(delay))
 }
 
 /// Queues a job that was given back. If that fails, the sweep queues it.

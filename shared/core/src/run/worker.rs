@@ -20,6 +20,7 @@ use crate::base::store_error::StoreError;
 use crate::base::time::{Clock, seconds};
 use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
 use crate::output::{LogStore, Output};
+use crate::request::Lane;
 
 /// How long writing the end may take if a worker has no deadline.
 const FINISH_PATIENCE: Duration = Duration::from_secs(3600);
@@ -30,8 +31,10 @@ const CLAIM_TRIES: u32 = 4;
 /// What happened to a message that named a job.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Disposition {
-    /// The job was run, and its state written.
+    /// The job was run, and its end written.
     Executed,
+    /// The job is waiting again, and the queue has it: it is to be executed after this.
+    Again(Duration),
     /// The job does not exist, has ended, or belongs to another worker: there is nothing to do.
     Nothing,
     /// The store did not answer: the job's id was sent to the queue again, for later.
@@ -50,6 +53,8 @@ pub struct Worker {
     pub store: Arc<dyn JobStore>,
     /// The queue that a job goes to for another attempt.
     pub queue: Arc<dyn JobQueue>,
+    /// The lane whose jobs it takes.
+    pub lane: Lane,
     /// The output of jobs.
     pub logs: Arc<dyn LogStore>,
     /// The runners, by kind.
@@ -157,7 +162,7 @@ impl Worker {
     async fn put_off(&self, id: JobId, error: StoreError) -> Result<Disposition, StoreError> {
         let pause = self.outage.pause(self.clock.elapsed(), id);
         let (told, pause_s) = (causes(&error).to_string(), pause.as_secs());
-        match self.queue.send(id, pause).await {
+        match self.queue.send(id, self.lane, pause).await {
             Ok(()) => {
                 tracing::warn!(error = told, pause_s, "the job could not be claimed and is put off");
                 Ok(Disposition::PutOff)
@@ -194,10 +199,10 @@ impl Worker {
                 None => put_back(store, queue, clock, job, lease).await,
             };
             match written {
-                Ok(()) => break,
+                Ok(again) => return Ok(again.map_or(Disposition::Executed, Disposition::Again)),
                 Err(StoreError::Conflict) => {
                     tracing::warn!("an earlier try has written the end, or the lease was lost");
-                    break;
+                    return Ok(Disposition::Executed);
                 }
                 Err(error) if error.is_retryable() && started.elapsed() < limits.patience(FINISH_PATIENCE) => {
                     let error = causes(&error);
@@ -208,6 +213,5 @@ impl Worker {
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
-        Ok(Disposition::Executed)
     }
 }

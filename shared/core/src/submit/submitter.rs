@@ -120,7 +120,10 @@ impl Submitter {
     }
 
     /// Reads a request and checks what it names. The body, which may be large, is dropped as soon as it is read.
-    async fn check(&self, tenant: &Tenant, body: Value) -> Result<JobRequest, SubmitError> {
+    ///
+    /// # Errors
+    /// [`SubmitError`] says what is wrong with it.
+    pub async fn check(&self, tenant: &Tenant, body: Value) -> Result<JobRequest, SubmitError> {
         let read = self.kinds.read(&body);
         drop(body);
         let read = read.map_err(SubmitError::Invalid)?;

@@ -8,7 +8,7 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::care::Doubt;
-use callboard_core::job::{HistoryQuery, JobStore};
+use callboard_core::job::{Filter, HistoryQuery, JobStore};
 use callboard_core::output::{LogKey, Stream};
 use callboard_embedded::{Database, FileLogStore, Forgetter, SqliteIdempotencyStore, SqliteJobStore, Stuck};
 use callboard_testkit::contract::clock::FakeClock;
@@ -134,7 +134,10 @@ async fn a_damaged_row_keeps_no_other_from_being_found() -> anyhow::Result<()> {
     );
     assert_eq!(store.pending_since(later, 1).await?, [waits.id]);
     let given_up = HistoryQuery {
-        dead_letter: true,
+        filter: Filter {
+            dead_letter: true,
+            ..Filter::default()
+        },
         ..query(&Tenant::default())
     };
     let given_up = store.list(&given_up, world.clock.now()).await?;

@@ -19,6 +19,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::SystemClock;
 use callboard_core::job::JobQueue;
 use callboard_core::output::LogStore;
+use callboard_core::request::Lane;
 use callboard_embedded::{Database, FileLogStore, Message, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
@@ -101,8 +102,8 @@ fn damage(folder: &Path, statement: &str, job: JobId) -> anyhow::Result<()> {
 
 #[async_trait]
 impl JobQueue for ClockedQueue {
-    async fn send(&self, id: JobId, delay: Duration) -> Result<(), StoreError> {
-        self.queue.send(id, delay).await
+    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
+        self.queue.send(id, lane, delay).await
     }
 
     async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
@@ -114,8 +115,8 @@ impl JobQueue for ClockedQueue {
 impl TestQueue for ClockedQueue {
     type Receipt = Message;
 
-    async fn receive(&self) -> anyhow::Result<Option<(JobId, Message)>> {
-        let message = self.queue.try_receive(VISIBILITY).await?;
+    async fn receive(&self, lane: Lane) -> anyhow::Result<Option<(JobId, Message)>> {
+        let message = self.queue.try_receive(lane, VISIBILITY).await?;
         Ok(message.map(|message| (message.job_id, message)))
     }
 
@@ -133,11 +134,14 @@ async fn sqlite_gives_messages_in_the_order_in_which_they_become_visible() -> an
     let (ClockedQueue { queue, clock }, _folder) = make_queue().await?;
     let ids: Vec<JobId> = (0..10).map(|_| JobId::new()).collect();
     for (id, delay) in ids.iter().zip([1, 0, 0, 1, 2, 2, 2, 2, 2, 2]) {
-        queue.send(*id, Duration::from_secs(delay)).await?;
+        queue.send(*id, Lane::Programs, Duration::from_secs(delay)).await?;
     }
     clock.advance(Duration::from_secs(2));
     for index in [1, 2, 0, 3, 4, 5, 6, 7, 8, 9] {
-        let message = queue.try_receive(VISIBILITY).await?.context("a message")?;
+        let message = queue
+            .try_receive(Lane::Programs, VISIBILITY)
+            .await?
+            .context("a message")?;
         assert_eq!(message.job_id, ids[index]);
     }
     Ok(())
@@ -152,15 +156,21 @@ async fn sqlite_keeps_messages_and_their_times_when_it_is_opened_again() -> anyh
     };
     let (held, delayed) = (JobId::new(), JobId::new());
     let queue = open()?;
-    queue.send(held, Duration::ZERO).await?;
-    queue.send(delayed, VISIBILITY * 2).await?;
-    queue.try_receive(VISIBILITY).await?.context("a message")?;
+    queue.send(held, Lane::Programs, Duration::ZERO).await?;
+    queue.send(delayed, Lane::Programs, VISIBILITY * 2).await?;
+    queue
+        .try_receive(Lane::Programs, VISIBILITY)
+        .await?
+        .context("a message")?;
     drop(queue);
     let queue = open()?;
-    assert!(queue.try_receive(VISIBILITY).await?.is_none());
+    assert!(queue.try_receive(Lane::Programs, VISIBILITY).await?.is_none());
     for expected in [held, delayed] {
         clock.advance(VISIBILITY);
-        let message = queue.try_receive(VISIBILITY * 9).await?.context("a message")?;
+        let message = queue
+            .try_receive(Lane::Programs, VISIBILITY * 9)
+            .await?
+            .context("a message")?;
         assert_eq!(message.job_id, expected);
         assert_eq!(message.receives, if expected == held { 2 } else { 1 });
     }
@@ -172,9 +182,9 @@ async fn sqlite_wakes_a_receiver_that_waits() -> anyhow::Result<()> {
     let (database, _folder) = make_database()?;
     let queue = SqliteQueue::new(database, Arc::new(SystemClock));
     let (waiting, id) = (queue.clone(), JobId::new());
-    let receiver = tokio::spawn(async move { waiting.receive(VISIBILITY).await });
+    let receiver = tokio::spawn(async move { waiting.receive(Lane::Programs, VISIBILITY).await });
     tokio::time::sleep(Duration::from_millis(20)).await;
-    queue.send(id, Duration::ZERO).await?;
+    queue.send(id, Lane::Programs, Duration::ZERO).await?;
     let received = tokio::time::timeout(Duration::from_secs(10), receiver).await???;
     assert_eq!(received.job_id, id);
     Ok(())

@@ -12,7 +12,7 @@ use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
 use callboard_core::job::{JobStatus, JobStore, Lease};
 use callboard_core::output::{Check, LogKey, LogStore, Stream};
-use callboard_core::request::Reason;
+use callboard_core::request::{Lane, Reason};
 use callboard_core::run::Held;
 use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
 use callboard_testkit::contract::clock::FakeClock;
@@ -94,7 +94,7 @@ async fn the_jobs_of_the_first_release_are_kept_and_carried_on_with() -> anyhow:
         );
         clock.advance(SILENCE);
         let mut received = Vec::new();
-        while let Some(message) = queue.try_receive(Duration::from_secs(60)).await? {
+        while let Some(message) = queue.try_receive(Lane::Programs, Duration::from_secs(60)).await? {
             queue.acknowledge(message).await?;
             received.push(message.job_id);
         }

@@ -79,10 +79,10 @@ impl AnsibleRequest {
     #[must_use]
     pub fn with_options(&self, options: JobOptions) -> JobRequest {
         JobRequest {
-            kind: None,
             title: self.source.name(),
             options,
             work: Object::of(self),
+            ..JobRequest::default()
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use callboard_core::request::Lane;
 use serde::{Deserialize, Serialize};
 
 /// How the operations of a service are executed.
@@ -41,6 +42,14 @@ impl ExecutionType {
             Self::Shell => "shell",
             Self::Container => "container",
             Self::Function => "function",
+        }
+    }
+
+    /// Returns which workers take the jobs: those that run programs, or those that wait for answers.
+    pub(crate) fn lane(self) -> Lane {
+        match self {
+            Self::Http | Self::Function => Lane::Calls,
+            Self::Shell | Self::Container => Lane::Programs,
         }
     }
 

@@ -6,12 +6,12 @@ use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::policy::Policy;
 use callboard_core::request::{EventFacts, Kind, Reason, Shown, Told, Work};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::openapi::Components;
 
 use crate::detail::REASONS;
-use crate::registry::Registry;
+use crate::event;
+use crate::in_force::InForce;
 use crate::request::ServiceRequest;
 use crate::view;
 
@@ -21,39 +21,18 @@ pub const NAME: &str = "service";
 const MAX_TITLE_CHARS: usize = 200;
 /// How often a job may be started.
 const MAX_ATTEMPTS: u32 = 10;
-/// The events of calls.
-const EVENTS: [&str; 4] = ["call_started", "call_answered", "call_failed", "call_retried"];
-
-/// The registry in force. It may be replaced while the service runs.
-pub trait Registries: Send + Sync {
-    /// Returns the registry.
-    fn current(&self) -> Arc<Registry>;
-}
-
-impl Registries for Arc<Registry> {
-    fn current(&self) -> Arc<Registry> {
-        Self::clone(self)
-    }
-}
-
 /// Calls of services.
 pub struct Services {
-    registries: Arc<dyn Registries>,
+    registry: Arc<InForce>,
     every: Arc<Policy>,
 }
 
 impl Services {
-    /// Makes the kind from the registry and from what the operator allows every job.
+    /// Makes the kind from the registry in force and from what the operator allows every job.
     #[must_use]
-    pub fn new(registries: Arc<dyn Registries>, every: Arc<Policy>) -> Self {
-        Self { registries, every }
+    pub fn new(registry: Arc<InForce>, every: Arc<Policy>) -> Self {
+        Self { registry, every }
     }
-}
-
-/// What every event of a call has.
-#[derive(Deserialize)]
-struct Event {
-    event: String,
 }
 
 impl Kind for Services {
@@ -70,7 +49,7 @@ impl Kind for Services {
     }
 
     fn read(&self, fields: &mut Fields<'_>, options: &mut Fields<'_>, faults: &mut Faults) -> Option<Work> {
-        let registry = self.registries.current();
+        let registry = self.registry.current();
         let request = ServiceRequest::read(fields, options, &registry, faults)?;
         if faults.count() == 0 {
             for (credential, _) in request.call.runner_config.secrets() {
@@ -81,6 +60,7 @@ impl Kind for Services {
             title: Some(format!("{}/{}", request.service, request.operation)),
             secrets: request.credential_uses(),
             kind: Some(request.call.runner_config.execution_type().as_str()),
+            lane: request.call.runner_config.execution_type().lane(),
             max_attempts: request
                 .call
                 .idempotent
@@ -112,16 +92,11 @@ impl Kind for Services {
     }
 
     fn event_names(&self) -> &'static [&'static str] {
-        &EVENTS
+        &event::NAMES
     }
 
     fn event(&self, line: &[u8]) -> Result<EventFacts, serde_json::Error> {
-        let Event { event } = serde_json::from_slice(line)?;
-        Ok(EventFacts {
-            failed: event == "call_failed",
-            name: event,
-            host: None,
-        })
+        event::facts(line)
     }
 
     fn schemas(&self) -> Components {

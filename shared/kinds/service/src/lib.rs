@@ -3,7 +3,9 @@
 pub mod config;
 pub mod detail;
 pub mod document;
+mod event;
 pub mod execution_type;
+pub mod in_force;
 pub mod kind;
 pub mod operation;
 pub mod output;

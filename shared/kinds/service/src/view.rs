@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use utoipa::openapi::Components;
 use utoipa::{OpenApi, ToSchema};
 
-use crate::detail::Detail;
+use crate::detail::{CallProgress, Detail};
+use crate::event::Event;
 use crate::request::{CallOptions, ServiceRequest};
 
 /// A request to call an operation of a service.
@@ -50,7 +51,7 @@ struct RecordPart {
 }
 
 #[derive(OpenApi)]
-#[openapi(components(schemas(Request, RecordPart, Detail, CallOptions)))]
+#[openapi(components(schemas(Request, RecordPart, Detail, CallProgress, CallOptions, Event)))]
 struct Schemas;
 
 /// Returns the schemas of requests and of what is shown.

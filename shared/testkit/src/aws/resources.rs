@@ -31,6 +31,8 @@ pub struct Resources {
     pub secrets: String,
     /// `JobsQueue`.
     pub jobs: Queue,
+    /// `CallsQueue`.
+    pub calls: Queue,
     /// `JobsDeadLetterQueue`.
     pub dead_jobs: Queue,
     /// `IntakeQueue`.
@@ -66,6 +68,7 @@ impl Resources {
             name: name.to_string(),
         };
         let (jobs, dead_jobs) = queues.create_with_dead_letters("JobsQueue").await?;
+        let calls = queues.create_with("CallsQueue", &dead_jobs).await?;
         let (intake, dead_intake) = queues.create_with_dead_letters("IntakeQueue").await?;
         Ok(Self {
             config,
@@ -74,6 +77,7 @@ impl Resources {
             bucket,
             secrets: format!("callboard/{name}"),
             jobs,
+            calls,
             dead_jobs,
             intake,
             dead_intake,
@@ -134,6 +138,7 @@ impl Resources {
             "JobsTable" => &self.table,
             "LogsBucket" => &self.bucket,
             "JobsQueue" => &self.jobs.url,
+            "CallsQueue" => &self.calls.url,
             "IntakeQueue" => &self.intake.url,
             "JobsDeadLetterQueue.Arn" => &self.dead_jobs.arn,
             "callboard/${AWS::StackName}" => &self.secrets,

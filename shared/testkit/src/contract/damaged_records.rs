@@ -13,6 +13,7 @@ use callboard_core::base::time::Clock;
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
 use callboard_core::job::{Job, JobQueue, JobStatus, JobStore};
 use callboard_core::output::LogStore;
+use callboard_core::request::Lane;
 use callboard_core::run::Held;
 
 use super::clock::FakeClock;
@@ -29,7 +30,7 @@ struct Sent(Mutex<Vec<JobId>>);
 
 #[async_trait]
 impl JobQueue for Sent {
-    async fn send(&self, id: JobId, _delay: Duration) -> Result<(), StoreError> {
+    async fn send(&self, id: JobId, _lane: Lane, _delay: Duration) -> Result<(), StoreError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         Ok(())
     }

@@ -7,10 +7,13 @@ use anyhow::ensure;
 use async_trait::async_trait;
 use callboard_core::base::id::JobId;
 use callboard_core::job::JobQueue;
+use callboard_core::request::Lane;
 use futures_util::future::{join, try_join_all};
 
 /// How long a test hides a received message, in whole seconds, because queues only support those.
 pub const VISIBILITY: Duration = Duration::from_secs(2);
+/// The lane of the messages, where a test names no other.
+const LANE: Lane = Lane::Programs;
 const NONE: Duration = Duration::ZERO;
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -20,8 +23,8 @@ pub trait TestQueue: JobQueue {
     /// The handle that acknowledges a received message.
     type Receipt: Send + Sync;
 
-    /// Receives a message that is visible now, and hides it for [`VISIBILITY`]; returns `None` if there is none.
-    async fn receive(&self) -> anyhow::Result<Option<(JobId, Self::Receipt)>>;
+    /// Receives a message of a lane that is visible now, and hides it for [`VISIBILITY`]; returns `None` if there is none.
+    async fn receive(&self, lane: Lane) -> anyhow::Result<Option<(JobId, Self::Receipt)>>;
 
     /// Deletes a message.
     async fn acknowledge(&self, receipt: Self::Receipt) -> anyhow::Result<()>;
@@ -44,6 +47,7 @@ macro_rules! job_queue_contract {
             older_messages_come_first_on_the_whole,
             two_receivers_never_hold_the_same_message,
             messages_sent_at_once_all_arrive,
+            a_message_is_for_the_workers_of_its_lane,
             a_queue_is_longer_than_what_it_has_less_one,
         ] }
     };
@@ -57,17 +61,30 @@ pub async fn an_empty_queue_gives_nothing<Q: TestQueue>(queue: &Q) -> anyhow::Re
 /// A received message names the job that was sent.
 pub async fn what_is_sent_is_received<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let id = JobId::new();
-    queue.send(id, NONE).await?;
+    queue.send(id, LANE, NONE).await?;
     let (received, _) = some(queue).await?;
     assert_eq!(received, id);
+    Ok(())
+}
+
+/// A message is never given to the workers of another lane.
+pub async fn a_message_is_for_the_workers_of_its_lane<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
+    let (program, call) = (JobId::new(), JobId::new());
+    queue.send(call, Lane::Calls, NONE).await?;
+    nothing(queue).await?;
+    queue.send(program, Lane::Programs, NONE).await?;
+    assert_eq!(some(queue).await?.0, program);
+    nothing(queue).await?;
+    let received = queue.receive(Lane::Calls).await?;
+    assert_eq!(received.map(|(id, _)| id), Some(call));
     Ok(())
 }
 
 /// A delay hides a message from everyone, and later messages overtake it.
 pub async fn a_delayed_message_comes_after_its_delay<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let (late, prompt) = (JobId::new(), JobId::new());
-    queue.send(late, SECOND * 5).await?;
-    queue.send(prompt, NONE).await?;
+    queue.send(late, LANE, SECOND * 5).await?;
+    queue.send(prompt, LANE, NONE).await?;
     let (received, receipt) = some(queue).await?;
     assert_eq!(received, prompt);
     queue.acknowledge(receipt).await?;
@@ -82,7 +99,7 @@ pub async fn a_delayed_message_comes_after_its_delay<Q: TestQueue>(queue: &Q) ->
 /// A message that is not acknowledged becomes visible again after the visibility timeout, and not before.
 pub async fn a_received_message_is_hidden_and_comes_again<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let id = JobId::new();
-    queue.send(id, NONE).await?;
+    queue.send(id, LANE, NONE).await?;
     for _ in 0..3 {
         let (received, _unacknowledged) = some(queue).await?;
         assert_eq!(received, id);
@@ -96,7 +113,7 @@ pub async fn a_received_message_is_hidden_and_comes_again<Q: TestQueue>(queue: &
 pub async fn an_acknowledged_message_never_comes_again<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let ids = [JobId::new(), JobId::new()];
     for id in ids {
-        queue.send(id, NONE).await?;
+        queue.send(id, LANE, NONE).await?;
     }
     let (first, receipt) = some(queue).await?;
     queue.acknowledge(receipt).await?;
@@ -113,8 +130,8 @@ pub async fn an_acknowledged_message_never_comes_again<Q: TestQueue>(queue: &Q) 
 /// Two messages may name the same job, as after a sweep; each is acknowledged separately.
 pub async fn an_id_sent_twice_comes_twice<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let id = JobId::new();
-    queue.send(id, NONE).await?;
-    queue.send(id, NONE).await?;
+    queue.send(id, LANE, NONE).await?;
+    queue.send(id, LANE, NONE).await?;
     for _ in 0..2 {
         let (received, receipt) = some(queue).await?;
         assert_eq!(received, id);
@@ -127,7 +144,7 @@ pub async fn an_id_sent_twice_comes_twice<Q: TestQueue>(queue: &Q) -> anyhow::Re
 pub async fn older_messages_come_first_on_the_whole<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let ids: Vec<JobId> = (0..20).map(|_| JobId::new()).collect();
     for id in &ids {
-        queue.send(*id, NONE).await?;
+        queue.send(*id, LANE, NONE).await?;
     }
     let received = drain(queue).await?;
     ensure!(received.len() == 20, "{} of 20 came", received.len());
@@ -170,14 +187,14 @@ pub async fn a_queue_is_longer_than_what_it_has_less_one<Q: TestQueue>(queue: &Q
 
 async fn send_at_once<Q: TestQueue>(queue: &Q, count: usize) -> anyhow::Result<Vec<JobId>> {
     let ids: Vec<JobId> = (0..count).map(|_| JobId::new()).collect();
-    try_join_all(ids.iter().map(|id| queue.send(*id, NONE))).await?;
+    try_join_all(ids.iter().map(|id| queue.send(*id, LANE, NONE))).await?;
     Ok(ids)
 }
 
 /// Receives and acknowledges messages until none are left.
 async fn drain<Q: TestQueue>(queue: &Q) -> anyhow::Result<Vec<JobId>> {
     let mut received = Vec::new();
-    while let Some((id, receipt)) = queue.receive().await? {
+    while let Some((id, receipt)) = queue.receive(LANE).await? {
         received.push(id);
         queue.acknowledge(receipt).await?;
     }
@@ -185,12 +202,12 @@ async fn drain<Q: TestQueue>(queue: &Q) -> anyhow::Result<Vec<JobId>> {
 }
 
 async fn some<Q: TestQueue>(queue: &Q) -> anyhow::Result<(JobId, Q::Receipt)> {
-    let received = queue.receive().await?;
+    let received = queue.receive(LANE).await?;
     received.ok_or_else(|| anyhow::anyhow!("there is no message to receive"))
 }
 
 async fn nothing<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
-    let received = queue.receive().await?.map(|(id, _)| id);
+    let received = queue.receive(LANE).await?.map(|(id, _)| id);
     ensure!(received.is_none(), "a message came too early: {received:?}");
     Ok(())
 }

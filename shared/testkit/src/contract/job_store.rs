@@ -70,6 +70,7 @@ macro_rules! job_store_contract {
             a_job_that_was_given_up_is_redriven,
             a_list_is_newest_first_and_tells_what_became_of_each,
             a_list_is_filtered_by_status,
+            a_list_is_filtered_by_kind_and_by_what_is_called,
             a_list_shows_one_tenant,
             dead_letters_are_listed_and_wait_like_others,
             an_expired_job_is_not_counted,

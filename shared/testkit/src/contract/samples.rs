@@ -7,7 +7,7 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 use callboard_core::job::{
-    Attempt, CancelRequest, DeadLetter, HistoryPage, HistoryQuery, Job, JobStore, Lease, MAX_LIMIT, Outcome,
+    Attempt, CancelRequest, DeadLetter, Filter, HistoryPage, HistoryQuery, Job, JobStore, Lease, MAX_LIMIT, Outcome,
 };
 use callboard_core::request::{JobOptions, JobRequest, Reason};
 use callboard_kind_ansible::detail::{Detail, PLAYBOOK_FAILED};
@@ -116,8 +116,11 @@ pub fn dead_letter() -> DeadLetter {
 pub fn query(tenant: &Tenant) -> HistoryQuery {
     HistoryQuery {
         tenant: tenant.clone(),
-        status: None,
-        dead_letter: false,
+        filter: Filter {
+            status: None,
+            dead_letter: false,
+            ..Filter::default()
+        },
         limit: MAX_LIMIT,
         offset: 0,
         before: None,

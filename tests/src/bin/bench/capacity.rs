@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings};
-use callboard_core::job::{HistoryQuery, JobStatus, JobStore};
+use callboard_core::job::{Filter, HistoryQuery, JobStatus, JobStore};
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::{due, failure, job_of, lease, now, query, success, tenant};
 use futures_util::future::try_join_all;
@@ -169,7 +169,10 @@ pub(crate) async fn of_lists(report: &mut Report) -> anyhow::Result<()> {
         for (cost, status) in cost.iter_mut().zip([None, Some(JobStatus::Failed)]) {
             meter.take();
             let asked = HistoryQuery {
-                status,
+                filter: Filter {
+                    status,
+                    ..Filter::default()
+                },
                 limit: 20,
                 ..query(&tenant)
             };

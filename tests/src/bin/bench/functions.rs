@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings, SqsQueue};
 use callboard_core::job::{JobQueue, JobStore};
+use callboard_core::request::Lane;
 use callboard_tests::aws::{Function, Resources, stack};
 use callboard_tests::contract::samples::{create, due, job, now};
 use serde_json::{Value, json};
@@ -24,7 +25,11 @@ pub(crate) async fn zips(report: &mut Report) -> anyhow::Result<()> {
         retention: Duration::from_secs(30 * 24 * 3600),
     };
     let store = DynamoDbJobStore::new(&resources.config, settings);
-    let queue = SqsQueue::new(&resources.config, resources.jobs.url.clone());
+    let queue = SqsQueue::new(
+        &resources.config,
+        resources.jobs.url.clone(),
+        resources.calls.url.clone(),
+    );
     let known = create(&store).await?;
     let get = file("http-get.json")?.replace("01a1faf8-50a0-70a1-801c-2d3e4f506172", &known.id.to_string());
     let post = file("http-submit-minimal.json")?;
@@ -48,7 +53,7 @@ pub(crate) async fn zips(report: &mut Report) -> anyhow::Result<()> {
             if name == "submit" {
                 let job = job();
                 store.create(&job).await?;
-                queue.send(job.id, Duration::ZERO).await?;
+                queue.send(job.id, Lane::Programs, Duration::ZERO).await?;
                 store.mark_dispatched(job.id, due(&job)).await?;
             } else {
                 store.get(known.id, now()).await?;

@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use callboard_core::base::time::SystemClock;
 use callboard_core::job::{JobQueue, JobStore};
 use callboard_core::output::{LogStore, Output, OutputLimits};
+use callboard_core::request::Lane;
 use callboard_core::submit::{IdempotencyStore, Reservation};
 use callboard_embedded::{Database, FileLogStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::samples::{due, job, lease, now, success};
@@ -57,9 +58,12 @@ pub(crate) async fn cost(report: &mut Report) -> anyhow::Result<()> {
         keys.reserve(&job.tenant, &job.id.to_string().parse()?, &reservation)
             .await?;
         store.create(&job).await?;
-        queue.send(job.id, Duration::ZERO).await?;
+        queue.send(job.id, Lane::Programs, Duration::ZERO).await?;
         store.mark_dispatched(job.id, due(&job)).await?;
-        let message = queue.try_receive(Duration::from_secs(60)).await?.context("a message")?;
+        let message = queue
+            .try_receive(Lane::Programs, Duration::from_secs(60))
+            .await?
+            .context("a message")?;
         store.claim(job.id, held, now()).await?;
         let output = Output::new(logs.clone(), job.id, 1, OutputLimits::default());
         output.stdout(&vec![b'x'; PRINTED + EVENTS]).await?;

@@ -10,7 +10,7 @@ use callboard_core::base::time::Clock;
 use callboard_core::care::Swept;
 use callboard_core::job::{Job, JobState, JobStatus};
 use callboard_core::output::{LogKey, Manifest, Stream};
-use callboard_core::request::{JobOptions, JobRequest};
+use callboard_core::request::{JobOptions, JobRequest, Lane};
 use callboard_core::run::{Disposition, Runner};
 use callboard_embedded::Message;
 use callboard_tests::contract::samples::{HOUR, due, request};
@@ -111,13 +111,13 @@ impl Site {
 
     /// Takes the next message, if there is one now.
     pub(crate) async fn receive(&self) -> anyhow::Result<Option<JobId>> {
-        let message = self.messages.try_receive(HOUR).await?;
+        let message = self.messages.try_receive(Lane::Programs, HOUR).await?;
         Ok(message.map(|message| message.job_id))
     }
 
     /// Takes the next message, which comes again unless it is acknowledged.
     pub(crate) async fn receive_message(&self) -> Result<Option<Message>, StoreError> {
-        self.messages.try_receive(SILENCE / 3).await
+        self.messages.try_receive(Lane::Programs, SILENCE / 3).await
     }
 
     pub(crate) async fn acknowledge(&self, message: Message) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use callboard_core::request::{JobRequest, Kinds};
 
 use super::*;
 use crate::config::RunnerConfig;
+use crate::registry::Registry;
 
 const REGISTRY: &str = "
 services:
@@ -29,7 +30,7 @@ services:
 fn kinds() -> Result<Kinds, String> {
     let files = [("services.yml".to_owned(), REGISTRY.to_owned())];
     let registry = Registry::parse(&files).map_err(|faults| format!("{faults:?}"))?;
-    let services = Services::new(Arc::new(Arc::new(registry)), Arc::default());
+    let services = Services::new(Arc::new(InForce::new(registry)), Arc::default());
     Ok(Kinds::new(Arc::new(services), Vec::new()))
 }
 

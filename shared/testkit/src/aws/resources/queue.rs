@@ -30,6 +30,12 @@ impl Queues<'_> {
         let dead = self
             .create(dead_id, attributes(&self.template.properties(dead_id)?)?)
             .await?;
+        Ok((self.create_with(id, &dead).await?, dead))
+    }
+
+    /// Makes a queue with a dead-letter queue that is there.
+    pub(super) async fn create_with(&self, id: &str, dead: &Queue) -> anyhow::Result<Queue> {
+        let properties = self.template.properties(id)?;
         let mut attributes = attributes(&properties)?;
         let visibility: u32 = properties.number("/VisibilityTimeout")?;
         attributes.insert(QueueAttributeName::VisibilityTimeout, visibility.to_string());
@@ -38,7 +44,7 @@ impl Queues<'_> {
             "maxReceiveCount": properties.number::<u32>("/RedrivePolicy/maxReceiveCount")?,
         });
         attributes.insert(QueueAttributeName::RedrivePolicy, redrive.to_string());
-        Ok((self.create(id, attributes).await?, dead))
+        self.create(id, attributes).await
     }
 
     async fn create(&self, id: &str, attributes: Attributes) -> anyhow::Result<Queue> {

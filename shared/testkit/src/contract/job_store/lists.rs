@@ -1,5 +1,7 @@
 use callboard_core::base::id::{JobId, Tenant};
-use callboard_core::job::{HistoryQuery, Job, JobStatus, JobStore, JobSummary, Outcome};
+use callboard_core::job::{
+    Filter, HistoryQuery, Job, JobStatus, JobStore, JobSummary, KindFilter, Outcome, TitleFilter,
+};
 use callboard_core::request::Reason;
 
 use crate::contract::samples::{
@@ -42,13 +44,69 @@ pub async fn a_list_is_filtered_by_status(store: &dyn JobStore) -> anyhow::Resul
             .map(|(_, id)| *id)
             .collect();
         let filtered = HistoryQuery {
-            status: Some(wanted),
+            filter: Filter {
+                status: Some(wanted),
+                ..Filter::default()
+            },
             ..query(&tenant)
         };
         let page = store.list(&filtered, now()).await?;
         assert_eq!(ids(&page), expected);
         assert_eq!((page.total, page.total_is_exact), (2, true));
     }
+    Ok(())
+}
+
+/// Kinds, services and operations restrict a list, alone and together, and with a status.
+pub async fn a_list_is_filtered_by_kind_and_by_what_is_called(store: &dyn JobStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    let mut made = Vec::new();
+    for (kind, title) in [
+        (None, "billing/create"),
+        (Some("http"), "billing/create"),
+        (Some("http"), "billing/get"),
+        (Some("http"), "billing-old/create"),
+        (Some("shell"), "etl/run"),
+        (Some("http"), "billing/create"),
+    ] {
+        let mut job = job_of(&tenant);
+        job.request.kind = kind.map(str::to_owned);
+        job.request.title = Some(title.to_owned());
+        store.create(&job).await?;
+        made.push(job.id);
+    }
+    store.request_cancel(made[1], cancel_by("ann")).await?;
+    let below = |title: &str| Some(TitleFilter::Below(title.to_owned()));
+    let is = |title: &str| Some(TitleFilter::Is(title.to_owned()));
+    let named = |kind: &str| Some(KindFilter::Named(kind.to_owned()));
+    for (kind, title, status, expected) in [
+        (Some(KindFilter::First), None, None, vec![0]),
+        (named("http"), None, None, vec![5, 3, 2, 1]),
+        (named("function"), None, None, vec![]),
+        (None, below("billing"), None, vec![5, 2, 1]),
+        (None, is("billing/create"), None, vec![5, 1]),
+        (named("shell"), below("billing"), None, vec![]),
+        (named("http"), is("billing/create"), Some(JobStatus::Canceled), vec![1]),
+        (None, below("billing"), Some(JobStatus::Pending), vec![5, 2]),
+    ] {
+        let filter = Filter {
+            status,
+            kind,
+            title,
+            ..Filter::default()
+        };
+        let query = HistoryQuery {
+            filter,
+            ..query(&tenant)
+        };
+        let page = store.list(&query, now()).await?;
+        let expected: Vec<JobId> = expected.into_iter().map(|at: usize| made[at]).collect();
+        assert_eq!(ids(&page), expected, "{:?}", query.filter);
+        assert_eq!(page.total as usize, expected.len(), "{:?}", query.filter);
+    }
+    let called = store.list(&query(&tenant), now()).await?.jobs;
+    assert_eq!(called[1].kind.as_deref(), Some("shell"));
+    assert_eq!(called[5].kind, None);
     Ok(())
 }
 
@@ -66,7 +124,10 @@ pub async fn dead_letters_are_listed_and_wait_like_others(store: &dyn JobStore) 
     store.claim(jobs[1].id, lease(), now()).await?;
     store.request_cancel(jobs[2].id, cancel_by("ann")).await?;
     let dead = HistoryQuery {
-        dead_letter: true,
+        filter: Filter {
+            dead_letter: true,
+            ..Filter::default()
+        },
         ..query(&tenant)
     };
     let page = store.list(&dead, now()).await?;
@@ -78,7 +139,10 @@ pub async fn dead_letters_are_listed_and_wait_like_others(store: &dyn JobStore) 
         (JobStatus::Canceled, 0),
     ] {
         let filtered = HistoryQuery {
-            status: Some(status),
+            filter: Filter {
+                status: Some(status),
+                ..dead.filter.clone()
+            },
             ..dead.clone()
         };
         assert_eq!(store.list(&filtered, now()).await?.jobs.len(), expected);
@@ -98,7 +162,10 @@ pub async fn dead_letters_are_listed_and_wait_like_others(store: &dyn JobStore) 
     assert_eq!((ids(&rest), rest.has_more), (vec![jobs[4].id], false));
 
     let pending = HistoryQuery {
-        status: Some(JobStatus::Pending),
+        filter: Filter {
+            status: Some(JobStatus::Pending),
+            ..Filter::default()
+        },
         ..query(&tenant)
     };
     let waiting = [jobs[0].id, jobs[3].id, jobs[4].id, jobs[5].id];
@@ -118,7 +185,10 @@ pub async fn a_list_shows_one_tenant(store: &dyn JobStore) -> anyhow::Result<()>
     let page = store.list(&query(&ours), now()).await?;
     assert_eq!((ids(&page), page.total), (vec![mine[0].id], 1));
     let pending = HistoryQuery {
-        status: Some(JobStatus::Pending),
+        filter: Filter {
+            status: Some(JobStatus::Pending),
+            ..Filter::default()
+        },
         ..query(&ours)
     };
     assert_eq!(store.list(&pending, now()).await?.total, 1);
@@ -180,6 +250,7 @@ async fn create_in(store: &dyn JobStore, tenant: &Tenant, status: JobStatus) -> 
 fn summary_of(job: &Job) -> JobSummary {
     JobSummary::new(
         job.id,
+        job.request.kind.clone(),
         job.request.title.clone(),
         job.request.options.labels.clone(),
         job.created_at,

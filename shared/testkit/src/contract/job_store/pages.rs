@@ -1,6 +1,6 @@
 use anyhow::ensure;
 use callboard_core::base::id::JobId;
-use callboard_core::job::{HistoryQuery, Job, JobStatus, JobStore, MAX_COUNTED};
+use callboard_core::job::{Filter, HistoryQuery, Job, JobStatus, JobStore, MAX_COUNTED};
 
 use crate::contract::samples::{cancel_by, create_many, ids, now, query, tenant};
 
@@ -66,7 +66,10 @@ pub async fn a_cursor_keeps_to_its_filter(store: &dyn JobStore) -> anyhow::Resul
     }
     let pending: Vec<JobId> = newest_first(&jobs).into_iter().step_by(2).collect();
     let filtered = HistoryQuery {
-        status: Some(JobStatus::Pending),
+        filter: Filter {
+            status: Some(JobStatus::Pending),
+            ..Filter::default()
+        },
         limit: 2,
         ..query(&tenant)
     };
@@ -102,7 +105,10 @@ pub async fn totals_are_exact_up_to_a_thousand(store: &dyn JobStore) -> anyhow::
     assert_eq!((page.total, page.total_is_exact), (MAX_COUNTED, false));
     store.request_cancel(jobs[0].id, cancel_by("ann")).await?;
     let canceled = HistoryQuery {
-        status: Some(JobStatus::Canceled),
+        filter: Filter {
+            status: Some(JobStatus::Canceled),
+            ..Filter::default()
+        },
         ..first.clone()
     };
     let page = store.list(&canceled, now()).await?;

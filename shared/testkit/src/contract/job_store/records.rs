@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_core::base::id::JobId;
-use callboard_core::job::{HistoryQuery, Job, JobStatus, JobStore, Outcome, canceled};
+use callboard_core::job::{Filter, HistoryQuery, Job, JobStatus, JobStore, Outcome, canceled};
 use callboard_core::request::Reason;
 
 use super::variants::{outcomes, requests};
@@ -61,7 +61,10 @@ pub async fn a_refused_job_is_created_ended(store: &dyn JobStore) -> anyhow::Res
     store.create(&job).await?;
     assert_eq!(store.get(job.id, now()).await?, job);
     let failed = HistoryQuery {
-        status: Some(JobStatus::Failed),
+        filter: Filter {
+            status: Some(JobStatus::Failed),
+            ..Filter::default()
+        },
         ..query(&tenant)
     };
     for query in [query(&tenant), failed] {

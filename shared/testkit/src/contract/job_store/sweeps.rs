@@ -1,10 +1,12 @@
 use std::time::Duration;
 
+use callboard_core::base::id::JobId;
 use callboard_core::job::{DueJob, JobStatus, JobStore, Lease};
+use callboard_core::request::Lane;
 
 use crate::contract::samples::{
-    HOUR, cancel_by, create, create_claimed, create_many, dead_letter, due, failure, given_up, lease, now, refused,
-    success, tenant,
+    HOUR, cancel_by, create, create_claimed, create_many, dead_letter, due, failure, given_up, job, lease, now,
+    refused, success, tenant,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -57,6 +59,7 @@ pub async fn due_jobs_are_those_the_queue_was_not_given(store: &dyn JobStore) ->
     found.sort_by_key(|job| job.id);
     let as_due = [&first, &second].map(|job| DueJob {
         id: job.id,
+        lane: Lane::Programs,
         due: due(job),
     });
     assert_eq!(found, as_due);
@@ -99,22 +102,26 @@ pub async fn a_job_that_does_not_wait_is_not_due(store: &dyn JobStore) -> anyhow
 pub async fn queued_jobs_are_those_that_wait_for_a_worker(store: &dyn JobStore) -> anyhow::Result<()> {
     let (_due, (_running, _)) = (create(store).await?, create_claimed(store).await?);
     let mut jobs = Vec::new();
-    for _ in 0..3 {
-        let job = create(store).await?;
+    for lane in [Lane::Programs, Lane::Programs, Lane::Calls] {
+        let mut job = job();
+        job.request.lane = lane;
+        store.create(&job).await?;
+        assert_eq!(store.get(job.id, now()).await?.request.lane, lane);
         store.mark_dispatched(job.id, due(&job)).await?;
-        jobs.push(job.id);
+        jobs.push((job.id, lane));
     }
+    let ids: Vec<JobId> = jobs.iter().map(|(id, _)| *id).collect();
     assert_eq!(store.queued(10).await?, jobs);
     assert_eq!(store.queued(2).await?, jobs[..2]);
-    store.bury(jobs[0], dead_letter()).await?;
+    store.bury(ids[0], dead_letter()).await?;
     assert_eq!(store.queued(10).await?, jobs[1..]);
-    store.redrive(jobs[0], now()).await?;
+    store.redrive(ids[0], now()).await?;
     let held = lease();
-    store.claim(jobs[1], held, now()).await?;
+    store.claim(ids[1], held, now()).await?;
     assert_eq!(store.queued(10).await?, jobs[2..]);
-    store.put_back(jobs[1], held.token, now()).await?;
+    store.put_back(ids[1], held.token, now()).await?;
     assert_eq!(store.queued(10).await?, jobs[2..]);
-    store.request_cancel(jobs[2], cancel_by("ann")).await?;
+    store.request_cancel(ids[2], cancel_by("ann")).await?;
     assert!(store.queued(10).await?.is_empty());
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use callboard_core::base::object::Object;
 use callboard_core::job::{Cost, Outcome, Usage, canceled};
-use callboard_core::request::{JobOptions, JobRequest, Reason};
+use callboard_core::request::{JobOptions, JobRequest, Lane, Reason};
 use callboard_kind_ansible::detail::{Detail, HOSTS_UNREACHABLE, INVENTORY_INVALID, PLAYBOOK_FAILED};
 use callboard_kind_ansible::inventory::{InlineInventory, Inventory, TypedInventory};
 use callboard_kind_ansible::options::AnsibleOptions;
@@ -47,6 +47,7 @@ fn of_another_kind() -> anyhow::Result<JobRequest> {
     let work = object(json!({"service": "etl", "operation": "run", "input": {"a": [1, null]}}))?;
     Ok(JobRequest {
         kind: Some("service".to_owned()),
+        lane: Lane::Calls,
         title: Some("etl.run".to_owned()),
         options: JobOptions::default(),
         work: Object(work),
