@@ -30,8 +30,10 @@ fn check(path: &Path) -> anyhow::Result<ExitCode> {
             let operations = registry.services.iter().map(|service| service.operations.len());
             let (services, operations) = (registry.services.len(), operations.sum::<usize>());
             println!(
-                "{}: {services} services, {operations} operations, revision {}",
+                "{}: {}, {}, revision {}",
                 path.display(),
+                count(services, "service"),
+                count(operations, "operation"),
                 registry.revision
             );
             Ok(ExitCode::SUCCESS)
@@ -41,6 +43,11 @@ fn check(path: &Path) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Writes a commented example.

@@ -161,7 +161,7 @@ fn show(kinds: &Kinds, job: &Job) -> Shown {
         options.extend(Object::of(&job.request.options).0);
     }
     let kind = kinds.name_of(job.request.kind.as_deref()).into();
-    shown.record.0.insert("kind".to_owned(), kind);
+    shown.record.0.shift_insert(0, "kind".to_owned(), kind);
     shown
 }
 

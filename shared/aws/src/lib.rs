@@ -3,6 +3,7 @@
 mod archive_cache;
 mod attributes;
 mod bodies;
+mod breakers;
 mod config;
 mod credential_store;
 mod credential_tags;
@@ -23,6 +24,7 @@ mod update;
 
 pub use archive_cache::S3ArchiveCache;
 pub use aws_config::SdkConfig;
+pub use breakers::DynamoDbBreakerStore;
 pub use config::{s3_client, sdk_config};
 pub use credential_store::SecretsManagerCredentialStore;
 pub use host_keys::DynamoDbHostKeyStore;

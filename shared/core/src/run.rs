@@ -1,6 +1,7 @@
 //! Running jobs: claims, supervision, ends, retries, and the port to the runners that execute them.
 
 mod archives;
+mod breaker;
 mod dispatch;
 mod ending;
 mod held;
@@ -14,6 +15,7 @@ mod supervise;
 mod worker;
 
 pub use self::archives::*;
+pub use self::breaker::*;
 pub use self::dispatch::*;
 pub(crate) use self::ending::end_attempt;
 pub use self::held::*;

@@ -9,3 +9,10 @@ CREATE INDEX services ON jobs (tenant, substr(playbook, 1, instr(playbook, '/') 
 ALTER TABLE messages ADD COLUMN lane TEXT;
 DROP INDEX visible;
 CREATE INDEX visible ON messages (lane, visible_at, id);
+
+CREATE TABLE breakers (
+    tenant TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    state  TEXT NOT NULL,               -- JSON
+    PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;

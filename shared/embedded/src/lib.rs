@@ -2,6 +2,7 @@
 
 mod archive_cache;
 mod blocking;
+mod breakers;
 mod credential_rows;
 mod credential_store;
 mod database;
@@ -22,6 +23,7 @@ mod schema;
 mod sealing;
 
 pub use archive_cache::FolderArchiveCache;
+pub use breakers::SqliteBreakerStore;
 pub use credential_store::{KeyRotation, SqliteCredentialStore};
 pub use database::Database;
 pub use error::OpenError;

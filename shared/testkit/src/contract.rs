@@ -10,6 +10,7 @@
 //! If a behaviour is missing, the function returns an error or an assertion fails. Nothing here depends on a particular adapter.
 
 pub mod archive_cache;
+pub mod breaker_store;
 pub mod clock;
 pub mod credential_store;
 pub mod damaged_records;

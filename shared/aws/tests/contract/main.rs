@@ -12,8 +12,8 @@ mod queue;
 mod records;
 
 use callboard_testkit::{
-    archive_cache_contract, credential_store_contract, host_key_store_contract, idempotency_store_contract,
-    job_queue_contract, job_store_contract, log_store_contract,
+    archive_cache_contract, breaker_store_contract, credential_store_contract, host_key_store_contract,
+    idempotency_store_contract, job_queue_contract, job_store_contract, log_store_contract,
 };
 
 mod dynamodb_job_store {
@@ -22,6 +22,10 @@ mod dynamodb_job_store {
 
 mod dynamodb_idempotency_store {
     super::idempotency_store_contract!(crate::records::make_keys);
+}
+
+mod dynamodb_breaker_store {
+    super::breaker_store_contract!(crate::records::make_breakers);
 }
 
 mod s3_log_store {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
-use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings};
+use callboard_aws::{DynamoDbBreakerStore, DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::{DueJob, Filter, HistoryQuery, Job, JobStatus, JobStore};
@@ -32,6 +32,12 @@ pub(crate) async fn make_keys() -> anyhow::Result<(DynamoDbIdempotencyStore, Res
     let resources = Resources::create().await?;
     let keys = DynamoDbIdempotencyStore::new(&resources.config, resources.table.clone());
     Ok((keys, resources))
+}
+
+pub(crate) async fn make_breakers() -> anyhow::Result<(DynamoDbBreakerStore, Resources)> {
+    let resources = Resources::create().await?;
+    let breakers = DynamoDbBreakerStore::new(&resources.config, resources.table.clone());
+    Ok((breakers, resources))
 }
 
 #[tokio::test]

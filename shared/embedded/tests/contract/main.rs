@@ -20,13 +20,15 @@ use callboard_core::base::time::SystemClock;
 use callboard_core::job::JobQueue;
 use callboard_core::output::LogStore;
 use callboard_core::request::Lane;
-use callboard_embedded::{Database, FileLogStore, Message, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{
+    Database, FileLogStore, Message, SqliteBreakerStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue,
+};
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
 use callboard_testkit::contract::log_store::append;
 use callboard_testkit::{
-    archive_cache_contract, credential_store_contract, host_key_store_contract, idempotency_store_contract,
-    job_queue_contract, job_store_contract, log_store_contract,
+    archive_cache_contract, breaker_store_contract, credential_store_contract, host_key_store_contract,
+    idempotency_store_contract, job_queue_contract, job_store_contract, log_store_contract,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -37,6 +39,10 @@ mod sqlite_job_store {
 
 mod sqlite_idempotency_store {
     super::idempotency_store_contract!(super::make_keys);
+}
+
+mod sqlite_breaker_store {
+    super::breaker_store_contract!(super::make_breakers);
 }
 
 mod sqlite_queue {
@@ -85,6 +91,11 @@ async fn make_logs() -> anyhow::Result<(FileLogStore, TempDir)> {
 async fn make_keys() -> anyhow::Result<(SqliteIdempotencyStore, TempDir)> {
     let (database, folder) = make_database()?;
     Ok((SqliteIdempotencyStore::new(database), folder))
+}
+
+async fn make_breakers() -> anyhow::Result<(SqliteBreakerStore, TempDir)> {
+    let (database, folder) = make_database()?;
+    Ok((SqliteBreakerStore::new(database), folder))
 }
 
 fn make_database() -> anyhow::Result<(Database, TempDir)> {
