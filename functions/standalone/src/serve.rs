@@ -9,7 +9,7 @@ use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::{ApiSettings, App, Bodies, Followers, Gate, Hosts};
 use callboard_core::request::Lane;
 use callboard_core::run::{Limits, Runner, Runners};
-use callboard_embedded::FolderLock;
+use callboard_embedded::{FolderLock, SqliteStatsStore};
 use callboard_kind_service::in_force::InForce;
 use rustix::process::DumpableBehavior;
 use tokio::net::TcpListener;
@@ -153,6 +153,7 @@ fn app(
         store: parts.store.clone(),
         logs: parts.logs.clone(),
         credentials: parts.credentials.clone(),
+        stats: Arc::new(SqliteStatsStore::new(parts.database.clone())),
         services,
         clock: parts.clock.clone(),
         health: Arc::new(StandaloneHealth {

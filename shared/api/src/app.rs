@@ -9,7 +9,7 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::credential::CredentialStore;
-use callboard_core::job::{Job, JobStore};
+use callboard_core::job::{Job, JobStore, StatsStore};
 use callboard_core::output::LogStore;
 use callboard_core::request::ServiceCatalog;
 use callboard_core::submit::Submitter;
@@ -98,6 +98,8 @@ pub struct App {
     pub logs: Arc<dyn LogStore>,
     /// Stores the credentials. The API never reads their values.
     pub credentials: Arc<dyn CredentialStore>,
+    /// The statistics of jobs.
+    pub stats: Arc<dyn StatsStore>,
     /// The services that jobs may call.
     pub services: Arc<dyn ServiceCatalog>,
     /// The clock.

@@ -5,13 +5,12 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use callboard_core::base::id::Tenant;
-use callboard_core::job::{Filter, HistoryQuery, JobStatus, KindFilter, MAX_OFFSET, TitleFilter};
-use callboard_core::request::{Kind, Kinds};
+use callboard_core::job::{Filter, HistoryQuery, JobStatus, MAX_OFFSET};
 
 use crate::app::{App, PathId};
 use crate::links::{Links, Query};
 use crate::list::JobList;
-use crate::params::Params;
+use crate::params::{Given, Params};
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::wire::JobView;
@@ -101,49 +100,6 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
     let this = this.with_some("cursor", cursor);
     let next = page.next_cursor.as_ref().map(|cursor| same.with("cursor", cursor));
     Ok((Links::of_page(PATH, &this, next.as_ref()), Json(page)).into_response())
-}
-
-/// The filters of a list that concern what its jobs do.
-struct Given {
-    kind: Option<String>,
-    service: Option<String>,
-    operation: Option<String>,
-}
-
-impl Given {
-    fn read(params: &mut Params, kinds: &Kinds) -> Self {
-        let given = Self {
-            kind: params.text("kind"),
-            service: params.text("service"),
-            operation: params.text("operation"),
-        };
-        let mut names = kinds.iter().flat_map(Kind::names);
-        if let Some(kind) = &given.kind
-            && !names.any(|name| name == kind)
-        {
-            let known: Vec<&str> = kinds.iter().flat_map(Kind::names).collect();
-            params.refuse("kind", format!("is not a kind of job; known are {}", known.join(", ")));
-        }
-        if given.operation.is_some() && given.service.is_none() {
-            params.refuse("operation", "is that of a service: name it, too");
-        }
-        given
-    }
-
-    fn filter(&self, kinds: &Kinds) -> Filter {
-        let title = |service: &String| match &self.operation {
-            Some(operation) => TitleFilter::Is(format!("{service}/{operation}")),
-            None => TitleFilter::Below(service.clone()),
-        };
-        Filter {
-            kind: self.kind.as_ref().map(|kind| match kinds.first().name() {
-                first if first == kind => KindFilter::First,
-                _ => KindFilter::Named(kind.clone()),
-            }),
-            title: self.service.as_ref().map(title),
-            ..Filter::default()
-        }
-    }
 }
 
 fn read(params: &mut Params, filter: Filter) -> HistoryQuery {

@@ -20,6 +20,7 @@ mod record;
 mod redrive;
 mod request_id;
 mod services;
+mod stats;
 mod submit;
 mod tail;
 mod wanted;
@@ -65,6 +66,9 @@ pub fn router(app: App) -> Router {
             "/api/v1/services/{service}/operations/{operation}/test",
             post(services::test),
         )
+        .route("/api/v1/stats/performance", get(stats::performance))
+        .route("/api/v1/stats/resources", get(stats::resources))
+        .route("/api/v1/stats/failures", get(stats::failures))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route(

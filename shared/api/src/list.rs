@@ -50,23 +50,45 @@ pub struct JobListItem {
     attempt: u32,
 }
 
+/// What a job runs, by its title.
+pub(crate) struct Called {
+    pub(crate) playbook: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) operation: Option<String>,
+}
+
+impl Called {
+    /// Reads the title of a job of a kind, as it is stored. The titles of calls are `SERVICE/OPERATION`.
+    pub(crate) fn of(kind: Option<&str>, title: Option<String>) -> Self {
+        let (playbook, call) = match kind {
+            None => (title, None),
+            Some(_) => (None, title),
+        };
+        let (service, operation) = call.as_deref().and_then(|call| call.split_once('/')).unzip();
+        Self {
+            playbook,
+            service: service.map(str::to_owned),
+            operation: operation.map(str::to_owned),
+        }
+    }
+}
+
 impl JobListItem {
     /// Makes the entry of a job.
     #[must_use]
     pub fn new(job: JobSummary, kinds: &Kinds) -> Self {
-        // the titles of calls are SERVICE/OPERATION
-        let (playbook, call) = match &job.kind {
-            None => (job.title, None),
-            Some(_) => (None, job.title),
-        };
-        let (service, operation) = call.as_deref().and_then(|call| call.split_once('/')).unzip();
+        let Called {
+            playbook,
+            service,
+            operation,
+        } = Called::of(job.kind.as_deref(), job.title);
         Self {
             job_id: job.id.to_string(),
             status: job.status,
             kind: kinds.name_of(job.kind.as_deref()).to_owned(),
             playbook,
-            service: service.map(str::to_owned),
-            operation: operation.map(str::to_owned),
+            service,
+            operation,
             labels: job.labels,
             reason: job.reason,
             error: job.error,

@@ -31,6 +31,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         (name = "jobs", description = "Run playbooks, roles and operations of services, and read the records."),
         (name = "output", description = "The output of jobs and their events; those of Ansible jobs are ansible-runner's."),
         (name = "services", description = "The registered services, whose operations jobs may call."),
+        (name = "stats", description = "How jobs end, what they use and why they fail."),
         (name = "credentials", description = "Stored secrets, which jobs refer to by name."),
         (name = "health", description = "Whether the service is alive and ready, and its API description."),
     ),
@@ -54,6 +55,9 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::services::get,
         crate::services::operation,
         crate::services::test,
+        crate::stats::performance,
+        crate::stats::resources,
+        crate::stats::failures,
         crate::health::live,
         crate::health::ready,
         crate::openapi::serve,
@@ -220,7 +224,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 21);
+        assert_eq!(ids.len(), 24);
         Ok(())
     }
 

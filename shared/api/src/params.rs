@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use callboard_core::job::{DEFAULT_LIMIT, MAX_LIMIT};
+use callboard_core::job::{DEFAULT_LIMIT, Filter, KindFilter, MAX_LIMIT, TitleFilter};
+use callboard_core::request::{Kind, Kinds};
 
 use crate::problem::Problem;
 
@@ -130,6 +131,49 @@ impl Params {
             Ok(())
         } else {
             Err(Problem::parameters(self.errors))
+        }
+    }
+}
+
+/// The filters that concern what jobs run.
+pub(crate) struct Given {
+    pub(crate) kind: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) operation: Option<String>,
+}
+
+impl Given {
+    pub(crate) fn read(params: &mut Params, kinds: &Kinds) -> Self {
+        let given = Self {
+            kind: params.text("kind"),
+            service: params.text("service"),
+            operation: params.text("operation"),
+        };
+        let mut names = kinds.iter().flat_map(Kind::names);
+        if let Some(kind) = &given.kind
+            && !names.any(|name| name == kind)
+        {
+            let known: Vec<&str> = kinds.iter().flat_map(Kind::names).collect();
+            params.refuse("kind", format!("is not a kind of job; known are {}", known.join(", ")));
+        }
+        if given.operation.is_some() && given.service.is_none() {
+            params.refuse("operation", "is that of a service: name it, too");
+        }
+        given
+    }
+
+    pub(crate) fn filter(&self, kinds: &Kinds) -> Filter {
+        let title = |service: &String| match &self.operation {
+            Some(operation) => TitleFilter::Is(format!("{service}/{operation}")),
+            None => TitleFilter::Below(service.clone()),
+        };
+        Filter {
+            kind: self.kind.as_ref().map(|kind| match kinds.first().name() {
+                first if first == kind => KindFilter::First,
+                _ => KindFilter::Named(kind.clone()),
+            }),
+            title: self.service.as_ref().map(title),
+            ..Filter::default()
         }
     }
 }

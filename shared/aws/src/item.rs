@@ -117,7 +117,7 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Re
         (Some(stored), Some(outcome)) => {
             let at = job.state.finished_at.unwrap_or(job.created_at);
             item.extend([stored.attribute("outcome")]);
-            item.extend(ended(&job.tenant, job.retention, job.id, outcome, at));
+            item.extend(ended(&job.tenant, job.retention, job.id, outcome, at)?);
         }
         _ => item.extend(waiting(job)),
     }
@@ -139,7 +139,7 @@ pub(crate) fn ended(
     id: JobId,
     outcome: &Outcome,
     at: Timestamp,
-) -> Vec<(String, AttributeValue)> {
+) -> Result<Vec<(String, AttributeValue)>, StoreError> {
     let seconds = at + retention + Duration::from_millis(999);
     let partition = outcome_partition(tenant, outcome.status, &id.time().month(), shard(id));
     let mut attributes = vec![
@@ -156,7 +156,10 @@ pub(crate) fn ended(
     let error = outcome.brief_error().map(|error| ("error", string(error)));
     let told = reason.into_iter().chain(error);
     attributes.extend(told.map(|(name, value)| (name.to_owned(), value)));
-    attributes
+    if let Some(usage) = &outcome.usage {
+        attributes.push(("usage".to_owned(), json(usage)?));
+    }
+    Ok(attributes)
 }
 
 /// Reads a job, and fetches the values that were too large for the item.

@@ -18,7 +18,7 @@ use crate::error::aws;
 use crate::item;
 use crate::table::Table;
 use crate::update::names_in;
-pub(crate) use index_query::IndexQuery;
+pub(crate) use index_query::{IndexQuery, months};
 
 /// The table's indexes.
 pub(crate) struct Listing<'a> {

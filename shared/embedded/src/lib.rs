@@ -21,6 +21,7 @@ mod log_store;
 mod rows;
 mod schema;
 mod sealing;
+mod stats;
 
 pub use archive_cache::FolderArchiveCache;
 pub use breakers::SqliteBreakerStore;
@@ -35,3 +36,4 @@ pub use idempotency::SqliteIdempotencyStore;
 pub use job_queue::{Message, SqliteQueue};
 pub use job_store::SqliteJobStore;
 pub use log_store::{AttemptFolder, FileLogStore};
+pub use stats::SqliteStatsStore;

@@ -91,30 +91,42 @@ fn restriction(filter: &Filter) -> String {
              AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NOT NULL END"
         }
     };
-    let kind = match filter.kind {
+    let kind = kind_condition(filter.kind.as_ref());
+    let title = title_condition(filter.title.as_ref());
+    [state, kind, title].join(" ")
+}
+
+/// Writes a condition on the kind, which names the parameter `:kind`.
+pub(crate) fn kind_condition(kind: Option<&KindFilter>) -> &'static str {
+    match kind {
         None => "AND :kind IS NULL",
         Some(KindFilter::First) => "AND kind IS :kind",
         Some(KindFilter::Named(_)) => "AND kind = :kind",
-    };
-    let title = match filter.title {
+    }
+}
+
+/// Writes a condition on the title, which names the parameter `:title`.
+pub(crate) fn title_condition(title: Option<&TitleFilter>) -> &'static str {
+    match title {
         None => "AND :title IS NULL",
         Some(TitleFilter::Is(_)) => "AND kind IS NOT NULL AND playbook = :title",
         Some(TitleFilter::Below(_)) => {
             "AND kind IS NOT NULL AND substr(playbook, 1, instr(playbook, '/') - 1) = :title"
         }
-    };
-    [state, kind, title].join(" ")
+    }
 }
 
-fn kind(filter: &Filter) -> Option<&str> {
-    match &filter.kind {
+/// Returns the value of `:kind`.
+pub(crate) fn kind(kind: Option<&KindFilter>) -> Option<&str> {
+    match kind {
         Some(KindFilter::Named(kind)) => Some(kind),
         Some(KindFilter::First) | None => None,
     }
 }
 
-fn title(filter: &Filter) -> Option<&str> {
-    match &filter.title {
+/// Returns the value of `:title`.
+pub(crate) fn title(title: Option<&TitleFilter>) -> Option<&str> {
+    match title {
         Some(TitleFilter::Is(title) | TitleFilter::Below(title)) => Some(title),
         None => None,
     }
@@ -133,8 +145,8 @@ fn jobs(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: &
     let params = named_params! {
         ":tenant": query.tenant.as_str(),
         ":status": query.filter.status.map(JobStatus::as_str),
-        ":kind": kind(&query.filter),
-        ":title": title(&query.filter),
+        ":kind": kind(query.filter.kind.as_ref()),
+        ":title": title(query.filter.title.as_ref()),
         ":before": query.before.as_ref().map(JobId::as_bytes),
         ":now": now.as_millis(),
         ":limit": query.limit + 1,
@@ -153,8 +165,8 @@ fn count(connection: &Connection, query: &HistoryQuery, now: Timestamp, filter: 
     let params = named_params! {
         ":tenant": query.tenant.as_str(),
         ":status": query.filter.status.map(JobStatus::as_str),
-        ":kind": kind(&query.filter),
-        ":title": title(&query.filter),
+        ":kind": kind(query.filter.kind.as_ref()),
+        ":title": title(query.filter.title.as_ref()),
         ":now": now.as_millis(),
         ":limit": MAX_COUNTED + 1,
     };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use callboard_api::{AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts};
 use callboard_aws::{
-    DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3ArchiveCache, S3LogStore,
-    SecretsManagerCredentialStore, SqsQueue, sdk_config,
+    DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbStatsStore, JobStoreSettings,
+    S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue, sdk_config,
 };
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
@@ -63,6 +63,8 @@ pub struct Parts {
     pub host_keys: Arc<dyn HostKeyStore>,
     /// What requests may reach.
     pub policies: Policies,
+    /// The statistics of jobs.
+    pub stats: Arc<DynamoDbStatsStore>,
     /// The services that jobs may call.
     pub services: Arc<InForce>,
     /// The clock.
@@ -95,6 +97,7 @@ impl Parts {
             archives: Arc::new(S3ArchiveCache::new(&config, settings.bucket.clone())),
             host_keys: Arc::new(DynamoDbHostKeyStore::new(&config, settings.table.clone())),
             policies: settings.policies.clone(),
+            stats: Arc::new(DynamoDbStatsStore::new(&config, settings.table.clone())),
             services: Arc::new(InForce::new(settings.services.clone())),
             clock: Arc::new(SystemClock),
             settings,
@@ -159,6 +162,7 @@ impl Parts {
             store: self.store.clone(),
             logs: self.logs.clone(),
             credentials: self.credentials.clone(),
+            stats: self.stats.clone(),
             services: self.services.clone(),
             clock: self.clock.clone(),
             health: Arc::new(StoreHealth {

@@ -21,6 +21,7 @@ pub mod job_store;
 pub mod log_store;
 pub mod runner;
 pub mod samples;
+pub mod stats_store;
 
 /// Expands into one named test per behaviour of a suite.
 #[macro_export]

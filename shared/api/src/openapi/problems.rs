@@ -48,7 +48,7 @@ fn of(operation: &str) -> Vec<Kind> {
         "createCredential" => &[ALWAYS, BODY, &[CredentialExists]],
         "getCredential" | "deleteCredential" => &[ALWAYS, &[NoSuchCredential]],
         "rotateCredential" => &[ALWAYS, BODY, &[NoSuchCredential, CredentialKindDiffers]],
-        "listServices" => &[ALWAYS],
+        "listServices" | "getPerformance" | "getResources" | "getFailures" => &[ALWAYS],
         "getService" => &[ALWAYS, &[NoSuchService]],
         "getOperation" => &[ALWAYS, &[NoSuchService, NoSuchOperation]],
         "testOperation" => &[

@@ -28,7 +28,7 @@ impl DynamoDbJobStore {
     ) -> Result<Update, StoreError> {
         let (tenant, retention) = self.table.constants(id).await?;
         let (name, value) = self.store_outcome(id, outcome).await?.attribute("outcome");
-        let ended = item::ended(&tenant, retention, id, outcome, now).into_iter();
+        let ended = item::ended(&tenant, retention, id, outcome, now)?.into_iter();
         let update = ended.fold(update, |update, (name, value)| update.set(&name, value));
         Ok(update.set(&name, value).remove(&[
             "lease_token",

@@ -166,7 +166,7 @@ fn groups(months: &[String], partition: impl Fn(&str, u8) -> String) -> Vec<Vec<
 }
 
 /// Returns the months that may hold jobs, the newest first.
-fn months(now: Timestamp, retention: Duration) -> Vec<String> {
+pub(crate) fn months(now: Timestamp, retention: Duration) -> Vec<String> {
     let mut months = Vec::new();
     let (mut at, oldest) = (now + DAY, now - retention - JobId::MAX_EVENT_AGE - DAY);
     while at > oldest {

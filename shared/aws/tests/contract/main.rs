@@ -13,7 +13,7 @@ mod records;
 
 use callboard_testkit::{
     archive_cache_contract, breaker_store_contract, credential_store_contract, host_key_store_contract,
-    idempotency_store_contract, job_queue_contract, job_store_contract, log_store_contract,
+    idempotency_store_contract, job_queue_contract, job_store_contract, log_store_contract, stats_store_contract,
 };
 
 mod dynamodb_job_store {
@@ -26,6 +26,10 @@ mod dynamodb_idempotency_store {
 
 mod dynamodb_breaker_store {
     super::breaker_store_contract!(crate::records::make_breakers);
+}
+
+mod dynamodb_stats_store {
+    super::stats_store_contract!(crate::records::make_stats);
 }
 
 mod s3_log_store {

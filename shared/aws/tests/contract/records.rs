@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
-use callboard_aws::{DynamoDbBreakerStore, DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings};
+use callboard_aws::{
+    DynamoDbBreakerStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbStatsStore, JobStoreSettings,
+};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::{DueJob, Filter, HistoryQuery, Job, JobStatus, JobStore};
@@ -16,6 +18,7 @@ use callboard_testkit::contract::samples::{
     cancel_by, create, create_claimed, due, failure, given_up, ids, job, lease, now, query, refused, request, success,
     tenant,
 };
+use callboard_testkit::contract::stats_store::Counted;
 use serde_json::json;
 
 use crate::lossy::Lossy;
@@ -32,6 +35,12 @@ pub(crate) async fn make_keys() -> anyhow::Result<(DynamoDbIdempotencyStore, Res
     let resources = Resources::create().await?;
     let keys = DynamoDbIdempotencyStore::new(&resources.config, resources.table.clone());
     Ok((keys, resources))
+}
+
+pub(crate) async fn make_stats() -> anyhow::Result<(Counted<DynamoDbStatsStore, DynamoDbJobStore>, Resources)> {
+    let (jobs, resources) = make().await?;
+    let stats = DynamoDbStatsStore::new(&resources.config, resources.table.clone());
+    Ok((Counted { stats, jobs }, resources))
 }
 
 pub(crate) async fn make_breakers() -> anyhow::Result<(DynamoDbBreakerStore, Resources)> {

@@ -22,13 +22,15 @@ use callboard_core::output::LogStore;
 use callboard_core::request::Lane;
 use callboard_embedded::{
     Database, FileLogStore, Message, SqliteBreakerStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue,
+    SqliteStatsStore,
 };
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
 use callboard_testkit::contract::log_store::append;
+use callboard_testkit::contract::stats_store::Counted;
 use callboard_testkit::{
     archive_cache_contract, breaker_store_contract, credential_store_contract, host_key_store_contract,
-    idempotency_store_contract, job_queue_contract, job_store_contract, log_store_contract,
+    idempotency_store_contract, job_queue_contract, job_store_contract, log_store_contract, stats_store_contract,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -43,6 +45,10 @@ mod sqlite_idempotency_store {
 
 mod sqlite_breaker_store {
     super::breaker_store_contract!(super::make_breakers);
+}
+
+mod sqlite_stats_store {
+    super::stats_store_contract!(super::make_stats);
 }
 
 mod sqlite_queue {
@@ -91,6 +97,15 @@ async fn make_logs() -> anyhow::Result<(FileLogStore, TempDir)> {
 async fn make_keys() -> anyhow::Result<(SqliteIdempotencyStore, TempDir)> {
     let (database, folder) = make_database()?;
     Ok((SqliteIdempotencyStore::new(database), folder))
+}
+
+async fn make_stats() -> anyhow::Result<(Counted<SqliteStatsStore, SqliteJobStore>, TempDir)> {
+    let (database, folder) = make_database()?;
+    let counted = Counted {
+        stats: SqliteStatsStore::new(database.clone()),
+        jobs: SqliteJobStore::new(database),
+    };
+    Ok((counted, folder))
 }
 
 async fn make_breakers() -> anyhow::Result<(SqliteBreakerStore, TempDir)> {
