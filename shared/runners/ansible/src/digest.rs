@@ -1,5 +1,6 @@
 //! Names that are derived from the content they stand for.
 
+use callboard_core::base::hex::hex;
 use sha2::{Digest, Sha256};
 
 /// Returns the first half of a SHA-256 over the parts and their lengths, in hexadecimal.
@@ -9,7 +10,7 @@ pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    let mut text = format!("{:x}", hash.finalize());
+    let mut text = hex(&hash.finalize());
     text.truncate(32);
     text
 }
