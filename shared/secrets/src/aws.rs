@@ -1,21 +1,20 @@
 //! The few AWS calls that are needed, made without an SDK, so that `callboard` links none.
 
 mod answer;
-mod endpoints;
 mod keepers;
-mod sign;
 mod sts;
 
 use std::sync::Arc;
 
 use callboard_core::credential::AwsKeys;
+use callboard_identity::sign;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, Request};
 
 use crate::call::{Answer, Caller};
 use crate::fault::Fault;
 
-pub use endpoints::Endpoints;
+pub use callboard_identity::Endpoints;
 pub(crate) use sts::{Role, caller_identity};
 
 /// The region of AWS's global services.
@@ -61,7 +60,7 @@ impl Aws {
 
     /// Sends a signed call and returns the answer if it is a success.
     async fn send(&self, call: Call<'_>, keys: &AwsKeys) -> Result<Answer, Fault> {
-        let mut request = Request::post(self.endpoints.url(call.service, call.region)).body(call.body);
+        let mut request = Request::post(self.endpoints.url(call.service.name(), call.region)).body(call.body);
         if let Ok(request) = &mut request {
             for (name, value) in call.headers {
                 request
@@ -69,8 +68,8 @@ impl Aws {
                     .insert(name, http::HeaderValue::from_static(value));
             }
         }
-        let request = request.map_err(|error| Fault::caused("the address of AWS is not valid", error))?;
-        let request = sign::sign(request, call.service, call.region, keys)?;
+        let mut request = request.map_err(|error| Fault::caused("the address of AWS is not valid", error))?;
+        sign(&mut request, call.service.name(), call.region, keys)?;
         let answer = self.caller.call(request, answer::is_busy).await?;
         if answer.status().is_success() {
             Ok(answer)

@@ -3,6 +3,7 @@
 use callboard_core::base::store_error::BoxError;
 use callboard_core::credential::SecretError;
 use callboard_http::FetchError;
+use callboard_identity::SignError;
 
 /// A fault, in words that begin with a small letter and have no full stop; never contains a secret.
 #[derive(Debug)]
@@ -40,6 +41,16 @@ impl From<FetchError> for Fault {
         let what = error.to_string();
         match error {
             FetchError::Unreachable { source, .. } | FetchError::Client { source } => Self::caused(what, source),
+            _ => Self::new(what),
+        }
+    }
+}
+
+impl From<SignError> for Fault {
+    fn from(error: SignError) -> Self {
+        let what = error.to_string();
+        match error {
+            SignError::Request(source) => Self::caused(what, source),
             _ => Self::new(what),
         }
     }

@@ -2,12 +2,13 @@
 
 use callboard_core::base::secret::Secret;
 use callboard_core::credential::AwsKeys;
+use callboard_identity::{Endpoints, sign};
 use http::{HeaderName, HeaderValue, Request};
 use roxmltree::Document;
 use url::form_urlencoded::Serializer;
 
 use super::answer::element;
-use super::{Aws, Call, DEFAULT_REGION, FORM, Service, endpoints, sign};
+use super::{Aws, Call, DEFAULT_REGION, FORM, Service};
 use crate::fault::Fault;
 
 /// In seconds; the maximum for a role that is assumed with another role's keys.
@@ -61,7 +62,7 @@ pub(crate) fn caller_identity(
     keys: &AwsKeys,
 ) -> Result<Request<Vec<u8>>, Fault> {
     let url = match region {
-        Some(region) => endpoints::usual(Service::Sts, region),
+        Some(region) => Endpoints::usual(Service::Sts.name(), region),
         None => "https://sts.amazonaws.com/".to_owned(),
     };
     let mut request = Request::new(form([("Action", "GetCallerIdentity"), VERSION]));
@@ -69,5 +70,11 @@ pub(crate) fn caller_identity(
     *request.uri_mut() = url.parse().map_err(|_| Fault::new("the region is not valid"))?;
     request.headers_mut().insert(FORM.0, HeaderValue::from_static(FORM.1));
     request.headers_mut().extend(header);
-    sign::sign(request, Service::Sts, region.unwrap_or(DEFAULT_REGION), keys)
+    sign(
+        &mut request,
+        Service::Sts.name(),
+        region.unwrap_or(DEFAULT_REGION),
+        keys,
+    )?;
+    Ok(request)
 }
