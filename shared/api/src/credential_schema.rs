@@ -7,7 +7,8 @@ mod texts;
 use utoipa::ToSchema;
 
 use self::texts::{
-    Certificate, Host, Line, Password, PrivateKey, Provider, Region, Role, SecretLine, SecretText, SecretWord, Url,
+    Certificate, Host, Line, Password, PemCertificate, PrivateKey, Provider, Region, Role, SecretLine, SecretText,
+    SecretWord, Url,
 };
 
 /// A new credential: its name, and the fields of its kind.
@@ -237,5 +238,18 @@ pub(crate) enum CredentialFields {
         /// The stored credential of kind `cloud` to log in with. Default: the worker's own identity.
         #[schema(max_length = 128, pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
         cloud_credential: Option<String>,
+    },
+    /// A certificate, with its private key, that TLS shows to a server (mutual TLS).
+    #[schema(title = "ClientCertificateCredential")]
+    ClientCertificate {
+        /// The certificate of the client and those that lead to its authority, in PEM format. It must not have expired.
+        #[schema(inline)]
+        certificate: PemCertificate,
+        /// The private key of the certificate, in PEM format, not encrypted.
+        #[schema(inline)]
+        private_key: PrivateKey,
+        /// The hosts that the certificate may be shown to. Default: any host that an operator has registered.
+        #[schema(inline)]
+        hosts: Option<Vec<Host>>,
     },
 }

@@ -1,5 +1,6 @@
 //! Credentials: their kinds, how requests name them, and where they are stored.
 
+mod client_certificate;
 mod cloud;
 mod host_keys;
 mod hosts;
@@ -13,6 +14,7 @@ mod store;
 mod texts;
 mod value;
 
+pub use self::client_certificate::*;
 pub use self::cloud::*;
 pub use self::host_keys::*;
 pub use self::hosts::*;

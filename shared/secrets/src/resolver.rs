@@ -109,4 +109,8 @@ impl Secrets for Resolver {
     async fn cloud(&self, tenant: &Tenant, cloud: &CloudRef, session: &str) -> Result<AwsKeys, SecretError> {
         Ok(self.keys_for(tenant, cloud, session).await?)
     }
+
+    async fn own_cloud(&self) -> Result<AwsKeys, SecretError> {
+        Ok(self.own_keys().await?)
+    }
 }

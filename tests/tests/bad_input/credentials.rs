@@ -216,6 +216,14 @@ fn cases() -> Vec<(Value, Vec<&'static str>)> {
         (json!({"name": "a", "kind": "header"}), vec!["/header", "/value"]),
         (json!({"name": "a", "kind": "hashicorp_vault"}), vec!["/url", "/token"]),
         (
+            json!({"name": "a", "kind": "client_certificate"}),
+            vec!["/certificate", "/private_key"],
+        ),
+        (
+            json!({"name": "a", "kind": "client_certificate", "certificate": "text", "private_key": "text"}),
+            vec!["/certificate"],
+        ),
+        (
             json!({"name": "a", "kind": "password", "password": "text", "user": "x", "a/b": 1}),
             vec!["/user", "/a~1b"],
         ),

@@ -28,6 +28,8 @@ texts! {
     PrivateKey(format = Password, max_length = 32768, pattern = r"^\s*-----BEGIN [^\u0000]*PRIVATE KEY-----\s*$");
     /// An OpenSSH certificate.
     Certificate(max_length = 32768, pattern = r"^[^\u0000]*-cert-v01@openssh\.com [^\u0000]*$");
+    /// Certificates in PEM format.
+    PemCertificate(max_length = 32768, pattern = r"^[^\u0000]*-----BEGIN CERTIFICATE-----[^\u0000]*-----END CERTIFICATE-----[^\u0000]*$");
     /// One line of text.
     Line(max_length = 2048, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$");
     /// The name of an AWS region.

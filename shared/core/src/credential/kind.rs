@@ -25,10 +25,12 @@ pub enum CredentialKind {
     Header,
     /// Access to HashiCorp Vault.
     HashicorpVault,
+    /// A certificate, with its private key, that TLS shows to a server.
+    ClientCertificate,
 }
 
 impl CredentialKind {
-    pub(crate) const NAMES: [&'static str; 9] = [
+    pub(crate) const NAMES: [&'static str; 10] = [
         "ssh",
         "password",
         "vault",
@@ -38,6 +40,7 @@ impl CredentialKind {
         "bearer",
         "header",
         "hashicorp_vault",
+        "client_certificate",
     ];
 
     /// Returns the word that denotes the kind everywhere.

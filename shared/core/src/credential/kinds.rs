@@ -1,11 +1,13 @@
 //! Reads the content of each kind of credential.
 
+use super::client_certificate::ClientCertificate;
 use super::known_hosts;
 use super::reference::{name, region};
 use super::texts::{MAX_LINE_BYTES, MAX_SECRET_BYTES, header_value, required, secret};
 use super::value::{AwsAccess, Credential, GitAccess, KeyPair, SshAccess, VaultAccess, VaultAuth};
 use crate::base::fields::{Faults, Fields};
 use crate::base::secret::Secret;
+use crate::base::time::{Clock, SystemClock};
 
 const MAX_KEY_BYTES: usize = 32 * 1024;
 
@@ -129,6 +131,28 @@ pub(super) fn header(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Cre
         value,
         hosts,
     })
+}
+
+pub(super) fn client_certificate(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<ClientCertificate> {
+    for name in ["certificate", "private_key"] {
+        if fields.get(name).is_none() {
+            faults.add(fields.pointer(name), "is missing");
+        }
+    }
+    let certificate = fields.text("certificate", MAX_KEY_BYTES, faults).map(str::to_owned);
+    let private_key = secret(fields, "private_key", MAX_KEY_BYTES, faults);
+    let read = ClientCertificate {
+        hosts: hosts(fields, faults),
+        certificate: certificate?,
+        private_key: private_key?,
+    };
+    match read.check(SystemClock.now()) {
+        Ok(()) => Some(read),
+        Err(unfit) => {
+            faults.add(fields.pointer(unfit.field), unfit.detail);
+            None
+        }
+    }
 }
 
 /// Returns whether a text is the name of a header.

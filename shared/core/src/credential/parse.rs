@@ -20,7 +20,7 @@ impl Credential {
         let mut body = object.unwrap_or_else(|| {
             let key = text.trim_start().starts_with("-----BEGIN");
             let field = match kind {
-                CredentialKind::Ssh => "private_key",
+                CredentialKind::Ssh | CredentialKind::ClientCertificate => "private_key",
                 CredentialKind::Git if key => "private_key",
                 CredentialKind::Git
                 | CredentialKind::Galaxy
@@ -69,6 +69,7 @@ impl Credential {
                 header_value(&mut fields, "token", faults).map(|token| Self::Bearer { token, hosts })
             }
             "header" => kinds::header(&mut fields, faults),
+            "client_certificate" => kinds::client_certificate(&mut fields, faults).map(Self::ClientCertificate),
             _ => kinds::vault(&mut fields, faults).map(Self::HashicorpVault),
         };
         fields.finish(faults);

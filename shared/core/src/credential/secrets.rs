@@ -55,6 +55,11 @@ pub trait Secrets: Send + Sync {
     /// Returns keys for a cloud: a credential's own keys, or temporary keys for the role to assume. `session` names the session in
     /// the cloud's own records.
     async fn cloud(&self, tenant: &Tenant, cloud: &CloudRef, session: &str) -> Result<AwsKeys, SecretError>;
+
+    /// Returns the worker's own keys for AWS. They are only for what the operator himself has set up, never for what a request names.
+    async fn own_cloud(&self) -> Result<AwsKeys, SecretError> {
+        Err(SecretError::new("The worker has no identity of its own in AWS."))
+    }
 }
 
 /// Keys for AWS, as they are written to a profile.

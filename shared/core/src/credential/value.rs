@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::client_certificate::ClientCertificate;
 use super::kind::CredentialKind;
 use crate::base::secret::Secret;
 
@@ -56,6 +57,8 @@ pub enum Credential {
     },
     /// See [`CredentialKind::HashicorpVault`].
     HashicorpVault(VaultAccess),
+    /// See [`CredentialKind::ClientCertificate`].
+    ClientCertificate(ClientCertificate),
 }
 
 /// Access to hosts over ssh: a key, and the keys that the hosts have.
@@ -192,6 +195,7 @@ impl Credential {
             Self::Bearer { .. } => CredentialKind::Bearer,
             Self::Header { .. } => CredentialKind::Header,
             Self::HashicorpVault(_) => CredentialKind::HashicorpVault,
+            Self::ClientCertificate(_) => CredentialKind::ClientCertificate,
         }
     }
 
@@ -214,6 +218,7 @@ impl Credential {
                 VaultAuth::Approle { secret_id, .. } => vec![secret_id],
                 VaultAuth::AwsIam { .. } => Vec::new(),
             },
+            Self::ClientCertificate(client) => vec![&client.private_key],
         }
     }
 }

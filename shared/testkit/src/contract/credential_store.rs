@@ -103,5 +103,10 @@ pub fn bodies() -> Vec<Value> {
         json!({
             "kind": "hashicorp_vault", "url": vault, "role": "deploy", "server_id": "vault", "cloud_credential": "aws-prod",
         }),
+        // valid until 2126
+        json!({
+            "kind": "client_certificate", "certificate": include_str!("credential_store/client.crt"),
+            "private_key": include_str!("credential_store/client.key"), "hosts": ["api.example.com"],
+        }),
     ]
 }
