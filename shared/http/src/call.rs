@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use callboard_core::credential::ClientCertificate;
 use http::{HeaderMap, Request, StatusCode};
 use tokio::time::timeout;
 use url::Host;
 
-use crate::client;
+use crate::client_with;
 use crate::error::FetchError;
 use crate::guard::{Guard, Guarded};
 
@@ -61,8 +62,20 @@ impl Caller {
     /// # Errors
     /// The system provides no random numbers, or no memory.
     pub fn new(guard: Guard, connect_timeout: Duration) -> Result<Self, FetchError> {
+        Self::showing(None, guard, connect_timeout)
+    }
+
+    /// Makes such a client that shows a certificate to servers that ask for one.
+    ///
+    /// # Errors
+    /// As for [`Caller::new`], or the certificate cannot be read.
+    pub fn showing(
+        certificate: Option<&ClientCertificate>,
+        guard: Guard,
+        connect_timeout: Duration,
+    ) -> Result<Self, FetchError> {
         let guard = Arc::new(guard);
-        let client = client(Guarded(Arc::clone(&guard)), connect_timeout, None)?;
+        let client = client_with(Guarded(Arc::clone(&guard)), connect_timeout, None, certificate)?;
         Ok(Self { client, guard })
     }
 

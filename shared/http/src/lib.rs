@@ -18,6 +18,8 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_core::base::store_error::BoxError;
+use callboard_core::credential::ClientCertificate;
 use reqwest::dns::Resolve;
 use reqwest::redirect::Policy;
 
@@ -46,9 +48,19 @@ fn client(
     connect_timeout: Duration,
     timeout: Option<Duration>,
 ) -> Result<reqwest::Client, FetchError> {
-    let unmade = |source: Box<dyn std::error::Error + Send + Sync>| FetchError::Client { source };
+    client_with(resolver, connect_timeout, timeout, None)
+}
+
+/// Makes such a client that shows a certificate.
+fn client_with(
+    resolver: impl Resolve + 'static,
+    connect_timeout: Duration,
+    timeout: Option<Duration>,
+    shown: Option<&ClientCertificate>,
+) -> Result<reqwest::Client, FetchError> {
+    let unmade = |source: BoxError| FetchError::Client { source };
     let mut client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::config().map_err(|error| unmade(error.into()))?)
+        .tls_backend_preconfigured(tls::config(shown).map_err(unmade)?)
         .dns_resolver(Arc::new(resolver))
         .redirect(Policy::none())
         .no_proxy()
