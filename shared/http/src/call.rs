@@ -9,9 +9,9 @@ use http::{HeaderMap, Request, StatusCode};
 use tokio::time::timeout;
 use url::Host;
 
-use crate::client_with;
 use crate::error::FetchError;
 use crate::guard::{Guard, Guarded};
+use crate::{body, client_with};
 
 /// A client for registered services. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -118,6 +118,14 @@ impl Answer {
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
+    }
+
+    /// Reads the whole body, of at most `max_bytes`.
+    ///
+    /// # Errors
+    /// The service breaks the answer off, or the body is larger.
+    pub async fn body(self, max_bytes: usize) -> Result<Vec<u8>, FetchError> {
+        body::read(self.response, &self.host, max_bytes).await
     }
 
     /// Returns the next piece of the body; `None` at its end.

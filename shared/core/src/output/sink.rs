@@ -21,6 +21,8 @@ const FLUSH_BYTES: usize = 256 * 1024;
 const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often a pause is told from silence.
+const WAKING: Duration = Duration::from_secs(1);
 
 /// The output of one attempt. Clones write to the same streams.
 #[derive(Clone)]
@@ -143,6 +145,15 @@ impl Output {
     #[must_use]
     pub fn silence(&self) -> Duration {
         self.with_vitals(|vitals| vitals.last_output.elapsed())
+    }
+
+    /// Waits, in the job's stead: such a pause is no silence of the job.
+    pub async fn pause(&self, span: Duration) {
+        let started = Instant::now();
+        while let Some(left) = span.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) {
+            tokio::time::sleep(left.min(WAKING)).await;
+            self.touch();
+        }
     }
 
     async fn relieve(&self, mut writer: MutexGuard<'_, Writer>) -> Result<(), StoreError> {
