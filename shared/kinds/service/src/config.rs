@@ -6,8 +6,10 @@ mod answer;
 mod auth;
 mod container;
 mod function;
+mod headers;
 mod http;
 mod places;
+mod schemes;
 mod shell;
 mod variables;
 
@@ -20,14 +22,15 @@ pub use self::answer::{Poll, Success};
 pub use self::auth::Auth;
 pub use self::container::ContainerConfig;
 pub use self::function::{FunctionConfig, Provider};
-pub use self::http::{Body, HttpConfig, is_own_header};
+pub use self::headers::is_own_header;
+pub use self::http::{Body, HttpConfig};
 pub(crate) use self::places::merge;
+pub use self::schemes::{AwsAuth, ClientAuth, HmacAlgorithm, HmacAuth, OauthAuth};
 pub use self::shell::{Argument, OutputFormat, ShellConfig};
 pub use self::variables::Variable;
 use crate::execution_type::ExecutionType;
 use crate::security::SecurityPolicy;
 
-const CLOUD: &[CredentialKind] = &[CredentialKind::Cloud];
 /// What a variable of a program may hold.
 const IN_VARIABLES: &[CredentialKind] = &[CredentialKind::Password, CredentialKind::Bearer];
 
@@ -54,7 +57,7 @@ impl RunnerConfig {
         faults: &mut Faults,
     ) -> Option<Self> {
         match kind {
-            ExecutionType::Http => HttpConfig::read(fields, faults).map(|config| Self::Http(Box::new(config))),
+            ExecutionType::Http => HttpConfig::read(fields, policy, faults).map(|config| Self::Http(Box::new(config))),
             ExecutionType::Shell => ShellConfig::read(fields, policy, faults).map(Self::Shell),
             ExecutionType::Container => ContainerConfig::read(fields, policy, faults).map(Self::Container),
             ExecutionType::Function => FunctionConfig::read(fields, faults).map(Self::Function),
@@ -66,11 +69,13 @@ impl RunnerConfig {
         let environment = match self {
             Self::Http(config) => {
                 let auth = config.auth.iter();
-                return auth.map(|auth| (&auth.credential, auth.kinds())).collect();
+                return auth
+                    .filter_map(|auth| Some((auth.credential()?, auth.kinds())))
+                    .collect();
             }
             Self::Function(config) => {
                 let credential = config.credential.iter();
-                return credential.map(|credential| (credential, CLOUD)).collect();
+                return credential.map(|credential| (credential, config.kinds())).collect();
             }
             Self::Shell(config) => &config.environment,
             Self::Container(config) => &config.environment,
@@ -110,3 +115,6 @@ impl RunnerConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,9 @@ pub struct Detail {
     pub exit_code: Option<i32>,
     /// What was called: the request line, the arguments, the image's digest or the function. Secrets are named, not shown.
     pub called: Option<String>,
+    /// Whether the service has only accepted the work, and goes on with it: how that ends is not known to the job.
+    #[schema(required)]
+    pub accepted: bool,
     /// What the execution was isolated by.
     #[schema(required)]
     pub isolation: Vec<String>,

@@ -5,7 +5,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 /// Their names.
-pub(crate) const NAMES: [&str; 4] = ["call_started", "call_answered", "call_failed", "call_retried"];
+pub(crate) const NAMES: [&str; 6] = [
+    "call_started",
+    "call_redirected",
+    "call_polled",
+    "call_answered",
+    "call_failed",
+    "call_retried",
+];
 
 /// An event of a call. Which fields it has depends on its name.
 #[derive(Deserialize, ToSchema)]

@@ -4,58 +4,129 @@ use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::credential::{CredentialKind, CredentialRef};
 use serde::{Deserialize, Serialize};
 
-const MAX_USER_BYTES: usize = 255;
+use super::schemes::{AwsAuth, HmacAuth, OauthAuth, credential};
 
-/// The schemes, and the kind of credential that each takes.
-const SCHEMES: [(&str, &[CredentialKind]); 3] = [
-    ("basic", &[CredentialKind::Password]),
-    ("bearer", &[CredentialKind::Bearer]),
-    ("header", &[CredentialKind::Header]),
+const MAX_USER_BYTES: usize = 255;
+/// The words for schemes. `none` undoes what the service says.
+const SCHEMES: [&str; 8] = [
+    "none",
+    "basic",
+    "bearer",
+    "header",
+    "hmac",
+    "oauth2_client_credentials",
+    "aws_sigv4",
+    "mtls",
 ];
 
 /// How a call shows who sends it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Auth {
-    /// The scheme.
-    #[serde(rename = "type")]
-    pub scheme: String,
-    /// The secret.
-    pub credential: CredentialRef,
-    /// The user of the scheme `basic`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Auth {
+    /// A user and a password, as in RFC 7617.
+    Basic {
+        /// The password.
+        credential: CredentialRef,
+        /// The user.
+        username: String,
+    },
+    /// A token, as in RFC 6750.
+    Bearer {
+        /// The token.
+        credential: CredentialRef,
+    },
+    /// A header that the credential names.
+    Header {
+        /// The header's name and value.
+        credential: CredentialRef,
+    },
+    /// A signature of the body.
+    Hmac(HmacAuth),
+    /// A token that a token endpoint gives for a client's id and secret, as in RFC 6749, section 4.4.
+    Oauth2ClientCredentials(OauthAuth),
+    /// A signature of AWS, version 4.
+    AwsSigv4(AwsAuth),
+    /// A certificate that TLS shows to the service.
+    Mtls {
+        /// The certificate with its key.
+        credential: CredentialRef,
+    },
 }
 
 impl Auth {
     pub(super) fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Self> {
         let pointer = fields.pointer("auth");
         let mut own = Fields::of(fields.get("auth")?, &pointer, faults)?;
-        let scheme = own.variant("type", &SCHEMES.map(|(name, _)| name), faults);
-        let credential = CredentialRef::field(&mut own, "credential", faults);
-        if own.get("credential").is_none() {
-            let detail = "is missing: a secret is kept as a credential, and named here";
-            faults.add(own.pointer("credential"), detail);
-        }
-        let username = match scheme {
-            Some("basic") => own.required_line("username", MAX_USER_BYTES, faults).map(str::to_owned),
-            _ => None,
+        let auth = match own.variant("type", &SCHEMES, faults)? {
+            "none" => None,
+            "basic" => basic(&mut own, faults),
+            "bearer" => credential(&mut own, faults).map(|credential| Self::Bearer { credential }),
+            "header" => credential(&mut own, faults).map(|credential| Self::Header { credential }),
+            "hmac" => HmacAuth::read(&mut own, faults).map(Self::Hmac),
+            "oauth2_client_credentials" => OauthAuth::read(&mut own, faults).map(Self::Oauth2ClientCredentials),
+            "aws_sigv4" => AwsAuth::read(&mut own, faults).map(Self::AwsSigv4),
+            _ => credential(&mut own, faults).map(|credential| Self::Mtls { credential }),
         };
-        if username.as_ref().is_some_and(|user| user.contains(':')) {
-            faults.add(own.pointer("username"), "must not hold a colon, which ends it");
-        }
         own.finish(faults);
-        Some(Self {
-            scheme: scheme?.to_owned(),
-            credential: credential?,
-            username,
-        })
+        auth
+    }
+
+    /// Returns the secret; `None` if the worker shows its own identity.
+    #[must_use]
+    pub fn credential(&self) -> Option<&CredentialRef> {
+        match self {
+            Self::Basic { credential, .. }
+            | Self::Bearer { credential }
+            | Self::Header { credential }
+            | Self::Mtls { credential } => Some(credential),
+            Self::Hmac(hmac) => Some(&hmac.credential),
+            Self::Oauth2ClientCredentials(oauth) => Some(&oauth.credential),
+            Self::AwsSigv4(aws) => aws.credential.as_ref(),
+        }
     }
 
     /// Returns the kinds of credentials that its scheme takes.
     #[must_use]
     pub fn kinds(&self) -> &'static [CredentialKind] {
-        let known = SCHEMES.iter().find(|(name, _)| *name == self.scheme);
-        known.map(|(_, kinds)| *kinds).unwrap_or_default()
+        match self {
+            Self::Basic { .. } | Self::Oauth2ClientCredentials(_) => &[CredentialKind::Password],
+            Self::Bearer { .. } => &[CredentialKind::Bearer],
+            Self::Header { .. } => &[CredentialKind::Header],
+            Self::Hmac(_) => &[CredentialKind::Password, CredentialKind::Bearer],
+            Self::AwsSigv4(_) => &[CredentialKind::Cloud],
+            Self::Mtls { .. } => &[CredentialKind::ClientCertificate],
+        }
     }
+
+    /// Returns the headers that it sets and whose names the operator chooses, with the fields that name them.
+    pub(super) fn named_headers(&self) -> Vec<(&'static str, &str)> {
+        let Self::Hmac(hmac) = self else { return Vec::new() };
+        let mut headers = vec![("header", hmac.header.as_str())];
+        headers.extend(
+            hmac.timestamp_header
+                .iter()
+                .map(|name| ("timestamp_header", name.as_str())),
+        );
+        headers
+    }
+
+    /// Returns the fields, besides the service's address, that have an address to which the secret is sent.
+    pub(super) fn addresses(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Oauth2ClientCredentials(oauth) => vec![("token_url", oauth.token_url.as_str())],
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn basic(own: &mut Fields<'_>, faults: &mut Faults) -> Option<Auth> {
+    let credential = credential(own, faults);
+    let username = own.required_line("username", MAX_USER_BYTES, faults);
+    if username.is_some_and(|user| user.contains(':')) {
+        faults.add(own.pointer("username"), "must not hold a colon, which ends it");
+    }
+    Some(Auth::Basic {
+        username: username?.to_owned(),
+        credential: credential?,
+    })
 }

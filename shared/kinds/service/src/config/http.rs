@@ -10,29 +10,15 @@ use serde_json::{Map, Value};
 
 use super::answer::{Poll, Success};
 use super::auth::Auth;
+use super::headers::{MAX_HEADER_BYTES, check_headers};
 use super::places::{choice, template, templates};
+use crate::security::{Network, SecurityPolicy};
 use crate::template::Template;
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 const MAX_URL_BYTES: usize = 2048;
-const MAX_NAME_BYTES: usize = 128;
 const MAX_REDIRECTS: u64 = 10;
 const MAX_SECONDS: u64 = 3600;
-/// The headers that this product sets itself.
-const OWN_HEADERS: [&str; 12] = [
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "proxy-authorization",
-    "proxy-connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "content-encoding",
-];
 
 /// How an operation is called over HTTP.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -86,7 +72,7 @@ pub enum Body {
 }
 
 impl HttpConfig {
-    pub(super) fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Self> {
+    pub(super) fn read(fields: &mut Fields<'_>, policy: &SecurityPolicy, faults: &mut Faults) -> Option<Self> {
         let base_url = fields.required_line("base_url", MAX_URL_BYTES, faults);
         if let Some(Err(wrong)) = base_url.map(WebAddress::parse) {
             faults.add(fields.pointer("base_url"), wrong);
@@ -109,14 +95,13 @@ impl HttpConfig {
             faults.add(fields.pointer("body"), format!("must be none: {method} has no body"));
         }
         let headers = templates(fields, "headers", faults);
-        for name in headers.keys() {
-            check_header(name, &format!("{}/{name}", fields.pointer("headers")), faults);
-        }
         let idempotency_header = fields
-            .line("idempotency_header", MAX_NAME_BYTES, faults)
+            .line("idempotency_header", MAX_HEADER_BYTES, faults)
             .map(str::to_owned);
-        if let Some(name) = &idempotency_header {
-            check_header(name, &fields.pointer("idempotency_header"), faults);
+        let auth = Auth::read(fields, faults);
+        check_headers(fields, &headers, idempotency_header.as_deref(), auth.as_ref(), faults);
+        if let (Some(base_url), Some(auth)) = (base_url, &auth) {
+            check_secrecy(fields, base_url, auth, policy, faults);
         }
         let path = template(fields, "path", faults);
         let path = path.or_else(|| Template::parse("").ok())?;
@@ -135,7 +120,7 @@ impl HttpConfig {
             query: templates(fields, "query", faults),
             headers,
             body,
-            auth: Auth::read(fields, faults),
+            auth,
             connect_timeout: fields.integer("connect_timeout", 1, MAX_SECONDS, faults).unwrap_or(5),
             first_byte_timeout: fields
                 .integer("first_byte_timeout", 1, MAX_SECONDS, faults)
@@ -189,20 +174,19 @@ impl HttpConfig {
     }
 }
 
-/// Returns whether a header is Callboard's to set, or that of a connection.
-#[must_use]
-pub fn is_own_header(name: &str) -> bool {
-    OWN_HEADERS.iter().any(|own| name.eq_ignore_ascii_case(own))
-}
-
-fn check_header(name: &str, pointer: &str, faults: &mut Faults) {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(good) {
-        faults.add(pointer, "is no name of a header");
-    } else if is_own_header(name) || name.eq_ignore_ascii_case("authorization") {
-        faults.add(
-            pointer,
-            "is set by Callboard; name a credential in auth for Authorization",
-        );
+/// What shows who sends a call must not cross a public network in the clear.
+fn check_secrecy(fields: &Fields<'_>, base_url: &str, auth: &Auth, policy: &SecurityPolicy, faults: &mut Faults) {
+    let private = policy.network == Network::Private && !matches!(auth, Auth::Mtls { .. });
+    let why = match auth {
+        Auth::Mtls { .. } => "only TLS shows a certificate",
+        _ => "its auth would cross the public network in the clear; http:// is for security_policy.network: private",
+    };
+    let pointer = fields.pointer("auth");
+    let addresses = auth.addresses().into_iter();
+    let addresses = addresses.map(|(field, url)| (format!("{pointer}/{field}"), url));
+    for (pointer, url) in addresses.chain([(fields.pointer("base_url"), base_url)]) {
+        if !private && url.starts_with("http://") {
+            faults.add(pointer, format!("must begin with https://: {why}"));
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::template::Template;
 
 const MAX_BYTES: usize = 4096;
+const MAX_AWS_BYTES: usize = 64;
 
 /// Reads a field that has one of a few words; absent, or a fault, is the usual one.
 pub(super) fn choice(
@@ -22,6 +23,16 @@ pub(super) fn choice(
         None => usual,
         Some(_) => fields.variant(name, words, faults).unwrap_or(usual),
     }
+}
+
+/// Reads the name of a region or service of AWS; absent is `None`.
+pub(super) fn aws_name(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<String> {
+    let text = fields.line(name, MAX_AWS_BYTES, faults)?;
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.bytes().all(good) {
+        faults.add(fields.pointer(name), "must be lower-case letters, digits and `-`");
+    }
+    Some(text.to_owned())
 }
 
 /// Reads a template; absent is `None`.
@@ -56,17 +67,24 @@ pub(super) fn template_list(fields: &mut Fields<'_>, name: &'static str, faults:
     parsed.collect()
 }
 
-/// Adds the fields of one object to another; objects in them are added likewise, and everything else is replaced.
+/// Adds the fields of one object to another; objects in them are added likewise, unless they are of another `type`, and everything
+/// else is replaced.
 pub(crate) fn merge(base: &Map<String, Value>, own: &Map<String, Value>) -> Map<String, Value> {
     let mut merged = base.clone();
     for (name, value) in own {
         let value = match (merged.get(name), value) {
-            (Some(Value::Object(base)), Value::Object(own)) => Value::Object(merge(base, own)),
+            (Some(Value::Object(base)), Value::Object(own)) if !is_of_another_type(base, own) => {
+                Value::Object(merge(base, own))
+            }
             _ => value.clone(),
         };
         merged.insert(name.clone(), value);
     }
     merged
+}
+
+fn is_of_another_type(base: &Map<String, Value>, own: &Map<String, Value>) -> bool {
+    matches!((base.get("type"), own.get("type")), (Some(base), Some(own)) if base != own)
 }
 
 fn parse(text: &str, pointer: String, faults: &mut Faults) -> Option<Template> {
