@@ -37,7 +37,7 @@ MAY_KNOW = {
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},
     "callboard-worker": {"core", "aws", "lambda", "process", "ansible"},
-    "callboard-testkit": {"core", "aws", "kind-ansible"},
+    "callboard-testkit": {"core", "aws", "kind-ansible", "kind-service"},
 }
 # core's folders: each knows only those before it
 FOLDERS = ["base", "credential", "policy", "request", "job", "output", "redact", "run", "submit", "care"]
