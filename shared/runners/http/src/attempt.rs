@@ -1,27 +1,20 @@
 //! Calls an operation once, and reads what came of it.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::object::Object;
 use callboard_core::base::sentence::sentence;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::job::{Outcome, Usage};
-use callboard_core::output::Output;
-use callboard_core::redact::Redactor;
 use callboard_core::run::Ended;
-use callboard_http::Caller;
-use callboard_kind_service::config::HttpConfig;
 use callboard_kind_service::detail::CallProgress;
 use callboard_kind_service::request::Call;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::exchange::{Exchange, Unanswered};
-use crate::request::Prepared;
 use crate::verdict::Tried;
 
 /// How long an error may be, in characters: it may name what a service has answered.
@@ -29,15 +22,10 @@ const MAX_ERROR_CHARS: usize = 2000;
 
 /// One attempt of a job.
 pub(crate) struct Attempt<'a> {
-    pub(crate) caller: &'a Caller,
     pub(crate) call: &'a Call,
-    pub(crate) config: &'a HttpConfig,
-    pub(crate) prepared: &'a Prepared,
-    pub(crate) redactor: &'a Arc<Redactor>,
-    pub(crate) output: &'a Output,
+    pub(crate) exchange: Exchange<'a>,
     /// How often the job was tried again before.
     pub(crate) retries: u32,
-    pub(crate) events: u64,
 }
 
 impl Attempt<'_> {
@@ -45,14 +33,14 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// The log store refuses a write.
-    pub(crate) async fn run(&mut self) -> Result<Ended, StoreError> {
+    pub(crate) async fn run(&self) -> Result<Ended, StoreError> {
         let tried = self.once().await?;
         let reason = tried.outcome.reason.as_ref().filter(|_| tried.transient);
         let again = reason.and_then(|reason| self.call.again(self.retries, reason, tried.done, tried.asked));
         if let Some(pause) = again {
             let facts =
                 json!({"retry": self.retries + 1, "pause_seconds": pause.as_secs_f64(), "error": tried.outcome.error});
-            self.tell("call_retried", facts).await?;
+            self.exchange.events.tell("call_retried", facts).await?;
         }
         let detail = Object::of(&tried.detail);
         let outcome = Outcome {
@@ -66,38 +54,36 @@ impl Attempt<'_> {
     }
 
     /// Tries once, within the operation's time limit.
-    async fn once(&mut self) -> Result<Tried, StoreError> {
-        let called = self
-            .redactor
-            .text(&format!("{} {}", self.prepared.method, self.prepared.url));
-        self.output.report(Object::of(&CallProgress {
+    async fn once(&self) -> Result<Tried, StoreError> {
+        let Exchange {
+            prepared,
+            redaction,
+            output,
+            events,
+            ..
+        } = &self.exchange;
+        let called = redaction.text(&format!("{} {}", prepared.method, prepared.url));
+        output.report(Object::of(&CallProgress {
             called: Some(called.clone()),
         }));
-        self.tell("call_started", json!({"called": called})).await?;
-        let exchange = Exchange {
-            caller: self.caller,
-            config: self.config,
-            prepared: self.prepared,
-            redactor: self.redactor,
-            output: self.output,
-            begun: AtomicBool::new(false),
-        };
+        events.tell("call_started", json!({"called": called})).await?;
         let limit = Duration::from_secs(self.call.timeout);
-        let mut tried = match timeout(limit, exchange.run()).await {
-            Ok(Ok(answered)) => Tried::answered(answered, self.config, self.call),
+        let mut tried = match timeout(limit, self.exchange.run()).await {
+            Ok(Ok(answered)) => Tried::answered(answered, self.exchange.config, self.call),
             Ok(Err(Unanswered::Store(error))) => return Err(error),
             Ok(Err(Unanswered::Call(error))) => {
                 Tried::failed(causes(&error).to_string(), error.sent, !error.is_refused())
             }
             Ok(Err(Unanswered::Told(told))) => Tried::failed(told, true, false),
+            Ok(Err(Unanswered::Unauthorized(told))) => Tried::unauthorized(told),
             Err(_) => {
                 let told = format!("the service did not answer within {} s", limit.as_secs());
                 Tried::failed(told, true, true)
             }
         };
-        tried.done |= exchange.begun.into_inner();
+        tried.done |= self.exchange.begun.load(Ordering::Relaxed);
         let error = tried.outcome.error.take();
-        let error = error.map(|error| self.redactor.text(&sentence(&error)));
+        let error = error.map(|error| redaction.text(&sentence(&error)));
         let error: Option<String> = error.map(|error| error.chars().take(MAX_ERROR_CHARS).collect());
         let event = if error.is_none() {
             "call_answered"
@@ -105,22 +91,10 @@ impl Attempt<'_> {
             "call_failed"
         };
         let facts = json!({"status_code": tried.detail.status_code, "error": error});
-        self.tell(event, facts).await?;
+        events.tell(event, facts).await?;
         tried.detail.called = Some(called);
         tried.outcome.error = error;
         tried.outcome.usage = Some(Usage::default());
         Ok(tried)
-    }
-
-    /// Writes an event; facts that are null are left out.
-    async fn tell(&mut self, event: &str, mut facts: Value) -> Result<(), StoreError> {
-        self.events += 1;
-        if let Value::Object(facts) = &mut facts {
-            facts.retain(|_, fact| !fact.is_null());
-        }
-        facts["counter"] = self.events.into();
-        facts["event"] = event.into();
-        facts["created"] = SystemClock.now().to_string().into();
-        self.output.event(&facts).await
     }
 }

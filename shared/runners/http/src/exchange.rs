@@ -1,23 +1,24 @@
 //! One try of a call: the request, the redirects that are followed, and the questions for the end of work that goes on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use callboard_core::base::causes::causes;
 use callboard_core::base::fields::Faults;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::Output;
-use callboard_core::redact::Redactor;
 use callboard_http::{Answer, CallError, Caller};
 use callboard_kind_service::config::{HttpConfig, Poll};
 use callboard_kind_service::schema::Schema;
-use http::Method;
 use http::header::{CONTENT_TYPE, LOCATION};
-use serde_json::Value;
-use tokio::time::sleep;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
 use url::Url;
 
-use crate::answer::{self, Answered, Unread};
+use crate::answer::{self, Answered};
+use crate::authorize::Authorizer;
+use crate::events::Events;
+use crate::redaction::Redaction;
 use crate::request::{Prepared, is_same_origin};
 use crate::verdict::{TRANSIENT, UNDONE};
 
@@ -26,8 +27,10 @@ pub(crate) struct Exchange<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) config: &'a HttpConfig,
     pub(crate) prepared: &'a Prepared,
-    pub(crate) redactor: &'a Arc<Redactor>,
+    pub(crate) authorizer: &'a Authorizer<'a>,
+    pub(crate) redaction: &'a Redaction,
     pub(crate) output: &'a Output,
+    pub(crate) events: Events<'a>,
     /// Whether the service has begun to do what it was asked to do, whatever follows.
     pub(crate) begun: AtomicBool,
 }
@@ -36,23 +39,35 @@ pub(crate) struct Exchange<'a> {
 pub(crate) enum Unanswered {
     Call(CallError),
     Told(String),
+    /// It cannot be shown who sends the request, so it was not sent, or the service has refused it.
+    Unauthorized(String),
     Store(StoreError),
 }
 
 impl Exchange<'_> {
     /// Sends the request, and reads the answer; then asks for the end of work that goes on.
     pub(crate) async fn run(&self) -> Result<Answered, Unanswered> {
-        let mut answered = self.ask(&self.prepared.method, &self.prepared.url).await?;
-        let Some(poll) = self.config.poll.as_ref().filter(|_| answered.status == 202) else {
-            return Ok(answered);
-        };
+        let answered = self.ask(&self.prepared.method, &self.prepared.url).await?;
+        match &self.config.poll {
+            Some(poll) if answered.status == 202 && answered.broken.is_none() => self.follow(poll, &answered).await,
+            _ => Ok(answered),
+        }
+    }
+
+    /// Asks for the end of work that goes on, until that has come.
+    async fn follow(&self, poll: &Poll, accepted: &Answered) -> Result<Answered, Unanswered> {
         let over = Schema::compile(&poll.until).map_err(|wrong| Unanswered::Told(wrong.detail))?;
-        let place = self.place(poll, &answered)?;
+        let place = self.place(poll, accepted)?;
+        let mut last = Value::Null;
         loop {
-            sleep(Duration::from_secs(poll.interval.max(1))).await;
+            self.output.pause(Duration::from_secs(poll.interval.max(1))).await;
+            let asked = self.ask(&Method::GET, &place).await;
+            self.tell_poll(&place, &asked, &mut last)
+                .await
+                .map_err(Unanswered::Store)?;
             // the work goes on whatever becomes of the question
-            answered = match self.ask(&Method::GET, &place).await {
-                Ok(answered) if TRANSIENT.contains(&answered.status) => continue,
+            let answered = match asked {
+                Ok(answered) if TRANSIENT.contains(&answered.status) || answered.broken.is_some() => continue,
                 Err(Unanswered::Call(_)) => continue,
                 asked => asked?,
             };
@@ -62,6 +77,28 @@ impl Exchange<'_> {
                 return Ok(answered);
             }
         }
+    }
+
+    /// Tells a question for the end of work, if its answer differs from the last one.
+    async fn tell_poll(
+        &self,
+        place: &str,
+        asked: &Result<Answered, Unanswered>,
+        last: &mut Value,
+    ) -> Result<(), StoreError> {
+        let answer = match asked {
+            Ok(answered) => json!([answered.status, answered.output, answered.broken]),
+            Err(Unanswered::Call(error)) => json!(causes(error).to_string()),
+            Err(_) => return Ok(()),
+        };
+        if *last == answer {
+            return Ok(());
+        }
+        *last = answer;
+        let status = asked.as_ref().ok().map(|answered| answered.status);
+        let place = self.redaction.text(place);
+        let facts = json!({"called": format!("GET {place}"), "status_code": status});
+        self.events.on_the_way("call_polled", facts).await
     }
 
     /// Asks once, and again where the service redirects to and that is followed.
@@ -77,17 +114,20 @@ impl Exchange<'_> {
                 self.begun.store(true, Ordering::Relaxed);
             }
             let Some(to) = self.redirected(&answer) else {
-                let read = answer::read(answer, self.config.max_response_bytes, self.output, self.redactor).await;
-                return read.map_err(|unread| match unread {
-                    Unread::Broken(source) => Unanswered::Call(CallError { source, sent: true }),
-                    Unread::Unkept(error) => Unanswered::Store(error),
-                });
+                let (most, redactor) = (self.config.max_response_bytes, self.redaction.current());
+                let read = answer::read(answer, most, self.output, &redactor).await;
+                return read.map_err(Unanswered::Store);
             };
             // as browsers do it, and RFC 9110 allows it
-            let becomes_get = answer.status() == 303 || (method == Method::POST && answer.status().as_u16() < 303);
+            let becomes_get = status == 303 || (method == Method::POST && status < 303);
             if becomes_get && method != Method::HEAD {
                 method = Method::GET;
             }
+            let called = self.redaction.text(&format!("{method} {to}"));
+            let told = self
+                .events
+                .on_the_way("call_redirected", json!({"called": called, "status_code": status}));
+            told.await.map_err(Unanswered::Store)?;
             url = to;
         }
         let times = self.config.redirects;
@@ -96,7 +136,23 @@ impl Exchange<'_> {
         )))
     }
 
+    /// Sends a request; once more if the service refuses what it shows and there is something newer to show.
     async fn send(&self, method: &Method, url: &str) -> Result<Answer, Unanswered> {
+        let answer = self.send_once(method, url).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        match self.authorizer.renew().await.map_err(Unanswered::Unauthorized)? {
+            None => Ok(answer),
+            Some(secret) => {
+                let added = self.redaction.add(secret);
+                added.map_err(|error| Unanswered::Unauthorized(causes(&error).to_string()))?;
+                self.send_once(method, url).await
+            }
+        }
+    }
+
+    async fn send_once(&self, method: &Method, url: &str) -> Result<Answer, Unanswered> {
         let mut request = self
             .prepared
             .to(url)
@@ -106,6 +162,7 @@ impl Exchange<'_> {
             request.headers_mut().remove(CONTENT_TYPE);
             request.body_mut().clear();
         }
+        self.authorizer.apply(&mut request).map_err(Unanswered::Unauthorized)?;
         let first_byte = Duration::from_secs(
             self.config
                 .connect_timeout

@@ -2,7 +2,13 @@
 
 mod answer;
 mod attempt;
+mod authorize;
+mod callers;
+mod events;
 mod exchange;
+mod oauth;
+mod proof;
+mod redaction;
 mod request;
 mod runner;
 mod verdict;

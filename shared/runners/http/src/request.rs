@@ -1,17 +1,16 @@
 //! Makes the request of a call: its address, headers and body.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use callboard_core::base::fields::Faults;
 use callboard_core::base::id::JobId;
-use callboard_core::credential::Credential;
-use callboard_kind_service::config::{Auth, Body, HttpConfig, is_own_header};
+use callboard_kind_service::config::{Body, HttpConfig};
 use callboard_kind_service::template::{Missing, Template};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use url::Url;
+
+use crate::authorize::insert;
 
 /// Everything but letters, digits and `-._~`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -29,12 +28,7 @@ impl Prepared {
     ///
     /// # Errors
     /// A sentence that says what of the input does not fit.
-    pub(crate) fn new(
-        config: &HttpConfig,
-        input: &Map<String, Value>,
-        job: JobId,
-        credential: Option<&Credential>,
-    ) -> Result<Self, String> {
+    pub(crate) fn new(config: &HttpConfig, input: &Map<String, Value>, job: JobId) -> Result<Self, String> {
         let mut faults = Faults::default();
         config.check_input(input, &mut faults);
         if let Some(fault) = faults.into_inner().into_iter().next() {
@@ -48,9 +42,6 @@ impl Prepared {
         }
         if let Some(name) = &config.idempotency_header {
             insert(&mut headers, name, &job.to_string())?;
-        }
-        if let (Some(auth), Some(credential)) = (&config.auth, credential) {
-            authorize(&mut headers, auth, credential)?;
         }
         let body = match config.body {
             Body::None => Vec::new(),
@@ -134,43 +125,6 @@ fn form(input: &Map<String, Value>) -> Result<String, String> {
     Ok(form)
 }
 
-fn authorize(headers: &mut HeaderMap, auth: &Auth, credential: &Credential) -> Result<(), String> {
-    let (name, value) = match credential {
-        Credential::Bearer { token, .. } => (AUTHORIZATION.to_string(), format!("Bearer {}", token.expose())),
-        Credential::Header { header, .. } if is_own_header(header) => {
-            return Err(format!(
-                "the credential sets the header {header}, which is not a credential's to set"
-            ));
-        }
-        Credential::Header { header, value, .. } => (header.clone(), value.expose().to_owned()),
-        Credential::Password { password } => {
-            let user = auth.username.as_deref().unwrap_or_default();
-            let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
-            (AUTHORIZATION.to_string(), format!("Basic {pair}"))
-        }
-        _ => {
-            return Err(format!(
-                "a credential of kind {} does not fit the scheme {}",
-                credential.kind(),
-                auth.scheme
-            ));
-        }
-    };
-    insert(headers, &name, &value)?;
-    if let Some(value) = headers.get_mut(&name) {
-        value.set_sensitive(true);
-    }
-    Ok(())
-}
-
-fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
-    let header = HeaderName::try_from(name).map_err(|_| format!("{name:?} is no name of a header"))?;
-    let value = HeaderValue::from_str(value)
-        .map_err(|_| format!("the value of the header {name} has a character that no header may have"))?;
-    headers.insert(header, value);
-    Ok(())
-}
-
 fn fill(template: &Template, input: &Value, write: impl FnMut(&str, &mut String)) -> Result<String, String> {
     let told = |missing: Missing| format!("{:?} of the input {}", missing.field, missing.detail);
     template.fill(input, write).map_err(told)
@@ -198,7 +152,7 @@ mod tests {
             return Err("no http".to_owned());
         };
         let input = input.as_object().cloned().unwrap_or_default();
-        Prepared::new(config, &input, JobId::from_bytes([1; 16]), None)
+        Prepared::new(config, &input, JobId::from_bytes([1; 16]))
     }
 
     #[test]

@@ -1,32 +1,40 @@
 //! The runner of calls over HTTP.
 
-use std::collections::HashMap;
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use callboard_core::base::causes::causes;
 use callboard_core::base::object::Object;
-use callboard_core::credential::{Credential, SecretError, Secrets, check_host};
+use callboard_core::base::sentence::sentence;
+use callboard_core::credential::Secrets;
 use callboard_core::job::{Job, Outcome};
 use callboard_core::output::Output;
-use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
-use callboard_http::{Caller, FetchError, Guard};
+use callboard_http::Caller;
+use callboard_identity::Tokens;
 use callboard_kind_service::config::{HttpConfig, RunnerConfig};
 use callboard_kind_service::execution_type::ExecutionType;
 use callboard_kind_service::request::ServiceRequest;
 use callboard_kind_service::security::Network;
 
 use crate::attempt::Attempt;
+use crate::authorize::Authorizer;
+use crate::callers::Callers;
+use crate::events::Events;
+use crate::exchange::Exchange;
+use crate::proof::Proof;
+use crate::redaction::Redaction;
 use crate::request::Prepared;
 
-/// Calls services over HTTP. Calls that may reach the same and wait equally long for a connection share their connections.
+/// Calls services over HTTP. Calls share connections where they may reach the same, show the same certificate and wait equally long
+/// for a connection, and tokens where they get them for the same client and scope.
 pub struct HttpRunner {
     secrets: Arc<dyn Secrets>,
-    callers: Mutex<HashMap<(bool, u64), Caller>>,
+    callers: Callers,
+    tokens: Tokens,
 }
 
 impl HttpRunner {
@@ -35,36 +43,29 @@ impl HttpRunner {
     pub fn new(secrets: Arc<dyn Secrets>) -> Self {
         Self {
             secrets,
-            callers: Mutex::default(),
+            callers: Callers::default(),
+            tokens: Tokens::default(),
         }
     }
 
-    fn caller(&self, config: &HttpConfig, network: Network) -> Result<Caller, FetchError> {
+    /// Gets what the call shows of who sends it, and what adds it to requests.
+    async fn authorizer<'a>(
+        &'a self,
+        proof: &Proof,
+        call: (&'a HttpConfig, Network),
+        caller: &Caller,
+        redaction: &Redaction,
+    ) -> Result<Authorizer<'a>, Outcome> {
+        let (config, network) = call;
         let private = network == Network::Private;
-        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(caller) = callers.get(&(private, config.connect_timeout)) {
-            return Ok(caller.clone());
+        let made = proof
+            .authorizer(config.auth.as_ref(), (caller, private), &self.tokens)
+            .await;
+        let authorizer = made.map_err(|told| unavailable(&redaction.text(&told)))?;
+        if let Authorizer::Oauth(oauth) = &authorizer {
+            redaction.add(oauth.token()).map_err(|error| broken(&error))?;
         }
-        let guard = if private {
-            Guard::allowing(|_host| true)
-        } else {
-            Guard::public()
-        };
-        let caller = Caller::new(guard, Duration::from_secs(config.connect_timeout))?;
-        callers.insert((private, config.connect_timeout), caller.clone());
-        Ok(caller)
-    }
-
-    async fn credential(&self, job: &Job, config: &HttpConfig) -> Result<Option<Credential>, Outcome> {
-        let Some(auth) = &config.auth else { return Ok(None) };
-        let found = self
-            .secrets
-            .resolve(&job.tenant, &auth.credential, auth.kinds())
-            .await
-            .and_then(|credential| may_be_sent(credential, &config.base_url));
-        found
-            .map(Some)
-            .map_err(|error| Outcome::failed(Reason::CREDENTIAL_UNAVAILABLE, causes(&error).to_string()))
+        Ok(authorizer)
     }
 
     async fn call(&self, job: &Job, work: Object, output: &Output) -> Result<Ended, Outcome> {
@@ -76,24 +77,29 @@ impl HttpRunner {
         let RunnerConfig::Http(config) = &request.call.runner_config else {
             return Err(unknown("it is not a call over HTTP"));
         };
-        let broken = |error: &dyn Error| Outcome::failed(Reason::RUNNER_ERROR, causes(error).to_string());
-        let credential = self.credential(job, config).await?;
-        let secrets = credential.iter().flat_map(Credential::secrets).cloned();
-        let redactor = Redactor::new(&secrets.collect::<Vec<_>>()).map_err(|error| broken(&error))?;
-        let redactor = Arc::new(redactor);
-        let prepared = Prepared::new(config, &request.input, job.id, credential.as_ref())
-            .map_err(|told| Outcome::failed(Reason::REQUEST_INVALID, redactor.text(&told)))?;
+        let proof = Proof::get(&*self.secrets, job, config).await;
+        let proof = proof.map_err(|error| unavailable(&causes(&error).to_string()))?;
+        let redaction = Redaction::new(proof.secrets()).map_err(|error| broken(&error))?;
+        let prepared = Prepared::new(config, &request.input, job.id)
+            .map_err(|told| Outcome::failed(Reason::REQUEST_INVALID, redaction.text(&told)))?;
         let network = request.call.security_policy.network;
-        let caller = self.caller(config, network).map_err(|error| broken(&error))?;
-        let mut attempt = Attempt {
-            caller: &caller,
+        let caller = self.callers.get(network, config.connect_timeout, proof.certificate());
+        let caller = caller.map_err(|error| broken(&error))?;
+        let authorizer = self.authorizer(&proof, (config, network), &caller, &redaction).await?;
+        let attempt = Attempt {
             call: &request.call,
-            config,
-            prepared: &prepared,
-            redactor: &redactor,
-            output,
+            // how often the job was tried again before
             retries: job.retries(),
-            events: 0,
+            exchange: Exchange {
+                caller: &caller,
+                config,
+                prepared: &prepared,
+                authorizer: &authorizer,
+                redaction: &redaction,
+                output,
+                events: Events::new(output),
+                begun: AtomicBool::new(false),
+            },
         };
         attempt.run().await.map_err(|error| {
             let error = format!("The output could not be kept: {}.", causes(error.cause()));
@@ -102,12 +108,12 @@ impl HttpRunner {
     }
 }
 
-/// Checks that a credential may be sent to the host of an address.
-fn may_be_sent(credential: Credential, url: &str) -> Result<Credential, SecretError> {
-    if let Credential::Bearer { hosts, .. } | Credential::Header { hosts, .. } = &credential {
-        check_host(hosts, url).map_err(SecretError::new)?;
-    }
-    Ok(credential)
+fn broken(error: &dyn Error) -> Outcome {
+    Outcome::failed(Reason::RUNNER_ERROR, causes(error).to_string())
+}
+
+fn unavailable(told: &str) -> Outcome {
+    Outcome::failed(Reason::CREDENTIAL_UNAVAILABLE, sentence(told))
 }
 
 #[async_trait]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use callboard_core::job::Outcome;
+use callboard_core::request::Reason;
 use callboard_kind_service::config::HttpConfig;
 use callboard_kind_service::detail::{Detail, HTTP_STATUS, OUTPUT_INVALID, SERVICE_UNREACHABLE};
 use callboard_kind_service::output;
@@ -30,7 +31,10 @@ pub(crate) struct Tried {
 
 impl Tried {
     /// Reads an answer.
-    pub(crate) fn answered(answered: Answered, config: &HttpConfig, call: &Call) -> Self {
+    pub(crate) fn answered(mut answered: Answered, config: &HttpConfig, call: &Call) -> Self {
+        if let Some(broken) = answered.broken.take() {
+            return Self::broken(answered, &broken);
+        }
         let status = answered.status;
         let mut successful = config.success.status.iter();
         let is_success = successful.any(|(first, last)| (*first..=*last).contains(&status));
@@ -53,6 +57,28 @@ impl Tried {
             transient: !is_success && TRANSIENT.contains(&status),
             done: !UNDONE.contains(&status),
             asked: answered.retry_after,
+        }
+    }
+
+    /// Makes the result of a try whose answer broke off.
+    fn broken(answered: Answered, broken: &str) -> Self {
+        Self {
+            detail: Detail {
+                output: Some(answered.output),
+                output_truncated: true,
+                status_code: Some(answered.status),
+                ..Detail::default()
+            },
+            asked: answered.retry_after,
+            ..Self::failed(broken.to_owned(), !UNDONE.contains(&answered.status), true)
+        }
+    }
+
+    /// Makes the result of a try that could not show who sends it.
+    pub(crate) fn unauthorized(told: String) -> Self {
+        Self {
+            outcome: Outcome::failed(Reason::CREDENTIAL_UNAVAILABLE, told),
+            ..Self::failed(String::new(), false, false)
         }
     }
 

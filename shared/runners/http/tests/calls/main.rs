@@ -1,14 +1,19 @@
 //! Calls of a real server, each with what came of it, what is kept, and what the server saw.
 
+mod auth;
+mod mtls;
+mod oauth;
+mod on_the_way;
 mod world;
 
 use anyhow::ensure;
 use callboard_core::job::JobStatus;
+use callboard_testkit::calls::{Given, JSON, Server, never};
 use callboard_testkit::wait::until;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::world::{Given, JSON, PRIVATE, Server, TOKEN, call, never};
+use crate::world::{PRIVATE, TOKEN, call};
 
 #[tokio::test]
 async fn a_call_returns_what_the_service_answers_without_its_secrets() -> anyhow::Result<()> {
@@ -16,7 +21,7 @@ async fn a_call_returns_what_the_service_answers_without_its_secrets() -> anyhow
     let (server, address) = Server::start(&[(201, JSON, &body)]).await?;
     let operation =
         "runner_config: {path: '/orders/{id}', idempotency_header: Idempotency-Key}, output_schema: {required: [id]}";
-    let run = call(address, PRIVATE, operation, json!({"id": "a/b"}), never()).await?;
+    let run = call(&address, PRIVATE, operation, json!({"id": "a/b"}), never()).await?;
     let result = run.result()?;
     ensure!(run.ended.outcome.status == JobStatus::Successful, "{result}");
     ensure!(result["output"] == json!({"id": 7, "token": "********"}), "{result}");
@@ -35,10 +40,7 @@ async fn a_call_returns_what_the_service_answers_without_its_secrets() -> anyhow
         seen.contains("POST /v1/orders/a%2Fb") && seen.contains("idempotency-key"),
         "{seen}"
     );
-    ensure!(
-        seen.contains(&format!("Bearer {TOKEN}")) || seen.contains("Sensitive"),
-        "{seen}"
-    );
+    ensure!(seen.contains(&format!("Bearer {TOKEN}")), "{seen}");
     ensure!(seen.ends_with(r#"{"id":"a/b"}"#), "{seen}");
     ensure!(
         run.events.contains("call_started") && run.events.contains("call_answered"),
@@ -67,7 +69,7 @@ async fn a_call_is_tried_again_only_where_that_does_no_harm() -> anyhow::Result<
         ((vec![(404, &[] as &[_], "no")]), keyed.as_str(), 1, Some("http_status")),
     ] {
         let (server, address) = Server::start(&answers).await?;
-        let run = call(address, PRIVATE, operation, json!({}), never()).await?;
+        let run = call(&address, PRIVATE, operation, json!({}), never()).await?;
         let result = run.result()?;
         ensure!(result["reason"] == json!(reason), "{operation}: {result}");
         ensure!(server.asked() == asked, "{operation}: asked {} times", server.asked());
@@ -83,10 +85,10 @@ async fn a_call_is_tried_again_only_where_that_does_no_harm() -> anyhow::Result<
 #[tokio::test]
 async fn a_service_that_cannot_be_reached_is_named() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+    let address = listener.local_addr()?.to_string();
     drop(listener);
     let run = call(
-        address,
+        &address,
         PRIVATE,
         "max_retries: 1, retry: {initial_interval: 0}",
         json!({}),
@@ -104,7 +106,8 @@ async fn a_service_that_cannot_be_reached_is_named() -> anyhow::Result<()> {
     // nothing was sent, so it is tried again, whatever the operation does
     ensure!(run.events.matches("call_started").count() == 2, "{}", run.events);
     let (server, address) = Server::start(&[(200, JSON, "{}")]).await?;
-    let run = call(address, "type: public", "timeout: 30", json!({}), never()).await?;
+    let public = "runner_config: {auth: {type: none}}";
+    let run = call(&address, "type: public", public, json!({}), never()).await?;
     ensure!(
         run.result()?["error"]
             .as_str()
@@ -120,7 +123,7 @@ async fn a_service_that_cannot_be_reached_is_named() -> anyhow::Result<()> {
 async fn an_output_that_breaks_its_schema_or_its_limit_is_kept() -> anyhow::Result<()> {
     let (_server, address) = Server::start(&[(200, JSON, r#"{"id": "x"}"#)]).await?;
     let operation = "output_schema: {properties: {id: {type: integer}}}";
-    let result = call(address, PRIVATE, operation, json!({}), never()).await?.result()?;
+    let result = call(&address, PRIVATE, operation, json!({}), never()).await?.result()?;
     ensure!(
         result["reason"] == "output_invalid" && result["output"] == json!({"id": "x"}),
         "{result}"
@@ -128,7 +131,7 @@ async fn an_output_that_breaks_its_schema_or_its_limit_is_kept() -> anyhow::Resu
     let large = "0123456789".repeat(10_000);
     let (_server, address) = Server::start(&[(200, &[], &large)]).await?;
     let operation = "runner_config: {max_response_bytes: 1000}";
-    let run = call(address, PRIVATE, operation, json!({}), never()).await?;
+    let run = call(&address, PRIVATE, operation, json!({}), never()).await?;
     let result = run.result()?;
     ensure!(
         result["status"] == "successful" && result["output_truncated"] == true,
@@ -151,7 +154,7 @@ async fn work_that_goes_on_is_asked_for_at_the_service_alone() -> anyhow::Result
         (200, JSON, r#"{"state": "done", "n": 3}"#),
     ])
     .await?;
-    let result = call(address, PRIVATE, poll, json!({}), never()).await?.result()?;
+    let result = call(&address, PRIVATE, poll, json!({}), never()).await?.result()?;
     ensure!(result["output"] == json!({"state": "done", "n": 3}), "{result}");
     ensure!(
         server
@@ -168,7 +171,7 @@ async fn work_that_goes_on_is_asked_for_at_the_service_alone() -> anyhow::Result
     ] {
         let body = json!({"status": elsewhere}).to_string();
         let (server, address) = Server::start(&[(202, JSON, &body)]).await?;
-        let result = call(address, PRIVATE, poll, json!({}), never()).await?.result()?;
+        let result = call(&address, PRIVATE, poll, json!({}), never()).await?.result()?;
         ensure!(
             result["error"]
                 .as_str()
@@ -201,7 +204,9 @@ async fn what_follows_an_accepted_call_never_repeats_it() -> anyhow::Result<()> 
         ),
     ] {
         let (server, address) = Server::start(&answers).await?;
-        let result = call(address, PRIVATE, &operation, json!({}), never()).await?.result()?;
+        let result = call(&address, PRIVATE, &operation, json!({}), never())
+            .await?
+            .result()?;
         ensure!(result["status_code"] == status, "{result}");
         let posts = server.seen().iter().filter(|seen| seen.starts_with("POST")).count();
         ensure!(posts == 1, "{posts} posts: {:?}", server.seen());
@@ -210,7 +215,9 @@ async fn what_follows_an_accepted_call_never_repeats_it() -> anyhow::Result<()> 
     let body = r#"{"status": "/v1/jobs/1"}"#;
     let (server, address) = Server::start(&[(202, JSON, body), (503, &[], "")]).await?;
     let operation = format!("{retries}, runner_config: {{{poll}}}");
-    let result = call(address, PRIVATE, &operation, json!({}), never()).await?.result()?;
+    let result = call(&address, PRIVATE, &operation, json!({}), never())
+        .await?
+        .result()?;
     ensure!(result["reason"] == "service_unreachable", "{result}");
     let posts = server.seen().iter().filter(|seen| seen.starts_with("POST")).count();
     ensure!(posts == 1 && server.asked() > 2, "{posts} posts: {:?}", server.seen());
@@ -225,7 +232,7 @@ async fn a_secret_that_json_hides_is_not_in_the_output() -> anyhow::Result<()> {
         .collect();
     let body = format!(r#"{{"token": "{escaped}", "{escaped}": 1}}"#);
     let (_server, address) = Server::start(&[(200, JSON, &body)]).await?;
-    let result = call(address, PRIVATE, "timeout: 30", json!({}), never())
+    let result = call(&address, PRIVATE, "timeout: 30", json!({}), never())
         .await?
         .result()?;
     ensure!(!result.to_string().contains(TOKEN), "{result}");
@@ -242,7 +249,7 @@ async fn redirects_are_followed_within_the_service_and_only_where_that_is_allowe
         ("//evil.example.com/", "runner_config: {redirects: 2}", 1, 307),
     ] {
         let (server, address) = Server::start(&[(307, &[("location", place)], ""), (200, JSON, "{}")]).await?;
-        let result = call(address, PRIVATE, operation, json!({}), never()).await?.result()?;
+        let result = call(&address, PRIVATE, operation, json!({}), never()).await?.result()?;
         ensure!(
             result["status_code"] == status && server.asked() == asked,
             "{place} {operation}: {result}"
@@ -250,7 +257,7 @@ async fn redirects_are_followed_within_the_service_and_only_where_that_is_allowe
     }
     let (_server, address) = Server::start(&[(302, &[("location", "/v1/again")], "")]).await?;
     let operation = "runner_config: {redirects: 2}";
-    let result = call(address, PRIVATE, operation, json!({}), never()).await?.result()?;
+    let result = call(&address, PRIVATE, operation, json!({}), never()).await?.result()?;
     ensure!(
         result["error"]
             .as_str()
@@ -264,9 +271,9 @@ async fn redirects_are_followed_within_the_service_and_only_where_that_is_allowe
 async fn a_call_that_is_stopped_or_too_slow_is_broken_off() -> anyhow::Result<()> {
     let (server, address) = Server::start(&[]).await?;
     let begun = until("the service is asked", || server.asked() > 0);
-    let run = call(address, PRIVATE, "timeout: 600", json!({}), begun).await?;
+    let run = call(&address, PRIVATE, "timeout: 600", json!({}), begun).await?;
     ensure!(run.ended.stopped && run.ended.doing.is_some(), "{:?}", run.ended);
-    let result = call(address, PRIVATE, "timeout: 1", json!({}), never())
+    let result = call(&address, PRIVATE, "timeout: 1", json!({}), never())
         .await?
         .result()?;
     ensure!(result["reason"] == "service_unreachable", "{result}");

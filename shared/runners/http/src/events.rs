@@ -1,0 +1,43 @@
+//! The events of an attempt.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::{Clock, SystemClock};
+use callboard_core::output::Output;
+use serde_json::Value;
+
+/// How many events an attempt may have of what happens on its way, besides its beginning and its end.
+const MOST_ON_THE_WAY: u64 = 100;
+
+/// Writes events, in order.
+pub(crate) struct Events<'a> {
+    output: &'a Output,
+    count: AtomicU64,
+}
+
+impl<'a> Events<'a> {
+    pub(crate) fn new(output: &'a Output) -> Self {
+        let count = AtomicU64::new(0);
+        Self { output, count }
+    }
+
+    /// Tells what happens on the way; nothing once there were very many of it.
+    pub(crate) async fn on_the_way(&self, event: &str, facts: Value) -> Result<(), StoreError> {
+        if self.count.load(Ordering::Relaxed) > MOST_ON_THE_WAY {
+            return Ok(());
+        }
+        self.tell(event, facts).await
+    }
+
+    /// Tells a fact; of its facts, those that are null are left out.
+    pub(crate) async fn tell(&self, event: &str, mut facts: Value) -> Result<(), StoreError> {
+        if let Value::Object(facts) = &mut facts {
+            facts.retain(|_, fact| !fact.is_null());
+        }
+        facts["counter"] = (self.count.fetch_add(1, Ordering::Relaxed) + 1).into();
+        facts["event"] = event.into();
+        facts["created"] = SystemClock.now().to_string().into();
+        self.output.event(&facts).await
+    }
+}
