@@ -25,7 +25,8 @@ pub struct Usage {
     pub cost: Option<Cost>,
 }
 
-/// An estimate of what an attempt costs. It covers only the time of the function: no storage, and no requests to other services.
+/// An estimate of what an attempt costs: the time of the function that ran it, and the call of the function that it is. It covers no
+/// storage, and no requests to other services.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(default)]
 pub struct Cost {
@@ -49,13 +50,14 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Adds the cost of its duration to a usage.
+    /// Adds the cost of its duration to a usage, which may have a cost that the runner has told.
     pub(crate) fn charge(&self, usage: &mut Usage) {
         let seconds = usage.duration_seconds;
         usage.memory_size_mib = Some(self.memory_mib);
         usage.billed_seconds = Some(seconds);
+        let told = usage.cost.take().unwrap_or_default();
         usage.cost = Some(Cost {
-            usd: seconds * f64::from(self.memory_mib) / 1024.0 * self.usd_per_gib_second,
+            usd: told.usd + seconds * f64::from(self.memory_mib) / 1024.0 * self.usd_per_gib_second,
             price_table: self.price_table.to_owned(),
         });
     }
