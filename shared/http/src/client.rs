@@ -24,7 +24,20 @@ impl Client {
     /// # Errors
     /// The system provides no random numbers, or no memory.
     pub fn new(limits: Limits) -> Result<Self, FetchError> {
-        let guard = Arc::new(Guard::allowing(|_host| true));
+        Self::with(Guard::allowing(|_host| true), limits)
+    }
+
+    /// Makes a client for a cloud's metadata server, which has a link-local address and tells who asks it the machine's identity.
+    /// Nothing that a request names may be asked with it.
+    ///
+    /// # Errors
+    /// As for [`Client::new`].
+    pub fn metadata(limits: Limits) -> Result<Self, FetchError> {
+        Self::with(Guard::metadata(), limits)
+    }
+
+    fn with(guard: Guard, limits: Limits) -> Result<Self, FetchError> {
+        let guard = Arc::new(guard);
         Ok(Self {
             client: client(Guarded(Arc::clone(&guard)), CONNECT_TIMEOUT, Some(limits.timeout))?,
             guard,

@@ -12,6 +12,7 @@ mod egress;
 mod error;
 mod fetch;
 mod guard;
+mod keep;
 mod redirect;
 mod tls;
 
@@ -29,6 +30,7 @@ pub use egress::{Access, Egress};
 pub use error::FetchError;
 pub use fetch::get;
 pub use guard::Guard;
+pub use keep::Kept;
 
 const USER_AGENT: &str = concat!("callboard/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
