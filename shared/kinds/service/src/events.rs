@@ -1,4 +1,4 @@
-//! The events of an attempt.
+//! Writes the events of a call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,28 +10,36 @@ use serde_json::Value;
 /// How many events an attempt may have of what happens on its way, besides its beginning and its end.
 const MOST_ON_THE_WAY: u64 = 100;
 
-/// Writes events, in order.
-pub(crate) struct Events<'a> {
+/// Writes the events of one attempt, in order.
+pub struct Events<'a> {
     output: &'a Output,
     count: AtomicU64,
 }
 
 impl<'a> Events<'a> {
-    pub(crate) fn new(output: &'a Output) -> Self {
+    /// Makes the beginning of an attempt's events.
+    #[must_use]
+    pub fn new(output: &'a Output) -> Self {
         let count = AtomicU64::new(0);
         Self { output, count }
     }
 
     /// Tells what happens on the way; nothing once there were very many of it.
-    pub(crate) async fn on_the_way(&self, event: &str, facts: Value) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// The log store refuses the write.
+    pub async fn on_the_way(&self, event: &str, facts: Value) -> Result<(), StoreError> {
         if self.count.load(Ordering::Relaxed) > MOST_ON_THE_WAY {
             return Ok(());
         }
         self.tell(event, facts).await
     }
 
-    /// Tells a fact; of its facts, those that are null are left out.
-    pub(crate) async fn tell(&self, event: &str, mut facts: Value) -> Result<(), StoreError> {
+    /// Tells a fact: the event's name, and what else it has. What is null is left out.
+    ///
+    /// # Errors
+    /// The log store refuses the write.
+    pub async fn tell(&self, event: &str, mut facts: Value) -> Result<(), StoreError> {
         if let Value::Object(facts) = &mut facts {
             facts.retain(|_, fact| !fact.is_null());
         }

@@ -4,6 +4,7 @@ pub mod config;
 pub mod detail;
 pub mod document;
 mod event;
+pub mod events;
 pub mod execution_type;
 pub mod in_force;
 pub mod kind;

@@ -9,6 +9,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::output::Output;
 use callboard_http::{Answer, CallError, Caller};
 use callboard_kind_service::config::{HttpConfig, Poll};
+use callboard_kind_service::events::Events;
 use callboard_kind_service::schema::Schema;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{Method, StatusCode};
@@ -17,7 +18,6 @@ use url::Url;
 
 use crate::answer::{self, Answered};
 use crate::authorize::Authorizer;
-use crate::events::Events;
 use crate::redaction::Redaction;
 use crate::request::{Prepared, is_same_origin};
 use crate::verdict::{TRANSIENT, UNDONE};

@@ -4,7 +4,6 @@ mod answer;
 mod attempt;
 mod authorize;
 mod callers;
-mod events;
 mod exchange;
 mod oauth;
 mod proof;
