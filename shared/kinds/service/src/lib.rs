@@ -1,5 +1,6 @@
 //! Services as kinds of jobs: the operator's registry of services and their operations. It does nothing itself.
 
+pub mod attempt;
 pub mod config;
 pub mod detail;
 pub mod document;

@@ -7,9 +7,11 @@ use callboard_core::base::causes::causes;
 use callboard_core::base::fields::Faults;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::Output;
-use callboard_http::{Answer, CallError, Caller};
+use callboard_http::{Answer, Caller};
+use callboard_kind_service::attempt::Tried;
 use callboard_kind_service::config::{HttpConfig, Poll};
 use callboard_kind_service::events::Events;
+use callboard_kind_service::request::Call;
 use callboard_kind_service::schema::Schema;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{Method, StatusCode};
@@ -20,7 +22,7 @@ use crate::answer::{self, Answered};
 use crate::authorize::Authorizer;
 use crate::redaction::Redaction;
 use crate::request::{Prepared, is_same_origin};
-use crate::verdict::{TRANSIENT, UNDONE};
+use crate::verdict::{self, TRANSIENT, UNDONE, Unanswered};
 
 /// One try of a call.
 pub(crate) struct Exchange<'a> {
@@ -35,18 +37,22 @@ pub(crate) struct Exchange<'a> {
     pub(crate) begun: AtomicBool,
 }
 
-/// Why there is no answer.
-pub(crate) enum Unanswered {
-    Call(CallError),
-    Told(String),
-    /// It cannot be shown who sends the request, so it was not sent, or the service has refused it.
-    Unauthorized(String),
-    Store(StoreError),
-}
-
 impl Exchange<'_> {
+    /// Tries once.
+    ///
+    /// # Errors
+    /// The log store's.
+    pub(crate) async fn run(&self, call: &Call) -> Result<Tried, StoreError> {
+        let mut tried = match self.call().await {
+            Ok(answered) => verdict::answered(answered, self.config, call),
+            Err(unanswered) => verdict::unanswered(unanswered)?,
+        };
+        tried.done |= self.begun.load(Ordering::Relaxed);
+        Ok(tried)
+    }
+
     /// Sends the request, and reads the answer; then asks for the end of work that goes on.
-    pub(crate) async fn run(&self) -> Result<Answered, Unanswered> {
+    async fn call(&self) -> Result<Answered, Unanswered> {
         let answered = self.ask(&self.prepared.method, &self.prepared.url).await?;
         match &self.config.poll {
             Some(poll) if answered.status == 202 && answered.broken.is_none() => self.follow(poll, &answered).await,

@@ -1,7 +1,6 @@
 //! Executes calls of registered services over HTTP.
 
 mod answer;
-mod attempt;
 mod authorize;
 mod callers;
 mod exchange;

@@ -15,13 +15,13 @@ use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_http::Caller;
 use callboard_identity::Tokens;
+use callboard_kind_service::attempt::Attempt;
 use callboard_kind_service::config::{HttpConfig, RunnerConfig};
 use callboard_kind_service::events::Events;
 use callboard_kind_service::execution_type::ExecutionType;
 use callboard_kind_service::request::ServiceRequest;
 use callboard_kind_service::security::Network;
 
-use crate::attempt::Attempt;
 use crate::authorize::Authorizer;
 use crate::callers::Callers;
 use crate::exchange::Exchange;
@@ -86,22 +86,28 @@ impl HttpRunner {
         let caller = self.callers.get(network, config.connect_timeout, proof.certificate());
         let caller = caller.map_err(|error| broken(&error))?;
         let authorizer = self.authorizer(&proof, (config, network), &caller, &redaction).await?;
+        let exchange = Exchange {
+            caller: &caller,
+            config,
+            prepared: &prepared,
+            authorizer: &authorizer,
+            redaction: &redaction,
+            output,
+            events: Events::new(output),
+            begun: AtomicBool::new(false),
+        };
         let attempt = Attempt {
             call: &request.call,
-            // how often the job was tried again before
+            what: "service",
+            called: redaction.text(&format!("{} {}", prepared.method, prepared.url)),
             retries: job.retries(),
-            exchange: Exchange {
-                caller: &caller,
-                config,
-                prepared: &prepared,
-                authorizer: &authorizer,
-                redaction: &redaction,
-                output,
-                events: Events::new(output),
-                begun: AtomicBool::new(false),
-            },
+            output,
+            events: &exchange.events,
         };
-        attempt.run().await.map_err(|error| {
+        let ended = attempt
+            .run(|text| redaction.text(text), exchange.run(&request.call))
+            .await;
+        ended.map_err(|error| {
             let error = format!("The output could not be kept: {}.", causes(error.cause()));
             Outcome::failed(Reason::RUNNER_ERROR, error)
         })
