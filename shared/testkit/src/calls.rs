@@ -3,6 +3,7 @@
 mod keeper;
 mod run;
 mod server;
+mod signed;
 mod tls;
 mod workshop;
 
