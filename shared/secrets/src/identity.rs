@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use callboard_core::base::secret::Secret;
 use callboard_core::credential::{AwsKeys, SecretError};
 
-/// Provides the worker's own keys for AWS. They are used only for what the policy lists.
+/// Provides the worker's own keys for AWS. They are used only for what the policy lists, and for the services that the operator has
+/// registered to be called with them.
 #[async_trait]
 pub trait OwnIdentity: Send + Sync {
     /// Returns the keys.
