@@ -33,7 +33,7 @@ MAY_KNOW = {
     "callboard-lambda": {"core", "api", "aws", "kind-ansible", "kind-service", "policy", "secrets"},
     "callboard": {
         *("allocator", "core", "api", "embedded", "kind-ansible", "kind-service", "policy", "process", "secrets"),
-        *("ansible", "runner-http"),
+        *("ansible", "runner-function", "runner-http"),
     },
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},

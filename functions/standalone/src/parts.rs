@@ -19,6 +19,7 @@ use callboard_embedded::{
 };
 use callboard_policy::Policies;
 use callboard_process::{Children, JobFolders};
+use callboard_runner_function::FunctionRunner;
 use callboard_runner_http::HttpRunner;
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
@@ -88,7 +89,11 @@ impl Parts {
 
     /// Returns the runners of calls of services.
     pub(crate) fn call_runners(&self) -> anyhow::Result<Vec<Arc<dyn Runner>>> {
-        Ok(vec![Arc::new(HttpRunner::new(self.secrets()?))])
+        let clouds = callboard_runner_function::Settings::from_environment();
+        Ok(vec![
+            Arc::new(HttpRunner::new(self.secrets()?)),
+            Arc::new(FunctionRunner::new(self.secrets()?, clouds)?),
+        ])
     }
 
     /// Returns what jobs use to get their sources, inventories and secrets.
