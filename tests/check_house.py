@@ -29,11 +29,12 @@ MAY_KNOW = {
     "callboard-process": {"core"},
     "callboard-ansible": {"core", "http", "kind-ansible", "process"},
     "callboard-runner-function": {"core", "http", "identity", "kind-service"},
+    "callboard-calls": {"core", "kind-service"},
     "callboard-runner-http": {"core", "http", "identity", "kind-service"},
     "callboard-lambda": {"core", "api", "aws", "kind-ansible", "kind-service", "policy", "secrets"},
     "callboard": {
         *("allocator", "core", "api", "embedded", "kind-ansible", "kind-service", "policy", "process", "secrets"),
-        *("ansible", "runner-function", "runner-http"),
+        *("ansible", "calls", "runner-function", "runner-http"),
     },
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Reach, longest_socket};
+use callboard_calls::{Breakers, Calls};
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, Secrets};
@@ -15,7 +16,7 @@ use callboard_core::run::{Held, Outage, Runner, Runners, Worker, WorkerSettings,
 use callboard_core::submit::Submitter;
 use callboard_embedded::{
     Database, Examination, FileHostKeyStore, FileLogStore, FolderArchiveCache, FolderLock, Forgetter,
-    SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue, Stuck,
+    SqliteBreakerStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue, Stuck,
 };
 use callboard_policy::Policies;
 use callboard_process::{Children, JobFolders};
@@ -90,10 +91,13 @@ impl Parts {
     /// Returns the runners of calls of services.
     pub(crate) fn call_runners(&self) -> anyhow::Result<Vec<Arc<dyn Runner>>> {
         let clouds = callboard_runner_function::Settings::from_environment();
-        Ok(vec![
+        let runners: Vec<Arc<dyn Runner>> = vec![
             Arc::new(HttpRunner::new(self.secrets()?)),
             Arc::new(FunctionRunner::new(self.secrets()?, clouds)?),
-        ])
+        ];
+        let store = Arc::new(SqliteBreakerStore::new(self.database.clone()));
+        let breakers = Breakers::new(store, self.clock.clone());
+        Ok(Calls::of(runners, breakers, self.clock.clone()))
     }
 
     /// Returns what jobs use to get their sources, inventories and secrets.

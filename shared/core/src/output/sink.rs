@@ -40,6 +40,8 @@ struct Shared {
 struct Vitals {
     last_output: Instant,
     progress: Option<Progress>,
+    /// How many events were numbered.
+    events: u64,
 }
 
 impl Output {
@@ -51,6 +53,7 @@ impl Output {
         let vitals = Vitals {
             last_output: Instant::now(),
             progress: None,
+            events: 0,
         };
         Self(Arc::new(Shared {
             writer: Mutex::new(writer),
@@ -81,6 +84,15 @@ impl Output {
         let mut writer = self.0.writer.lock().await;
         writer.record(&line);
         self.relieve(writer).await
+    }
+
+    /// Returns the counter of the next event: 1, 2, 3, for whoever writes events in the job's stead.
+    #[must_use]
+    pub fn number_event(&self) -> u64 {
+        self.with_vitals(|vitals| {
+            vitals.events += 1;
+            vitals.events
+        })
     }
 
     /// Writes out the waiting output.

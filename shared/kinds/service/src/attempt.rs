@@ -83,7 +83,11 @@ impl Attempt<'_> {
                 json!({"retry": self.retries + 1, "pause_seconds": pause.as_secs_f64(), "error": tried.outcome.error});
             self.events.tell("call_retried", facts).await?;
         }
-        let detail = Object::of(&tried.detail);
+        let failed = tried.outcome.reason.is_some();
+        let detail = Object::of(&Detail {
+            no_effect: failed && !tried.done,
+            ..tried.detail
+        });
         let outcome = Outcome {
             detail,
             ..tried.outcome

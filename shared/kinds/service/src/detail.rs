@@ -50,6 +50,11 @@ pub struct Detail {
     /// Whether the service has only accepted the work, and goes on with it: how that ends is not known to the job.
     #[schema(required)]
     pub accepted: bool,
+    /// Whether it is certain that a call which failed had no effect: nothing of it was sent or started.
+    #[schema(required)]
+    pub no_effect: bool,
+    /// The operation that stood in for the one that was asked for, as `SERVICE/OPERATION`.
+    pub replaced_by: Option<String>,
     /// What the execution was isolated by.
     #[schema(required)]
     pub isolation: Vec<String>,

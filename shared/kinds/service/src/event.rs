@@ -5,13 +5,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 /// Their names.
-pub(crate) const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 7] = [
     "call_started",
     "call_redirected",
     "call_polled",
     "call_answered",
     "call_failed",
     "call_retried",
+    "call_replaced",
 ];
 
 /// An event of a call. Which fields it has depends on its name.

@@ -13,15 +13,15 @@ const MOST_ON_THE_WAY: u64 = 100;
 /// Writes the events of one attempt, in order.
 pub struct Events<'a> {
     output: &'a Output,
-    count: AtomicU64,
+    on_the_way: AtomicU64,
 }
 
 impl<'a> Events<'a> {
-    /// Makes the beginning of an attempt's events.
+    /// Writes to the output of an attempt.
     #[must_use]
     pub fn new(output: &'a Output) -> Self {
-        let count = AtomicU64::new(0);
-        Self { output, count }
+        let on_the_way = AtomicU64::new(0);
+        Self { output, on_the_way }
     }
 
     /// Tells what happens on the way; nothing once there were very many of it.
@@ -29,7 +29,7 @@ impl<'a> Events<'a> {
     /// # Errors
     /// The log store refuses the write.
     pub async fn on_the_way(&self, event: &str, facts: Value) -> Result<(), StoreError> {
-        if self.count.load(Ordering::Relaxed) > MOST_ON_THE_WAY {
+        if self.on_the_way.fetch_add(1, Ordering::Relaxed) >= MOST_ON_THE_WAY {
             return Ok(());
         }
         self.tell(event, facts).await
@@ -43,7 +43,7 @@ impl<'a> Events<'a> {
         if let Value::Object(facts) = &mut facts {
             facts.retain(|_, fact| !fact.is_null());
         }
-        facts["counter"] = (self.count.fetch_add(1, Ordering::Relaxed) + 1).into();
+        facts["counter"] = self.output.number_event().into();
         facts["event"] = event.into();
         facts["created"] = SystemClock.now().to_string().into();
         self.output.event(&facts).await

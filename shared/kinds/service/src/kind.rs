@@ -52,7 +52,11 @@ impl Kind for Services {
         let registry = self.registry.current();
         let request = ServiceRequest::read(fields, options, &registry, faults)?;
         if faults.count() == 0 {
-            for (credential, _) in request.call.runner_config.secrets() {
+            let secrets = request
+                .call
+                .with_fallbacks()
+                .flat_map(|call| call.runner_config.secrets());
+            for (credential, _) in secrets {
                 self.every.check_reference(credential, "/operation", faults);
             }
         }

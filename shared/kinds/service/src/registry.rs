@@ -190,7 +190,7 @@ fn check_fallbacks(read: &[Read<'_>], told: &mut Vec<RegistryFault>) {
     let all = || read.iter().flat_map(|file| &file.services);
     let find = |fallback: &Fallback| {
         let (_, service) = all().find(|(_, service)| service.name == fallback.service)?;
-        service.operation(&fallback.operation)
+        Some((service, service.operation(&fallback.operation)?))
     };
     for file in read {
         for (pointer, service) in &file.services {
@@ -202,6 +202,7 @@ fn check_fallbacks(read: &[Read<'_>], told: &mut Vec<RegistryFault>) {
                     service: service.name.clone(),
                     operation: operation.name.clone(),
                 };
+                let own_lane = service.execution_type.lane();
                 let (mut seen, mut next) = (vec![&own], Some(fallback));
                 while let Some(fallback) = next {
                     let Fallback { service, operation } = fallback;
@@ -215,6 +216,15 @@ fn check_fallbacks(read: &[Read<'_>], told: &mut Vec<RegistryFault>) {
                         told.push(file.fault(&place, &detail));
                         break;
                     };
+                    let (of, found) = found;
+                    if of.execution_type.lane() != own_lane {
+                        let detail = format!(
+                            "leads to {service}/{operation}, which other workers execute: calls over HTTP and functions stand in for one \
+                             another, and so do programs and containers"
+                        );
+                        told.push(file.fault(&place, &detail));
+                        break;
+                    }
                     seen.push(fallback);
                     next = found.fallback.as_ref();
                 }

@@ -15,7 +15,7 @@ use crate::operation::Operation;
 use crate::registry::Registry;
 use crate::retry::Retry;
 use crate::security::SecurityPolicy;
-use crate::service::Service;
+use crate::service::{CircuitBreaker, Service};
 
 const MAX_NAME_BYTES: usize = 255;
 
@@ -75,6 +75,32 @@ pub struct Call {
     /// What its output must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<Value>,
+    /// When the service is not called because it is down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit_breaker: Option<CircuitBreaker>,
+    /// What is called instead if it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Box<FallbackCall>>,
+}
+
+/// An operation that stands in for another, as it was when a job was submitted.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FallbackCall {
+    /// The service.
+    pub service: String,
+    /// The operation.
+    pub operation: String,
+    /// What the registry said of it.
+    pub call: Call,
+}
+
+impl FallbackCall {
+    /// Returns its name, as lists show it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{}/{}", self.service, self.operation)
+    }
 }
 
 impl ServiceRequest {
@@ -95,7 +121,13 @@ impl ServiceRequest {
         let own = CallOptions::read(options, faults);
         let (service, operation) = find(registry, service?, operation?, faults)?;
         let input = input?;
-        check_input(operation, input, faults);
+        check_input(operation, input, "", faults);
+        let mut next = fallback_of(registry, operation);
+        while let Some((service, operation)) = next {
+            let whose = format!("the fallback {}/{}: ", service.name, operation.name);
+            check_input(operation, input, &whose, faults);
+            next = fallback_of(registry, operation);
+        }
         let attempts = options.get("max_attempts").and_then(Value::as_u64);
         if attempts.is_some_and(|attempts| attempts > 1) && !operation.idempotent {
             faults.add(
@@ -134,8 +166,10 @@ impl ServiceRequest {
     /// Returns the stored credentials that the call needs.
     pub(crate) fn credential_uses(&self) -> Vec<CredentialUse> {
         let mut uses = Vec::new();
-        for (credential, kinds) in self.call.runner_config.secrets() {
-            credential.uses("/operation", kinds, &mut uses);
+        for call in self.call.with_fallbacks() {
+            for (credential, kinds) in call.runner_config.secrets() {
+                credential.uses("/operation", kinds, &mut uses);
+            }
         }
         uses
     }
@@ -159,6 +193,13 @@ impl CallOptions {
 }
 
 impl Call {
+    /// Returns the call and those that stand in for it, in this order.
+    pub(crate) fn with_fallbacks(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |call| {
+            call.fallback.as_deref().map(|fallback| &fallback.call)
+        })
+    }
+
     /// Returns after which pause a call that failed for a passing reason is tried again; `None` if it is not. `begun` says whether
     /// its effect may have happened, and `asked` what the service asks to wait.
     #[must_use]
@@ -179,6 +220,14 @@ impl Call {
             retry: operation.retry.clone(),
             idempotent: operation.idempotent,
             output_schema: operation.output_schema.as_ref().map(|schema| schema.text().clone()),
+            circuit_breaker: service.circuit_breaker,
+            fallback: fallback_of(registry, operation).map(|(service, operation)| {
+                Box::new(FallbackCall {
+                    service: service.name.clone(),
+                    operation: operation.name.clone(),
+                    call: Self::of(registry, service, operation),
+                })
+            }),
         }
     }
 }
@@ -221,24 +270,36 @@ fn known<'a>(names: impl Iterator<Item = &'a str>, none: &str) -> String {
     }
 }
 
-/// The input must satisfy the schema, and have every field that the call is made of.
-fn check_input(operation: &Operation, input: &Map<String, Value>, faults: &mut Faults) {
-    let before = faults.count();
+/// Returns the operation that stands in for another one. The registry leads to none a second time.
+fn fallback_of<'a>(registry: &'a Registry, operation: &Operation) -> Option<(&'a Service, &'a Operation)> {
+    let fallback = operation.fallback.as_ref()?;
+    registry.operation(&fallback.service, &fallback.operation)
+}
+
+/// The input must satisfy the schema, and have every field that the call is made of. `whose` tells of which operation, where it is not
+/// the one that the request names.
+fn check_input(operation: &Operation, input: &Map<String, Value>, whose: &str, faults: &mut Faults) {
+    let mut found = Faults::default();
     if let Some(schema) = &operation.input_schema {
-        schema.check(&Value::Object(input.clone()), "/input", faults);
+        schema.check(&Value::Object(input.clone()), "/input", &mut found);
     }
-    if faults.count() > before {
-        return;
-    }
-    for field in operation.runner_config.input_fields() {
-        match input.get(field) {
-            Some(Value::String(text)) if text.contains('\0') => {
-                faults.add(format!("/input/{field}"), "must not hold NUL");
-            }
-            Some(Value::String(_) | Value::Number(_) | Value::Bool(_)) => {}
-            Some(_) => faults.add(format!("/input/{field}"), "must be a string, a number or a boolean"),
-            None => faults.add(format!("/input/{field}"), "is missing"),
+    if found.count() == 0 {
+        for field in operation.runner_config.input_fields() {
+            check_field(field, input.get(field), &mut found);
         }
+        operation.runner_config.check_input(input, &mut found);
     }
-    operation.runner_config.check_input(input, faults);
+    for fault in found.into_inner() {
+        faults.add(fault.pointer, format!("{whose}{}", fault.detail));
+    }
+}
+
+fn check_field(field: &str, value: Option<&Value>, faults: &mut Faults) {
+    let pointer = format!("/input/{field}");
+    match value {
+        Some(Value::String(text)) if text.contains('\0') => faults.add(pointer, "must not hold NUL"),
+        Some(Value::String(_) | Value::Number(_) | Value::Bool(_)) => {}
+        Some(_) => faults.add(pointer, "must be a string, a number or a boolean"),
+        None => faults.add(pointer, "is missing"),
+    }
 }

@@ -1,6 +1,10 @@
 //! Services of the registry.
 
+use std::time::Duration;
+
 use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::run::BreakerRule;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::execution_type::ExecutionType;
@@ -25,14 +29,15 @@ pub struct Service {
     pub execution_type: ExecutionType,
     /// What it may do.
     pub security_policy: SecurityPolicy,
-    /// When calls are refused because it is down.
-    pub circuit_breaker: CircuitBreaker,
+    /// When calls are refused because it is down; `None` for programs and containers, which are there or not.
+    pub circuit_breaker: Option<CircuitBreaker>,
     /// What it can be asked to do.
     pub operations: Vec<Operation>,
 }
 
 /// When calls of a service are refused because it is down.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct CircuitBreaker {
     /// After how many failures in a row.
     pub failure_threshold: u64,
@@ -48,14 +53,17 @@ impl Service {
         let kind = fields.line("type", MAX_LINE_BYTES, faults).map(str::to_owned);
         let category = fields.line("category", MAX_LINE_BYTES, faults).map(str::to_owned);
         let execution_type = execution_type(&mut fields, faults);
-        let circuit_breaker = CircuitBreaker::read(&mut fields, faults);
         // what it means depends on the type
         let Some(execution_type) = execution_type else {
-            for name in ["security_policy", "runner_config", "operations"] {
+            for name in ["security_policy", "circuit_breaker", "runner_config", "operations"] {
                 fields.allow(name);
             }
             fields.finish(faults);
             return None;
+        };
+        let circuit_breaker = match execution_type {
+            ExecutionType::Http | ExecutionType::Function => Some(CircuitBreaker::read(&mut fields, faults)),
+            ExecutionType::Shell | ExecutionType::Container => None,
         };
         let security_policy = SecurityPolicy::read(&mut fields, execution_type, faults);
         let none = Map::new();
@@ -86,6 +94,15 @@ impl Service {
 }
 
 impl CircuitBreaker {
+    /// Returns the rule that the store of breakers applies.
+    #[must_use]
+    pub fn rule(&self) -> BreakerRule {
+        BreakerRule {
+            failure_threshold: u32::try_from(self.failure_threshold).unwrap_or(u32::MAX),
+            reset_timeout: Duration::from_secs(self.reset_timeout),
+        }
+    }
+
     fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
         let usual = Self {
             failure_threshold: 5,
