@@ -19,6 +19,8 @@ pub const OUTPUT_INVALID: Reason = Reason::new("output_invalid");
 pub const CIRCUIT_OPEN: Reason = Reason::new("circuit_open");
 /// The worker cannot give the isolation that the service demands.
 pub const ISOLATION_UNAVAILABLE: Reason = Reason::new("isolation_unavailable");
+/// The execution was ended because it used more than its service allows.
+pub const RESOURCE_LIMIT: Reason = Reason::new("resource_limit");
 /// The reasons that only calls of services have.
 pub const REASONS: &[Reason] = &[
     HTTP_STATUS,
@@ -28,6 +30,7 @@ pub const REASONS: &[Reason] = &[
     OUTPUT_INVALID,
     CIRCUIT_OPEN,
     ISOLATION_UNAVAILABLE,
+    RESOURCE_LIMIT,
 ];
 
 /// The result of a call.

@@ -20,6 +20,13 @@ pub struct SecurityPolicy {
     /// The images that a container service may run, without tag and digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_images: Vec<String>,
+    /// What a program of a shell service may read and run in addition to what programs usually need: files and folders, by their
+    /// absolute paths. It takes effect where the system has Landlock or namespaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read_paths: Vec<String>,
+    /// What a program of a shell service may also change, in addition to its job's folder: files and folders, by their absolute paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub write_paths: Vec<String>,
     /// Limits of one execution.
     #[serde(default)]
     pub resource_limits: ResourceLimits,
@@ -34,13 +41,13 @@ pub struct SecurityPolicy {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResourceLimits {
-    /// Seconds of processor time.
+    /// Seconds of processor time, of all processes together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_seconds: Option<u64>,
-    /// Memory in MiB.
+    /// Memory in MiB: of each process, and of all together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_mb: Option<u64>,
-    /// MiB that may be written.
+    /// MiB that its folder may hold, and the size of a file that it writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk_mb: Option<u64>,
     /// Processes and threads at a time.
@@ -85,13 +92,9 @@ impl SecurityPolicy {
         };
         let Some(mut own) = own else { return policy };
         if kind == ExecutionType::Shell {
-            policy.allowed_commands = own.lines("allowed_commands", MAX_PATH_BYTES, faults);
-            for (index, path) in policy.allowed_commands.iter().enumerate() {
-                if !is_plain_path(path) {
-                    let pointer = format!("{}/{index}", own.pointer("allowed_commands"));
-                    faults.add(pointer, "must be an absolute path without `.` and `..`");
-                }
-            }
+            policy.allowed_commands = paths(&mut own, "allowed_commands", faults);
+            policy.read_paths = paths(&mut own, "read_paths", faults);
+            policy.write_paths = paths(&mut own, "write_paths", faults);
         }
         if kind == ExecutionType::Container {
             policy.allowed_images = own.lines("allowed_images", MAX_PATH_BYTES, faults);
@@ -129,6 +132,18 @@ impl ResourceLimits {
         own.finish(faults);
         limits
     }
+}
+
+/// Reads a list of absolute paths.
+fn paths(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Vec<String> {
+    let paths = fields.lines(name, MAX_PATH_BYTES, faults);
+    for (index, path) in paths.iter().enumerate() {
+        if !is_plain_path(path) {
+            let pointer = format!("{}/{index}", fields.pointer(name));
+            faults.add(pointer, "must be an absolute path without `.` and `..`");
+        }
+    }
+    paths
 }
 
 /// Returns whether a path is absolute and is what it seems to be.

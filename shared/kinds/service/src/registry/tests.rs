@@ -154,6 +154,10 @@ fn every_fault_is_told_with_its_line() {
             shell("{command: /bin/sh}"),
             "services.yml:7: /services/0/operations/0/runner_config/command is not in the allowed_commands",
         ),
+        (
+            shell("{command: /bin/true}").replace("[/bin/true]", "[/bin/true], write_paths: [/srv/../etc]"),
+            "services.yml:4: /services/0/security_policy/write_paths/0 must be an absolute path without",
+        ),
         (shell("{command: /bin/../bin/true}"), "must be an absolute path without"),
         (shell("{command: true}"), "/command must be a string"),
         (
