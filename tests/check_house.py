@@ -31,14 +31,17 @@ MAY_KNOW = {
     "callboard-runner-function": {"core", "http", "identity", "kind-service"},
     "callboard-calls": {"core", "kind-service"},
     "callboard-runner-http": {"core", "http", "identity", "kind-service"},
+    "callboard-runner-shell": {"core", "kind-service", "process", "sandbox"},
+    "callboard-sandbox": set(),
     "callboard-lambda": {"core", "api", "aws", "kind-ansible", "kind-service", "policy", "secrets"},
     "callboard": {
         *("allocator", "core", "api", "embedded", "kind-ansible", "kind-service", "policy", "process", "secrets"),
         *("ansible", "calls", "runner-function", "runner-http"),
+        *("ansible", "runner-function", "runner-http", "sandbox"),
     },
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},
-    "callboard-worker": {"core", "aws", "lambda", "process", "ansible"},
+    "callboard-worker": {"core", "aws", "lambda", "process", "sandbox", "ansible"},
     "callboard-testkit": {"core", "aws", "kind-ansible", "kind-service"},
 }
 # core's folders: each knows only those before it

@@ -1,4 +1,4 @@
-//! Makes the C library return large allocations to the system when they are freed. It holds the only unsafe code of Callboard.
+//! Makes the C library return large allocations to the system when they are freed.
 
 /// The smallest allocation that is returned by itself: larger than anything that is allocated often.
 #[cfg(target_env = "gnu")]

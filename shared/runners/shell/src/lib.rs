@@ -1,0 +1,10 @@
+//! Executes operations of registered services by programs on the worker, never by a shell.
+
+mod attempt;
+mod launched;
+mod prepared;
+mod printed;
+mod runner;
+mod verdict;
+
+pub use runner::ShellRunner;

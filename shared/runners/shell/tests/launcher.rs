@@ -1,0 +1,5 @@
+//! A program that is a launcher and nothing else.
+
+fn main() {
+    callboard_sandbox::launch_if_asked();
+}

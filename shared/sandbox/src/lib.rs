@@ -1,0 +1,29 @@
+//! Starts a program confined: what it may read, change, use and reach, as far as the system can enforce it.
+//!
+//! A service that runs programs starts itself as a *launcher*, a process that does nothing else, with one end of a pair of sockets as
+//! its standard input. Over that it sends a [`Task`], reads [`Report`]s and sends [`Command`]s. The launcher checks the program, confines
+//! a child of its own, has that execute the program, and watches it. It leaves nothing of it, also where the service dies: when
+//! the sockets are closed, it ends everything.
+
+mod cgroup;
+mod confine;
+mod control;
+mod landlocked;
+mod launch;
+mod namespaces;
+mod plan;
+mod processes;
+mod program;
+mod raw;
+mod report;
+mod sandbox;
+mod start;
+mod trust;
+mod usage;
+mod watch;
+
+pub use control::{Command, encode};
+pub use launch::{ARGUMENT, launch_if_asked};
+pub use plan::{Limits, Means, Plan, Task};
+pub use report::{Abilities, Cause, Ending, Failure, Limit, Report};
+pub use sandbox::Sandbox;

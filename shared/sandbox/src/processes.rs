@@ -1,0 +1,115 @@
+//! The processes of a program: everything that it has started, however far that has gone.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use rustix::process::{Pid, Signal, getpid, kill_process};
+
+/// The unit of times in `/proc`: it is 100 a second on every architecture.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Where the processes of a program are found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Processes {
+    /// They are all others of this process's namespace.
+    OfNamespace,
+    /// They are the descendants of this process, to which they come when their own parent ends.
+    Descendants,
+}
+
+/// A process, as far as it counts.
+pub(crate) struct Process {
+    pub(crate) pid: Pid,
+    parent: i32,
+    pub(crate) threads: u64,
+    /// Seconds of processor time, with those of the children that it has collected.
+    pub(crate) cpu_seconds: f64,
+}
+
+impl Processes {
+    /// Returns the processes that there are.
+    pub(crate) fn all(self) -> Vec<Process> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let all = entries.filter_map(|entry| Process::read(entry.file_name().to_str()?.parse().ok()?));
+        let own = getpid();
+        match self {
+            Self::OfNamespace => all.filter(|process| process.pid != own).collect(),
+            Self::Descendants => descendants(all.collect(), own),
+        }
+    }
+
+    /// Sends a signal to every process; returns whether there was one.
+    pub(crate) fn signal(self, signal: Signal) -> bool {
+        if self == Self::OfNamespace {
+            let everything = nix::unistd::Pid::from_raw(-1);
+            let number = nix::sys::signal::Signal::try_from(signal.as_raw()).ok();
+            return nix::sys::signal::kill(everything, number).is_ok();
+        }
+        let all = self.all();
+        for process in &all {
+            let _gone = kill_process(process.pid, signal);
+        }
+        !all.is_empty()
+    }
+}
+
+fn descendants(all: Vec<Process>, root: Pid) -> Vec<Process> {
+    let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
+    for process in all {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let mut found = children.remove(&root.as_raw_nonzero().get()).unwrap_or_default();
+    let mut next = 0;
+    while next < found.len() {
+        let own = children.remove(&found[next].pid.as_raw_nonzero().get());
+        found.extend(own.into_iter().flatten());
+        next += 1;
+    }
+    found
+}
+
+impl Process {
+    fn read(pid: i32) -> Option<Self> {
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
+        // the name before may hold anything
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<i64>().ok();
+        let ticks: i64 = (11..15).filter_map(number).sum();
+        Some(Self {
+            pid: Pid::from_raw(pid)?,
+            parent: i32::try_from(number(1)?).ok()?,
+            threads: u64::try_from(number(17)?).ok()?,
+            cpu_seconds: ticks as f64 / TICKS_PER_SECOND,
+        })
+    }
+
+    /// Returns the bytes of memory that belong to this process alone.
+    pub(crate) fn own_memory(&self) -> u64 {
+        let pid = self.pid.as_raw_nonzero();
+        let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+        let mut pages = text
+            .split_whitespace()
+            .skip(1)
+            .map(|field| field.parse::<u64>().unwrap_or_default());
+        let (resident, shared) = (pages.next().unwrap_or_default(), pages.next().unwrap_or_default());
+        resident.saturating_sub(shared) * rustix::param::page_size() as u64
+    }
+
+    /// Calls `found` with the device, the inode and the size of each open file that has no name any more.
+    pub(crate) fn nameless_files(&self, mut found: impl FnMut(u64, u64, u64)) -> io::Result<()> {
+        let pid = self.pid.as_raw_nonzero();
+        for entry in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
+            let file = fs::metadata(entry.path());
+            if let Ok(file) = file.as_ref().map_err(drop)
+                && file.is_file()
+                && file.nlink() == 0
+            {
+                found(file.dev(), file.ino(), file.blocks() * 512);
+            }
+        }
+        Ok(())
+    }
+}
