@@ -36,6 +36,7 @@ const ERROR: u8 = 1;
 const THREADS: usize = 16;
 
 fn main() -> ExitCode {
+    callboard_sandbox::launch_if_asked();
     match start(Cli::read()) {
         Ok(code) => code,
         Err(error) => {

@@ -25,8 +25,13 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// The region and the month that the prices are from.
 const PRICE_TABLE: &str = "aws-lambda/us-east-1/2026-11";
 
+fn main() -> Result<(), Error> {
+    callboard_sandbox::launch_if_asked();
+    start()
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<(), Error> {
+async fn start() -> Result<(), Error> {
     start_logging();
     // a playbook runs as the same user: it must not read this process's variables, which are the role's credentials
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
