@@ -37,7 +37,8 @@ pub(crate) fn limit(limits: &Limits, own_count: bool) -> io::Result<()> {
         set(Resource::Cpu, seconds, seconds + CPU_GRACE_SECONDS)?;
     }
     if let Some(bytes) = limits.memory_bytes {
-        set(Resource::As, bytes, bytes)?;
+        // what is reserved without being used does not count: some run-times reserve gigabytes
+        set(Resource::Data, bytes, bytes)?;
     }
     if let Some(bytes) = limits.disk_bytes {
         set(Resource::Fsize, bytes, bytes)?;

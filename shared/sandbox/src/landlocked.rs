@@ -13,7 +13,7 @@ use crate::program::Program;
 /// The newest interface whose rights are known here.
 const KNOWN: ABI = ABI::V9;
 /// What programs usually need to read, and to run.
-const READ: [&str; 13] = [
+const READ: [&str; 12] = [
     "/usr",
     "/bin",
     "/sbin",
@@ -21,7 +21,6 @@ const READ: [&str; 13] = [
     "/lib32",
     "/lib64",
     "/libx32",
-    "/etc",
     "/opt",
     "/nix/store",
     "/proc",
@@ -58,7 +57,7 @@ pub(crate) fn restrict(plan: &Plan, program: &Program) -> Result<Option<i32>, Ru
         .iter()
         .flat_map(|path| [Some(path.as_path()), folder_of(path)]);
     let readable = READ.iter().map(Path::new).chain(own.flatten());
-    let readable = readable.chain(plan.read.iter().map(PathBuf::as_path));
+    let readable = readable.chain(plan.settings.iter().chain(&plan.read).map(PathBuf::as_path));
     let writable = plan.write.iter().map(PathBuf::as_path).chain([plan.folder.as_path()]);
     let mut rules = grant(rules, readable, read)?;
     rules = grant(rules, writable, all)?;

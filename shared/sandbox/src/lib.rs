@@ -17,6 +17,7 @@ mod program;
 mod raw;
 mod report;
 mod sandbox;
+mod settings;
 mod start;
 mod trust;
 mod usage;

@@ -27,6 +27,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Whether it may reach the network.
     pub network: bool,
+    /// What it may read of the system's settings; see [`crate::Sandbox::settings`].
+    pub settings: Vec<PathBuf>,
     /// What it may read and run in addition to what programs usually need.
     pub read: Vec<PathBuf>,
     /// What it may change in addition to its folder.

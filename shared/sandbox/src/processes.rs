@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
 use rustix::process::{Pid, Signal, getpid, kill_process};
@@ -86,30 +86,41 @@ impl Process {
         })
     }
 
-    /// Returns the bytes of memory that belong to this process alone.
-    pub(crate) fn own_memory(&self) -> u64 {
+    /// Returns the bytes of memory that are not those of files on a disk.
+    pub(crate) fn memory(&self) -> u64 {
         let pid = self.pid.as_raw_nonzero();
-        let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-        let mut pages = text
-            .split_whitespace()
-            .skip(1)
-            .map(|field| field.parse::<u64>().unwrap_or_default());
-        let (resident, shared) = (pages.next().unwrap_or_default(), pages.next().unwrap_or_default());
-        resident.saturating_sub(shared) * rustix::param::page_size() as u64
+        let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let amounts = text.lines().filter_map(|line| {
+            let kibibytes = line
+                .strip_prefix("RssAnon:")
+                .or_else(|| line.strip_prefix("RssShmem:"))?;
+            kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+        });
+        amounts.sum::<u64>() * 1024
     }
 
-    /// Calls `found` with the device, the inode and the size of each open file that has no name any more.
-    pub(crate) fn nameless_files(&self, mut found: impl FnMut(u64, u64, u64)) -> io::Result<()> {
+    /// Returns the open files that have no name any more, or never had one.
+    pub(crate) fn nameless_files(&self) -> Vec<Nameless> {
         let pid = self.pid.as_raw_nonzero();
-        for entry in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
-            let file = fs::metadata(entry.path());
-            if let Ok(file) = file.as_ref().map_err(drop)
-                && file.is_file()
-                && file.nlink() == 0
-            {
-                found(file.dev(), file.ino(), file.blocks() * 512);
-            }
-        }
-        Ok(())
+        let entries = fs::read_dir(format!("/proc/{pid}/fd"));
+        let entries = entries.into_iter().flatten().flatten();
+        let files = entries.filter_map(|entry| {
+            let found = fs::metadata(entry.path()).ok()?;
+            let link = fs::read_link(entry.path()).ok()?;
+            (found.is_file() && found.nlink() == 0).then(|| Nameless {
+                id: (found.dev(), found.ino()),
+                bytes: found.blocks() * 512,
+                in_memory: link.as_os_str().as_bytes().starts_with(b"/memfd:"),
+            })
+        });
+        files.collect()
     }
+}
+
+/// A file without a name.
+pub(crate) struct Nameless {
+    /// Its device and its inode.
+    pub(crate) id: (u64, u64),
+    pub(crate) bytes: u64,
+    pub(crate) in_memory: bool,
 }

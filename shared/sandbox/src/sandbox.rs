@@ -6,18 +6,24 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::control::encode;
 use crate::launch::ARGUMENT;
 use crate::plan::Task;
 use crate::report::{Abilities, Report};
+use crate::settings;
 
 /// The launcher of a service, and what it can enforce.
 #[derive(Debug)]
 pub struct Sandbox {
     launcher: PathBuf,
     abilities: Mutex<Option<Abilities>>,
+    settings: Mutex<Option<(Instant, Vec<PathBuf>)>>,
 }
+
+/// How long what is known of the system's settings is taken for true.
+const SETTINGS_PERIOD: Duration = Duration::from_secs(60);
 
 impl Sandbox {
     /// Names a program that calls [`crate::launch_if_asked`] first. `/proc/self/exe` is the service's own program, even while an
@@ -27,6 +33,7 @@ impl Sandbox {
         Self {
             launcher,
             abilities: Mutex::default(),
+            settings: Mutex::default(),
         }
     }
 
@@ -48,6 +55,20 @@ impl Sandbox {
         let found = self.ask()?;
         *known = Some(found.clone());
         Ok(found)
+    }
+
+    /// Returns what programs may read of the system's settings, in `/etc`: what is no secret. It blocks for a few milliseconds, once
+    /// a minute.
+    pub fn settings(&self) -> Vec<PathBuf> {
+        let mut known = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((at, settings)) if at.elapsed() < SETTINGS_PERIOD => settings.clone(),
+            _ => {
+                let found = settings::readable();
+                *known = Some((Instant::now(), found.clone()));
+                found
+            }
+        }
     }
 
     fn ask(&self) -> io::Result<Abilities> {

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use nix::unistd::fexecve;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Cgroup;
@@ -37,6 +37,7 @@ pub(crate) fn start(plan: &Plan, program: &Program, cgroup: Option<&Cgroup>) -> 
     let failed = |error: io::Error| Failure::system("the program's process cannot be made", error);
     let stdin = stdin(plan).map_err(failed)?;
     let (reader, writer) = io::pipe().map_err(failed)?;
+    let parent = getpid();
     match raw::fork().map_err(failed)? {
         Some(pid) => {
             drop(writer);
@@ -45,6 +46,11 @@ pub(crate) fn start(plan: &Plan, program: &Program, cgroup: Option<&Cgroup>) -> 
         }
         None => {
             drop(reader);
+            // whoever ends this process's parent ends the program
+            let bound = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
+            if !bound || getppid() != Some(parent) {
+                std::process::exit(UNSTARTED);
+            }
             become_program(plan, program, cgroup, &stdin, &writer);
             std::process::exit(UNSTARTED)
         }

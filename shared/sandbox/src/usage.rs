@@ -1,20 +1,20 @@
 //! What a program uses, against its limits.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
 use crate::plan::Limits;
-use crate::processes::{Process, Processes};
+use crate::processes::{Nameless, Process, Processes};
 use crate::report::Limit;
 
-/// How often the folder is looked at.
-const DISK_PERIOD: Duration = Duration::from_millis(250);
+/// How often files are looked at.
+const FILES_PERIOD: Duration = Duration::from_millis(250);
 /// What a name takes, however little is in its file.
 const NAME_BYTES: u64 = 4096;
 
@@ -23,7 +23,7 @@ pub(crate) struct Usage<'a> {
     limits: &'a Limits,
     folder: &'a Path,
     processes: Processes,
-    disk_looked_at: Option<Instant>,
+    files_looked_at: Option<Instant>,
 }
 
 impl<'a> Usage<'a> {
@@ -32,7 +32,7 @@ impl<'a> Usage<'a> {
             limits,
             folder,
             processes,
-            disk_looked_at: None,
+            files_looked_at: None,
         }
     }
 
@@ -44,28 +44,31 @@ impl<'a> Usage<'a> {
     /// Returns the limit that is exceeded.
     pub(crate) fn exceeded(&mut self) -> Option<Limit> {
         let all = self.processes.all();
-        let over = |used: &dyn Fn() -> u64, limit: Option<u64>| limit.is_some_and(|limit| used() > limit);
-        let threads = || all.iter().map(|process| process.threads).sum();
-        if over(&threads, self.limits.processes) {
+        let over = |limit: Option<u64>, used: &dyn Fn() -> u64| limit.is_some_and(|limit| used() > limit);
+        if over(self.limits.processes, &|| {
+            all.iter().map(|process| process.threads).sum()
+        }) {
             return Some(Limit::Processes);
         }
-        if over(&|| all.iter().map(Process::own_memory).sum(), self.limits.memory_bytes) {
+        let files = self.nameless(&all);
+        let without_name = |in_memory| {
+            let files = files.values().filter(move |file| file.in_memory == in_memory);
+            files.map(|file| file.bytes).sum::<u64>()
+        };
+        let memory = || all.iter().map(Process::memory).sum::<u64>() + without_name(true);
+        if over(self.limits.memory_bytes, &memory) {
             return Some(Limit::Memory);
         }
         let running: f64 = all.iter().map(|process| process.cpu_seconds).sum();
         if self.is_out_of_time(running) {
             return Some(Limit::Cpu);
         }
-        let due = self.disk_looked_at.is_none_or(|looked| looked.elapsed() >= DISK_PERIOD);
-        if due && self.limits.disk_bytes.is_some() {
-            self.disk_looked_at = Some(Instant::now());
-            return self
-                .limits
-                .disk_bytes
-                .filter(|limit| self.disk(&all, *limit) > *limit)
-                .map(|_| Limit::Disk);
+        let limit = self.limits.disk_bytes.filter(|_| self.is_due_for_files());
+        let full = over(limit, &|| without_name(false) + self.on_disk(limit.unwrap_or_default()));
+        if self.is_due_for_files() {
+            self.files_looked_at = Some(Instant::now());
         }
-        None
+        full.then_some(Limit::Disk)
     }
 
     /// Returns whether what has ended, and `running` seconds of what has not, took the processor's time.
@@ -74,17 +77,21 @@ impl<'a> Usage<'a> {
         limit.is_some_and(|limit| ended().0 + running >= limit as f64)
     }
 
-    /// Returns what is on the disk and in files without a name; more than `enough` is not counted to its end.
-    fn disk(&self, all: &[Process], enough: u64) -> u64 {
-        let (mut bytes, mut seen) = (0, HashSet::new());
-        for process in all {
-            let _gone = process.nameless_files(|device, inode, size| {
-                if seen.insert((device, inode)) {
-                    bytes += size;
-                }
-            });
-        }
-        let mut folders: Vec<PathBuf> = vec![self.folder.to_owned()];
+    fn is_due_for_files(&self) -> bool {
+        self.files_looked_at
+            .is_none_or(|looked| looked.elapsed() >= FILES_PERIOD)
+    }
+
+    /// Returns the files without a name, each once, if it is time to look at files.
+    fn nameless(&self, all: &[Process]) -> HashMap<(u64, u64), Nameless> {
+        let all = all.iter().filter(|_| self.is_due_for_files());
+        let files = all.flat_map(Process::nameless_files);
+        files.map(|file| (file.id, file)).collect()
+    }
+
+    /// Returns what the folder holds; more than `enough` is not counted to its end.
+    fn on_disk(&self, enough: u64) -> u64 {
+        let (mut bytes, mut folders) = (0, vec![self.folder.to_owned()]);
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 let Ok(found) = entry.metadata() else { continue };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use callboard_kind_service::request::ServiceRequest;
 use callboard_process::shortage::is_behind;
 use callboard_process::{JobFolder, JobFolders};
 use callboard_sandbox::{Abilities, Sandbox};
+use futures_util::FutureExt;
 
 use crate::attempt::Attempt;
 use crate::prepared;
@@ -57,10 +59,14 @@ impl ShellRunner {
     ///
     /// # Errors
     /// The launcher cannot be run.
-    pub async fn abilities(&self) -> std::io::Result<Abilities> {
+    pub async fn abilities(&self) -> io::Result<Abilities> {
+        self.blocking(Sandbox::probe).await?
+    }
+
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Sandbox) -> T + Send + 'static) -> io::Result<T> {
         let sandbox = Arc::clone(&self.sandbox);
-        let probed = tokio::task::spawn_blocking(move || sandbox.probe()).await;
-        probed.map_err(std::io::Error::other)?
+        let done = tokio::task::spawn_blocking(move || work(&sandbox)).await;
+        done.map_err(io::Error::other)
     }
 
     async fn variables(&self, job: &Job, config: &ShellConfig) -> Result<BTreeMap<String, Secret>, SecretError> {
@@ -101,8 +107,16 @@ impl ShellRunner {
         let redactor = Arc::new(Redactor::new(&secrets).map_err(|error| broken(&error))?);
         let mut plan = prepared::plan(&request, config, variables, job.id, folder)
             .map_err(|told| failed(Reason::REQUEST_INVALID, redactor.text(&sentence(&told))))?;
-        let abilities = self.abilities().await.map_err(|error| broken(&error))?;
+        let known = self
+            .blocking(|sandbox| Ok((sandbox.probe()?, sandbox.settings())))
+            .await
+            .flatten();
+        let (abilities, settings): (Abilities, _) = known.map_err(|error: io::Error| broken(&error))?;
         plan.namespaces = abilities.has_namespaces();
+        plan.settings = settings;
+        if is_requested(&mut stop) {
+            return Err(not_started());
+        }
         let mut attempt = Attempt {
             sandbox: &self.sandbox,
             call: &request.call,
@@ -134,6 +148,10 @@ fn in_variable(credential: Credential) -> Result<Secret, SecretError> {
             other.kind()
         ))),
     }
+}
+
+fn is_requested(stop: &mut Stop) -> bool {
+    stop.requested().now_or_never().is_some()
 }
 
 fn failed(reason: Reason, error: impl Into<String>) -> Ended {
