@@ -14,7 +14,7 @@ use callboard_testkit::processes::with_marker;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::world::{Service, TOKEN, program, runner, script};
+use crate::world::{Service, TOKEN, launcher, program, runner, script};
 
 struct Shell;
 
@@ -52,7 +52,7 @@ fn has_argument(pid: u32, wanted: &str) -> bool {
 
 impl TestRunner for Shell {
     fn runner(&self) -> Arc<dyn Runner> {
-        Arc::new(runner().unwrap_or_else(|fault| unreachable!("{fault}")))
+        Arc::new(runner(launcher()).unwrap_or_else(|fault| unreachable!("{fault}")))
     }
 
     fn logs(&self, folder: &Path) -> Arc<dyn LogStore> {

@@ -54,8 +54,8 @@ pub(crate) fn folders() -> anyhow::Result<Arc<JobFolders>> {
     SHARED.clone().map_err(anyhow::Error::msg)
 }
 
-pub(crate) fn runner() -> anyhow::Result<ShellRunner> {
-    Ok(ShellRunner::new(Arc::new(Keeper), folders()?, GRACE, launcher()))
+pub(crate) fn runner(launcher: PathBuf) -> anyhow::Result<ShellRunner> {
+    Ok(ShellRunner::new(Arc::new(Keeper), folders()?, GRACE, launcher))
 }
 
 /// A service with one operation.
@@ -64,6 +64,7 @@ pub(crate) struct Service {
     pub(crate) policy: Value,
     pub(crate) operation: Value,
     pub(crate) input: Value,
+    pub(crate) launcher: PathBuf,
 }
 
 /// Makes a service that runs a program.
@@ -72,6 +73,7 @@ pub(crate) fn program(command: &str, args: &[&str]) -> Service {
         policy: json!({}),
         operation: json!({"name": "x", "runner_config": {"command": command, "args": args}}),
         input: json!({}),
+        launcher: launcher(),
     }
 }
 
@@ -81,16 +83,10 @@ pub(crate) fn script(text: &str) -> Service {
     program("/bin/sh", &["-c", &text, "sh"])
 }
 
-/// Makes a service that runs a script of Python, with the system's own.
+/// Makes a service that runs a script of Python: in a variable, since an argument in a registry has one line.
 pub(crate) fn python(text: &str) -> Service {
-    let text = text.replace('{', "{{").replace('}', "}}");
-    let service = program("/usr/bin/python3", &["-c"]);
-    // an argument of a registry has one line
-    let args = json!(["-c", "import os; exec(os.environ['SCRIPT'])"]);
-    service.config("args", args).config(
-        "environment",
-        json!({"SCRIPT": text.replace("{{", "{").replace("}}", "}")}),
-    )
+    let service = program("/usr/bin/python3", &["-c", "import os; exec(os.environ['SCRIPT'])"]);
+    service.config("environment", json!({"SCRIPT": text}))
 }
 
 impl Service {
@@ -106,6 +102,12 @@ impl Service {
 
     pub(crate) fn operation(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.operation[name] = value.into();
+        self
+    }
+
+    /// Has another launcher start the program.
+    pub(crate) fn launcher(mut self, launcher: &Path) -> Self {
+        self.launcher = launcher.to_owned();
         self
     }
 
@@ -140,7 +142,7 @@ impl Service {
         let logs: Arc<dyn LogStore> = Arc::new(FileLogStore::new(folder.path().join("logs")));
         let output = Output::new(logs.clone(), job.id, 1, OutputLimits::default());
         let (stopper, stopped) = watch::channel(None);
-        let runner = runner()?;
+        let runner = runner(self.launcher.clone())?;
         let stopping = async {
             stop.await?;
             stopper.send_replace(Some(StopReason::Shutdown));
@@ -180,6 +182,18 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn is_successful(&self) -> bool {
         self.result["status"] == "successful"
+    }
+
+    pub(crate) fn reason(&self) -> &str {
+        self.result["reason"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn output(&self) -> &str {
+        self.result["output"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn isolation(&self) -> String {
+        self.result["isolation"].to_string()
     }
 
     pub(crate) fn error(&self) -> &str {
