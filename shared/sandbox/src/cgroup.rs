@@ -1,7 +1,7 @@
 //! A cgroup (version 2) for each program, where one has been delegated to the service.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::plan::Limits;
@@ -11,9 +11,13 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// The controllers that must be there.
 const CONTROLLERS: [&str; 2] = ["memory", "pids"];
 
-/// The cgroup of a program; it is removed when dropped.
+/// The cgroup of a program; it is removed when dropped. Its files are opened before they can no longer be.
 #[derive(Debug)]
-pub(crate) struct Cgroup(PathBuf);
+pub(crate) struct Cgroup {
+    path: PathBuf,
+    processes: File,
+    kill: File,
+}
 
 impl Cgroup {
     /// Makes a cgroup with limits below the one of this process, or beside it.
@@ -31,42 +35,48 @@ impl Cgroup {
         let path = parent.join(format!("callboard-{id}"));
         let told = |error: io::Error| format!("{}: {error}", path.display());
         fs::create_dir(&path).map_err(told)?;
-        let group = Self(path.clone());
-        if let Some(bytes) = limits.memory_bytes {
-            group.set("memory.max", &bytes.to_string()).map_err(told)?;
-        }
-        if let Some(most) = limits.processes {
-            group.set("pids.max", &(most + 1).to_string()).map_err(told)?;
-        }
-        Ok(group)
+        let set = |file: &str, value: u64| fs::write(path.join(file), value.to_string());
+        let made = || {
+            limits.memory_bytes.map_or(Ok(()), |bytes| set("memory.max", bytes))?;
+            limits.processes.map_or(Ok(()), |most| set("pids.max", most + 1))?;
+            Ok(Self {
+                processes: writable(&path.join("cgroup.procs"))?,
+                kill: writable(&path.join("cgroup.kill"))?,
+                path: path.clone(),
+            })
+        };
+        made().map_err(|error| {
+            let _left_to_the_system = fs::remove_dir(&path);
+            told(error)
+        })
     }
 
     /// Moves this process into the cgroup.
     pub(crate) fn enter(&self) -> io::Result<()> {
-        self.set("cgroup.procs", "0")
+        (&self.processes).write_all(b"0")
     }
 
     /// Ends everything in the cgroup.
     pub(crate) fn kill(&self) -> io::Result<()> {
-        self.set("cgroup.kill", "1")
+        (&self.kill).write_all(b"1")
     }
 
     /// Returns whether the kernel has ended a process in it because memory ran out.
     pub(crate) fn was_short_of_memory(&self) -> bool {
-        let events = fs::read_to_string(self.0.join("memory.events")).unwrap_or_default();
+        let events = fs::read_to_string(self.path.join("memory.events")).unwrap_or_default();
         let kills = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
         kills.is_some_and(|count| count.trim() != "0")
-    }
-
-    fn set(&self, file: &str, value: &str) -> io::Result<()> {
-        fs::write(self.0.join(file), value)
     }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        let _left_to_the_system = fs::remove_dir(&self.0);
+        let _left_to_the_system = fs::remove_dir(&self.path);
     }
+}
+
+fn writable(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).open(path)
 }
 
 /// Returns the cgroup in which others may be made: the one of this process, or the one that it is in. A cgroup with processes of its

@@ -9,17 +9,22 @@ use rustix::thread::{
 };
 
 use crate::plan::Limits;
+use crate::processes::threads_of_user;
 
 /// How many files a process may have open.
 const MAX_OPEN_FILES: u64 = 1024;
 /// How many seconds a process has that catches the signal for too much processor time.
 const CPU_GRACE_SECONDS: u64 = 1;
 
-/// The launcher, and the first process of the namespace. One more than is allowed is let through, so that it is found and told.
-const OWN_PROCESSES: u64 = 2;
+/// What there is beside the program in its namespace: the launcher, and the first process. One more than is allowed is let through,
+/// so that it is found and told.
+const IN_NAMESPACE: u64 = 3;
+/// How many threads more the service's user may have than when the program is started, where all of them are counted together. It
+/// only keeps a program from filling the machine before it is found to have too many.
+const TOGETHER: u64 = 256;
 
-/// Limits a process, and everything that it starts. `own_count` says whether its processes are counted apart from others of the user.
-pub(crate) fn limit(limits: &Limits, own_count: bool) -> io::Result<()> {
+/// Limits a process, and everything that it starts. `namespaces` says whether its processes are counted apart from others of the user.
+pub(crate) fn limit(limits: &Limits, namespaces: bool) -> io::Result<()> {
     let set = |resource, most: u64, hard: u64| {
         let limit = Rlimit {
             current: Some(most),
@@ -43,9 +48,14 @@ pub(crate) fn limit(limits: &Limits, own_count: bool) -> io::Result<()> {
     if let Some(bytes) = limits.disk_bytes {
         set(Resource::Fsize, bytes, bytes)?;
     }
-    if let Some(most) = limits.processes.filter(|_| own_count) {
-        let most = most + OWN_PROCESSES + 1;
-        set(Resource::Nproc, most, most)?;
+    // for root, this is no limit: see `namespaces::bound`
+    if let Some(most) = limits.processes {
+        let others = if namespaces {
+            IN_NAMESPACE
+        } else {
+            threads_of_user() + TOGETHER
+        };
+        set(Resource::Nproc, most + others, most + others)?;
     }
     Ok(())
 }

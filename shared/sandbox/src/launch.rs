@@ -9,6 +9,7 @@ use rustix::process::{
 
 use crate::cgroup::Cgroup;
 use crate::control::Control;
+use crate::namespaces::Granted;
 use crate::plan::{Means, Plan, Task};
 use crate::processes::Processes;
 use crate::program::Program;
@@ -50,6 +51,7 @@ fn run(plan: &Plan, control: &Control) -> Result<(), Failure> {
         return Err(Failure::isolation(Means::Cgroup, why));
     }
     let cgroup = cgroup.ok();
+    raw::run_first(true);
     let mut own = Own {
         plan,
         control,
@@ -65,7 +67,7 @@ fn run(plan: &Plan, control: &Control) -> Result<(), Failure> {
         return Err(Failure::isolation(Means::Namespaces, "it can make none"));
     }
     set_child_subreaper(Some(getpid())).map_err(|error| Failure::system("orphans would be lost", error))?;
-    own.supervise()
+    own.supervise(false)
 }
 
 /// What this process needs to run a program.
@@ -91,15 +93,16 @@ impl Own<'_> {
         let ran = bound
             .and_then(|()| namespaces::furnish(&self.granted()))
             .map_err(failed)
-            .and_then(|()| self.supervise());
+            .and_then(|read_only| self.supervise(read_only));
         if let Err(failure) = ran {
             self.control.report(&Report::Unstarted(failure));
         }
         std::process::exit(0)
     }
 
-    fn supervise(&self) -> Result<(), Failure> {
-        let started = start(self.plan, self.program, self.cgroup)?;
+    fn supervise(&self, read_only: bool) -> Result<(), Failure> {
+        let mut started = start(self.plan, self.program, self.cgroup)?;
+        started.isolation.extend(read_only.then(|| "read_only".to_owned()));
         self.control.report(&Report::Started(started.isolation));
         let watch = Watch {
             program: started.pid,
@@ -115,18 +118,15 @@ impl Own<'_> {
     }
 
     /// Returns what the program must find at its place.
-    fn granted(&self) -> Vec<PathBuf> {
+    fn granted(&self) -> Granted {
         let folders = self.program.paths.iter().filter_map(|path| landlocked::folder_of(path));
-        let paths = [&self.plan.read, &self.plan.write]
-            .into_iter()
-            .flatten()
-            .map(PathBuf::as_path);
-        let own: [&Path; 1] = [&self.plan.folder];
-        own.into_iter()
-            .chain(paths)
-            .chain(folders)
-            .map(Path::to_owned)
-            .collect()
+        let read = self.plan.read.iter().map(PathBuf::as_path).chain(folders);
+        let write = self.plan.write.iter().chain([&self.plan.folder]);
+        Granted {
+            read: read.map(Path::to_owned).collect(),
+            write: write.cloned().collect(),
+            processes: self.plan.limits.processes,
+        }
     }
 }
 
@@ -164,7 +164,7 @@ fn try_namespaces() -> io::Result<()> {
             wait_for(first);
         }
         tried => {
-            let tried = tried.and_then(|_| namespaces::furnish(&[]));
+            let tried = tried.and_then(|_| namespaces::furnish(&Granted::default()));
             let told = tried.err().map_or("made".to_owned(), |error| error.to_string());
             let _closed = io::Write::write_all(&mut &writer, told.as_bytes());
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
-use rustix::process::{Pid, Signal, getpid, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, geteuid, getpid, pidfd_open, pidfd_send_signal};
 
 /// The unit of times in `/proc`: it is 100 a second on every architecture.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -23,6 +23,8 @@ pub(crate) enum Processes {
 pub(crate) struct Process {
     pub(crate) pid: Pid,
     parent: i32,
+    /// When it was started: with its id, it is this process and no later one.
+    started: i64,
     pub(crate) threads: u64,
     /// Seconds of processor time, with those of the children that it has collected.
     pub(crate) cpu_seconds: f64,
@@ -49,10 +51,19 @@ impl Processes {
         }
         let all = self.all();
         for process in &all {
-            let _gone = kill_process(process.pid, signal);
+            process.signal(signal);
         }
         !all.is_empty()
     }
+}
+
+/// Returns how many threads this user has.
+pub(crate) fn threads_of_user() -> u64 {
+    let own = geteuid().as_raw();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_user = entries.filter(|entry| entry.metadata().is_ok_and(|found| found.uid() == own));
+    let all = of_user.filter_map(|entry| Process::read(entry.file_name().to_str()?.parse().ok()?));
+    all.map(|process| process.threads).sum()
 }
 
 fn descendants(all: Vec<Process>, root: Pid) -> Vec<Process> {
@@ -82,8 +93,20 @@ impl Process {
             pid: Pid::from_raw(pid)?,
             parent: i32::try_from(number(1)?).ok()?,
             threads: u64::try_from(number(17)?).ok()?,
+            started: number(19)?,
             cpu_seconds: ticks as f64 / TICKS_PER_SECOND,
         })
+    }
+
+    /// Sends a signal, unless the process has ended. Another one may have its id by then, which is not to get the signal.
+    fn signal(&self, signal: Signal) {
+        let Ok(opened) = pidfd_open(self.pid, PidfdFlags::empty()) else {
+            return;
+        };
+        let now = Self::read(self.pid.as_raw_nonzero().get());
+        if now.is_some_and(|now| now.started == self.started) {
+            let _gone = pidfd_send_signal(opened, signal);
+        }
     }
 
     /// Returns the bytes of memory that are not those of files on a disk.

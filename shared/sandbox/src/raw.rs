@@ -1,6 +1,7 @@
 //! The calls for which Rust has no safe form. Nothing else in this crate is unsafe.
 #![expect(unsafe_code, reason = "to fork, and what belongs to it, has no safe form")]
 
+use std::ffi::CStr;
 use std::fs;
 use std::io;
 
@@ -34,4 +35,42 @@ pub(crate) fn close_on_exec() -> io::Result<()> {
 pub(crate) fn die_of_broken_pipes() {
     // SAFETY: restores a signal's default action, which runs no code of this process.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Has this process run before others, or no longer, where it may: so that a program with thousands of processes cannot keep it from
+/// ending them.
+pub(crate) fn run_first(first: bool) {
+    let policy = if first { libc::SCHED_RR } else { libc::SCHED_OTHER };
+    let parameters = libc::sched_param {
+        sched_priority: i32::from(first),
+    };
+    // SAFETY: the parameters live as long as the call, which only reads them; where it is not allowed, nothing changes.
+    unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
+}
+
+/// Makes everything that is mounted below a path read-only, or writable again, in this process's namespace.
+pub(crate) fn set_read_only(path: &CStr, read_only: bool) -> io::Result<()> {
+    let read_only_flag = libc::MOUNT_ATTR_RDONLY;
+    let attributes = libc::mount_attr {
+        attr_set: if read_only { read_only_flag } else { 0 },
+        attr_clr: if read_only { 0 } else { read_only_flag },
+        propagation: 0,
+        userns_fd: 0,
+    };
+    // SAFETY: the path and the attributes live as long as the call, which only reads them, and their size is given.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

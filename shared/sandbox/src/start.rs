@@ -51,6 +51,7 @@ pub(crate) fn start(plan: &Plan, program: &Program, cgroup: Option<&Cgroup>) -> 
             if !bound || getppid() != Some(parent) {
                 std::process::exit(UNSTARTED);
             }
+            raw::run_first(false);
             become_program(plan, program, cgroup, &stdin, &writer);
             std::process::exit(UNSTARTED)
         }

@@ -15,7 +15,7 @@ use crate::usage::{self, Usage};
 
 /// How often limits are looked at: in a namespace of its own, and where all processes of the machine must be looked through.
 const PERIOD: Duration = Duration::from_millis(25);
-const SLOW_PERIOD: Duration = Duration::from_millis(100);
+const SLOW_PERIOD: Duration = Duration::from_millis(50);
 /// How often orphans that have ended are collected where nothing else is to be done.
 const IDLE_PERIOD: Duration = Duration::from_secs(1);
 /// How long to wait between two looks for what is left.
@@ -37,18 +37,18 @@ impl Watch<'_> {
     /// Waits for the program's end, and ends what it leaves.
     pub(crate) fn run(&self) -> Ending {
         let mut usage = Usage::new(self.limits, self.folder, self.processes);
-        let mut limit = None;
+        let (mut limit, mut killed) = (None, false);
         let code = loop {
             if let Some(code) = self.collect() {
                 break code;
             }
             if limit.is_none() && usage.is_limited() {
                 limit = usage.exceeded();
-                if limit.is_some() {
-                    self.kill();
-                }
             }
-            self.wait(self.period(&usage));
+            if killed || limit.is_some() {
+                self.kill();
+            }
+            killed |= self.wait(self.period(&usage)) == Some(Command::Kill);
         };
         self.end_rest();
         let (cpu_seconds, peak_memory_bytes) = usage::ended();
@@ -56,6 +56,7 @@ impl Watch<'_> {
         let told = || match code {
             _ if self.cgroup.is_some_and(Cgroup::was_short_of_memory) => Some(Limit::Memory),
             _ if self.limits.disk_bytes.is_some() && was(libc::SIGXFSZ) => Some(Limit::FileSize),
+            _ if self.limits.cpu_seconds.is_some() && was(libc::SIGXCPU) => Some(Limit::Cpu),
             0 => None,
             _ => usage.is_out_of_time(0.0).then_some(Limit::Cpu),
         };
@@ -75,27 +76,24 @@ impl Watch<'_> {
         }
     }
 
-    /// Waits until the program ends, the service asks for something, or the time is over.
-    fn wait(&self, period: Duration) {
-        let Ok(program) = pidfd_open(self.program, PidfdFlags::empty()) else {
-            return;
-        };
+    /// Waits until the program ends, the service asks for something, or the time is over; returns what it asks for.
+    fn wait(&self, period: Duration) -> Option<Command> {
+        let program = pidfd_open(self.program, PidfdFlags::empty()).ok()?;
         let mut ready = [
             PollFd::new(&program, PollFlags::IN),
             PollFd::new(self.control, PollFlags::IN),
         ];
         let period = Timespec::try_from(period).ok();
         if poll(&mut ready, period.as_ref()).is_err() || ready[1].revents().is_empty() {
-            return;
+            return None;
         }
-        match self.control.command() {
-            Command::Terminate => {
-                self.processes.signal(Signal::TERM);
-                // what is stopped must go on to see it
-                self.processes.signal(Signal::CONT);
-            }
-            Command::Kill => self.kill(),
+        let command = self.control.command();
+        if command == Command::Terminate {
+            self.processes.signal(Signal::TERM);
+            // what is stopped must go on to see it
+            self.processes.signal(Signal::CONT);
         }
+        Some(command)
     }
 
     fn kill(&self) {

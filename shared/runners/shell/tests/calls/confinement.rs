@@ -53,7 +53,7 @@ async fn a_program_finds_nothing_of_others() -> anyhow::Result<()> {
         format!("cat /proc/{pid}/environ /proc/{pid}/cmdline"),
         "cat /proc/1/environ /proc/1/mem".to_owned(),
         format!("kill -0 {pid} && echo reached"),
-        "echo 1 > /proc/sys/kernel/printk".to_owned(),
+        "echo 1 > /proc/sys/kernel/printk && echo reached".to_owned(),
         "echo > /usr/bin/callboard-was-here && echo reached".to_owned(),
         "mount -t tmpfs none /mnt && echo reached".to_owned(),
         "unshare -Ur true && mount -t tmpfs none /mnt && echo reached".to_owned(),
@@ -70,6 +70,7 @@ async fn a_program_finds_nothing_of_others() -> anyhow::Result<()> {
         .await?;
     let lines: Vec<&str> = run.output().lines().collect();
     ensure!(lines[0] == "1 2", "other processes are seen: {run:?}");
+    ensure!(run.isolation().contains("read_only"), "{run:?}");
     ensure!(lines[1..3] == ["0", "1024"], "{run:?}");
     ensure!(
         run.output().contains("NoNewPrivs:\t1") && run.output().contains("CapBnd:\t0000000000000000"),

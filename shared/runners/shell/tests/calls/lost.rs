@@ -70,7 +70,10 @@ async fn without_namespaces_nothing_is_left_and_limits_hold_all_the_same() -> an
             "for i in 1 2 3; do setsid sh -c 'trap \"\" TERM; sleep 600' & done; exit 0",
             "",
         ),
-        ("bomb() { bomb | bomb & }; bomb; sleep 600", "resource_limit"),
+        (
+            "i=0; while [ $i -lt 300 ]; do setsid sleep 600 & i=$((i+1)); done; wait",
+            "resource_limit",
+        ),
         ("kill -9 $PPID; kill -STOP $PPID; exit 0", ""),
     ] {
         let mark = format!("mark-{}", callboard_core::base::id::JobId::new());
