@@ -50,7 +50,7 @@ pub(crate) fn end_strays(known: &BTreeSet<i32>) -> Vec<i32> {
     found
 }
 
-/// Kills this user's processes whose folder for temporary files is below `folder`; the programs that a service runs for
+/// Kills this user's processes whose folder for temporary files is `folder` or below it; the programs that a service runs for
 /// its jobs have such a folder. Returns how many there were.
 pub(crate) fn end_marked(folder: &Path) -> usize {
     let mut found = 0;
@@ -67,13 +67,14 @@ pub(crate) fn has_marked(folder: &Path) -> bool {
 }
 
 fn marked(folder: &Path) -> impl Iterator<Item = Stat> {
-    let mark = [b"TMPDIR=", folder.as_os_str().as_bytes(), b"/"].concat();
+    let mark = [b"TMPDIR=", folder.as_os_str().as_bytes()].concat();
+    let is_marked = move |entry: &[u8]| match entry.strip_prefix(mark.as_slice()) {
+        Some(below) => below.is_empty() || below.starts_with(b"/"),
+        None => false,
+    };
     all().into_iter().filter(move |stat| {
         let environment = fs::read(format!("/proc/{}/environ", stat.pid)).unwrap_or_default();
-        !stat.zombie
-            && environment
-                .split(|&byte| byte == 0)
-                .any(|entry| entry.starts_with(&mark))
+        !stat.zombie && environment.split(|&byte| byte == 0).any(&is_marked)
     })
 }
 
