@@ -16,6 +16,7 @@ use callboard_core::run::{Ended, Stop};
 use callboard_kind_service::config::ShellConfig;
 use callboard_kind_service::detail::{CallProgress, Detail, EXIT_CODE};
 use callboard_kind_service::request::Call;
+use callboard_process::JobFolder;
 use callboard_process::memory::Kills;
 use callboard_process::shortage::is_behind;
 use callboard_sandbox::{Cause, Command, Ending, Failure, Limits, Plan, Report, Sandbox};
@@ -40,6 +41,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) config: &'a ShellConfig,
     pub(crate) redactor: &'a Arc<Redactor>,
     pub(crate) output: &'a Output,
+    pub(crate) folder: &'a JobFolder,
     /// How long a program that is to stop has for it.
     pub(crate) grace: Duration,
     /// How often the job was tried again before.
@@ -136,6 +138,9 @@ impl Attempt<'_> {
         }
         // closing the channel ends what still runs because its output could not be kept
         launched.end().await?;
+        if seen.ended.is_none() && seen.unstarted.is_none() {
+            self.folder.end_processes().await;
+        }
         match all_is_moved {
             Some(done) => done.map(drop)?,
             None => match timeout(REST_LIMIT, moved).await {

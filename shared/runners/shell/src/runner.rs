@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ impl ShellRunner {
 
     async fn call(
         &self,
-        folder: &Path,
+        folder: &JobFolder,
         job: &Job,
         work: Object,
         output: &Output,
@@ -105,7 +105,7 @@ impl ShellRunner {
             variables.map_err(|error| failed(Reason::CREDENTIAL_UNAVAILABLE, causes(&error).to_string()))?;
         let secrets: Vec<Secret> = variables.values().cloned().collect();
         let redactor = Arc::new(Redactor::new(&secrets).map_err(|error| broken(&error))?);
-        let mut plan = prepared::plan(&request, config, variables, job.id, folder)
+        let mut plan = prepared::plan(&request, config, variables, job.id, folder.path())
             .map_err(|told| failed(Reason::REQUEST_INVALID, redactor.text(&sentence(&told))))?;
         let known = self
             .blocking(|sandbox| Ok((sandbox.probe()?, sandbox.settings())))
@@ -123,6 +123,7 @@ impl ShellRunner {
             config,
             redactor: &redactor,
             output,
+            folder,
             grace: self.grace,
             retries: job.retries(),
             events: 0,
@@ -191,7 +192,7 @@ impl Runner for ShellRunner {
             Ok(folder) => folder,
             Err(error) => return broken(&error),
         };
-        let ended = self.call(folder.path(), job, work, output, stop).await;
+        let ended = self.call(&folder, job, work, output, stop).await;
         remove(&folder).await;
         ended.unwrap_or_else(|ended| ended)
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
-use callboard_testkit::processes::{signal, with_variable};
+use callboard_testkit::processes::{descendants, signal, with_variable};
 use callboard_testkit::wait::until;
 use rustix::process::Signal;
 use serde_json::json;
@@ -122,6 +122,42 @@ async fn a_service_that_is_killed_leaves_nothing() -> anyhow::Result<()> {
         service.wait()?;
         begun?;
         until("nothing of it is left", || with_variable(&variable).is_empty()).await?;
+    }
+    Ok(())
+}
+
+/// Returns the child of this process that a descendant comes from.
+fn launcher_of(pid: u32) -> Option<u32> {
+    let own = std::process::id();
+    let all = descendants(own);
+    let mut at = all.iter().find(|process| process.pid == pid)?;
+    while at.parent != own {
+        at = all.iter().find(|process| process.pid == at.parent)?;
+    }
+    Some(at.pid)
+}
+
+#[tokio::test]
+async fn a_launcher_that_is_killed_leaves_nothing() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    for launcher in [launcher(), without_namespaces(folder.path())?] {
+        let mark = format!("mark-{}", callboard_core::base::id::JobId::new());
+        let variable = format!("MARK={mark}");
+        let text = "for i in 1 2 3; do setsid sh -c 'trap \"\" TERM; sleep 600' & done; while :; do sleep 1; done";
+        let service = script(text).launcher(&launcher);
+        let service = service.config("environment", json!({"MARK": mark}));
+        let killed = async {
+            until("the program works", || with_variable(&variable).len() >= 7).await?;
+            let program = with_variable(&variable).first().copied().context("no program")?;
+            signal(launcher_of(program).context("no launcher")?, Signal::KILL)?;
+            std::future::pending::<anyhow::Result<()>>().await
+        };
+        let run = service.run_until(killed).await?;
+        ensure!(
+            run.reason() == "runner_error" && run.error().contains("without a report"),
+            "{run:?}"
+        );
+        ensure!(with_variable(&variable).is_empty(), "something is left");
     }
     Ok(())
 }
