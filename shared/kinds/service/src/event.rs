@@ -33,6 +33,10 @@ pub(crate) struct Event {
     #[serde(rename = "called")]
     #[schema(nullable = false)]
     _called: Option<String>,
+    /// The program that is called, and its arguments. Secrets are named, not shown.
+    #[serde(rename = "argv")]
+    #[schema(nullable = false)]
+    _argv: Option<Vec<String>>,
     /// The status that an HTTP service answered with.
     #[serde(rename = "status_code")]
     #[schema(nullable = false)]
@@ -41,6 +45,10 @@ pub(crate) struct Event {
     #[serde(rename = "exit_code")]
     #[schema(nullable = false)]
     _exit_code: Option<i32>,
+    /// What a program was isolated by.
+    #[serde(rename = "isolation")]
+    #[schema(nullable = false)]
+    _isolation: Option<Vec<String>>,
     /// Why the call failed, in a sentence.
     #[serde(rename = "error")]
     #[schema(nullable = false)]
