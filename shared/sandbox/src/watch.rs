@@ -117,12 +117,12 @@ impl Watch<'_> {
     /// Ends what the program has left, until nothing is.
     fn end_rest(&self) {
         for _ in 0..TRIES {
-            self.kill();
             self.collect();
             // this process has no child left, to which every orphan would have come
             if wait(WaitOptions::NOHANG).is_err() {
                 return;
             }
+            self.kill();
             std::thread::sleep(PAUSE);
         }
     }

@@ -13,6 +13,7 @@ use callboard_core::output::{Output, OutputLimits};
 use callboard_core::request::Kinds;
 use callboard_core::run::{Runner, Stop};
 use callboard_embedded::FileLogStore;
+use callboard_kind_service::in_force::InForce;
 use callboard_kind_service::kind::Services;
 use callboard_kind_service::registry::Registry;
 use callboard_process::JobFolders;
@@ -105,7 +106,7 @@ async fn run(runner: &ShellRunner, policy: &serde_json::Value) -> anyhow::Result
     let registry = Registry::parse(&[("a.yml".to_owned(), json!({"services": [service]}).to_string())]);
     let registry = registry.map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
     let kinds = Kinds::new(
-        Arc::new(Services::new(Arc::new(Arc::new(registry)), Arc::default())),
+        Arc::new(Services::new(Arc::new(InForce::new(registry)), Arc::default())),
         Vec::new(),
     );
     let read = kinds.read(&json!({"service": "a", "operation": "x"}));

@@ -14,6 +14,7 @@ use callboard_core::output::{LogKey, LogStore, Output, OutputLimits, Stream};
 use callboard_core::request::{JobRequest, Kinds};
 use callboard_core::run::{Ended, Runner, Stop, StopReason};
 use callboard_embedded::FileLogStore;
+use callboard_kind_service::in_force::InForce;
 use callboard_kind_service::kind::Services;
 use callboard_kind_service::registry::Registry;
 use callboard_process::JobFolders;
@@ -123,7 +124,7 @@ impl Service {
         let text = json!({"services": [service]}).to_string();
         let registry = Registry::parse(&[("services.yml".to_owned(), text.clone())]);
         let registry = registry.map_err(|faults| anyhow::anyhow!("{text}\n{faults:?}"))?;
-        let services = Services::new(Arc::new(Arc::new(registry)), Arc::default());
+        let services = Services::new(Arc::new(InForce::new(registry)), Arc::default());
         let kinds = Kinds::new(Arc::new(services), Vec::new());
         let read = kinds.read(&json!({"service": "a", "operation": "x", "input": self.input}));
         Ok(read.map_err(|faults| anyhow::anyhow!("{faults:?}"))?.request)
