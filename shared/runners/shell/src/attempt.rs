@@ -19,20 +19,16 @@ use callboard_kind_service::request::Call;
 use callboard_process::JobFolder;
 use callboard_process::memory::Kills;
 use callboard_process::shortage::is_behind;
-use callboard_sandbox::{Cause, Command, Ending, Failure, Limits, Plan, Report, Sandbox};
+use callboard_sandbox::{Cause, Ending, Limits, Plan, Sandbox};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::launched::{Launched, Pipes};
-use crate::printed::{Beginning, Tail, Unmoved, move_all};
+use crate::launched::Launched;
+use crate::printed::Unmoved;
 use crate::verdict;
+use crate::watcher::{Printed, Seen, Watcher};
 
 /// How long an error may be, in characters: it may name what a program has printed.
 const MAX_ERROR_CHARS: usize = 2000;
-/// How long the rest of the output is waited for when everything has ended.
-const REST_LIMIT: Duration = Duration::from_secs(10);
-/// Far enough in the future to never come.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// One attempt of a job.
 pub(crate) struct Attempt<'a> {
@@ -42,30 +38,11 @@ pub(crate) struct Attempt<'a> {
     pub(crate) redactor: &'a Arc<Redactor>,
     pub(crate) output: &'a Output,
     pub(crate) folder: &'a JobFolder,
-    /// How long a program that is to stop has for it.
+    /// How long a program that is to stop has for that.
     pub(crate) grace: Duration,
     /// How often the job was tried again before.
     pub(crate) retries: u32,
     pub(crate) events: u64,
-}
-
-/// What was seen of a program.
-#[derive(Default)]
-struct Seen {
-    isolation: Vec<String>,
-    ended: Option<Ending>,
-    unstarted: Option<Failure>,
-    /// Whether it was being stopped when it ended, because the job was to stop.
-    stopped: bool,
-    /// Whether it ran for longer than its operation may.
-    timed_out: bool,
-}
-
-/// What a program has printed.
-#[derive(Default)]
-struct Printed {
-    stdout: Beginning,
-    stderr: Tail,
 }
 
 impl Attempt<'_> {
@@ -94,7 +71,14 @@ impl Attempt<'_> {
             }
         };
         let mut printed = Printed::default();
-        let seen = match self.watch(launched, pipes, stop, &mut printed).await {
+        let watcher = Watcher {
+            output: self.output,
+            redactor: self.redactor,
+            folder: self.folder,
+            grace: self.grace,
+            limit: Duration::from_secs(self.call.timeout),
+        };
+        let seen = match watcher.watch(launched, pipes, stop, &mut printed).await {
             Ok(seen) => seen,
             Err(Unmoved::Unkept(error)) => return Err(error),
             Err(error @ Unmoved::Unread(_)) => {
@@ -103,91 +87,6 @@ impl Attempt<'_> {
             }
         };
         self.judge(seen, &printed, &limits, called, kills.happened()).await
-    }
-
-    /// Watches a program, and moves what it prints, until both have ended.
-    async fn watch(
-        &self,
-        mut launched: Launched,
-        pipes: Pipes,
-        stop: Stop,
-        printed: &mut Printed,
-    ) -> Result<Seen, Unmoved> {
-        let mut seen = Seen::default();
-        let moved = async {
-            tokio::try_join!(
-                move_all(pipes.stdout, self.output, self.redactor, &mut printed.stdout),
-                move_all(pipes.stderr, self.output, self.redactor, &mut printed.stderr),
-            )
-        };
-        tokio::pin!(moved);
-        let mut all_is_moved = None;
-        {
-            let followed = self.follow(&mut launched, &mut seen, stop);
-            tokio::pin!(followed);
-            tokio::select! {
-                followed = &mut followed => followed?,
-                done = &mut moved => {
-                    // a program may close its output long before it ends
-                    if done.is_ok() {
-                        followed.await?;
-                    }
-                    all_is_moved = Some(done);
-                }
-            }
-        }
-        // closing the channel ends what still runs because its output could not be kept
-        launched.end().await?;
-        if seen.ended.is_none() && seen.unstarted.is_none() {
-            self.folder.end_processes().await;
-        }
-        match all_is_moved {
-            Some(done) => done.map(drop)?,
-            None => match timeout(REST_LIMIT, moved).await {
-                Ok(done) => done.map(drop)?,
-                Err(_) => tracing::warn!("something that a job has left holds its output; the rest of it is not kept"),
-            },
-        }
-        Ok(seen)
-    }
-
-    /// Follows the launcher's reports, and stops the program when it is time to.
-    async fn follow(&self, launched: &mut Launched, seen: &mut Seen, mut stop: Stop) -> std::io::Result<()> {
-        let mut time_is_over = Instant::now() + Duration::from_secs(self.call.timeout);
-        let mut grace_is_over = Instant::now() + NEVER;
-        let mut stopping = false;
-        loop {
-            tokio::select! {
-                report = launched.report() => match report? {
-                    None => return Ok(()),
-                    Some(Report::Started(isolation)) => seen.isolation = isolation,
-                    Some(Report::Unstarted(failure)) => seen.unstarted = Some(failure),
-                    Some(Report::Ended(ending)) => seen.ended = Some(ending),
-                    Some(Report::Probed(_)) => {}
-                },
-                () = stop.requested(), if !seen.stopped => {
-                    seen.stopped = true;
-                    if !stopping {
-                        launched.command(Command::Terminate).await;
-                        grace_is_over = Instant::now() + self.grace;
-                    }
-                    stopping = true;
-                }
-                () = sleep_until(time_is_over) => {
-                    time_is_over = Instant::now() + NEVER;
-                    if !stopping {
-                        seen.timed_out = true;
-                        launched.command(Command::Terminate).await;
-                        grace_is_over = Instant::now() + self.grace;
-                    }
-                    stopping = true;
-                }
-                () = sleep_until(grace_is_over) => {
-                    grace_is_over = Instant::now() + NEVER;
-                    launched.command(Command::Kill).await;
-                }
-            }
-        }
     }
 
     /// Judges what came of a program.

@@ -6,5 +6,6 @@ mod prepared;
 mod printed;
 mod runner;
 mod verdict;
+mod watcher;
 
 pub use runner::ShellRunner;
