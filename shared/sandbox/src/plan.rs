@@ -27,7 +27,7 @@ pub struct Plan {
     pub limits: Limits,
     /// Whether it may reach the network.
     pub network: bool,
-    /// What it may read of the system's settings; see [`crate::Sandbox::settings`].
+    /// What it may read of the system's settings; the sandbox finds that out.
     pub settings: Vec<PathBuf>,
     /// What it may read and run in addition to what programs usually need.
     pub read: Vec<PathBuf>,
