@@ -8,7 +8,7 @@ mod lost;
 mod programs;
 mod world;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use callboard_testkit::wait::until;
 use serde_json::json;
 
@@ -23,6 +23,10 @@ async fn a_call_returns_what_the_program_prints_without_its_secrets() -> anyhow:
         )
         .config("output", "json")
         .operation("output_schema", json!({"required": ["token"]}));
+    // whoever knows the secret may give it as input: it is not in what is told of the arguments
+    let mut service = service.input(json!({"a": TOKEN}));
+    let args = service.operation["runner_config"]["args"].as_array_mut();
+    args.context("no arguments")?.extend(["--", "{a}"].map(Into::into));
     let run = service.run().await?;
     ensure!(run.is_successful(), "{run:?}");
     ensure!(run.result["output"]["token"] == "********", "{run:?}");
