@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 pub use self::answer::{Poll, Success};
 pub use self::auth::Auth;
-pub use self::container::ContainerConfig;
+pub use self::container::{ContainerConfig, repository};
 pub use self::function::{FunctionConfig, Provider};
 pub use self::headers::is_own_header;
 pub use self::http::{Body, HttpConfig};

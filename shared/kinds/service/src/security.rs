@@ -17,7 +17,7 @@ pub struct SecurityPolicy {
     /// The programs that a shell service may run, by their absolute paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_commands: Vec<String>,
-    /// The images that a container service may run, without tag and digest.
+    /// The images that a container service may run: their names, for every tag and digest, or names with one of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_images: Vec<String>,
     /// What a program of a shell service may read and run in addition to what programs usually need: files and folders, by their
@@ -37,17 +37,17 @@ pub struct SecurityPolicy {
     pub isolation: BTreeSet<Isolation>,
 }
 
-/// Limits of one execution; what is absent is not limited.
+/// Limits of one execution. What is absent is not limited; but a container has 512 MiB of memory, 64 MiB to write and 256 processes.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResourceLimits {
-    /// Seconds of processor time, of all processes together.
+    /// Seconds of processor time: of all processes of a program together, of each process of a container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_seconds: Option<u64>,
     /// Memory in MiB: of each process, and of all together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_mb: Option<u64>,
-    /// MiB that its folder may hold, and the size of a file that it writes.
+    /// MiB that may be written: what the folder of a program may hold, and each of its files; in a container, `/tmp`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk_mb: Option<u64>,
     /// Processes and threads at a time.

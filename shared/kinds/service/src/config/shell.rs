@@ -83,7 +83,7 @@ impl ShellConfig {
             faults.add(fields.pointer("sha256"), "must be 64 hexadecimal digits");
         }
         let args = template_list(fields, "args", faults);
-        check_dashes(&args, fields, faults);
+        check_dashes("args", &args, fields, faults);
         let stdin = choice(fields, "stdin", &["input", "none"], "none", faults) == "input";
         let output = OutputFormat::read(fields, faults);
         let environment = environment(fields, faults);
@@ -105,20 +105,21 @@ impl ShellConfig {
 }
 
 /// An argument that begins with a field could become an option of the program, unless `--` stands before it.
-fn check_dashes(args: &[Template], fields: &Fields<'_>, faults: &mut Faults) {
+pub(super) fn check_dashes(name: &str, args: &[Template], fields: &Fields<'_>, faults: &mut Faults) {
     let mut options_are_over = false;
     for (index, argument) in args.iter().enumerate() {
         options_are_over |= String::from(argument.clone()) == "--";
         if argument.begins_with_a_field() && !options_are_over {
             faults.add(
-                format!("{}/{index}", fields.pointer("args")),
+                format!("{}/{index}", fields.pointer(name)),
                 "begins with a field, which could become an option: put \"--\" before it, or join it to its option (\"--file={file}\")",
             );
         }
     }
 }
 
-fn codes(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<u8> {
+/// Reads the field `success_codes`; absent is 0 alone.
+pub(super) fn codes(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<u8> {
     let Some(value) = fields.get("success_codes") else {
         return vec![0];
     };
