@@ -1,9 +1,10 @@
-"""Starts emulators for the tests, without Docker: LocalStack, DynamoDB Local, the Runtime Interface Emulator, OpenBao.
+"""Starts what the tests need: LocalStack, DynamoDB Local, the Runtime Interface Emulator, OpenBao, and a Docker engine.
 
 python tests/emulators.py run -- COMMAND...   starts them, runs COMMAND with the variables that lead to them, stops them
 python tests/emulators.py up                  starts them, prints the variables, and stops them when it is interrupted
 
 Where AWS_ENDPOINT_URL is set already, that is used and no service of AWS is started; CALLBOARD_TEST_VAULT likewise.
+A Docker engine is started where none answers, and only root can do that.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+import docker_engine
 import emulator_files
 from emulator_files import Unavailable, program, say
 from processes import Processes, exit_on_signals
@@ -43,17 +45,20 @@ class Emulators:
 
     def __init__(self) -> None:
         self.processes = Processes()
+        # it ends its containers before it ends
+        self.engine = Processes(grace=30)
         self.resources = contextlib.ExitStack()
-        self.volume = ""
+        self.volume = self.scratch = ""
         self.parts = list[Future[dict[str, str]]]()
 
     def __enter__(self) -> Emulators:
         """Starts the parts, each in a thread."""
-        self.volume = self.resources.enter_context(tempfile.TemporaryDirectory())
+        self.volume, self.scratch = (self.resources.enter_context(tempfile.TemporaryDirectory()) for _ in range(2))
         self.resources.callback(self.processes.stop)
+        self.resources.callback(self.engine.stop)
         pool = ThreadPoolExecutor()
         given = os.environ.keys() & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"}
-        parts = [self.rie, self.collections]
+        parts = [self.rie, self.collections, self.docker]
         parts += [] if "AWS_ENDPOINT_URL" in given else [self.localstack]
         parts += [] if given else [self.dynamodb]
         parts += [] if "CALLBOARD_TEST_VAULT" in os.environ else [self.openbao]
@@ -107,6 +112,10 @@ class Emulators:
         command = [java, library, "-jar", f"{folder}/DynamoDBLocal.jar", "-inMemory", "-port", str(port)]
         self.serve("DynamoDB Local", command, f"http://127.0.0.1:{port}", {})
         return {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}"}
+
+    def docker(self) -> dict[str, str]:
+        """Finds a Docker engine, or starts one."""
+        return docker_engine.engine(self.engine, Path(self.scratch))
 
     def openbao(self) -> dict[str, str]:
         """Starts OpenBao, which keeps all in memory and has an engine of KV 2 at ``secret/``."""
