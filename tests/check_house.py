@@ -28,6 +28,7 @@ MAY_KNOW = {
     "callboard-policy": {"core", "kind-ansible", "kind-service"},
     "callboard-process": {"core"},
     "callboard-ansible": {"core", "http", "kind-ansible", "process"},
+    "callboard-runner-container": {"core", "kind-service"},
     "callboard-runner-function": {"core", "http", "identity", "kind-service"},
     "callboard-calls": {"core", "kind-service"},
     "callboard-runner-http": {"core", "http", "identity", "kind-service"},

@@ -1,0 +1,18 @@
+//! Executes operations of registered services in containers, by Docker or Podman.
+
+mod attempt;
+mod create;
+mod engine;
+mod environment;
+mod events;
+mod held;
+mod image;
+mod limits;
+mod prepare;
+mod printed;
+mod run;
+mod runner;
+mod verdict;
+mod verify;
+
+pub use runner::ContainerRunner;

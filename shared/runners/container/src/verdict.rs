@@ -1,0 +1,149 @@
+//! What the end of a container means.
+
+use callboard_core::base::causes::causes;
+use callboard_core::base::sentence::sentence;
+use callboard_core::job::Outcome;
+use callboard_core::redact::Redactor;
+use callboard_core::request::Reason;
+use callboard_kind_service::config::{ContainerConfig, OutputFormat};
+use callboard_kind_service::detail::{Detail, EXIT_CODE, ISOLATION_UNAVAILABLE, OUTPUT_INVALID, RESOURCE_LIMIT};
+use callboard_kind_service::output;
+use callboard_kind_service::request::Call;
+use serde_json::Value;
+
+use crate::attempt::{Cause, End, Fault};
+use crate::limits::Bounds;
+use crate::printed::Printed;
+
+/// 128 and the number of SIGXCPU.
+const TOO_MUCH_TIME: i64 = 152;
+/// How long an error may be, in characters: it may tell what a container has printed.
+const MAX_ERROR_CHARS: usize = 2000;
+
+/// Reads the end of a container into an outcome and its detail.
+pub(crate) fn read(
+    end: &End,
+    printed: &Printed<'_>,
+    (config, call, bounds): (&ContainerConfig, &Call, &Bounds),
+    redactor: &Redactor,
+    detail: &mut Detail,
+) -> Outcome {
+    let success = config
+        .success_codes
+        .iter()
+        .any(|code| i64::from(*code) == end.exit_code);
+    detail.exit_code = i32::try_from(end.exit_code).ok();
+    detail.output_truncated = printed.truncated;
+    let parsed = parsed(config, printed, redactor);
+    detail.output = match &parsed {
+        Ok(output) => Some(output.clone()),
+        Err(_) => Some(text(printed)),
+    };
+    if end.cause == Cause::Deadline {
+        return too_long(call);
+    }
+    if !success {
+        return failed(end, printed, bounds);
+    }
+    let fault = match parsed {
+        Err(fault) => Some(fault),
+        Ok(output) => {
+            let schema = call.output_schema.as_ref();
+            schema.and_then(|schema| output::fault(schema, &output, printed.truncated))
+        }
+    };
+    match fault {
+        Some(fault) => Outcome::failed(OUTPUT_INVALID, told(&fault)),
+        None => Outcome::successful(),
+    }
+}
+
+/// Makes the outcome of a container that has used up the operation's time, or has not even started in it.
+pub(crate) fn too_long(call: &Call) -> Outcome {
+    let error = format!(
+        "The container did not end within the operation's timeout of {} s and was stopped.",
+        call.timeout
+    );
+    Outcome::failed(Reason::TIMEOUT, error)
+}
+
+/// Makes the outcome of a container that was to be stopped before it started.
+pub(crate) fn not_started(told: &str) -> Outcome {
+    Outcome::failed(Reason::RUNNER_ERROR, told)
+}
+
+fn failed(end: &End, printed: &Printed<'_>, bounds: &Bounds) -> Outcome {
+    if end.out_of_memory {
+        let error = format!(
+            "The container needed more than its {} MiB of memory and was ended.",
+            bounds.memory / (1024 * 1024)
+        );
+        return Outcome::failed(RESOURCE_LIMIT, error);
+    }
+    if let (TOO_MUCH_TIME, Some(seconds)) = (end.exit_code, bounds.cpu_seconds) {
+        let error = format!("The container needed more than its {seconds} s of processor time and was ended.");
+        return Outcome::failed(RESOURCE_LIMIT, error);
+    }
+    let (code, tail) = (end.exit_code, printed.tail());
+    let error = match tail.as_str() {
+        "" => format!("The container ended with exit code {code}."),
+        tail => format!("The container ended with exit code {code}: {tail}"),
+    };
+    Outcome::failed(EXIT_CODE, error.chars().take(MAX_ERROR_CHARS).collect::<String>())
+}
+
+/// Returns the output as the operator says it is.
+fn parsed(config: &ContainerConfig, printed: &Printed<'_>, redactor: &Redactor) -> Result<Value, String> {
+    match config.output {
+        OutputFormat::Text => Ok(text(printed)),
+        OutputFormat::Json if printed.truncated => Err("the output is too large to be read as JSON".to_owned()),
+        OutputFormat::Json => serde_json::from_slice(&printed.kept)
+            .map(|value| output::redacted(value, redactor))
+            .map_err(|error| format!("the output is no JSON: {error}")),
+    }
+}
+
+fn text(printed: &Printed<'_>) -> Value {
+    String::from_utf8_lossy(&printed.kept).into_owned().into()
+}
+
+/// Makes the outcome of a container that does not have the isolation that was asked for.
+pub(crate) fn unisolated(missing: &[&str]) -> Outcome {
+    let error = format!(
+        "The container engine did not apply {}, so the container was not started. Its system may lack what it needs for that, such as \
+         cgroups that are delegated to the engine's user, or accounting of swap.",
+        missing.join(", ")
+    );
+    Outcome::failed(ISOLATION_UNAVAILABLE, error)
+}
+
+/// Makes the outcome of a container that could not be run, or not to its end.
+pub(crate) fn broken(fault: &Fault, redactor: &Redactor) -> Outcome {
+    let (reason, error) = match fault {
+        Fault::Engine(doing, error) => (
+            Reason::RUNNER_ERROR,
+            told(&format!("the container engine could not {doing}: {}", causes(error))),
+        ),
+        Fault::Refused(error) => (
+            Reason::REQUEST_INVALID,
+            told(&format!(
+                "the container engine does not make such a container: {}",
+                causes(error)
+            )),
+        ),
+        Fault::Alive => (
+            Reason::RUNNER_ERROR,
+            "The container was killed and does not end; its removal is tried again until it succeeds.".to_owned(),
+        ),
+        Fault::Store(error) => (
+            Reason::RUNNER_ERROR,
+            told(&format!("the output could not be kept: {}", causes(error.cause()))),
+        ),
+    };
+    Outcome::failed(reason, redactor.text(&error))
+}
+
+fn told(text: &str) -> String {
+    let text: String = text.chars().take(MAX_ERROR_CHARS).collect();
+    sentence(&text)
+}
