@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -139,8 +140,12 @@ impl Attempt<'_> {
         let AttachContainerResults { mut output, mut input } = attached;
         let reading = async {
             while let Some(chunk) = output.next().await {
-                let chunk = chunk.map_err(|error| Fault::Engine("read what the container prints", error))?;
-                printed.take(chunk).await.map_err(Fault::Store)?;
+                match chunk {
+                    Ok(chunk) => printed.take(chunk).await.map_err(Fault::Store)?,
+                    // Podman ends so where its container has not read all of its input
+                    Err(error) if self.stdin.is_some() && is_reset(&error) => break,
+                    Err(error) => return Err(Fault::Engine("read what the container prints", error)),
+                }
             }
             printed.finish().await.map_err(Fault::Store)
         };
@@ -200,4 +205,8 @@ impl Attempt<'_> {
         let seen = seen.map_err(|error| Fault::Engine("show the container", error))?;
         Ok(seen.state.and_then(|state| state.oom_killed) == Some(true))
     }
+}
+
+fn is_reset(error: &Error) -> bool {
+    matches!(error, Error::IOError { err } if err.kind() == ErrorKind::ConnectionReset)
 }

@@ -61,7 +61,7 @@ impl Wanted<'_> {
             attach_stderr: Some(true),
             tty: Some(false),
             stop_signal: Some("SIGTERM".to_owned()),
-            healthcheck: Some(HealthConfig {
+            healthcheck: prepared.image.has_healthcheck.then(|| HealthConfig {
                 test: Some(vec!["NONE".to_owned()]),
                 ..HealthConfig::default()
             }),

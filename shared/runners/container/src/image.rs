@@ -17,6 +17,8 @@ pub(crate) struct Image {
     pub(crate) named: String,
     /// The folders that it declares as volumes.
     pub(crate) volumes: Vec<String>,
+    /// Whether it declares a program that an engine runs in the container again and again.
+    pub(crate) has_healthcheck: bool,
 }
 
 /// Returns the image of a container; pulls it where the operator wants that. Registries that ask for a login are not supported,
@@ -42,9 +44,11 @@ pub(crate) async fn find(docker: &Docker, config: &ContainerConfig) -> Result<Im
         return Err(format!("The engine does not say which image {name} is."));
     }
     let digest = digest_of(name, &found.repo_digests.unwrap_or_default()).unwrap_or_else(|| id.clone());
+    let config = found.config.unwrap_or_default();
     Ok(Image {
         named: format!("{}@{digest}", repository(name)),
-        volumes: found.config.and_then(|config| config.volumes).unwrap_or_default(),
+        volumes: config.volumes.unwrap_or_default(),
+        has_healthcheck: config.healthcheck.is_some(),
         id,
     })
 }

@@ -11,6 +11,7 @@ use callboard_core::run::Stop;
 use callboard_kind_service::config::ContainerConfig;
 use callboard_kind_service::detail::{CallProgress, Detail};
 use callboard_kind_service::request::Call;
+use futures_util::FutureExt;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -43,6 +44,8 @@ pub(crate) struct Tried {
     pub(crate) outcome: Outcome,
     /// Whether the container has started.
     pub(crate) begun: bool,
+    /// Whether the container may run until it is removed, since something failed.
+    unended: bool,
     pub(crate) stopped: bool,
     pub(crate) doing: Option<String>,
 }
@@ -53,6 +56,7 @@ impl Tried {
         Self {
             outcome,
             begun: false,
+            unended: false,
             stopped: false,
             doing: None,
         }
@@ -64,6 +68,14 @@ impl Tried {
             stopped: true,
             doing: Some(NOT_STARTED.to_owned()),
             ..Self::not_begun(verdict::not_started(NOT_STARTED))
+        }
+    }
+
+    /// Adds what the removal of a container has done that was not seen to end.
+    fn ended_by(&mut self, removed: bool, stopping: bool) {
+        self.stopped = removed && stopping;
+        if !removed && let Some(error) = &mut self.outcome.error {
+            error.push_str(" The container may still run; its removal is tried again until it succeeds.");
         }
     }
 }
@@ -84,11 +96,16 @@ impl Run<'_> {
             ..Detail::default()
         };
         let held = self.running.hold(&self.prepared.engine.docker, name(self.job));
+        let mut stopping = stop.clone();
         let tried = self.attempt(&held.name, stop, &mut detail).await;
-        if let Err(error) = held.remove().await {
-            tracing::warn!(error = %causes(&error), "a job's container cannot be removed now; the removal is tried again until it succeeds");
+        let removed = held.remove().await;
+        if let Err(error) = &removed {
+            tracing::warn!(error = %causes(error), "a job's container cannot be removed now; the removal is tried again until it succeeds");
         }
         let mut tried = tried?;
+        if tried.unended {
+            tried.ended_by(removed.is_ok(), stopping.requested().now_or_never().is_some());
+        }
         let event = if tried.outcome.error.is_none() {
             "call_answered"
         } else {
@@ -145,6 +162,7 @@ impl Run<'_> {
                 detail,
             ),
             begun: true,
+            unended: false,
             doing: stopped.then(|| "The container ran.".to_owned()),
             stopped,
         })
@@ -155,6 +173,7 @@ impl Run<'_> {
             Fault::Store(error) => Err(error),
             fault => Ok(Tried {
                 begun,
+                unended: begun,
                 ..Tried::not_begun(verdict::broken(&fault, &self.prepared.redactor))
             }),
         }

@@ -133,7 +133,7 @@ pub(crate) fn broken(fault: &Fault, redactor: &Redactor) -> Outcome {
         ),
         Fault::Alive => (
             Reason::RUNNER_ERROR,
-            "The container was killed and does not end; its removal is tried again until it succeeds.".to_owned(),
+            "The container was killed and does not end.".to_owned(),
         ),
         Fault::Store(error) => (
             Reason::RUNNER_ERROR,

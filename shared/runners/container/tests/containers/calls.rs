@@ -23,10 +23,13 @@ async fn a_call_returns_what_the_container_prints_and_the_record_says_what_ran_a
         result["exit_code"] == 0 && result["output_truncated"] == false,
         "{result}"
     );
-    let image = world.docker.inspect_image(IMAGE).await?.id.unwrap_or_default();
+    let image = world.docker.inspect_image(IMAGE).await?;
+    let digest = image.repo_digests.unwrap_or_default().pop();
+    let digest = digest.and_then(|digest| digest.split_once('@').map(|(_, digest)| digest.to_owned()));
+    let digest = digest.or(image.id).unwrap_or_default();
     let called = result["called"].as_str().unwrap_or_default();
     ensure!(
-        called.starts_with(&format!("callboard-test/tool@{image} /bin/printf")),
+        called.starts_with(&format!("callboard-test/tool@{digest} /bin/printf")),
         "{called}"
     );
     ensure!(called.ends_with("\"(a $(id); 'b')\""), "{called}");
@@ -89,10 +92,7 @@ async fn a_container_that_fails_says_how_and_is_run_again_where_that_is_wanted()
         .call(PLAIN, &format!("runner_config: {missing}"), json!({}))
         .await?
         .result()?;
-    ensure!(
-        result["reason"] == "exit_code" && result["exit_code"] == 127,
-        "{result}"
-    );
+    ensure!(result["reason"] == "exit_code" && result["exit_code"] != 0, "{result}");
     Ok(())
 }
 
