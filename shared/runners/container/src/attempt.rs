@@ -6,32 +6,25 @@ use std::io::ErrorKind;
 use std::pin::pin;
 use std::time::Duration;
 
-use bollard::Docker;
 use bollard::container::AttachContainerResults;
 use bollard::errors::Error;
-use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptionsBuilder,
-    WaitContainerOptionsBuilder,
-};
-use callboard_core::base::store_error::StoreError;
+use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder};
 use callboard_core::run::Stop;
 use futures_util::{FutureExt, StreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::select;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
+use crate::container::Container;
 use crate::create::Wanted;
 use crate::engine::status;
+use crate::fault::Fault;
 use crate::printed::Printed;
 use crate::verify::Verified;
 
-/// How long the kernel may take to end what was killed.
-const KILL_PATIENCE: Duration = Duration::from_secs(60);
-
 /// One run of a container.
 pub(crate) struct Attempt<'a> {
-    pub(crate) docker: &'a Docker,
-    pub(crate) name: &'a str,
+    pub(crate) container: Container<'a>,
     pub(crate) wanted: &'a Wanted<'a>,
     /// What the container gets on its standard input, if it gets anything.
     pub(crate) stdin: Option<&'a [u8]>,
@@ -52,30 +45,26 @@ pub(crate) enum Cause {
     Itself,
     Stopped,
     Deadline,
-}
-
-/// Why a container could not be run, or not to its end.
-pub(crate) enum Fault {
-    /// The engine failed; the first says what it was to do.
-    Engine(&'static str, Error),
-    /// The engine does not make such a container.
-    Refused(Error),
-    /// What was killed does not end.
-    Alive,
-    Store(StoreError),
+    ProcessorTime,
 }
 
 impl Attempt<'_> {
     /// Makes the container, and returns what it is isolated by.
     pub(crate) async fn create(&self) -> Result<Verified, Fault> {
         let body = self.wanted.body();
-        let options = CreateContainerOptionsBuilder::default().name(self.name).build();
-        let created = self.docker.create_container(Some(options), body.clone()).await;
+        let options = CreateContainerOptionsBuilder::default()
+            .name(self.container.name)
+            .build();
+        let created = self
+            .container
+            .docker
+            .create_container(Some(options), body.clone())
+            .await;
         created.map_err(|error| match status(&error) {
             Some(400 | 404) => Fault::Refused(error),
             _ => Fault::Engine("make the container", error),
         })?;
-        let made = self.docker.inspect_container(self.name, None).await;
+        let made = self.container.docker.inspect_container(self.container.name, None).await;
         let made = made.map_err(|error| Fault::Engine("show the container", error))?;
         Ok(Verified::of(&body, &made, &self.wanted.policy.isolation))
     }
@@ -86,13 +75,13 @@ impl Attempt<'_> {
         if stop.requested().now_or_never().is_some() {
             return Ok(None);
         }
-        let started = self.docker.start_container(self.name, None).await;
+        let started = self.container.docker.start_container(self.container.name, None).await;
         started.map_err(|error| match status(&error) {
             Some(400 | 404) => Fault::Refused(error),
             _ => Fault::Engine("start the container", error),
         })?;
         let (exit_code, cause) = self.watch(attached, stop, printed).await?;
-        let out_of_memory = exit_code != 0 && self.ran_out_of_memory().await?;
+        let out_of_memory = exit_code != 0 && self.container.ran_out_of_memory().await?;
         Ok(Some(End {
             exit_code,
             out_of_memory,
@@ -106,7 +95,11 @@ impl Attempt<'_> {
             .stdin(self.stdin.is_some())
             .stdout(true)
             .stderr(true);
-        let attached = self.docker.attach_container(self.name, Some(options.build())).await;
+        let attached = self
+            .container
+            .docker
+            .attach_container(self.container.name, Some(options.build()))
+            .await;
         attached.map_err(|error| Fault::Engine("attach to the container", error))
     }
 
@@ -122,9 +115,10 @@ impl Attempt<'_> {
             ended = &mut running => return Ok((ended?, Cause::Itself)),
             () = stop.requested() => Cause::Stopped,
             () = sleep_until(self.deadline) => Cause::Deadline,
+            () = self.container.processor_time_is_over(self.wanted.bounds.cpu_seconds) => Cause::ProcessorTime,
         };
         let stopping = async {
-            match self.end().await {
+            match self.container.end(self.grace).await {
                 Ok(_) => pending().await,
                 Err(fault) => fault,
             }
@@ -157,53 +151,11 @@ impl Attempt<'_> {
             }
             pending::<Infallible>().await
         };
-        let ending = async { tokio::try_join!(reading, self.exit_code()) };
+        let ending = async { tokio::try_join!(reading, self.container.exit_code()) };
         select! {
             ended = ending => ended.map(|((), code)| code),
             never = feeding => match never {},
         }
-    }
-
-    /// Asks the container to end, and kills it after the grace period.
-    async fn end(&self) -> Result<i64, Fault> {
-        self.signal("SIGTERM").await?;
-        if let Ok(ended) = timeout(self.grace, self.exit_code()).await {
-            return ended;
-        }
-        self.signal("SIGKILL").await?;
-        timeout(KILL_PATIENCE, self.exit_code())
-            .await
-            .unwrap_or(Err(Fault::Alive))
-    }
-
-    async fn signal(&self, signal: &str) -> Result<(), Fault> {
-        let options = KillContainerOptionsBuilder::default().signal(signal).build();
-        match self.docker.kill_container(self.name, Some(options)).await {
-            // it has ended by itself
-            Err(error) if matches!(status(&error), Some(404 | 409)) => Ok(()),
-            signaled => signaled.map_err(|error| Fault::Engine("stop the container", error)),
-        }
-    }
-
-    async fn exit_code(&self) -> Result<i64, Fault> {
-        loop {
-            let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
-            let mut waiting = pin!(self.docker.wait_container(self.name, Some(options)));
-            match waiting.next().await {
-                Some(Ok(ended)) => return Ok(ended.status_code),
-                Some(Err(Error::DockerContainerWaitError { code, .. })) => return Ok(code),
-                // some engines answer only when the container has ended
-                Some(Err(Error::RequestTimeoutError)) => {}
-                Some(Err(error)) => return Err(Fault::Engine("wait for the container", error)),
-                None => return Err(Fault::Engine("wait for the container", Error::RequestTimeoutError)),
-            }
-        }
-    }
-
-    async fn ran_out_of_memory(&self) -> Result<bool, Fault> {
-        let seen = self.docker.inspect_container(self.name, None).await;
-        let seen = seen.map_err(|error| Fault::Engine("show the container", error))?;
-        Ok(seen.state.and_then(|state| state.oom_killed) == Some(true))
     }
 }
 

@@ -116,11 +116,10 @@ fn network(network: Network) -> &'static str {
 
 fn ulimits(bounds: &Bounds) -> Vec<ResourcesUlimits> {
     let mut limits = vec![("core", 0, 0), ("nofile", OPEN_FILES, OPEN_FILES)];
-    limits.extend(
-        bounds
-            .cpu_seconds
-            .map(|seconds| ("cpu", seconds, seconds + LAST_SECONDS)),
-    );
+    let seconds = bounds
+        .cpu_seconds
+        .map(|time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    limits.extend(seconds.map(|seconds| ("cpu", seconds, seconds.saturating_add(LAST_SECONDS))));
     let limits = limits.into_iter().map(|(name, soft, hard)| ResourcesUlimits {
         name: Some(name.to_owned()),
         soft: Some(soft),

@@ -1,10 +1,12 @@
 //! Executes operations of registered services in containers, by Docker or Podman.
 
 mod attempt;
+mod container;
 mod create;
 mod engine;
 mod environment;
 mod events;
+mod fault;
 mod held;
 mod image;
 mod limits;

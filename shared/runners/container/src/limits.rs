@@ -1,5 +1,7 @@
 //! What a container may use.
 
+use std::time::Duration;
+
 use callboard_kind_service::security::ResourceLimits;
 
 const MIB: i64 = 1024 * 1024;
@@ -18,8 +20,8 @@ pub(crate) struct Bounds {
     pub(crate) processes: i64,
     /// Bytes that it may write to each of its folders in memory.
     pub(crate) disk: i64,
-    /// Seconds of processor time of each process.
-    pub(crate) cpu_seconds: Option<i64>,
+    /// Processor time of all processes together.
+    pub(crate) cpu_seconds: Option<Duration>,
 }
 
 impl Bounds {
@@ -30,7 +32,7 @@ impl Bounds {
             nano_cpus: cpu_millis.map(|millis| whole(millis).saturating_mul(1_000_000)),
             processes: whole(limits.processes.unwrap_or(PROCESSES)),
             disk: mib(limits.disk_mb, DISK_MB),
-            cpu_seconds: limits.cpu_seconds.map(whole),
+            cpu_seconds: limits.cpu_seconds.map(Duration::from_secs),
         }
     }
 }

@@ -15,9 +15,11 @@ use futures_util::FutureExt;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::attempt::{Attempt, Cause, Fault};
+use crate::attempt::{Attempt, Cause};
+use crate::container::Container;
 use crate::create::{Wanted, name};
 use crate::events::Events;
+use crate::fault::Fault;
 use crate::held::Running;
 use crate::limits::Bounds;
 use crate::prepare::Prepared;
@@ -130,8 +132,10 @@ impl Run<'_> {
             bounds,
         };
         let attempt = Attempt {
-            docker: &prepared.engine.docker,
-            name,
+            container: Container {
+                docker: &prepared.engine.docker,
+                name,
+            },
             wanted: &wanted,
             stdin: prepared.stdin.as_deref(),
             grace: self.grace,

@@ -1,5 +1,7 @@
 //! What the end of a container means.
 
+use std::time::Duration;
+
 use callboard_core::base::causes::causes;
 use callboard_core::base::sentence::sentence;
 use callboard_core::job::Outcome;
@@ -11,7 +13,8 @@ use callboard_kind_service::output;
 use callboard_kind_service::request::Call;
 use serde_json::Value;
 
-use crate::attempt::{Cause, End, Fault};
+use crate::attempt::{Cause, End};
+use crate::fault::Fault;
 use crate::limits::Bounds;
 use crate::printed::Printed;
 
@@ -41,6 +44,9 @@ pub(crate) fn read(
     };
     if end.cause == Cause::Deadline {
         return too_long(call);
+    }
+    if let (Cause::ProcessorTime, Some(time)) = (end.cause, bounds.cpu_seconds) {
+        return too_much_time(time);
     }
     if !success {
         return failed(end, printed, bounds);
@@ -80,9 +86,8 @@ fn failed(end: &End, printed: &Printed<'_>, bounds: &Bounds) -> Outcome {
         );
         return Outcome::failed(RESOURCE_LIMIT, error);
     }
-    if let (TOO_MUCH_TIME, Some(seconds)) = (end.exit_code, bounds.cpu_seconds) {
-        let error = format!("The container needed more than its {seconds} s of processor time and was ended.");
-        return Outcome::failed(RESOURCE_LIMIT, error);
+    if let Some(time) = bounds.cpu_seconds.filter(|_| end.exit_code == TOO_MUCH_TIME) {
+        return too_much_time(time);
     }
     let (code, tail) = (end.exit_code, printed.tail());
     let error = match tail.as_str() {
@@ -90,6 +95,14 @@ fn failed(end: &End, printed: &Printed<'_>, bounds: &Bounds) -> Outcome {
         tail => format!("The container ended with exit code {code}: {tail}"),
     };
     Outcome::failed(EXIT_CODE, error.chars().take(MAX_ERROR_CHARS).collect::<String>())
+}
+
+fn too_much_time(time: Duration) -> Outcome {
+    let error = format!(
+        "The container needed more than its {} s of processor time and was ended.",
+        time.as_secs()
+    );
+    Outcome::failed(RESOURCE_LIMIT, error)
 }
 
 /// Returns the output as the operator says it is.

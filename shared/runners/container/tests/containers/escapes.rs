@@ -100,6 +100,7 @@ async fn a_container_stays_within_its_limits() -> anyhow::Result<()> {
     let hog = "dd if=/dev/zero of=/dev/null bs=200M count=1";
     let fill = "for at in /tmp /dev/shm; do dd if=/dev/zero of=$at/x bs=1M count=20 2>/dev/null; wc -c < $at/x; done";
     let spin = "while :; do :; done";
+    let many = "while :; do (i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done); done";
     let world = World::new().await?;
 
     let run = world.call(limits, &script(fork), json!({})).await?;
@@ -113,7 +114,11 @@ async fn a_container_stays_within_its_limits() -> anyhow::Result<()> {
     let run = world.call(limits, &script(fill), json!({})).await?;
     ensure!(run.stdout == "4194304\n4194304\n", "{} {:?}", run.stdout, run.result()?);
 
-    for (greedy, told) in [(hog, "32 MiB of memory"), (spin, "1 s of processor time")] {
+    for (greedy, told) in [
+        (hog, "32 MiB of memory"),
+        (spin, "1 s of processor time"),
+        (many, "1 s of processor time"),
+    ] {
         let result = world.call(limits, &script(greedy), json!({})).await?.result()?;
         ensure!(result["reason"] == "resource_limit", "{result}");
         ensure!(
