@@ -5,7 +5,6 @@ mod container;
 mod create;
 mod engine;
 mod environment;
-mod events;
 mod fault;
 mod held;
 mod image;

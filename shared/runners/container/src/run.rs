@@ -10,6 +10,7 @@ use callboard_core::output::Output;
 use callboard_core::run::Stop;
 use callboard_kind_service::config::ContainerConfig;
 use callboard_kind_service::detail::{CallProgress, Detail};
+use callboard_kind_service::events::Events;
 use callboard_kind_service::request::Call;
 use futures_util::FutureExt;
 use serde_json::json;
@@ -18,7 +19,6 @@ use tokio::time::Instant;
 use crate::attempt::{Attempt, Cause};
 use crate::container::Container;
 use crate::create::{Wanted, name};
-use crate::events::Events;
 use crate::fault::Fault;
 use crate::held::Running;
 use crate::limits::Bounds;
@@ -87,7 +87,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// The log store refuses a write.
-    pub(crate) async fn run(&self, stop: Stop, events: &mut Events<'_>) -> Result<Tried, StoreError> {
+    pub(crate) async fn run(&self, stop: Stop, events: &Events<'_>) -> Result<Tried, StoreError> {
         let called = self.prepared.called();
         self.output.report(Object::of(&CallProgress {
             called: Some(called.clone()),

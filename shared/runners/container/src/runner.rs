@@ -14,13 +14,13 @@ use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_kind_service::config::{ContainerConfig, RunnerConfig};
 use callboard_kind_service::detail::EXIT_CODE;
+use callboard_kind_service::events::Events;
 use callboard_kind_service::execution_type::ExecutionType;
 use callboard_kind_service::request::{Call, ServiceRequest};
 use serde_json::json;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::engine::Engine;
-use crate::events::Events;
 use crate::held::Running;
 use crate::prepare::Prepared;
 use crate::run::{Run, Tried};
@@ -80,10 +80,10 @@ impl ContainerRunner {
         let RunnerConfig::Container(config) = &request.call.runner_config else {
             return Err(unknown("it is no container"));
         };
-        let mut events = Events::new(output);
+        let events = Events::new(output);
         let ended = async {
-            let tried = self.attempt(job, &request, config, output, stop, &mut events).await?;
-            concluded(job, &request.call, tried, &mut events).await
+            let tried = self.attempt(job, &request, config, output, stop, &events).await?;
+            concluded(job, &request.call, tried, &events).await
         };
         ended.await.map_err(|error: StoreError| {
             let error = format!("The output could not be kept: {}.", causes(error.cause()));
@@ -99,7 +99,7 @@ impl ContainerRunner {
         config: &ContainerConfig,
         output: &Output,
         stop: Stop,
-        events: &mut Events<'_>,
+        events: &Events<'_>,
     ) -> Result<Tried, StoreError> {
         let deadline = Instant::now() + Duration::from_secs(request.call.timeout);
         let preparing = Prepared::new(&self.engine, &*self.secrets, job, config, &request.input);
@@ -130,7 +130,7 @@ impl ContainerRunner {
 }
 
 /// Says of an attempt whether another one follows.
-async fn concluded(job: &Job, call: &Call, tried: Tried, events: &mut Events<'_>) -> Result<Ended, StoreError> {
+async fn concluded(job: &Job, call: &Call, tried: Tried, events: &Events<'_>) -> Result<Ended, StoreError> {
     let reason = tried.outcome.reason.as_ref().filter(|reason| PASSING.contains(reason));
     let again = reason
         .filter(|_| !tried.stopped)

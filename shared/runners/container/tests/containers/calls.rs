@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 use callboard_core::job::JobStatus;
+use callboard_testkit::calls::never;
 use serde_json::json;
 
 use crate::world::{IMAGE, PLAIN, TOKEN, World, request, script};
@@ -72,18 +73,10 @@ async fn a_container_that_fails_says_how_and_is_run_again_where_that_is_wanted()
         "{result}"
     );
 
-    let again = world
-        .call(
-            PLAIN,
-            &format!("{failing}, max_retries: 2, idempotent: true"),
-            json!({}),
-        )
-        .await?;
-    ensure!(
-        again.ended.again.is_some() && again.events.contains("call_retried"),
-        "{:?}",
-        again.ended
-    );
+    let wanted = format!("{failing}, max_retries: 2, retry: {{initial_interval: 0}}, idempotent: true");
+    let names = world.call(PLAIN, &wanted, json!({})).await?.names();
+    let count = |name| names.iter().filter(|known| *known == name).count();
+    ensure!(count("call_retried") == 2 && count("call_started") == 3, "{names:?}");
     let expected = script("exit 7").replace("runner_config: {", "runner_config: {\"success_codes\": [7], ");
     let result = world.call(PLAIN, &expected, json!({})).await?.result()?;
     ensure!(result["status"] == "successful" && result["exit_code"] == 7, "{result}");
@@ -183,9 +176,7 @@ async fn a_container_is_ended_when_its_time_is_over() -> anyhow::Result<()> {
         "{}, timeout: 2",
         script("trap '' TERM; echo begun; while :; do sleep 0.1; done")
     );
-    let run = world
-        .run(request(PLAIN, &operation, &json!({}))?, crate::world::never())
-        .await?;
+    let run = world.run(request(PLAIN, &operation, &json!({}))?, never()).await?;
     let result = run.result()?;
     ensure!(result["reason"] == "timeout" && !run.ended.stopped, "{result}");
     ensure!(run.stdout == "begun\n", "{}", run.stdout);

@@ -5,48 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use async_trait::async_trait;
 use bollard::Docker;
 use bollard::models::ContainerSummary;
 use bollard::query_parameters::ListContainersOptionsBuilder;
-use callboard_core::base::id::Tenant;
 use callboard_core::base::secret::Secret;
-use callboard_core::credential::{AwsKeys, CloudRef, Credential, CredentialKind, CredentialRef, SecretError, Secrets};
-use callboard_core::job::Job;
-use callboard_core::output::{LogKey, LogStore, Output, OutputLimits, Stream};
-use callboard_core::request::{JobRequest, Kinds};
-use callboard_core::run::{Ended, Runner, Stop, StopReason};
+use callboard_core::credential::Credential;
+use callboard_core::output::LogStore;
+use callboard_core::request::JobRequest;
 use callboard_embedded::FileLogStore;
-use callboard_kind_service::in_force::InForce;
-use callboard_kind_service::kind::Services;
-use callboard_kind_service::registry::Registry;
 use callboard_runner_container::ContainerRunner;
-use callboard_testkit::contract::samples::{HOUR, now};
+use callboard_testkit::calls::{Keeper, Run, job, never, run};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::sync::watch;
 
 pub(crate) const TOKEN: &str = "s3cr3t-t0k3n-of-the-service";
 pub(crate) const IMAGE: &str = "callboard-test/tool:1";
 pub(crate) const IMAGE_WITH_VOLUME: &str = "callboard-test/tool:volume";
 const GRACE: Duration = Duration::from_secs(2);
-
-/// Keeps one token.
-struct Keeper;
-
-#[async_trait]
-impl Secrets for Keeper {
-    async fn resolve(&self, _: &Tenant, _: &CredentialRef, _: &[CredentialKind]) -> Result<Credential, SecretError> {
-        Ok(Credential::Bearer {
-            token: Secret::new(TOKEN),
-            hosts: Vec::new(),
-        })
-    }
-
-    async fn cloud(&self, _: &Tenant, _: &CloudRef, _: &str) -> Result<AwsKeys, SecretError> {
-        Err(SecretError::new("there is no cloud"))
-    }
-}
 
 /// Returns the address of the engine that the tests use.
 pub(crate) fn address() -> anyhow::Result<String> {
@@ -59,20 +33,6 @@ pub(crate) struct World {
     pub(crate) runner: Arc<ContainerRunner>,
     pub(crate) instance: String,
     pub(crate) docker: Docker,
-    folder: TempDir,
-}
-
-/// A run of a job: its end, and what is kept.
-pub(crate) struct Run {
-    pub(crate) ended: Ended,
-    pub(crate) stdout: String,
-    pub(crate) events: String,
-}
-
-impl Run {
-    pub(crate) fn result(&self) -> anyhow::Result<Value> {
-        Ok(serde_json::to_value(&self.ended.outcome)?)
-    }
 }
 
 impl World {
@@ -85,13 +45,16 @@ impl World {
         let folder = tempfile::tempdir()?;
         let name = folder.path().file_name().context("a name")?;
         let instance = name.to_string_lossy().into_owned();
-        let runner = ContainerRunner::new(Arc::new(Keeper), Some(engine.to_owned()), instance.clone(), GRACE);
+        let keeper = Keeper::of(Credential::Bearer {
+            token: Secret::new(TOKEN),
+            hosts: Vec::new(),
+        });
+        let runner = ContainerRunner::new(Arc::new(keeper), Some(engine.to_owned()), instance.clone(), GRACE);
         let docker = Docker::connect_with_host(&address()?)?;
         Ok(Self {
             runner: Arc::new(runner),
             instance,
             docker: docker.negotiate_version().await?,
-            folder,
         })
     }
 
@@ -106,35 +69,7 @@ impl World {
         request: JobRequest,
         stop: impl Future<Output = anyhow::Result<()>>,
     ) -> anyhow::Result<Run> {
-        let mut job = Job::new(Tenant::default(), request, now(), HOUR);
-        job.state.attempt = 1;
-        let work = std::mem::take(&mut job.request.work);
-        let logs = self.logs(&self.folder.path().join("logs"));
-        let output = Output::new(logs.clone(), job.id, 1, OutputLimits::default());
-        let (stopper, stopped) = watch::channel(None);
-        let stopping = async {
-            stop.await?;
-            stopper.send_replace(Some(StopReason::Shutdown));
-            std::future::pending::<anyhow::Result<()>>().await
-        };
-        let ended = tokio::select! {
-            ended = self.runner.run(&job, work, &output, Stop::new(stopped)) => ended,
-            failed = stopping => return Err(failed.err().context("nothing stops the job")?),
-        };
-        output.close(true, Duration::from_secs(30)).await?;
-        let read = async |stream| {
-            let key = LogKey {
-                job: job.id,
-                attempt: 1,
-                stream,
-            };
-            anyhow::Ok(String::from_utf8_lossy(&logs.read(key, 0..u64::MAX).await?).into_owned())
-        };
-        Ok(Run {
-            ended,
-            stdout: read(Stream::Stdout).await?,
-            events: read(Stream::Events).await?,
-        })
+        run(&*self.runner, request, |folder| self.logs(folder), stop).await
     }
 
     pub(crate) fn logs(&self, folder: &Path) -> Arc<dyn LogStore> {
@@ -168,12 +103,7 @@ pub(crate) fn request(service: &str, operation: &str, input: &Value) -> anyhow::
     let text = format!(
         "services:\n  - name: a\n    execution_type: container\n    {service}\n    operations: [{{name: x, {operation}}}]\n"
     );
-    let registry = Registry::parse(&[("services.yml".to_owned(), text.clone())]);
-    let registry = registry.map_err(|faults| anyhow::anyhow!("{text}\n{faults:?}"))?;
-    let services = Services::new(Arc::new(InForce::new(registry)), Arc::default());
-    let kinds = Kinds::new(Arc::new(services), Vec::new());
-    let read = kinds.read(&json!({"service": "a", "operation": "x", "input": input}));
-    Ok(read.map_err(|faults| anyhow::anyhow!("{faults:?}"))?.request)
+    job(&text, input)
 }
 
 /// Returns an operation that runs a script by the image's shell.
@@ -181,10 +111,6 @@ pub(crate) fn script(script: &str) -> String {
     let script = script.replace('{', "{{").replace('}', "}}");
     let config = json!({"image": IMAGE, "pull": "never", "command": ["/bin/sh", "-c"], "args": [script]});
     format!("runner_config: {config}")
-}
-
-pub(crate) async fn never() -> anyhow::Result<()> {
-    std::future::pending().await
 }
 
 /// A service that limits nothing.
