@@ -37,8 +37,7 @@ MAY_KNOW = {
     "callboard-lambda": {"core", "api", "aws", "kind-ansible", "kind-service", "policy", "secrets"},
     "callboard": {
         *("allocator", "core", "api", "embedded", "kind-ansible", "kind-service", "policy", "process", "secrets"),
-        *("ansible", "calls", "runner-function", "runner-http"),
-        *("ansible", "runner-function", "runner-http", "sandbox"),
+        *("ansible", "calls", "runner-container", "runner-function", "runner-http", "runner-shell", "sandbox"),
     },
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},

@@ -20,8 +20,10 @@ use callboard_embedded::{
 };
 use callboard_policy::Policies;
 use callboard_process::{Children, JobFolders};
+use callboard_runner_container::ContainerRunner;
 use callboard_runner_function::FunctionRunner;
 use callboard_runner_http::HttpRunner;
+use callboard_runner_shell::ShellRunner;
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::cli::Common;
@@ -50,6 +52,13 @@ pub(crate) struct Parts {
     pub(crate) policies: Policies,
     pub(crate) clock: Arc<dyn Clock>,
     held: Held,
+}
+
+/// The runners of calls of services.
+pub(crate) struct CallRunners {
+    pub(crate) runners: Vec<Arc<dyn Runner>>,
+    /// The one of containers, of which some may be left by a process that has died.
+    pub(crate) containers: Arc<ContainerRunner>,
 }
 
 impl Parts {
@@ -88,16 +97,34 @@ impl Parts {
         )?))
     }
 
-    /// Returns the runners of calls of services.
-    pub(crate) fn call_runners(&self) -> anyhow::Result<Vec<Arc<dyn Runner>>> {
+    /// Makes the runners of calls of services. `instance` is a name that no other process has at the same engine of containers.
+    pub(crate) fn call_runners(
+        &self,
+        common: &Common,
+        folders: Arc<JobFolders>,
+        instance: String,
+    ) -> anyhow::Result<CallRunners> {
+        let (secrets, grace) = (self.secrets()?, Duration::from_secs(common.grace));
         let clouds = callboard_runner_function::Settings::from_environment();
+        let programs = ShellRunner::new(secrets.clone(), folders, grace, PathBuf::from("/proc/self/exe"));
+        let containers = ContainerRunner::new(secrets.clone(), common.engine.clone(), instance, grace);
+        let containers = Arc::new(containers);
         let runners: Vec<Arc<dyn Runner>> = vec![
-            Arc::new(HttpRunner::new(self.secrets()?)),
-            Arc::new(FunctionRunner::new(self.secrets()?, clouds)?),
+            Arc::new(HttpRunner::new(secrets.clone())),
+            Arc::new(FunctionRunner::new(secrets, clouds)?),
+            Arc::new(programs),
+            containers.clone(),
         ];
         let store = Arc::new(SqliteBreakerStore::new(self.database.clone()));
         let breakers = Breakers::new(store, self.clock.clone());
-        Ok(Calls::of(runners, breakers, self.clock.clone()))
+        let runners = Calls::of(runners, breakers, self.clock.clone());
+        Ok(CallRunners { runners, containers })
+    }
+
+    /// Makes the folders of running jobs.
+    pub(crate) fn folders(common: &Common) -> anyhow::Result<Arc<JobFolders>> {
+        let folders = JobFolders::create(&common.work, longest_socket());
+        Ok(Arc::new(folders.context("the folder for running jobs cannot be made")?))
     }
 
     /// Returns what jobs use to get their sources, inventories and secrets.
@@ -118,9 +145,12 @@ impl Parts {
     }
 
     /// Makes the runner of Ansible jobs.
-    pub(crate) fn runner(&self, common: &Common, settings: AnsibleSettings) -> anyhow::Result<Arc<AnsibleRunner>> {
-        let folders = JobFolders::create(&common.work, longest_socket());
-        let folders = Arc::new(folders.context("the folder for running jobs cannot be made")?);
+    pub(crate) fn runner(
+        &self,
+        common: &Common,
+        settings: AnsibleSettings,
+        folders: Arc<JobFolders>,
+    ) -> anyhow::Result<Arc<AnsibleRunner>> {
         let runner = AnsibleRunner::new(settings, self.reach(common)?, folders, Children::adopt()?);
         Ok(Arc::new(runner))
     }

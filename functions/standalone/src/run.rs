@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let settings = settings(arguments, environment, &folder)?;
     let submitter = parts.submitter(common, kinds::shown(), u32::MAX);
-    let runner = parts.runner(common, settings)?;
+    let runner = parts.runner(common, settings, Parts::folders(common)?)?;
     let job = submitter.record(Tenant::default(), request).await?;
     if let Some(due) = job.state.due {
         parts.store.mark_dispatched(job.id, due).await?;

@@ -1,5 +1,7 @@
 //! `callboard serve`: the whole service in one process.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +9,13 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::{ApiSettings, App, Bodies, Followers, Gate, Hosts};
+use callboard_core::base::hex::hex;
 use callboard_core::request::Lane;
 use callboard_core::run::{Limits, Runner, Runners};
 use callboard_embedded::{FolderLock, SqliteStatsStore};
 use callboard_kind_service::in_force::InForce;
 use rustix::process::DumpableBehavior;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -72,10 +76,12 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         grace: Duration::from_secs(common.grace),
         viewer: None,
     };
-    let runner = parts.runner(common, settings)?;
+    let folders = Parts::folders(common)?;
+    let runner = parts.runner(common, settings, folders.clone())?;
     runner.warm_up().await?;
     let mut runners: Vec<Arc<dyn Runner>> = vec![runner.clone()];
-    runners.extend(parts.call_runners()?);
+    let calls = parts.call_runners(common, folders, instance(&setup::data(&common.data)?))?;
+    runners.extend(calls.runners);
     let runners = Runners::new(runners);
 
     let (drain, draining) = watch::channel(false);
@@ -108,9 +114,11 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         draining.clone(),
         limits,
     ));
+    let registry = services.in_force();
     let sweeper = parts.sweeper(common);
     let forgetter = parts.forgetter(sweeper.doubt.clone());
     let sweeping = tokio::spawn(workers::keep_sweeping(sweeper, forgetter, runner.clone(), services));
+    let reaping = tokio::spawn(workers::keep_reaping(calls.containers, registry));
     let http = tokio::spawn(http::listen(
         listener,
         callboard_api::router(app),
@@ -132,11 +140,17 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     shutdown.send_replace(true);
     all(&mut jobs).await;
     sweeping.abort();
+    reaping.abort();
     hang_up.send_replace(true);
     drop(http.await);
     parts.database.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the service's name at an engine of containers: the same one whenever it serves this data folder.
+fn instance(data: &Path) -> String {
+    format!("serve-{}", hex(&Sha256::digest(data.as_os_str().as_bytes())[..8]))
 }
 
 fn app(

@@ -10,6 +10,9 @@ use callboard_core::care::Sweeper;
 use callboard_core::job::{DeadLetter, JobStore};
 use callboard_core::run::{Limits, Worker};
 use callboard_embedded::{Forgetter, Message};
+use callboard_kind_service::execution_type::ExecutionType;
+use callboard_kind_service::in_force::InForce;
+use callboard_runner_container::ContainerRunner;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -21,6 +24,7 @@ use crate::services::Source;
 const VISIBILITY: Duration = Duration::from_secs(60);
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+const REAP_EVERY: Duration = Duration::from_secs(30);
 /// A message is given up after it was received this often without success, as SQS does.
 const MAX_RECEIVES: u32 = 5;
 
@@ -146,6 +150,20 @@ pub(crate) async fn keep_sweeping(
             report(&error, "expired data could not be removed");
         }
         sleep(SWEEP_EVERY).await;
+    }
+}
+
+/// Removes containers that a process which has died has left, for as long as there are services that are containers.
+pub(crate) async fn keep_reaping(containers: Arc<ContainerRunner>, registry: Arc<InForce>) {
+    loop {
+        let services = &registry.current().services;
+        if services
+            .iter()
+            .any(|service| service.execution_type == ExecutionType::Container)
+        {
+            containers.tidy().await;
+        }
+        sleep(REAP_EVERY).await;
     }
 }
 

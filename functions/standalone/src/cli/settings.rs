@@ -62,6 +62,10 @@ pub(crate) struct Common {
     /// A YAML file, or a folder of them, with the services whose operations jobs may call; read again when it changes [default: none]
     #[arg(long, value_name = "PATH", env = "CALLBOARD_SERVICES")]
     pub(crate) services: Option<PathBuf>,
+    /// The socket of the engine that runs containers, Docker or Podman, such as unix:///run/user/1000/podman/podman.sock [default:
+    /// DOCKER_HOST, or the usual one]
+    #[arg(long, value_name = "URL", env = "CALLBOARD_ENGINE")]
+    pub(crate) engine: Option<String>,
     /// How long fetching a repository or requirements may take, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_FETCH_TIMEOUT", default_value_t = 300)]
     pub(crate) fetch_timeout: u64,

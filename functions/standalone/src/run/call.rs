@@ -76,7 +76,9 @@ pub(super) async fn run(arguments: &RunArguments, mut request: Value) -> anyhow:
     if let Some(due) = job.state.due {
         parts.store.mark_dispatched(job.id, due).await?;
     }
-    let runners = Runners::new(parts.call_runners()?);
+    let instance = format!("run-{}", job.id);
+    let calls = parts.call_runners(common, Parts::folders(common)?, instance)?;
+    let runners = Runners::new(calls.runners);
     let worker = parts.worker(common, runners, job.request.lane, HEARTBEAT, Some(LEASE));
     let mut shown = Shown::of(job.id, arguments.json);
     let ending = {

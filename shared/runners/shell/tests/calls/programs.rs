@@ -1,5 +1,6 @@
 //! Programs that are not what the registry means.
 
+use callboard_core::base::hex::hex;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -119,7 +120,7 @@ async fn a_program_that_others_can_have_put_there_is_not_run() -> anyhow::Result
 async fn a_program_is_the_one_with_the_digest_of_the_registry() -> anyhow::Result<()> {
     let programs = Programs::make()?;
     let path = programs.script("bin/job", "/bin/sh")?;
-    let digest = |path: &Path| anyhow::Ok(format!("{:x}", Sha256::digest(fs::read(path)?)));
+    let digest = |path: &Path| anyhow::Ok(hex(&Sha256::digest(fs::read(path)?)));
     let good = digest(&path)?;
     let (run, ran) = programs
         .run(&path, |service| service.config("sha256", good.as_str()))
