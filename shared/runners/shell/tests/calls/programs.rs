@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
+use callboard_core::base::hex::hex;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
