@@ -132,8 +132,7 @@ impl Lambda<'_> {
         let error = header(headers, "x-amz-function-error").filter(|_| kept.broken.is_none());
         let error = error.map(|how| function_error::sentence(how, &returned(&kept, invocation.redactor)));
         let status = answer.status().as_u16();
-        let schema = invocation.schema.filter(|_| error.is_none());
-        let mut tried = ended(kept, status, schema, invocation.redactor);
+        let mut tried = ended(kept, status, invocation.schema, invocation.redactor);
         if let Some(error) = error {
             tried.outcome = Outcome::failed(FUNCTION_ERROR, error);
         }
