@@ -56,29 +56,43 @@ impl Ended {
 
 /// The runners of a worker.
 #[derive(Clone)]
-pub struct Runners(Arc<[Arc<dyn Runner>]>);
+pub struct Runners {
+    all: Arc<[Arc<dyn Runner>]>,
+    /// Whether the first runner takes the jobs that name no kind.
+    has_first: bool,
+}
 
 impl Runners {
     /// Makes a list. The first runner takes the jobs that name no kind.
     #[must_use]
     pub fn new(runners: Vec<Arc<dyn Runner>>) -> Self {
-        Self(runners.into())
+        Self {
+            all: runners.into(),
+            has_first: true,
+        }
+    }
+
+    /// Makes a list without the runner of the first kind: jobs that name no kind fail.
+    #[must_use]
+    pub fn without_first(runners: Vec<Arc<dyn Runner>>) -> Self {
+        Self {
+            all: runners.into(),
+            has_first: false,
+        }
     }
 
     /// Runs a job with the runner of its kind; a job of any other kind fails.
     pub(super) async fn run(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended {
         let kind = job.request.kind.as_deref();
-        let runner = self
-            .0
-            .iter()
-            .find(|runner| kind.is_none_or(|kind| kind == runner.kind()));
+        let takes = |runner: &&Arc<dyn Runner>| kind.map_or(self.has_first, |kind| kind == runner.kind());
+        let runner = self.all.iter().find(takes);
         if let Some(runner) = runner {
             return runner.run(job, work, output, stop).await;
         }
-        let known: Vec<&str> = self.0.iter().map(|runner| runner.kind()).collect();
+        let known: Vec<&str> = self.all.iter().map(|runner| runner.kind()).collect();
+        let what = kind.map_or_else(|| "without a kind".to_owned(), |kind| format!("of kind {kind:?}"));
         let error = format!(
-            "This worker cannot run jobs of kind {:?}, only of {}; run the job on a worker of the release that accepted it.",
-            kind.unwrap_or_default(),
+            "This worker cannot run jobs {what}, only of {}; run the job on a worker of the release that accepted it.",
             known.join(", ")
         );
         Ended::with(Outcome::failed(Reason::RUNNER_ERROR, error))
