@@ -41,7 +41,8 @@ MAY_KNOW = {
     },
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},
-    "callboard-worker": {"core", "aws", "lambda", "process", "sandbox", "ansible"},
+    "callboard-worker": {"core", "lambda", "process", "sandbox", "ansible"},
+    "callboard-caller": {"core", "lambda", "runner-http"},
     "callboard-testkit": {"core", "aws", "kind-ansible", "kind-service"},
 }
 # core's folders: each knows only those before it

@@ -1,7 +1,5 @@
 //! The worker function: executes the jobs of an SQS batch with the Ansible of its container image.
 
-mod batch;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +7,13 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach, longest_socket};
-use callboard_core::job::Rate;
-use callboard_core::output::OutputLimits;
+use callboard_core::base::causes::causes;
 use callboard_core::request::Lane;
-use callboard_core::run::{Held, Outage, Runners, Worker, WorkerSettings};
-use callboard_lambda::{GRACE, HEARTBEAT, LEASE, Parts, Settings, number, required, start_logging};
+use callboard_core::run::Runners;
+use callboard_lambda::{GRACE, Parts, Settings, number, required, start_logging};
 use callboard_process::{Children, JobFolders};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use rustix::process::DumpableBehavior;
-use tokio::sync::watch;
-
-use crate::batch::Batches;
-
-const FLUSH: Duration = Duration::from_secs(1);
-/// The region and the month that the prices are from.
-const PRICE_TABLE: &str = "aws-lambda/us-east-1/2026-11";
 
 fn main() -> Result<(), Error> {
     callboard_sandbox::launch_if_asked();
@@ -51,51 +41,24 @@ async fn start() -> Result<(), Error> {
     let folders = Arc::new(folders.context("the folder for running jobs cannot be made")?);
     let runner = Arc::new(AnsibleRunner::new(settings, reach, folders, Children::adopt()?));
     runner.warm_up().await?;
-    let (_never, shutdown) = watch::channel(false);
-    let batches = Batches {
-        worker: Worker {
-            store: parts.store.clone(),
-            queue: parts.queue.clone(),
-            lane: Lane::Programs,
-            logs: parts.logs.clone(),
-            runners: Runners::new(vec![runner.clone()]),
-            clock: parts.clock.clone(),
-            settings: WorkerSettings {
-                lease: Some(LEASE),
-                heartbeat: HEARTBEAT,
-                flush: FLUSH,
-                output: OutputLimits {
-                    max_bytes: u64::from(number("CALLBOARD_MAX_OUTPUT_MB", 1024)?) << 20,
-                    max_events: number("CALLBOARD_MAX_EVENTS", 1_000_000)?.into(),
-                },
-                patience: Duration::ZERO,
-                puts_back: true,
-                rate: rate(),
-            },
-            held: Held::default(),
-            outage: Outage::default(),
-        },
-        queue: parts.queue,
-        to_clean: std::env::var_os("CALLBOARD_OWNS_TMP").map(|_| runner.clone()),
-        shutdown,
-        margin: Duration::from_secs(number("CALLBOARD_DEADLINE_MARGIN", 60)?.into()),
+    let batches = &parts.batches(Lane::Programs, Runners::new(vec![runner.clone()]))?;
+    let to_clean = &std::env::var_os("CALLBOARD_OWNS_TMP").map(|_| runner);
+    let function = |event: LambdaEvent<_>| async move {
+        let deadline = event.context.deadline();
+        let answer = batches.execute(&event.payload, deadline).await;
+        clean(to_clean.as_ref()).await;
+        Ok::<_, Error>(answer)
     };
-    let function = |event: LambdaEvent<_>| batches.execute(event);
     lambda_runtime::run(service_fn(function)).await
 }
 
-/// The price that AWS charges for this function's time, by its memory and processor: the first tier of us-east-1.
-fn rate() -> Option<Rate> {
-    let memory = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok()?;
-    Some(Rate {
-        memory_mib: memory.parse().ok()?,
-        usd_per_gib_second: if cfg!(target_arch = "aarch64") {
-            0.000_013_333_4
-        } else {
-            0.000_016_666_7
-        },
-        price_table: PRICE_TABLE,
-    })
+/// Removes what jobs have left in `/tmp`, if that belongs to this worker alone.
+async fn clean(runner: Option<&Arc<AnsibleRunner>>) {
+    if let Some(runner) = runner
+        && let Err(error) = runner.clean().await
+    {
+        tracing::error!(error = %causes(&error), "what the jobs have left in /tmp could not be removed");
+    }
 }
 
 /// The Ansible settings of the image; see the Dockerfile of this crate.

@@ -32,9 +32,9 @@ const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 /// The chunk size for reading output: as large as memory allows, so that few requests to S3 are needed.
 const CHUNK_BYTES: u64 = 256 * 1024;
 /// How long a worker goes on with a job whose lease it cannot renew.
-pub const LEASE: Duration = Duration::from_secs(15);
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
 /// How often a worker renews a lease.
-pub const HEARTBEAT: Duration = Duration::from_secs(4);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(4);
 /// How long a playbook has to end after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(5);
 /// How long a lease may stay unchanged.

@@ -4,54 +4,58 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use callboard_ansible::AnsibleRunner;
 use callboard_aws::{SqsQueue, message};
 use callboard_core::base::causes::causes;
 use callboard_core::run::{Disposition, Limits, Worker};
-use callboard_lambda::batch_response;
 use futures_util::future::join_all;
-use lambda_runtime::{Error, LambdaEvent};
 use tokio::sync::watch;
+
+use crate::batch::batch_response;
 
 /// The delay before a message is delivered again if its job could not be claimed or if it names no job, times the number of
 /// deliveries so far.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Executes batches.
-pub(crate) struct Batches {
-    pub(crate) worker: Worker,
-    pub(crate) queue: Arc<SqsQueue>,
-    /// The runner to clean up after each batch, if `/tmp` belongs to this worker alone.
-    pub(crate) to_clean: Option<Arc<AnsibleRunner>>,
+pub struct Batches {
+    worker: Worker,
+    queue: Arc<SqsQueue>,
     /// Never becomes true: Lambda does not announce shutdowns.
-    pub(crate) shutdown: watch::Receiver<bool>,
+    shutdown: watch::Sender<bool>,
     /// How long before the invocation's deadline jobs are stopped, so that their end can still be written.
-    pub(crate) margin: Duration,
+    margin: Duration,
 }
 
 impl Batches {
-    /// Executes the jobs of a batch all at once, because they share the invocation's deadline.
-    pub(crate) async fn execute(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
-        let limits = Limits {
-            deadline: Some(self.deadline(event.context.deadline())),
-            shutdown: self.shutdown.clone(),
-        };
-        let records = &event.payload.records;
-        let executed = join_all(records.iter().map(|message| self.execute_one(message, limits.clone()))).await;
-        if let Some(runner) = &self.to_clean
-            && let Err(error) = runner.clean().await
-        {
-            tracing::error!(error = %causes(&error), "what the jobs have left in /tmp could not be removed");
+    /// Executes the jobs of a worker's lane, whose messages come from a queue.
+    pub(crate) fn new(worker: Worker, queue: Arc<SqsQueue>, margin: Duration) -> Self {
+        Self {
+            worker,
+            queue,
+            shutdown: watch::Sender::new(false),
+            margin,
         }
-        for (message, _) in records.iter().zip(&executed).filter(|(_, executed)| executed.is_err()) {
-            self.deliver_again(message).await;
-        }
-        Ok(batch_response(records, &executed))
     }
 
+    /// Executes the jobs of a batch all at once, because they share the invocation's deadline.
+    pub async fn execute(&self, batch: &SqsEvent, deadline: SystemTime) -> SqsBatchResponse {
+        let limits = Limits {
+            deadline: Some(self.stop_at(deadline)),
+            shutdown: self.shutdown.subscribe(),
+        };
+        let records = &batch.records;
+        let executed = join_all(records.iter().map(|message| self.execute_one(message, limits.clone()))).await;
+        let failed = records.iter().zip(&executed).filter(|(_, executed)| executed.is_err());
+        join_all(failed.map(|(message, _)| self.deliver_again(message))).await;
+        batch_response(records, &executed)
+    }
+
+    /// Executes the job of a message in a task of its own: a panic costs one attempt, not those of the whole batch.
     async fn execute_one(&self, message: &SqsMessage, limits: Limits) -> anyhow::Result<()> {
         let id = message::parse(message.body.as_deref().unwrap_or_default())?;
-        if self.worker.execute(id, limits).await? == Disposition::Nothing {
+        let worker = self.worker.clone();
+        let executed = tokio::spawn(async move { worker.execute(id, limits).await });
+        if executed.await?? == Disposition::Nothing {
             tracing::info!(job.id = %id, "the job is not there, has ended, or is another worker's: nothing to do");
         }
         Ok(())
@@ -75,7 +79,7 @@ impl Batches {
         }
     }
 
-    fn deadline(&self, invocation: SystemTime) -> Instant {
+    fn stop_at(&self, invocation: SystemTime) -> Instant {
         let left = invocation.duration_since(SystemTime::now()).unwrap_or_default();
         Instant::now() + left.saturating_sub(self.margin)
     }
