@@ -34,7 +34,8 @@ lint: $(DEV)/ready $(SAM)/ready $(TOOLS)/ready
 	$(TOOLS)/bin/cargo-deny check licenses bans sources
 	! cargo tree --package callboard --edges normal --prefix none | grep -E '^(aws|lambda)' \
 		| grep -vE '^aws-(sigv4|credential-types|smithy-(async|http|runtime-api|runtime-api-macros|types)) '
-	! cargo tree --package callboard-submit --package callboard-query --package callboard-worker --edges normal --prefix none \
+	! cargo tree --package callboard-submit --package callboard-query --package callboard-worker --package callboard-caller --edges normal \
+		--prefix none \
 		| grep -E '^(rusqlite|clap) '
 	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam validate --template infra/template.yaml --region us-east-1
 	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam validate --lint --template infra/template.yaml --region us-east-1
@@ -52,7 +53,7 @@ fuzz:
 
 ## Measures; prints a table and writes target/bench.json. NAMES="storm lists::sweep" measures some.
 bench:
-	cargo build --release -p callboard -p callboard-submit -p callboard-query -p callboard-worker -p callboard-tests
+	cargo build --release -p callboard -p callboard-submit -p callboard-query -p callboard-worker -p callboard-caller -p callboard-tests
 	$(PYTHON) tests/emulators.py run -- target/release/bench $(NAMES)
 
 ## Starts AWS's emulators for tests that are run one by one; prints the variables that lead to them.
@@ -82,7 +83,7 @@ $(SAM)/ready: infra/requirements.txt
 image-test: $(SAM)/ready
 	$(PYTHON) tests/emulators.py run -- $(SAM)/bin/python tests/image/run.py
 
-## Builds with `sam build` and runs all three functions with `sam local invoke`. Needs Docker.
+## Builds with `sam build` and runs all four functions with `sam local invoke`. Needs Docker.
 sam-test: $(SAM)/ready tests/image/requirements.txt
 	$(SAM)/bin/python -m pip install --quiet --requirement tests/image/requirements.txt
 	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" $(PYTHON) tests/emulators.py run -- $(SAM)/bin/python tests/image/sam_test.py

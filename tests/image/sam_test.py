@@ -90,13 +90,15 @@ def variables(stops: contextlib.ExitStack) -> dict[str, str]:
     }
     found.update(resources, **queues)
     example = stack.load("local-environment.json")["Parameters"]
+    found["CALLBOARD_SERVICES"] = example["CALLBOARD_SERVICES"]
     assert found.keys() == example.keys(), f"events/local-environment.json names {sorted(example)}"
     return found
 
 
 def invoke_all(found: Tests, sam: Sam) -> None:
-    """Takes a job through all three functions, then sends what else there is."""
+    """Takes a job and a call through the functions, then sends what else there is."""
     found.check("a job by SubmitFunction, WorkerFunction and QueryFunction", lambda: take_a_job_through(sam))
+    found.check("a call by SubmitFunction, CallerFunction and QueryFunction", lambda: take_a_call_through(sam))
     http = {
         "http-submit-full.json": ("SubmitFunction", 202),
         "http-submit-malformed.json": ("SubmitFunction", 400),
@@ -126,6 +128,19 @@ def take_a_job_through(sam: Sam) -> None:
     assert logs["statusCode"] in (200, 302, 307), logs
 
 
+def take_a_call_through(sam: Sam) -> None:
+    """A call is posted and tried; nothing listens where the example's service should be, and its record says so."""
+    event = stack.load("http-submit-minimal.json")
+    event["body"] = json.dumps({"service": "example", "operation": "greet"})
+    event["headers"]["content-length"] = str(len(event["body"]))
+    answer = sam.invoke("SubmitFunction", event)
+    assert answer["statusCode"] == 202, answer
+    job_id = json.loads(answer["body"])["job_id"]
+    assert sam.invoke("CallerFunction", stack.about("sqs-calls.json", job_id)) == {"batchItemFailures": []}
+    record = json.loads(sam.invoke("QueryFunction", stack.about("http-get.json", job_id))["body"])
+    assert record["reason"] == "service_unreachable", record
+
+
 def answers(sam: Sam, function: str, name: str, status: int) -> Callable[[], None]:
     """Returns a test: the function answers an HTTP event with this status."""
 
@@ -137,9 +152,9 @@ def answers(sam: Sam, function: str, name: str, status: int) -> Callable[[], Non
 
 
 def count_jobs(sam: Sam) -> None:
-    """Three jobs came over HTTP, three as other events, and three in sqs-intake.json, one of them a refused one."""
+    """A call and three jobs came over HTTP, three as other events, and three in sqs-intake.json, one of them a refused one."""
     jobs = json.loads(sam.invoke("QueryFunction", stack.load("http-list.json"))["body"])
-    assert jobs["total"] == 3 + 3 + 3, jobs
+    assert jobs["total"] == 1 + 3 + 3 + 3, jobs
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ async fn note_one(store: &dyn JobStore, submitter: &Submitter, letter: &SqsMessa
     let dead = DeadLetter {
         at: submitter.clock.now(),
         receives: received.and_then(|count| count.parse().ok()).unwrap_or(1),
-        error: "No worker could begin the job; the log of WorkerFunction says why.".to_owned(),
+        error: "No worker could begin the job; the log of WorkerFunction, or of CallerFunction for a call, says why."
+            .to_owned(),
     };
     match store.bury(id, dead).await {
         Ok(()) => tracing::error!(job.id = %id, "a message is given up; redriving the job brings it back"),

@@ -103,8 +103,7 @@ impl Parts {
             return Ok(Finding::ok("dead_letters", "The queue has given up no job that waits."));
         }
         let detail = format!("Waiting jobs that the queue has given up: {}.", some(&ids));
-        let remedy =
-            "The log of WorkerFunction says why; once that is cured, POST /api/v1/jobs/redrive queues them again.";
+        let remedy = "The log of WorkerFunction, or of CallerFunction for calls, says why; once that is cured, POST /api/v1/jobs/redrive queues them again.";
         Ok(Finding::warning("dead_letters", detail, remedy).about(ids))
     }
 
@@ -112,10 +111,10 @@ impl Parts {
         let limit = self.max_queued();
         if self.queue.is_longer_than(limit).await? {
             let detail = format!("More than {limit} jobs wait, so further submissions are refused (429).");
-            let remedy = "Raise WorkerConcurrency, or find out in the log of WorkerFunction why jobs take so long.";
+            let remedy = "Raise WorkerConcurrency or CallerConcurrency, or find out in the logs of WorkerFunction and CallerFunction why jobs take so long.";
             return Ok(Finding::warning("queue", detail, remedy));
         }
-        let detail = format!("JobsQueue answers; at most {limit} jobs wait.");
+        let detail = format!("JobsQueue and CallsQueue answer; at most {limit} jobs wait.");
         Ok(Finding::ok("queue", detail))
     }
 

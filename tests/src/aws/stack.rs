@@ -18,6 +18,8 @@ use crate::client::Client;
 pub struct StackSettings {
     /// How many workers there are.
     pub workers: usize,
+    /// How many callers there are.
+    pub callers: usize,
     /// How often to look for jobs of lost workers; on AWS this happens once a minute.
     pub sweep: Duration,
     /// How soon a message that was not handled is delivered again.
@@ -36,8 +38,10 @@ pub struct Stack {
     pub query: Pool,
     /// The instances of `WorkerFunction`.
     pub worker: Pool,
+    /// The instances of `CallerFunction`.
+    pub caller: Pool,
     gateway: Gateway,
-    _mappings: [Mapping; 3],
+    _mappings: [Mapping; 4],
     runtime: Option<Runtime>,
 }
 
@@ -49,6 +53,7 @@ impl Default for StackSettings {
     fn default() -> Self {
         Self {
             workers: 2,
+            callers: 1,
             sweep: Duration::from_secs(1),
             retry_after: Duration::from_secs(1),
             environment: Environment::new(),
@@ -100,7 +105,9 @@ impl Stack {
     /// Returns the functions' logs.
     #[must_use]
     pub fn log(&self) -> String {
-        [&self.submit, &self.query, &self.worker].map(Pool::log).concat()
+        [&self.submit, &self.query, &self.worker, &self.caller]
+            .map(Pool::log)
+            .concat()
     }
 
     async fn assemble(settings: &StackSettings) -> anyhow::Result<Self> {
@@ -115,6 +122,7 @@ impl Stack {
         let query = Pool::start("query", QUERY, &environment("QueryFunction")?).await?;
         let worker = Pool::start("worker", settings.workers, &environment("WorkerFunction")?).await?;
         worker.warm_up(&json!({"Records": []})).await?;
+        let caller = Pool::start("caller", settings.callers, &environment("CallerFunction")?).await?;
         let map = |event: &str, queue: &Queue, pool: &Pool| {
             let mut mapping = MappingSettings::read(&resources.template.properties(event)?)?;
             mapping.retry_after = settings.retry_after;
@@ -122,6 +130,7 @@ impl Stack {
         };
         let mappings = [
             map("WorkerFunction/Properties/Events/Jobs", &resources.jobs, &worker)?,
+            map("CallerFunction/Properties/Events/Calls", &resources.calls, &caller)?,
             map("SubmitFunction/Properties/Events/Intake", &resources.intake, &submit)?,
             map(
                 "SubmitFunction/Properties/Events/DeadJobs",
@@ -140,6 +149,7 @@ impl Stack {
             submit,
             query,
             worker,
+            caller,
             gateway,
             _mappings: mappings,
             runtime: None,
@@ -152,7 +162,7 @@ impl Drop for Stack {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
-        for pool in [&self.submit, &self.query, &self.worker] {
+        for pool in [&self.submit, &self.query, &self.worker, &self.caller] {
             pool.stop();
         }
         // Shown when a test fails.

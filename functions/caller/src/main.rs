@@ -1,0 +1,28 @@
+//! The caller function: executes the jobs of an SQS batch that call something and wait for its answer, all at once.
+
+use std::sync::Arc;
+
+use callboard_core::credential::Secrets;
+use callboard_core::request::Lane;
+use callboard_core::run::{Runner, Runners};
+use callboard_lambda::{Parts, Settings, start_logging};
+use callboard_runner_http::HttpRunner;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    start_logging();
+    let parts = Parts::connect(Settings::from_env()?).await;
+    let runners = runners(Arc::new(parts.secrets()?));
+    let batches = &parts.batches(Lane::Calls, Runners::without_first(runners))?;
+    let function = |event: LambdaEvent<_>| async move {
+        let deadline = event.context.deadline();
+        Ok::<_, Error>(batches.execute(&event.payload, deadline).await)
+    };
+    lambda_runtime::run(service_fn(function)).await
+}
+
+/// Lists the runners of calls.
+fn runners(secrets: Arc<dyn Secrets>) -> Vec<Arc<dyn Runner>> {
+    vec![Arc::new(HttpRunner::new(secrets))]
+}
