@@ -233,6 +233,7 @@ impl From<SubmitError> for Problem {
                     "{limit} or more jobs are already waiting, which is the limit of this service; try again later."
                 ),
             ),
+            SubmitError::Unavailable(lacking) => Self::unavailable(lacking),
             SubmitError::Store(error) => error.into(),
         }
     }

@@ -1,12 +1,14 @@
 //! `GET /api/v1/services`, and trying an operation.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use callboard_core::base::fields::{Faults, Fields};
-use callboard_core::request::{OperationView, ServiceView, Variables};
+use callboard_core::request::{OperationView, ServiceList, ServiceView, Variables};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -52,7 +54,7 @@ struct TestCall {
 )]
 pub(crate) async fn list(State(app): State<App>, params: Params) -> Result<Json<Services>, Problem> {
     params.finish()?;
-    let list = app.services.services();
+    let list = registered(&app)?;
     Ok(Json(Services {
         revision: list.revision.clone(),
         services: list.services.clone(),
@@ -165,8 +167,13 @@ fn input(body: Value) -> Result<Option<Value>, Problem> {
     Ok(fields.remove("input"))
 }
 
-fn find(app: &App, name: &str) -> Result<ServiceView, Problem> {
+fn registered(app: &App) -> Result<Arc<ServiceList>, Problem> {
     let list = app.services.services();
+    list.ok_or_else(|| Problem::unavailable("The registry of services cannot be read at the moment; try again later."))
+}
+
+fn find(app: &App, name: &str) -> Result<ServiceView, Problem> {
+    let list = registered(app)?;
     let found = list.services.iter().find(|service| service.name == name);
     found.cloned().ok_or_else(|| {
         let detail = format!("There is no service {name:?}. GET /api/v1/services lists them.");

@@ -24,6 +24,11 @@ pub trait Kind: Send + Sync {
     /// Returns the fields that show that a request is of this kind.
     fn markers(&self) -> &'static [&'static str];
 
+    /// Says in a sentence why no request of this kind can be read at the moment; `None` if requests can be read.
+    fn lacking(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Reads everything in a request except the options of every job: its fields, and the kind's own `options`. Adds every fault
     /// with its pointer; if there is none, adds a fault for whatever the operator does not allow.
     fn read(&self, fields: &mut Fields<'_>, options: &mut Fields<'_>, faults: &mut Faults) -> Option<Work>;

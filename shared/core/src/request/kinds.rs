@@ -64,6 +64,12 @@ impl Kinds {
         stored.unwrap_or(self.first().name())
     }
 
+    /// Says in a sentence why a request cannot be read at the moment; `None` if it can.
+    #[must_use]
+    pub fn lacking(&self, body: &Value) -> Option<&'static str> {
+        self.marked(body).find_map(Kind::lacking)
+    }
+
     /// Reads a request from JSON.
     ///
     /// # Errors

@@ -58,6 +58,6 @@ pub struct ServiceList {
 
 /// The port to the registered services, which may change while the program runs.
 pub trait ServiceCatalog: Send + Sync {
-    /// Returns the services that are registered now.
-    fn services(&self) -> Arc<ServiceList>;
+    /// Returns the services that are registered now; `None` if the registry could not be read so far.
+    fn services(&self) -> Option<Arc<ServiceList>>;
 }

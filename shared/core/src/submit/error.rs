@@ -21,6 +21,9 @@ pub enum SubmitError {
     /// The maximum number of jobs is already waiting.
     #[error("the queue is full")]
     QueueFull(u32),
+    /// The request cannot be read at the moment; holds a sentence that says why.
+    #[error("{0}")]
+    Unavailable(&'static str),
     /// The job could not be recorded.
     #[error(transparent)]
     Store(#[from] StoreError),

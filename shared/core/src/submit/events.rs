@@ -27,7 +27,7 @@ impl Submitter {
     /// `idempotency_key`, the job of that event is returned.
     ///
     /// # Errors
-    /// The store is unavailable; deliver the event again.
+    /// The store is unavailable, or the request cannot be read at the moment; deliver the event again.
     pub async fn accept(&self, tenant: Tenant, id: JobId, body: Result<Value, JsonError>) -> Result<Job, StoreError> {
         let mut body = match body {
             Ok(body) => body,
@@ -72,6 +72,9 @@ impl Submitter {
 
     /// Reads a request, or says what is wrong with it.
     async fn judge(&self, tenant: &Tenant, body: &Value) -> Result<Result<JobRequest, String>, StoreError> {
+        if let Some(lacking) = self.kinds.lacking(body) {
+            return Err(StoreError::Unavailable(Box::new(SubmitError::Unavailable(lacking))));
+        }
         let faults = match self.kinds.read(body) {
             Ok(read) => match check_credentials(&*self.credentials, tenant, &read.secrets).await? {
                 faults if faults.is_empty() => return Ok(Ok(read.request)),

@@ -124,6 +124,9 @@ impl Submitter {
     /// # Errors
     /// [`SubmitError`] says what is wrong with it.
     pub async fn check(&self, tenant: &Tenant, body: Value) -> Result<JobRequest, SubmitError> {
+        if let Some(lacking) = self.kinds.lacking(&body) {
+            return Err(SubmitError::Unavailable(lacking));
+        }
         let read = self.kinds.read(&body);
         drop(body);
         let read = read.map_err(SubmitError::Invalid)?;

@@ -17,8 +17,8 @@ pub struct InForce(RwLock<State>);
 struct State {
     registry: Arc<Registry>,
     shown: Arc<ServiceList>,
-    /// What was wrong with the last registry that was refused, until another one is accepted.
-    refused: Vec<RegistryFault>,
+    /// Whether no registry could be read so far.
+    unread: bool,
 }
 
 impl InForce {
@@ -28,6 +28,22 @@ impl InForce {
         let in_force = Self::default();
         in_force.put(registry);
         in_force
+    }
+
+    /// Has no registry until one is read. Until then it has no services, and no request can be judged by it.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self(RwLock::new(State {
+            unread: true,
+            ..State::default()
+        }))
+    }
+
+    /// Returns whether no registry could be read so far.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        state.unread
     }
 
     /// Returns the registry.
@@ -40,21 +56,12 @@ impl InForce {
     /// Replaces the registry by that of these files: names and texts. Returns whether it is another one.
     ///
     /// # Errors
-    /// Every fault of the files; the registry in force stays. Faults that were told before are not told again.
+    /// Every fault of the files; the registry in force stays.
     pub fn replace(&self, files: &[(String, String)]) -> Result<bool, Vec<RegistryFault>> {
-        match Registry::parse(files) {
-            Ok(registry) => {
-                let news = registry.revision != self.current().revision;
-                self.put(registry);
-                Ok(news)
-            }
-            Err(faults) => {
-                let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-                let told = state.refused == faults;
-                state.refused.clone_from(&faults);
-                if told { Ok(false) } else { Err(faults) }
-            }
-        }
+        let registry = Registry::parse(files)?;
+        let news = self.is_unread() || registry.revision != self.current().revision;
+        self.put(registry);
+        Ok(news)
     }
 
     fn put(&self, registry: Registry) {
@@ -63,15 +70,15 @@ impl InForce {
         *state = State {
             registry: Arc::new(registry),
             shown,
-            refused: Vec::new(),
+            unread: false,
         };
     }
 }
 
 impl ServiceCatalog for InForce {
-    fn services(&self) -> Arc<ServiceList> {
+    fn services(&self) -> Option<Arc<ServiceList>> {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        state.shown.clone()
+        (!state.unread).then(|| state.shown.clone())
     }
 }
 

@@ -21,6 +21,9 @@ pub const NAME: &str = "service";
 const MAX_TITLE_CHARS: usize = 200;
 /// How often a job may be started.
 const MAX_ATTEMPTS: u32 = 10;
+const UNREAD: &str =
+    "The registry of services cannot be read at the moment, so that no service can be called; try again later.";
+
 /// Calls of services.
 pub struct Services {
     registry: Arc<InForce>,
@@ -46,6 +49,10 @@ impl Kind for Services {
 
     fn markers(&self) -> &'static [&'static str] {
         &["service"]
+    }
+
+    fn lacking(&self) -> Option<&'static str> {
+        self.registry.is_unread().then_some(UNREAD)
     }
 
     fn read(&self, fields: &mut Fields<'_>, options: &mut Fields<'_>, faults: &mut Faults) -> Option<Work> {
