@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 async fn main() -> Result<(), Error> {
     start_logging();
     let parts = Parts::connect(Settings::from_env()?).await;
+    parts.services.refresh().await;
     let router = callboard_api::router(parts.app());
     let function = |event: LambdaEvent<Value>| handle(&parts, router.clone(), event.payload);
     lambda_runtime::run(service_fn(function)).await
@@ -19,5 +20,6 @@ async fn handle(parts: &Parts, router: Router, event: Value) -> Result<Value, Er
     if event == json!({"callboard": "doctor"}) {
         return Ok(serde_json::to_value(parts.doctor().await)?);
     }
+    parts.services.refresh().await;
     Ok(answer(router, event).await?)
 }

@@ -23,6 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 async fn main() -> Result<(), Error> {
     start_logging();
     let parts = Parts::connect(Settings::from_env()?).await;
+    parts.services.refresh().await;
     let router = callboard_api::router(parts.app());
     let submitter = parts.submitter();
     let sweeper = parts.sweeper();
@@ -49,7 +50,11 @@ async fn handle(
     router: axum::Router,
     event: Value,
 ) -> Result<Value, Error> {
-    Ok(match Trigger::of(event)? {
+    let trigger = Trigger::of(event)?;
+    if !matches!(trigger, Trigger::Sweep) {
+        parts.services.refresh().await;
+    }
+    Ok(match trigger {
         Trigger::Http(event) => answer(router, event).await?,
         Trigger::Event(event) => events::accept(submitter, event).await?,
         Trigger::Messages(batch) if dead_letters::are_in(&batch, dead_letters) => {

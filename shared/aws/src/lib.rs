@@ -22,6 +22,7 @@ mod steps;
 mod stored;
 mod table;
 mod update;
+mod watched_object;
 
 pub use archive_cache::S3ArchiveCache;
 pub use aws_config::SdkConfig;
@@ -34,3 +35,4 @@ pub use job_queue::SqsQueue;
 pub use job_store::{DynamoDbJobStore, JobStoreSettings};
 pub use log_store::S3LogStore;
 pub use stats::DynamoDbStatsStore;
+pub use watched_object::WatchedObject;

@@ -37,7 +37,8 @@ impl Parts {
             found("credentials", self.stored_credentials()),
         );
         let (records, letters, queue, output, credentials) = findings;
-        vec![records, letters, queue, output, credentials, self.policy()]
+        let services = self.registered_services().await;
+        vec![records, letters, queue, output, credentials, self.policy(), services]
     }
 
     async fn records(&self) -> Result<Finding, StoreError> {
@@ -129,6 +130,35 @@ impl Parts {
         let (many, more) = (page.credentials.len(), if page.has_more { " at least" } else { "" });
         let detail = format!("Secrets Manager answers; {many} credentials{more} are stored.");
         Ok(Finding::ok("credentials", detail))
+    }
+
+    /// A function with a variable that is not a valid registry does not start.
+    async fn registered_services(&self) -> Finding {
+        self.services.look().await;
+        let registry = self.services.in_force().current();
+        let (many, revision) = (registry.services.len(), &registry.revision);
+        let Some(key) = self.services.key() else {
+            let detail = if registry.services.is_empty() {
+                "No services are registered: the parameters Services and ServicesKey are empty.".to_owned()
+            } else {
+                format!("The parameter Services has {many} services, revision {revision}.")
+            };
+            return Finding::ok("services", detail);
+        };
+        let Some(trouble) = self.services.trouble() else {
+            return Finding::ok(
+                "services",
+                format!("The object {key} has {many} services, revision {revision}."),
+            );
+        };
+        let instead = if self.services.in_force().is_unread() {
+            "no service can be called".to_owned()
+        } else {
+            format!("revision {revision}, which was read before, stays in force")
+        };
+        let remedy = "Put a registry there that `callboard services check` accepts; it is read within half a minute.";
+        let detail = format!("The registry of services {key} cannot be used, so {instead}: {trouble}.");
+        Finding::fault("services", detail, remedy)
     }
 
     /// A function with a policy that cannot be read does not start.

@@ -7,6 +7,7 @@ mod gateway;
 mod health;
 mod logging;
 mod parts;
+mod services;
 mod settings;
 mod worker;
 
@@ -15,4 +16,5 @@ pub use batches::Batches;
 pub use gateway::{GatewayError, answer, is_http};
 pub use logging::start_logging;
 pub use parts::{GRACE, Parts};
+pub use services::Services;
 pub use settings::{Settings, number, required};

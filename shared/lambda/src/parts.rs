@@ -16,11 +16,11 @@ use callboard_core::output::LogStore;
 use callboard_core::run::{ArchiveCache, Held, shortest_silence};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_kind_ansible::catalog::Elsewhere;
-use callboard_kind_service::in_force::InForce;
 use callboard_policy::Policies;
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::health::StoreHealth;
+use crate::services::Services;
 use crate::settings::Settings;
 
 /// The largest answer of a function is 6 MB, in base64: room for this many bytes and the headers.
@@ -66,7 +66,7 @@ pub struct Parts {
     /// The statistics of jobs.
     pub stats: Arc<DynamoDbStatsStore>,
     /// The services that jobs may call.
-    pub services: Arc<InForce>,
+    pub services: Arc<Services>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     settings: Settings,
@@ -98,7 +98,7 @@ impl Parts {
             host_keys: Arc::new(DynamoDbHostKeyStore::new(&config, settings.table.clone())),
             policies: settings.policies.clone(),
             stats: Arc::new(DynamoDbStatsStore::new(&config, settings.table.clone())),
-            services: Arc::new(InForce::new(settings.services.clone())),
+            services: Arc::new(Services::new(&config, &settings)),
             clock: Arc::new(SystemClock),
             settings,
         }
@@ -129,7 +129,10 @@ impl Parts {
             store: self.store.clone(),
             queue: self.queue.clone(),
             // only the worker's image knows which playbooks exist
-            kinds: self.policies.clone().kinds(Arc::new(Elsewhere), self.services.clone()),
+            kinds: self
+                .policies
+                .clone()
+                .kinds(Arc::new(Elsewhere), self.services.in_force()),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
@@ -163,7 +166,7 @@ impl Parts {
             logs: self.logs.clone(),
             credentials: self.credentials.clone(),
             stats: self.stats.clone(),
-            services: self.services.clone(),
+            services: self.services.in_force(),
             clock: self.clock.clone(),
             health: Arc::new(StoreHealth {
                 store: self.store.clone(),

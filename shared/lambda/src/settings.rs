@@ -30,10 +30,19 @@ pub struct Settings {
     pub secrets_prefix: String,
     /// `CALLBOARD_POLICY`: what requests may reach, in YAML; nothing by default.
     pub policies: Policies,
-    /// `CALLBOARD_SERVICES`: the services that jobs may call, in YAML; none by default.
-    pub services: Registry,
+    /// `CALLBOARD_SERVICES` or `CALLBOARD_SERVICES_KEY`: the services that jobs may call; none by default.
+    pub services: ServicesFrom,
     /// `CALLBOARD_ALLOWED_ORIGINS`: the origins whose web pages may send requests, separated by commas; by default only the API's own.
     pub origins: Vec<Origin>,
+}
+
+/// Where the registry of services is.
+#[derive(Clone, Debug)]
+pub enum ServicesFrom {
+    /// In the variable `CALLBOARD_SERVICES`, in YAML.
+    Variable(Registry),
+    /// In the object of the bucket with this key, as the variable `CALLBOARD_SERVICES_KEY` says.
+    Object(String),
 }
 
 impl Settings {
@@ -73,12 +82,23 @@ fn policies() -> anyhow::Result<Policies> {
     callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY is not a valid policy")
 }
 
-fn services() -> anyhow::Result<Registry> {
-    const NAME: &str = "CALLBOARD_SERVICES";
-    let text = std::env::var(NAME).unwrap_or_default();
-    if text.trim().is_empty() {
-        return Ok(Registry::default());
+fn services() -> anyhow::Result<ServicesFrom> {
+    let text = std::env::var("CALLBOARD_SERVICES").unwrap_or_default();
+    let key = std::env::var("CALLBOARD_SERVICES_KEY").unwrap_or_default();
+    match (text.trim().is_empty(), key.is_empty()) {
+        (true, true) => Ok(ServicesFrom::Variable(Registry::default())),
+        (false, true) => registry(text).map(ServicesFrom::Variable),
+        (true, false) => Ok(ServicesFrom::Object(key)),
+        (false, false) => {
+            anyhow::bail!(
+                "the variables CALLBOARD_SERVICES and CALLBOARD_SERVICES_KEY are both set; remove one of them"
+            )
+        }
     }
+}
+
+fn registry(text: String) -> anyhow::Result<Registry> {
+    const NAME: &str = "CALLBOARD_SERVICES";
     Registry::parse(&[(NAME.to_owned(), text)]).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(RegistryFault::to_string).collect();
         anyhow!(

@@ -12,6 +12,7 @@ mod losses;
 mod outages;
 mod producers;
 mod requests;
+mod services;
 
 use std::time::Duration;
 
