@@ -40,6 +40,16 @@ pub(crate) fn outcome_partition(tenant: &Tenant, status: JobStatus, month: &str,
     format!("{}#{status}#{month}#{shard}", tenant.as_str())
 }
 
+/// Returns the partition of `service` that lists a month's jobs that call a service.
+pub(crate) fn service_partition(tenant: &Tenant, service: &str, month: &str, shard: u8) -> String {
+    format!("{}#{service}#{month}#{shard}", tenant.as_str())
+}
+
+/// Returns the service that a title names: the titles of calls are SERVICE/OPERATION.
+pub(crate) fn service_of(title: &str) -> &str {
+    title.split_once('/').map_or(title, |(service, _)| service)
+}
+
 /// What an unfinished job is waiting for. Each value is a group of partitions of `active`, so that a search for one
 /// value reads no other partitions.
 #[derive(Clone, Copy)]
@@ -103,8 +113,7 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Re
         .into_iter()
         .filter_map(|(name, value)| Some((name, string(value?))));
     item.extend(told.map(|(name, value)| (name.to_owned(), value)));
-    let title = job.request.title.as_deref().map(string);
-    item.extend(title.map(|title| ("playbook".to_owned(), title)));
+    item.extend(titles(job));
     let labels = Some(&job.request.options.labels).filter(|labels| !labels.is_empty());
     item.extend(
         labels
@@ -122,6 +131,17 @@ pub(crate) fn new_job(job: &Job, request: Stored, outcome: Option<Stored>) -> Re
         _ => item.extend(waiting(job)),
     }
     Ok(item)
+}
+
+/// Returns the attributes of the job's title: its own, and the partition of the service that it calls.
+fn titles(job: &Job) -> impl Iterator<Item = (String, AttributeValue)> {
+    let title = job.request.title.as_deref();
+    let own = title.map(|title| ("playbook".to_owned(), string(title)));
+    let called = title.filter(|_| job.request.kind.is_some()).map(service_of);
+    let month = job.id.time().month();
+    let partition = called.map(|service| service_partition(&job.tenant, service, &month, shard(job.id)));
+    own.into_iter()
+        .chain(partition.map(|partition| ("service_pk".to_owned(), string(partition))))
 }
 
 /// Returns the attributes by which the sweep finds a job that was not given to the queue yet.

@@ -27,6 +27,9 @@ use crate::listing::{IndexQuery, Listing};
 use crate::steps::{giving_up, held, holding, is, standing, status, uncounted};
 use crate::table::{Table, Unmet};
 
+/// How many jobs of each partition a filtered list looks at for one page.
+const LOOKS: usize = 2_000;
+
 /// The places where the records are stored.
 #[derive(Clone, Debug)]
 pub struct JobStoreSettings {
@@ -45,6 +48,7 @@ pub struct DynamoDbJobStore {
     bodies: Bodies,
     retention: Duration,
     damage: Damage,
+    looks: usize,
 }
 
 impl DynamoDbJobStore {
@@ -69,7 +73,14 @@ impl DynamoDbJobStore {
             bodies,
             retention: settings.retention,
             damage: Damage::default(),
+            looks: LOOKS,
         }
+    }
+
+    /// Has lists that are filtered by kind or title look at no more jobs of each partition for one page; 2,000 by default.
+    #[must_use]
+    pub fn looking_at(self, jobs: usize) -> Self {
+        Self { looks: jobs, ..self }
     }
 
     async fn job(&self, item: Item) -> Result<Job, StoreError> {
@@ -81,6 +92,7 @@ impl DynamoDbJobStore {
             table: &self.table,
             retention: self.retention,
             damage: &self.damage,
+            looks: self.looks,
         }
     }
 }

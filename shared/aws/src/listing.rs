@@ -1,17 +1,17 @@
 //! Lists of jobs, newest first, merged from the partitions of an index.
 
+mod count;
 mod index_query;
+mod newest;
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{HistoryPage, HistoryQuery, MAX_COUNTED};
-use futures_util::future::try_join_all;
 
 use crate::attributes::{Item, string};
 use crate::error::aws;
@@ -20,11 +20,16 @@ use crate::table::Table;
 use crate::update::names_in;
 pub(crate) use index_query::{IndexQuery, months};
 
+/// How many jobs of a partition one query looks at, where a filter may leave out most of them.
+const JOBS_PER_QUERY: usize = 500;
+
 /// The table's indexes.
 pub(crate) struct Listing<'a> {
     pub(crate) table: &'a Table,
     pub(crate) retention: Duration,
     pub(crate) damage: &'a Damage,
+    /// How many jobs of each partition are looked at for one page, where a filter may leave out most of them.
+    pub(crate) looks: usize,
 }
 
 impl Listing<'_> {
@@ -33,15 +38,17 @@ impl Listing<'_> {
         let source = IndexQuery::of(query, now, self.retention);
         let (offset, limit) = (to_usize(query.offset), to_usize(query.limit));
         let mut found = self.newest(&source, offset + limit + 1).await?;
-        let has_more = found.len() > offset + limit;
-        let counted = if has_more || query.before.is_some() {
+        let is_full = found.items.len() > offset + limit;
+        let stopped_at = found.stopped_at.filter(|_| !is_full);
+        let has_more = is_full || stopped_at.is_some();
+        let (counted, is_exact) = if has_more || query.before.is_some() {
             self.count(&source).await?
         } else {
-            found.len()
+            (found.items.len(), true)
         };
-        found.truncate(offset + limit);
+        found.items.truncate(offset + limit);
         let (mut jobs, mut damaged) = (Vec::new(), Vec::new());
-        for item in found.iter().skip(offset) {
+        for item in found.items.iter().skip(offset) {
             let id = item::id(item).ok();
             match self.damage.sound(id, item::summary(item)) {
                 Some(job) => jobs.push(job),
@@ -53,8 +60,9 @@ impl Listing<'_> {
             jobs,
             damaged,
             has_more,
+            stopped_at,
             total: counted.min(MAX_COUNTED),
-            total_is_exact: counted <= MAX_COUNTED,
+            total_is_exact: is_exact && counted <= MAX_COUNTED,
         })
     }
 
@@ -73,77 +81,27 @@ impl Listing<'_> {
         };
         let mut found = Vec::new();
         for partition in source.groups.iter().flatten() {
-            found.extend(self.collect(&source, partition, true, to_usize(limit), sound).await?);
+            found.extend(self.oldest(&source, partition, to_usize(limit), sound).await?);
         }
         found.sort_by_key(|(id, _)| *id);
         found.truncate(to_usize(limit));
         Ok(found.into_iter().map(|(_, found)| found).collect())
     }
 
-    /// Returns up to `wanted` items of a source, the newest first.
-    async fn newest(&self, source: &IndexQuery, wanted: usize) -> Result<Vec<Item>, StoreError> {
-        let mut found = Vec::new();
-        for group in &source.groups {
-            let missing = wanted - found.len();
-            let shards = group
-                .iter()
-                .map(|partition| self.collect(source, partition, false, missing, Some));
-            let mut merged = try_join_all(shards).await?.concat();
-            merged.sort_by(|one, other| other.get("job_id").map(id_text).cmp(&one.get("job_id").map(id_text)));
-            merged.truncate(missing);
-            found.extend(merged);
-            if found.len() >= wanted {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    /// Counts a source's jobs, up to one more than is reported, to know whether the count is exact.
-    async fn count(&self, source: &IndexQuery) -> Result<usize, StoreError> {
-        let enough = to_usize(MAX_COUNTED) + 1;
-        let mut counted = 0;
-        for group in &source.groups {
-            let share = enough.saturating_sub(counted).div_ceil(group.len());
-            let mut open: Vec<(&String, Option<Item>)> = group.iter().map(|partition| (partition, None)).collect();
-            while !open.is_empty() && counted < enough {
-                let counts = open.into_iter().map(|(partition, from)| async move {
-                    let query = self.query(source, partition).select(Select::Count);
-                    let query = query.set_exclusive_start_key(from).limit(to_i32(share));
-                    let output = query.send().await.map_err(aws)?;
-                    let rest = output.last_evaluated_key.map(|key| (partition, Some(key)));
-                    Ok::<_, StoreError>((usize::try_from(output.count).unwrap_or(0), rest))
-                });
-                let counts = try_join_all(counts).await?;
-                counted += counts.iter().map(|(count, _)| count).sum::<usize>();
-                open = counts.into_iter().filter_map(|(_, rest)| rest).collect();
-            }
-        }
-        Ok(counted)
-    }
-
-    /// Reads a partition page by page, up to the end of the source, until `make` has returned enough results or there
-    /// are no more items. DynamoDB applies the page limit before the filter; where the filter leaves out more than a
-    /// few items, pages have no limit.
-    async fn collect<T>(
+    /// Reads the oldest items of a partition page by page, until `make` has returned enough results or there are no more. DynamoDB
+    /// applies the page limit before the filter; where the filter leaves out more than a few items, pages have no limit.
+    async fn oldest<T>(
         &self,
         source: &IndexQuery,
         partition: &str,
-        oldest_first: bool,
         wanted: usize,
         make: impl Fn(Item) -> Option<T>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut query = self.query(source, partition).scan_index_forward(oldest_first);
-        if let Some(before) = source.before {
-            let condition = format!("#{} = :partition AND #job_id < :id", source.partition_key);
-            query = with_names(query, &condition)
-                .key_condition_expression(condition)
-                .expression_attribute_values(":id", string(before.to_string()));
-        }
+        let query = self.query_before(source, partition).scan_index_forward(true);
+        let limit = IndexQuery::fits_most_of(partition).then(|| to_i32(wanted));
         let mut found = Vec::new();
         let mut from = None;
         while found.len() < wanted {
-            let limit = IndexQuery::fits_most_of(partition).then(|| to_i32(wanted));
             let page = query.clone().set_exclusive_start_key(from).set_limit(limit);
             let output = page.send().await.map_err(aws)?;
             found.extend(output.items.unwrap_or_default().into_iter().filter_map(&make));
@@ -154,6 +112,16 @@ impl Listing<'_> {
         }
         found.truncate(wanted);
         Ok(found)
+    }
+
+    /// Makes the query for a partition, up to the end of the source.
+    fn query_before(&self, source: &IndexQuery, partition: &str) -> QueryFluentBuilder {
+        let query = self.query(source, partition);
+        let Some(before) = source.before else { return query };
+        let condition = format!("#{} = :partition AND #job_id < :id", source.partition_key);
+        with_names(query, &condition)
+            .key_condition_expression(condition)
+            .expression_attribute_values(":id", string(before.to_string()))
     }
 
     fn query(&self, source: &IndexQuery, partition: &str) -> QueryFluentBuilder {
@@ -179,10 +147,6 @@ fn with_names(query: QueryFluentBuilder, expression: &str) -> QueryFluentBuilder
     names_in(expression).fold(query, |query, (placeholder, name)| {
         query.expression_attribute_names(placeholder, name)
     })
-}
-
-fn id_text(value: &AttributeValue) -> &str {
-    value.as_s().map_or("", String::as_str)
 }
 
 fn to_usize(number: u32) -> usize {

@@ -56,6 +56,7 @@ impl Lists {
             jobs,
             damaged,
             has_more,
+            stopped_at: None,
             total: counted.min(MAX_COUNTED),
             total_is_exact: counted <= MAX_COUNTED,
         })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use callboard_core::base::id::JobId;
+use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{HistoryQuery, JobStatus, KindFilter, TitleFilter};
 
@@ -24,6 +24,8 @@ pub(crate) struct IndexQuery {
     pub(super) values: Vec<(&'static str, AttributeValue)>,
     /// The upper bound of the ids to look at, if there is one.
     pub(super) before: Option<JobId>,
+    /// Whether the filter may leave out most of the jobs.
+    pub(super) is_selective: bool,
     /// Groups of partitions whose jobs are from the same time, the newest group first.
     pub(super) groups: Vec<Vec<String>>,
 }
@@ -33,51 +35,69 @@ impl IndexQuery {
     pub(super) fn of(query: &HistoryQuery, now: Timestamp, retention: Duration) -> Self {
         let (tenant, filter) = (&query.tenant, &query.filter);
         let months = months(now, retention);
-        let kept = vec![(":now", instant(now))];
-        let found = match filter.status.or(filter.dead_letter.then_some(JobStatus::Pending)) {
-            None => Self {
-                index: "history",
-                partition_key: "history_pk",
-                filter: "#retained_until > :now".to_owned(),
-                values: kept,
-                before: query.before,
-                groups: groups(&months, |month, shard| item::history_partition(tenant, month, shard)),
-            },
-            Some(status) if status.is_final() && !filter.dead_letter => Self {
-                index: "outcome",
-                partition_key: "outcome_pk",
-                filter: "#retained_until > :now".to_owned(),
-                values: kept,
-                before: query.before,
-                groups: groups(&months, |month, shard| {
+        let status = filter.status.or(filter.dead_letter.then_some(JobStatus::Pending));
+        let found = match (status, &filter.title) {
+            (None, None) => Self::kept("history", "history_pk", now, &months, |month, shard| {
+                item::history_partition(tenant, month, shard)
+            }),
+            (None, Some(TitleFilter::Is(title) | TitleFilter::Below(title))) => {
+                let service = item::service_of(title);
+                Self::kept("service", "service_pk", now, &months, |month, shard| {
+                    item::service_partition(tenant, service, month, shard)
+                })
+            }
+            (Some(status), _) if status.is_final() && !filter.dead_letter => {
+                Self::kept("outcome", "outcome_pk", now, &months, |month, shard| {
                     item::outcome_partition(tenant, status, month, shard)
-                }),
-            },
-            Some(status) => Self {
-                index: "active",
-                partition_key: "active_pk",
-                filter: "#retained_until > :now AND #tenant = :tenant AND #status = :status".to_owned(),
-                before: query.before,
-                values: vec![
-                    (":now", instant(now)),
-                    (":tenant", string(tenant.as_str())),
-                    (":status", string(status.as_str())),
-                ],
-                groups: vec![match status {
-                    _ if filter.dead_letter => partitions(&[Standing::Dead]),
-                    JobStatus::Running => partitions(&RUNNING),
-                    _ => partitions(&PENDING),
-                }],
-            },
+                })
+            }
+            (Some(status), _) => Self::standing(tenant, status, filter.dead_letter, now),
         };
-        found.of_kind(filter.kind.as_ref()).titled(filter.title.as_ref())
+        let found = found.of_kind(filter.kind.as_ref()).titled(filter.title.as_ref());
+        Self {
+            before: query.before,
+            ..found
+        }
+    }
+
+    /// Returns the place of the jobs of an index that has a group of partitions for each month.
+    fn kept(
+        index: &'static str,
+        partition_key: &'static str,
+        now: Timestamp,
+        months: &[String],
+        partition: impl Fn(&str, u8) -> String,
+    ) -> Self {
+        Self {
+            index,
+            partition_key,
+            filter: "#retained_until > :now".to_owned(),
+            values: vec![(":now", instant(now))],
+            before: None,
+            is_selective: false,
+            groups: groups(months, partition),
+        }
+    }
+
+    /// Returns the place of a tenant's jobs that have not ended.
+    fn standing(tenant: &Tenant, status: JobStatus, dead_letter: bool, now: Timestamp) -> Self {
+        let standings: &[Standing] = match status {
+            _ if dead_letter => &[Standing::Dead],
+            JobStatus::Running => &RUNNING,
+            _ => &PENDING,
+        };
+        Self::active(status, standings, "#status = :status")
+            .and("#retained_until > :now")
+            .with(":now", instant(now))
+            .and("#tenant = :tenant")
+            .with(":tenant", string(tenant.as_str()))
     }
 
     fn of_kind(self, kind: Option<&KindFilter>) -> Self {
         match kind {
             None => self,
-            Some(KindFilter::First) => self.and("attribute_not_exists(#kind)"),
-            Some(KindFilter::Named(kind)) => self.and("#kind = :kind").with(":kind", string(kind)),
+            Some(KindFilter::First) => self.only("attribute_not_exists(#kind)"),
+            Some(KindFilter::Named(kind)) => self.only("#kind = :kind").with(":kind", string(kind)),
         }
     }
 
@@ -85,10 +105,12 @@ impl IndexQuery {
         match title {
             None => self,
             Some(TitleFilter::Is(title)) => self
-                .and("attribute_exists(#kind) AND #playbook = :title")
+                .only("attribute_exists(#kind) AND #playbook = :title")
                 .with(":title", string(title)),
+            // the index has this service's jobs alone
+            Some(TitleFilter::Below(_)) if self.index == "service" => self,
             Some(TitleFilter::Below(title)) => self
-                .and("attribute_exists(#kind) AND begins_with(#playbook, :title)")
+                .only("attribute_exists(#kind) AND begins_with(#playbook, :title)")
                 .with(":title", string(format!("{title}/"))),
         }
     }
@@ -140,7 +162,16 @@ impl IndexQuery {
             filter: filter.to_owned(),
             values: vec![(":status", string(status.as_str()))],
             before: None,
+            is_selective: false,
             groups: vec![partitions(standings)],
+        }
+    }
+
+    /// Adds a condition that may leave out most of the jobs.
+    fn only(self, condition: &str) -> Self {
+        Self {
+            is_selective: true,
+            ..self.and(condition)
         }
     }
 

@@ -14,6 +14,7 @@ use callboard_core::request::Lane;
 use callboard_kind_ansible::detail::Detail;
 use callboard_kind_ansible::stats::HostStats;
 use callboard_testkit::aws::Resources;
+use callboard_testkit::contract::job_store::{sparse_calls, walk};
 use callboard_testkit::contract::samples::{
     cancel_by, create, create_claimed, due, failure, given_up, ids, job, lease, now, query, refused, request, success,
     tenant,
@@ -123,6 +124,29 @@ async fn months_and_shards_are_merged_in_order() -> anyhow::Result<()> {
         };
         assert_eq!(ids(&store.list(&skipped, now()).await?), expected[20..25]);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_filtered_list_looks_at_a_limited_number_of_jobs_and_says_where_to_go_on() -> anyhow::Result<()> {
+    let (store, resources) = make().await?;
+    let (tenant, calls) = sparse_calls(&store).await?;
+    let store = DynamoDbJobStore::new(&resources.config, settings(&resources)).looking_at(10);
+    let mut lengths = Vec::new();
+    for (filter, expected) in calls {
+        let asked = HistoryQuery {
+            filter,
+            limit: 3,
+            ..query(&tenant)
+        };
+        let pages = walk(&store, asked.clone()).await?;
+        let found: Vec<JobId> = pages.iter().flat_map(ids).collect();
+        assert_eq!(found, expected, "{:?}", asked.filter);
+        let counted = pages.iter().all(|page| page.total_is_exact);
+        lengths.push((pages.len() > 3, counted));
+    }
+    // of 305 jobs, each page has looked at some fifty; the index of services has only those that match, or few others
+    assert_eq!(lengths, [(true, false), (false, true), (true, false), (false, true)]);
     Ok(())
 }
 

@@ -109,14 +109,21 @@ pub struct HistoryPage {
     pub total: u32,
     /// Whether `total` is exact.
     pub total_is_exact: bool,
-    /// Whether older jobs follow.
+    /// Whether older jobs follow, or may follow.
     pub has_more: bool,
+    /// The oldest job that was looked at, if the store has stopped looking before the page was full: it looks at a limited number of
+    /// jobs for each page.
+    pub stopped_at: Option<JobId>,
 }
 
 impl HistoryPage {
-    /// Returns the oldest job of the page, including damaged ones, if older ones follow. The next page holds the jobs before it.
+    /// Returns the oldest job of the page, including damaged ones, or the oldest one that was looked at, if older ones follow. The
+    /// next page holds the jobs before it.
     #[must_use]
     pub fn next(&self) -> Option<JobId> {
+        if self.stopped_at.is_some() {
+            return self.stopped_at;
+        }
         let oldest = self.jobs.last().map(|job| job.id);
         let oldest = oldest.into_iter().chain(self.damaged.last().copied()).min();
         oldest.filter(|_| self.has_more)
@@ -135,6 +142,7 @@ mod tests {
             total: 3,
             total_is_exact: true,
             has_more,
+            stopped_at: None,
         };
         assert_eq!(page(true).next(), Some(JobId::from_bytes([1; 16])));
         assert_eq!(page(false).next(), None);

@@ -78,6 +78,7 @@ macro_rules! job_store_contract {
             a_cursor_sees_each_job_once_while_new_ones_come,
             a_cursor_keeps_to_its_filter,
             totals_are_exact_up_to_a_thousand,
+            a_walk_past_many_jobs_that_do_not_match_finds_each_that_does,
         ] }
     };
 }

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 
 use crate::aws::template::Part;
 
-const INDEXES: [&str; 3] = ["history", "outcome", "active"];
+const INDEXES: [&str; 4] = ["history", "outcome", "active", "service"];
 
 /// Makes a table with its keys, indexes and time to live. DynamoDB Local supports neither point-in-time recovery nor
 /// encryption, so this only checks that the template has them.

@@ -1,8 +1,10 @@
 use anyhow::ensure;
-use callboard_core::base::id::JobId;
-use callboard_core::job::{Filter, HistoryQuery, Job, JobStatus, JobStore, MAX_COUNTED};
+use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::job::{
+    Filter, HistoryPage, HistoryQuery, Job, JobStatus, JobStore, KindFilter, MAX_COUNTED, TitleFilter,
+};
 
-use crate::contract::samples::{cancel_by, create_many, ids, now, query, tenant};
+use crate::contract::samples::{cancel_by, create_many, ids, job_of, now, query, tenant};
 
 /// Every offset and limit returns its slice of the list, and whether more follows.
 pub async fn pages_follow_by_offset(store: &dyn JobStore) -> anyhow::Result<()> {
@@ -123,6 +125,86 @@ pub async fn totals_are_exact_up_to_a_thousand(store: &dyn JobStore) -> anyhow::
     let page = store.list(&last, now()).await?;
     assert_eq!((ids(&page), page.total_is_exact), (vec![jobs[0].id], false));
     Ok(())
+}
+
+/// A walk through a filtered list sees each job that matches once, newest first, and ends, however many others are between them.
+pub async fn a_walk_past_many_jobs_that_do_not_match_finds_each_that_does(store: &dyn JobStore) -> anyhow::Result<()> {
+    let (tenant, calls) = sparse_calls(store).await?;
+    for (filter, expected) in calls {
+        let asked = HistoryQuery {
+            filter,
+            limit: 2,
+            ..query(&tenant)
+        };
+        let pages = walk(store, asked.clone()).await?;
+        let found: Vec<JobId> = pages.iter().flat_map(ids).collect();
+        assert_eq!(found, expected, "{:?}", asked.filter);
+    }
+    Ok(())
+}
+
+/// Creates few calls among many other jobs. Returns filters, each with the jobs that match it, newest first.
+///
+/// # Errors
+/// The store refuses a job.
+pub async fn sparse_calls(store: &dyn JobStore) -> anyhow::Result<(Tenant, Vec<(Filter, Vec<JobId>)>)> {
+    let tenant = tenant();
+    let mut made = Vec::new();
+    for (kind, title) in [
+        ("shell", "etl/run"),
+        ("http", "shop/buy"),
+        ("http", "shop/look"),
+        ("http", "shop/look"),
+        ("shell", "etl/run"),
+    ] {
+        let mut job = job_of(&tenant);
+        job.request.kind = Some(kind.to_owned());
+        job.request.title = Some(title.to_owned());
+        store.create(&job).await?;
+        made.insert(0, job.id);
+        create_many(store, &tenant, 60).await?;
+    }
+    let title = |title: TitleFilter| Filter {
+        title: Some(title),
+        ..Filter::default()
+    };
+    let kind = Filter {
+        kind: Some(KindFilter::Named("shell".to_owned())),
+        ..Filter::default()
+    };
+    let buy = title(TitleFilter::Is("shop/buy".to_owned()));
+    let waiting = Filter {
+        status: Some(JobStatus::Pending),
+        ..buy.clone()
+    };
+    let shop = title(TitleFilter::Below("shop".to_owned()));
+    let filters = vec![
+        (kind, vec![made[0], made[4]]),
+        (buy, vec![made[3]]),
+        (waiting, vec![made[3]]),
+        (shop, vec![made[1], made[2], made[3]]),
+    ];
+    Ok((tenant, filters))
+}
+
+/// Reads a list from page to page.
+///
+/// # Errors
+/// The store does not answer, a page is too long, or the walk does not end.
+pub async fn walk(store: &dyn JobStore, mut asked: HistoryQuery) -> anyhow::Result<Vec<HistoryPage>> {
+    let mut pages = Vec::new();
+    loop {
+        let page = store.list(&asked, now()).await?;
+        ensure!(page.jobs.len() <= asked.limit as usize, "{page:?}");
+        let next = page.next();
+        ensure!(page.has_more == next.is_some(), "{page:?}");
+        pages.push(page);
+        ensure!(pages.len() < 1000, "the walk does not end");
+        if next.is_none() {
+            return Ok(pages);
+        }
+        asked.before = next;
+    }
 }
 
 fn newest_first(jobs: &[Job]) -> Vec<JobId> {
