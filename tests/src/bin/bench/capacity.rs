@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings};
-use callboard_core::job::{Filter, HistoryQuery, JobStatus, JobStore};
+use callboard_core::job::{Filter, HistoryQuery, JobStatus, JobStore, KindFilter};
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::samples::{due, failure, job_of, lease, now, query, success, tenant};
 use futures_util::future::try_join_all;
@@ -119,6 +119,19 @@ pub(crate) async fn of_a_job(report: &mut Report) -> anyhow::Result<()> {
         Target::AtMost(0.5),
         why,
     );
+    let mut call = job_of(&tenant());
+    (call.request.kind, call.request.title) = (Some("http".to_owned()), Some("shop/buy".to_owned()));
+    store.create(&call).await?;
+    store.mark_dispatched(call.id, due(&call)).await?;
+    store.claim(call.id, held, now()).await?;
+    store.finish(call.id, held.token, success(), now()).await?;
+    report.add(
+        "DynamoDB: writes of a call",
+        meter.take().writes,
+        "units",
+        Target::AtMost(17.0),
+        "as of a job, and three of the index `service`",
+    );
     let (job, held) = (job_of(&tenant()), lease());
     store.create(&job).await?;
     store.claim(job.id, held, now()).await?;
@@ -182,6 +195,28 @@ pub(crate) async fn of_lists(report: &mut Report) -> anyhow::Result<()> {
         }
         costs.push(cost);
     }
+    meter.take();
+    let filter = Filter {
+        kind: Some(KindFilter::Named("none".to_owned())),
+        ..Filter::default()
+    };
+    let page = store
+        .list(
+            &HistoryQuery {
+                filter,
+                ..query(&tenant)
+            },
+            now(),
+        )
+        .await?;
+    ensure!(page.jobs.is_empty() && page.next().is_some(), "{page:?}");
+    report.add(
+        "DynamoDB: page of a kind that no job has",
+        meter.take().reads,
+        "units",
+        Target::AtMost(1000.0),
+        format!("of {MANY} jobs; the next page goes on from there"),
+    );
     for (at, name) in ["DynamoDB: list of 20, any status", "DynamoDB: list of 20, failed"]
         .into_iter()
         .enumerate()

@@ -1,5 +1,7 @@
 //! The functions under the Runtime Interface Emulator: start-up time, call time, memory and size.
 
+mod caller;
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,7 @@ use callboard_tests::aws::{Function, Resources, stack};
 use callboard_tests::contract::samples::{create, due, job, now};
 use serde_json::{Value, json};
 
+pub(crate) use self::caller::caller;
 use crate::report::{Report, Target, median};
 
 const STARTS: usize = 5;

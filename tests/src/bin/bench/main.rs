@@ -48,6 +48,7 @@ parts! {
     storm::peak
     functions::zips
     functions::worker
+    functions::caller
     capacity::of_a_job
     capacity::of_lists
     capacity::of_a_sweep
