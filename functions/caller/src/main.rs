@@ -6,6 +6,7 @@ use callboard_core::credential::Secrets;
 use callboard_core::request::Lane;
 use callboard_core::run::{Runner, Runners};
 use callboard_lambda::{Parts, Settings, start_logging};
+use callboard_runner_function::FunctionRunner;
 use callboard_runner_http::HttpRunner;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -13,7 +14,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 async fn main() -> Result<(), Error> {
     start_logging();
     let parts = Parts::connect(Settings::from_env()?).await;
-    let runners = runners(Arc::new(parts.secrets()?));
+    let runners = runners(Arc::new(parts.secrets()?))?;
     let batches = &parts.batches(Lane::Calls, Runners::without_first(runners))?;
     let function = |event: LambdaEvent<_>| async move {
         let deadline = event.context.deadline();
@@ -23,6 +24,10 @@ async fn main() -> Result<(), Error> {
 }
 
 /// Lists the runners of calls.
-fn runners(secrets: Arc<dyn Secrets>) -> Vec<Arc<dyn Runner>> {
-    vec![Arc::new(HttpRunner::new(secrets))]
+fn runners(secrets: Arc<dyn Secrets>) -> Result<Vec<Arc<dyn Runner>>, Error> {
+    let clouds = callboard_runner_function::Settings::from_environment();
+    Ok(vec![
+        Arc::new(HttpRunner::new(secrets.clone())),
+        Arc::new(FunctionRunner::new(secrets, clouds)?),
+    ])
 }
