@@ -3,6 +3,7 @@
 use callboard_core::request::EventFacts;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 /// Their names.
 pub(crate) const NAMES: [&str; 7] = [
@@ -22,8 +23,7 @@ pub(crate) struct Event {
     #[schema(value_type = u64)]
     #[serde(rename = "counter")]
     _counter: Option<u64>,
-    /// The kind of event.
-    #[schema(example = "call_started")]
+    #[schema(schema_with = name)]
     event: String,
     /// When the event happened.
     #[schema(value_type = String, format = DateTime)]
@@ -61,6 +61,12 @@ pub(crate) struct Event {
     #[serde(rename = "pause_seconds")]
     #[schema(nullable = false)]
     _pause_seconds: Option<f64>,
+}
+
+/// The names tell the events of calls from those of other kinds: without them, one schema would take both.
+fn name() -> Object {
+    let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(NAMES));
+    name.description(Some("The kind of event.")).build()
 }
 
 /// Reads a stored event.
