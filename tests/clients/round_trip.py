@@ -14,6 +14,9 @@ from callboard_client.api.credentials import create_credential, delete_credentia
 from callboard_client.api.jobs import cancel_job, get_job, list_jobs, submit_job
 from callboard_client.api.output import get_job_logs, list_job_events
 from callboard_client.models import (
+    AnsibleEvent,
+    AnsibleJob,
+    AnsibleOptions,
     Canceling,
     CredentialList,
     CredentialSummary,
@@ -23,10 +26,8 @@ from callboard_client.models import (
     InlineSourceType,
     JobList,
     JobStatus,
-    JobView,
     NewPasswordCredential,
     NewPasswordCredentialKind,
-    Options,
     PlaybookRequest,
     Problem,
     SourceRequest,
@@ -51,16 +52,16 @@ def jobs(client: Client) -> None:
         playbook="hello.yml",
         extra_vars=Variables.from_dict({"greeting": "Python", "nested": {"list": [1, None, True]}}),
         inventory="a,b,",
-        options=Options.from_dict({"labels": {"client": "python"}, "check_mode": True}),
+        options=AnsibleOptions.from_dict({"labels": {"client": "python"}, "check_mode": True}),
     )
     answer = submit_job.sync_detailed(client=client, body=request, sync=True)
     job = answer.parsed
-    assert answer.status_code == HTTPStatus.OK and isinstance(job, JobView), answer
+    assert answer.status_code == HTTPStatus.OK and isinstance(job, AnsibleJob), answer
     assert job.status == JobStatus.SUCCESSFUL and job.attempts[0].reason is None, job
     assert job.result.stats["b"].ok == 1, job.result
 
     page = list_jobs.sync(client=client, status=JobStatus.SUCCESSFUL, limit=1)
-    assert isinstance(page, JobList) and page.jobs[0].job_id == job.job_id, page
+    assert isinstance(page, JobList) and page.jobs[0].job_id == job.job_id and page.jobs[0].kind == "ansible", page
     assert page.jobs[0].labels["client"] == "python", page
     assert get_job.sync(client=client, job_id=job.job_id) == job
 
@@ -69,6 +70,7 @@ def jobs(client: Client) -> None:
 
     events = list_job_events.sync(client=client, job_id=job.job_id, event=["runner_on_ok", "playbook_on_stats"])
     assert isinstance(events, EventPage) and events.complete, events
+    assert all(isinstance(event, AnsibleEvent) for event in events.events), events
     assert [event.event for event in events.events] == ["runner_on_ok", "runner_on_ok", "playbook_on_stats"], events
 
 
@@ -99,7 +101,7 @@ def problems(client: Client) -> None:
     """Asks for what is not there, and for what cannot be done."""
     absent = get_job.sync(client=client, job_id=UUID(int=0))
     assert isinstance(absent, Problem) and absent.type_ == "urn:callboard:problem:no-such-job", absent
-    wrong = PlaybookRequest(playbook="hello.yml", options=Options(forks=0))
+    wrong = PlaybookRequest(playbook="hello.yml", options=AnsibleOptions(forks=0))
     refused = submit_job.sync(client=client, body=wrong)
     assert isinstance(refused, Problem) and refused.errors[0].pointer == "/options/forks", refused
 

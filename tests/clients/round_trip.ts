@@ -4,15 +4,15 @@ import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
 
-type Record = components["schemas"]["JobView"];
+type AnsibleJob = components["schemas"]["AnsibleJob"];
 
 const client = createClient<paths>({ baseUrl: process.argv[2] ?? "" });
 
-/** Submits a job and waits for its end; returns its record. */
-async function run(request: components["schemas"]["JobRequest"]): Promise<Record> {
+/** Submits an Ansible job and waits for its end; returns its record. */
+async function run(request: components["schemas"]["AnsibleJobRequest"]): Promise<AnsibleJob> {
   const { data, response } = await client.POST("/api/v1/jobs", { params: { query: { sync: true } }, body: request });
   assert.equal(response.status, 200);
-  assert.ok(data && "result" in data);
+  assert.ok(data && "result" in data && data.kind === "ansible");
   return data;
 }
 
@@ -30,6 +30,7 @@ async function jobs(): Promise<void> {
 
   const list = await client.GET("/api/v1/jobs", { params: { query: { status: "successful", limit: 1 } } });
   assert.equal(list.data?.jobs[0]?.job_id, job.job_id);
+  assert.equal(list.data.jobs[0].kind, "ansible");
   assert.deepEqual(list.data?.jobs[0]?.labels, { client: "typescript" });
 
   const record = await client.GET("/api/v1/jobs/{job_id}", { params: { path } });
