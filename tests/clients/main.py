@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from service import Service
-from tools import CLIENTS, DOCUMENT, Failed, Processes, Tools, Unavailable
+from tools import CLIENTS, DOCUMENT, PACKAGE, ROOT, Failed, Processes, Tools, Unavailable
 
 sys.path.append(str(CLIENTS.parent))
 from processes import exit_on_signals
@@ -68,6 +68,25 @@ def a_typescript_client_makes_a_round(tools: Tools, folder: Path) -> None:
     tools.run(["node", "built/round_trip.js", Service(tools.processes, folder / "data").address], folder)
 
 
+def the_types_of_the_typescript_package_are_current(tools: Tools, folder: Path) -> None:
+    """Makes the types of the document again and compares; checks that the lock file names no registry."""
+    package = tools.copy_package(folder)
+    made = folder / "schema.d.ts"
+    tools.run([package / "node_modules/.bin/openapi-typescript", DOCUMENT, "--output", made], package)
+    if made.read_text() != (PACKAGE / "src/schema.d.ts").read_text():
+        raise Failed("src/schema.d.ts is not that of infra/openapi.json: run `npm run schema` in clients/typescript")
+    if '"resolved"' in (PACKAGE / "package-lock.json").read_text():
+        raise Failed("package-lock.json names a registry: remove it and run `npm install` in clients/typescript")
+
+
+def the_typescript_package_passes_its_tests(tools: Tools, folder: Path) -> None:
+    """Checks the types of the package and runs its tests, which start the program and pack what they have built."""
+    package = tools.copy_package(folder)
+    tools.run(["npm", "run", "check"], package)
+    variables = {"CALLBOARD_ROOT": str(ROOT), "CALLBOARD_BIN": str(ROOT / "target/debug/callboard"), "NO_COLOR": "1"}
+    print(tools.run(["npm", "test"], package, variables), flush=True)
+
+
 def a_python_client_makes_a_round(tools: Tools, folder: Path) -> None:
     """Makes a package of the document, imports all of it, and uses all of the API."""
     tools.run(["openapi-python-client", "generate", "--fail-on-warning", "--path", DOCUMENT], folder)
@@ -97,6 +116,8 @@ CHECKS: tuple[Check, ...] = (
     the_document_is_valid,
     the_examples_are_of_their_schemas,
     a_typescript_client_makes_a_round,
+    the_types_of_the_typescript_package_are_current,
+    the_typescript_package_passes_its_tests,
     a_python_client_makes_a_round,
     schemathesis_finds_nothing,
 )

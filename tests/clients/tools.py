@@ -17,6 +17,7 @@ from processes import Processes as Processes
 
 CLIENTS = Path(__file__).resolve().parent
 ROOT = CLIENTS.parents[1]
+PACKAGE = ROOT / "clients/typescript"
 DOCUMENT = ROOT / "infra/openapi.json"
 
 
@@ -45,7 +46,7 @@ class Tools:
 
     def make_node(self) -> Path:
         """Returns a folder with the packages of package.json."""
-        npm = program("npm", "to make a client in TypeScript; it comes with Node.js")
+        npm = self.npm()
         package = CLIENTS / "package.json"
 
         def make(folder: Path) -> None:
@@ -54,6 +55,27 @@ class Tools:
             self.processes.run([npm, "install", "--silent", "--no-package-lock", "--no-audit", "--no-fund"], cwd=folder)
 
         return once("clients-node", package.read_text(), make)
+
+    def copy_package(self, folder: Path) -> Path:
+        """Returns a copy of the TypeScript package, with the packages that its lock file names."""
+        npm, files = self.npm(), ("package.json", "package-lock.json", ".npmrc")
+
+        def make(made: Path) -> None:
+            made.mkdir()
+            for name in files:
+                shutil.copy(PACKAGE / name, made)
+            self.processes.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=made)
+
+        pin = "\n".join((PACKAGE / name).read_text() for name in files)
+        modules = once("clients-package", pin, make) / "node_modules"
+        copy = folder / "typescript"
+        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("node_modules", "dist", "snippets"))
+        (copy / "node_modules").symlink_to(modules)
+        return copy
+
+    def npm(self) -> str:
+        """Returns the path of npm."""
+        return program("npm", "to make clients in TypeScript; it comes with Node.js")
 
     def run(self, command: Sequence[str | Path], folder: Path, variables: Mapping[str, str] | None = None) -> str:
         """Runs a command in a folder, which finds the programs of the environment; returns what it prints."""
