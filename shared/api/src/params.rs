@@ -47,6 +47,15 @@ impl Params {
         values.pop()
     }
 
+    /// Takes a text parameter that must not be empty.
+    pub(crate) fn name(&mut self, name: &'static str) -> Option<String> {
+        let text = self.text(name)?;
+        if text.is_empty() {
+            self.refuse(name, "must not be empty");
+        }
+        Some(text)
+    }
+
     /// Takes a set of texts: the parameter may be repeated, and each value may list several, separated by commas.
     pub(crate) fn texts(&mut self, name: &'static str) -> BTreeSet<String> {
         self.known.push(name);
@@ -146,8 +155,8 @@ impl Given {
     pub(crate) fn read(params: &mut Params, kinds: &Kinds) -> Self {
         let given = Self {
             kind: params.text("kind"),
-            service: params.text("service"),
-            operation: params.text("operation"),
+            service: params.name("service"),
+            operation: params.name("operation"),
         };
         let mut names = kinds.iter().flat_map(Kind::names);
         if let Some(kind) = &given.kind

@@ -87,10 +87,7 @@ pub(crate) async fn redrive_all(State(app): State<App>, mut params: Params) -> R
 }
 
 fn read(params: &mut Params) -> DeadLetters {
-    let playbook = params.text("playbook");
-    if playbook.as_deref() == Some("") {
-        params.refuse("playbook", "must not be empty");
-    }
+    let playbook = params.name("playbook");
     let limit = params.number("limit", 1, MAX_LIMIT.into());
     let mut wanted = DeadLetters {
         tenant: Tenant::default(),

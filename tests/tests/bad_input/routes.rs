@@ -150,6 +150,8 @@ async fn bad_queries(client: &Client, id: &str) -> anyhow::Result<()> {
         ("/api/v1/jobs?offset=1001", vec!["offset"]),
         ("/api/v1/jobs?status=failed&status=failed", vec!["status"]),
         ("/api/v1/jobs?dead_letter=maybe", vec!["dead_letter"]),
+        ("/api/v1/jobs?service=", vec!["service"]),
+        ("/api/v1/jobs?service=a&operation=", vec!["operation"]),
         ("/api/v1/jobs?dead_letter=true&status=failed", vec!["dead_letter"]),
         ("/api/v1/jobs?page=2", vec!["page"]),
         ("/api/v1/jobs?cursor=x&offset=1", vec!["offset", "cursor"]),

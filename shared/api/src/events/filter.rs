@@ -31,7 +31,7 @@ impl Filter {
     pub(super) fn take(params: &mut Params, kinds: &Kinds) -> Self {
         let filter = Self {
             names: params.texts("event"),
-            host: params.text("host"),
+            host: params.name("host"),
             failed: params.boolean("failed"),
         };
         let is_unknown = |name: &&String| !kinds.event_names().any(|known| known == name.as_str());
@@ -39,9 +39,6 @@ impl Filter {
         if let Some(name) = unknown.filter(|name| !name.is_empty()) {
             let known: Vec<&str> = kinds.event_names().collect();
             params.refuse("event", format!("{name:?} is none of {}", known.join(", ")));
-        }
-        if filter.host.as_deref() == Some("") {
-            params.refuse("host", "must not be empty");
         }
         filter
     }
