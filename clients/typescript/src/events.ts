@@ -108,7 +108,8 @@ export function longPoll(api: Api, jobId: string, filter: EventFilter, timeoutMs
 }
 
 function take(page: EventPage, cursor: EventCursor): FollowedPage {
-  const fresh = page.events.filter((event) => page.attempt !== cursor.attempt || event.counter > cursor.after);
+  const after = page.attempt > cursor.attempt ? 0 : page.attempt === cursor.attempt ? cursor.after : Infinity;
+  const fresh = page.events.filter((event) => event.counter > after);
   const events = fresh.map((event) => ({ attempt: page.attempt, event }));
   return { events, cursor: behind(page), status: page.status, complete: page.complete };
 }

@@ -109,6 +109,12 @@ test("a job that starts again is followed over all its attempts", async () => {
   }
   expect(broken.broken).toBeGreaterThan(3);
   expect(await client().getJob(job_id)).toMatchObject({ status: "successful", attempt: 3 });
+  // broken again in each attempt, it asks for nothing that it has
+  const { client: again, requests } = counting((await proxy([1_200, 1_200, 1_200, 1_200])).address);
+  expect(await collect(again.followEvents(job_id, { retries: 20 }))).toEqual(await events);
+  const places = requests.map(({ url }) => new URL(url).searchParams).map((query) => [query.get("attempt"), query.get("after")]);
+  expect(places.map(String)).toEqual(places.map(String).sort());
+  expect(places.length).toBeGreaterThan(3);
   const rest = client().followEvents(job_id, { from: { attempt: 2, after: 1 } });
   const behind = (await events).filter(({ attempt, event }) => attempt > 2 || (attempt === 2 && event.counter > 1));
   expect(await collect(rest)).toEqual(behind);

@@ -75,7 +75,8 @@ test("what is unmounted asks no more, and ends the request under way", async () 
   const last = requests.at(-1);
   expect(last?.url).toContain("wait=");
   events.unmount();
-  await until(() => expect(requests.at(-1)?.signal.aborted).toBe(true));
+  // before the service would have answered
+  await act(() => vi.waitFor(() => expect(requests.at(-1)?.signal.aborted).toBe(true), { timeout: 15_000 }));
   const followed = requests.length;
   await pass(SEVERAL_POLLS_MS);
   expect(requests).toHaveLength(followed);
