@@ -286,6 +286,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stats/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns why jobs did not succeed.
+         * @description Each job that failed or was canceled counts once, with its final reason. There is one entry for each group and reason, the most frequent first.
+         */
+        get: operations["getFailures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/performance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns how jobs ended, and how long they took.
+         * @description Each job counts once, when it has ended, however often it was tried.
+         */
+        get: operations["getPerformance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what jobs used.
+         * @description Each job counts once, when it has ended, with its last attempt.
+         */
+        get: operations["getResources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -428,7 +488,7 @@ export interface components {
          * @enum {string}
          */
         CheckStatus: "ok" | "failing";
-        /** @description An estimate of what an attempt costs. It covers only the time of the function: no storage, and no requests to other services. */
+        /** @description An estimate of what an attempt costs: the time of the function that ran it, and the call of the function that it is. It covers no storage, and no requests to other services. */
         Cost: {
             /** @description The date of the price table that was used. */
             price_table: string;
@@ -627,12 +687,24 @@ export interface components {
              * @example https://vault.example.com:8200
              */
             url: string;
+        } | {
+            /** @description The certificate of the client and those that lead to its authority, in PEM format. It must not have expired. */
+            certificate: string;
+            /** @description The hosts that the certificate may be shown to. Default: any host that an operator has registered. */
+            hosts?: null | string[];
+            /** @enum {string} */
+            kind: "client_certificate";
+            /**
+             * Format: password
+             * @description The private key of the certificate, in PEM format, not encrypted.
+             */
+            private_key: string;
         };
         /**
          * @description The kind of a credential.
          * @enum {string}
          */
-        CredentialKind: "ssh" | "password" | "vault" | "git" | "galaxy" | "cloud" | "bearer" | "header" | "hashicorp_vault";
+        CredentialKind: "ssh" | "password" | "vault" | "git" | "galaxy" | "cloud" | "bearer" | "header" | "hashicorp_vault" | "client_certificate";
         /** @description A page of credentials, without their values. */
         CredentialList: {
             /** @description The credentials, ordered by name. */
@@ -677,6 +749,34 @@ export interface components {
              */
             receives: number;
         };
+        /** @description How long jobs took, in seconds; null if none is known. Percentiles are within 1 %. */
+        Durations: {
+            /**
+             * Format: double
+             * @description The longest.
+             */
+            max: number | null;
+            /**
+             * Format: double
+             * @description The mean.
+             */
+            mean: number | null;
+            /**
+             * Format: double
+             * @description Half of the jobs took no longer.
+             */
+            p50: number | null;
+            /**
+             * Format: double
+             * @description 95 % of the jobs took no longer.
+             */
+            p95: number | null;
+            /**
+             * Format: double
+             * @description 99 % of the jobs took no longer.
+             */
+            p99: number | null;
+        };
         /** @description An event of a job. */
         Event: components["schemas"]["AnsibleEvent"] | components["schemas"]["ServiceEvent"];
         /** @description A page of events. */
@@ -713,6 +813,17 @@ export interface components {
             parameter?: string;
             /** @description The location in the body, as a JSON pointer (RFC 6901). */
             pointer?: string;
+        };
+        /** @description What a group of jobs has in common; null where it is not grouped by that. */
+        Group: {
+            /** @description The kind of the jobs. */
+            kind: string;
+            /** @description The operation that they call. */
+            operation: string | null;
+            /** @description The path of the playbook or the name of the role. */
+            playbook: string | null;
+            /** @description The service that they call. */
+            service: string | null;
         };
         /** @description A page of jobs, newest first. */
         JobList: {
@@ -1122,6 +1233,23 @@ export interface components {
              * @example prod-ssh-key
              */
             name: string;
+        } | {
+            /** @description The certificate of the client and those that lead to its authority, in PEM format. It must not have expired. */
+            certificate: string;
+            /** @description The hosts that the certificate may be shown to. Default: any host that an operator has registered. */
+            hosts?: null | string[];
+            /** @enum {string} */
+            kind: "client_certificate";
+            /**
+             * Format: password
+             * @description The private key of the certificate, in PEM format, not encrypted.
+             */
+            private_key: string;
+            /**
+             * @description The name that jobs refer to: letters, digits, `.`, `_` and `-`, starting with a letter or digit.
+             * @example prod-ssh-key
+             */
+            name: string;
         };
         /** @description What a service can be asked to do. */
         Operation: {
@@ -1219,6 +1347,125 @@ export interface components {
             revision: string;
             /** @description The services, in the registry's order. */
             services: components["schemas"]["Service"][];
+        };
+        /** @description Statistics of jobs. */
+        Stats_FailurePattern: {
+            /** @description One entry for each group of jobs, the one with the most jobs first. */
+            entries: (components["schemas"]["Group"] & {
+                /**
+                 * Format: int64
+                 * @description How many jobs there are.
+                 */
+                jobs: number;
+                /** @description Why it did not succeed, in a sentence of at most 300 characters. */
+                last_error: string | null;
+                /**
+                 * Format: date-time
+                 * @description When that one ended.
+                 */
+                last_finished_at: string | null;
+                /**
+                 * Format: uuid
+                 * @description The last of them.
+                 */
+                last_job_id: string;
+                /** @description Why they did not succeed. */
+                reason: components["schemas"]["Reason"];
+                /**
+                 * Format: double
+                 * @description Which part that is of all the group's jobs, from 0 to 1.
+                 */
+                share: number;
+            })[];
+            /**
+             * Format: date-time
+             * @description The jobs that are counted were submitted since then, and have ended.
+             */
+            since: string;
+        };
+        /** @description Statistics of jobs. */
+        Stats_Performance: {
+            /** @description One entry for each group of jobs, the one with the most jobs first. */
+            entries: (components["schemas"]["Group"] & {
+                /**
+                 * Format: int64
+                 * @description How often the jobs were started.
+                 */
+                attempts: number;
+                /**
+                 * Format: int64
+                 * @description How many of them were canceled.
+                 */
+                canceled: number;
+                /** @description How long their last attempts took. */
+                duration_seconds: components["schemas"]["Durations"];
+                /**
+                 * Format: int64
+                 * @description How many of them failed.
+                 */
+                failed: number;
+                /**
+                 * Format: int64
+                 * @description How many jobs there are.
+                 */
+                jobs: number;
+                /**
+                 * Format: double
+                 * @description The part of the jobs that were not canceled which was successful, from 0 to 1; null if there are none.
+                 */
+                success_rate: number | null;
+                /**
+                 * Format: int64
+                 * @description How many of them were successful.
+                 */
+                successful: number;
+            })[];
+            /**
+             * Format: date-time
+             * @description The jobs that are counted were submitted since then, and have ended.
+             */
+            since: string;
+        };
+        /** @description Statistics of jobs. */
+        Stats_Resources: {
+            /** @description One entry for each group of jobs, the one with the most jobs first. */
+            entries: (components["schemas"]["Group"] & {
+                /**
+                 * Format: double
+                 * @description What they cost, estimated, in US dollars.
+                 */
+                cost_usd: number;
+                /**
+                 * Format: double
+                 * @description Seconds of processor time on the workers, where it is known.
+                 */
+                cpu_seconds: number;
+                /**
+                 * Format: double
+                 * @description The duration of their last attempts, in seconds.
+                 */
+                duration_seconds: number;
+                /**
+                 * Format: int64
+                 * @description How many jobs there are.
+                 */
+                jobs: number;
+                /**
+                 * Format: int64
+                 * @description Bytes of output.
+                 */
+                output_bytes: number;
+                /**
+                 * Format: int64
+                 * @description The largest peak memory of one job, in bytes, where it is known.
+                 */
+                peak_memory_bytes: number;
+            })[];
+            /**
+             * Format: date-time
+             * @description The jobs that are counted were submitted since then, and have ended.
+             */
+            since: string;
         };
         /**
          * @description A call that is tried.
@@ -1852,7 +2099,7 @@ export interface components {
              * @description The kind of event.
              * @enum {string}
              */
-            event: "call_started" | "call_answered" | "call_failed" | "call_retried";
+            event: "call_started" | "call_redirected" | "call_polled" | "call_answered" | "call_failed" | "call_retried";
             /**
              * Format: int32
              * @description The exit code of a program or a container.
@@ -2010,6 +2257,8 @@ export interface components {
             stdout_truncated: boolean;
             /** @description The URL of the complete output. */
             stdout_url: string;
+            /** @description Whether the service has only accepted the work, and goes on with it: how that ends is not known to the job. */
+            accepted: boolean;
             /** @description What was called: the request line, the arguments, the image's digest or the function. Secrets are named, not shown. */
             called: string | null;
             /**
@@ -4747,6 +4996,7 @@ export interface operations {
                      *         "status_code": 201,
                      *         "exit_code": null,
                      *         "called": "POST https://billing.example.com/invoices",
+                     *         "accepted": false,
                      *         "isolation": [],
                      *         "log": {
                      *           "complete": true,
@@ -4900,6 +5150,406 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: A part of the service is not responding. `too-many-bodies`: Too many large requests at once. `draining`: The service is shutting down. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFailures: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How far back jobs are counted, by the time of their submission: hours or days, such as `24h` (the default) or `7d`.
+                 * @example 24h
+                 */
+                window?: string;
+                /** @description How jobs are grouped: by `kind`, by `service`, or by `operation` or playbook (the default). */
+                by?: string;
+                /**
+                 * @description Counts only jobs of this kind.
+                 * @example http
+                 */
+                kind?: string;
+                /** @description Counts only calls of this service. */
+                service?: string;
+                /** @description Counts only calls of this operation of the `service`. */
+                operation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry for each group and reason. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "since": "2026-11-19T22:00:00.000Z",
+                     *       "entries": [
+                     *         {
+                     *           "kind": "http",
+                     *           "playbook": null,
+                     *           "service": "billing",
+                     *           "operation": "create_invoice",
+                     *           "reason": "http_status",
+                     *           "jobs": 10,
+                     *           "share": 0.0083,
+                     *           "last_job_id": "01a1faf8-50a0-70a1-801c-2d3e4f506172",
+                     *           "last_finished_at": "2026-11-20T22:00:00.412Z",
+                     *           "last_error": "The service answered with status 503."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Stats_FailurePattern"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPerformance: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How far back jobs are counted, by the time of their submission: hours or days, such as `24h` (the default) or `7d`.
+                 * @example 24h
+                 */
+                window?: string;
+                /** @description How jobs are grouped: by `kind`, by `service`, or by `operation` or playbook (the default). */
+                by?: string;
+                /**
+                 * @description Counts only jobs of this kind.
+                 * @example http
+                 */
+                kind?: string;
+                /** @description Counts only calls of this service. */
+                service?: string;
+                /** @description Counts only calls of this operation of the `service`. */
+                operation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry for each group. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "since": "2026-11-19T22:00:00.000Z",
+                     *       "entries": [
+                     *         {
+                     *           "kind": "http",
+                     *           "playbook": null,
+                     *           "service": "billing",
+                     *           "operation": "create_invoice",
+                     *           "jobs": 1200,
+                     *           "successful": 1188,
+                     *           "failed": 10,
+                     *           "canceled": 2,
+                     *           "success_rate": 0.9917,
+                     *           "attempts": 1231,
+                     *           "duration_seconds": {
+                     *             "mean": 0.21,
+                     *             "p50": 0.18,
+                     *             "p95": 0.44,
+                     *             "p99": 0.9,
+                     *             "max": 2.71
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Stats_Performance"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getResources: {
+        parameters: {
+            query?: {
+                /**
+                 * @description How far back jobs are counted, by the time of their submission: hours or days, such as `24h` (the default) or `7d`.
+                 * @example 24h
+                 */
+                window?: string;
+                /** @description How jobs are grouped: by `kind`, by `service`, or by `operation` or playbook (the default). */
+                by?: string;
+                /**
+                 * @description Counts only jobs of this kind.
+                 * @example http
+                 */
+                kind?: string;
+                /** @description Counts only calls of this service. */
+                service?: string;
+                /** @description Counts only calls of this operation of the `service`. */
+                operation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry for each group. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "since": "2026-11-19T22:00:00.000Z",
+                     *       "entries": [
+                     *         {
+                     *           "kind": "http",
+                     *           "playbook": null,
+                     *           "service": "billing",
+                     *           "operation": "create_invoice",
+                     *           "jobs": 1200,
+                     *           "duration_seconds": 252,
+                     *           "cpu_seconds": 0,
+                     *           "peak_memory_bytes": 0,
+                     *           "output_bytes": 61200,
+                     *           "cost_usd": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Stats_Resources"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
             503: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
