@@ -41,10 +41,8 @@ MAY_KNOW = {
     },
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},
-    "callboard-worker": {"core", "lambda", "process", "sandbox", "ansible"},
-    "callboard-caller": {"core", "lambda", "runner-http"},
-    "callboard-worker": {"core", "lambda", "process", "ansible"},
-    "callboard-caller": {"core", "lambda", "runner-function", "runner-http"},
+    "callboard-worker": {"calls", "core", "lambda", "process", "sandbox", "ansible", "runner-shell"},
+    "callboard-caller": {"calls", "core", "lambda", "runner-function", "runner-http"},
     "callboard-testkit": {"core", "aws", "kind-ansible", "kind-service"},
 }
 # core's folders: each knows only those before it

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use callboard_calls::{Breakers, Calls};
 use callboard_core::credential::Secrets;
 use callboard_core::request::Lane;
 use callboard_core::run::{Runner, Runners};
@@ -14,7 +15,8 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 async fn main() -> Result<(), Error> {
     start_logging();
     let parts = Parts::connect(Settings::from_env()?).await;
-    let runners = runners(Arc::new(parts.secrets()?))?;
+    let breakers = Breakers::new(parts.breakers.clone(), parts.clock.clone());
+    let runners = Calls::of(runners(Arc::new(parts.secrets()?))?, breakers, parts.clock.clone());
     let batches = &parts.batches(Lane::Calls, Runners::without_first(runners))?;
     let function = |event: LambdaEvent<_>| async move {
         let deadline = event.context.deadline();

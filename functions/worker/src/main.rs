@@ -1,4 +1,4 @@
-//! The worker function: executes the jobs of an SQS batch with the Ansible of its container image.
+//! The worker function: executes the jobs of an SQS batch with the Ansible and the programs of its container image.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,11 +7,13 @@ use std::time::Duration;
 use anyhow::Context;
 use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach, longest_socket};
+use callboard_calls::{Breakers, Calls};
 use callboard_core::base::causes::causes;
 use callboard_core::request::Lane;
-use callboard_core::run::Runners;
+use callboard_core::run::{Runner, Runners};
 use callboard_lambda::{GRACE, Parts, Settings, number, required, start_logging};
 use callboard_process::{Children, JobFolders};
+use callboard_runner_shell::ShellRunner;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use rustix::process::DumpableBehavior;
 
@@ -39,9 +41,18 @@ async fn start() -> Result<(), Error> {
     let settings = ansible()?;
     let folders = JobFolders::create(&settings.work, longest_socket());
     let folders = Arc::new(folders.context("the folder for running jobs cannot be made")?);
+    let programs = ShellRunner::new(
+        reach.secrets.clone(),
+        folders.clone(),
+        GRACE,
+        PathBuf::from("/proc/self/exe"),
+    );
     let runner = Arc::new(AnsibleRunner::new(settings, reach, folders, Children::adopt()?));
     runner.warm_up().await?;
-    let batches = &parts.batches(Lane::Programs, Runners::new(vec![runner.clone()]))?;
+    let breakers = Breakers::new(parts.breakers.clone(), parts.clock.clone());
+    let mut runners: Vec<Arc<dyn Runner>> = vec![runner.clone()];
+    runners.extend(Calls::of(vec![Arc::new(programs)], breakers, parts.clock.clone()));
+    let batches = &parts.batches(Lane::Programs, Runners::new(runners))?;
     let to_clean = &std::env::var_os("CALLBOARD_OWNS_TMP").map(|_| runner);
     let function = |event: LambdaEvent<_>| async move {
         let deadline = event.context.deadline();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use callboard_api::{AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts};
 use callboard_aws::{
-    DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbStatsStore, JobStoreSettings,
-    S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue, sdk_config,
+    DynamoDbBreakerStore, DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbStatsStore,
+    JobStoreSettings, S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue, sdk_config,
 };
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
@@ -63,6 +63,8 @@ pub struct Parts {
     pub host_keys: Arc<dyn HostKeyStore>,
     /// What requests may reach.
     pub policies: Policies,
+    /// The circuit breakers of services.
+    pub breakers: Arc<DynamoDbBreakerStore>,
     /// The statistics of jobs.
     pub stats: Arc<DynamoDbStatsStore>,
     /// The services that jobs may call.
@@ -97,6 +99,7 @@ impl Parts {
             archives: Arc::new(S3ArchiveCache::new(&config, settings.bucket.clone())),
             host_keys: Arc::new(DynamoDbHostKeyStore::new(&config, settings.table.clone())),
             policies: settings.policies.clone(),
+            breakers: Arc::new(DynamoDbBreakerStore::new(&config, settings.table.clone())),
             stats: Arc::new(DynamoDbStatsStore::new(&config, settings.table.clone())),
             services: Arc::new(Services::new(&config, &settings)),
             clock: Arc::new(SystemClock),

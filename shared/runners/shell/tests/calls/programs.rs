@@ -1,6 +1,5 @@
 //! Programs that are not what the registry means.
 
-use callboard_core::base::hex::hex;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
