@@ -1305,7 +1305,7 @@ export interface components {
          * @description Why a job failed or was canceled. Later releases may add more reasons.
          * @enum {string}
          */
-        Reason: "canceled_by_request" | "circuit_open" | "credential_unavailable" | "deadline" | "exit_code" | "function_error" | "hosts_unreachable" | "http_status" | "idle_timeout" | "inventory_invalid" | "isolation_unavailable" | "lost" | "out_of_memory" | "output_invalid" | "playbook_failed" | "request_invalid" | "runner_error" | "service_unreachable" | "shutdown" | "source_unavailable" | "timeout" | "undeliverable";
+        Reason: "canceled_by_request" | "circuit_open" | "credential_unavailable" | "deadline" | "exit_code" | "function_error" | "hosts_unreachable" | "http_status" | "idle_timeout" | "inventory_invalid" | "isolation_unavailable" | "lost" | "out_of_memory" | "output_invalid" | "playbook_failed" | "request_invalid" | "resource_limit" | "runner_error" | "service_unreachable" | "shutdown" | "source_unavailable" | "timeout" | "undeliverable";
         /** @description The jobs that a call has redriven. */
         RedrivenJobs: {
             /** @description The cursor of the jobs that this call did not examine; null if there are none. */
@@ -2081,6 +2081,8 @@ export interface components {
         };
         /** @description An event of a call. Which fields it has depends on its name. */
         ServiceEvent: {
+            /** @description The program that is called, and its arguments. Secrets are named, not shown. */
+            argv?: string[];
             /** @description What is called: the request line, the arguments, the image or the function. Secrets are named, not shown. */
             called?: string;
             /**
@@ -2099,12 +2101,14 @@ export interface components {
              * @description The kind of event.
              * @enum {string}
              */
-            event: "call_started" | "call_redirected" | "call_polled" | "call_answered" | "call_failed" | "call_retried";
+            event: "call_started" | "call_redirected" | "call_polled" | "call_answered" | "call_failed" | "call_retried" | "call_replaced";
             /**
              * Format: int32
              * @description The exit code of a program or a container.
              */
             exit_code?: number;
+            /** @description What a program was isolated by. */
+            isolation?: string[];
             /**
              * Format: double
              * @description Seconds until the job is tried again.
@@ -2268,10 +2272,14 @@ export interface components {
             exit_code: number | null;
             /** @description What the execution was isolated by. */
             isolation: string[];
+            /** @description Whether it is certain that a call which failed had no effect: nothing of it was sent or started. */
+            no_effect: boolean;
             /** @description What the operation returned: JSON, or a text. */
             output: null | Record<string, never>;
             /** @description Whether `output` is only the beginning, or absent, because it is too large. The log has all of it. */
             output_truncated: boolean;
+            /** @description The operation that stood in for the one that was asked for, as `SERVICE/OPERATION`. */
+            replaced_by: string | null;
             /**
              * Format: int32
              * @description The status that an HTTP service answered with.

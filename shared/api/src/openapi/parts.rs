@@ -40,9 +40,9 @@ pub(super) fn add(document: &mut Value, kinds: &Kinds) {
             schemas.extend(own);
         }
     }
-    schemas["JobRequest"] = choice("A request to run a job.", requests);
+    schemas["JobRequest"] = choice("A request to run a job.", &requests);
     schemas["JobView"] = records_of(&records);
-    schemas["Event"] = choice("An event of a job.", events);
+    schemas["Event"] = choice("An event of a job.", &events);
     let reasons = kinds.iter().flat_map(Kind::reasons).chain(Reason::OF_EVERY_KIND);
     let mut reasons: Vec<&str> = reasons.map(Reason::as_str).collect();
     reasons.sort_unstable();
@@ -108,15 +108,13 @@ fn records_of(records: &[(Value, Vec<&str>)]) -> Value {
     for (reference, kinds) in records {
         mapping.extend(kinds.iter().map(|kind| ((*kind).to_owned(), reference["$ref"].clone())));
     }
-    let mut schema = choice(
-        "The record of a job.",
-        records.iter().map(|(reference, _)| reference.clone()).collect(),
-    );
+    let variants: Vec<Value> = records.iter().map(|(reference, _)| reference.clone()).collect();
+    let mut schema = choice("The record of a job.", &variants);
     schema["discriminator"] = json!({"propertyName": "kind", "mapping": mapping});
     schema
 }
 
-fn choice(description: &str, variants: Vec<Value>) -> Value {
+fn choice(description: &str, variants: &[Value]) -> Value {
     json!({"description": description, "oneOf": variants})
 }
 
