@@ -5005,6 +5005,8 @@ export interface operations {
                      *         "exit_code": null,
                      *         "called": "POST https://billing.example.com/invoices",
                      *         "accepted": false,
+                     *         "no_effect": false,
+                     *         "replaced_by": null,
                      *         "isolation": [],
                      *         "log": {
                      *           "complete": true,
