@@ -48,11 +48,9 @@ async fn a_registry_is_read_again_and_a_bad_one_changes_nothing() -> anyhow::Res
     let folder = world.registry.parent().unwrap_or(&world.registry);
     write(
         folder,
-        &echo(&address)
-            .replace("timeout", "x")
-            .replace("idempotent: true", "idempotent: perhaps"),
+        &echo(&address).replace("idempotent: true", "idempotent: perhaps"),
     )?;
-    let told = || async { Ok(world.service.log().contains("services.yml:12")) };
+    let told = || async { Ok(world.service.log().contains("services.yml:11: ")) };
     eventually("the fault is logged with its line", told).await?;
     let list = client.get("/api/v1/services").await?.body;
     ensure!(list["services"][0]["name"] == "echo", "{list}");
