@@ -5,6 +5,7 @@ mod service;
 use anyhow::{Context, ensure};
 use callboard_tests::aws::{Function, Pool, Stack, StackSettings};
 use callboard_tests::log::json_lines;
+use callboard_tests::wait;
 use serde_json::{Value, json};
 
 pub(crate) use self::service::Service;
@@ -43,8 +44,9 @@ async fn a_call_and_a_playbook_go_each_through_its_own_function_to_their_records
     for queue in [&resources.jobs, &resources.calls, &resources.dead_jobs] {
         until_messages(resources, queue, 0).await?;
     }
-    ensure!(!mentions(&stack.caller, &playbook) && mentions(&stack.caller, &id));
-    ensure!(!mentions(&stack.worker, &id) && mentions(&stack.worker, &playbook));
+    let logged = || mentions(&stack.caller, &id) && mentions(&stack.worker, &playbook);
+    wait::until("both functions have logged", logged).await?;
+    ensure!(!mentions(&stack.caller, &playbook) && !mentions(&stack.worker, &id));
     let path = "/api/v1/services/shop/operations/echo/test";
     let tried = client.post(path, r#"{"input": {"number": 8}}"#).await?;
     ensure!(

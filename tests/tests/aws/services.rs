@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use callboard_tests::Client;
 use callboard_tests::aws::{Function, FunctionError, Stack};
+use callboard_tests::{Client, wait};
 use serde_json::{Value, json};
 
 use crate::calls::Service;
@@ -34,7 +34,8 @@ async fn a_registry_in_the_bucket_is_read_again_and_one_that_is_not_valid_change
         finding["status"] == "fault" && detail.contains("config/services.yml:3:"),
         "{finding}"
     );
-    ensure!(stack.query.log().contains("config/services.yml:3:"), "{}", stack.log());
+    let logged = || stack.query.log().contains("config/services.yml:3:");
+    wait::until("the log names the line", logged).await?;
     ensure!(listed(&client).await?["services"][0]["name"] == "second");
     put(&stack, &service.registry("second")).await?;
     ensure!(self::finding(&stack).await?["status"] == "ok");
@@ -56,11 +57,8 @@ async fn check_unread(stack: &Stack, call: &Value) -> anyhow::Result<()> {
     let error = stack.submit.invoke(asked).await.err().context("the event is lost")?;
     ensure!(error.is::<FunctionError>(), "{error:#}");
     ensure!(jobs(&client).await?.is_empty());
-    ensure!(
-        stack.submit.log().contains("there is no such object in the bucket"),
-        "{}",
-        stack.log()
-    );
+    let logged = || stack.submit.log().contains("there is no such object in the bucket");
+    wait::until("the log says what is missing", logged).await?;
     ensure!(finding(stack).await?["status"] == "fault");
     client.submit(&json!({"playbook": "hello.yml"})).await.map(drop)
 }
@@ -73,12 +71,8 @@ async fn a_registry_in_a_variable_and_in_the_bucket_at_once_is_refused() -> anyh
     environment.insert("CALLBOARD_SERVICES".to_owned(), "services: []".to_owned());
     let query = Function::start("query", &environment).await?;
     ensure!(query.invoke(&event("http-list.json")?).await.is_err());
-    let log = query.log();
-    ensure!(
-        log.contains("CALLBOARD_SERVICES and CALLBOARD_SERVICES_KEY are both set"),
-        "{log}"
-    );
-    Ok(())
+    let told = "CALLBOARD_SERVICES and CALLBOARD_SERVICES_KEY are both set";
+    wait::until("the function says why it does not start", || query.log().contains(told)).await
 }
 
 async fn put(stack: &Stack, text: &str) -> anyhow::Result<()> {
