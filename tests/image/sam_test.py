@@ -152,7 +152,7 @@ def answers(sam: Sam, function: str, name: str, status: int) -> Callable[[], Non
 
 
 def count_jobs(sam: Sam) -> None:
-    """A call and three jobs came over HTTP, three as other events, and three in sqs-intake.json, one of them a refused one."""
+    """A call and three jobs came over HTTP, three as events, three in sqs-intake.json, of which one is refused."""
     jobs = json.loads(sam.invoke("QueryFunction", stack.load("http-list.json"))["body"])
     assert jobs["total"] == 1 + 3 + 3 + 3, jobs
 

@@ -32,7 +32,8 @@ def create_resources(table: str = "", queue: str = "", bucket: str = "") -> dict
     properties = resources["JobsQueue"]["Properties"]
     attributes = {name: str(properties[name]) for name in QUEUE_PROPERTIES if name in properties}
     urls = [
-        client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"] for name in (queue, f"calls-{suffix}")
+        client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        for name in (queue, f"calls-{suffix}")
     ]
     client("s3").create_bucket(Bucket=bucket)
     return {

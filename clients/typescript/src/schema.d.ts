@@ -66,6 +66,8 @@ export interface paths {
         /**
          * Lists jobs, newest first.
          * @description Page with `cursor` (the `next_cursor` of the previous page), which reaches any depth and shows each job once even while jobs are added, or with `offset`, up to 1000. `total` counts up to 1000 jobs.
+         *
+         *     A page that is restricted by `kind`, `service` or `operation` may have fewer jobs than `limit`, even none, and still a `next_cursor`: on AWS, a request looks at a limited number of jobs. Go on until `next_cursor` is null.
          */
         get: operations["listJobs"];
         put?: never;
