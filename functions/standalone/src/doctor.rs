@@ -19,7 +19,9 @@ pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCo
     let data = setup::data_path(&common.data)?;
     let mut findings = data::look(&data);
     findings.push(settings::policy(common));
+    findings.push(settings::services(common));
     findings.push(settings::ansible(common).await);
+    findings.push(machine::isolation());
     findings.push(machine::work(&common.work));
     findings.push(machine::space(&[&data, &setup::cache(common)?, &common.work]));
     findings.push(machine::open_files(&arguments.workers));

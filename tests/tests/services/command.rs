@@ -75,7 +75,7 @@ fn a_registry_is_checked_with_the_line_of_each_fault() -> anyhow::Result<()> {
     ensure!(finished.code == 0, "{finished:?}");
     let finished = services(&["check", "services.yml"])?;
     ensure!(
-        finished.code == 0 && finished.stdout.contains("1 service, 2 operations"),
+        finished.code == 0 && finished.stdout.contains("4 services, 5 operations"),
         "{finished:?}"
     );
     let finished = services(&["init"])?;

@@ -1,10 +1,11 @@
 //! Checks the machine: disk space, a folder for running jobs, open files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use callboard_ansible::longest_socket;
 use callboard_core::care::Finding;
 use callboard_process::JobFolders;
+use callboard_sandbox::Sandbox;
 use rustix::fs::{Access, access, statvfs};
 
 use crate::cli::Workers;
@@ -50,6 +51,17 @@ pub(super) fn space(folders: &[&Path]) -> Finding {
 fn room(folder: &Path) -> Option<u64> {
     let found = folder.ancestors().find_map(|place| statvfs(place).ok())?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Finds out by what programs of services can be isolated here.
+pub(super) fn isolation() -> Finding {
+    match Sandbox::new(PathBuf::from("/proc/self/exe")).probe() {
+        Ok(abilities) => Finding::ok(
+            "isolation",
+            format!("Programs of services are isolated by: {abilities}."),
+        ),
+        Err(error) => Finding::error("isolation", error),
+    }
 }
 
 /// Checks whether enough files can be open for these numbers of workers and calls.

@@ -5,6 +5,7 @@ use callboard_core::base::sentence::sentence;
 use callboard_core::care::Finding;
 
 use crate::cli::Common;
+use crate::services::Source;
 use crate::setup;
 
 /// Reads the policy.
@@ -22,6 +23,28 @@ pub(super) fn policy(common: &Common) -> Finding {
             "policy",
             sentence(&format!("{error:#}")),
             "docs/configuration.md says what a policy may have.",
+        ),
+    }
+}
+
+/// Reads the registry of services.
+pub(super) fn services(common: &Common) -> Finding {
+    let Some(path) = &common.services else {
+        return Finding::ok("services", "There is no registry: no services can be called.");
+    };
+    match Source::open(Some(path)) {
+        Ok(source) => {
+            let services = source.in_force().current().services.len();
+            let told = format!(
+                "The registry {} can be read; services in it: {services}.",
+                path.display()
+            );
+            Finding::ok("services", told)
+        }
+        Err(error) => Finding::fault(
+            "services",
+            sentence(&format!("{error:#}")),
+            "docs/services.md says what a registry may have; `callboard services check` names every fault.",
         ),
     }
 }
