@@ -279,7 +279,7 @@ export interface paths {
         put?: never;
         /**
          * Tries an operation.
-         * @description The operation is called once, by a job with the label `callboard.test`, and the request waits for its end, for a limited time.
+         * @description The operation is called by a job with the label `callboard.test`, and the request waits for its end, for a limited time.
          */
         post: operations["testOperation"];
         delete?: never;

@@ -197,6 +197,7 @@ impl Parts {
                 },
                 patience: PATIENCE,
                 puts_back: lease.is_none(),
+                requeues: lease.is_none(),
                 rate: None,
             },
             held: self.held.clone(),

@@ -12,6 +12,8 @@ use callboard_kind_service::registry::{Registry, RegistryFault};
 use crate::cli::ServicesVerb;
 use crate::terminal::tell;
 
+/// The largest file of a registry.
+const MAX_BYTES: u64 = 4 << 20;
 /// The example that `callboard services init` writes.
 const EXAMPLE: &str = include_str!("../../../examples/services/services.yml");
 
@@ -126,6 +128,13 @@ fn files(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
         )
     };
     let read = |path: &Path| {
+        let found = fs::metadata(path).with_context(|| unreadable(path))?;
+        ensure!(found.is_file(), "{} is no file", path.display());
+        ensure!(
+            found.len() <= MAX_BYTES,
+            "{} is larger than {MAX_BYTES} bytes, which no registry is",
+            path.display()
+        );
         let text = fs::read_to_string(path).with_context(|| unreadable(path))?;
         anyhow::Ok((path.display().to_string(), text))
     };

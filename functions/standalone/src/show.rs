@@ -34,8 +34,9 @@ fn summary(job: &Job) -> String {
         format!("{} ({})", state.status, reason.as_str())
     });
     let mut lines = vec![("job", job.id.to_string()), ("status", status)];
-    let playbook = job.request.title.clone();
-    lines.push(("playbook", playbook.unwrap_or_else(|| "(inline)".to_owned())));
+    let title = job.request.title.clone();
+    let what = if job.request.kind.is_some() { "call" } else { "playbook" };
+    lines.push((what, title.unwrap_or_else(|| "(inline)".to_owned())));
     let labels = &job.request.options.labels;
     lines.extend(labels.iter().map(|(name, value)| ("label", format!("{name}: {value}"))));
     lines.extend(times(job));

@@ -138,7 +138,7 @@ pub(crate) async fn keep_sweeping(
     }
     loop {
         runner.tidy();
-        services.refresh();
+        tokio::task::block_in_place(|| services.refresh());
         match sweeper.sweep().await {
             Ok(swept) if swept.did_something() => {
                 tracing::warn!(swept.lost, swept.dispatched, swept.abandoned, "swept");

@@ -106,7 +106,7 @@ pub(crate) async fn operation(
 
 /// Tries an operation.
 ///
-/// The operation is called once, by a job with the label `callboard.test`, and the request waits for its end,
+/// The operation is called by a job with the label `callboard.test`, and the request waits for its end,
 /// for a limited time.
 #[utoipa::path(
     post,

@@ -33,7 +33,8 @@ pub struct SqsQueue {
     client: Client,
     /// The queue of each lane.
     urls: [String; Lane::ALL.len()],
-    length: Arc<Mutex<Option<(Instant, u32)>>>,
+    /// When the length of each was measured, and what it was.
+    lengths: Arc<Mutex<[Option<(Instant, u32)>; Lane::ALL.len()]>>,
 }
 
 impl SqsQueue {
@@ -44,7 +45,7 @@ impl SqsQueue {
         Self {
             client,
             urls: [programs, calls],
-            length: Arc::default(),
+            lengths: Arc::default(),
         }
     }
 
@@ -65,9 +66,20 @@ impl SqsQueue {
 }
 
 impl SqsQueue {
-    /// Counts the messages of a queue that wait.
-    async fn measure(&self, url: &str) -> Result<u32, StoreError> {
-        let get = self.client.get_queue_attributes().queue_url(url);
+    /// Counts the messages of a lane that wait.
+    async fn length(&self, lane: Lane) -> Result<u32, StoreError> {
+        let lengths = || self.lengths.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lengths()[lane as usize].filter(|(at, _)| at.elapsed() < MEASURED_FOR);
+        if let Some((_, length)) = known {
+            return Ok(length);
+        }
+        let length = self.measure(lane).await?;
+        lengths()[lane as usize] = Some((Instant::now(), length));
+        Ok(length)
+    }
+
+    async fn measure(&self, lane: Lane) -> Result<u32, StoreError> {
+        let get = self.client.get_queue_attributes().queue_url(self.url(lane));
         let found = get
             .set_attribute_names(Some(COUNTS.to_vec()))
             .send()
@@ -95,16 +107,14 @@ impl JobQueue for SqsQueue {
         send.send().await.map(drop).map_err(aws)
     }
 
-    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
-        let measured = *self.length.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, length)) = measured
-            && at.elapsed() < MEASURED_FOR
-        {
-            return Ok(length > limit);
-        }
-        let lengths = Lane::ALL.map(|lane| self.measure(self.url(lane)));
-        let length = try_join_all(lengths).await?.into_iter().fold(0, u32::saturating_add);
-        *self.length.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), length));
+    async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError> {
+        let length = match lane {
+            Some(lane) => self.length(lane).await?,
+            None => {
+                let lengths = Lane::ALL.map(|lane| self.length(lane));
+                try_join_all(lengths).await?.into_iter().fold(0, u32::saturating_add)
+            }
+        };
         Ok(length > limit)
     }
 }

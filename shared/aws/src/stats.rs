@@ -109,7 +109,9 @@ impl Restriction {
             (Some(KindFilter::Named(_)), Some((true, _))) => " AND #kind = :kind AND #playbook = :title",
             (Some(KindFilter::Named(_)), Some((false, _))) => " AND #kind = :kind AND begins_with(#playbook, :title)",
             // no job of the first kind calls a service
-            (Some(KindFilter::First), Some((_, _))) => " AND attribute_not_exists(#kind) AND #playbook = :title",
+            (Some(KindFilter::First), Some((_, _))) => {
+                " AND attribute_not_exists(#kind) AND attribute_exists(#kind) AND #playbook = :title"
+            }
         };
         let kind = match &query.kind {
             Some(KindFilter::Named(kind)) => Some((":kind", kind.clone())),

@@ -150,12 +150,17 @@ impl JobQueue for SqliteQueue {
         Ok(())
     }
 
-    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
+    async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError> {
         self.database
             .read(move |connection| {
-                let look = "SELECT 1 FROM messages LIMIT 1 OFFSET ?1";
+                let Some(lane) = lane else {
+                    let look = "SELECT 1 FROM messages LIMIT 1 OFFSET ?1";
+                    let mut statement = connection.prepare_cached(look).map_err(sqlite)?;
+                    return statement.exists([limit]).map_err(sqlite);
+                };
+                let look = "SELECT 1 FROM messages WHERE lane IS ?2 LIMIT 1 OFFSET ?1";
                 let mut statement = connection.prepare_cached(look).map_err(sqlite)?;
-                statement.exists([limit]).map_err(sqlite)
+                statement.exists((limit, lane.stored())).map_err(sqlite)
             })
             .await
     }

@@ -1,14 +1,17 @@
 //! [`StatsStore`] on SQLite: counts the records themselves, so that each job counts once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
+use callboard_core::care::Damage;
 use callboard_core::job::{Outcome, StatsQuery, StatsStore, Tally, Usage};
 use callboard_core::request::Reason;
 use rusqlite::{Connection, Row, named_params};
+use tokio::sync::Semaphore;
 
 use crate::database::Database;
 use crate::listing::{kind, kind_condition, title, title_condition};
@@ -24,27 +27,40 @@ const COLUMNS: &str =
 #[derive(Clone)]
 pub struct SqliteStatsStore {
     database: Database,
+    damage: Damage,
+    /// Lets one look at a time: each reads many rows, and there are few readers.
+    turn: Arc<Semaphore>,
 }
 
 impl SqliteStatsStore {
     /// Uses a database.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self {
+            database,
+            damage: Damage::default(),
+            turn: Arc::new(Semaphore::new(1)),
+        }
     }
 }
 
 #[async_trait]
 impl StatsStore for SqliteStatsStore {
     async fn tallies(&self, query: &StatsQuery, now: Timestamp) -> Result<Vec<Tally>, StoreError> {
-        let query = query.clone();
+        let (query, damage) = (query.clone(), self.damage.clone());
+        let _turn = self.turn.acquire().await;
         self.database
-            .read(move |connection| tallies(connection, &query, now))
+            .read(move |connection| tallies(connection, &query, now, &damage))
             .await
     }
 }
 
-fn tallies(connection: &Connection, query: &StatsQuery, now: Timestamp) -> Result<Vec<Tally>, StoreError> {
+fn tallies(
+    connection: &Connection,
+    query: &StatsQuery,
+    now: Timestamp,
+    damage: &Damage,
+) -> Result<Vec<Tally>, StoreError> {
     let select = format!(
         "SELECT {COLUMNS} FROM jobs
          WHERE tenant = :tenant AND id >= :first AND expires_at > :now AND status NOT IN ('pending', 'running')
@@ -68,7 +84,8 @@ fn tallies(connection: &Connection, query: &StatsQuery, now: Timestamp) -> Resul
             title: title.clone(),
             ..Tally::default()
         });
-        count(tally, row)
+        damage.sound(rows::id(row).ok(), count(tally, row));
+        Ok(())
     })?;
     Ok(found.into_values().collect())
 }

@@ -110,7 +110,7 @@ impl Parts {
 
     async fn waiting(&self) -> Result<Finding, StoreError> {
         let limit = self.max_queued();
-        if self.queue.is_longer_than(limit).await? {
+        if self.queue.is_longer_than(limit, None).await? {
             let detail = format!("More than {limit} jobs wait, so further submissions are refused (429).");
             let remedy = "Raise WorkerConcurrency or CallerConcurrency, or find out in the logs of WorkerFunction and CallerFunction why jobs take so long.";
             return Ok(Finding::warning("queue", detail, remedy));

@@ -29,7 +29,7 @@ impl Parts {
             logs: self.logs.clone(),
             runners,
             clock: self.clock.clone(),
-            settings: settings()?,
+            settings: settings(lane)?,
             held: Held::default(),
             outage: Outage::default(),
         };
@@ -37,7 +37,7 @@ impl Parts {
     }
 }
 
-fn settings() -> anyhow::Result<WorkerSettings> {
+fn settings(lane: Lane) -> anyhow::Result<WorkerSettings> {
     Ok(WorkerSettings {
         lease: Some(LEASE),
         heartbeat: HEARTBEAT,
@@ -48,7 +48,9 @@ fn settings() -> anyhow::Result<WorkerSettings> {
         },
         patience: Duration::ZERO,
         puts_back: true,
-        rate: rate(),
+        requeues: true,
+        // calls share an invocation, so its price is not that of any of them
+        rate: rate().filter(|_| lane == Lane::Programs),
     })
 }
 

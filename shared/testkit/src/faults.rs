@@ -363,8 +363,8 @@ impl JobQueue for Faulty<dyn JobQueue> {
         self.1.make("queue.send", || self.0.send(id, lane, delay)).await
     }
 
-    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
-        let call = || self.0.is_longer_than(limit);
+    async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError> {
+        let call = || self.0.is_longer_than(limit, lane);
         self.1.make("queue.is_longer_than", call).await
     }
 }

@@ -65,7 +65,7 @@ fn check_attempts(job: &Value) -> anyhow::Result<()> {
     for (attempt, number) in attempts.iter().zip(1..) {
         assert_eq!(
             names(attempt),
-            ["attempt", "started_at", "finished_at", "reason", "error"]
+            ["attempt", "started_at", "finished_at", "reason", "error", "retried"]
         );
         ensure!(attempt["attempt"] == number, "{attempt}");
     }

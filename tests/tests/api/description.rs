@@ -22,14 +22,16 @@ async fn every_documented_route_answers_as_documented() -> anyhow::Result<()> {
     let job = client.run(&json!({"playbook": "hello.yml"})).await?;
     let id = job["job_id"].as_str().unwrap_or_default();
     let paths = document["paths"].as_object().context("the document has no paths")?;
-    ensure!(paths.len() == 12, "{:?} are documented", paths.keys());
+    ensure!(paths.len() == 19, "{:?} are documented", paths.keys());
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().into_iter().flatten() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
             let path = path.replace("{job_id}", id).replace("{name}", "prod-become");
             let example = operation.pointer("/requestBody/content/application~1json/example");
             let answer = ask(&client, method.clone(), &path, example).await?;
-            check(&format!("{method} {path}"), &answer, operation)?;
+            // nothing is registered here: tests/services has the other answers
+            let absent = path.contains("{service}");
+            check(&format!("{method} {path}"), &answer, operation, absent)?;
         }
     }
     Ok(())
@@ -45,10 +47,10 @@ async fn ask(client: &Client, method: Method, path: &str, body: Option<&Value>) 
 }
 
 /// An answer has a status and a type that the document has for its route.
-fn check(route: &str, answer: &Answer, operation: &Value) -> anyhow::Result<()> {
+fn check(route: &str, answer: &Answer, operation: &Value, absent: bool) -> anyhow::Result<()> {
     let documented = &operation["responses"][answer.status.as_str()];
     ensure!(
-        documented.is_object() && answer.status != 404 && answer.status != 422,
+        documented.is_object() && (answer.status == 404) == absent && answer.status != 422,
         "{route}: {answer:?}"
     );
     if let Some(content) = documented["content"].as_object() {

@@ -100,7 +100,10 @@ async fn check_item(client: &Client, item: &Value) -> anyhow::Result<()> {
     let fields = [
         "job_id",
         "status",
+        "kind",
         "playbook",
+        "service",
+        "operation",
         "labels",
         "reason",
         "error",
@@ -111,7 +114,10 @@ async fn check_item(client: &Client, item: &Value) -> anyhow::Result<()> {
         "attempt",
     ];
     assert_eq!(names(item), fields);
-    for field in fields.into_iter().filter(|field| *field != "labels") {
+    for field in fields
+        .into_iter()
+        .filter(|field| !["labels", "service", "operation"].contains(field))
+    {
         assert_eq!(item[field], record[field], "{field}");
     }
     ensure!(item["labels"] == json!({"ticket": "OPS-1"}), "{item}");

@@ -54,7 +54,7 @@ async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Re
 
     let pending = client.job(id).await?;
     let mut expected = json!({
-        "job_id": id, "status": "pending", "created_at": accepted.body["created_at"],
+        "job_id": id, "status": "pending", "kind": "ansible", "created_at": accepted.body["created_at"],
         "started_at": null, "finished_at": null, "duration_seconds": null, "attempt": 0, "attempts": [],
         "progress": null, "cancel": null, "reason": null, "error": null, "usage": null, "result": null,
         "source": null, "commit": null, "credentials": {}, "dead_letter": null,

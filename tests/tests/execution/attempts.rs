@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use callboard_core::base::time::Clock;
 use callboard_core::job::{DISPATCH_GRACE, JobStatus, Outcome};
 use callboard_core::output::Stream;
@@ -191,4 +192,48 @@ async fn lose(site: &Site, options: JobOptions) -> anyhow::Result<callboard_core
         (6, 1, false)
     );
     Ok(job.id)
+}
+
+#[tokio::test]
+async fn a_retry_waits_as_long_as_it_should_and_is_no_lost_attempt() -> anyhow::Result<()> {
+    for pause in [Duration::from_secs(20), Duration::from_secs(6 * 3600)] {
+        let site = Site::open()?;
+        let job = site.job(attempts(2)).await?;
+        for _ in 0..3 {
+            let failing = Arc::new(Script::failing_for(pause));
+            assert_eq!(site.execute(job.id, failing).await?, Disposition::Again(pause));
+            site.sweep().await?;
+            site.clock.advance(pause - Duration::from_secs(1));
+            site.sweep().await?;
+            assert_eq!(site.receive().await?, None, "{pause:?}: it is too early");
+            site.clock.advance(Duration::from_secs(1));
+            site.sweep().await?;
+            let message = site.receive_message().await?.context("a message")?;
+            assert_eq!(message.job_id, job.id);
+            site.acknowledge(message).await?;
+        }
+        let record = site.record(job.id).await?;
+        assert_eq!((record.state.attempt, record.retries()), (3, 3));
+        // it has been lost never, so that it may still be lost once
+        assert!(record.may_run_again());
+        site.execute(job.id, Arc::new(Script::new(&[]))).await?;
+        let state = site.state(job.id).await?;
+        assert_eq!((state.status, state.attempt), (JobStatus::Successful, 4));
+        assert_eq!(state.attempts().iter().filter(|attempt| attempt.retried).count(), 3);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_a_retry_is_canceled_at_once() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = site.job(JobOptions::default()).await?;
+    let pause = Duration::from_secs(3600);
+    site.execute(job.id, Arc::new(Script::failing_for(pause))).await?;
+    site.store.request_cancel(job.id, cancel_by("ann")).await?;
+    assert_eq!(site.state(job.id).await?.status, JobStatus::Canceled);
+    site.clock.advance(pause * 2);
+    site.sweep().await?;
+    assert_eq!(site.receive().await?, None);
+    Ok(())
 }

@@ -53,6 +53,7 @@ pub(crate) struct Script {
     starts: AtomicU32,
     /// How many starts come to nothing, because the machine is short of something.
     short: u32,
+    again: Option<Duration>,
 }
 
 impl Script {
@@ -66,6 +67,16 @@ impl Script {
             outcome,
             starts: AtomicU32::new(0),
             short: 0,
+            again: None,
+        }
+    }
+
+    /// Fails so that another attempt may succeed after a pause.
+    pub(crate) fn failing_for(pause: Duration) -> Self {
+        let outcome = Outcome::failed(Reason::new("http_status"), "The service is busy.");
+        Self {
+            again: Some(pause),
+            ..Self::ending(&[], outcome)
         }
     }
 
@@ -100,6 +111,7 @@ impl Runner for Script {
         }
         Ended {
             short: start < self.short,
+            again: self.again,
             ..Ended::with(self.outcome.clone())
         }
     }

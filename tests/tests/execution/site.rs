@@ -102,6 +102,7 @@ impl Site {
                 output: OutputLimits::default(),
                 patience: Duration::from_millis(700),
                 puts_back: true,
+                requeues: true,
                 rate: None,
             },
             held: Held::default(),

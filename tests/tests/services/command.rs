@@ -1,9 +1,12 @@
 //! `callboard run --service`, and `callboard services`.
 
-use anyhow::ensure;
+use std::io::BufRead as _;
+
+use anyhow::{Context, ensure};
 use callboard_testkit::calls::{JSON, Server};
 use callboard_tests::Finished;
 use callboard_tests::callboard;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::{echo, write};
@@ -93,5 +96,38 @@ fn a_registry_is_checked_with_the_line_of_each_fault() -> anyhow::Result<()> {
         finished.stderr.contains("services.yml:5:") && finished.stderr.contains("services.yml:6:"),
         "{finished:?}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_retry_is_ended_by_a_signal() -> anyhow::Result<()> {
+    let (server, address) = Server::start(&[(503, &[("retry-after", "3000")], "down")]).await?;
+    let folder = tempfile::tempdir()?;
+    let long = echo(&address).replace("initial_interval: 0", "max_interval: 7200");
+    let registry = write(folder.path(), &long)?;
+    let mut command = callboard(&folder.path().join("data"))?;
+    command
+        .args([
+            "run",
+            "--service",
+            "echo",
+            "--operation",
+            "say",
+            "--input",
+            r#"{"text": "a"}"#,
+            "--services",
+        ])
+        .arg(&registry)
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn()?;
+    let mut log = std::io::BufReader::new(child.stderr.take().context("standard error is piped")?);
+    let mut line = String::new();
+    while !line.contains("goes back to the queue") {
+        line.clear();
+        ensure!(log.read_line(&mut line)? > 0, "it ended");
+    }
+    kill_process(Pid::from_child(&child), Signal::INT)?;
+    let ended = tokio::task::spawn_blocking(move || child.wait()).await??;
+    ensure!(ended.code() == Some(130) && server.asked() == 1, "{ended:?}");
     Ok(())
 }

@@ -106,3 +106,80 @@ async fn a_service_that_is_down_is_left_alone_and_another_stands_in() -> anyhow:
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_job_is_started_again_only_if_what_stands_in_is_idempotent_too() -> anyhow::Result<()> {
+    let registry = "services:
+  - name: a
+    security_policy: {network: private}
+    runner_config: {base_url: 'http://127.0.0.1:1', method: GET}
+    operations:
+      - {name: safe, max_retries: 1}
+      - {name: risky, max_retries: 1, fallback: {service: a, operation: charge}}
+      - {name: charge, runner_config: {method: POST}}
+";
+    let world = World::start(registry)?;
+    let client = world.service.client();
+    for (operation, attempts) in [("safe", json!(2)), ("risky", json!(null))] {
+        let call = json!({"service": "a", "operation": operation});
+        let id = client.submit(&call).await?;
+        let job = client.job(&id).await?;
+        assert_eq!(job["options"]["max_attempts"], attempts, "{job}");
+        client.delete(&format!("/api/v1/jobs/{id}")).await?;
+    }
+    let call = json!({"service": "a", "operation": "risky", "options": {"max_attempts": 2}});
+    let answer = client.post("/api/v1/jobs", call.to_string()).await?;
+    assert_eq!(
+        answer.body["errors"][0]["pointer"], "/options/max_attempts",
+        "{}",
+        answer.body
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_stands_in_is_called_once_whatever_its_retries() -> anyhow::Result<()> {
+    let (server, address) = Server::start(&[(503, &[], "down")]).await?;
+    let (other, elsewhere) = Server::start(&[(503, &[], "down as well")]).await?;
+    let registry = format!(
+        "services:
+  - name: a
+    security_policy: {{network: private}}
+    runner_config: {{base_url: 'http://{address}', method: GET}}
+    operations: [{{name: get, max_retries: 1, retry: {{initial_interval: 0}}, fallback: {{service: b, operation: get}}}}]
+  - name: b
+    security_policy: {{network: private}}
+    runner_config: {{base_url: 'http://{elsewhere}', method: GET}}
+    operations: [{{name: get, max_retries: 9, retry: {{initial_interval: 0}}}}]
+"
+    );
+    let world = World::start(&registry)?;
+    let client = world.service.client();
+    let job = client.run(&json!({"service": "a", "operation": "get"})).await?;
+    ensure!(
+        job["reason"] == "http_status" && job["result"]["replaced_by"] == "b/get",
+        "{job}"
+    );
+    ensure!(
+        server.asked() == 2 && other.asked() == 1,
+        "{} {}",
+        server.asked(),
+        other.asked()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_is_nested_too_deep_is_kept_as_a_text() -> anyhow::Result<()> {
+    let nested = format!("{}1{}", "[".repeat(126), "]".repeat(126));
+    let (_server, address) = Server::start(&[(200, JSON, &nested)]).await?;
+    let world = World::start(&echo(&address).replace("        output_schema: {type: object}\n", ""))?;
+    let client = world.service.client();
+    let call = json!({"service": "echo", "operation": "say", "input": {"text": "a"}});
+    let job = client.run(&call).await?;
+    ensure!(
+        job["status"] == "successful" && job["result"]["output"] == nested,
+        "{job}"
+    );
+    Ok(())
+}

@@ -33,8 +33,8 @@ impl JobQueue for BothEnds {
         self.sender.send(id, lane, delay).await
     }
 
-    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
-        self.sender.is_longer_than(limit).await
+    async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError> {
+        self.sender.is_longer_than(limit, lane).await
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Redriver<'a> {
 pub struct DeadLetters {
     /// The owner of the jobs.
     pub tenant: Tenant,
-    /// Only jobs with this title.
+    /// Only jobs of the first kind with this title.
     pub title: Option<String>,
     /// The maximum number of jobs to look at, from 1 to [`MAX_LIMIT`](crate::job::MAX_LIMIT).
     pub limit: u32,
@@ -79,7 +79,7 @@ impl Redriver<'_> {
         let next = page.next();
         let (mut jobs, damage) = (Vec::new(), Damage::default());
         for found in page.jobs {
-            if wanted.title.is_some() && wanted.title != found.title {
+            if wanted.title.is_some() && (found.kind.is_some() || wanted.title != found.title) {
                 continue;
             }
             match self.redrive(found.id).await {

@@ -55,14 +55,23 @@ impl Leases {
 pub(super) struct Unclaimed(Arc<Mutex<HashMap<JobId, (Duration, u32)>>>);
 
 impl Unclaimed {
-    /// Records the jobs found by a look that began and ended at these times. Returns those to queue again.
-    pub(super) fn note(&self, waiting: &[(JobId, Lane)], began: Duration, ended: Duration) -> Vec<(JobId, Lane)> {
+    /// Records the jobs found by a look that began and ended at these times. Returns those to queue again: of the lanes that have no
+    /// messages. In the others, the wait of each job starts again.
+    pub(super) fn note(
+        &self,
+        waiting: &[(JobId, Lane)],
+        delivered: &[Lane],
+        began: Duration,
+        ended: Duration,
+    ) -> Vec<(JobId, Lane)> {
         let mut seen = lock(&self.0);
         let known = std::mem::take(&mut *seen);
         let mut forgotten = Vec::new();
         for (id, lane) in waiting {
             let (mut since, mut times) = known.get(id).copied().unwrap_or((ended, 0));
-            if began.saturating_sub(since) >= UNCLAIMED * (1 << times) {
+            if !delivered.contains(lane) {
+                since = ended;
+            } else if began.saturating_sub(since) >= UNCLAIMED * (1 << times) {
                 forgotten.push((*id, *lane));
                 (since, times) = (ended, MAX_DOUBLINGS.min(times + 1));
             }

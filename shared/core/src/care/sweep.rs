@@ -18,7 +18,7 @@ use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
 use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
 use crate::output::{LogStore, seal_lost};
-use crate::request::Reason;
+use crate::request::{Lane, Reason};
 use crate::run::{Held, dispatch, end_attempt, span};
 
 /// How many jobs each step of a sweep handles at most.
@@ -152,9 +152,17 @@ impl Sweeper {
                 ..Outcome::failed(Reason::LOST, lost(&job))
             },
         };
-        end_attempt(&*self.store, &*self.queue, &*self.clock, &job, lease, outcome, None)
-            .await
-            .map(drop)
+        end_attempt(
+            &*self.store,
+            Some(&*self.queue),
+            &*self.clock,
+            &job,
+            lease,
+            outcome,
+            None,
+        )
+        .await
+        .map(drop)
     }
 
     /// Queues jobs that the queue is not known to have.
@@ -174,13 +182,20 @@ impl Sweeper {
     async fn dispatch_again(&self, swept: &mut Swept) -> Result<(), StoreError> {
         let unclaimed = &self.seen.unclaimed;
         let before = self.clock.elapsed();
-        if self.queue.is_longer_than(0).await? {
+        let mut delivered = Vec::new();
+        for lane in Lane::ALL {
+            if !self.queue.is_longer_than(0, Some(lane)).await? {
+                delivered.push(lane);
+            }
+        }
+        if delivered.is_empty() {
             unclaimed.restart(before);
             return Ok(());
         }
         let waiting = self.store.queued(BATCH).await?;
-        swept.watched += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
-        for (id, lane) in unclaimed.note(&waiting, before, self.clock.elapsed()) {
+        let watched = waiting.iter().filter(|(_, lane)| delivered.contains(lane)).count();
+        swept.watched += u32::try_from(watched).unwrap_or(u32::MAX);
+        for (id, lane) in unclaimed.note(&waiting, &delivered, before, self.clock.elapsed()) {
             self.queue.send(id, lane, Duration::ZERO).await?;
             swept.dispatched += 1;
             tracing::warn!(job.id = %id, "the job waits and the queue has nothing to deliver: it is queued again");

@@ -14,6 +14,6 @@ pub trait JobQueue: Send + Sync {
     /// Sends an id to the workers of a lane, to be received after `delay` at the earliest.
     async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError>;
 
-    /// Returns whether more than `limit` messages are waiting, for any workers, including delayed ones, as far as the queue knows.
-    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError>;
+    /// Returns whether more than `limit` messages are waiting, for the workers of a lane or for all, including delayed ones, as far as the queue knows.
+    async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError>;
 }

@@ -6,9 +6,12 @@ use super::dispatch::dispatch;
 use super::retry::{retry_delay, short_delay};
 use crate::base::causes::causes;
 use crate::base::store_error::StoreError;
-use crate::base::time::Clock;
+use crate::base::time::{Clock, Timestamp};
 use crate::job::{Attempt, DISPATCH_GRACE, DueJob, Job, JobQueue, JobStatus, JobStore, Lease, Outcome};
 use crate::request::Reason;
+
+/// For how long a queue can hold a message back: as long as SQS can.
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// Writes the end of an attempt: the job's end, or its return to the queue, if its runner says after which pause another attempt
 /// may succeed, or its request allows another one. Returns that pause.
@@ -17,7 +20,7 @@ use crate::request::Reason;
 /// `Conflict` if the lease is lost; otherwise the store's error.
 pub(crate) async fn end_attempt(
     store: &dyn JobStore,
-    queue: &dyn JobQueue,
+    queue: Option<&dyn JobQueue>,
     clock: &dyn Clock,
     job: &Job,
     lease: Lease,
@@ -37,7 +40,7 @@ pub(crate) async fn end_attempt(
         return Ok(None);
     };
     let now = clock.now();
-    let due = now + delay + DISPATCH_GRACE;
+    let due = due(now, delay);
     let ended = Attempt {
         retried: again.is_some(),
         ..Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now))
@@ -55,21 +58,33 @@ pub(crate) async fn end_attempt(
 /// Returns a job that could not be started to the queue; returns after which pause it may be.
 pub(super) async fn put_back(
     store: &dyn JobStore,
-    queue: &dyn JobQueue,
+    queue: Option<&dyn JobQueue>,
     clock: &dyn Clock,
     job: &Job,
     lease: Lease,
 ) -> Result<Option<Duration>, StoreError> {
     let delay = short_delay(job);
-    let due = clock.now() + delay + DISPATCH_GRACE;
+    let due = due(clock.now(), delay);
     store.put_back(job.id, lease.token, due).await?;
     tracing::warn!("job goes back to the queue: it could not be started");
     queue_again(store, queue, DueJob::of(job, due), delay).await;
     Ok(Some(delay))
 }
 
-/// Queues a job that was given back. If that fails, the sweep queues it.
-async fn queue_again(store: &dyn JobStore, queue: &dyn JobQueue, job: DueJob, delay: Duration) {
+/// Returns when the sweep queues a job that waits for so long, and that the queue is not known to have by then.
+fn due(now: Timestamp, delay: Duration) -> Timestamp {
+    if delay > LONGEST_DELAY {
+        now + delay
+    } else {
+        now + delay + DISPATCH_GRACE
+    }
+}
+
+/// Queues a job that was given back. If that fails, or the queue cannot keep it for so long, the sweep queues it.
+async fn queue_again(store: &dyn JobStore, queue: Option<&dyn JobQueue>, job: DueJob, delay: Duration) {
+    let Some(queue) = queue.filter(|_| delay <= LONGEST_DELAY) else {
+        return;
+    };
     if let Err(error) = dispatch(store, queue, job, delay).await {
         tracing::warn!(error = %causes(&error), "the job could not be queued; a later sweep queues it");
     }

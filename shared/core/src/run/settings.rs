@@ -38,6 +38,9 @@ pub struct WorkerSettings {
     /// Whether a job goes back to the queue if it could not be started because the machine was short of something, or could not be
     /// claimed because the store did not answer. Otherwise it fails.
     pub puts_back: bool,
+    /// Whether a job that is to be tried again is sent to the queue. Otherwise, whoever runs it starts it again, or the sweep queues it
+    /// once that has not happened.
+    pub requeues: bool,
     /// What AWS charges for the worker's time; `None` elsewhere.
     pub rate: Option<Rate>,
 }

@@ -193,7 +193,8 @@ impl Worker {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let (store, queue, clock) = (&*self.store, &*self.queue, &*self.clock);
+            let (store, clock) = (&*self.store, &*self.clock);
+            let queue = self.settings.requeues.then_some(&*self.queue);
             let written = match &outcome {
                 Some((outcome, again)) => end_attempt(store, queue, clock, job, lease, outcome.clone(), *again).await,
                 None => put_back(store, queue, clock, job, lease).await,

@@ -153,7 +153,8 @@ impl Submitter {
 
     /// Records and queues a job, unless too many are waiting.
     async fn admit(&self, job: Job) -> Result<Job, SubmitError> {
-        if self.queue.is_longer_than(self.max_queued).await? {
+        let lane = Some(job.request.lane);
+        if self.queue.is_longer_than(self.max_queued, lane).await? {
             return Err(SubmitError::QueueFull(self.max_queued));
         }
         Ok(self.create_or_get(job).await?)

@@ -132,8 +132,8 @@ impl JobQueue for ClockedQueue {
         self.queue.send(id, lane, delay).await
     }
 
-    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
-        self.queue.is_longer_than(limit).await
+    async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError> {
+        self.queue.is_longer_than(limit, lane).await
     }
 }
 

@@ -74,7 +74,7 @@ impl Kind for Services {
             lane: request.call.runner_config.execution_type().lane(),
             max_attempts: request
                 .call
-                .idempotent
+                .may_be_started_again()
                 .then_some(request.call.retry.max_retries.saturating_add(1).min(MAX_ATTEMPTS)),
             body: Object::of(&request),
             missing: None,

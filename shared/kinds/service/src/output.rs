@@ -26,6 +26,32 @@ pub fn fault(schema: &Value, output: &Value, truncated: bool) -> Option<String> 
     Some(format!("the output breaks its schema: {place}: {}", fault.detail))
 }
 
+/// How deep an output may be: a record holds it two levels deeper, and must be read again.
+const MAX_DEPTH: usize = 64;
+
+/// Reads an output that is JSON.
+///
+/// # Errors
+/// A part of a sentence that says why it is none, or is nested too deep to be kept as it is.
+pub fn parse(bytes: &[u8]) -> Result<Value, String> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if is_deeper(&value, MAX_DEPTH) {
+        return Err(format!("it is nested more than {MAX_DEPTH} levels deep"));
+    }
+    Ok(value)
+}
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let Some(left) = levels.checked_sub(1) else {
+        return value.is_array() || value.is_object();
+    };
+    match value {
+        Value::Array(items) => items.iter().any(|item| is_deeper(item, left)),
+        Value::Object(fields) => fields.values().any(|field| is_deeper(field, left)),
+        _ => false,
+    }
+}
+
 /// Redacts what is in a JSON value: reading it has undone its escapes, which may have hidden a secret from a search of the text.
 #[must_use]
 pub fn redacted(value: Value, redactor: &Redactor) -> Value {
@@ -41,5 +67,24 @@ pub fn redacted(value: Value, redactor: &Redactor) -> Value {
             )
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_nested_too_deep_is_no_output() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        for (levels, good) in [
+            (1, true),
+            (MAX_DEPTH, true),
+            (MAX_DEPTH + 1, false),
+            (126, false),
+            (5000, false),
+        ] {
+            assert_eq!(parse(nested(levels).as_bytes()).is_ok(), good, "{levels}");
+        }
     }
 }

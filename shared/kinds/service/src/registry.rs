@@ -235,7 +235,9 @@ fn check_fallbacks(read: &[Read<'_>], told: &mut Vec<RegistryFault>) {
 
 fn revision(files: &[(String, String)]) -> String {
     let mut hash = Sha256::new();
-    for (name, text) in files {
+    for (file, text) in files {
+        // wherever the files are
+        let name = file.rsplit('/').next().unwrap_or_default();
         for part in [name, text] {
             hash.update(part.len().to_be_bytes());
             hash.update(part);

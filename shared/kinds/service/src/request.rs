@@ -128,12 +128,13 @@ impl ServiceRequest {
             check_input(operation, input, &whose, faults);
             next = fallback_of(registry, operation);
         }
+        let call = Call::of(registry, service, operation);
         let attempts = options.get("max_attempts").and_then(Value::as_u64);
-        if attempts.is_some_and(|attempts| attempts > 1) && !operation.idempotent {
+        if attempts.is_some_and(|attempts| attempts > 1) && !call.may_be_started_again() {
             faults.add(
                 options.pointer("max_attempts"),
                 format!(
-                    "must be 1: {}/{} is not idempotent, so it is not started again",
+                    "must be 1: {}/{}, or what stands in for it, is not idempotent, so it is not started again",
                     service.name, operation.name
                 ),
             );
@@ -143,7 +144,7 @@ impl ServiceRequest {
             operation: operation.name.clone(),
             input: input.clone(),
             options: own,
-            call: Call::of(registry, service, operation),
+            call,
         })
     }
 
@@ -193,6 +194,11 @@ impl CallOptions {
 }
 
 impl Call {
+    /// Returns whether the job may be started again if its worker is lost: the call and those that stand in for it are idempotent.
+    pub(crate) fn may_be_started_again(&self) -> bool {
+        self.with_fallbacks().all(|call| call.idempotent)
+    }
+
     /// Returns the call and those that stand in for it, in this order.
     pub(crate) fn with_fallbacks(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |call| {

@@ -10,7 +10,9 @@ use callboard_core::job::{Job, JobStatus, Outcome, Usage};
 use callboard_core::output::Output;
 use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
-use callboard_kind_service::detail::{CIRCUIT_OPEN, Detail, HTTP_STATUS, SERVICE_UNREACHABLE};
+use callboard_kind_service::detail::{
+    CIRCUIT_OPEN, Detail, FUNCTION_ERROR, HTTP_STATUS, ISOLATION_UNAVAILABLE, OUTPUT_INVALID, SERVICE_UNREACHABLE,
+};
 use callboard_kind_service::events::Events;
 use callboard_kind_service::request::{Call, FallbackCall, ServiceRequest};
 use serde_json::json;
@@ -86,14 +88,14 @@ impl Shared {
             return self.refused(request, job, until);
         }
         let ended = self.execute(kind, job, work, output, stop).await;
-        if !ended.stopped && !ended.short {
+        if !ended.stopped && !ended.short && was_contacted(&ended.outcome) {
             let down = says_that_it_is_down(&ended.outcome);
             self.breakers.note(&job.tenant, &request.service, down, rule).await;
         }
         ended
     }
 
-    /// Calls the operation that stands in for another one.
+    /// Calls the operation that stands in for another one. It is called once: another attempt would begin with the first operation.
     async fn replace(
         &self,
         request: &ServiceRequest,
@@ -110,6 +112,7 @@ impl Shared {
         };
         let work = Object::of(&request);
         let mut ended = self.call(&request, job, work, output, stop).await;
+        ended.again = None;
         let title = fallback.title();
         ended.outcome.detail.0.insert("replaced_by".to_owned(), title.into());
         ended
@@ -137,7 +140,7 @@ impl Shared {
 
     async fn execute(&self, kind: &str, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended {
         match self.runners.iter().find(|runner| runner.kind() == kind) {
-            Some(runner) => runner.run(job, work, output, stop).await,
+            Some(runner) => told_of_effect(runner.run(job, work, output, stop).await),
             None => Ended::with(Outcome::failed(
                 Reason::RUNNER_ERROR,
                 format!("This worker cannot run calls of the execution type {kind}."),
@@ -151,6 +154,31 @@ impl Shared {
 fn may_be_replaced(ended: &Ended, call: &Call) -> bool {
     let failed = ended.outcome.status == JobStatus::Failed && !ended.stopped && !ended.short && ended.again.is_none();
     failed && (call.idempotent || detail(&ended.outcome).no_effect)
+}
+
+/// Notes in a result that nothing was sent or started, where the reason says so.
+fn told_of_effect(mut ended: Ended) -> Ended {
+    let before = [
+        Reason::SOURCE_UNAVAILABLE,
+        Reason::CREDENTIAL_UNAVAILABLE,
+        Reason::REQUEST_INVALID,
+        ISOLATION_UNAVAILABLE,
+    ];
+    if ended
+        .outcome
+        .reason
+        .as_ref()
+        .is_some_and(|reason| before.contains(reason))
+    {
+        ended.outcome.detail.0.insert("no_effect".to_owned(), true.into());
+    }
+    ended
+}
+
+/// Returns whether a call has reached its service, or tried to: only then its end says how the service is.
+fn was_contacted(outcome: &Outcome) -> bool {
+    let contacted = [HTTP_STATUS, SERVICE_UNREACHABLE, FUNCTION_ERROR, OUTPUT_INVALID];
+    outcome.reason.as_ref().is_none_or(|reason| contacted.contains(reason))
 }
 
 /// Returns whether a failure says that the service is down: it cannot be reached, does not answer in time, or says so.

@@ -42,7 +42,12 @@ fn in_variable(credential: &Credential, name: &str) -> Result<Secret, String> {
     let unfit = |what: &str| format!("The credential for the variable {name} {what}.");
     let secret = match credential {
         Credential::Password { password } => password,
-        Credential::Bearer { token, .. } => token,
+        Credential::Bearer { token, hosts } if hosts.is_empty() => token,
+        Credential::Bearer { .. } => {
+            return Err(unfit(
+                "may be sent to its hosts only, and a container could send it anywhere; name one without hosts",
+            ));
+        }
         _ => return Err(unfit("is neither a password nor a bearer token")),
     };
     if secret.expose().contains('\0') {

@@ -110,7 +110,7 @@ fn parsed(config: &ContainerConfig, printed: &Printed<'_>, redactor: &Redactor) 
     match config.output {
         OutputFormat::Text => Ok(text(printed)),
         OutputFormat::Json if printed.truncated => Err("the output is too large to be read as JSON".to_owned()),
-        OutputFormat::Json => serde_json::from_slice(&printed.kept)
+        OutputFormat::Json => output::parse(&printed.kept)
             .map(|value| output::redacted(value, redactor))
             .map_err(|error| format!("the output is no JSON: {error}")),
     }

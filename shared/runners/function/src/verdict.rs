@@ -49,7 +49,7 @@ impl Untried {
 /// Reads what a function has returned: JSON where it is some, else a text.
 pub(crate) fn returned(kept: &Kept, redactor: &Redactor) -> Value {
     let whole = !kept.truncated && kept.broken.is_none();
-    let parsed = whole.then(|| serde_json::from_slice(&kept.bytes).ok()).flatten();
+    let parsed = whole.then(|| output::parse(&kept.bytes).ok()).flatten();
     match parsed {
         Some(value) => redacted(value, redactor),
         None if kept.bytes.is_empty() => Value::Null,

@@ -42,7 +42,7 @@ pub(crate) async fn read(
     let (status, retry_after) = (answer.status().as_u16(), answer.retry_after());
     let kept = answer.keep(max_bytes, output, redactor).await?;
     let parsed = if is_json && !kept.truncated && kept.broken.is_none() {
-        serde_json::from_slice(&kept.bytes).ok()
+        callboard_kind_service::output::parse(&kept.bytes).ok()
     } else {
         None
     };

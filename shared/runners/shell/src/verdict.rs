@@ -28,7 +28,7 @@ pub(crate) fn read(printed: &Beginning, config: &ShellConfig, call: &Call, redac
     let (value, mut fault) = match config.output {
         OutputFormat::Text => (Some(text()), None),
         OutputFormat::Json if printed.truncated => (None, None),
-        OutputFormat::Json => match serde_json::from_slice(&printed.bytes) {
+        OutputFormat::Json => match output::parse(&printed.bytes) {
             Ok(value) => (Some(output::redacted(value, redactor)), None),
             Err(error) => (Some(text()), Some(format!("the program's output is no JSON: {error}"))),
         },

@@ -35,7 +35,7 @@ impl JobQueue for Sent {
         Ok(())
     }
 
-    async fn is_longer_than(&self, limit: u32) -> Result<bool, StoreError> {
+    async fn is_longer_than(&self, limit: u32, _lane: Option<Lane>) -> Result<bool, StoreError> {
         Ok(self.sent().len() > limit as usize)
     }
 }

@@ -180,8 +180,11 @@ pub async fn messages_sent_at_once_all_arrive<Q: TestQueue>(queue: &Q) -> anyhow
 pub async fn a_queue_is_longer_than_what_it_has_less_one<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     send_at_once(queue, 3).await?;
     queue.pass(SECOND).await;
-    assert!(queue.is_longer_than(0).await?);
-    assert!(!queue.is_longer_than(1000).await?);
+    for lane in [None, Some(LANE)] {
+        assert!(queue.is_longer_than(0, lane).await?);
+        assert!(!queue.is_longer_than(1000, lane).await?);
+    }
+    assert!(!queue.is_longer_than(0, Some(Lane::Calls)).await?);
     Ok(())
 }
 
