@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-const RECORD: [&str; 22] = [
+const RECORD: [&str; 23] = [
     "job_id",
     "status",
+    "kind",
     "playbook",
     "source",
     "commit",
