@@ -148,6 +148,7 @@ fn check_successful(job: &Value, pending: &Value) -> anyhow::Result<()> {
     ensure!(job["duration_seconds"].as_f64() > Some(0.0), "{job}");
     let attempt = json!({
         "attempt": 1, "started_at": times[1], "finished_at": times[2], "reason": null, "error": null,
+        "retried": false,
     });
     ensure!(job["attempts"] == json!([attempt]), "{job}");
     let result = &job["result"];
