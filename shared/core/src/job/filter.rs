@@ -48,6 +48,11 @@ impl Filter {
         };
         let status = self.status.map_or("", JobStatus::as_str);
         let dead = if self.dead_letter { "dead" } else { "" };
-        [status, dead, &kind, &title].join("\0")
+        let more = [dead, &kind, &title].join("\0");
+        if more.len() == 2 {
+            // as earlier releases wrote it
+            return status.to_owned();
+        }
+        format!("{status}\0{more}")
     }
 }
