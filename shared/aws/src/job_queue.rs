@@ -26,6 +26,9 @@ const COUNTS: [QueueAttributeName; 2] = [
 /// The longest delay that SQS allows for a message.
 const MAX_DELAY: Duration = Duration::from_secs(900);
 
+/// When the length of each lane's queue was measured, and what it was.
+type Lengths = [Option<(Instant, u32)>; Lane::ALL.len()];
+
 /// Sends ids to a queue. A send whose answer was lost is repeated, so an id may arrive twice; the second worker then
 /// finds the job claimed.
 #[derive(Clone, Debug)]
@@ -33,8 +36,7 @@ pub struct SqsQueue {
     client: Client,
     /// The queue of each lane.
     urls: [String; Lane::ALL.len()],
-    /// When the length of each was measured, and what it was.
-    lengths: Arc<Mutex<[Option<(Instant, u32)>; Lane::ALL.len()]>>,
+    lengths: Arc<Mutex<Lengths>>,
 }
 
 impl SqsQueue {

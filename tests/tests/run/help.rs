@@ -11,7 +11,18 @@ fn the_help_of_a_verb_has_its_own_flags_and_no_others() -> anyhow::Result<()> {
         ("verify", vec!["--folder"]),
         ("logs", vec!["--follow", "--attempt"]),
         ("show", vec!["--json"]),
-        ("list", vec!["--status", "--dead-letter", "--limit", "--json"]),
+        (
+            "list",
+            vec![
+                "--status",
+                "--dead-letter",
+                "--kind",
+                "--service",
+                "--operation",
+                "--limit",
+                "--json",
+            ],
+        ),
         ("redrive", vec!["--playbook"]),
         ("rotate-key", vec![]),
     ] {
