@@ -108,6 +108,36 @@ async fn a_service_that_is_down_is_left_alone_and_another_stands_in() -> anyhow:
 }
 
 #[tokio::test]
+async fn the_events_of_programs_are_numbered_through_what_stands_in() -> anyhow::Result<()> {
+    let registry = "services:
+  - name: tools
+    execution_type: shell
+    operations:
+      - {name: broken, idempotent: true, fallback: {service: tools, operation: whole}, runner_config: {command: /bin/false}}
+      - {name: whole, runner_config: {command: /bin/true}}
+";
+    let world = World::start(registry)?;
+    let client = world.service.client();
+    let job = client.run(&json!({"service": "tools", "operation": "broken"})).await?;
+    ensure!(job["result"]["replaced_by"] == "tools/whole", "{job}");
+    let events = client.events(job["job_id"].as_str().unwrap_or_default()).await?;
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (event["counter"].as_u64(), event["event"].as_str()))
+        .collect();
+    let expected = [
+        "call_started",
+        "call_failed",
+        "call_replaced",
+        "call_started",
+        "call_answered",
+    ];
+    let expected: Vec<_> = (1..).map(Some).zip(expected.map(Some)).collect();
+    assert_eq!(told, expected);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_job_is_started_again_only_if_what_stands_in_is_idempotent_too() -> anyhow::Result<()> {
     let registry = "services:
   - name: a

@@ -79,9 +79,8 @@ impl Attempt<'_> {
         let reason = tried.outcome.reason.as_ref().filter(|_| tried.transient);
         let again = reason.and_then(|reason| self.call.again(self.retries, reason, tried.done, tried.asked));
         if let Some(pause) = again {
-            let facts =
-                json!({"retry": self.retries + 1, "pause_seconds": pause.as_secs_f64(), "error": tried.outcome.error});
-            self.events.tell("call_retried", facts).await?;
+            let error = tried.outcome.error.as_deref();
+            self.events.retried(self.retries, pause, error).await?;
         }
         let failed = tried.outcome.reason.is_some();
         let detail = Object::of(&Detail {
@@ -118,13 +117,8 @@ impl Attempt<'_> {
         };
         let error = tried.outcome.error.take().map(|error| redact(&sentence(&error)));
         let error: Option<String> = error.map(|error| error.chars().take(MAX_ERROR_CHARS).collect());
-        let event = if error.is_none() {
-            "call_answered"
-        } else {
-            "call_failed"
-        };
-        let facts = json!({"status_code": tried.detail.status_code, "error": error});
-        self.events.tell(event, facts).await?;
+        let facts = json!({"status_code": tried.detail.status_code});
+        self.events.ended(error.as_deref(), facts).await?;
         tried.detail.called.get_or_insert_with(|| self.called.clone());
         tried.outcome.error = error;
         tried.outcome.usage.get_or_insert_with(Usage::default);

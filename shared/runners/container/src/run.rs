@@ -108,13 +108,8 @@ impl Run<'_> {
         if tried.unended {
             tried.ended_by(removed.is_ok(), stopping.requested().now_or_never().is_some());
         }
-        let event = if tried.outcome.error.is_none() {
-            "call_answered"
-        } else {
-            "call_failed"
-        };
-        let facts = json!({"exit_code": detail.exit_code, "error": tried.outcome.error});
-        events.tell(event, facts).await?;
+        let facts = json!({"exit_code": detail.exit_code});
+        events.ended(tried.outcome.error.as_deref(), facts).await?;
         tried.outcome.detail = Object::of(&detail);
         tried.outcome.usage = Some(Usage::default());
         Ok(tried)

@@ -17,7 +17,6 @@ use callboard_kind_service::detail::EXIT_CODE;
 use callboard_kind_service::events::Events;
 use callboard_kind_service::execution_type::ExecutionType;
 use callboard_kind_service::request::{Call, ServiceRequest};
-use serde_json::json;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::engine::Engine;
@@ -136,9 +135,8 @@ async fn concluded(job: &Job, call: &Call, tried: Tried, events: &Events<'_>) ->
         .filter(|_| !tried.stopped)
         .and_then(|reason| call.again(job.retries(), reason, tried.begun, None));
     if let Some(pause) = again {
-        let facts =
-            json!({"retry": job.retries() + 1, "pause_seconds": pause.as_secs_f64(), "error": tried.outcome.error});
-        events.tell("call_retried", facts).await?;
+        let error = tried.outcome.error.as_deref();
+        events.retried(job.retries(), pause, error).await?;
     }
     Ok(Ended {
         stopped: tried.stopped,

@@ -7,7 +7,6 @@ use callboard_core::base::causes::causes;
 use callboard_core::base::object::Object;
 use callboard_core::base::sentence::sentence;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::job::{Outcome, Usage};
 use callboard_core::output::Output;
 use callboard_core::redact::Redactor;
@@ -15,6 +14,7 @@ use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Stop};
 use callboard_kind_service::config::ShellConfig;
 use callboard_kind_service::detail::{CallProgress, Detail, EXIT_CODE};
+use callboard_kind_service::events::Events;
 use callboard_kind_service::request::Call;
 use callboard_process::JobFolder;
 use callboard_process::memory::Kills;
@@ -42,7 +42,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) grace: Duration,
     /// How often the job was tried again before.
     pub(crate) retries: u32,
-    pub(crate) events: u64,
+    pub(crate) events: Events<'a>,
 }
 
 impl Attempt<'_> {
@@ -50,15 +50,15 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// The log store refuses a write.
-    pub(crate) async fn run(&mut self, plan: Plan, stop: Stop) -> Result<Ended, StoreError> {
+    pub(crate) async fn run(&self, plan: Plan, stop: Stop) -> Result<Ended, StoreError> {
         let argv = std::iter::once(plan.program.to_string_lossy().into_owned()).chain(plan.arguments.iter().cloned());
         let argv: Vec<String> = argv.map(|argument| self.redactor.text(&argument)).collect();
         let called = Value::from(argv.clone()).to_string();
         self.output.report(Object::of(&CallProgress {
             called: Some(called.clone()),
         }));
-        self.tell("call_started", json!({"called": called, "argv": argv}))
-            .await?;
+        let facts = json!({"called": called, "argv": argv});
+        self.events.tell("call_started", facts).await?;
         let (limits, kills) = (plan.limits, Kills::watch());
         let launched = Launched::start(self.sandbox, plan).await;
         let (launched, pipes) = match launched {
@@ -91,7 +91,7 @@ impl Attempt<'_> {
 
     /// Judges what came of a program.
     async fn judge(
-        &mut self,
+        &self,
         seen: Seen,
         printed: &Printed,
         limits: &Limits,
@@ -134,25 +134,19 @@ impl Attempt<'_> {
     }
 
     /// Tells the end, and what follows from it.
-    async fn end(&mut self, mut outcome: Outcome, mut detail: Detail, called: String) -> Result<Ended, StoreError> {
+    async fn end(&self, mut outcome: Outcome, mut detail: Detail, called: String) -> Result<Ended, StoreError> {
         let error = outcome.error.take();
         let error = error.map(|error| self.redactor.text(&sentence(&error)));
         let error: Option<String> = error.map(|error| error.chars().take(MAX_ERROR_CHARS).collect());
-        let event = if error.is_none() {
-            "call_answered"
-        } else {
-            "call_failed"
-        };
-        let facts = json!({"exit_code": detail.exit_code, "isolation": detail.isolation, "error": error});
-        self.tell(event, facts).await?;
+        let facts = json!({"exit_code": detail.exit_code, "isolation": detail.isolation});
+        self.events.ended(error.as_deref(), facts).await?;
         outcome.error = error;
         let passing = [EXIT_CODE, Reason::TIMEOUT];
         let reason = outcome.reason.as_ref().filter(|reason| passing.contains(reason));
         let again = reason.and_then(|reason| self.call.again(self.retries, reason, true, None));
         if let Some(pause) = again {
-            let facts =
-                json!({"retry": self.retries + 1, "pause_seconds": pause.as_secs_f64(), "error": outcome.error});
-            self.tell("call_retried", facts).await?;
+            let error = outcome.error.as_deref();
+            self.events.retried(self.retries, pause, error).await?;
         }
         detail.called = Some(called);
         outcome.detail = Object::of(&detail);
@@ -160,18 +154,6 @@ impl Attempt<'_> {
             again,
             ..Ended::with(outcome)
         })
-    }
-
-    /// Writes an event; facts that are null are left out.
-    async fn tell(&mut self, event: &str, mut facts: Value) -> Result<(), StoreError> {
-        self.events += 1;
-        if let Some(facts) = facts.as_object_mut() {
-            facts.retain(|_, fact| !fact.is_null());
-        }
-        facts["counter"] = self.events.into();
-        facts["event"] = event.into();
-        facts["created"] = SystemClock.now().to_string().into();
-        self.output.event(&facts).await
     }
 }
 

@@ -19,6 +19,7 @@ use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_kind_service::config::{RunnerConfig, ShellConfig, Variable};
+use callboard_kind_service::events::Events;
 use callboard_kind_service::execution_type::ExecutionType;
 use callboard_kind_service::request::ServiceRequest;
 use callboard_process::shortage::is_behind;
@@ -117,7 +118,7 @@ impl ShellRunner {
         if is_requested(&mut stop) {
             return Err(not_started());
         }
-        let mut attempt = Attempt {
+        let attempt = Attempt {
             sandbox: &self.sandbox,
             call: &request.call,
             config,
@@ -126,7 +127,7 @@ impl ShellRunner {
             folder,
             grace: self.grace,
             retries: job.retries(),
-            events: 0,
+            events: Events::new(output),
         };
         attempt.run(plan, stop).await.map_err(|error| {
             let error = format!("The output could not be kept: {}.", causes(error.cause()));
