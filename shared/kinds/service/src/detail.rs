@@ -33,6 +33,11 @@ pub const REASONS: &[Reason] = &[
     RESOURCE_LIMIT,
 ];
 
+/// The statuses with which a service says that it may answer differently later.
+pub const TRANSIENT: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
+/// Those with which it says that it has done nothing.
+pub const UNDONE: [u16; 2] = [425, 429];
+
 /// The result of a call.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(default)]

@@ -12,6 +12,7 @@ use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_kind_service::detail::{
     CIRCUIT_OPEN, Detail, FUNCTION_ERROR, HTTP_STATUS, ISOLATION_UNAVAILABLE, OUTPUT_INVALID, SERVICE_UNREACHABLE,
+    TRANSIENT,
 };
 use callboard_kind_service::events::Events;
 use callboard_kind_service::request::{Call, FallbackCall, ServiceRequest};
@@ -187,7 +188,7 @@ fn says_that_it_is_down(outcome: &Outcome) -> bool {
         Some(reason) if *reason == SERVICE_UNREACHABLE => true,
         Some(reason) if *reason == HTTP_STATUS => {
             let status = detail(outcome).status_code;
-            matches!(status, Some(408 | 425 | 429 | 500 | 502..=504))
+            status.is_some_and(|status| TRANSIENT.contains(&status))
         }
         _ => false,
     }

@@ -9,14 +9,9 @@ use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_http::{CallError, Kept};
 use callboard_kind_service::attempt::Tried;
-use callboard_kind_service::detail::{Detail, HTTP_STATUS, OUTPUT_INVALID, SERVICE_UNREACHABLE};
+use callboard_kind_service::detail::{Detail, HTTP_STATUS, OUTPUT_INVALID, SERVICE_UNREACHABLE, TRANSIENT, UNDONE};
 use callboard_kind_service::output::{self, redacted};
 use serde_json::Value;
-
-/// Answers that another try may change.
-const TRANSIENT: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
-/// Those with which a cloud says that the function was not started.
-const UNDONE: [u16; 2] = [425, 429];
 
 /// Why a call has no answer.
 pub(crate) enum Untried {

@@ -10,6 +10,7 @@ use callboard_core::output::Output;
 use callboard_http::{Answer, Caller};
 use callboard_kind_service::attempt::Tried;
 use callboard_kind_service::config::{HttpConfig, Poll};
+use callboard_kind_service::detail::{TRANSIENT, UNDONE};
 use callboard_kind_service::events::Events;
 use callboard_kind_service::request::Call;
 use callboard_kind_service::schema::Schema;
@@ -22,7 +23,7 @@ use crate::answer::{self, Answered};
 use crate::authorize::Authorizer;
 use crate::redaction::Redaction;
 use crate::request::{Prepared, is_same_origin};
-use crate::verdict::{self, TRANSIENT, UNDONE, Unanswered};
+use crate::verdict::{self, Unanswered};
 
 /// One try of a call.
 pub(crate) struct Exchange<'a> {

@@ -7,7 +7,7 @@ use callboard_core::request::Reason;
 use callboard_http::CallError;
 use callboard_kind_service::attempt::Tried;
 use callboard_kind_service::config::HttpConfig;
-use callboard_kind_service::detail::{Detail, HTTP_STATUS, OUTPUT_INVALID, SERVICE_UNREACHABLE};
+use callboard_kind_service::detail::{Detail, HTTP_STATUS, OUTPUT_INVALID, SERVICE_UNREACHABLE, TRANSIENT, UNDONE};
 use callboard_kind_service::output;
 use callboard_kind_service::request::Call;
 
@@ -21,11 +21,6 @@ pub(crate) enum Unanswered {
     Unauthorized(String),
     Store(StoreError),
 }
-
-/// Answers that another try may change.
-pub(crate) const TRANSIENT: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
-/// Those with which a service says that it has done nothing.
-pub(crate) const UNDONE: [u16; 2] = [425, 429];
 
 /// Reads an answer.
 pub(crate) fn answered(mut answered: Answered, config: &HttpConfig, call: &Call) -> Tried {
