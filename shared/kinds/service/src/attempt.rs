@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use callboard_core::base::causes::causes;
 use callboard_core::base::object::Object;
 use callboard_core::base::sentence::sentence;
 use callboard_core::base::store_error::StoreError;
@@ -46,6 +47,20 @@ impl Tried {
             asked: None,
         }
     }
+}
+
+/// Makes the outcome of a job that a newer release accepted. `why` says what of it this release cannot read.
+#[must_use]
+pub fn unreadable(why: &str) -> Outcome {
+    let error = format!("A newer release accepted this job, and this one cannot run it: {why}.");
+    Outcome::failed(Reason::RUNNER_ERROR, error)
+}
+
+/// Makes the outcome of an attempt whose output the log store does not take.
+#[must_use]
+pub fn unkept(error: &StoreError) -> Outcome {
+    let error = format!("The output could not be kept: {}.", causes(error.cause()));
+    Outcome::failed(Reason::RUNNER_ERROR, error)
 }
 
 /// One attempt of a job that is a call.

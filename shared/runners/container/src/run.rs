@@ -168,13 +168,10 @@ impl Run<'_> {
     }
 
     fn broken(&self, fault: Fault, begun: bool) -> Result<Tried, StoreError> {
-        match fault {
-            Fault::Store(error) => Err(error),
-            fault => Ok(Tried {
-                begun,
-                unended: begun,
-                ..Tried::not_begun(verdict::broken(&fault, &self.prepared.redactor))
-            }),
-        }
+        Ok(Tried {
+            begun,
+            unended: begun,
+            ..Tried::not_begun(verdict::broken(fault, &self.prepared.redactor)?)
+        })
     }
 }

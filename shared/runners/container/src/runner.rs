@@ -12,6 +12,7 @@ use callboard_core::job::{Job, Outcome};
 use callboard_core::output::Output;
 use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
+use callboard_kind_service::attempt::{unkept, unreadable};
 use callboard_kind_service::config::{ContainerConfig, RunnerConfig};
 use callboard_kind_service::detail::EXIT_CODE;
 use callboard_kind_service::events::Events;
@@ -71,23 +72,16 @@ impl ContainerRunner {
     }
 
     async fn execute(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Result<Ended, Outcome> {
-        let unknown = |why: &str| {
-            let error = format!("A newer release accepted this job, and this one cannot run it: {why}.");
-            Outcome::failed(Reason::RUNNER_ERROR, error)
-        };
-        let request = ServiceRequest::of_work(work).map_err(|error| unknown(&error.to_string()))?;
+        let request = ServiceRequest::of_work(work).map_err(|error| unreadable(&error.to_string()))?;
         let RunnerConfig::Container(config) = &request.call.runner_config else {
-            return Err(unknown("it is no container"));
+            return Err(unreadable("it is no container"));
         };
         let events = Events::new(output);
         let ended = async {
             let tried = self.attempt(job, &request, config, output, stop, &events).await?;
             concluded(job, &request.call, tried, &events).await
         };
-        ended.await.map_err(|error: StoreError| {
-            let error = format!("The output could not be kept: {}.", causes(error.cause()));
-            Outcome::failed(Reason::RUNNER_ERROR, error)
-        })
+        ended.await.map_err(|error: StoreError| unkept(&error))
     }
 
     /// Runs the container once, within the operation's time limit.

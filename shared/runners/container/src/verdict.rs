@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::sentence::sentence;
+use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Outcome;
 use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
@@ -131,29 +132,29 @@ pub(crate) fn unisolated(missing: &[&str]) -> Outcome {
 }
 
 /// Makes the outcome of a container that could not be run, or not to its end.
-pub(crate) fn broken(fault: &Fault, redactor: &Redactor) -> Outcome {
+///
+/// # Errors
+/// That was because the log store refused a write.
+pub(crate) fn broken(fault: Fault, redactor: &Redactor) -> Result<Outcome, StoreError> {
     let (reason, error) = match fault {
         Fault::Engine(doing, error) => (
             Reason::RUNNER_ERROR,
-            told(&format!("the container engine could not {doing}: {}", causes(error))),
+            told(&format!("the container engine could not {doing}: {}", causes(&error))),
         ),
         Fault::Refused(error) => (
             Reason::REQUEST_INVALID,
             told(&format!(
                 "the container engine does not make such a container: {}",
-                causes(error)
+                causes(&error)
             )),
         ),
         Fault::Alive => (
             Reason::RUNNER_ERROR,
             "The container was killed and does not end.".to_owned(),
         ),
-        Fault::Store(error) => (
-            Reason::RUNNER_ERROR,
-            told(&format!("the output could not be kept: {}", causes(error.cause()))),
-        ),
+        Fault::Store(error) => return Err(error),
     };
-    Outcome::failed(reason, redactor.text(&error))
+    Ok(Outcome::failed(reason, redactor.text(&error)))
 }
 
 fn told(text: &str) -> String {

@@ -16,7 +16,7 @@ use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_http::{Caller, Client, FetchError, Guard};
 use callboard_identity::Tokens;
-use callboard_kind_service::attempt::{Attempt, Tried};
+use callboard_kind_service::attempt::{Attempt, Tried, unkept, unreadable};
 use callboard_kind_service::config::{FunctionConfig, RunnerConfig};
 use callboard_kind_service::events::Events;
 use callboard_kind_service::execution_type::ExecutionType;
@@ -60,13 +60,9 @@ impl FunctionRunner {
     }
 
     async fn call(&self, job: &Job, work: Object, output: &Output) -> Result<Ended, Outcome> {
-        let unknown = |why: &str| {
-            let error = format!("A newer release accepted this job, and this one cannot run it: {why}.");
-            Outcome::failed(Reason::RUNNER_ERROR, error)
-        };
-        let request = ServiceRequest::of_work(work).map_err(|error| unknown(&error.to_string()))?;
+        let request = ServiceRequest::of_work(work).map_err(|error| unreadable(&error.to_string()))?;
         let RunnerConfig::Function(config) = &request.call.runner_config else {
-            return Err(unknown("it is not a call of a function"));
+            return Err(unreadable("it is not a call of a function"));
         };
         let private = request.call.security_policy.network == Network::Private;
         let caller = if private { &self.private } else { &self.public };
@@ -93,10 +89,7 @@ impl FunctionRunner {
         };
         let trying = async { self.invoke(config, &access, &invocation).await.or_else(Untried::tried) };
         let ended = attempt.run(|text| redactor.text(text), trying).await;
-        ended.map_err(|error| {
-            let error = format!("The output could not be kept: {}.", causes(error.cause()));
-            Outcome::failed(Reason::RUNNER_ERROR, error)
-        })
+        ended.map_err(|error| unkept(&error))
     }
 
     async fn access(

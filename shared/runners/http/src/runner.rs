@@ -15,7 +15,7 @@ use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_http::Caller;
 use callboard_identity::Tokens;
-use callboard_kind_service::attempt::Attempt;
+use callboard_kind_service::attempt::{Attempt, unkept, unreadable};
 use callboard_kind_service::config::{HttpConfig, RunnerConfig};
 use callboard_kind_service::events::Events;
 use callboard_kind_service::execution_type::ExecutionType;
@@ -69,13 +69,9 @@ impl HttpRunner {
     }
 
     async fn call(&self, job: &Job, work: Object, output: &Output) -> Result<Ended, Outcome> {
-        let unknown = |why: &str| {
-            let error = format!("A newer release accepted this job, and this one cannot run it: {why}.");
-            Outcome::failed(Reason::RUNNER_ERROR, error)
-        };
-        let request = ServiceRequest::of_work(work).map_err(|error| unknown(&error.to_string()))?;
+        let request = ServiceRequest::of_work(work).map_err(|error| unreadable(&error.to_string()))?;
         let RunnerConfig::Http(config) = &request.call.runner_config else {
-            return Err(unknown("it is not a call over HTTP"));
+            return Err(unreadable("it is not a call over HTTP"));
         };
         let proof = Proof::get(&*self.secrets, job, config).await;
         let proof = proof.map_err(|error| unavailable(&causes(&error).to_string()))?;
@@ -107,10 +103,7 @@ impl HttpRunner {
         let ended = attempt
             .run(|text| redaction.text(text), exchange.run(&request.call))
             .await;
-        ended.map_err(|error| {
-            let error = format!("The output could not be kept: {}.", causes(error.cause()));
-            Outcome::failed(Reason::RUNNER_ERROR, error)
-        })
+        ended.map_err(|error| unkept(&error))
     }
 }
 

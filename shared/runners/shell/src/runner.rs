@@ -18,6 +18,7 @@ use callboard_core::output::Output;
 use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
+use callboard_kind_service::attempt::{unkept, unreadable};
 use callboard_kind_service::config::{RunnerConfig, ShellConfig, Variable};
 use callboard_kind_service::events::Events;
 use callboard_kind_service::execution_type::ExecutionType;
@@ -90,13 +91,9 @@ impl ShellRunner {
         output: &Output,
         mut stop: Stop,
     ) -> Result<Ended, Ended> {
-        let unknown = |why: &str| {
-            let error = format!("A newer release accepted this job, and this one cannot run it: {why}.");
-            failed(Reason::RUNNER_ERROR, error)
-        };
-        let request = ServiceRequest::of_work(work).map_err(|error| unknown(&error.to_string()))?;
+        let request = ServiceRequest::of_work(work).map_err(|error| Ended::with(unreadable(&error.to_string())))?;
         let RunnerConfig::Shell(config) = &request.call.runner_config else {
-            return Err(unknown("it is not a program to run"));
+            return Err(Ended::with(unreadable("it is not a program to run")));
         };
         let variables = tokio::select! {
             variables = self.variables(job, config) => variables,
@@ -129,10 +126,8 @@ impl ShellRunner {
             retries: job.retries(),
             events: Events::new(output),
         };
-        attempt.run(plan, stop).await.map_err(|error| {
-            let error = format!("The output could not be kept: {}.", causes(error.cause()));
-            failed(Reason::RUNNER_ERROR, error)
-        })
+        let ended = attempt.run(plan, stop).await;
+        ended.map_err(|error| Ended::with(unkept(&error)))
     }
 }
 
