@@ -1,5 +1,6 @@
 //! Output: what jobs print and report, in segments, sealed by a manifest.
 
+mod beginning;
 mod buffer;
 pub mod index;
 mod lost;
@@ -11,6 +12,7 @@ mod stream;
 mod verify;
 mod writer;
 
+pub use self::beginning::*;
 pub use self::lost::*;
 pub use self::manifest::*;
 pub use self::segment::*;

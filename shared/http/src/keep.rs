@@ -5,19 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::Output;
+use callboard_core::output::{Beginning, Output};
 use callboard_core::redact::{Piece, Redactor, Stream};
 use http::header::RETRY_AFTER;
 
 use crate::call::Answer;
 
-/// The beginning of an answer's body, without secrets.
+/// What is kept of an answer's body.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Whether there are more.
-    pub truncated: bool,
+    /// Its beginning.
+    pub beginning: Beginning,
     /// Why the rest did not arrive, if the service broke the answer off.
     pub broken: Option<String>,
 }
@@ -66,13 +64,17 @@ impl Answer {
 }
 
 impl Kept {
+    /// Returns whether the whole body is there.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.beginning.truncated && self.broken.is_none()
+    }
+
     async fn take(&mut self, pieces: Vec<Piece<'_, ()>>, max: usize, output: &Output) -> Result<(), StoreError> {
         for piece in pieces {
             let Piece::Text(text) = piece else { continue };
             output.stdout(&text).await?;
-            let room = max - self.bytes.len();
-            self.truncated |= text.len() > room;
-            self.bytes.extend_from_slice(&text[..text.len().min(room)]);
+            self.beginning.take(&text, max);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bollard::container::LogOutput;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::Output;
+use callboard_core::output::{Beginning, Output};
 use callboard_core::redact::{Piece, Redactor, Stream};
 
 const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
@@ -14,11 +14,9 @@ const MAX_TAIL_BYTES: usize = 1000;
 /// What a container has printed, without its secrets.
 pub(crate) struct Printed<'a> {
     output: &'a Output,
-    stdout: Stream<()>,
-    stderr: Stream<()>,
-    /// The beginning of the standard output.
-    pub(crate) kept: Vec<u8>,
-    pub(crate) truncated: bool,
+    out: Stream<()>,
+    err: Stream<()>,
+    pub(crate) stdout: Beginning,
     tail: Vec<u8>,
 }
 
@@ -27,10 +25,9 @@ impl<'a> Printed<'a> {
         let stream = || Stream::new(Arc::clone(redactor));
         Self {
             output,
-            stdout: stream(),
-            stderr: stream(),
-            kept: Vec::new(),
-            truncated: false,
+            out: stream(),
+            err: stream(),
+            stdout: Beginning::default(),
             tail: Vec::new(),
         }
     }
@@ -43,13 +40,13 @@ impl<'a> Printed<'a> {
         let bytes = printed.as_ref();
         let text = match printed {
             LogOutput::StdErr { .. } => {
-                let text = bytes_of(self.stderr.push(Piece::Text(bytes.into())));
+                let text = bytes_of(self.err.push(Piece::Text(bytes.into())));
                 self.remember(&text);
                 text
             }
             _ => {
-                let text = bytes_of(self.stdout.push(Piece::Text(bytes.into())));
-                self.keep(&text);
+                let text = bytes_of(self.out.push(Piece::Text(bytes.into())));
+                self.stdout.take(&text, MAX_OUTPUT_BYTES);
                 text
             }
         };
@@ -61,8 +58,8 @@ impl<'a> Printed<'a> {
     /// # Errors
     /// As for [`Printed::take`].
     pub(crate) async fn finish(&mut self) -> Result<(), StoreError> {
-        let (out, err) = (bytes_of(self.stdout.finish()), bytes_of(self.stderr.finish()));
-        self.keep(&out);
+        let (out, err) = (bytes_of(self.out.finish()), bytes_of(self.err.finish()));
+        self.stdout.take(&out, MAX_OUTPUT_BYTES);
         self.remember(&err);
         self.write(&out).await?;
         self.write(&err).await
@@ -78,12 +75,6 @@ impl<'a> Printed<'a> {
             return Ok(());
         }
         self.output.stdout(text).await
-    }
-
-    fn keep(&mut self, text: &[u8]) {
-        let room = MAX_OUTPUT_BYTES - self.kept.len();
-        self.truncated |= text.len() > room;
-        self.kept.extend_from_slice(&text[..text.len().min(room)]);
     }
 
     fn remember(&mut self, text: &[u8]) {

@@ -37,7 +37,7 @@ pub(crate) fn read(
         .iter()
         .any(|code| i64::from(*code) == end.exit_code);
     detail.exit_code = i32::try_from(end.exit_code).ok();
-    detail.output_truncated = printed.truncated;
+    detail.output_truncated = printed.stdout.truncated;
     let parsed = parsed(config, printed, redactor);
     detail.output = match &parsed {
         Ok(output) => Some(output.clone()),
@@ -56,7 +56,7 @@ pub(crate) fn read(
         Err(fault) => Some(fault),
         Ok(output) => {
             let schema = call.output_schema.as_ref();
-            schema.and_then(|schema| output::fault(schema, &output, printed.truncated))
+            schema.and_then(|schema| output::fault(schema, &output, printed.stdout.truncated))
         }
     };
     match fault {
@@ -110,15 +110,16 @@ fn too_much_time(time: Duration) -> Outcome {
 fn parsed(config: &ContainerConfig, printed: &Printed<'_>, redactor: &Redactor) -> Result<Value, String> {
     match config.output {
         OutputFormat::Text => Ok(text(printed)),
-        OutputFormat::Json if printed.truncated => Err("the output is too large to be read as JSON".to_owned()),
-        OutputFormat::Json => output::parse(&printed.kept)
-            .map(|value| output::redacted(value, redactor))
-            .map_err(|error| format!("the output is no JSON: {error}")),
+        OutputFormat::Json if printed.stdout.truncated => Err("the output is too large to be read as JSON".to_owned()),
+        OutputFormat::Json => {
+            let parsed = output::parse(&printed.stdout.bytes, redactor);
+            parsed.map_err(|error| format!("the output is no JSON: {error}"))
+        }
     }
 }
 
 fn text(printed: &Printed<'_>) -> Value {
-    String::from_utf8_lossy(&printed.kept).into_owned().into()
+    String::from_utf8_lossy(&printed.stdout.bytes).into_owned().into()
 }
 
 /// Makes the outcome of a container that does not have the isolation that was asked for.

@@ -10,7 +10,7 @@ use callboard_core::request::Reason;
 use callboard_http::{CallError, Kept};
 use callboard_kind_service::attempt::Tried;
 use callboard_kind_service::detail::{Detail, HTTP_STATUS, OUTPUT_INVALID, SERVICE_UNREACHABLE, TRANSIENT, UNDONE};
-use callboard_kind_service::output::{self, redacted};
+use callboard_kind_service::output;
 use serde_json::Value;
 
 /// Why a call has no answer.
@@ -43,12 +43,12 @@ impl Untried {
 
 /// Reads what a function has returned: JSON where it is some, else a text.
 pub(crate) fn returned(kept: &Kept, redactor: &Redactor) -> Value {
-    let whole = !kept.truncated && kept.broken.is_none();
-    let parsed = whole.then(|| output::parse(&kept.bytes).ok()).flatten();
+    let bytes = &kept.beginning.bytes;
+    let parsed = kept.is_whole().then(|| output::parse(bytes, redactor).ok()).flatten();
     match parsed {
-        Some(value) => redacted(value, redactor),
-        None if kept.bytes.is_empty() => Value::Null,
-        None => String::from_utf8_lossy(&kept.bytes).into(),
+        Some(value) => value,
+        None if bytes.is_empty() => Value::Null,
+        None => String::from_utf8_lossy(bytes).into(),
     }
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn ended(kept: Kept, status: u16, schema: Option<&Value>, redactor: &
     let answer = returned(&kept, redactor);
     let outcome = match (kept.broken, schema) {
         (Some(broken), _) => Outcome::failed(SERVICE_UNREACHABLE, broken),
-        (None, Some(schema)) => match output::fault(schema, &answer, kept.truncated) {
+        (None, Some(schema)) => match output::fault(schema, &answer, kept.beginning.truncated) {
             Some(fault) => Outcome::failed(OUTPUT_INVALID, fault),
             None => Outcome::successful(),
         },
@@ -66,7 +66,7 @@ pub(crate) fn ended(kept: Kept, status: u16, schema: Option<&Value>, redactor: &
     Tried {
         transient: outcome.reason == Some(SERVICE_UNREACHABLE),
         detail: Detail {
-            output_truncated: kept.truncated || outcome.reason == Some(SERVICE_UNREACHABLE),
+            output_truncated: kept.beginning.truncated || outcome.reason == Some(SERVICE_UNREACHABLE),
             output: Some(answer),
             status_code: Some(status),
             ..Detail::default()

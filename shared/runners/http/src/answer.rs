@@ -8,7 +8,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::output::Output;
 use callboard_core::redact::Redactor;
 use callboard_http::Answer;
-use callboard_kind_service::output::redacted;
+use callboard_kind_service::output;
 use http::header::{CONTENT_TYPE, LOCATION};
 use serde_json::Value;
 
@@ -41,17 +41,13 @@ pub(crate) async fn read(
     let location = text_of(LOCATION).map(str::to_owned);
     let (status, retry_after) = (answer.status().as_u16(), answer.retry_after());
     let kept = answer.keep(max_bytes, output, redactor).await?;
-    let parsed = if is_json && !kept.truncated && kept.broken.is_none() {
-        callboard_kind_service::output::parse(&kept.bytes).ok()
-    } else {
-        None
-    };
-    let parsed = parsed.map(|value| redacted(value, redactor));
+    let parsed = (is_json && kept.is_whole()).then(|| output::parse(&kept.beginning.bytes, redactor).ok());
+    let text = || String::from_utf8_lossy(&kept.beginning.bytes).into_owned().into();
     Ok(Answered {
         status,
         retry_after,
-        output: parsed.unwrap_or_else(|| String::from_utf8_lossy(&kept.bytes).into_owned().into()),
-        truncated: kept.truncated,
+        output: parsed.flatten().unwrap_or_else(text),
+        truncated: kept.beginning.truncated,
         location,
         broken: kept.broken,
     })

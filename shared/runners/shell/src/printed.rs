@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::Output;
+use callboard_core::output::{Beginning, Output};
 use callboard_core::redact::{Piece, Redactor, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -24,13 +24,6 @@ pub(crate) enum Unmoved {
     Unkept(#[from] StoreError),
 }
 
-/// What is kept of a program's standard output.
-#[derive(Default)]
-pub(crate) struct Beginning {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) truncated: bool,
-}
-
 /// What is kept of a program's errors.
 #[derive(Default)]
 pub(crate) struct Tail(VecDeque<u8>);
@@ -43,9 +36,7 @@ pub(crate) trait Keep {
 
 impl Keep for Beginning {
     fn keep(&mut self, text: &[u8]) {
-        let room = MAX_KEPT_BYTES - self.bytes.len();
-        self.truncated |= text.len() > room;
-        self.bytes.extend_from_slice(&text[..text.len().min(room)]);
+        self.take(text, MAX_KEPT_BYTES);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the end of a program means.
 
 use callboard_core::job::Outcome;
+use callboard_core::output::Beginning;
 use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_kind_service::config::{OutputFormat, ShellConfig};
@@ -10,7 +11,7 @@ use callboard_kind_service::request::Call;
 use callboard_sandbox::{Cause, Ending, Failure, Limit, Limits};
 use serde_json::Value;
 
-use crate::printed::{Beginning, Tail};
+use crate::printed::Tail;
 
 /// The exit code of a program that was killed.
 const KILLED: i32 = 128 + 9;
@@ -28,8 +29,8 @@ pub(crate) fn read(printed: &Beginning, config: &ShellConfig, call: &Call, redac
     let (value, mut fault) = match config.output {
         OutputFormat::Text => (Some(text()), None),
         OutputFormat::Json if printed.truncated => (None, None),
-        OutputFormat::Json => match output::parse(&printed.bytes) {
-            Ok(value) => (Some(output::redacted(value, redactor)), None),
+        OutputFormat::Json => match output::parse(&printed.bytes, redactor) {
+            Ok(value) => (Some(value), None),
             Err(error) => (Some(text()), Some(format!("the program's output is no JSON: {error}"))),
         },
     };
