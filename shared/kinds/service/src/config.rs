@@ -31,9 +31,6 @@ pub use self::variables::Variable;
 use crate::execution_type::ExecutionType;
 use crate::security::SecurityPolicy;
 
-/// What a variable of a program may hold.
-const IN_VARIABLES: &[CredentialKind] = &[CredentialKind::Password, CredentialKind::Bearer];
-
 /// How one operation is executed.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "execution_type", rename_all = "snake_case")]
@@ -81,7 +78,7 @@ impl RunnerConfig {
             Self::Container(config) => &config.environment,
         };
         let secrets = environment.values().filter_map(|variable| match variable {
-            Variable::Secret { credential } => Some((credential, IN_VARIABLES)),
+            Variable::Secret { credential } => Some((credential, Variable::SECRETS)),
             Variable::Text(_) => None,
         });
         secrets.collect()

@@ -2,11 +2,9 @@
 
 use callboard_core::base::causes::causes;
 use callboard_core::base::secret::Secret;
-use callboard_core::credential::{Credential, CredentialKind, Secrets};
+use callboard_core::credential::{Credential, Secrets};
 use callboard_core::job::Job;
 use callboard_kind_service::config::{ContainerConfig, Variable};
-
-const KINDS: &[CredentialKind] = &[CredentialKind::Password, CredentialKind::Bearer];
 
 /// The variables of a container.
 #[derive(Default)]
@@ -26,7 +24,7 @@ pub(crate) async fn resolve(secrets: &dyn Secrets, job: &Job, config: &Container
         let value = match variable {
             Variable::Text(text) => Secret::new(text.as_str()),
             Variable::Secret { credential } => {
-                let found = secrets.resolve(&job.tenant, credential, KINDS).await;
+                let found = secrets.resolve(&job.tenant, credential, Variable::SECRETS).await;
                 let secret = in_variable(&found.map_err(|error| causes(&error).to_string())?, name)?;
                 environment.secrets.push(secret.clone());
                 secret

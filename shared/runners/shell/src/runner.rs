@@ -12,7 +12,7 @@ use callboard_core::base::causes::causes;
 use callboard_core::base::object::Object;
 use callboard_core::base::secret::Secret;
 use callboard_core::base::sentence::sentence;
-use callboard_core::credential::{Credential, CredentialKind, SecretError, Secrets};
+use callboard_core::credential::{Credential, SecretError, Secrets};
 use callboard_core::job::{Job, Outcome};
 use callboard_core::output::Output;
 use callboard_core::redact::Redactor;
@@ -31,8 +31,6 @@ use futures_util::FutureExt;
 use crate::attempt::Attempt;
 use crate::prepared;
 
-/// What a variable may hold.
-const IN_VARIABLES: &[CredentialKind] = &[CredentialKind::Password, CredentialKind::Bearer];
 /// What is reported about a job that was stopped while it was being prepared.
 const NOT_STARTED: &str = "Its program had not started yet.";
 
@@ -77,7 +75,7 @@ impl ShellRunner {
             let Variable::Secret { credential } = variable else {
                 continue;
             };
-            let credential = self.secrets.resolve(&job.tenant, credential, IN_VARIABLES).await?;
+            let credential = self.secrets.resolve(&job.tenant, credential, Variable::SECRETS).await?;
             found.insert(name.clone(), in_variable(credential)?);
         }
         Ok(found)

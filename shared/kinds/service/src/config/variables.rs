@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::json::escape;
-use callboard_core::credential::CredentialRef;
+use callboard_core::credential::{CredentialKind, CredentialRef};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,6 +32,11 @@ pub enum Variable {
         /// The secret.
         credential: CredentialRef,
     },
+}
+
+impl Variable {
+    /// The kinds of credentials that a variable may hold.
+    pub const SECRETS: &[CredentialKind] = &[CredentialKind::Password, CredentialKind::Bearer];
 }
 
 /// Reads the variables of a program.
