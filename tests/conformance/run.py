@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import programs
@@ -133,16 +134,15 @@ class Session:
 
     def examine(self, place: Place, target: Target) -> Outcome:
         """Runs a target; where something differs unexplained, once more, since some of it may be luck."""
-        first = self.round(place, target, 1)
-        rounds, luck = [first], 0
-        found = differences(target.name, first, first)
+        rounds = [self.round(place, target, 1)]
+        first = found = differences(target.name, rounds[0], rounds[0])
         while len(rounds) < self.rounds and not all(map(self.causes, found)):
             rounds.append(self.round(place, target, len(rounds) + 1))
-            steady = [difference for difference in found if difference.key in common(target.name, rounds)]
-            found, luck = steady, luck + len(found) - len(steady)
+            found = self.steady(target.name, first, rounds)
+        luck = sum(difference not in found for difference in first)
         seconds = sum(each.stock.seconds + each.ours.seconds for each in rounds)
         explained = [Found(difference, self.causes(difference)) for difference in found]
-        return Outcome(target.name, len(invocations(first.stock.records)), explained, luck, seconds)
+        return Outcome(target.name, len(invocations(rounds[0].stock.records)), explained, luck, seconds)
 
     def round(self, place: Place, target: Target, number: int) -> Round:
         """Runs a target by each side."""
@@ -159,6 +159,21 @@ class Session:
         """Returns the entries of known.toml that explain a difference."""
         return explain(self.known, difference.target, difference.command, difference.kind, difference.changed)
 
+    def steady(self, target: str, first: Iterable[Difference], rounds: Sequence[Round]) -> list[Difference]:
+        """Returns what differs however the rounds are paired: where one pair explains a difference, as it is there."""
+        pairs = list[dict[tuple[int | None, str], list[Difference]]]()
+        for one, other in product(rounds, repeat=2):
+            pairs.append({})
+            for difference in differences(target, one, other):
+                pairs[-1].setdefault(difference.key, []).append(difference)
+        steady = list[Difference]()
+        for difference in first:
+            same = [pair[difference.key] for pair in pairs if difference.key in pair]
+            if len(same) == len(pairs):
+                explained = (each[0] for each in same if all(map(self.causes, each)))
+                steady.append(difference if self.causes(difference) else next(explained, difference))
+        return steady
+
     def stale(self, outcomes: Iterable[Outcome]) -> list[Known]:
         """Returns the entries of known.toml that explained nothing."""
         used = {id(entry) for outcome in outcomes for found in outcome.found for entry in found.known}
@@ -169,12 +184,6 @@ def differences(target: str, one: Round, other: Round) -> list[Difference]:
     """Compares ``ansible-playbook`` and ansible-runner of one round with ``callboard run`` of another."""
     events = compare_events(target, one.runner, other.ours) if one.runner else []
     return [*compare(target, one.stock, other.ours), *events]
-
-
-def common(target: str, rounds: Sequence[Round]) -> set[tuple[int | None, str]]:
-    """Returns what differs however the rounds are paired."""
-    pairs = [differences(target, one, other) for one in rounds for other in rounds]
-    return set.intersection(*({difference.key for difference in found} for found in pairs))
 
 
 if __name__ == "__main__":

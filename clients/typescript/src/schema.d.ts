@@ -907,7 +907,7 @@ export interface components {
         Usage: {
             /**
              * Format: double
-             * @description The seconds that AWS charges for, to the millisecond; null if the job did not run on AWS Lambda.
+             * @description The seconds that AWS charges for, to the millisecond; null if the job did not have an AWS Lambda function to itself.
              */
             billed_seconds: number | null;
             cost: components["schemas"]["Cost"] | null;
@@ -923,7 +923,7 @@ export interface components {
             duration_seconds: number;
             /**
              * Format: int32
-             * @description The memory of the worker, in MiB, if an AWS Lambda function ran the job; otherwise null.
+             * @description The memory of the worker, in MiB, if an AWS Lambda function ran this job and no other meanwhile; otherwise null.
              */
             memory_size_mib: number | null;
             /**

@@ -1,6 +1,7 @@
 //! `/openapi.json`.
 
 use anyhow::{Context, ensure};
+use callboard_core::request::Reason;
 use callboard_tests::Client;
 use callboard_tests::client::Answer;
 use reqwest::Method;
@@ -57,5 +58,23 @@ fn check(route: &str, answer: &Answer, operation: &Value, absent: bool) -> anyho
         let kind = answer.content_type.split(';').next().unwrap_or_default();
         ensure!(content.contains_key(kind), "{route}: {kind} is not documented");
     }
+    Ok(())
+}
+
+#[test]
+fn the_documentation_says_of_each_reason_what_to_do() -> anyhow::Result<()> {
+    let document: Value = serde_json::from_str(include_str!("../../../infra/openapi.json"))?;
+    let reasons: Vec<Reason> = serde_json::from_value(document["components"]["schemas"]["Reason"]["enum"].clone())?;
+    let rows = include_str!("../../../docs/reasons.md").lines();
+    let documented: Vec<&str> = rows.filter_map(|row| row.strip_prefix("| `")).collect();
+    for reason in &reasons {
+        let again = if reason.is_retryable() { "` (again) | " } else { "` | " };
+        let row = format!("{reason}{again}");
+        ensure!(
+            documented.iter().any(|documented| documented.starts_with(&row)),
+            "{row}"
+        );
+    }
+    ensure!(documented.len() == reasons.len(), "{documented:?}");
     Ok(())
 }

@@ -17,9 +17,9 @@ pub struct Usage {
     /// The number of bytes of output that are kept.
     #[schema(required)]
     pub output_bytes: u64,
-    /// The memory of the worker, in MiB, if an AWS Lambda function ran the job; otherwise null.
+    /// The memory of the worker, in MiB, if an AWS Lambda function ran this job and no other meanwhile; otherwise null.
     pub memory_size_mib: Option<u32>,
-    /// The seconds that AWS charges for, to the millisecond; null if the job did not run on AWS Lambda.
+    /// The seconds that AWS charges for, to the millisecond; null if the job did not have an AWS Lambda function to itself.
     pub billed_seconds: Option<f64>,
     /// The estimated cost; null if nothing is charged.
     pub cost: Option<Cost>,

@@ -88,24 +88,3 @@ impl Detail {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_documentation_says_of_each_reason_what_to_do() {
-        let rows = include_str!("../../../../docs/reasons.md").lines();
-        let documented: Vec<&str> = rows.filter_map(|row| row.strip_prefix("| `")).collect();
-        let known = Reason::OF_EVERY_KIND.iter().chain(REASONS);
-        for reason in known.clone() {
-            let again = if reason.is_retryable() { "` (again) | " } else { "` | " };
-            let row = format!("{reason}{again}");
-            assert!(
-                documented.iter().any(|documented| documented.starts_with(&row)),
-                "{row}"
-            );
-        }
-        assert_eq!(documented.len(), known.count());
-    }
-}
