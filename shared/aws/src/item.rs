@@ -60,6 +60,8 @@ pub(crate) enum Standing {
     Queued,
     /// Held by a worker, waiting for its end.
     Running,
+    /// Running, and held by no worker.
+    Detached,
     /// Given up by the queue, waiting to be redriven.
     Dead,
     /// Any of these except `Dead`; earlier releases did not distinguish them.
@@ -82,6 +84,7 @@ impl Standing {
             Self::Due => "DUE",
             Self::Queued => "QUEUED",
             Self::Running => "RUNNING",
+            Self::Detached => "DETACHED",
             Self::Dead => "DEAD",
             Self::Active => "ACTIVE",
         }
@@ -203,6 +206,7 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
         given_up: fields.json_list("given_up")?,
         due: fields.optional_instant("due")?,
         dead_letter: fields.json("dead_letter")?,
+        detached: fields.optional_string("detached").map(str::to_owned),
     };
     let request = match request.await {
         // the bucket's lifecycle counts from the submission, so a large request may be gone before its record
@@ -256,6 +260,11 @@ pub(crate) fn cancel(item: &Item) -> Result<Option<CancelRequest>, StoreError> {
 /// Reads a job's status.
 pub(crate) fn status(item: &Item) -> Result<JobStatus, StoreError> {
     Attributes(item).status()
+}
+
+/// Returns whether a job runs and no worker holds it.
+pub(crate) fn is_detached(item: &Item) -> Result<bool, StoreError> {
+    Ok(status(item)? == JobStatus::Running && lease(item)?.is_none())
 }
 
 /// Reads the time until which a job is kept.

@@ -24,8 +24,9 @@ use crate::bodies::Bodies;
 use crate::config::s3_client;
 use crate::item::{self, Standing};
 use crate::listing::{IndexQuery, Listing};
-use crate::steps::{giving_up, held, holding, is, standing, status, uncounted};
+use crate::steps::{detached, giving_up, held, holding, is, standing, status, uncounted};
 use crate::table::{Table, Unmet};
+use crate::update::Update;
 
 /// How many jobs of each partition a filtered list looks at for one page.
 const LOOKS: usize = 2_000;
@@ -122,11 +123,16 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError> {
-        let update = is(JobStatus::Pending)
-            .and("#due = :dispatched")
-            .value("dispatched", instant(due))
-            .remove(&["due"]);
-        match self.table.update(id, standing(update, id, Standing::Queued)).await {
+        let waits = |update: Update| {
+            let update = update.and("#due = :dispatched").value("dispatched", instant(due));
+            update.remove(&["due"])
+        };
+        let pending = standing(waits(is(JobStatus::Pending)), id, Standing::Queued);
+        let marked = match self.table.update(id, pending).await {
+            Err(Unmet::Refused(item)) if item::is_detached(&item)? => self.table.update(id, waits(detached())).await,
+            other => other,
+        };
+        match marked {
             Ok(_) | Err(Unmet::Refused(_)) => Ok(()),
             Err(Unmet::Store(error)) => Err(error),
         }
@@ -142,6 +148,7 @@ impl JobStore for DynamoDbJobStore {
         let item = match self.table.update(id, standing(update, id, Standing::Running)).await {
             // claimed already, by a try whose answer was lost
             Err(Unmet::Refused(item)) if item::lease(&item)?.is_some_and(|held| held.token == lease.token) => *item,
+            Err(Unmet::Refused(item)) if item::is_detached(&item)? => return self.take_up(id, lease).await,
             other => other.map_err(Unmet::into_conflict)?,
         };
         match self.job(item).await {
@@ -192,6 +199,16 @@ impl JobStore for DynamoDbJobStore {
 
     async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
         self.give_back(id, || uncounted(held(token)), due).await
+    }
+
+    async fn detach(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        detached: String,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
+        self.leave(held(token), id, detached, due).await
     }
 
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {

@@ -18,6 +18,11 @@ pub(crate) fn held(token: LeaseToken) -> Update {
     Update::when("#lease_token = :held").value("held", string(token.to_string()))
 }
 
+/// Begins an update that requires the job to run, and no worker to hold it.
+pub(crate) fn detached() -> Update {
+    is(JobStatus::Running).and("attribute_not_exists(#lease_token)")
+}
+
 /// Adds the job's new lease.
 pub(crate) fn holding(update: Update, lease: Lease) -> Update {
     update
@@ -45,7 +50,7 @@ pub(crate) fn uncounted(update: Update) -> Update {
 pub(crate) fn pending_again(update: Update) -> Update {
     update
         .set("status", status(JobStatus::Pending))
-        .remove(&["lease_token", "lease_beat", "progress"])
+        .remove(&["lease_token", "lease_beat", "progress", "detached"])
 }
 
 /// Puts the job in the group of jobs that wait for the same thing.

@@ -187,6 +187,17 @@ impl JobStore for SqliteJobStore {
         self.change(id, move |state| state.put_back(token, due)).await.map(drop)
     }
 
+    async fn detach(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        detached: String,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
+        let left = self.change(id, move |state| state.detach(token, detached, due)).await?;
+        Ok(left.cancel)
+    }
+
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
         self.change_job(id, move |state| state.request_cancel(cancel)).await
     }
@@ -206,7 +217,8 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {
-        let query = "SELECT id, state FROM jobs WHERE status = 'running'";
+        let query = "SELECT id, state FROM jobs WHERE status = 'running'
+            AND CASE WHEN json_valid(state) THEN state ->> '$.detached' IS NULL OR state ->> '$.lease' IS NOT NULL ELSE TRUE END";
         let read = |row: &Row<'_>| {
             let lease = waiting_or_running(row)?.lease.ok_or_else(held_by_nobody)?;
             Ok((rows::id(row)?, lease))
@@ -229,8 +241,10 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError> {
-        let query = "SELECT id, lane, state FROM jobs WHERE status = 'pending' AND due IS NULL
-            AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL ELSE TRUE END ORDER BY created_at";
+        let query = "SELECT id, lane, state FROM jobs WHERE status IN ('pending', 'running') AND due IS NULL
+            AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL AND state ->> '$.lease' IS NULL
+                ELSE status = 'pending' END
+            ORDER BY created_at";
         let read = |row: &Row<'_>| {
             waiting_or_running(row)?;
             Ok((rows::id(row)?, rows::lane(row)?))

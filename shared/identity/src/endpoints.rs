@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::env;
 
 /// The services that may have an address of their own: their names in hosts and signatures, and in variables.
-const SERVICES: [(&str, &str); 4] = [
+const SERVICES: [(&str, &str); 6] = [
     ("secretsmanager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
     ("ssm", "AWS_ENDPOINT_URL_SSM"),
     ("sts", "AWS_ENDPOINT_URL_STS"),
     ("lambda", "AWS_ENDPOINT_URL_LAMBDA"),
+    ("ecs", "AWS_ENDPOINT_URL_ECS"),
+    ("logs", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
 ];
 
 /// The addresses of AWS's services that differ from the usual ones.
@@ -19,8 +21,8 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Reads the variables that AWS's SDKs use: `AWS_ENDPOINT_URL` and, with precedence over it,
-    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL_SSM`, `AWS_ENDPOINT_URL_STS` and `AWS_ENDPOINT_URL_LAMBDA`.
+    /// Reads the variables that AWS's SDKs use: `AWS_ENDPOINT_URL` and, with precedence over it, those of the services, such as
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
     #[must_use]
     pub fn from_environment() -> Self {
         Self::read(|name| env::var(name).ok())

@@ -317,6 +317,18 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.release", call).await
     }
 
+    async fn detach(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        detached: String,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
+        self.1
+            .make("store.detach", || self.0.detach(id, token, detached.clone(), due))
+            .await
+    }
+
     async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
         self.1.make("store.put_back", || self.0.put_back(id, token, due)).await
     }

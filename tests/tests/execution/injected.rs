@@ -76,6 +76,7 @@ impl Runner for Counting {
             doing: None,
             short: false,
             again: None,
+            detached: None,
         }
     }
 }

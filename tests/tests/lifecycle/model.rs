@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) ended: bool,
     pub(crate) due: Option<Timestamp>,
     pub(crate) dead: bool,
+    /// What executes its attempt in place of a worker.
+    pub(crate) detached: Option<String>,
     /// The numbers of the attempts that were given up.
     pub(crate) given_up: Vec<u32>,
 }
@@ -58,6 +60,7 @@ impl From<&Job> for Facts {
             ended: state.finished_at.is_some() && state.outcome.is_some(),
             due: state.due,
             dead: state.dead_letter.is_some(),
+            detached: state.detached.clone(),
             given_up: state.given_up.iter().map(|attempt| attempt.attempt).collect(),
         }
     }
@@ -80,10 +83,10 @@ impl Model {
         if self.holds(lease.token) {
             return true;
         }
-        let allowed = self.is_pending();
+        let allowed = self.is_free();
         if allowed {
+            self.facts.attempt += u32::from(self.is_pending());
             self.facts.status = JobStatus::Running;
-            self.facts.attempt += 1;
             self.facts.lease = Some(lease);
             self.facts.due = None;
             self.facts.dead = false;
@@ -138,18 +141,31 @@ impl Model {
         } else if allowed {
             self.facts.status = JobStatus::Pending;
             self.facts.lease = None;
+            self.facts.detached = None;
             self.facts.due = Some(due);
         }
         allowed
     }
 
-    pub(crate) fn cancel(&mut self, by: &str) -> bool {
+    pub(crate) fn detach(&mut self, token: LeaseToken, by: String, due: Timestamp) -> bool {
+        let allowed = self.holds(token);
+        if allowed {
+            self.facts.lease = None;
+            self.facts.detached = Some(by);
+            self.facts.due = Some(due);
+        }
+        allowed
+    }
+
+    pub(crate) fn cancel(&mut self, by: &str, now: Timestamp) -> bool {
         let allowed = !self.facts.ended;
         if allowed && self.facts.canceled_by.is_none() {
             self.facts.canceled_by = Some(by.to_owned());
         }
-        if self.facts.status == JobStatus::Pending {
+        if self.is_pending() {
             self.end(JobStatus::Canceled, Some(Reason::CANCELED_BY_REQUEST));
+        } else if self.is_free() {
+            self.facts.due = Some(now);
         }
         allowed
     }
@@ -164,8 +180,8 @@ impl Model {
         if let Some((lease, since)) = self.seen
             && since + SILENCE <= now
         {
+            swept.lost += u32::from(self.facts.detached.is_none());
             self.lose(lease.token, now);
-            swept.lost += 1;
         }
         if self.is_due(now) {
             self.facts.due = None;
@@ -180,7 +196,7 @@ impl Model {
             self.unclaimed = self.unclaimed.map(|(_, times)| (now, times));
             return;
         }
-        if !self.is_pending() || self.facts.due.is_some() || self.facts.dead {
+        if !self.is_free() || self.facts.due.is_some() || self.facts.dead {
             self.unclaimed = None;
             return;
         }
@@ -205,7 +221,10 @@ impl Model {
     }
 
     fn lose(&mut self, token: LeaseToken, now: Timestamp) {
-        if self.facts.canceled_by.is_some() {
+        if self.facts.detached.is_some() {
+            self.facts.lease = None;
+            self.facts.due = Some(now);
+        } else if self.facts.canceled_by.is_some() {
             self.end(JobStatus::Canceled, Some(Reason::CANCELED_BY_REQUEST));
         } else if self.facts.attempt < self.max_attempts {
             self.release(token, now + GRACE);
@@ -220,6 +239,11 @@ impl Model {
         self.facts.status == JobStatus::Pending
     }
 
+    /// Whether a worker may take it: it waits, or runs without one.
+    fn is_free(&self) -> bool {
+        !self.facts.ended && self.facts.lease.is_none()
+    }
+
     fn holds(&self, token: LeaseToken) -> bool {
         self.facts.lease.is_some_and(|lease| lease.token == token)
     }
@@ -230,6 +254,7 @@ impl Model {
         self.facts.lease = None;
         self.facts.due = None;
         self.facts.dead = false;
+        self.facts.detached = None;
         self.facts.ended = true;
     }
 }

@@ -37,6 +37,11 @@ pub(crate) enum Act {
         token: Token,
         seconds: u64,
     },
+    /// Something else goes on with it, which a worker looks at after that time.
+    Detach {
+        token: Token,
+        seconds: u64,
+    },
     Cancel,
     /// The queue gives its message up.
     Bury,
@@ -73,6 +78,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => token().prop_map(|token| Act::Renew { token }),
         1 => (token(), any::<bool>()).prop_map(|(token, well)| Act::Finish { token, well }),
         1 => (token(), 0..20_u64).prop_map(|(token, seconds)| Act::Release { token, seconds }),
+        2 => (token(), 0..20_u64).prop_map(|(token, seconds)| Act::Detach { token, seconds }),
         1 => Just(Act::Cancel),
         1 => Just(Act::Bury),
         1 => Just(Act::Redrive),

@@ -173,6 +173,12 @@ impl World {
                 let ended = given_up(model.facts.attempt);
                 (store.release(*id, token, ended, due).await, model.release(token, due))
             }
+            Act::Detach { token, seconds } => {
+                let (token, due) = (token.of(model).token, now + Duration::from_secs(*seconds));
+                let by = format!("task {}", model.facts.attempt);
+                let allowed = model.detach(token, by.clone(), due);
+                (store.detach(*id, token, by, due).await.map(drop), allowed)
+            }
             Act::Bury => {
                 let error = "Nobody took it.".to_owned();
                 let letter = DeadLetter {
@@ -186,7 +192,7 @@ impl World {
             Act::Cancel => {
                 self.cancels += 1;
                 let by = format!("client {}", self.cancels);
-                let allowed = model.cancel(&by);
+                let allowed = model.cancel(&by, now);
                 (
                     store.request_cancel(*id, CancelRequest { by, at: now }).await.map(drop),
                     allowed,

@@ -3,13 +3,13 @@
 use callboard_core::base::id::{JobId, LeaseToken};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::{CancelRequest, Job, JobStatus, Outcome, canceled};
+use callboard_core::job::{CancelRequest, Job, JobStatus, Lease, Outcome, canceled};
 use uuid::Uuid;
 
 use super::DynamoDbJobStore;
-use crate::attributes::{Item, instant, json};
+use crate::attributes::{Item, instant, json, string};
 use crate::item::{self, Standing};
-use crate::steps::{held, is, pending_again, standing, uncounted};
+use crate::steps::{detached, held, holding, is, pending_again, standing, uncounted};
 use crate::stored::Stored;
 use crate::table::Unmet;
 use crate::update::Update;
@@ -37,6 +37,7 @@ impl DynamoDbJobStore {
             "active_pk",
             "due",
             "dead_letter",
+            "detached",
         ]))
     }
 
@@ -50,6 +51,36 @@ impl DynamoDbJobStore {
         let update = pending_again(uncounted(held(token)));
         let update = standing(update, id, Standing::Queued);
         self.table.step(id, update).await.map(drop)
+    }
+
+    /// Takes up an attempt that no worker holds.
+    pub(super) async fn take_up(&self, id: JobId, lease: Lease) -> Result<Job, StoreError> {
+        let update = standing(holding(detached(), lease).remove(&["due"]), id, Standing::Running);
+        match self.job(self.table.step(id, update).await?).await {
+            Ok(job) => Ok(job),
+            Err(error) => {
+                // as for a claim that starts an attempt
+                let update = held(lease.token).remove(&["lease_token", "lease_beat"]);
+                self.table.step(id, standing(update, id, Standing::Detached)).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Leaves a job that a worker holds to what executes it.
+    pub(super) async fn leave(
+        &self,
+        update: Update,
+        id: JobId,
+        detached: String,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
+        let update = update
+            .set("detached", string(detached))
+            .set("due", instant(due))
+            .remove(&["lease_token", "lease_beat"]);
+        let update = standing(update, id, Standing::Detached);
+        item::cancel(&self.table.step(id, update).await?)
     }
 
     /// Makes a running job pending again and applies `update`; a job that was asked to stop is canceled instead.
@@ -80,9 +111,11 @@ impl DynamoDbJobStore {
     pub(super) async fn cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError> {
         let marked = json(&cancel)?;
         for _ in 0..TRIES {
-            let running = is(JobStatus::Running)
-                .value("cancel", marked.clone())
-                .set_to("cancel", "if_not_exists(#cancel, :cancel)");
+            let mark = |update: Update| {
+                let update = update.value("cancel", marked.clone());
+                update.set_to("cancel", "if_not_exists(#cancel, :cancel)")
+            };
+            let running = mark(is(JobStatus::Running).and("attribute_exists(#lease_token)"));
             let item = match self.table.update(id, running).await {
                 Err(Unmet::Refused(item)) => item,
                 other => return self.job(other.map_err(Unmet::into_conflict)?).await,
@@ -90,7 +123,13 @@ impl DynamoDbJobStore {
             if item::status(&item)?.is_final() {
                 return Err(StoreError::Conflict);
             }
-            match self.end_canceled(is(JobStatus::Pending), id, &cancel).await {
+            let marked = if item::is_detached(&item)? {
+                let update = mark(detached()).set("due", instant(cancel.at));
+                self.table.update(id, update).await
+            } else {
+                self.end_canceled(is(JobStatus::Pending), id, &cancel).await
+            };
+            match marked {
                 Ok(item) => return self.job(item).await,
                 Err(Unmet::Refused(_)) => {}
                 Err(Unmet::Store(error)) => return Err(error),

@@ -12,7 +12,7 @@ use crate::item::{self, SHARDS, Standing};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Every running job is in one of these.
-const RUNNING: [Standing; 2] = [Standing::Running, Standing::Active];
+const RUNNING: [Standing; 3] = [Standing::Running, Standing::Detached, Standing::Active];
 /// Every waiting job is in one of these.
 const PENDING: [Standing; 4] = [Standing::Queued, Standing::Due, Standing::Dead, Standing::Active];
 
@@ -115,26 +115,23 @@ impl IndexQuery {
         }
     }
 
-    /// Returns the place of the running jobs.
+    /// Returns the place of the running jobs that workers hold.
     pub(crate) fn running() -> Self {
-        Self::active(JobStatus::Running, &RUNNING, "#status = :status")
+        let standings = [Standing::Running, Standing::Active];
+        Self::active(JobStatus::Running, &standings, "#status = :status")
     }
 
     /// Returns the place of the jobs that have been due to be queued since before an instant.
     pub(crate) fn due(now: Timestamp) -> Self {
-        let standings = [Standing::Due, Standing::Active];
-        let due = Self::active(JobStatus::Pending, &standings, "#status = :status AND #due <= :before");
-        due.with(":before", instant(now))
+        let standings = [Standing::Due, Standing::Detached, Standing::Active];
+        Self::unfinished(&standings, "#due <= :before", vec![(":before", instant(now))])
     }
 
     /// Returns the place of the jobs that are in the queue and wait for a worker.
     pub(crate) fn queued() -> Self {
-        let standings = [Standing::Queued, Standing::Active];
-        Self::active(
-            JobStatus::Pending,
-            &standings,
-            "#status = :status AND attribute_not_exists(#due)",
-        )
+        let standings = [Standing::Queued, Standing::Detached, Standing::Active];
+        let free = "attribute_not_exists(#due) AND attribute_not_exists(#lease_token)";
+        Self::unfinished(&standings, free, Vec::new())
     }
 
     /// Returns the place of the jobs that have been waiting since before an instant.
@@ -156,11 +153,15 @@ impl IndexQuery {
     }
 
     fn active(status: JobStatus, standings: &[Standing], filter: &'static str) -> Self {
+        Self::unfinished(standings, filter, vec![(":status", string(status.as_str()))])
+    }
+
+    fn unfinished(standings: &[Standing], filter: &'static str, values: Vec<(&'static str, AttributeValue)>) -> Self {
         Self {
             index: "active",
             partition_key: "active_pk",
             filter: filter.to_owned(),
-            values: vec![(":status", string(status.as_str()))],
+            values,
             before: None,
             is_selective: false,
             groups: vec![partitions(standings)],

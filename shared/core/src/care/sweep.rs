@@ -119,7 +119,7 @@ impl Sweeper {
         let silent = leases.note(&running, before, self.clock.elapsed(), self.settings.silence);
         for (id, lease) in silent.into_iter().take(BATCH as usize) {
             match self.end(id, lease).instrument(span(id)).await {
-                Ok(()) => swept.lost += 1,
+                Ok(lost) => swept.lost += u32::from(lost),
                 Err(StoreError::Conflict | StoreError::NotFound) => {}
                 Err(error) if error.is_retryable() => {
                     // a store that accepted no writes accepted no renewals either
@@ -133,10 +133,19 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Takes a job from its lost worker and ends it, or schedules another attempt.
-    async fn end(&self, id: JobId, silent: Lease) -> Result<(), StoreError> {
+    /// Takes a job from its lost worker and ends it, or schedules another attempt. A job that the worker only looked at is not lost:
+    /// another one looks.
+    async fn end(&self, id: JobId, silent: Lease) -> Result<bool, StoreError> {
         let lease = Lease::new();
-        let job = self.store.seize(id, silent, lease).await?;
+        let mut job = self.store.seize(id, silent, lease).await?;
+        if let Some(by) = job.state.detached.take() {
+            tracing::warn!("the worker that looked at the job stopped renewing its lease; another one looks");
+            self.store
+                .detach(id, lease.token, by, self.clock.now())
+                .await
+                .map(drop)?;
+            return Ok(false);
+        }
         tracing::warn!(
             job.attempt = job.state.attempt,
             "the job is lost: its worker stopped renewing its lease"
@@ -162,7 +171,7 @@ impl Sweeper {
             None,
         )
         .await
-        .map(drop)
+        .map(|_| true)
     }
 
     /// Queues jobs that the queue is not known to have.

@@ -50,6 +50,7 @@ impl Job {
             given_up: Vec::new(),
             due: Some(now + DISPATCH_GRACE),
             dead_letter: None,
+            detached: None,
         };
         Self {
             id,

@@ -35,12 +35,15 @@ pub struct JobState {
     /// The attempts that were given up, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given_up: Vec<Attempt>,
-    /// When the sweep gives the job to the queue; set while the job waits and the queue is not known to have it.
+    /// When the sweep gives the job to the queue; set while the job waits for a worker and the queue is not known to have it.
     #[serde(default)]
     pub due: Option<Timestamp>,
     /// Set while the job waits and the queue has given it up.
     #[serde(default)]
     pub dead_letter: Option<DeadLetter>,
+    /// What executes the running attempt in place of a worker, such as the ARN of a task: a worker holds the job only to look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detached: Option<String>,
 }
 
 /// The error for a step that the job's state does not allow, or that another caller took first.
@@ -53,22 +56,22 @@ impl JobState {
         self.end(Outcome::failed(Reason::REQUEST_INVALID, error), now);
     }
 
-    /// Starts an attempt under a new lease. Repeating a claim whose answer was lost changes nothing.
+    /// Starts an attempt under a new lease, or takes up one that is detached. Repeating a claim whose answer was lost changes nothing.
     ///
     /// # Errors
-    /// The job is not pending.
+    /// The job is neither pending nor detached.
     pub fn claim(&mut self, lease: Lease, now: Timestamp) -> Result<(), Refused> {
         if self.check(lease.token).is_ok() {
             return Ok(());
         }
-        if self.status != JobStatus::Pending {
-            return Err(Refused);
+        if !self.is_detached() {
+            self.check_pending()?;
+            self.status = JobStatus::Running;
+            self.attempt += 1;
+            self.started_at = Some(now);
+            self.progress = None;
         }
-        self.status = JobStatus::Running;
-        self.attempt += 1;
-        self.started_at = Some(now);
         self.lease = Some(lease);
-        self.progress = None;
         self.due = None;
         self.dead_letter = None;
         Ok(())
@@ -153,11 +156,30 @@ impl JobState {
         self.wait_again(due)
     }
 
+    /// Leaves the attempt to what executes it in place of a worker. The sweep queues the job at `due`, for another look, if it is not
+    /// queued by then.
+    ///
+    /// # Errors
+    /// The job does not run under this lease.
+    pub fn detach(&mut self, token: LeaseToken, detached: String, due: Timestamp) -> Result<(), Refused> {
+        self.check(token)?;
+        self.lease = None;
+        self.detached = Some(detached);
+        self.due = Some(due);
+        Ok(())
+    }
+
+    /// Returns whether the job runs and no worker holds it.
+    fn is_detached(&self) -> bool {
+        self.status == JobStatus::Running && self.lease.is_none()
+    }
+
     /// Makes a running job pending again; a job that somebody asked to stop ends instead.
     fn wait_again(&mut self, due: Timestamp) -> Result<(), Refused> {
         self.status = JobStatus::Pending;
         self.lease = None;
         self.progress = None;
+        self.detached = None;
         self.due = Some(due);
         match self.cancel.take() {
             Some(cancel) => self.request_cancel(cancel),
@@ -165,7 +187,8 @@ impl JobState {
         }
     }
 
-    /// Ends a pending job at once, or asks the worker of a running job to stop it. Asking again changes nothing.
+    /// Ends a pending job at once, or asks the worker of a running job to stop it; a detached one is due to be looked at. Asking again
+    /// changes nothing else.
     ///
     /// # Errors
     /// The job has already ended.
@@ -179,6 +202,9 @@ impl JobState {
                 Ok(())
             }
             JobStatus::Running => {
+                if self.is_detached() {
+                    self.due = Some(cancel.at);
+                }
                 self.cancel.get_or_insert(cancel);
                 Ok(())
             }
@@ -242,6 +268,7 @@ impl JobState {
         self.progress = None;
         self.due = None;
         self.dead_letter = None;
+        self.detached = None;
         self.outcome = Some(outcome);
     }
 }

@@ -53,8 +53,8 @@ pub trait JobStore: Send + Sync {
     /// Records that the queue has the job's id, if the job is still due at `due`, as it was when the id was sent.
     async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Starts an attempt and returns the job as claimed; `Conflict` unless it is pending, or running under the same lease. A
-    /// claim that fails leaves the job unchanged.
+    /// Starts an attempt, or takes up one that is detached, and returns the job as claimed; `Conflict` unless it is pending, or detached,
+    /// or running under the same lease. A claim that fails leaves the job unchanged.
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError>;
 
     /// Renews a lease and records progress; returns the cancel request, if there is one. `Conflict` if the lease is lost.
@@ -86,7 +86,17 @@ pub trait JobStore: Send + Sync {
     /// is canceled. `Conflict` if the lease is lost.
     async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Ends a pending job or marks a running one, and returns the job after the change. `Conflict` if it has ended.
+    /// Leaves a running job to what executes it in place of a worker, to be looked at when it is queued, at `due` at the latest; returns
+    /// the cancel request, if there is one. `Conflict` if the lease is lost.
+    async fn detach(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        detached: String,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError>;
+
+    /// Ends a pending job or marks a running one, which is due at once if it is detached, and returns the job after the change. `Conflict` if it has ended.
     async fn request_cancel(&self, id: JobId, cancel: CancelRequest) -> Result<Job, StoreError>;
 
     /// Ends a pending job that no worker will take; `Conflict` if it is not pending.
@@ -98,13 +108,13 @@ pub trait JobStore: Send + Sync {
     /// Makes a pending job due to be queued again at once, and returns it; `Conflict` if it is not pending.
     async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
 
-    /// Returns up to `limit` running jobs and their leases, as they were not long ago.
+    /// Returns up to `limit` running jobs that are not detached, and their leases, as they were not long ago.
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError>;
 
-    /// Returns up to `limit` pending jobs that have been due to be queued since before `now`.
+    /// Returns up to `limit` pending or detached jobs that have been due to be queued since before `now`.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
 
-    /// Returns up to `limit` pending jobs that the queue was given and has not given up, oldest first.
+    /// Returns up to `limit` pending or detached jobs that the queue was given and has not given up, oldest first.
     async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError>;
 
     /// Returns up to `limit` pending jobs that were created before an instant.

@@ -143,6 +143,11 @@ impl Output {
         self.with_vitals(|vitals| vitals.progress.take())
     }
 
+    /// Returns whether there is progress that was not taken yet.
+    pub(crate) fn has_progress(&self) -> bool {
+        self.with_vitals(|vitals| vitals.progress.is_some())
+    }
+
     /// Puts back progress that could not be recorded, unless there is newer progress.
     pub(crate) fn restore_progress(&self, progress: Option<Progress>) {
         self.with_vitals(|vitals| vitals.progress = vitals.progress.take().or(progress));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::dispatch::dispatch;
 use super::retry::{retry_delay, short_delay};
+use super::runner::Detached;
 use crate::base::causes::causes;
 use crate::base::store_error::StoreError;
 use crate::base::time::{Clock, Timestamp};
@@ -69,6 +70,25 @@ pub(super) async fn put_back(
     tracing::warn!("job goes back to the queue: it could not be started");
     queue_again(store, queue, DueJob::of(job, due), delay).await;
     Ok(Some(delay))
+}
+
+/// Leaves a job to what executes it in place of a worker.
+pub(super) async fn detach(
+    store: &dyn JobStore,
+    queue: Option<&dyn JobQueue>,
+    clock: &dyn Clock,
+    job: &Job,
+    lease: Lease,
+    detached: &Detached,
+) -> Result<Option<Duration>, StoreError> {
+    let due = due(clock.now(), detached.pause);
+    let cancel = store.detach(job.id, lease.token, detached.by.clone(), due).await?;
+    tracing::info!(by = detached.by, "job goes on without a worker");
+    // a cancel that came meanwhile is for the next look
+    let is_news = cancel.is_some() && job.state.cancel.is_none();
+    let pause = if is_news { Duration::ZERO } else { detached.pause };
+    queue_again(store, queue, DueJob::of(job, due), pause).await;
+    Ok(Some(pause))
 }
 
 /// Returns when the sweep queues a job that waits for so long, and that the queue is not known to have by then.

@@ -21,6 +21,9 @@ pub trait Runner: Send + Sync {
     /// which may be large and is not kept for longer than the runner needs it.
     ///
     /// The outcome of a job that was stopped is what it would have been without the stop; `stopped` says which it is.
+    ///
+    /// A runner may also start something that goes on without the worker, and return [`Ended::detached`]. It is then called again with the
+    /// same attempt, and `job.state.detached` names what it has started; until the last of these calls it prints nothing.
     async fn run(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended;
 }
 
@@ -38,6 +41,17 @@ pub struct Ended {
     /// Set when the job failed, another attempt may end differently, and starting it does no harm: after this pause. Such an
     /// attempt does not count toward `max_attempts`.
     pub again: Option<Duration>,
+    /// Set when the attempt goes on without the worker; there is no outcome yet.
+    pub detached: Option<Detached>,
+}
+
+/// An attempt that goes on without a worker.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Detached {
+    /// What executes it, such as the ARN of a task.
+    pub by: String,
+    /// After which pause a worker is to look at it, unless it is queued before, by an event that tells its end.
+    pub pause: Duration,
 }
 
 impl Ended {
@@ -50,6 +64,16 @@ impl Ended {
             doing: None,
             short: false,
             again: None,
+            detached: None,
+        }
+    }
+
+    /// Makes the return from a job that goes on without the worker.
+    #[must_use]
+    pub fn detached(by: String, pause: Duration) -> Self {
+        Self {
+            detached: Some(Detached { by, pause }),
+            ..Self::with(Outcome::successful())
         }
     }
 }

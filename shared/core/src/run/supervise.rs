@@ -55,6 +55,13 @@ impl Supervision<'_> {
         }
     }
 
+    /// Records progress that was not recorded yet, as far as that is possible at once.
+    pub(crate) async fn tell_progress(&self) {
+        if self.output.has_progress() {
+            self.renew(self.next_beat()).await;
+        }
+    }
+
     /// Returns the lease with a new beat. Each try has its own beat, because a try whose answer was lost may have been written. If
     /// it were repeated with the same beat, the sweep would count from the first try and this worker from the second.
     fn next_beat(&self) -> Lease {

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{Instrument, Span};
 
-use super::ending::{end_attempt, put_back};
+use super::ending::{detach, end_attempt, put_back};
 use super::held::Held;
 use super::outage::Outage;
 use super::overrule::overrule;
-use super::runner::{Ended, Runners};
+use super::runner::{Detached, Ended, Runners};
 use super::settings::{Limits, WorkerSettings};
 use super::stop::{Stop, StopReason};
 use super::supervise::Supervision;
@@ -33,12 +33,22 @@ const CLAIM_TRIES: u32 = 4;
 pub enum Disposition {
     /// The job was run, and its end written.
     Executed,
-    /// The job is waiting again, and the queue has it: it is to be executed after this.
+    /// The job is waiting again, or goes on without the worker, and the queue has it: it is to be executed, or looked at, after this.
     Again(Duration),
     /// The job does not exist, has ended, or belongs to another worker: there is nothing to do.
     Nothing,
     /// The store did not answer: the job's id was sent to the queue again, for later.
     PutOff,
+}
+
+/// What is written when a job leaves its worker.
+enum Leave {
+    /// The attempt's outcome, and after which pause it is tried again, if its runner says so.
+    Ended(Box<Outcome>, Option<Duration>),
+    /// It could not be started.
+    PutBack,
+    /// It goes on without the worker.
+    Detached(Detached),
 }
 
 /// Makes the span for everything that is logged while a job is handled. Its level is error, so that it is there at every level.
@@ -97,7 +107,8 @@ impl Worker {
         tracing::info!(job.attempt = job.state.attempt, "job started");
         let work = std::mem::take(&mut job.request.work);
         let output = Output::new(self.logs.clone(), job.id, job.state.attempt, self.settings.output);
-        let (stop, stopped) = watch::channel(None);
+        // of a job that was detached, this is known from the beginning
+        let (stop, stopped) = watch::channel(job.state.cancel.clone().map(StopReason::Canceled));
         let ending = limits.clone();
         let supervision = Supervision {
             store: &*self.store,
@@ -120,12 +131,17 @@ impl Worker {
         }
         let end = async {
             if ended.short && self.settings.puts_back {
-                return self.write_end(&job, lease, None, &ending).await;
+                return self.leave(&job, lease, Leave::PutBack, &ending).await;
+            }
+            if let Some(detached) = ended.detached {
+                supervision.tell_progress().await;
+                return self.leave(&job, lease, Leave::Detached(detached), &ending).await;
             }
             self.close(&output, &ending).await;
             let again = ended.again.filter(|_| reason.is_none());
-            let outcome = overrule(self.with_usage(ended, claimed_at, &output).await, reason);
-            self.write_end(&job, lease, Some((outcome, again)), &ending).await
+            let outcome = overrule(self.with_usage(ended, &job, claimed_at, &output).await, reason);
+            self.leave(&job, lease, Leave::Ended(Box::new(outcome), again), &ending)
+                .await
         };
         tokio::select! {
             concluded = end => concluded,
@@ -148,10 +164,15 @@ impl Worker {
     }
 
     /// Completes what the runner reports about the attempt's usage.
-    async fn with_usage(&self, mut ended: Ended, claimed_at: Duration, output: &Output) -> Ended {
+    async fn with_usage(&self, mut ended: Ended, job: &Job, claimed_at: Duration, output: &Output) -> Ended {
         let usage = ended.outcome.usage.get_or_insert_default();
-        usage.duration_seconds = seconds(self.clock.elapsed().saturating_sub(claimed_at));
         usage.output_bytes = output.size().await;
+        if let (Some(_), Some(started)) = (&job.state.detached, job.state.started_at) {
+            // the worker's own time was that of some looks
+            usage.duration_seconds = seconds(self.clock.now().since(started));
+            return ended;
+        }
+        usage.duration_seconds = seconds(self.clock.elapsed().saturating_sub(claimed_at));
         if let Some(rate) = &self.settings.rate {
             rate.charge(usage);
         }
@@ -181,23 +202,19 @@ impl Worker {
         }
     }
 
-    /// Writes the end of the attempt, trying for as long as it takes, because the job belongs to this worker until then. Without
-    /// an outcome, the job is put back; with a pause, it is tried again after that.
-    async fn write_end(
-        &self,
-        job: &Job,
-        lease: Lease,
-        outcome: Option<(Outcome, Option<Duration>)>,
-        limits: &Limits,
-    ) -> Result<Disposition, StoreError> {
+    /// Writes that the job leaves this worker, trying for as long as it takes, because the job belongs to the worker until then.
+    async fn leave(&self, job: &Job, lease: Lease, leave: Leave, limits: &Limits) -> Result<Disposition, StoreError> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             let (store, clock) = (&*self.store, &*self.clock);
             let queue = self.settings.requeues.then_some(&*self.queue);
-            let written = match &outcome {
-                Some((outcome, again)) => end_attempt(store, queue, clock, job, lease, outcome.clone(), *again).await,
-                None => put_back(store, queue, clock, job, lease).await,
+            let written = match &leave {
+                Leave::Ended(outcome, again) => {
+                    end_attempt(store, queue, clock, job, lease, Outcome::clone(outcome), *again).await
+                }
+                Leave::PutBack => put_back(store, queue, clock, job, lease).await,
+                Leave::Detached(detached) => detach(store, queue, clock, job, lease, detached).await,
             };
             match written {
                 Ok(again) => return Ok(again.map_or(Disposition::Executed, Disposition::Again)),

@@ -1,10 +1,45 @@
 //! The output of a call: whether it is what its operation promises, and free of secrets.
 
 use callboard_core::base::fields::Faults;
+use callboard_core::output::Beginning;
 use callboard_core::redact::Redactor;
 use serde_json::Value;
 
+use crate::config::OutputFormat;
 use crate::schema::Schema;
+
+/// What a program or a container has printed, as the job's output.
+#[derive(Debug)]
+pub struct Printed {
+    /// The output: as the operation says it is, or a text where it is not that.
+    pub output: Value,
+    /// What is wrong with it, as a part of a sentence.
+    pub fault: Option<String>,
+}
+
+/// Reads what was printed on the standard output, which must satisfy the operation's schema if it has one.
+#[must_use]
+pub fn printed(stdout: &Beginning, format: OutputFormat, schema: Option<&Value>, redactor: &Redactor) -> Printed {
+    let parsed = match format {
+        OutputFormat::Text => Ok(text(stdout)),
+        OutputFormat::Json if stdout.truncated => Err("the output is too large to be read as JSON".to_owned()),
+        OutputFormat::Json => parse(&stdout.bytes, redactor).map_err(|error| format!("the output is no JSON: {error}")),
+    };
+    match parsed {
+        Ok(output) => Printed {
+            fault: schema.and_then(|schema| fault(schema, &output, stdout.truncated)),
+            output,
+        },
+        Err(fault) => Printed {
+            output: text(stdout),
+            fault: Some(fault),
+        },
+    }
+}
+
+fn text(stdout: &Beginning) -> Value {
+    String::from_utf8_lossy(&stdout.bytes).into_owned().into()
+}
 
 /// Returns what is wrong with an output that must satisfy a schema.
 #[must_use]

@@ -8,11 +8,10 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Outcome;
 use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
-use callboard_kind_service::config::{ContainerConfig, OutputFormat};
+use callboard_kind_service::config::ContainerConfig;
 use callboard_kind_service::detail::{Detail, EXIT_CODE, ISOLATION_UNAVAILABLE, OUTPUT_INVALID, RESOURCE_LIMIT};
 use callboard_kind_service::output;
 use callboard_kind_service::request::Call;
-use serde_json::Value;
 
 use crate::attempt::{Cause, End};
 use crate::fault::Fault;
@@ -38,11 +37,8 @@ pub(crate) fn read(
         .any(|code| i64::from(*code) == end.exit_code);
     detail.exit_code = i32::try_from(end.exit_code).ok();
     detail.output_truncated = printed.stdout.truncated;
-    let parsed = parsed(config, printed, redactor);
-    detail.output = match &parsed {
-        Ok(output) => Some(output.clone()),
-        Err(_) => Some(text(printed)),
-    };
+    let read = output::printed(&printed.stdout, config.output, call.output_schema.as_ref(), redactor);
+    detail.output = Some(read.output);
     if end.cause == Cause::Deadline {
         return too_long(call);
     }
@@ -52,14 +48,7 @@ pub(crate) fn read(
     if !success {
         return failed(end, printed, bounds);
     }
-    let fault = match parsed {
-        Err(fault) => Some(fault),
-        Ok(output) => {
-            let schema = call.output_schema.as_ref();
-            schema.and_then(|schema| output::fault(schema, &output, printed.stdout.truncated))
-        }
-    };
-    match fault {
+    match read.fault {
         Some(fault) => Outcome::failed(OUTPUT_INVALID, told(&fault)),
         None => Outcome::successful(),
     }
@@ -104,22 +93,6 @@ fn too_much_time(time: Duration) -> Outcome {
         time.as_secs()
     );
     Outcome::failed(RESOURCE_LIMIT, error)
-}
-
-/// Returns the output as the operator says it is.
-fn parsed(config: &ContainerConfig, printed: &Printed<'_>, redactor: &Redactor) -> Result<Value, String> {
-    match config.output {
-        OutputFormat::Text => Ok(text(printed)),
-        OutputFormat::Json if printed.stdout.truncated => Err("the output is too large to be read as JSON".to_owned()),
-        OutputFormat::Json => {
-            let parsed = output::parse(&printed.stdout.bytes, redactor);
-            parsed.map_err(|error| format!("the output is no JSON: {error}"))
-        }
-    }
-}
-
-fn text(printed: &Printed<'_>) -> Value {
-    String::from_utf8_lossy(&printed.stdout.bytes).into_owned().into()
 }
 
 /// Makes the outcome of a container that does not have the isolation that was asked for.

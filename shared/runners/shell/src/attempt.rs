@@ -15,6 +15,7 @@ use callboard_core::run::{Ended, Stop};
 use callboard_kind_service::config::ShellConfig;
 use callboard_kind_service::detail::{CallProgress, Detail, EXIT_CODE};
 use callboard_kind_service::events::Events;
+use callboard_kind_service::output;
 use callboard_kind_service::request::Call;
 use callboard_process::JobFolder;
 use callboard_process::memory::Kills;
@@ -98,7 +99,8 @@ impl Attempt<'_> {
         called: String,
         memory_ran_out: bool,
     ) -> Result<Ended, StoreError> {
-        let read = verdict::read(&printed.stdout, self.config, self.call, self.redactor);
+        let schema = self.call.output_schema.as_ref();
+        let read = output::printed(&printed.stdout, self.config.output, schema, self.redactor);
         let mut short = false;
         let mut outcome = match (&seen.ended, seen.unstarted) {
             (Some(ending), _) => {
@@ -118,7 +120,7 @@ impl Attempt<'_> {
         }
         outcome.usage = Some(usage(seen.ended.as_ref()));
         let detail = Detail {
-            output: read.output.filter(|_| seen.ended.is_some()),
+            output: seen.ended.is_some().then_some(read.output),
             output_truncated: printed.stdout.truncated,
             exit_code: seen.ended.map(|ending| ending.code),
             isolation: seen.isolation,

@@ -1,44 +1,15 @@
 //! What the end of a program means.
 
 use callboard_core::job::Outcome;
-use callboard_core::output::Beginning;
-use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
-use callboard_kind_service::config::{OutputFormat, ShellConfig};
+use callboard_kind_service::config::ShellConfig;
 use callboard_kind_service::detail::{EXIT_CODE, ISOLATION_UNAVAILABLE, OUTPUT_INVALID, RESOURCE_LIMIT};
-use callboard_kind_service::output;
-use callboard_kind_service::request::Call;
 use callboard_sandbox::{Cause, Ending, Failure, Limit, Limits};
-use serde_json::Value;
 
 use crate::printed::Tail;
 
 /// The exit code of a program that was killed.
 const KILLED: i32 = 128 + 9;
-
-/// What a program has printed, as the job's output.
-pub(crate) struct Read {
-    pub(crate) output: Option<Value>,
-    /// What is wrong with it.
-    pub(crate) fault: Option<String>,
-}
-
-/// Reads what a program has printed.
-pub(crate) fn read(printed: &Beginning, config: &ShellConfig, call: &Call, redactor: &Redactor) -> Read {
-    let text = || Value::from(String::from_utf8_lossy(&printed.bytes).into_owned());
-    let (value, mut fault) = match config.output {
-        OutputFormat::Text => (Some(text()), None),
-        OutputFormat::Json if printed.truncated => (None, None),
-        OutputFormat::Json => match output::parse(&printed.bytes, redactor) {
-            Ok(value) => (Some(value), None),
-            Err(error) => (Some(text()), Some(format!("the program's output is no JSON: {error}"))),
-        },
-    };
-    if let (None, Some(schema)) = (&fault, &call.output_schema) {
-        fault = output::fault(schema, value.as_ref().unwrap_or(&Value::Null), printed.truncated);
-    }
-    Read { output: value, fault }
-}
 
 /// Returns the outcome of a program that has ended by itself, or by a limit. Its error is no sentence yet.
 pub(crate) fn outcome(

@@ -2,6 +2,7 @@
 
 mod cancels;
 mod claims;
+mod detached;
 mod endings;
 mod lists;
 mod pages;
@@ -12,6 +13,7 @@ mod variants;
 
 pub use cancels::*;
 pub use claims::*;
+pub use detached::*;
 pub use endings::*;
 pub use lists::*;
 pub use pages::*;
@@ -49,6 +51,13 @@ macro_rules! job_store_contract {
             a_job_that_is_put_back_is_as_if_nobody_had_claimed_it,
             a_job_is_put_back_by_whoever_holds_it,
             a_job_that_is_put_back_and_was_to_stop_is_canceled,
+            a_detached_job_runs_and_is_queued_for_the_next_look,
+            a_detached_job_is_taken_up_where_it_was_left,
+            a_job_is_detached_by_whoever_holds_it,
+            a_detached_job_that_is_to_stop_is_due_at_once,
+            a_detached_job_does_not_wait_for_its_start,
+            a_detached_job_may_start_again,
+            one_of_many_takes_up_a_detached_job,
             a_pending_job_is_canceled_at_once,
             a_running_job_is_marked_to_stop_by_the_first_who_asks,
             a_job_that_was_to_stop_may_end_otherwise,

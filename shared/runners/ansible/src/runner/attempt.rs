@@ -77,6 +77,7 @@ impl Attempt<'_> {
             doing: Some(doing.join(" ")).filter(|doing| !doing.is_empty()),
             short: false,
             again: None,
+            detached: None,
         })
     }
 
