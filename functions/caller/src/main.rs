@@ -7,6 +7,7 @@ use callboard_core::credential::Secrets;
 use callboard_core::request::Lane;
 use callboard_core::run::{Runner, Runners};
 use callboard_lambda::{Parts, Settings, start_logging};
+use callboard_runner_ecs::EcsRunner;
 use callboard_runner_function::FunctionRunner;
 use callboard_runner_http::HttpRunner;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -25,11 +26,15 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(function)).await
 }
 
-/// Lists the runners of calls.
+/// Lists the runners of what goes on elsewhere: calls, and containers as tasks.
 fn runners(secrets: Arc<dyn Secrets>) -> Result<Vec<Arc<dyn Runner>>, Error> {
     let clouds = callboard_runner_function::Settings::from_environment();
     Ok(vec![
         Arc::new(HttpRunner::new(secrets.clone())),
-        Arc::new(FunctionRunner::new(secrets, clouds)?),
+        Arc::new(FunctionRunner::new(secrets.clone(), clouds)?),
+        Arc::new(EcsRunner::new(
+            secrets,
+            callboard_runner_ecs::Settings::from_environment(),
+        )?),
     ])
 }

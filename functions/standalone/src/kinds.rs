@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use callboard_core::request::Kinds;
+use callboard_core::request::{Kinds, Lane};
 use callboard_kind_ansible::catalog::Elsewhere;
 use callboard_policy::Policies;
 
 /// Lists the kinds, without knowing which playbooks and services there are.
 pub(crate) fn shown() -> Kinds {
-    Policies::default().kinds(Arc::new(Elsewhere), Arc::default())
+    Policies::default().kinds(Arc::new(Elsewhere), Arc::default(), Lane::Programs)
 }

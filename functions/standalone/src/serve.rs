@@ -161,7 +161,10 @@ fn app(
     draining: watch::Receiver<bool>,
     gate: Gate,
 ) -> App {
-    let kinds = parts.policies.clone().kinds(Arc::new(playbooks), services.clone());
+    let kinds = parts
+        .policies
+        .clone()
+        .kinds(Arc::new(playbooks), services.clone(), Lane::Programs);
     App {
         submitter: parts.submitter(&arguments.common, kinds, arguments.max_queued),
         store: parts.store.clone(),

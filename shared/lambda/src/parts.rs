@@ -13,6 +13,7 @@ use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, HostKeyStore};
 use callboard_core::job::JobStore;
 use callboard_core::output::LogStore;
+use callboard_core::request::Lane;
 use callboard_core::run::{ArchiveCache, Held, shortest_silence};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_kind_ansible::catalog::Elsewhere;
@@ -43,6 +44,8 @@ const _: () = assert!(SILENCE.as_millis() >= shortest_silence(LEASE, GRACE).as_m
 const _: () = assert!(LEASE.as_millis() >= 3 * HEARTBEAT.as_millis());
 /// How often to look for new output: each look is a request to S3 that costs money.
 const POLL: Duration = Duration::from_secs(1);
+/// Containers are tasks of ECS: whoever starts one does not wait for its end.
+const CONTAINERS: Lane = Lane::Calls;
 
 /// The adapters of one deployment.
 #[derive(Clone)]
@@ -135,7 +138,7 @@ impl Parts {
             kinds: self
                 .policies
                 .clone()
-                .kinds(Arc::new(Elsewhere), self.services.in_force()),
+                .kinds(Arc::new(Elsewhere), self.services.in_force(), CONTAINERS),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use callboard_core::base::fields::{Faults, FieldError, Fields};
 use callboard_core::policy::Policy;
-use callboard_core::request::Kinds;
+use callboard_core::request::{Kinds, Lane};
 use callboard_kind_ansible::catalog::PlaybookCatalog;
 use callboard_kind_ansible::kind::Ansible;
 use callboard_kind_ansible::policy::AnsiblePolicy;
@@ -34,11 +34,13 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// Returns the list of job kinds, each with what it can run and what it is allowed to do.
+    /// Returns the list of job kinds, each with what it can run and what it is allowed to do. `containers` are the workers that run
+    /// containers.
     #[must_use]
-    pub fn kinds(self, playbooks: Arc<dyn PlaybookCatalog>, services: Arc<InForce>) -> Kinds {
+    pub fn kinds(self, playbooks: Arc<dyn PlaybookCatalog>, services: Arc<InForce>, containers: Lane) -> Kinds {
         let ansible = Ansible::new(self.ansible, self.every.clone(), playbooks);
-        Kinds::new(Arc::new(ansible), vec![Arc::new(Services::new(services, self.every))])
+        let services = Services::new(services, self.every).with_containers_in(containers);
+        Kinds::new(Arc::new(ansible), vec![Arc::new(services)])
     }
 }
 

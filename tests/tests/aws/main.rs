@@ -13,6 +13,7 @@ mod outages;
 mod producers;
 mod requests;
 mod services;
+mod tasks;
 
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::json;
 use callboard_core::job::JobStore;
 use callboard_core::output::{LogKey, LogStore, Stream};
+use callboard_core::request::Lane;
 use callboard_core::run::Runners;
 use callboard_core::submit::SubmitError;
 use callboard_kind_ansible::catalog::Elsewhere;
@@ -65,7 +66,10 @@ pub(super) async fn run(arguments: &RunArguments, mut request: Value) -> anyhow:
     let services = Source::open(common.services.as_deref())?;
     let parts = Parts::open(common)?;
     let mut signals = Signals::listen()?;
-    let kinds = parts.policies.clone().kinds(Arc::new(Elsewhere), services.in_force());
+    let kinds = parts
+        .policies
+        .clone()
+        .kinds(Arc::new(Elsewhere), services.in_force(), Lane::Programs);
     let submitter = parts.submitter(common, kinds, u32::MAX);
     let request = match submitter.check(&Tenant::default(), request).await {
         Ok(request) => request,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::policy::Policy;
-use callboard_core::request::{EventFacts, Kind, Reason, Shown, Told, Work};
+use callboard_core::request::{EventFacts, Kind, Lane, Reason, Shown, Told, Work};
 use serde_json::{Value, json};
 use utoipa::openapi::Components;
 
 use crate::detail::REASONS;
 use crate::event;
+use crate::execution_type::ExecutionType;
 use crate::in_force::InForce;
 use crate::request::ServiceRequest;
 use crate::view;
@@ -28,13 +29,31 @@ const UNREAD: &str =
 pub struct Services {
     registry: Arc<InForce>,
     every: Arc<Policy>,
+    containers: Lane,
 }
 
 impl Services {
     /// Makes the kind from the registry in force and from what the operator allows every job.
     #[must_use]
     pub fn new(registry: Arc<InForce>, every: Arc<Policy>) -> Self {
-        Self { registry, every }
+        Self {
+            registry,
+            every,
+            containers: ExecutionType::Container.lane(),
+        }
+    }
+
+    /// Has other workers take the jobs of containers: those that wait for answers, where containers run as tasks elsewhere.
+    #[must_use]
+    pub fn with_containers_in(self, containers: Lane) -> Self {
+        Self { containers, ..self }
+    }
+
+    fn lane(&self, kind: ExecutionType) -> Lane {
+        match kind {
+            ExecutionType::Container => self.containers,
+            other => other.lane(),
+        }
     }
 }
 
@@ -71,7 +90,7 @@ impl Kind for Services {
             title: Some(format!("{}/{}", request.service, request.operation)),
             secrets: request.credential_uses(),
             kind: Some(request.call.runner_config.execution_type().as_str()),
-            lane: request.call.runner_config.execution_type().lane(),
+            lane: self.lane(request.call.runner_config.execution_type()),
             max_attempts: request
                 .call
                 .may_be_started_again()

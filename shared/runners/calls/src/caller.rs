@@ -20,6 +20,9 @@ use serde_json::json;
 
 use crate::breakers::Breakers;
 
+/// What stands between the title of an operation that stands in for another, and what executes it in place of a worker.
+const BY: &str = " by ";
+
 /// What the runners of calls share.
 struct Shared {
     runners: Vec<Arc<dyn Runner>>,
@@ -63,8 +66,20 @@ impl Runner for Calls {
             return self.shared.execute(self.kind, job, work, output, stop).await;
         };
         let events = Events::new(output);
-        let mut ended = self.shared.call(&request, job, work, output, stop.clone()).await;
-        let mut failed = &request.call;
+        let (mut ended, mut failed) = match stand_in(&request.call, job) {
+            // it goes on without a worker, and this is another look at it
+            Some((fallback, job)) => {
+                let ended = self
+                    .shared
+                    .replace(&request, fallback, &job, output, stop.clone())
+                    .await;
+                (ended, &fallback.call)
+            }
+            None => {
+                let ended = self.shared.call(&request, job, work, output, stop.clone()).await;
+                (ended, &request.call)
+            }
+        };
         while let Some(fallback) = failed.fallback.as_deref().filter(|_| may_be_replaced(&ended, failed)) {
             let facts = json!({"called": fallback.title(), "error": ended.outcome.error});
             if events.tell("call_replaced", facts).await.is_err() {
@@ -85,11 +100,13 @@ impl Shared {
         let Some(rule) = call.circuit_breaker.map(|breaker| breaker.rule()) else {
             return self.execute(kind, job, work, output, stop).await;
         };
-        if let Some(until) = self.breakers.refusal(&job.tenant, &request.service, rule).await {
+        if job.state.detached.is_none()
+            && let Some(until) = self.breakers.refusal(&job.tenant, &request.service, rule).await
+        {
             return self.refused(request, job, until);
         }
         let ended = self.execute(kind, job, work, output, stop).await;
-        if !ended.stopped && !ended.short && was_contacted(&ended.outcome) {
+        if !ended.stopped && !ended.short && ended.detached.is_none() && was_contacted(&ended.outcome) {
             let down = says_that_it_is_down(&ended.outcome);
             self.breakers.note(&job.tenant, &request.service, down, rule).await;
         }
@@ -115,6 +132,9 @@ impl Shared {
         let mut ended = self.call(&request, job, work, output, stop).await;
         ended.again = None;
         let title = fallback.title();
+        if let Some(detached) = &mut ended.detached {
+            detached.by = format!("{title}{BY}{}", detached.by);
+        }
         ended.outcome.detail.0.insert("replaced_by".to_owned(), title.into());
         ended
     }
@@ -150,11 +170,21 @@ impl Shared {
     }
 }
 
+/// Finds the operation that stands in for a call and goes on without a worker, and the job as its runner left it.
+fn stand_in<'a>(call: &'a Call, job: &Job) -> Option<(&'a FallbackCall, Job)> {
+    let (title, by) = job.state.detached.as_deref()?.split_once(BY)?;
+    let mut fallbacks = std::iter::successors(call.fallback.as_deref(), |fallback| fallback.call.fallback.as_deref());
+    let fallback = fallbacks.find(|fallback| fallback.title() == title)?;
+    let mut job = job.clone();
+    job.state.detached = Some(by.to_owned());
+    Some((fallback, job))
+}
+
 /// Returns whether another operation may be called instead: the call has failed for good, and its effect has not happened, or does no
 /// harm.
 fn may_be_replaced(ended: &Ended, call: &Call) -> bool {
     let failed = ended.outcome.status == JobStatus::Failed && !ended.stopped && !ended.short && ended.again.is_none();
-    failed && (call.idempotent || detail(&ended.outcome).no_effect)
+    failed && ended.detached.is_none() && (call.idempotent || detail(&ended.outcome).no_effect)
 }
 
 /// Notes in a result that nothing was sent or started, where the reason says so.

@@ -1,0 +1,125 @@
+//! Reads what a task's container has printed from CloudWatch Logs.
+
+use std::time::Duration;
+
+use callboard_core::base::store_error::StoreError;
+use callboard_core::output::{Beginning, Output};
+use callboard_core::redact::Redactor;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::api::{Aws, Fault, Service};
+
+/// How much of it the job's output has.
+const MAX_KEPT_BYTES: usize = 1024 * 1024;
+/// How much of its end an error tells.
+const MAX_TAIL_BYTES: usize = 1000;
+/// How long what a task has printed at its end may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Where a container's output is.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) group: String,
+    pub(crate) region: String,
+    /// The stream's name without the task's id.
+    pub(crate) stream: String,
+}
+
+/// What was read.
+#[derive(Default)]
+pub(crate) struct Printed {
+    pub(crate) stdout: Beginning,
+    tail: Vec<u8>,
+    /// Why there may be more, as a part of a sentence.
+    pub(crate) unread: Option<String>,
+}
+
+impl Printed {
+    /// Returns its end.
+    pub(crate) fn tail(&self) -> String {
+        String::from_utf8_lossy(&self.tail).trim().to_owned()
+    }
+
+    async fn take(&mut self, text: &[u8], output: &Output) -> Result<(), StoreError> {
+        output.stdout(text).await?;
+        self.stdout.take(text, MAX_KEPT_BYTES);
+        self.tail.extend_from_slice(text);
+        self.tail.drain(..self.tail.len().saturating_sub(MAX_TAIL_BYTES));
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    events: Vec<LogEvent>,
+    next_forward_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LogEvent {
+    #[serde(default)]
+    message: String,
+}
+
+/// Reads the output of a task into that of the job. `ended_for` is how long ago the task ended.
+///
+/// # Errors
+/// The log store refuses a write.
+pub(crate) async fn read(
+    aws: &Aws<'_>,
+    source: &Source,
+    task_id: &str,
+    ended_for: Duration,
+    output: &Output,
+) -> Result<Printed, StoreError> {
+    let aws = Aws {
+        region: source.region.clone(),
+        ..*aws
+    };
+    let redactor = Redactor::default();
+    let mut printed = Printed::default();
+    let mut token = None::<String>;
+    let mut waits = ARRIVAL.saturating_sub(ended_for);
+    loop {
+        let input = json!({
+            "logGroupName": source.group, "logStreamName": format!("{}/{task_id}", source.stream), "startFromHead": true,
+        });
+        let input = match &token {
+            Some(token) => with(input, "nextToken", token),
+            None => input,
+        };
+        let page = match aws.call::<Page>(Service::Logs, "GetLogEvents", &input).await {
+            Ok(page) => page,
+            // a container that prints nothing has no stream
+            Err(fault) if fault.is("ResourceNotFoundException") => Page {
+                events: Vec::new(),
+                next_forward_token: None,
+            },
+            Err(fault) => {
+                printed.unread = Some(Fault::into_told(fault));
+                return Ok(printed);
+            }
+        };
+        for event in &page.events {
+            let text = redactor.text(&event.message);
+            printed.take(format!("{text}\n").as_bytes(), output).await?;
+        }
+        let is_end = page.events.is_empty() && (page.next_forward_token.is_none() || page.next_forward_token == token);
+        if is_end && waits.is_zero() {
+            return Ok(printed);
+        }
+        if is_end {
+            tokio::time::sleep(PAUSE).await;
+            waits = waits.saturating_sub(PAUSE);
+        }
+        token = page.next_forward_token.or(token);
+    }
+}
+
+fn with(mut input: serde_json::Value, name: &str, value: &str) -> serde_json::Value {
+    input[name] = value.into();
+    input
+}
