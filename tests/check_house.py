@@ -29,6 +29,7 @@ MAY_KNOW = {
     "callboard-process": {"core"},
     "callboard-ansible": {"core", "http", "kind-ansible", "process"},
     "callboard-runner-container": {"core", "kind-service"},
+    "callboard-runner-ecs": {"core", "http", "identity", "kind-service"},
     "callboard-runner-function": {"core", "http", "identity", "kind-service"},
     "callboard-calls": {"core", "kind-service"},
     "callboard-runner-http": {"core", "http", "identity", "kind-service"},
@@ -42,7 +43,7 @@ MAY_KNOW = {
     "callboard-submit": {"core", "api", "aws", "lambda"},
     "callboard-query": {"core", "api", "lambda"},
     "callboard-worker": {"calls", "core", "lambda", "process", "sandbox", "ansible", "runner-shell"},
-    "callboard-caller": {"calls", "core", "lambda", "runner-function", "runner-http"},
+    "callboard-caller": {"calls", "core", "lambda", "runner-ecs", "runner-function", "runner-http"},
     "callboard-testkit": {"core", "aws", "kind-ansible", "kind-service"},
 }
 # core's folders: each knows only those before it

@@ -11,6 +11,7 @@ mod store;
 mod stream;
 mod verify;
 mod writer;
+mod written;
 
 pub use self::beginning::*;
 pub use self::lost::*;

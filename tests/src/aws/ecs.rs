@@ -4,7 +4,7 @@
 mod docker;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -46,6 +46,8 @@ struct Shared {
     asked: Mutex<HashMap<String, usize>>,
     /// How many of the next tasks there is no room for.
     crowded: AtomicUsize,
+    /// Whether tasks are started, and nobody is told.
+    silent: AtomicBool,
     ended: UnboundedSender<Value>,
 }
 
@@ -55,6 +57,7 @@ struct Task {
     started_by: String,
     group: String,
     definition: String,
+    overrides: Value,
     created_at: f64,
     stopped_at: Option<f64>,
     stop_code: &'static str,
@@ -81,6 +84,7 @@ impl Ecs {
                 tasks: Mutex::default(),
                 asked: Mutex::default(),
                 crowded: AtomicUsize::new(0),
+                silent: AtomicBool::new(false),
                 ended,
             }),
         };
@@ -98,6 +102,11 @@ impl Ecs {
     /// Has no room for so many of the next tasks.
     pub fn crowd(&self, tasks: usize) {
         self.shared.crowded.store(tasks, Ordering::SeqCst);
+    }
+
+    /// Starts tasks without an answer, or answers again.
+    pub fn silence(&self, silent: bool) {
+        self.shared.silent.store(silent, Ordering::SeqCst);
     }
 
     /// Returns how many tasks run.
@@ -224,6 +233,7 @@ impl Shared {
             started_by: text("startedBy"),
             group: text("group"),
             definition: definition.clone(),
+            overrides: input["overrides"].clone(),
             created_at: now(),
             ..Task::default()
         };
@@ -233,23 +243,28 @@ impl Shared {
         } else {
             IMAGE
         };
-        match self.docker.run(&id, image, container).await {
-            Ok(digest) => {
-                if let Some(task) = lock(&self.tasks).get_mut(&id) {
-                    task.digest = Some(digest);
-                }
-                tokio::spawn(Arc::clone(self).follow(id.clone()));
-            }
-            Err(error) => self.end(&id, |task| {
-                task.stop_code = "TaskFailedToStart";
-                task.stopped_reason = format!("CannotPullContainerError: {error}");
-            }),
+        tokio::spawn(Arc::clone(self).follow(id.clone(), image, container.clone()));
+        if self.silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
         }
         Ok(json!({"tasks": [described(&id, &task)], "failures": []}))
     }
 
-    /// Waits for the end of a task's container.
-    async fn follow(self: Arc<Self>, id: String) {
+    /// Runs a task's container to its end.
+    async fn follow(self: Arc<Self>, id: String, image: &'static str, container: Value) {
+        match self.docker.run(&id, image, &container).await {
+            Ok(digest) => {
+                if let Some(task) = lock(&self.tasks).get_mut(&id) {
+                    task.digest = Some(digest);
+                }
+            }
+            Err(error) => {
+                return self.end(&id, |task| {
+                    task.stop_code = "TaskFailedToStart";
+                    task.stopped_reason = format!("CannotPullContainerError: {error}");
+                });
+            }
+        }
         let ended = self.docker.wait(&id).await;
         let log = self.docker.log(&id).await;
         self.docker.remove(&id);
@@ -350,7 +365,7 @@ fn described(id: &str, task: &Task) -> Value {
     };
     let mut described = json!({
         "taskArn": arn(id), "taskDefinitionArn": task.definition, "clusterArn": CLUSTER, "lastStatus": status,
-        "group": task.group, "startedBy": task.started_by, "createdAt": task.created_at, "cpu": "256", "memory": "512",
+        "overrides": task.overrides, "group": task.group, "startedBy": task.started_by, "createdAt": task.created_at, "cpu": "256", "memory": "512",
         "containers": [{"name": "sidecar"}, {"name": "main", "exitCode": task.exit_code, "imageDigest": task.digest}],
     });
     if let Some(stopped) = task.stopped_at {

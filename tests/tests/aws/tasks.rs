@@ -3,6 +3,7 @@
 use anyhow::{Context, ensure};
 use callboard_tests::aws::ecs::{CLUSTER, GROUP, IMAGE};
 use callboard_tests::aws::{Ecs, Stack, StackSettings};
+use callboard_tests::wait;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -66,6 +67,21 @@ fn deliver(stack: &Stack, mut events: UnboundedReceiver<Value>) {
 
 fn call(operation: &str, words: &str) -> Value {
     json!({"service": "tools", "operation": operation, "input": {"words": words}})
+}
+
+#[test]
+fn the_event_of_a_task_becomes_a_message_that_names_its_job() -> anyhow::Result<()> {
+    let template = callboard_tests::aws::template::Template::load()?;
+    let mut event = crate::event("ecs-task-stopped.json")?;
+    event["detail"]["clusterArn"] = CLUSTER.into();
+    assert_eq!(Ecs::message(&template, &event)?, None, "it is of another stack");
+    event["detail"]["group"] = GROUP.into();
+    let message = Ecs::message(&template, &event)?.context("a message")?;
+    let job = callboard_aws::message::parse(&message)?;
+    assert_eq!(event["detail"]["startedBy"], job.to_string());
+    event["detail"]["lastStatus"] = "RUNNING".into();
+    assert_eq!(Ecs::message(&template, &event)?, None);
+    Ok(())
 }
 
 #[tokio::test]
@@ -211,6 +227,31 @@ async fn a_container_that_fails_is_run_again_and_one_without_room_waits() -> any
         "{} tasks were asked for",
         ecs.asked("RunTask")
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_task_of_a_caller_that_died_before_it_knew_of_it_is_taken_up() -> anyhow::Result<()> {
+    let (ecs, events) = Ecs::start().await?;
+    let again = json!({"idempotent": true, "max_retries": 1});
+    // longer than it takes to find that a caller is lost
+    let stack = start(&ecs, &registry(&[("long", "sleep 40; echo done", again)]))?;
+    deliver(&stack, events);
+    let client = stack.client();
+    ecs.silence(true);
+    let id = client.submit(&call("long", "")).await?;
+    wait::until("the task runs", || ecs.running() == 1).await?;
+    for function in stack.caller.functions() {
+        function.kill()?;
+    }
+    ecs.silence(false);
+    let job = client.ended(&id).await?;
+    ensure!(job["status"] == "successful" && job["attempt"] == 2, "{job}");
+    ensure!(
+        job["attempts"][0]["reason"] == "lost" && job["result"]["output"] == "done\n",
+        "{job}"
+    );
+    ensure!(ecs.asked("RunTask") == 1 && ecs.asked("ListTasks") == 1);
     Ok(())
 }
 

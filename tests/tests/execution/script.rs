@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     Print(&'static str),
+    /// Prints what of this is not printed yet.
+    PrintRest(&'static str),
     /// Prints this many bytes, 64 KiB at a time.
     Fill(usize),
     Event(u64),
@@ -54,7 +56,12 @@ pub(crate) struct Script {
     /// How many starts come to nothing, because the machine is short of something.
     short: u32,
     again: Option<Duration>,
+    /// How many looks find that it goes on without a worker, and after which pause each is followed by the next.
+    detached: (u32, Duration),
 }
+
+/// What executes a job that goes on without a worker.
+pub(crate) const TASK: &str = "task 1";
 
 impl Script {
     pub(crate) fn new(acts: &[Act]) -> Self {
@@ -68,6 +75,7 @@ impl Script {
             starts: AtomicU32::new(0),
             short: 0,
             again: None,
+            detached: (0, Duration::ZERO),
         }
     }
 
@@ -77,6 +85,14 @@ impl Script {
         Self {
             again: Some(pause),
             ..Self::ending(&[], outcome)
+        }
+    }
+
+    /// Goes on without a worker for so many looks, then performs its acts.
+    pub(crate) fn detached(looks: u32, pause: Duration, acts: &[Act]) -> Self {
+        Self {
+            detached: (looks, pause),
+            ..Self::new(acts)
         }
     }
 
@@ -100,8 +116,15 @@ impl Runner for Script {
         kind::NAME
     }
 
-    async fn run(&self, _job: &Job, _work: Object, output: &Output, mut stop: Stop) -> Ended {
+    async fn run(&self, job: &Job, _work: Object, output: &Output, mut stop: Stop) -> Ended {
         let start = self.starts.fetch_add(1, Ordering::SeqCst);
+        let (looks, pause) = self.detached;
+        if start < looks {
+            let known = job.state.detached.as_deref();
+            assert!(known == (start > 0).then_some(TASK), "{known:?}");
+            output.report(Progress::default());
+            return Ended::detached(TASK.to_owned(), pause);
+        }
         for act in &self.acts {
             match act.perform(output, &mut stop).await {
                 Ok(false) => {}
@@ -122,6 +145,10 @@ impl Act {
     async fn perform(&self, output: &Output, stop: &mut Stop) -> Result<bool, StoreError> {
         match self {
             Self::Print(text) => output.stdout(text.as_bytes()).await?,
+            Self::PrintRest(text) => {
+                let already = usize::try_from(output.size().await).unwrap_or(usize::MAX);
+                output.stdout(&text.as_bytes()[already..]).await?;
+            }
             Self::Fill(bytes) => fill(output, *bytes).await?,
             Self::Event(counter) => output.event(&event(*counter)).await?,
             Self::Report(progress) => output.report(progress.clone()),

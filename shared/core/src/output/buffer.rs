@@ -5,16 +5,27 @@ use sha2::{Digest, Sha256};
 use crate::base::hex::hex;
 
 /// Buffers, counts and hashes the bytes that are pushed.
-#[derive(Default)]
 pub(crate) struct StreamBuffer {
     end: u64,
     waiting: Vec<u8>,
-    hash: Sha256,
+    /// That of the whole stream; none where others wrote its beginning.
+    hash: Option<Sha256>,
 }
 
 impl StreamBuffer {
+    /// Goes on with a stream of which so many bytes are written.
+    pub(crate) fn after(end: u64) -> Self {
+        Self {
+            end,
+            waiting: Vec::new(),
+            hash: (end == 0).then(Sha256::default),
+        }
+    }
+
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
         self.waiting.extend_from_slice(bytes);
         self.end += bytes.len() as u64;
     }
@@ -35,7 +46,7 @@ impl StreamBuffer {
         (start, std::mem::take(&mut self.waiting))
     }
 
-    pub(crate) fn sha256(&self) -> String {
-        hex(&self.hash.clone().finalize())
+    pub(crate) fn sha256(&self) -> Option<String> {
+        self.hash.clone().map(|hash| hex(&hash.finalize()))
     }
 }

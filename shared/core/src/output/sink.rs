@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::manifest::Manifest;
 use super::store::LogStore;
 use super::writer::{OutputLimits, Writer};
+use super::written::Written;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 use crate::job::Progress;
@@ -48,12 +49,31 @@ impl Output {
     /// Starts the streams of an attempt.
     #[must_use]
     pub fn new(logs: Arc<dyn LogStore>, job: JobId, attempt: u32, limits: OutputLimits) -> Self {
+        Self::after(Written::default(), logs, job, attempt, limits)
+    }
+
+    /// Goes on with the streams of an attempt after what is written of them.
+    ///
+    /// # Errors
+    /// The log store is unavailable.
+    pub async fn resume(
+        logs: Arc<dyn LogStore>,
+        job: JobId,
+        attempt: u32,
+        limits: OutputLimits,
+    ) -> Result<Self, StoreError> {
+        let written = Written::of(&*logs, job, attempt).await?;
+        Ok(Self::after(written, logs, job, attempt, limits))
+    }
+
+    fn after(written: Written, logs: Arc<dyn LogStore>, job: JobId, attempt: u32, limits: OutputLimits) -> Self {
         let discarded = Arc::<AtomicBool>::default();
-        let writer = Writer::new(logs, job, attempt, limits, Arc::clone(&discarded));
+        let events = written.events();
+        let writer = Writer::new(logs, job, attempt, limits, Arc::clone(&discarded), written);
         let vitals = Vitals {
             last_output: Instant::now(),
             progress: None,
-            events: 0,
+            events,
         };
         Self(Arc::new(Shared {
             writer: Mutex::new(writer),
@@ -93,6 +113,12 @@ impl Output {
             vitals.events += 1;
             vitals.events
         })
+    }
+
+    /// Returns how many events were numbered, those that were there before included.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.with_vitals(|vitals| vitals.events)
     }
 
     /// Writes out the waiting output.

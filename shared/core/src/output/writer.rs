@@ -8,6 +8,7 @@ use super::index;
 use super::manifest::Manifest;
 use super::segment::{Chain, Segment};
 use super::store::LogStore;
+use super::written::Written;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 
@@ -58,19 +59,22 @@ impl Writer {
         attempt: u32,
         limits: OutputLimits,
         discarded: Arc<AtomicBool>,
+        written: Written,
     ) -> Self {
+        let count = written.events();
+        let [stdout, events, index] = written.ends.map(StreamBuffer::after);
         Self {
             logs,
             job,
             attempt,
             limits,
-            stdout: StreamBuffer::default(),
-            events: StreamBuffer::default(),
-            index: StreamBuffer::default(),
+            stdout,
+            events,
+            index,
             sending: None,
-            segments: 0,
-            chain: Chain::default(),
-            count: 0,
+            segments: written.segments,
+            chain: written.chain,
+            count,
             discarded,
             cut_short: false,
             stdout_truncated: false,
@@ -83,7 +87,7 @@ impl Writer {
         if self.cut_short || self.stdout_truncated {
             return;
         }
-        let room = self.limits.max_bytes - self.stdout.end();
+        let room = self.limits.max_bytes.saturating_sub(self.stdout.end());
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         self.stdout.push(&bytes[..bytes.len().min(room)]);
         if bytes.len() > room {
@@ -164,9 +168,9 @@ impl Writer {
         self.flush().await?;
         let manifest = Manifest {
             stdout_bytes: self.stdout.end(),
-            stdout_sha256: Some(self.stdout.sha256()),
+            stdout_sha256: self.stdout.sha256(),
             events_bytes: self.events.end(),
-            events_sha256: Some(self.events.sha256()),
+            events_sha256: self.events.sha256(),
             events: self.count,
             segments: self.segments,
             segments_sha256: self.chain.sha256(),

@@ -17,13 +17,19 @@ pub trait Runner: Send + Sync {
     /// Returns the name of the kind.
     fn kind(&self) -> &'static str;
 
+    /// Returns whether its jobs may go on without a worker, see [`Runner::run`].
+    fn detaches(&self) -> bool {
+        false
+    }
+
     /// Runs a claimed job to its end, or until `stop` says so, and leaves nothing of it running. `work` is that of the job's request,
     /// which may be large and is not kept for longer than the runner needs it.
     ///
     /// The outcome of a job that was stopped is what it would have been without the stop; `stopped` says which it is.
     ///
     /// A runner may also start something that goes on without the worker, and return [`Ended::detached`]. It is then called again with the
-    /// same attempt, and `job.state.detached` names what it has started; until the last of these calls it prints nothing.
+    /// same attempt, and `job.state.detached` names what it has started. Until the last of these calls it prints nothing; and that may come
+    /// twice: then, `output` says how much of it is printed already.
     async fn run(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended;
 }
 

@@ -27,6 +27,8 @@ const FINISH_PATIENCE: Duration = Duration::from_secs(3600);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const CLAIM_TRIES: u32 = 4;
+/// After which pause a detached job is looked at again whose output cannot be looked at.
+const UNSEEN_PAUSE: Duration = Duration::from_secs(10);
 
 /// What happened to a message that named a job.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -106,7 +108,16 @@ impl Worker {
         };
         tracing::info!(job.attempt = job.state.attempt, "job started");
         let work = std::mem::take(&mut job.request.work);
-        let output = Output::new(self.logs.clone(), job.id, job.state.attempt, self.settings.output);
+        let output = match self.output(&job).await {
+            Ok(output) => output,
+            Err((error, by)) => {
+                tracing::warn!(error = %causes(&error), "the output of a detached job could not be looked at");
+                let pause = UNSEEN_PAUSE;
+                return self
+                    .leave(&job, lease, Leave::Detached(Detached { by, pause }), &limits)
+                    .await;
+            }
+        };
         // of a job that was detached, this is known from the beginning
         let (stop, stopped) = watch::channel(job.state.cancel.clone().map(StopReason::Canceled));
         let ending = limits.clone();
@@ -147,6 +158,16 @@ impl Worker {
             concluded = end => concluded,
             never = supervision.keep_lease() => match never {},
         }
+    }
+
+    /// Opens the output of an attempt. A look at a detached one may have written a part of it, and not have come to the end.
+    async fn output(&self, job: &Job) -> Result<Output, (StoreError, String)> {
+        let (logs, attempt, limits) = (self.logs.clone(), job.state.attempt, self.settings.output);
+        let Some(by) = &job.state.detached else {
+            return Ok(Output::new(logs, job.id, attempt, limits));
+        };
+        let resumed = Output::resume(logs, job.id, attempt, limits).await;
+        resumed.map_err(|error| (error, by.clone()))
     }
 
     /// Claims a job. A claim whose answer was lost is repeated, so that it does not count as the claim of a lost worker.

@@ -20,9 +20,6 @@ use serde_json::json;
 
 use crate::breakers::Breakers;
 
-/// What stands between the title of an operation that stands in for another, and what executes it in place of a worker.
-const BY: &str = " by ";
-
 /// What the runners of calls share.
 struct Shared {
     runners: Vec<Arc<dyn Runner>>,
@@ -66,20 +63,12 @@ impl Runner for Calls {
             return self.shared.execute(self.kind, job, work, output, stop).await;
         };
         let events = Events::new(output);
-        let (mut ended, mut failed) = match stand_in(&request.call, job) {
-            // it goes on without a worker, and this is another look at it
-            Some((fallback, job)) => {
-                let ended = self
-                    .shared
-                    .replace(&request, fallback, &job, output, stop.clone())
-                    .await;
-                (ended, &fallback.call)
-            }
-            None => {
-                let ended = self.shared.call(&request, job, work, output, stop.clone()).await;
-                (ended, &request.call)
-            }
-        };
+        let mut ended = self.shared.call(&request, job, work, output, stop.clone()).await;
+        if self.shared.runner(self.kind).is_some_and(|runner| runner.detaches()) {
+            // what its fallback printed could not be told from what it printed itself
+            return ended;
+        }
+        let mut failed = &request.call;
         while let Some(fallback) = failed.fallback.as_deref().filter(|_| may_be_replaced(&ended, failed)) {
             let facts = json!({"called": fallback.title(), "error": ended.outcome.error});
             if events.tell("call_replaced", facts).await.is_err() {
@@ -132,9 +121,6 @@ impl Shared {
         let mut ended = self.call(&request, job, work, output, stop).await;
         ended.again = None;
         let title = fallback.title();
-        if let Some(detached) = &mut ended.detached {
-            detached.by = format!("{title}{BY}{}", detached.by);
-        }
         ended.outcome.detail.0.insert("replaced_by".to_owned(), title.into());
         ended
     }
@@ -159,8 +145,12 @@ impl Shared {
         }
     }
 
+    fn runner(&self, kind: &str) -> Option<&Arc<dyn Runner>> {
+        self.runners.iter().find(|runner| runner.kind() == kind)
+    }
+
     async fn execute(&self, kind: &str, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended {
-        match self.runners.iter().find(|runner| runner.kind() == kind) {
+        match self.runner(kind) {
             Some(runner) => told_of_effect(runner.run(job, work, output, stop).await),
             None => Ended::with(Outcome::failed(
                 Reason::RUNNER_ERROR,
@@ -170,21 +160,11 @@ impl Shared {
     }
 }
 
-/// Finds the operation that stands in for a call and goes on without a worker, and the job as its runner left it.
-fn stand_in<'a>(call: &'a Call, job: &Job) -> Option<(&'a FallbackCall, Job)> {
-    let (title, by) = job.state.detached.as_deref()?.split_once(BY)?;
-    let mut fallbacks = std::iter::successors(call.fallback.as_deref(), |fallback| fallback.call.fallback.as_deref());
-    let fallback = fallbacks.find(|fallback| fallback.title() == title)?;
-    let mut job = job.clone();
-    job.state.detached = Some(by.to_owned());
-    Some((fallback, job))
-}
-
 /// Returns whether another operation may be called instead: the call has failed for good, and its effect has not happened, or does no
 /// harm.
 fn may_be_replaced(ended: &Ended, call: &Call) -> bool {
     let failed = ended.outcome.status == JobStatus::Failed && !ended.stopped && !ended.short && ended.again.is_none();
-    failed && ended.detached.is_none() && (call.idempotent || detail(&ended.outcome).no_effect)
+    failed && (call.idempotent || detail(&ended.outcome).no_effect)
 }
 
 /// Notes in a result that nothing was sent or started, where the reason says so.

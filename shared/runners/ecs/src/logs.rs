@@ -42,13 +42,24 @@ impl Printed {
         String::from_utf8_lossy(&self.tail).trim().to_owned()
     }
 
-    async fn take(&mut self, text: &[u8], output: &Output) -> Result<(), StoreError> {
-        output.stdout(text).await?;
+    async fn take(&mut self, text: &[u8], printing: &mut Printing<'_>) -> Result<(), StoreError> {
+        let known = usize::try_from(printing.already).unwrap_or(usize::MAX).min(text.len());
+        printing.already -= known as u64;
+        if known < text.len() {
+            printing.output.stdout(&text[known..]).await?;
+        }
         self.stdout.take(text, MAX_KEPT_BYTES);
         self.tail.extend_from_slice(text);
         self.tail.drain(..self.tail.len().saturating_sub(MAX_TAIL_BYTES));
         Ok(())
     }
+}
+
+/// Where the output goes.
+pub(crate) struct Printing<'a> {
+    pub(crate) output: &'a Output,
+    /// How many bytes of it are there already.
+    pub(crate) already: u64,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +84,7 @@ pub(crate) async fn read(
     source: &Source,
     task_id: &str,
     ended_for: Duration,
-    output: &Output,
+    mut printing: Printing<'_>,
 ) -> Result<Printed, StoreError> {
     let aws = Aws {
         region: source.region.clone(),
@@ -105,7 +116,7 @@ pub(crate) async fn read(
         };
         for event in &page.events {
             let text = redactor.text(&event.message);
-            printed.take(format!("{text}\n").as_bytes(), output).await?;
+            printed.take(format!("{text}\n").as_bytes(), &mut printing).await?;
         }
         let is_end = page.events.is_empty() && (page.next_forward_token.is_none() || page.next_forward_token == token);
         if is_end && waits.is_zero() {

@@ -94,13 +94,21 @@ impl Look<'_> {
         };
         let called = self.plan.called(image, definition.short_name());
         let facts = json!({"called": called, "task": task.task_arn});
-        self.events.tell("call_started", facts).await?;
+        // a look that was lost may have written a part of this
+        let already = self.output.size().await;
+        if self.output.events() == 0 {
+            self.events.tell("call_started", facts).await?;
+        }
         let source = container.and_then(|container| container.logs(definition).ok());
         let printed = match source {
             Some(source) => {
                 let stopped = task.stopped_at.unwrap_or_default();
                 let ended_for = SystemClock.now().since(Timestamp::from_millis(milliseconds(stopped)));
-                logs::read(&self.cluster.aws, &source, task.id(), ended_for, self.output).await?
+                let printing = logs::Printing {
+                    output: self.output,
+                    already,
+                };
+                logs::read(&self.cluster.aws, &source, task.id(), ended_for, printing).await?
             }
             None => logs::Printed::default(),
         };

@@ -10,6 +10,9 @@ const MAX_CALLED_CHARS: usize = 2000;
 /// How much ECS takes.
 const MAX_OVERRIDE_BYTES: usize = 8192;
 
+/// The variable that has the operation, as `SERVICE/OPERATION`.
+pub(crate) const OPERATION: &str = "CALLBOARD_OPERATION";
+
 /// What a container is to run, besides its definition.
 pub(crate) struct Plan {
     /// Its entry point's arguments; none leaves those of the definition.
@@ -51,12 +54,13 @@ impl Plan {
     pub(crate) fn overrides(
         &self,
         container: &str,
-        job: &str,
+        (job, operation): (&str, &str),
         cpu_millis: Option<u64>,
         limits: ResourceLimits,
     ) -> Result<Value, String> {
         let mut environment = self.environment.clone();
         environment.push(json!({"name": "CALLBOARD_JOB_ID", "value": job}));
+        environment.push(json!({"name": OPERATION, "value": operation}));
         let mut overrides = json!({"name": container, "environment": environment});
         if !self.command.is_empty() {
             overrides["command"] = json!(self.command);

@@ -139,20 +139,19 @@ async fn start(look: &Look<'_>, named: &str) -> Result<Ended, Outcome> {
         );
         return Err(Outcome::failed(ISOLATION_UNAVAILABLE, error));
     }
+    let operation = format!("{}/{}", look.request.service, look.request.operation);
     if look.job.state.attempt > 1 {
-        let left = look.cluster.running(look.job).await;
-        if let Some(arn) = left.map_err(|fault| broken(&fault.into_told()))? {
-            tracing::info!(task = arn, "the task of a lost attempt goes on");
-            return Ok(Ended::detached(arn, look.pause()));
+        let left = look.cluster.running(look.job, &operation).await;
+        if let Some(task) = left.map_err(|fault| broken(&fault.into_told()))? {
+            tracing::info!(task = task.task_arn, "the task of a lost attempt goes on");
+            return Ok(Ended::detached(task.task_arn, look.pause()));
         }
     }
     let limits = policy.resource_limits;
-    let id_of_job = look.job.id.to_string();
-    let overrides = look
-        .plan
-        .overrides(&container.name, &id_of_job, config.cpu_millis, limits);
+    let names = (&*look.job.id.to_string(), &*operation);
+    let overrides = look.plan.overrides(&container.name, names, config.cpu_millis, limits);
     let overrides = overrides.map_err(|told| Outcome::failed(Reason::REQUEST_INVALID, told))?;
-    match look.cluster.run(look.job, &definition, overrides).await {
+    match look.cluster.run(look.job, &operation, &definition, overrides).await {
         Ok(task) => {
             let called = look.plan.called(&config.image, definition.short_name());
             look.output.report(Object::of(&CallProgress {
@@ -188,6 +187,10 @@ fn region(arn: &str) -> Option<String> {
 impl Runner for EcsRunner {
     fn kind(&self) -> &'static str {
         ExecutionType::Container.as_str()
+    }
+
+    fn detaches(&self) -> bool {
+        true
     }
 
     /// A job that is to stop has been told so before its next look: a look itself takes seconds and is not broken off.

@@ -1,11 +1,14 @@
 //! Tasks: starts, finds and stops them.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use callboard_core::job::Job;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::{Aws, Fault, Service};
 use crate::definition::Definition;
+use crate::plan::OPERATION;
 use crate::settings::Settings;
 
 /// What is read of a task.
@@ -29,6 +32,8 @@ pub(crate) struct Task {
     pub(crate) memory: Option<String>,
     #[serde(default)]
     pub(crate) containers: Vec<TaskContainer>,
+    #[serde(default)]
+    overrides: Value,
 }
 
 /// What is read of a task's container.
@@ -44,6 +49,20 @@ pub(crate) struct TaskContainer {
 impl Task {
     pub(crate) fn has_ended(&self) -> bool {
         self.last_status == "STOPPED"
+    }
+
+    /// Returns whether the task was started for an operation.
+    fn is_of(&self, operation: &str) -> bool {
+        let containers = self.overrides["containerOverrides"].as_array();
+        let mut variables = containers
+            .into_iter()
+            .flatten()
+            .filter_map(|container| container["environment"].as_array());
+        variables.any(|variables| {
+            variables
+                .iter()
+                .any(|variable| variable["name"] == OPERATION && variable["value"] == operation)
+        })
     }
 
     /// Returns the last part of the ARN.
@@ -99,7 +118,13 @@ impl Cluster<'_> {
     }
 
     /// Starts the task of an attempt, once however often this is called.
-    pub(crate) async fn run(&self, job: &Job, definition: &Definition, container: Value) -> Result<Task, Unstarted> {
+    pub(crate) async fn run(
+        &self,
+        job: &Job,
+        operation: &str,
+        definition: &Definition,
+        container: Value,
+    ) -> Result<Task, Unstarted> {
         let input = json!({
             "cluster": self.settings.cluster,
             "taskDefinition": definition.task_definition_arn,
@@ -107,7 +132,7 @@ impl Cluster<'_> {
             "count": 1,
             "startedBy": job.id.to_string(),
             "group": self.settings.group,
-            "clientToken": format!("{}-{}", job.id, job.state.attempt),
+            "clientToken": format!("{}-{}-{:x}", job.id, job.state.attempt, hash(operation)),
             "networkConfiguration": self.settings.network(),
             "overrides": {"containerOverrides": [container]},
         });
@@ -133,8 +158,8 @@ impl Cluster<'_> {
         })
     }
 
-    /// Finds the task of a job that runs, such as that of an attempt whose worker was lost.
-    pub(crate) async fn running(&self, job: &Job) -> Result<Option<String>, Fault> {
+    /// Finds the task of a job that runs for an operation, such as that of an attempt whose worker was lost.
+    pub(crate) async fn running(&self, job: &Job, operation: &str) -> Result<Option<Task>, Fault> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Answer {
@@ -143,7 +168,12 @@ impl Cluster<'_> {
         }
         let input = json!({"cluster": self.settings.cluster, "startedBy": job.id.to_string()});
         let answer: Answer = self.aws.call(Service::Ecs, "ListTasks", &input).await?;
-        Ok(answer.task_arns.into_iter().next())
+        for arn in answer.task_arns {
+            if let Some(task) = self.task(&arn).await?.filter(|task| task.is_of(operation)) {
+                return Ok(Some(task));
+            }
+        }
+        Ok(None)
     }
 
     /// Describes a task; `None` if ECS no longer knows it.
@@ -159,6 +189,13 @@ impl Cluster<'_> {
         let answer: Result<Value, Fault> = self.aws.call(Service::Ecs, "StopTask", &input).await;
         answer.map(drop)
     }
+}
+
+/// Returns a number that tells operations apart; a token has too little room for their names.
+fn hash(operation: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    operation.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Failure {
