@@ -129,7 +129,7 @@ async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signal
                 }
                 ending.get_or_insert(signal);
                 let by = format!("signal:{}", signal.name());
-                let canceled = cancel(&*parts.store, &*parts.clock, &Tenant::default(), id, by).await;
+                let canceled = cancel(&*parts.store, &*parts.queue, &*parts.clock, &Tenant::default(), id, by).await;
                 // a job that waits for its next attempt ends at once
                 if canceled.is_ok_and(|job| job.state.status.is_final()) {
                     return Ok(ending);

@@ -1,7 +1,7 @@
 //! Messages that no worker could handle: each one in JobsDeadLetterQueue is noted in the record of its job.
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use callboard_aws::message;
+use callboard_aws::message::{self, Message};
 use callboard_core::base::id::Tenant;
 use callboard_core::base::json::JsonError;
 use callboard_core::base::store_error::StoreError;
@@ -29,7 +29,7 @@ pub(crate) async fn note(store: &dyn JobStore, submitter: &Submitter, batch: Sqs
 }
 
 async fn note_one(store: &dyn JobStore, submitter: &Submitter, letter: &SqsMessage) -> anyhow::Result<()> {
-    let Ok(id) = message::parse(letter.body.as_deref().unwrap_or_default()) else {
+    let Ok(Message { job_id: id, .. }) = message::parse(letter.body.as_deref().unwrap_or_default()) else {
         let error = JsonError {
             pointer: String::new(),
             message: "a message in the queue of jobs names no job".to_owned(),

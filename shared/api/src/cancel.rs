@@ -49,7 +49,16 @@ pub(crate) async fn cancel(
         (None, Some(Extension(ConnectInfo(address)))) => format!("ip:{}", address.ip()),
         (None, None) => UNKNOWN.to_owned(),
     };
-    match cancel_job(&*app.store, &*app.clock, &Tenant::default(), id, by).await {
+    match cancel_job(
+        &*app.store,
+        &*app.submitter.queue,
+        &*app.clock,
+        &Tenant::default(),
+        id,
+        by,
+    )
+    .await
+    {
         Ok(job) => {
             let answer = Canceling::from(job);
             let ended = answer.status == JobStatus::Canceled;

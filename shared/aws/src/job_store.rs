@@ -14,8 +14,8 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
-    Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore, Lease, Outcome,
-    Progress,
+    Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore, LOOK_AGAIN, Lease,
+    Outcome, Progress,
 };
 use callboard_core::request::Lane;
 
@@ -123,13 +123,13 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError> {
-        let waits = |update: Update| {
-            let update = update.and("#due = :dispatched").value("dispatched", instant(due));
-            update.remove(&["due"])
-        };
-        let pending = standing(waits(is(JobStatus::Pending)), id, Standing::Queued);
+        let waits = |update: Update| update.and("#due = :dispatched").value("dispatched", instant(due));
+        let pending = standing(waits(is(JobStatus::Pending)).remove(&["due"]), id, Standing::Queued);
         let marked = match self.table.update(id, pending).await {
-            Err(Unmet::Refused(item)) if item::is_detached(&item)? => self.table.update(id, waits(detached())).await,
+            Err(Unmet::Refused(item)) if item::is_detached(&item)? => {
+                let again = waits(detached()).set("due", instant(due + LOOK_AGAIN));
+                self.table.update(id, again).await
+            }
             other => other,
         };
         match marked {

@@ -1,12 +1,18 @@
-//! The content of a message in the jobs queue: the id of the job to execute, and nothing else.
+//! The content of a message in the jobs queue: the id of the job to execute. A message that events make of the end of a task has a
+//! mark, too: it is about an attempt that goes on without a worker, and starts none.
 
 use callboard_core::base::id::JobId;
 use serde::Deserialize;
 
-#[derive(Deserialize)]
+/// What a message asks for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
-struct Message {
-    job_id: JobId,
+pub struct Message {
+    /// The job.
+    pub job_id: JobId,
+    /// Whether the job is only to be looked at.
+    #[serde(default)]
+    pub look: bool,
 }
 
 /// Returns the body of the message for a job: `{"job_id":"<uuid>"}`.
@@ -19,8 +25,8 @@ pub fn write(job: JobId) -> String {
 ///
 /// # Errors
 /// The body is something else.
-pub fn parse(body: &str) -> Result<JobId, serde_json::Error> {
-    serde_json::from_str(body).map(|message: Message| message.job_id)
+pub fn parse(body: &str) -> Result<Message, serde_json::Error> {
+    serde_json::from_str(body)
 }
 
 #[cfg(test)]
@@ -30,7 +36,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read() -> Result<(), serde_json::Error> {
         let job = JobId::new();
-        assert_eq!(parse(&write(job))?, job);
+        let message = |look| Message { job_id: job, look };
+        assert_eq!(parse(&write(job))?, message(false));
+        let marked = format!(r#"{{"job_id":"{job}","look":true}}"#);
+        assert_eq!(parse(&marked)?, message(true));
         Ok(())
     }
 

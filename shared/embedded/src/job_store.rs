@@ -241,10 +241,8 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError> {
-        let query = "SELECT id, lane, state FROM jobs WHERE status IN ('pending', 'running') AND due IS NULL
-            AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL AND state ->> '$.lease' IS NULL
-                ELSE status = 'pending' END
-            ORDER BY created_at";
+        let query = "SELECT id, lane, state FROM jobs WHERE status = 'pending' AND due IS NULL
+            AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL ELSE TRUE END ORDER BY created_at";
         let read = |row: &Row<'_>| {
             waiting_or_running(row)?;
             Ok((rows::id(row)?, rows::lane(row)?))

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use callboard_aws::{SqsQueue, message};
+use callboard_aws::SqsQueue;
+use callboard_aws::message::{self, Message};
 use callboard_core::base::causes::causes;
 use callboard_core::run::{Disposition, Limits, Worker};
 use futures_util::future::join_all;
@@ -52,9 +53,15 @@ impl Batches {
 
     /// Executes the job of a message in a task of its own: a panic costs one attempt, not those of the whole batch.
     async fn execute_one(&self, message: &SqsMessage, limits: Limits) -> anyhow::Result<()> {
-        let id = message::parse(message.body.as_deref().unwrap_or_default())?;
+        let Message { job_id: id, look } = message::parse(message.body.as_deref().unwrap_or_default())?;
         let worker = self.worker.clone();
-        let executed = tokio::spawn(async move { worker.execute(id, limits).await });
+        let executed = tokio::spawn(async move {
+            if look {
+                worker.look(id, limits).await
+            } else {
+                worker.execute(id, limits).await
+            }
+        });
         if executed.await?? == Disposition::Nothing {
             tracing::info!(job.id = %id, "the job is not there, has ended, or is another worker's: nothing to do");
         }

@@ -109,6 +109,12 @@ impl Ecs {
         self.shared.silent.store(silent, Ordering::SeqCst);
     }
 
+    /// Returns how many tasks were started.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        lock(&self.shared.tasks).len()
+    }
+
     /// Returns how many tasks run.
     #[must_use]
     pub fn running(&self) -> usize {

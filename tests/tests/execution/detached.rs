@@ -42,7 +42,10 @@ async fn a_job_that_goes_on_without_a_worker_is_looked_at_until_it_ends() -> any
         );
         assert_eq!(site.receive().await?, None, "it is too early");
         assert_eq!(site.sweep_after_silence().await?.lost, 0);
+        assert_eq!(site.receive().await?, None);
         site.clock.advance(PAUSE);
+        let swept = site.sweep().await?;
+        assert_eq!((swept.dispatched, swept.lost), (1, 0));
         assert_eq!(site.receive().await?, Some(job));
         let done = site.execute(job, script.clone()).await?;
         assert_eq!(done == Disposition::Executed, look == 3);
@@ -66,8 +69,8 @@ async fn an_event_may_come_before_its_time_and_twice() -> anyhow::Result<()> {
     assert_eq!(site.execute(job, script.clone()).await?, Disposition::Executed);
     assert_eq!(site.execute(job, script.clone()).await?, Disposition::Nothing);
     site.clock.advance(PAUSE);
-    assert_eq!(site.receive().await?, Some(job), "the message of the next look");
-    assert_eq!(site.execute(job, script.clone()).await?, Disposition::Nothing);
+    site.sweep().await?;
+    assert_eq!(site.receive().await?, None);
     assert_eq!((site.state(job).await?.outcome, script.starts()), (Some(success()), 2));
     Ok(())
 }

@@ -12,6 +12,8 @@ use callboard_core::request::Reason;
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a lease may stay as it is.
 pub(crate) const SILENCE: Duration = Duration::from_secs(25);
+/// How long after a message a job that runs without a worker gets another.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// How long a job may wait while the queue is empty.
 const UNCLAIMED: Duration = Duration::from_secs(60);
 /// How long a job may wait for a worker.
@@ -96,7 +98,9 @@ impl Model {
     }
 
     pub(crate) fn mark_dispatched(&mut self, due: Timestamp) {
-        self.facts.due = self.facts.due.filter(|standing| *standing != due);
+        if self.facts.due == Some(due) {
+            self.facts.due = self.runs_free().then_some(due + LOOK_AGAIN);
+        }
     }
 
     pub(crate) fn bury(&mut self) -> bool {
@@ -159,12 +163,13 @@ impl Model {
 
     pub(crate) fn cancel(&mut self, by: &str, now: Timestamp) -> bool {
         let allowed = !self.facts.ended;
-        if allowed && self.facts.canceled_by.is_none() {
+        let is_first = allowed && self.facts.canceled_by.is_none();
+        if is_first {
             self.facts.canceled_by = Some(by.to_owned());
         }
         if self.is_pending() {
             self.end(JobStatus::Canceled, Some(Reason::CANCELED_BY_REQUEST));
-        } else if self.is_free() {
+        } else if is_first && self.runs_free() {
             self.facts.due = Some(now);
         }
         allowed
@@ -183,8 +188,8 @@ impl Model {
             swept.lost += u32::from(self.facts.detached.is_none());
             self.lose(lease.token, now);
         }
-        if self.is_due(now) {
-            self.facts.due = None;
+        if let Some(due) = self.facts.due.filter(|due| *due <= now) {
+            self.mark_dispatched(due);
             self.messages += 1;
             swept.dispatched += 1;
         }
@@ -196,7 +201,7 @@ impl Model {
             self.unclaimed = self.unclaimed.map(|(_, times)| (now, times));
             return;
         }
-        if !self.is_free() || self.facts.due.is_some() || self.facts.dead {
+        if !self.is_pending() || self.facts.due.is_some() || self.facts.dead {
             self.unclaimed = None;
             return;
         }
@@ -242,6 +247,11 @@ impl Model {
     /// Whether a worker may take it: it waits, or runs without one.
     fn is_free(&self) -> bool {
         !self.facts.ended && self.facts.lease.is_none()
+    }
+
+    /// Whether it runs without a worker.
+    fn runs_free(&self) -> bool {
+        self.is_free() && !self.is_pending()
     }
 
     fn holds(&self, token: LeaseToken) -> bool {

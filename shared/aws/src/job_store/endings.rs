@@ -124,8 +124,10 @@ impl DynamoDbJobStore {
                 return Err(StoreError::Conflict);
             }
             let marked = if item::is_detached(&item)? {
-                let update = mark(detached()).set("due", instant(cancel.at));
-                self.table.update(id, update).await
+                let first = item::cancel(&item)?.is_none();
+                let update = mark(detached());
+                let due = first.then(|| instant(cancel.at));
+                self.table.update(id, update.set_some("due", due)).await
             } else {
                 self.end_canceled(is(JobStatus::Pending), id, &cancel).await
             };

@@ -129,9 +129,12 @@ impl IndexQuery {
 
     /// Returns the place of the jobs that are in the queue and wait for a worker.
     pub(crate) fn queued() -> Self {
-        let standings = [Standing::Queued, Standing::Detached, Standing::Active];
-        let free = "attribute_not_exists(#due) AND attribute_not_exists(#lease_token)";
-        Self::unfinished(&standings, free, Vec::new())
+        let standings = [Standing::Queued, Standing::Active];
+        Self::active(
+            JobStatus::Pending,
+            &standings,
+            "#status = :status AND attribute_not_exists(#due)",
+        )
     }
 
     /// Returns the place of the jobs that have been waiting since before an instant.
@@ -149,7 +152,7 @@ impl IndexQuery {
 
     /// Returns whether the filter leaves out only a few jobs of a partition.
     pub(super) fn fits_most_of(partition: &str) -> bool {
-        !Standing::Active.has(partition)
+        !Standing::Active.has(partition) && !Standing::Detached.has(partition)
     }
 
     fn active(status: JobStatus, standings: &[Standing], filter: &'static str) -> Self {

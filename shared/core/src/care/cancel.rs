@@ -3,7 +3,8 @@
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
-use crate::job::{CancelRequest, Job, JobStore};
+use crate::job::{CancelRequest, Job, JobQueue, JobStore};
+use crate::run::dispatched;
 
 /// Why a job was not canceled.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,7 @@ pub enum CancelError {
 /// [`CancelError`] says why nothing was changed.
 pub async fn cancel(
     store: &dyn JobStore,
+    queue: &dyn JobQueue,
     clock: &dyn Clock,
     tenant: &Tenant,
     id: JobId,
@@ -33,6 +35,13 @@ pub async fn cancel(
     }
     match store.request_cancel(id, CancelRequest { by, at: now }).await {
         Err(StoreError::Conflict) => Err(CancelError::Ended(Box::new(store.get(id, now).await?))),
-        other => Ok(other?),
+        canceled => {
+            let job = canceled?;
+            // no worker holds it that would hear of it
+            if job.state.is_detached() {
+                return Ok(dispatched(store, queue, job).await);
+            }
+            Ok(job)
+        }
     }
 }

@@ -25,6 +25,8 @@ use crate::run::{Held, dispatch, end_attempt, span};
 const BATCH: u32 = 100;
 /// How many running jobs are watched at most.
 const MAX_WATCHED: u32 = 10_000;
+/// How long before a job is due it is watched.
+const SOON: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What one sweep did.
@@ -36,7 +38,8 @@ pub struct Swept {
     pub dispatched: u32,
     /// Jobs that had waited too long.
     pub abandoned: u32,
-    /// Jobs that are watched: running jobs, and jobs that wait although the queue has nothing left to deliver.
+    /// What is watched: running jobs, jobs that wait although the queue has nothing left to deliver, and that there are jobs which are
+    /// soon due.
     pub watched: u32,
 }
 
@@ -183,6 +186,9 @@ impl Sweeper {
                 Err(error) => return Err(error),
             }
         }
+        // so that a sweep that looks more often while something is watched finds it in time
+        let soon = self.store.due(self.clock.now() + SOON, 1).await?;
+        swept.watched += u32::from(!soon.is_empty());
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The changing part of a job, and the steps that may change it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
@@ -12,6 +14,9 @@ use super::status::JobStatus;
 use crate::base::id::LeaseToken;
 use crate::base::time::Timestamp;
 use crate::request::Reason;
+
+/// How long after a detached job was queued it is queued again, unless a worker has looked at it.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 /// The part of a job that changes; its request never changes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -77,10 +82,10 @@ impl JobState {
         Ok(())
     }
 
-    /// Records that the queue has the job, if the job is still due at `due`.
+    /// Records that the queue has the job, if the job is still due at `due`. A detached one stays due, in case nobody looks.
     pub fn mark_dispatched(&mut self, due: Timestamp) {
         if self.due == Some(due) {
-            self.due = None;
+            self.due = self.is_detached().then_some(due + LOOK_AGAIN);
         }
     }
 
@@ -156,8 +161,7 @@ impl JobState {
         self.wait_again(due)
     }
 
-    /// Leaves the attempt to what executes it in place of a worker. The sweep queues the job at `due`, for another look, if it is not
-    /// queued by then.
+    /// Leaves the attempt to what executes it in place of a worker. The sweep queues the job at `due`, for another look.
     ///
     /// # Errors
     /// The job does not run under this lease.
@@ -170,7 +174,8 @@ impl JobState {
     }
 
     /// Returns whether the job runs and no worker holds it.
-    fn is_detached(&self) -> bool {
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
         self.status == JobStatus::Running && self.lease.is_none()
     }
 
@@ -202,7 +207,7 @@ impl JobState {
                 Ok(())
             }
             JobStatus::Running => {
-                if self.is_detached() {
+                if self.is_detached() && self.cancel.is_none() {
                     self.due = Some(cancel.at);
                 }
                 self.cancel.get_or_insert(cancel);

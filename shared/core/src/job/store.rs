@@ -50,7 +50,8 @@ pub trait JobStore: Send + Sync {
     /// Returns one page of a tenant's jobs, newest first.
     async fn list(&self, query: &HistoryQuery, now: Timestamp) -> Result<HistoryPage, StoreError>;
 
-    /// Records that the queue has the job's id, if the job is still due at `due`, as it was when the id was sent.
+    /// Records that the queue has the job's id, if the job is still due at `due`, as it was when the id was sent. A detached job is due
+    /// again after [`LOOK_AGAIN`](super::LOOK_AGAIN).
     async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError>;
 
     /// Starts an attempt, or takes up one that is detached, and returns the job as claimed; `Conflict` unless it is pending, or detached,
@@ -86,8 +87,7 @@ pub trait JobStore: Send + Sync {
     /// is canceled. `Conflict` if the lease is lost.
     async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Leaves a running job to what executes it in place of a worker, to be looked at when it is queued, at `due` at the latest; returns
-    /// the cancel request, if there is one. `Conflict` if the lease is lost.
+    /// Leaves a running job to what executes it in place of a worker, due to be queued for a look at `due`; returns the cancel request, if there is one. `Conflict` if the lease is lost.
     async fn detach(
         &self,
         id: JobId,
@@ -114,7 +114,7 @@ pub trait JobStore: Send + Sync {
     /// Returns up to `limit` pending or detached jobs that have been due to be queued since before `now`.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
 
-    /// Returns up to `limit` pending or detached jobs that the queue was given and has not given up, oldest first.
+    /// Returns up to `limit` pending jobs that the queue was given and has not given up, oldest first.
     async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError>;
 
     /// Returns up to `limit` pending jobs that were created before an instant.

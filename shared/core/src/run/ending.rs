@@ -72,7 +72,8 @@ pub(super) async fn put_back(
     Ok(Some(delay))
 }
 
-/// Leaves a job to what executes it in place of a worker.
+/// Leaves a job to what executes it in place of a worker. After a pause, the sweep queues it for a look: no message waits for that in
+/// the queue, where it would look like a job that waits, and might come after the attempt has ended.
 pub(super) async fn detach(
     store: &dyn JobStore,
     queue: Option<&dyn JobQueue>,
@@ -81,14 +82,15 @@ pub(super) async fn detach(
     lease: Lease,
     detached: &Detached,
 ) -> Result<Option<Duration>, StoreError> {
-    let due = due(clock.now(), detached.pause);
+    let due = clock.now() + detached.pause;
     let cancel = store.detach(job.id, lease.token, detached.by.clone(), due).await?;
     tracing::info!(by = detached.by, "job goes on without a worker");
     // a cancel that came meanwhile is for the next look
     let is_news = cancel.is_some() && job.state.cancel.is_none();
-    let pause = if is_news { Duration::ZERO } else { detached.pause };
-    queue_again(store, queue, DueJob::of(job, due), pause).await;
-    Ok(Some(pause))
+    if is_news || detached.pause.is_zero() {
+        queue_again(store, queue, DueJob::of(job, due), Duration::ZERO).await;
+    }
+    Ok(Some(detached.pause))
 }
 
 /// Returns when the sweep queues a job that waits for so long, and that the queue is not known to have by then.

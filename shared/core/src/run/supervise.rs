@@ -79,7 +79,11 @@ impl Supervision<'_> {
     /// Handles the loss of the lease. A job that may run again is stopped before it runs twice at the same time. A job that runs
     /// only once goes on, because being killed in the middle of its work is worse for it; nothing more of it is written.
     fn lose(&self) {
-        if self.job.may_run_again() {
+        if self.job.state.detached.is_some() {
+            // another worker looks at it, and writes the same log
+            self.output.discard();
+            self.request(StopReason::LeaseLost);
+        } else if self.job.may_run_again() {
             self.request(StopReason::LeaseLost);
         } else if self.output.discard() {
             tracing::warn!(

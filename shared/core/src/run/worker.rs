@@ -35,7 +35,7 @@ const UNSEEN_PAUSE: Duration = Duration::from_secs(10);
 pub enum Disposition {
     /// The job was run, and its end written.
     Executed,
-    /// The job is waiting again, or goes on without the worker, and the queue has it: it is to be executed, or looked at, after this.
+    /// The job is waiting again, and the queue has it; or it goes on without the worker. It is to be executed, or looked at, after this.
     Again(Duration),
     /// The job does not exist, has ended, or belongs to another worker: there is nothing to do.
     Nothing,
@@ -92,6 +92,18 @@ impl Worker {
         self.take(id, limits).instrument(span(id)).await
     }
 
+    /// Looks at a job if it goes on without a worker, as [`Worker::execute`] does; starts none.
+    ///
+    /// # Errors
+    /// As for [`Worker::execute`].
+    pub async fn look(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
+        match self.store.get(id, self.clock.now()).await {
+            Ok(job) if job.state.is_detached() => self.execute(id, limits).await,
+            Ok(_) | Err(StoreError::NotFound) => Ok(Disposition::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn take(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
         let lease = Lease::new();
         let _holding = self.held.hold(lease.token);
@@ -110,6 +122,12 @@ impl Worker {
         let work = std::mem::take(&mut job.request.work);
         let output = match self.output(&job).await {
             Ok(output) => output,
+            Err((error, _)) if !error.is_retryable() => {
+                tracing::error!(error = %causes(&error), "the output of a detached job cannot be gone on with; the rest is not kept");
+                let output = Output::new(self.logs.clone(), job.id, job.state.attempt, self.settings.output);
+                output.discard();
+                output
+            }
             Err((error, by)) => {
                 tracing::warn!(error = %causes(&error), "the output of a detached job could not be looked at");
                 let pause = UNSEEN_PAUSE;
@@ -136,7 +154,8 @@ impl Worker {
             never = supervision.watch() => match never {},
         };
         let reason = if ended.stopped { stop.borrow().clone() } else { None };
-        if reason == Some(StopReason::LeaseLost) {
+        let lost = job.state.detached.is_some() && *stop.borrow() == Some(StopReason::LeaseLost);
+        if lost || reason == Some(StopReason::LeaseLost) {
             tracing::warn!("the lease was lost; the job was stopped and nothing is written");
             return Ok(Disposition::Executed);
         }

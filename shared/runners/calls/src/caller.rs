@@ -64,12 +64,14 @@ impl Runner for Calls {
         };
         let events = Events::new(output);
         let mut ended = self.shared.call(&request, job, work, output, stop.clone()).await;
-        if self.shared.runner(self.kind).is_some_and(|runner| runner.detaches()) {
-            // what its fallback printed could not be told from what it printed itself
+        let mut failed = &request.call;
+        if self.shared.detaches(failed) {
             return ended;
         }
-        let mut failed = &request.call;
         while let Some(fallback) = failed.fallback.as_deref().filter(|_| may_be_replaced(&ended, failed)) {
+            if self.shared.detaches(&fallback.call) {
+                break;
+            }
             let facts = json!({"called": fallback.title(), "error": ended.outcome.error});
             if events.tell("call_replaced", facts).await.is_err() {
                 break;
@@ -149,9 +151,23 @@ impl Shared {
         self.runners.iter().find(|runner| runner.kind() == kind)
     }
 
+    /// Returns whether a call goes on without a worker. Nothing stands in for such a call, nor does it for another: the next look at it
+    /// would have to know which of them is looked at, and what each has printed.
+    fn detaches(&self, call: &Call) -> bool {
+        let runner = self.runner(call.runner_config.execution_type().as_str());
+        runner.is_some_and(|runner| runner.detaches())
+    }
+
     async fn execute(&self, kind: &str, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended {
         match self.runner(kind) {
-            Some(runner) => told_of_effect(runner.run(job, work, output, stop).await),
+            Some(runner) => {
+                let ended = runner.run(job, work, output, stop).await;
+                if job.state.detached.is_none() {
+                    told_of_effect(ended)
+                } else {
+                    ended
+                }
+            }
             None => Ended::with(Outcome::failed(
                 Reason::RUNNER_ERROR,
                 format!("This worker cannot run calls of the execution type {kind}."),

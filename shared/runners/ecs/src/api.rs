@@ -64,8 +64,10 @@ impl Fault {
 
     /// Returns whether the service has too much to do, or no room: the same call may be answered later.
     pub(crate) fn is_shortage(&self) -> bool {
-        let Self::Refused { kind, .. } = self else { return false };
-        ["ThrottlingException", "LimitExceededException", "ServerException"].contains(&kind.as_str())
+        let Self::Refused { kind, told } = self else {
+            return false;
+        };
+        ["ThrottlingException", "LimitExceededException"].contains(&kind.as_str()) || is_limit(told)
     }
 
     pub(crate) fn into_told(self) -> String {
@@ -73,6 +75,12 @@ impl Fault {
             Self::Refused { told, .. } | Self::Unanswered(told) => told,
         }
     }
+}
+
+/// Returns whether a text says that there is no room: a quota of the account, or the cluster, is used up.
+pub(crate) fn is_limit(told: &str) -> bool {
+    let told = told.to_lowercase();
+    told.contains("limit on the number of") || told.contains("capacity") || told.contains("resource:")
 }
 
 /// Calls services of a region.
@@ -129,7 +137,8 @@ fn refusal(operation: &str, service: &str, status: u16, body: &[u8]) -> Fault {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let kind = body["__type"].as_str().and_then(|kind| kind.rsplit('#').next());
     let plain = |kind: &&str| !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let Some(kind) = kind.filter(plain) else {
+    // an error of the service's own says nothing of whether it did what was asked
+    let Some(kind) = kind.filter(plain).filter(|_| status < 500) else {
         return Fault::Unanswered(format!("{operation} of AWS ({service}): status {status}"));
     };
     let message = ["message", "Message"].into_iter().find_map(|name| body[name].as_str());

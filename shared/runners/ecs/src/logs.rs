@@ -1,6 +1,6 @@
 //! Reads what a task's container has printed from CloudWatch Logs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{Beginning, Output};
@@ -17,6 +17,8 @@ const MAX_TAIL_BYTES: usize = 1000;
 /// How long what a task has printed at its end may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
+/// For how long it is read at most: less than a function may run.
+const LONGEST_READ: Duration = Duration::from_secs(600);
 
 /// Where a container's output is.
 #[derive(Clone, Debug)]
@@ -93,6 +95,7 @@ pub(crate) async fn read(
     let redactor = Redactor::default();
     let mut printed = Printed::default();
     let mut token = None::<String>;
+    let (began, mut before) = (Instant::now(), printing.output.size().await);
     let mut waits = ARRIVAL.saturating_sub(ended_for);
     loop {
         let input = json!({
@@ -117,6 +120,19 @@ pub(crate) async fn read(
         for event in &page.events {
             let text = redactor.text(&event.message);
             printed.take(format!("{text}\n").as_bytes(), &mut printing).await?;
+        }
+        let kept = printing.output.size().await;
+        if printing.already == 0 && !page.events.is_empty() && kept == before {
+            // the log of a job has a limit, which it has reached
+            return Ok(printed);
+        }
+        before = kept;
+        if began.elapsed() > LONGEST_READ {
+            printed.unread = Some(format!(
+                "there was more than {} s are enough to read",
+                LONGEST_READ.as_secs()
+            ));
+            return Ok(printed);
         }
         let is_end = page.events.is_empty() && (page.next_forward_token.is_none() || page.next_forward_token == token);
         if is_end && waits.is_zero() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use callboard_core::base::object::Object;
+use callboard_core::base::sentence::sentence;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 use callboard_core::job::{Job, Outcome, Usage};
@@ -11,17 +12,17 @@ use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_core::run::Ended;
 use callboard_kind_service::config::{ContainerConfig, repository};
-use callboard_kind_service::detail::{Detail, EXIT_CODE};
+use callboard_kind_service::detail::{CallProgress, Detail, EXIT_CODE, ISOLATION_UNAVAILABLE};
 use callboard_kind_service::events::Events;
 use callboard_kind_service::output;
 use callboard_kind_service::request::ServiceRequest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::Fault;
 use crate::definition::Definition;
 use crate::logs;
 use crate::plan::Plan;
-use crate::task::{Cluster, Task};
+use crate::task::{Cluster, Task, Unstarted};
 use crate::verdict;
 
 /// How long a task is left alone: half as long as it has run, within these bounds. Its end is told by an event, so a look is for what
@@ -30,6 +31,12 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long after the end of its time a task that AWS says nothing of is looked at.
 const PATIENCE: Duration = Duration::from_secs(3600);
+/// How long it may take until ECS tells of a task that it has started.
+const APPEARANCE: Duration = Duration::from_secs(300);
+/// What is noted before a task is started: whoever is lost between that and its ARN has lost nothing, since the next look starts the
+/// same task.
+pub(crate) const STARTING: &str = "a task that is being started";
+const NOT_STARTED: &str = "The task had not been started.";
 /// The reasons of failures that may pass.
 const PASSING: [Reason; 3] = [Reason::SOURCE_UNAVAILABLE, Reason::TIMEOUT, EXIT_CODE];
 
@@ -52,6 +59,7 @@ impl Look<'_> {
     pub(crate) async fn at(&self, arn: &str) -> Result<Ended, StoreError> {
         let task = match self.cluster.task(arn).await {
             Ok(Some(task)) => task,
+            Ok(None) if self.age() < APPEARANCE => return Ok(Ended::detached(arn.to_owned(), SHORTEST_PAUSE)),
             Ok(None) => return self.lost(arn).await,
             Err(fault) => return self.unseen(arn, fault).await,
         };
@@ -62,6 +70,11 @@ impl Look<'_> {
                 Err(fault) => self.unseen(arn, fault).await,
             };
         }
+        self.stop_if_due(arn).await
+    }
+
+    /// Stops a task whose job is to stop, or whose time is over; otherwise leaves it alone.
+    async fn stop_if_due(&self, arn: &str) -> Result<Ended, StoreError> {
         let stop = match &self.job.state.cancel {
             Some(_) => Some(verdict::CANCELED),
             None => (self.age() >= self.limit()).then_some(verdict::TIMED_OUT),
@@ -73,6 +86,114 @@ impl Look<'_> {
             tracing::warn!(error = fault.into_told(), "a task could not be stopped yet");
         }
         Ok(Ended::detached(arn.to_owned(), SHORTEST_PAUSE))
+    }
+
+    /// Starts the task that was noted as being started, or finds that it was.
+    ///
+    /// # Errors
+    /// The log store refuses a write.
+    pub(crate) async fn start(&self, named: &str) -> Result<Ended, StoreError> {
+        if self.job.state.cancel.is_some() {
+            return self.stop_if_started().await;
+        }
+        let started = match self.prepared(named).await {
+            Ok((definition, overrides)) => self.cluster.run(self.job, &definition, overrides).await,
+            Err(Unprepared::Outcome(outcome)) => return self.refuse(*outcome).await,
+            Err(Unprepared::Fault(fault)) => return self.unseen(STARTING, fault).await,
+        };
+        match started {
+            Ok(task) => {
+                self.output.report(Object::of(&CallProgress {
+                    called: Some(format!(
+                        "{} as task {}",
+                        self.plan.called(&self.config.image, named),
+                        task.id()
+                    )),
+                }));
+                Ok(Ended::detached(task.task_arn, self.pause()))
+            }
+            Err(Unstarted::Shortage(told)) => {
+                tracing::warn!(error = told, "there is no room for a task now");
+                Ok(Ended {
+                    short: true,
+                    ..Ended::with(Outcome::failed(Reason::RUNNER_ERROR, sentence(&told)))
+                })
+            }
+            Err(Unstarted::Unanswered(told)) => self.unseen(STARTING, Fault::Unanswered(told)).await,
+            Err(Unstarted::Otherwise(told)) => {
+                self.refuse(Outcome::failed(Reason::RUNNER_ERROR, sentence(&told)))
+                    .await
+            }
+        }
+    }
+
+    /// Ends a job that was canceled before its task was started; where it was started and nobody noted it, stops it.
+    async fn stop_if_started(&self) -> Result<Ended, StoreError> {
+        match self.cluster.running(self.job).await {
+            Ok(Some(arn)) => self.stop_if_due(&arn).await,
+            Ok(None) => {
+                let outcome = Outcome::failed(Reason::RUNNER_ERROR, NOT_STARTED);
+                let detail = Detail {
+                    no_effect: true,
+                    ..Detail::default()
+                };
+                let ended = self.conclude(outcome, detail, Usage::default(), false).await?;
+                Ok(Ended {
+                    stopped: true,
+                    doing: Some(NOT_STARTED.to_owned()),
+                    ..ended
+                })
+            }
+            Err(fault) => self.unseen(STARTING, fault).await,
+        }
+    }
+
+    /// Finds what a task is made of, and whether it may be.
+    ///
+    /// # Errors
+    /// It may not be, or that is not known now.
+    pub(crate) async fn prepared(&self, named: &str) -> Result<(Definition, Value), Unprepared> {
+        let unavailable = |told: String| Unprepared::outcome(Reason::SOURCE_UNAVAILABLE, told);
+        let definition = match self.cluster.definition(named).await {
+            Ok(definition) => definition,
+            Err(fault) if fault.is_shortage() => return Err(Unprepared::Fault(fault)),
+            Err(Fault::Refused { told, .. }) => {
+                let error = format!("the task definition {named} cannot be had: {told}");
+                return Err(unavailable(sentence(&error)));
+            }
+            Err(fault) => return Err(Unprepared::Fault(fault)),
+        };
+        let policy = &self.request.call.security_policy;
+        let container = definition.container(self.config).map_err(unavailable)?;
+        container.logs(&definition).map_err(unavailable)?;
+        let missing = container.missing(self.config, policy);
+        if !missing.is_empty() {
+            let error = format!(
+                "The container {} of the task definition {} cannot have what the service demands, so it was not started: {}.",
+                container.name,
+                definition.short_name(),
+                missing.join(", ")
+            );
+            return Err(Unprepared::outcome(ISOLATION_UNAVAILABLE, error));
+        }
+        let (job, limits) = (self.job.id.to_string(), policy.resource_limits);
+        let overrides = self
+            .plan
+            .overrides(&container.name, &job, self.config.cpu_millis, limits);
+        let overrides = overrides.map_err(|told| Unprepared::outcome(Reason::REQUEST_INVALID, told))?;
+        Ok((definition, overrides))
+    }
+
+    /// Ends a job whose task was not started.
+    ///
+    /// # Errors
+    /// The log store refuses a write.
+    pub(crate) async fn refuse(&self, outcome: Outcome) -> Result<Ended, StoreError> {
+        let detail = Detail {
+            no_effect: true,
+            ..Detail::default()
+        };
+        self.conclude(outcome, detail, Usage::default(), false).await
     }
 
     /// Returns how long the task is left alone now.
@@ -93,7 +214,7 @@ impl Look<'_> {
             None => &self.config.image,
         };
         let called = self.plan.called(image, definition.short_name());
-        let facts = json!({"called": called, "task": task.task_arn});
+        let facts = json!({"called": called, "task": task.task_arn, "task_created_at": time(task.created_at)});
         // a look that was lost may have written a part of this
         let already = self.output.size().await;
         if self.output.events() == 0 {
@@ -115,19 +236,20 @@ impl Look<'_> {
         let schema = self.request.call.output_schema.as_ref();
         let read = output::printed(&printed.stdout, self.config.output, schema, &Redactor::default());
         let outcome = verdict::outcome(task, ran, self.config, self.limit(), &printed, read.fault);
+        let began = task.stop_code != "TaskFailedToStart";
         let detail = Detail {
             output: Some(read.output),
             output_truncated: printed.stdout.truncated,
             exit_code: ran.and_then(|ran| ran.exit_code),
             called: Some(called),
             isolation: container.map(|container| container.isolation()).unwrap_or_default(),
+            no_effect: !began,
             ..Detail::default()
         };
         let usage = Usage {
             cost: verdict::cost(task),
             ..Usage::default()
         };
-        let began = task.stop_code != "TaskFailedToStart";
         let stopped = task.stopped_reason == verdict::CANCELED;
         let ended = self.conclude(outcome, detail, usage, began).await?;
         Ok(Ended {
@@ -146,12 +268,16 @@ impl Look<'_> {
         usage: Usage,
         began: bool,
     ) -> Result<Ended, StoreError> {
-        let facts = json!({"exit_code": detail.exit_code, "isolation": detail.isolation});
-        self.events.ended(outcome.error.as_deref(), facts).await?;
+        // a look that was lost may have told the end
+        let is_told = self.output.events() > 1;
+        if !is_told {
+            let facts = json!({"exit_code": detail.exit_code, "isolation": detail.isolation});
+            self.events.ended(outcome.error.as_deref(), facts).await?;
+        }
         let (call, retries) = (&self.request.call, self.job.retries());
         let reason = outcome.reason.as_ref().filter(|reason| PASSING.contains(reason));
         let again = reason.and_then(|reason| call.again(retries, reason, began, None));
-        if let Some(pause) = again {
+        if let Some(pause) = again.filter(|_| !is_told) {
             self.events.retried(retries, pause, outcome.error.as_deref()).await?;
         }
         outcome.detail = Object::of(&detail);
@@ -193,6 +319,24 @@ impl Look<'_> {
         let started = self.job.state.started_at;
         started.map_or(Duration::ZERO, |started| SystemClock.now().since(started))
     }
+}
+
+/// Why there is nothing to start.
+pub(crate) enum Unprepared {
+    /// The job ends so.
+    Outcome(Box<Outcome>),
+    /// It is not known now.
+    Fault(Fault),
+}
+
+impl Unprepared {
+    fn outcome(reason: Reason, told: String) -> Self {
+        Self::Outcome(Box::new(Outcome::failed(reason, told)))
+    }
+}
+
+fn time(seconds: Option<f64>) -> Option<String> {
+    seconds.map(|seconds| Timestamp::from_millis(milliseconds(seconds)).to_string())
 }
 
 /// Returns an instant that AWS tells in seconds.

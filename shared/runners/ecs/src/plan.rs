@@ -10,9 +10,6 @@ const MAX_CALLED_CHARS: usize = 2000;
 /// How much ECS takes.
 const MAX_OVERRIDE_BYTES: usize = 8192;
 
-/// The variable that has the operation, as `SERVICE/OPERATION`.
-pub(crate) const OPERATION: &str = "CALLBOARD_OPERATION";
-
 /// What a container is to run, besides its definition.
 pub(crate) struct Plan {
     /// Its entry point's arguments; none leaves those of the definition.
@@ -47,20 +44,19 @@ impl Plan {
         })
     }
 
-    /// Returns the overrides of a container.
+    /// Returns the overrides of a task for a container of it.
     ///
     /// # Errors
     /// A sentence that says that ECS does not take the input.
     pub(crate) fn overrides(
         &self,
         container: &str,
-        (job, operation): (&str, &str),
+        job: &str,
         cpu_millis: Option<u64>,
         limits: ResourceLimits,
     ) -> Result<Value, String> {
         let mut environment = self.environment.clone();
         environment.push(json!({"name": "CALLBOARD_JOB_ID", "value": job}));
-        environment.push(json!({"name": OPERATION, "value": operation}));
         let mut overrides = json!({"name": container, "environment": environment});
         if !self.command.is_empty() {
             overrides["command"] = json!(self.command);
@@ -71,6 +67,7 @@ impl Plan {
         if let Some(mebibytes) = limits.memory_mb {
             overrides["memory"] = mebibytes.into();
         }
+        let overrides = json!({"containerOverrides": [overrides]});
         let size = overrides.to_string().len();
         if size > MAX_OVERRIDE_BYTES {
             return Err(format!(

@@ -8,29 +8,30 @@ use callboard_core::base::causes::causes;
 use callboard_core::base::object::Object;
 use callboard_core::base::sentence::sentence;
 use callboard_core::credential::Secrets;
-use callboard_core::job::{Job, Outcome, Usage};
+use callboard_core::job::{Job, Outcome};
 use callboard_core::output::Output;
 use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_http::{Client, FetchError, Limits};
 use callboard_kind_service::attempt::{unkept, unreadable};
 use callboard_kind_service::config::{ContainerConfig, RunnerConfig};
-use callboard_kind_service::detail::{CallProgress, Detail, ISOLATION_UNAVAILABLE};
 use callboard_kind_service::events::Events;
 use callboard_kind_service::execution_type::ExecutionType;
 use callboard_kind_service::request::ServiceRequest;
 
 use crate::api::Aws;
-use crate::look::Look;
+use crate::look::{self, Look, Unprepared};
 use crate::plan::Plan;
 use crate::settings::Settings;
-use crate::task::{Cluster, Unstarted, id};
+use crate::task::Cluster;
 
 /// What one answer of AWS may be; a page of logs has at most 1 MiB of messages.
 const LIMITS: Limits = Limits {
     max_bytes: 16 * 1024 * 1024,
     timeout: Duration::from_secs(20),
 };
+/// How long a task is left alone that cannot be looked at for want of keys.
+const KEYLESS_PAUSE: Duration = Duration::from_secs(60);
 
 /// Runs operations in containers, as tasks of ECS on Fargate.
 ///
@@ -61,12 +62,31 @@ impl EcsRunner {
             return Err(unreadable("it is no container"));
         };
         let unavailable = |told: &str| Outcome::failed(Reason::SOURCE_UNAVAILABLE, told);
-        let named = self.task_definition(config).map_err(unavailable)?;
+        let named = match (&job.state.detached, self.task_definition(config)) {
+            // what it was started on is known, whatever the deployment's parameters are now
+            (Some(by), Err(_)) if by != look::STARTING => "",
+            (_, named) => named.map_err(unavailable)?,
+        };
         let invalid = |told: String| Outcome::failed(Reason::REQUEST_INVALID, told);
         let plan = Plan::new(config, &request.input).map_err(invalid)?;
-        let keys = self.secrets.own_cloud().await;
-        let keys = keys.map_err(|error| Outcome::failed(Reason::CREDENTIAL_UNAVAILABLE, causes(&error).to_string()))?;
-        let region = region(&self.settings.cluster).or_else(|| keys.region.clone());
+        let keys = match (self.secrets.own_cloud().await, &job.state.detached) {
+            (Ok(keys), _) => keys,
+            (Err(error), Some(by)) => {
+                tracing::warn!(error = %causes(&error), "a task could not be looked at");
+                return Ok(Ended::detached(by.clone(), KEYLESS_PAUSE));
+            }
+            (Err(error), None) => {
+                return Err(Outcome::failed(
+                    Reason::CREDENTIAL_UNAVAILABLE,
+                    causes(&error).to_string(),
+                ));
+            }
+        };
+        let mut settings = self.settings.clone();
+        if let Some(cluster) = job.state.detached.as_deref().and_then(cluster_of) {
+            settings.cluster = cluster;
+        }
+        let region = region(&settings.cluster).or_else(|| keys.region.clone());
         let region = region.ok_or_else(|| broken("the region of the cluster is not known: set AWS_REGION"))?;
         let cluster = Cluster {
             aws: Aws {
@@ -75,7 +95,7 @@ impl EcsRunner {
                 keys: &keys,
                 region,
             },
-            settings: &self.settings,
+            settings: &settings,
         };
         let events = Events::new(output);
         let look = Look {
@@ -87,18 +107,14 @@ impl EcsRunner {
             output,
             events: &events,
         };
-        let ended = match &job.state.detached {
-            Some(arn) => look.at(arn).await,
-            None => match start(&look, named).await {
-                Ok(ended) => return Ok(ended),
-                Err(outcome) => {
-                    let detail = Detail {
-                        no_effect: true,
-                        ..Detail::default()
-                    };
-                    look.conclude(outcome, detail, Usage::default(), false).await
-                }
+        let ended = match job.state.detached.as_deref() {
+            None => match look.prepared(named).await {
+                Ok(_) => return Ok(Ended::detached(look::STARTING.to_owned(), Duration::ZERO)),
+                Err(Unprepared::Outcome(outcome)) => look.refuse(*outcome).await,
+                Err(Unprepared::Fault(fault)) => return Ok(short(&fault.into_told())),
             },
+            Some(look::STARTING) => look.start(named).await,
+            Some(arn) => look.at(arn).await,
         };
         ended.map_err(|error| unkept(&error))
     }
@@ -115,55 +131,6 @@ impl EcsRunner {
     }
 }
 
-/// Starts the task of a job, or finds the one that an attempt has left whose worker was lost.
-async fn start(look: &Look<'_>, named: &str) -> Result<Ended, Outcome> {
-    let (config, policy) = (look.config, &look.request.call.security_policy);
-    let unavailable = |told: String| Outcome::failed(Reason::SOURCE_UNAVAILABLE, told);
-    let definition = match look.cluster.definition(named).await {
-        Ok(definition) => definition,
-        Err(fault) if fault.is_shortage() => return Ok(short(&fault.into_told())),
-        Err(fault) => {
-            let error = format!("the task definition {named} cannot be had: {}", fault.into_told());
-            return Err(unavailable(sentence(&error)));
-        }
-    };
-    let container = definition.container(config).map_err(unavailable)?;
-    container.logs(&definition).map_err(unavailable)?;
-    let missing = container.missing(config, policy);
-    if !missing.is_empty() {
-        let error = format!(
-            "The container {} of the task definition {} cannot have what the service demands, so it was not started: {}.",
-            container.name,
-            definition.short_name(),
-            missing.join(", ")
-        );
-        return Err(Outcome::failed(ISOLATION_UNAVAILABLE, error));
-    }
-    let operation = format!("{}/{}", look.request.service, look.request.operation);
-    if look.job.state.attempt > 1 {
-        let left = look.cluster.running(look.job, &operation).await;
-        if let Some(task) = left.map_err(|fault| broken(&fault.into_told()))? {
-            tracing::info!(task = task.task_arn, "the task of a lost attempt goes on");
-            return Ok(Ended::detached(task.task_arn, look.pause()));
-        }
-    }
-    let limits = policy.resource_limits;
-    let names = (&*look.job.id.to_string(), &*operation);
-    let overrides = look.plan.overrides(&container.name, names, config.cpu_millis, limits);
-    let overrides = overrides.map_err(|told| Outcome::failed(Reason::REQUEST_INVALID, told))?;
-    match look.cluster.run(look.job, &operation, &definition, overrides).await {
-        Ok(task) => {
-            let called = look.plan.called(&config.image, definition.short_name());
-            look.output.report(Object::of(&CallProgress {
-                called: Some(format!("{called} as task {}", id(&task.task_arn))),
-            }));
-            Ok(Ended::detached(task.task_arn, look.pause()))
-        }
-        Err(Unstarted::Shortage(told)) => Ok(short(&told)),
-        Err(Unstarted::Otherwise(told)) => Err(broken(&told)),
-    }
-}
-
 /// Puts a job back for which AWS has no room now.
 fn short(told: &str) -> Ended {
     tracing::warn!(error = told, "there is no room for a task now");
@@ -175,6 +142,13 @@ fn short(told: &str) -> Ended {
 
 fn broken(told: &str) -> Outcome {
     Outcome::failed(Reason::RUNNER_ERROR, sentence(told))
+}
+
+/// Returns the ARN of the cluster that a task's ARN names.
+fn cluster_of(task: &str) -> Option<String> {
+    let (account, rest) = task.split_once(":task/")?;
+    let (cluster, _id) = rest.split_once('/')?;
+    Some(format!("{account}:cluster/{cluster}"))
 }
 
 /// Returns the region of an ARN.

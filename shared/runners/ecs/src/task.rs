@@ -1,14 +1,12 @@
 //! Tasks: starts, finds and stops them.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
+use callboard_core::base::time::Timestamp;
 use callboard_core::job::Job;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::{Aws, Fault, Service};
+use crate::api::{Aws, Fault, Service, is_limit};
 use crate::definition::Definition;
-use crate::plan::OPERATION;
 use crate::settings::Settings;
 
 /// What is read of a task.
@@ -32,8 +30,6 @@ pub(crate) struct Task {
     pub(crate) memory: Option<String>,
     #[serde(default)]
     pub(crate) containers: Vec<TaskContainer>,
-    #[serde(default)]
-    overrides: Value,
 }
 
 /// What is read of a task's container.
@@ -49,20 +45,6 @@ pub(crate) struct TaskContainer {
 impl Task {
     pub(crate) fn has_ended(&self) -> bool {
         self.last_status == "STOPPED"
-    }
-
-    /// Returns whether the task was started for an operation.
-    fn is_of(&self, operation: &str) -> bool {
-        let containers = self.overrides["containerOverrides"].as_array();
-        let mut variables = containers
-            .into_iter()
-            .flatten()
-            .filter_map(|container| container["environment"].as_array());
-        variables.any(|variables| {
-            variables
-                .iter()
-                .any(|variable| variable["name"] == OPERATION && variable["value"] == operation)
-        })
     }
 
     /// Returns the last part of the ARN.
@@ -97,6 +79,8 @@ pub(crate) enum Unstarted {
     Shortage(String),
     /// For another reason, as a part of a sentence.
     Otherwise(String),
+    /// It may have been: there is no answer.
+    Unanswered(String),
 }
 
 /// The tasks of a cluster.
@@ -117,14 +101,10 @@ impl Cluster<'_> {
         Ok(answer.task_definition)
     }
 
-    /// Starts the task of an attempt, once however often this is called.
-    pub(crate) async fn run(
-        &self,
-        job: &Job,
-        operation: &str,
-        definition: &Definition,
-        container: Value,
-    ) -> Result<Task, Unstarted> {
+    /// Starts the task of an attempt, once however often this is called. An attempt that was put back is another one: ECS may repeat what
+    /// it has answered to a token.
+    pub(crate) async fn run(&self, job: &Job, definition: &Definition, overrides: Value) -> Result<Task, Unstarted> {
+        let began = job.state.started_at.map_or(0, Timestamp::as_millis);
         let input = json!({
             "cluster": self.settings.cluster,
             "taskDefinition": definition.task_definition_arn,
@@ -132,25 +112,20 @@ impl Cluster<'_> {
             "count": 1,
             "startedBy": job.id.to_string(),
             "group": self.settings.group,
-            "clientToken": format!("{}-{}-{:x}", job.id, job.state.attempt, hash(operation)),
+            "clientToken": format!("{}-{}", job.id, began),
             "networkConfiguration": self.settings.network(),
-            "overrides": {"containerOverrides": [container]},
+            "overrides": overrides,
         });
         let started: Result<Tasks, Fault> = self.aws.call(Service::Ecs, "RunTask", &input).await;
-        let answer = started.map_err(|fault| {
-            if fault.is_shortage() {
-                Unstarted::Shortage(fault.into_told())
-            } else {
-                Unstarted::Otherwise(fault.into_told())
-            }
+        let answer = started.map_err(|fault| match fault {
+            fault if fault.is_shortage() => Unstarted::Shortage(fault.into_told()),
+            Fault::Refused { told, .. } => Unstarted::Otherwise(told),
+            Fault::Unanswered(told) => Unstarted::Unanswered(told),
         })?;
         answer.tasks.into_iter().next().ok_or_else(|| {
             let told: Vec<String> = answer.failures.iter().map(Failure::told).collect();
             let told = format!("RunTask of AWS (ecs): {}", told.join("; "));
-            let is_shortage = |failure: &Failure| {
-                failure.reason.starts_with("RESOURCE") || failure.reason.to_lowercase().contains("capacity")
-            };
-            if answer.failures.iter().any(is_shortage) {
+            if is_limit(&told) {
                 Unstarted::Shortage(told)
             } else {
                 Unstarted::Otherwise(told)
@@ -158,8 +133,8 @@ impl Cluster<'_> {
         })
     }
 
-    /// Finds the task of a job that runs for an operation, such as that of an attempt whose worker was lost.
-    pub(crate) async fn running(&self, job: &Job, operation: &str) -> Result<Option<Task>, Fault> {
+    /// Finds the task of a job that runs.
+    pub(crate) async fn running(&self, job: &Job) -> Result<Option<String>, Fault> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Answer {
@@ -168,12 +143,7 @@ impl Cluster<'_> {
         }
         let input = json!({"cluster": self.settings.cluster, "startedBy": job.id.to_string()});
         let answer: Answer = self.aws.call(Service::Ecs, "ListTasks", &input).await?;
-        for arn in answer.task_arns {
-            if let Some(task) = self.task(&arn).await?.filter(|task| task.is_of(operation)) {
-                return Ok(Some(task));
-            }
-        }
-        Ok(None)
+        Ok(answer.task_arns.into_iter().next())
     }
 
     /// Describes a task; `None` if ECS no longer knows it.
@@ -189,13 +159,6 @@ impl Cluster<'_> {
         let answer: Result<Value, Fault> = self.aws.call(Service::Ecs, "StopTask", &input).await;
         answer.map(drop)
     }
-}
-
-/// Returns a number that tells operations apart; a token has too little room for their names.
-fn hash(operation: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    operation.hash(&mut hasher);
-    hasher.finish()
 }
 
 impl Failure {

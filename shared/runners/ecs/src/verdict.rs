@@ -55,19 +55,18 @@ pub(crate) fn outcome(
                 told(format!("the task could not start: {why}")),
             )
         }
+        (Some(_), "UserInitiated") if task.stopped_reason != CANCELED => {
+            let error = format!("somebody stopped the task: {}", task.stopped_reason);
+            Outcome::failed(Reason::RUNNER_ERROR, told(error))
+        }
         (None, _) | (_, "SpotInterruption" | "ServiceSchedulerInitiated" | "TerminationNotice") => {
             let error = format!("AWS ended the task: {} {why}", task.stopped_reason);
             Outcome::failed(Reason::RUNNER_ERROR, told(error.trim().to_owned()))
         }
         (Some(code), _) if !config.success_codes.iter().any(|good| i32::from(*good) == code) => {
-            let stopped = if task.stop_code == "UserInitiated" {
-                format!(" after it was stopped ({})", task.stopped_reason)
-            } else {
-                String::new()
-            };
             let error = match printed.tail().as_str() {
-                "" => format!("the container ended with exit code {code}{stopped}"),
-                tail => format!("the container ended with exit code {code}{stopped}: {tail}"),
+                "" => format!("the container ended with exit code {code}"),
+                tail => format!("the container ended with exit code {code}: {tail}"),
             };
             Outcome::failed(EXIT_CODE, told(error))
         }

@@ -1,5 +1,6 @@
 //! The benchmarks: every figure is compared with a stated reference that is measured in the same run.
 
+mod calls;
 mod capacity;
 mod functions;
 mod jobs;
@@ -35,6 +36,11 @@ macro_rules! parts {
 parts! {
     jobs::wall_time
     jobs::throughput
+    calls::http
+    calls::shell
+    calls::container
+    calls::throughput
+    calls::memory
     promises::cost
     promises::recovery
     requests::submit
