@@ -165,7 +165,10 @@ async fn wait(app: &App, mut job: Job) -> Job {
     while Instant::now() < deadline && !job.state.status.is_final() {
         // its work may be large, and is not needed until the job has ended
         job.request.work = Object::default();
-        sleep(pause).await;
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = app.store.ended(job.id) => {}
+        }
         match app.job(job.id).await {
             Ok(seen) => job = seen,
             Err(error) => tracing::error!(job.id = %job.id, error = %causes(&error), "the job could not be looked at"),

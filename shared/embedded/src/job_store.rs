@@ -11,11 +11,15 @@ use callboard_core::job::{
 };
 use callboard_core::request::Lane;
 use rusqlite::{Connection, Params, Row};
+use tokio::sync::broadcast;
 
 use crate::database::Database;
 use crate::error::sqlite;
 use crate::listing::Lists;
 use crate::rows::{self, JOB_COLUMNS, NewJob, select};
+
+/// How many ends of jobs are kept for those who are slow to hear of them.
+const MOST_TOLD: usize = 256;
 
 /// Keeps jobs in the `jobs` table.
 #[derive(Clone)]
@@ -23,6 +27,8 @@ pub struct SqliteJobStore {
     database: Database,
     lists: Lists,
     damage: Damage,
+    /// Tells which jobs have ended.
+    ended: broadcast::Sender<JobId>,
 }
 
 impl SqliteJobStore {
@@ -33,6 +39,7 @@ impl SqliteJobStore {
             database,
             lists: Lists::default(),
             damage: Damage::default(),
+            ended: broadcast::Sender::new(MOST_TOLD),
         }
     }
 
@@ -90,28 +97,37 @@ impl SqliteJobStore {
     where
         F: FnOnce(&mut JobState) -> Result<(), Refused> + Send + 'static,
     {
-        self.database
-            .write(move |connection| {
-                let mut state = rows::state(connection, id)?;
-                change(&mut state).map_err(|Refused| StoreError::Conflict)?;
-                rows::update(connection, id, &state)?;
-                Ok(state)
-            })
-            .await
+        let changed = self.database.write(move |connection| {
+            let mut state = rows::state(connection, id)?;
+            change(&mut state).map_err(|Refused| StoreError::Conflict)?;
+            rows::update(connection, id, &state)?;
+            Ok(state)
+        });
+        let state = changed.await?;
+        self.tell(id, &state);
+        Ok(state)
     }
 
     async fn change_job<F>(&self, id: JobId, change: F) -> Result<Job, StoreError>
     where
         F: FnOnce(&mut JobState) -> Result<(), Refused> + Send + 'static,
     {
-        self.database
-            .write(move |connection| {
-                let mut job = load(connection, id)?;
-                change(&mut job.state).map_err(|Refused| StoreError::Conflict)?;
-                rows::update(connection, id, &job.state)?;
-                Ok(job)
-            })
-            .await
+        let changed = self.database.write(move |connection| {
+            let mut job = load(connection, id)?;
+            change(&mut job.state).map_err(|Refused| StoreError::Conflict)?;
+            rows::update(connection, id, &job.state)?;
+            Ok(job)
+        });
+        let job = changed.await?;
+        self.tell(id, &job.state);
+        Ok(job)
+    }
+
+    fn tell(&self, id: JobId, state: &JobState) {
+        if state.status.is_final() {
+            // without a receiver, nobody waits
+            let _heard = self.ended.send(id);
+        }
     }
 }
 
@@ -214,6 +230,12 @@ impl JobStore for SqliteJobStore {
 
     async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
         self.change_job(id, move |state| state.redrive(now)).await
+    }
+
+    async fn ended(&self, id: JobId) {
+        let mut ended = self.ended.subscribe();
+        // one that has missed some may have missed this one
+        while ended.recv().await.is_ok_and(|other| other != id) {}
     }
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {

@@ -317,6 +317,10 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.release", call).await
     }
 
+    async fn ended(&self, id: JobId) {
+        self.0.ended(id).await;
+    }
+
     async fn detach(
         &self,
         id: JobId,

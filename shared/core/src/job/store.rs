@@ -108,6 +108,12 @@ pub trait JobStore: Send + Sync {
     /// Makes a pending job due to be queued again at once, and returns it; `Conflict` if it is not pending.
     async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
 
+    /// Waits until the store hears that a job has ended. A store that hears only of what it is asked for waits forever, so whoever waits
+    /// also looks from time to time.
+    async fn ended(&self, _id: JobId) {
+        std::future::pending().await;
+    }
+
     /// Returns up to `limit` running jobs that are not detached, and their leases, as they were not long ago.
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError>;
 
