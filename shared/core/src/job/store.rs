@@ -111,7 +111,7 @@ pub trait JobStore: Send + Sync {
     /// Waits until the store hears that a job has ended. A store that hears only of what it is asked for waits forever, so whoever waits
     /// also looks from time to time.
     async fn ended(&self, _id: JobId) {
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 
     /// Returns up to `limit` running jobs that are not detached, and their leases, as they were not long ago.
