@@ -87,7 +87,8 @@ impl FunctionRunner {
             output,
             events: &events,
         };
-        let trying = async { self.invoke(config, &access, &invocation).await.or_else(Untried::tried) };
+        // on the heap once, not in each of the futures that it is handed to
+        let trying = Box::pin(async { self.invoke(config, &access, &invocation).await.or_else(Untried::tried) });
         let ended = attempt.run(|text| redactor.text(text), trying).await;
         ended.map_err(|error| unkept(&error))
     }

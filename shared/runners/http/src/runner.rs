@@ -100,9 +100,9 @@ impl HttpRunner {
             output,
             events: &exchange.events,
         };
-        let ended = attempt
-            .run(|text| redaction.text(text), exchange.run(&request.call))
-            .await;
+        // on the heap once, not in each of the futures that it is handed to
+        let trying = Box::pin(exchange.run(&request.call));
+        let ended = attempt.run(|text| redaction.text(text), trying).await;
         ended.map_err(|error| unkept(&error))
     }
 }
