@@ -252,10 +252,10 @@ impl JobStore for DynamoDbJobStore {
         self.listing().active(IndexQuery::due(now), limit, read).await
     }
 
-    async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError> {
+    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<JobId>, StoreError> {
         // a job that cannot be read is left out, so it is not queued in vain
-        let read = |id, item: &Item| item::summary(item).map(|_sound| (id, item::lane(item)));
-        self.listing().active(IndexQuery::queued(), limit, read).await
+        let read = |id, item: &Item| item::summary(item).map(|_sound| id);
+        self.listing().active(IndexQuery::queued(lane), limit, read).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

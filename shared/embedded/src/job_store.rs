@@ -262,14 +262,14 @@ impl JobStore for SqliteJobStore {
         self.sound(query, [now.as_millis()], limit, read).await
     }
 
-    async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError> {
-        let query = "SELECT id, lane, state FROM jobs WHERE status = 'pending' AND due IS NULL
+    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let query = "SELECT id, lane, state FROM jobs WHERE status = 'pending' AND due IS NULL AND lane IS ?1
             AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL ELSE TRUE END ORDER BY created_at";
         let read = |row: &Row<'_>| {
             waiting_or_running(row)?;
-            Ok((rows::id(row)?, rows::lane(row)?))
+            rows::id(row)
         };
-        self.sound(query, (), limit, read).await
+        self.sound(query, [lane.stored()], limit, read).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

@@ -363,8 +363,8 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.due", || self.0.due(now, limit)).await
     }
 
-    async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError> {
-        self.1.make("store.queued", || self.0.queued(limit)).await
+    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.1.make("store.queued", || self.0.queued(lane, limit)).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

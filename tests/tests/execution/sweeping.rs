@@ -237,6 +237,22 @@ async fn the_sweep_of_the_process_that_runs_a_job_leaves_it_alone() -> anyhow::R
     Ok(())
 }
 
+/// As between two attempts of a call that is repeated for weeks.
+#[tokio::test]
+async fn a_job_waits_anew_after_each_attempt() -> anyhow::Result<()> {
+    let site = Site::open()?;
+    let job = site.job(attempts(2)).await?;
+    for _ in 0..3 {
+        let failing = Arc::new(Script::failing_for(HOUR));
+        site.execute(job.id, failing).await?;
+        site.clock.advance(HOUR * 13);
+        assert_eq!(site.sweep().await?.abandoned, 0);
+    }
+    site.clock.advance(HOUR * 12);
+    assert_eq!(site.sweep().await?.abandoned, 1);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_job_that_no_worker_takes_for_too_long_ends() -> anyhow::Result<()> {
     let site = Site::open()?;

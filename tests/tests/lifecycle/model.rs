@@ -42,7 +42,7 @@ pub(crate) struct Model {
     pub(crate) facts: Facts,
     pub(crate) leases: Vec<Lease>,
     pub(crate) messages: usize,
-    created_at: Timestamp,
+    waits_since: Timestamp,
     max_attempts: u32,
     /// The lease that the last sweep saw, and since when sweeps have seen it so.
     seen: Option<(Lease, Timestamp)>,
@@ -74,7 +74,7 @@ impl Model {
             facts: Facts::from(job),
             leases: Vec::new(),
             messages: 0,
-            created_at: job.created_at,
+            waits_since: job.created_at,
             max_attempts: job.request.options.max_attempts.unwrap_or(1),
             seen: None,
             unclaimed: None,
@@ -135,9 +135,10 @@ impl Model {
         allowed
     }
 
-    pub(crate) fn release(&mut self, token: LeaseToken, due: Timestamp) -> bool {
+    pub(crate) fn release(&mut self, token: LeaseToken, due: Timestamp, now: Timestamp) -> bool {
         let allowed = self.holds(token);
         if allowed {
+            self.waits_since = now;
             self.facts.given_up.push(self.facts.attempt);
         }
         if allowed && self.facts.canceled_by.is_some() {
@@ -215,7 +216,7 @@ impl Model {
 
     /// Gives up a job that waited for too long.
     pub(crate) fn abandon(&mut self, now: Timestamp, swept: &mut Swept) {
-        if self.is_pending() && self.created_at < now - MAX_WAIT {
+        if self.is_pending() && self.waits_since < now - MAX_WAIT {
             self.end(JobStatus::Failed, Some(Reason::UNDELIVERABLE));
             swept.abandoned += 1;
         }
@@ -232,7 +233,7 @@ impl Model {
         } else if self.facts.canceled_by.is_some() {
             self.end(JobStatus::Canceled, Some(Reason::CANCELED_BY_REQUEST));
         } else if self.facts.attempt < self.max_attempts {
-            self.release(token, now + GRACE);
+            self.release(token, now + GRACE, now);
             self.facts.due = None;
             self.messages += 1;
         } else {

@@ -9,7 +9,7 @@ use callboard_core::base::id::{JobId, LeaseToken, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, Timestamp};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
-use callboard_core::job::{CancelRequest, DeadLetter, DueJob, Job, JobStore, Lease, Outcome};
+use callboard_core::job::{Attempt, CancelRequest, DeadLetter, DueJob, Job, JobStore, Lease, Outcome};
 use callboard_core::request::Lane;
 use callboard_core::run::Held;
 use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
@@ -172,8 +172,14 @@ impl World {
             }
             Act::Release { token, seconds } => {
                 let (token, due) = (token.of(model).token, now + Duration::from_secs(*seconds));
-                let ended = given_up(model.facts.attempt);
-                (store.release(*id, token, ended, due).await, model.release(token, due))
+                let ended = Attempt {
+                    finished_at: Some(now),
+                    ..given_up(model.facts.attempt)
+                };
+                (
+                    store.release(*id, token, ended, due).await,
+                    model.release(token, due, now),
+                )
             }
             Act::Detach { token, seconds } => {
                 let (token, due) = (token.of(model).token, now + Duration::from_secs(*seconds));

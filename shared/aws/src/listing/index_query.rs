@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{HistoryQuery, JobStatus, KindFilter, TitleFilter};
+use callboard_core::request::Lane;
 
 use crate::attributes::{instant, string};
 use crate::item::{self, SHARDS, Standing};
@@ -127,14 +128,18 @@ impl IndexQuery {
         Self::unfinished(&standings, "#due <= :before", vec![(":before", instant(now))])
     }
 
-    /// Returns the place of the jobs that are in the queue and wait for a worker.
-    pub(crate) fn queued() -> Self {
+    /// Returns the place of the jobs of a lane that are in the queue and wait for a worker.
+    pub(crate) fn queued(lane: Lane) -> Self {
         let standings = [Standing::Queued, Standing::Active];
-        Self::active(
+        let queued = Self::active(
             JobStatus::Pending,
             &standings,
             "#status = :status AND attribute_not_exists(#due)",
-        )
+        );
+        match lane.stored() {
+            None => queued.only("attribute_not_exists(#lane)"),
+            Some(lane) => queued.only("#lane = :lane").with(":lane", string(lane)),
+        }
     }
 
     /// Returns the place of the jobs that have been waiting since before an instant.

@@ -281,7 +281,7 @@ async fn jobs_of_earlier_releases_are_found_as_those_of_this_one() -> anyhow::Re
             due: due(&is_due)
         }]
     );
-    assert_eq!(store.queued(10).await?, [(queued.id, Lane::Programs)]);
+    assert_eq!(store.queued(Lane::Programs, 10).await?, [queued.id]);
     assert_eq!(store.pending_since(later, 10).await?, [is_due.id, queued.id]);
     let listed = async |status| {
         let asked = HistoryQuery {
@@ -296,10 +296,7 @@ async fn jobs_of_earlier_releases_are_found_as_those_of_this_one() -> anyhow::Re
     assert_eq!(listed(JobStatus::Running).await?, [run.id]);
     assert_eq!(listed(JobStatus::Pending).await?, [queued.id, is_due.id]);
     store.mark_dispatched(is_due.id, due(&is_due)).await?;
-    assert_eq!(
-        store.queued(10).await?,
-        [is_due.id, queued.id].map(|id| (id, Lane::Programs))
-    );
+    assert_eq!(store.queued(Lane::Programs, 10).await?, [is_due.id, queued.id]);
     store.finish(run.id, held.token, success(), now()).await?;
     assert!(store.running(10).await?.is_empty());
     Ok(())

@@ -49,14 +49,23 @@ impl Leases {
     }
 }
 
-/// Jobs that wait while the queue has nothing to deliver, each with the time since which it waits and how often it was queued
-/// again. Clones share them.
+/// Jobs that wait while the queue has nothing to deliver. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unclaimed(Arc<Mutex<HashMap<JobId, (Duration, u32)>>>);
+pub(super) struct Unclaimed(Arc<Mutex<HashMap<JobId, Waiting>>>);
+
+/// A job that waits.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    lane: Lane,
+    /// Since when it waits while its lane has nothing to deliver.
+    since: Duration,
+    /// How often it was queued again.
+    times: u32,
+}
 
 impl Unclaimed {
-    /// Records the jobs found by a look that began and ended at these times. Returns those to queue again: of the lanes that have no
-    /// messages. In the others, the wait of each job starts again.
+    /// Records the jobs found by a look that began and ended at these times, in the lanes that have no messages. Returns those to queue
+    /// again. In the other lanes, the wait of each job starts again.
     pub(super) fn note(
         &self,
         waiting: &[(JobId, Lane)],
@@ -66,24 +75,31 @@ impl Unclaimed {
     ) -> Vec<(JobId, Lane)> {
         let mut seen = lock(&self.0);
         let known = std::mem::take(&mut *seen);
+        for (id, job) in known.iter().filter(|(_, job)| !delivered.contains(&job.lane)) {
+            seen.insert(*id, Waiting { since: ended, ..*job });
+        }
         let mut forgotten = Vec::new();
         for (id, lane) in waiting {
-            let (mut since, mut times) = known.get(id).copied().unwrap_or((ended, 0));
-            if !delivered.contains(lane) {
-                since = ended;
-            } else if began.saturating_sub(since) >= UNCLAIMED * (1 << times) {
+            let new = Waiting {
+                lane: *lane,
+                since: ended,
+                times: 0,
+            };
+            let mut job = known.get(id).copied().unwrap_or(new);
+            if began.saturating_sub(job.since) >= UNCLAIMED * (1 << job.times) {
                 forgotten.push((*id, *lane));
-                (since, times) = (ended, MAX_DOUBLINGS.min(times + 1));
+                job.since = ended;
+                job.times = MAX_DOUBLINGS.min(job.times + 1);
             }
-            seen.insert(*id, (since, times));
+            seen.insert(*id, job);
         }
         forgotten
     }
 
     /// Records that the queue has messages. They may belong to any job, so every job's wait starts again.
     pub(super) fn restart(&self, now: Duration) {
-        for (since, _times) in lock(&self.0).values_mut() {
-            *since = now;
+        for job in lock(&self.0).values_mut() {
+            job.since = now;
         }
     }
 }

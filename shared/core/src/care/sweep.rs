@@ -207,9 +207,12 @@ impl Sweeper {
             unclaimed.restart(before);
             return Ok(());
         }
-        let waiting = self.store.queued(BATCH).await?;
-        let watched = waiting.iter().filter(|(_, lane)| delivered.contains(lane)).count();
-        swept.watched += u32::try_from(watched).unwrap_or(u32::MAX);
+        let mut waiting = Vec::new();
+        for lane in &delivered {
+            let queued = self.store.queued(*lane, BATCH).await?;
+            waiting.extend(queued.into_iter().map(|id| (id, *lane)));
+        }
+        swept.watched += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
         for (id, lane) in unclaimed.note(&waiting, &delivered, before, self.clock.elapsed()) {
             self.queue.send(id, lane, Duration::ZERO).await?;
             swept.dispatched += 1;
@@ -224,7 +227,12 @@ impl Sweeper {
             return Ok(());
         }
         let now = self.clock.now();
-        for id in self.store.pending_since(now - self.settings.max_wait, BATCH).await? {
+        let limit = now - self.settings.max_wait;
+        for id in self.store.pending_since(limit, BATCH).await? {
+            let waits_since = self.store.get(id, now).await.map(|job| job.waits_since());
+            if waits_since.is_ok_and(|since| since >= limit) {
+                continue;
+            }
             let hours = self.settings.max_wait.as_secs() / 3600;
             let error = format!("The job waited for {hours} h, and no worker took it.");
             match self

@@ -29,6 +29,13 @@ pub struct Job {
 }
 
 impl Job {
+    /// Returns since when the job waits, if it does: since it was accepted, or given back after its last attempt.
+    #[must_use]
+    pub fn waits_since(&self) -> Timestamp {
+        let given_up = self.state.given_up.last().and_then(|attempt| attempt.finished_at);
+        given_up.map_or(self.created_at, |given_up| given_up.max(self.created_at))
+    }
+
     /// Makes a pending job that is kept for `retention` after its end.
     #[must_use]
     pub fn new(tenant: Tenant, request: JobRequest, now: Timestamp, retention: Duration) -> Self {

@@ -120,8 +120,8 @@ pub trait JobStore: Send + Sync {
     /// Returns up to `limit` pending or detached jobs that have been due to be queued since before `now`.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
 
-    /// Returns up to `limit` pending jobs that the queue was given and has not given up, oldest first.
-    async fn queued(&self, limit: u32) -> Result<Vec<(JobId, Lane)>, StoreError>;
+    /// Returns up to `limit` pending jobs of a lane that the queue was given and has not given up, oldest first.
+    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<JobId>, StoreError>;
 
     /// Returns up to `limit` pending jobs that were created before an instant.
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;

@@ -8,7 +8,7 @@ use anyhow::ensure;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::job::{Job, JobStore, Lease, Outcome};
-use callboard_core::request::JobOptions;
+use callboard_core::request::{JobOptions, Lane};
 use callboard_embedded::{Database, SqliteJobStore};
 use callboard_kind_ansible::detail::PLAYBOOK_FAILED;
 use callboard_kind_ansible::request::AnsibleRequest;
@@ -141,7 +141,9 @@ pub(crate) async fn look(store: &dyn JobStore) -> anyhow::Result<()> {
     let now = SystemClock.now();
     store.running(WATCHED).await?;
     store.due(now, BATCH).await?;
-    store.queued(BATCH).await?;
+    for lane in Lane::ALL {
+        store.queued(lane, BATCH).await?;
+    }
     store.pending_since(now - DAY, BATCH).await?;
     Ok(())
 }

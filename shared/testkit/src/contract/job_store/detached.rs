@@ -36,7 +36,7 @@ pub async fn a_detached_job_runs_and_is_queued_for_the_next_look(store: &dyn Job
         (state.detached.as_deref(), &state.progress),
         (Some(TASK), &Some(progress()))
     );
-    assert!(store.running(10).await?.is_empty() && store.queued(10).await?.is_empty());
+    assert!(store.running(10).await?.is_empty() && store.queued(Lane::Programs, 10).await?.is_empty());
     let due = due(&job);
     assert!(store.due(now(), 10).await?.is_empty());
     let lane = Lane::Programs;
@@ -45,7 +45,7 @@ pub async fn a_detached_job_runs_and_is_queued_for_the_next_look(store: &dyn Job
     assert_eq!(store.due(due, 10).await?.len(), 1);
     for _ in 0..2 {
         store.mark_dispatched(id, due).await?;
-        assert!(store.due(due, 10).await?.is_empty() && store.queued(10).await?.is_empty());
+        assert!(store.due(due, 10).await?.is_empty() && store.queued(Lane::Programs, 10).await?.is_empty());
         let due = due + LOOK_AGAIN;
         assert_eq!(store.due(due, 10).await?, [DueJob { id, lane, due }]);
     }
@@ -68,7 +68,7 @@ pub async fn a_detached_job_is_taken_up_where_it_was_left(store: &dyn JobStore) 
     );
     assert_eq!(store.claim(job.id, second, now()).await?.state, taken);
     assert_eq!(store.running(10).await?, [(job.id, second)]);
-    assert!(store.due(now() + HOUR, 10).await?.is_empty() && store.queued(10).await?.is_empty());
+    assert!(store.due(now() + HOUR, 10).await?.is_empty() && store.queued(Lane::Programs, 10).await?.is_empty());
     let other = format!("{TASK}4");
     store.detach(job.id, second.token, other.clone(), now()).await?;
     let third = lease();
