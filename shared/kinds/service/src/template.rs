@@ -75,6 +75,15 @@ impl Template {
         matches!(self.parts.first(), Some(Part::Field(_)))
     }
 
+    /// Fills an argument of a container as it is.
+    ///
+    /// # Errors
+    /// A sentence that says what the input lacks.
+    pub fn argument(&self, input: &Value) -> Result<String, String> {
+        let filled = self.fill(input, |text, filled| filled.push_str(text));
+        filled.map_err(|missing| format!("/input/{} {}.", missing.field, missing.detail))
+    }
+
     /// Returns the text with the fields of an input, each written by `write`.
     ///
     /// # Errors
@@ -117,6 +126,16 @@ impl From<Template> for String {
     fn from(template: Template) -> Self {
         template.text
     }
+}
+
+/// Returns an argument so that it is seen where it ends.
+#[must_use]
+pub fn quoted(argument: &str) -> String {
+    let is_plain = |char: char| !char.is_whitespace() && !char.is_control() && char != '"';
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        return argument.to_owned();
+    }
+    Value::from(argument).to_string()
 }
 
 #[cfg(test)]

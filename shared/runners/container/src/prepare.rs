@@ -8,7 +8,7 @@ use callboard_core::job::{Job, Outcome};
 use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_kind_service::config::ContainerConfig;
-use callboard_kind_service::template::Template;
+use callboard_kind_service::template::{Template, quoted};
 use serde_json::{Map, Value};
 
 use crate::engine::{Connected, Engine};
@@ -49,8 +49,11 @@ impl Prepared {
         let redactor = Redactor::new(&environment.secrets).map_err(|error| broken(causes(&error).to_string()))?;
         let values = Value::Object(input.clone());
         let invalid = |told: String| Outcome::failed(Reason::REQUEST_INVALID, told);
-        let command = filled(&config.command, &values).map_err(invalid)?;
-        let args = filled(&config.args, &values).map_err(invalid)?;
+        let filled = |templates: &[Template]| templates.iter().map(|part| part.argument(&values)).collect();
+        let command: Result<Vec<String>, String> = filled(&config.command);
+        let command = command.map_err(invalid)?;
+        let args: Result<Vec<String>, String> = filled(&config.args);
+        let args = args.map_err(invalid)?;
         let stdin = config.stdin.then(|| serde_json::to_vec(input)).transpose();
         let engine = engine.connected().await.map_err(broken)?;
         let image = find(&engine.docker, config).await;
@@ -78,21 +81,4 @@ impl Prepared {
             .take(MAX_CALLED_CHARS)
             .collect()
     }
-}
-
-fn filled(templates: &[Template], input: &Value) -> Result<Vec<String>, String> {
-    let filled = templates.iter().map(|template| {
-        let filled = template.fill(input, |text, filled| filled.push_str(text));
-        filled.map_err(|missing| format!("/input/{} {}.", missing.field, missing.detail))
-    });
-    filled.collect()
-}
-
-/// Returns an argument so that it is seen where it ends.
-fn quoted(argument: &str) -> String {
-    let is_plain = |char: char| !char.is_whitespace() && !char.is_control() && char != '"';
-    if !argument.is_empty() && argument.chars().all(is_plain) {
-        return argument.to_owned();
-    }
-    Value::from(argument).to_string()
 }

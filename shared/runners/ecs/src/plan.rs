@@ -2,7 +2,7 @@
 
 use callboard_kind_service::config::{ContainerConfig, Variable};
 use callboard_kind_service::security::ResourceLimits;
-use callboard_kind_service::template::Template;
+use callboard_kind_service::template::quoted;
 use serde_json::{Map, Value, json};
 
 /// How much of what is called is shown, in characters.
@@ -25,7 +25,7 @@ impl Plan {
     pub(crate) fn new(config: &ContainerConfig, input: &Map<String, Value>) -> Result<Self, String> {
         let values = Value::Object(input.clone());
         let parts = config.command.iter().chain(&config.args);
-        let command: Result<Vec<String>, String> = parts.map(|part| filled(part, &values)).collect();
+        let command: Result<Vec<String>, String> = parts.map(|part| part.argument(&values)).collect();
         let mut environment = Vec::new();
         for (name, variable) in &config.environment {
             match variable {
@@ -85,18 +85,4 @@ impl Plan {
         let called = called.collect::<Vec<_>>().join(" ");
         called.chars().take(MAX_CALLED_CHARS).collect()
     }
-}
-
-fn filled(template: &Template, input: &Value) -> Result<String, String> {
-    let filled = template.fill(input, |text, filled| filled.push_str(text));
-    filled.map_err(|missing| format!("/input/{} {}.", missing.field, missing.detail))
-}
-
-/// Returns an argument so that it is seen where it ends.
-fn quoted(argument: &str) -> String {
-    let is_plain = |char: char| !char.is_whitespace() && !char.is_control() && char != '"';
-    if !argument.is_empty() && argument.chars().all(is_plain) {
-        return argument.to_owned();
-    }
-    Value::from(argument).to_string()
 }
