@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use callboard_core::base::id::JobId;
+use callboard_tests::aws::ecs::{CLUSTER, GROUP};
 use callboard_tests::aws::{Queue, Resources, Template, endpoints};
 use serde_json::{Value, json};
 
@@ -16,7 +17,12 @@ const LIMIT: Duration = Duration::from_secs(60);
 fn a_stack_takes_no_events_unless_it_is_asked_to_and_then_those_of_its_own_bus_alone() -> anyhow::Result<()> {
     let template = Template::load()?;
     assert_eq!(template.at("/Parameters/EventBus/Default")?.text("")?, "NONE");
-    assert_eq!(template.ids_of("AWS::Events::Rule"), ["JobRequestedRule"]);
+    assert_eq!(
+        template.ids_of("AWS::Events::Rule"),
+        ["JobRequestedRule", "TaskEndedRule"]
+    );
+    let condition = template.at("/Resources/TaskEndedRule/Condition")?;
+    assert_eq!(condition.text("")?, "HasTasks");
     assert!(
         template
             .at("/Resources/SubmitFunction/Properties/Events/JobRequested")
@@ -67,6 +73,47 @@ async fn an_event_on_the_stacks_bus_runs_once_and_one_on_the_accounts_bus_not_at
     Ok(())
 }
 
+/// By the emulator's own idea of patterns and transformers.
+#[tokio::test]
+async fn the_end_of_a_task_becomes_a_message_for_the_callers() -> anyhow::Result<()> {
+    let resources = Resources::create().await?;
+    let rule = resources.template.properties("TaskEndedRule")?;
+    let list = |pointer: &str| anyhow::Ok(json!([rule.text(&format!("{pointer}/0"))?]));
+    let pattern = json!({
+        "source": list("/EventPattern/source")?,
+        "detail-type": list("/EventPattern/detail-type")?,
+        "detail": {"clusterArn": [CLUSTER], "group": [GROUP], "lastStatus": list("/EventPattern/detail/lastStatus")?},
+    });
+    let transformer = json!({
+        "InputPathsMap": {"job": rule.text("/Targets/0/InputTransformer/InputPathsMap/job")?},
+        "InputTemplate": rule.text("/Targets/0/InputTransformer/InputTemplate")?,
+    });
+    let name = format!("ended-{}", JobId::new());
+    call("PutRule", &json!({"Name": name, "EventPattern": pattern.to_string()})).await?;
+    let target = json!({"Id": "queue", "Arn": resources.calls.arn, "InputTransformer": transformer});
+    call("PutTargets", &json!({"Rule": name, "Targets": [target]})).await?;
+    let mut event = crate::event("ecs-task-stopped.json")?;
+    event["detail"]["clusterArn"] = CLUSTER.into();
+    event["detail"]["group"] = GROUP.into();
+    let (stopped, mut running) = (event["detail"].clone(), event["detail"].clone());
+    running["lastStatus"] = "RUNNING".into();
+    for detail in [running, stopped] {
+        let entry =
+            json!({"Source": event["source"], "DetailType": event["detail-type"], "Detail": detail.to_string()});
+        let answer = call("PutEvents", &json!({"Entries": [entry]})).await?;
+        ensure!(answer["FailedEntryCount"] == 0, "{answer}");
+    }
+    let message = received(&resources, &resources.calls).await?;
+    ensure!(
+        message == json!({"job_id": event["detail"]["startedBy"], "look": true}),
+        "{message}"
+    );
+    let receive = resources.sqs().receive_message().queue_url(&resources.calls.url);
+    let more = receive.wait_time_seconds(3).send().await?.messages;
+    ensure!(more.unwrap_or_default().is_empty(), "a task that runs is told, too");
+    Ok(())
+}
+
 /// Makes a bus with the template's rule, which leads to a queue here: the emulator runs no functions.
 async fn lead(resources: &Resources, bus: &str, target: &Queue) -> anyhow::Result<()> {
     let rule = resources.template.properties("JobRequestedRule")?;
@@ -105,7 +152,7 @@ async fn put(resources: &Resources, bus: &str, greeting: &str) -> anyhow::Result
 /// Calls EventBridge. The emulator reads of a signature only for which service it is.
 async fn call(action: &str, body: &Value) -> anyhow::Result<Value> {
     let scope = "Credential=test/20261120/us-east-1/events/aws4_request";
-    let request = reqwest::Client::new().post(endpoints::url()?);
+    let request = callboard_tests::http::client().post(endpoints::url()?);
     let request = request
         .header("X-Amz-Target", format!("AWSEvents.{action}"))
         .header("Content-Type", "application/x-amz-json-1.1")
