@@ -48,6 +48,8 @@ struct Shared {
     crowded: AtomicUsize,
     /// Whether tasks are started, and nobody is told.
     silent: AtomicBool,
+    /// After how many events the answers to who reads a log stop coming.
+    readable: AtomicUsize,
     ended: UnboundedSender<Value>,
 }
 
@@ -85,6 +87,7 @@ impl Ecs {
                 asked: Mutex::default(),
                 crowded: AtomicUsize::new(0),
                 silent: AtomicBool::new(false),
+                readable: AtomicUsize::new(usize::MAX),
                 ended,
             }),
         };
@@ -107,6 +110,11 @@ impl Ecs {
     /// Starts tasks without an answer, or answers again.
     pub fn silence(&self, silent: bool) {
         self.shared.silent.store(silent, Ordering::SeqCst);
+    }
+
+    /// Answers whoever reads a log for so many events only.
+    pub fn let_read(&self, events: usize) {
+        self.shared.readable.store(events, Ordering::SeqCst);
     }
 
     /// Returns how many tasks were started.
@@ -170,7 +178,7 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
         "DescribeTasks" => Ok(shared.describe(&input)),
         "ListTasks" => Ok(shared.list(&input)),
         "StopTask" => shared.stop(&input),
-        "GetLogEvents" => shared.log(&input),
+        "GetLogEvents" => shared.log(&input).await,
         other => Err(("InvalidAction", other.to_owned())),
     };
     match answered {
@@ -334,7 +342,7 @@ impl Shared {
         Ok(json!({"task": described(id, task)}))
     }
 
-    fn log(&self, input: &Value) -> Answer {
+    async fn log(&self, input: &Value) -> Answer {
         let stream = input["logStreamName"].as_str().unwrap_or_default();
         let absent = || {
             (
@@ -343,16 +351,15 @@ impl Shared {
             )
         };
         let id = stream.strip_prefix("tool/main/").ok_or_else(absent)?;
-        let tasks = lock(&self.tasks);
-        let log = tasks
-            .get(id)
-            .map(|task| task.log.clone())
-            .filter(|log| !log.is_empty())
-            .ok_or_else(absent)?;
+        let log = lock(&self.tasks).get(id).map(|task| task.log.clone());
+        let log = log.filter(|log| !log.is_empty()).ok_or_else(absent)?;
         let from: usize = input["nextToken"]
             .as_str()
             .and_then(|token| token.parse().ok())
             .unwrap_or(0);
+        if from >= self.readable.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         let page: Vec<Value> = log
             .iter()
             .skip(from)

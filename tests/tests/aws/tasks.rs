@@ -1,5 +1,7 @@
 //! Containers: jobs that tasks of ECS execute, and that callers only look at.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use callboard_tests::aws::ecs::{CLUSTER, GROUP, IMAGE};
 use callboard_tests::aws::{Ecs, Stack, StackSettings};
@@ -7,7 +9,7 @@ use callboard_tests::wait;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::until_messages;
+use crate::{LIMIT, until_messages};
 
 /// Makes a registry with one operation for each of these. A script's own arguments are the input's `words`.
 fn registry(scripts: &[(&str, &str, Value)]) -> String {
@@ -248,6 +250,44 @@ async fn the_task_of_a_caller_that_died_before_it_knew_of_it_is_taken_up() -> an
     let job = client.ended(&id).await?;
     ensure!(job["status"] == "successful" && job["attempt"] == 1, "{job}");
     ensure!(job["result"]["output"] == "done\n" && ecs.tasks() == 1, "{job}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_log_that_was_read_in_part_when_its_caller_died_is_read_to_its_end() -> anyhow::Result<()> {
+    let (ecs, events) = Ecs::start().await?;
+    let registry = registry(&[("count", "for line in 1 2 3 4 5 6 7 8; do echo $line; done", json!({}))]);
+    let stack = start(&ecs, &registry)?;
+    deliver(&stack, events);
+    let client = stack.client();
+    ecs.let_read(3);
+    let id = client.submit(&call("count", "")).await?;
+    client.until(&id, |job| job["status"] == "running").await?;
+    let reading = async {
+        while client.logs(&id).await? != b"1\n2\n3\n" {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        anyhow::Ok(())
+    };
+    let read = tokio::time::timeout(LIMIT, reading).await;
+    read.context("a part of it is never kept")??;
+    for function in stack.caller.functions() {
+        function.kill()?;
+    }
+    ecs.let_read(usize::MAX);
+    let job = client.ended(&id).await?;
+    ensure!(job["result"]["output"] == "1\n2\n3\n4\n5\n6\n7\n8\n", "{job}");
+    ensure!(client.logs(&id).await? == b"1\n2\n3\n4\n5\n6\n7\n8\n");
+    let names: Vec<Value> = client
+        .events(&id)
+        .await?
+        .into_iter()
+        .map(|event| event["event"].clone())
+        .collect();
+    ensure!(
+        names == ["call_started", "call_answered"] && job["attempt"] == 1,
+        "{names:?}"
+    );
     Ok(())
 }
 

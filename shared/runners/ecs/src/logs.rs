@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{Beginning, Output};
-use callboard_core::redact::Redactor;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -92,7 +91,6 @@ pub(crate) async fn read(
         region: source.region.clone(),
         ..*aws
     };
-    let redactor = Redactor::default();
     let mut printed = Printed::default();
     let mut token = None::<String>;
     let (began, mut before) = (Instant::now(), printing.output.size().await);
@@ -117,12 +115,14 @@ pub(crate) async fn read(
                 return Ok(printed);
             }
         };
+        let is_new = printing.already == 0;
         for event in &page.events {
-            let text = redactor.text(&event.message);
-            printed.take(format!("{text}\n").as_bytes(), &mut printing).await?;
+            printed
+                .take(format!("{}\n", event.message).as_bytes(), &mut printing)
+                .await?;
         }
         let kept = printing.output.size().await;
-        if printing.already == 0 && !page.events.is_empty() && kept == before {
+        if is_new && !page.events.is_empty() && kept == before {
             // the log of a job has a limit, which it has reached
             return Ok(printed);
         }
