@@ -75,7 +75,7 @@ impl Template {
         matches!(self.parts.first(), Some(Part::Field(_)))
     }
 
-    /// Fills an argument of a container as it is.
+    /// Fills an argument as it is.
     ///
     /// # Errors
     /// A sentence that says what the input lacks.
@@ -128,9 +128,21 @@ impl From<Template> for String {
     }
 }
 
-/// Returns an argument so that it is seen where it ends.
-#[must_use]
-pub fn quoted(argument: &str) -> String {
+/// Fills arguments.
+///
+/// # Errors
+/// As for [`Template::argument`].
+pub fn arguments<'a>(templates: impl IntoIterator<Item = &'a Template>, input: &Value) -> Result<Vec<String>, String> {
+    templates.into_iter().map(|template| template.argument(input)).collect()
+}
+
+/// Returns what is called with arguments, for people: each argument so that it is seen where it ends.
+pub fn line<'a>(what: String, arguments: impl IntoIterator<Item = &'a String>) -> String {
+    let arguments = arguments.into_iter().map(|argument| quoted(argument));
+    std::iter::once(what).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(argument: &str) -> String {
     let is_plain = |char: char| !char.is_whitespace() && !char.is_control() && char != '"';
     if !argument.is_empty() && argument.chars().all(is_plain) {
         return argument.to_owned();

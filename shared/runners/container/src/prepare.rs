@@ -8,7 +8,7 @@ use callboard_core::job::{Job, Outcome};
 use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_kind_service::config::ContainerConfig;
-use callboard_kind_service::template::{Template, quoted};
+use callboard_kind_service::template::{arguments, line};
 use serde_json::{Map, Value};
 
 use crate::engine::{Connected, Engine};
@@ -49,11 +49,8 @@ impl Prepared {
         let redactor = Redactor::new(&environment.secrets).map_err(|error| broken(causes(&error).to_string()))?;
         let values = Value::Object(input.clone());
         let invalid = |told: String| Outcome::failed(Reason::REQUEST_INVALID, told);
-        let filled = |templates: &[Template]| templates.iter().map(|part| part.argument(&values)).collect();
-        let command: Result<Vec<String>, String> = filled(&config.command);
-        let command = command.map_err(invalid)?;
-        let args: Result<Vec<String>, String> = filled(&config.args);
-        let args = args.map_err(invalid)?;
+        let command = arguments(&config.command, &values).map_err(invalid)?;
+        let args = arguments(&config.args, &values).map_err(invalid)?;
         let stdin = config.stdin.then(|| serde_json::to_vec(input)).transpose();
         let engine = engine.connected().await.map_err(broken)?;
         let image = find(&engine.docker, config).await;
@@ -71,14 +68,7 @@ impl Prepared {
 
     /// Returns what is called, for people.
     pub(crate) fn called(&self) -> String {
-        let parts = self.command.iter().chain(&self.args).map(|part| quoted(part));
-        let called = std::iter::once(self.image.named.clone())
-            .chain(parts)
-            .collect::<Vec<_>>();
-        self.redactor
-            .text(&called.join(" "))
-            .chars()
-            .take(MAX_CALLED_CHARS)
-            .collect()
+        let called = line(self.image.named.clone(), self.command.iter().chain(&self.args));
+        self.redactor.text(&called).chars().take(MAX_CALLED_CHARS).collect()
     }
 }

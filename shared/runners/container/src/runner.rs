@@ -10,11 +10,9 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::credential::Secrets;
 use callboard_core::job::{Job, Outcome};
 use callboard_core::output::Output;
-use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_kind_service::attempt::{unkept, unreadable};
 use callboard_kind_service::config::{ContainerConfig, RunnerConfig};
-use callboard_kind_service::detail::EXIT_CODE;
 use callboard_kind_service::events::Events;
 use callboard_kind_service::execution_type::ExecutionType;
 use callboard_kind_service::request::{Call, ServiceRequest};
@@ -26,8 +24,6 @@ use crate::prepare::Prepared;
 use crate::run::{Run, Tried};
 use crate::verdict::too_long;
 
-/// The reasons of failures that may pass.
-const PASSING: [Reason; 3] = [Reason::SOURCE_UNAVAILABLE, Reason::TIMEOUT, EXIT_CODE];
 /// How long one look for the containers of lost jobs may take.
 const TIDY_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -124,7 +120,11 @@ impl ContainerRunner {
 
 /// Says of an attempt whether another one follows.
 async fn concluded(job: &Job, call: &Call, tried: Tried, events: &Events<'_>) -> Result<Ended, StoreError> {
-    let reason = tried.outcome.reason.as_ref().filter(|reason| PASSING.contains(reason));
+    let reason = tried
+        .outcome
+        .reason
+        .as_ref()
+        .filter(|reason| ContainerConfig::PASSING.contains(reason));
     let again = reason
         .filter(|_| !tried.stopped)
         .and_then(|reason| call.again(job.retries(), reason, tried.begun, None));

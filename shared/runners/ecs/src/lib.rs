@@ -8,6 +8,7 @@ mod look;
 mod plan;
 mod runner;
 mod settings;
+mod start;
 mod task;
 mod verdict;
 

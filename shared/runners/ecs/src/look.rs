@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use callboard_core::base::object::Object;
-use callboard_core::base::sentence::sentence;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 use callboard_core::job::{Job, Outcome, Usage};
@@ -12,17 +11,17 @@ use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_core::run::Ended;
 use callboard_kind_service::config::{ContainerConfig, repository};
-use callboard_kind_service::detail::{CallProgress, Detail, EXIT_CODE, ISOLATION_UNAVAILABLE};
+use callboard_kind_service::detail::Detail;
 use callboard_kind_service::events::Events;
 use callboard_kind_service::output;
 use callboard_kind_service::request::ServiceRequest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::api::Fault;
 use crate::definition::Definition;
 use crate::logs;
 use crate::plan::Plan;
-use crate::task::{Cluster, Task, Unstarted};
+use crate::task::{Cluster, Task};
 use crate::verdict;
 
 /// How long a task is left alone: half as long as it has run, within these bounds. Its end is told by an event, so a look is for what
@@ -33,12 +32,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// How long it may take until ECS tells of a task that it has started.
 const APPEARANCE: Duration = Duration::from_secs(300);
-/// What is noted before a task is started: whoever is lost between that and its ARN has lost nothing, since the next look starts the
-/// same task.
-pub(crate) const STARTING: &str = "a task that is being started";
-const NOT_STARTED: &str = "The task had not been started.";
-/// The reasons of failures that may pass.
-const PASSING: [Reason; 3] = [Reason::SOURCE_UNAVAILABLE, Reason::TIMEOUT, EXIT_CODE];
 
 /// A look at a task.
 pub(crate) struct Look<'a> {
@@ -74,7 +67,7 @@ impl Look<'_> {
     }
 
     /// Stops a task whose job is to stop, or whose time is over; otherwise leaves it alone.
-    async fn stop_if_due(&self, arn: &str) -> Result<Ended, StoreError> {
+    pub(crate) async fn stop_if_due(&self, arn: &str) -> Result<Ended, StoreError> {
         let stop = match &self.job.state.cancel {
             Some(_) => Some(verdict::CANCELED),
             None => (self.age() >= self.limit()).then_some(verdict::TIMED_OUT),
@@ -86,114 +79,6 @@ impl Look<'_> {
             tracing::warn!(error = fault.into_told(), "a task could not be stopped yet");
         }
         Ok(Ended::detached(arn.to_owned(), SHORTEST_PAUSE))
-    }
-
-    /// Starts the task that was noted as being started, or finds that it was.
-    ///
-    /// # Errors
-    /// The log store refuses a write.
-    pub(crate) async fn start(&self, named: &str) -> Result<Ended, StoreError> {
-        if self.job.state.cancel.is_some() {
-            return self.stop_if_started().await;
-        }
-        let started = match self.prepared(named).await {
-            Ok((definition, overrides)) => self.cluster.run(self.job, &definition, overrides).await,
-            Err(Unprepared::Outcome(outcome)) => return self.refuse(*outcome).await,
-            Err(Unprepared::Fault(fault)) => return self.unseen(STARTING, fault).await,
-        };
-        match started {
-            Ok(task) => {
-                self.output.report(Object::of(&CallProgress {
-                    called: Some(format!(
-                        "{} as task {}",
-                        self.plan.called(&self.config.image, named),
-                        task.id()
-                    )),
-                }));
-                Ok(Ended::detached(task.task_arn, self.pause()))
-            }
-            Err(Unstarted::Shortage(told)) => {
-                tracing::warn!(error = told, "there is no room for a task now");
-                Ok(Ended {
-                    short: true,
-                    ..Ended::with(Outcome::failed(Reason::RUNNER_ERROR, sentence(&told)))
-                })
-            }
-            Err(Unstarted::Unanswered(told)) => self.unseen(STARTING, Fault::Unanswered(told)).await,
-            Err(Unstarted::Otherwise(told)) => {
-                self.refuse(Outcome::failed(Reason::RUNNER_ERROR, sentence(&told)))
-                    .await
-            }
-        }
-    }
-
-    /// Ends a job that was canceled before its task was started; where it was started and nobody noted it, stops it.
-    async fn stop_if_started(&self) -> Result<Ended, StoreError> {
-        match self.cluster.running(self.job).await {
-            Ok(Some(arn)) => self.stop_if_due(&arn).await,
-            Ok(None) => {
-                let outcome = Outcome::failed(Reason::RUNNER_ERROR, NOT_STARTED);
-                let detail = Detail {
-                    no_effect: true,
-                    ..Detail::default()
-                };
-                let ended = self.conclude(outcome, detail, Usage::default(), false).await?;
-                Ok(Ended {
-                    stopped: true,
-                    doing: Some(NOT_STARTED.to_owned()),
-                    ..ended
-                })
-            }
-            Err(fault) => self.unseen(STARTING, fault).await,
-        }
-    }
-
-    /// Finds what a task is made of, and whether it may be.
-    ///
-    /// # Errors
-    /// It may not be, or that is not known now.
-    pub(crate) async fn prepared(&self, named: &str) -> Result<(Definition, Value), Unprepared> {
-        let unavailable = |told: String| Unprepared::outcome(Reason::SOURCE_UNAVAILABLE, told);
-        let definition = match self.cluster.definition(named).await {
-            Ok(definition) => definition,
-            Err(fault) if fault.is_shortage() => return Err(Unprepared::Fault(fault)),
-            Err(Fault::Refused { told, .. }) => {
-                let error = format!("the task definition {named} cannot be had: {told}");
-                return Err(unavailable(sentence(&error)));
-            }
-            Err(fault) => return Err(Unprepared::Fault(fault)),
-        };
-        let policy = &self.request.call.security_policy;
-        let container = definition.container(self.config).map_err(unavailable)?;
-        container.logs(&definition).map_err(unavailable)?;
-        let missing = container.missing(self.config, policy);
-        if !missing.is_empty() {
-            let error = format!(
-                "The container {} of the task definition {} cannot have what the service demands, so it was not started: {}.",
-                container.name,
-                definition.short_name(),
-                missing.join(", ")
-            );
-            return Err(Unprepared::outcome(ISOLATION_UNAVAILABLE, error));
-        }
-        let (job, limits) = (self.job.id.to_string(), policy.resource_limits);
-        let overrides = self
-            .plan
-            .overrides(&container.name, &job, self.config.cpu_millis, limits);
-        let overrides = overrides.map_err(|told| Unprepared::outcome(Reason::REQUEST_INVALID, told))?;
-        Ok((definition, overrides))
-    }
-
-    /// Ends a job whose task was not started.
-    ///
-    /// # Errors
-    /// The log store refuses a write.
-    pub(crate) async fn refuse(&self, outcome: Outcome) -> Result<Ended, StoreError> {
-        let detail = Detail {
-            no_effect: true,
-            ..Detail::default()
-        };
-        self.conclude(outcome, detail, Usage::default(), false).await
     }
 
     /// Returns how long the task is left alone now.
@@ -275,7 +160,10 @@ impl Look<'_> {
             self.events.ended(outcome.error.as_deref(), facts).await?;
         }
         let (call, retries) = (&self.request.call, self.job.retries());
-        let reason = outcome.reason.as_ref().filter(|reason| PASSING.contains(reason));
+        let reason = outcome
+            .reason
+            .as_ref()
+            .filter(|reason| ContainerConfig::PASSING.contains(reason));
         let again = reason.and_then(|reason| call.again(retries, reason, began, None));
         if let Some(pause) = again.filter(|_| !is_told) {
             self.events.retried(retries, pause, outcome.error.as_deref()).await?;
@@ -296,7 +184,7 @@ impl Look<'_> {
     }
 
     /// Goes on with a job of whose task AWS says nothing now, for as long as it may run and an hour more.
-    async fn unseen(&self, arn: &str, fault: Fault) -> Result<Ended, StoreError> {
+    pub(crate) async fn unseen(&self, arn: &str, fault: Fault) -> Result<Ended, StoreError> {
         let told = fault.into_told();
         tracing::warn!(task = arn, error = told, "a task could not be looked at");
         if self.age() < self.limit() + PATIENCE {
@@ -318,20 +206,6 @@ impl Look<'_> {
     fn age(&self) -> Duration {
         let started = self.job.state.started_at;
         started.map_or(Duration::ZERO, |started| SystemClock.now().since(started))
-    }
-}
-
-/// Why there is nothing to start.
-pub(crate) enum Unprepared {
-    /// The job ends so.
-    Outcome(Box<Outcome>),
-    /// It is not known now.
-    Fault(Fault),
-}
-
-impl Unprepared {
-    fn outcome(reason: Reason, told: String) -> Self {
-        Self::Outcome(Box::new(Outcome::failed(reason, told)))
     }
 }
 

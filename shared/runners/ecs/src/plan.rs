@@ -2,7 +2,7 @@
 
 use callboard_kind_service::config::{ContainerConfig, Variable};
 use callboard_kind_service::security::ResourceLimits;
-use callboard_kind_service::template::quoted;
+use callboard_kind_service::template::{arguments, line};
 use serde_json::{Map, Value, json};
 
 /// How much of what is called is shown, in characters.
@@ -24,8 +24,7 @@ impl Plan {
     /// A sentence that says why a job cannot be run so.
     pub(crate) fn new(config: &ContainerConfig, input: &Map<String, Value>) -> Result<Self, String> {
         let values = Value::Object(input.clone());
-        let parts = config.command.iter().chain(&config.args);
-        let command: Result<Vec<String>, String> = parts.map(|part| part.argument(&values)).collect();
+        let command = arguments(config.command.iter().chain(&config.args), &values)?;
         let mut environment = Vec::new();
         for (name, variable) in &config.environment {
             match variable {
@@ -38,10 +37,7 @@ impl Plan {
                 }
             }
         }
-        Ok(Self {
-            command: command?,
-            environment,
-        })
+        Ok(Self { command, environment })
     }
 
     /// Returns the overrides of a task for a container of it.
@@ -80,9 +76,7 @@ impl Plan {
 
     /// Returns what is called, for people.
     pub(crate) fn called(&self, image: &str, definition: &str) -> String {
-        let parts = self.command.iter().map(|part| quoted(part));
-        let called = std::iter::once(format!("{image} ({definition})")).chain(parts);
-        let called = called.collect::<Vec<_>>().join(" ");
+        let called = line(format!("{image} ({definition})"), &self.command);
         called.chars().take(MAX_CALLED_CHARS).collect()
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use callboard_core::base::causes::causes;
 use callboard_core::base::object::Object;
-use callboard_core::base::sentence::sentence;
 use callboard_core::credential::Secrets;
 use callboard_core::job::{Job, Outcome};
 use callboard_core::output::Output;
@@ -20,9 +19,10 @@ use callboard_kind_service::execution_type::ExecutionType;
 use callboard_kind_service::request::ServiceRequest;
 
 use crate::api::Aws;
-use crate::look::{self, Look, Unprepared};
+use crate::look::Look;
 use crate::plan::Plan;
 use crate::settings::Settings;
+use crate::start::{STARTING, Unprepared, broken, short};
 use crate::task::Cluster;
 
 /// What one answer of AWS may be; a page of logs has at most 1 MiB of messages.
@@ -64,7 +64,7 @@ impl EcsRunner {
         let unavailable = |told: &str| Outcome::failed(Reason::SOURCE_UNAVAILABLE, told);
         let named = match (&job.state.detached, self.task_definition(config)) {
             // what it was started on is known, whatever the deployment's parameters are now
-            (Some(by), Err(_)) if by != look::STARTING => "",
+            (Some(by), Err(_)) if by != STARTING => "",
             (_, named) => named.map_err(unavailable)?,
         };
         let invalid = |told: String| Outcome::failed(Reason::REQUEST_INVALID, told);
@@ -109,11 +109,11 @@ impl EcsRunner {
         };
         let ended = match job.state.detached.as_deref() {
             None => match look.prepared(named).await {
-                Ok(_) => return Ok(Ended::detached(look::STARTING.to_owned(), Duration::ZERO)),
+                Ok(_) => return Ok(Ended::detached(STARTING.to_owned(), Duration::ZERO)),
                 Err(Unprepared::Outcome(outcome)) => look.refuse(*outcome).await,
                 Err(Unprepared::Fault(fault)) => return Ok(short(&fault.into_told())),
             },
-            Some(look::STARTING) => look.start(named).await,
+            Some(STARTING) => look.start(named).await,
             Some(arn) => look.at(arn).await,
         };
         ended.map_err(|error| unkept(&error))
@@ -129,19 +129,6 @@ impl EcsRunner {
             "The operation names no task_definition, which is what runs its container on AWS; add it to its runner_config.",
         )
     }
-}
-
-/// Puts a job back for which AWS has no room now.
-fn short(told: &str) -> Ended {
-    tracing::warn!(error = told, "there is no room for a task now");
-    Ended {
-        short: true,
-        ..Ended::with(broken(told))
-    }
-}
-
-fn broken(told: &str) -> Outcome {
-    Outcome::failed(Reason::RUNNER_ERROR, sentence(told))
 }
 
 /// Returns the ARN of the cluster that a task's ARN names.

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::hex::from_hex;
+use callboard_core::request::Reason;
 use serde::{Deserialize, Serialize};
 
 use super::places::{choice, template_list};
 use super::shell::{OutputFormat, check_dashes, codes};
 use super::variables::{Variable, environment};
+use crate::detail::EXIT_CODE;
 use crate::security::SecurityPolicy;
 use crate::template::Template;
 
@@ -48,6 +50,9 @@ pub struct ContainerConfig {
 }
 
 impl ContainerConfig {
+    /// The reasons of failures of a container that may pass.
+    pub const PASSING: [Reason; 3] = [Reason::SOURCE_UNAVAILABLE, Reason::TIMEOUT, EXIT_CODE];
+
     pub(super) fn read(fields: &mut Fields<'_>, policy: &SecurityPolicy, faults: &mut Faults) -> Option<Self> {
         let image = fields.required_line("image", MAX_BYTES, faults);
         if let Some(image) = image {
