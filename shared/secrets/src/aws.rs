@@ -15,6 +15,7 @@ use crate::call::{Answer, Caller};
 use crate::fault::Fault;
 
 pub use callboard_identity::Endpoints;
+pub(crate) use callboard_identity::region_of_arn;
 pub(crate) use sts::{Role, caller_identity};
 
 /// The region of AWS's global services.
@@ -83,10 +84,3 @@ impl Aws {
 const JSON: (HeaderName, &str) = (CONTENT_TYPE, "application/x-amz-json-1.1");
 /// The content type of AWS's query protocol.
 const FORM: (HeaderName, &str) = (CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8");
-
-/// Returns the region of an ARN; `None` if the text is not an ARN, or names a service without regions.
-pub(crate) fn region_of_arn(text: &str) -> Option<String> {
-    let region = text.strip_prefix("arn:")?.split(':').nth(2)?;
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (!region.is_empty() && region.bytes().all(good)).then(|| region.to_owned())
-}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use callboard_core::base::causes::causes;
 use callboard_core::credential::AwsKeys;
 use callboard_http::Client;
-use callboard_identity::{Endpoints, sign};
+use callboard_identity::{AwsError, Endpoints, sign};
 use http::Request;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
@@ -134,20 +134,13 @@ impl Aws<'_> {
 }
 
 fn refusal(operation: &str, service: &str, status: u16, body: &[u8]) -> Fault {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let kind = body["__type"].as_str().and_then(|kind| kind.rsplit('#').next());
-    let plain = |kind: &&str| !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
     // an error of the service's own says nothing of whether it did what was asked
-    let Some(kind) = kind.filter(plain).filter(|_| status < 500) else {
+    let Some(AwsError { kind, message }) = AwsError::read(None, body).filter(|_| status < 500) else {
         return Fault::Unanswered(format!("{operation} of AWS ({service}): status {status}"));
     };
-    let message = ["message", "Message"].into_iter().find_map(|name| body[name].as_str());
-    let told = match message.filter(|_| TELLING.contains(&kind)) {
+    let told = match message.filter(|_| TELLING.contains(&kind.as_str())) {
         Some(message) => format!("{operation} of AWS ({service}): {kind}: {message}"),
         None => format!("{operation} of AWS ({service}): {kind}"),
     };
-    Fault::Refused {
-        kind: kind.to_owned(),
-        told,
-    }
+    Fault::Refused { kind, told }
 }

@@ -12,6 +12,7 @@ use callboard_core::output::Output;
 use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_http::{Client, FetchError, Limits};
+use callboard_identity::region_of_arn;
 use callboard_kind_service::attempt::{unkept, unreadable};
 use callboard_kind_service::config::{ContainerConfig, RunnerConfig};
 use callboard_kind_service::events::Events;
@@ -86,7 +87,7 @@ impl EcsRunner {
         if let Some(cluster) = job.state.detached.as_deref().and_then(cluster_of) {
             settings.cluster = cluster;
         }
-        let region = region(&settings.cluster).or_else(|| keys.region.clone());
+        let region = region_of_arn(&settings.cluster).or_else(|| keys.region.clone());
         let region = region.ok_or_else(|| broken("the region of the cluster is not known: set AWS_REGION"))?;
         let cluster = Cluster {
             aws: Aws {
@@ -136,12 +137,6 @@ fn cluster_of(task: &str) -> Option<String> {
     let (account, rest) = task.split_once(":task/")?;
     let (cluster, _id) = rest.split_once('/')?;
     Some(format!("{account}:cluster/{cluster}"))
-}
-
-/// Returns the region of an ARN.
-fn region(arn: &str) -> Option<String> {
-    let region = arn.strip_prefix("arn:")?.split(':').nth(2)?;
-    (!region.is_empty()).then(|| region.to_owned())
 }
 
 #[async_trait]

@@ -6,14 +6,14 @@ use callboard_core::base::causes::causes;
 use callboard_core::credential::AwsKeys;
 use callboard_core::job::{Cost, Outcome, Usage};
 use callboard_http::Answer;
-use callboard_identity::{Endpoints, sign};
+use callboard_identity::{AwsError, Endpoints, region_of_arn, sign};
 use callboard_kind_service::attempt::Tried;
 use callboard_kind_service::config::FunctionConfig;
 use callboard_kind_service::detail::{Detail, FUNCTION_ERROR};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::invocation::Invocation;
 use crate::verdict::{Untried, ended, refused, returned};
@@ -96,12 +96,9 @@ impl Lambda<'_> {
 
     /// Returns the region: the one that is named, that of the function's ARN, or that of the keys.
     fn region(&self) -> Option<String> {
-        let arn = self.config.function.strip_prefix("arn:");
-        let of_arn = arn
-            .and_then(|arn| arn.split(':').nth(2))
-            .filter(|region| !region.is_empty());
-        let named = self.config.region.as_deref().or(of_arn);
-        named.map(str::to_owned).or_else(|| self.keys.region.clone())
+        let named = self.config.region.clone();
+        let named = named.or_else(|| region_of_arn(&self.config.function));
+        named.or_else(|| self.keys.region.clone())
     }
 
     fn url(&self, region: &str) -> String {
@@ -168,14 +165,9 @@ fn accepted() -> Tried {
 /// Says why AWS has refused a call. Its own words are repeated only where they tell a missing function or permission: those about a
 /// signature would repeat what was signed.
 fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> String {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let kind = header(headers, "x-amzn-errortype").and_then(|kind| kind.split(':').next());
-    let kind = kind.or_else(|| body["__type"].as_str()?.rsplit('#').next());
-    let plain = |kind: &&str| kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-    let Some(kind) = kind.filter(|kind| !kind.is_empty()).filter(plain) else {
+    let Some(AwsError { kind, message }) = AwsError::read(header(headers, "x-amzn-errortype"), body) else {
         return format!("AWS Lambda answered with status {status}");
     };
-    let message = ["message", "Message"].into_iter().find_map(|name| body[name].as_str());
     let tells = kind.starts_with("AccessDenied") || kind == "ResourceNotFoundException";
     match message.filter(|_| tells) {
         Some(message) => format!("AWS Lambda answered {kind} (status {status}): {message}"),
