@@ -132,8 +132,10 @@ impl World {
         for (_, model) in &mut self.jobs {
             model.sweep(now, &mut expected);
         }
-        let soon = now + Duration::from_secs(60);
-        expected.watched += u32::from(self.jobs.iter().any(|(_, model)| model.is_due(soon)));
+        if expected.watched == 0 {
+            let soon = now + Duration::from_secs(60);
+            expected.watched += u32::from(self.jobs.iter().any(|(_, model)| model.is_due(soon)));
+        }
         let is_empty = self.jobs.iter().all(|(_, model)| model.messages == 0);
         for (_, model) in &mut self.jobs {
             model.look(is_empty, now, &mut expected);

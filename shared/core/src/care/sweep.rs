@@ -38,7 +38,7 @@ pub struct Swept {
     pub dispatched: u32,
     /// Jobs that had waited too long.
     pub abandoned: u32,
-    /// What is watched: running jobs, jobs that wait although the queue has nothing left to deliver, and that there are jobs which are
+    /// What is watched: running jobs, jobs that wait although the queue has nothing left to deliver, and, where no job runs, one that is
     /// soon due.
     pub watched: u32,
 }
@@ -186,9 +186,11 @@ impl Sweeper {
                 Err(error) => return Err(error),
             }
         }
-        // so that a sweep that looks more often while something is watched finds it in time
-        let soon = self.store.due(self.clock.now() + SOON, 1).await?;
-        swept.watched += u32::from(!soon.is_empty());
+        // whoever sweeps looks more often while something is watched, so one thing to watch is enough
+        if swept.watched == 0 {
+            let soon = self.store.due(self.clock.now() + SOON, 1).await?;
+            swept.watched += u32::from(!soon.is_empty());
+        }
         Ok(())
     }
 
