@@ -3,6 +3,7 @@
 mod beginning;
 mod buffer;
 pub mod index;
+mod last_bytes;
 mod lost;
 mod manifest;
 mod segment;
@@ -14,6 +15,7 @@ mod writer;
 mod written;
 
 pub use self::beginning::*;
+pub use self::last_bytes::*;
 pub use self::lost::*;
 pub use self::manifest::*;
 pub use self::segment::*;

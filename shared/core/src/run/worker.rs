@@ -120,21 +120,11 @@ impl Worker {
         };
         tracing::info!(job.attempt = job.state.attempt, "job started");
         let work = std::mem::take(&mut job.request.work);
-        let output = match self.output(&job).await {
-            Ok(output) => output,
-            Err((error, _)) if !error.is_retryable() => {
-                tracing::error!(error = %causes(&error), "the output of a detached job cannot be gone on with; the rest is not kept");
-                let output = Output::new(self.logs.clone(), job.id, job.state.attempt, self.settings.output);
-                output.discard();
-                output
-            }
-            Err((error, by)) => {
-                tracing::warn!(error = %causes(&error), "the output of a detached job could not be looked at");
-                let pause = UNSEEN_PAUSE;
-                return self
-                    .leave(&job, lease, Leave::Detached(Detached { by, pause }), &limits)
-                    .await;
-            }
+        let Some(output) = self.output(&job).await else {
+            let by = job.state.detached.take().unwrap_or_default();
+            let pause = UNSEEN_PAUSE;
+            let again = Leave::Detached(Detached { by, pause });
+            return self.leave(&job, lease, again, &limits).await;
         };
         // of a job that was detached, this is known from the beginning
         let (stop, stopped) = watch::channel(job.state.cancel.clone().map(StopReason::Canceled));
@@ -179,14 +169,27 @@ impl Worker {
         }
     }
 
-    /// Opens the output of an attempt. A look at a detached one may have written a part of it, and not have come to the end.
-    async fn output(&self, job: &Job) -> Result<Output, (StoreError, String)> {
+    /// Opens the output of an attempt; `None` if it cannot be had now. A look at a detached one may have written a part of it, and not
+    /// have come to the end.
+    async fn output(&self, job: &Job) -> Option<Output> {
         let (logs, attempt, limits) = (self.logs.clone(), job.state.attempt, self.settings.output);
-        let Some(by) = &job.state.detached else {
-            return Ok(Output::new(logs, job.id, attempt, limits));
-        };
-        let resumed = Output::resume(logs, job.id, attempt, limits).await;
-        resumed.map_err(|error| (error, by.clone()))
+        let new = Output::new(logs.clone(), job.id, attempt, limits);
+        if job.state.detached.is_none() {
+            return Some(new);
+        }
+        match Output::resume(logs, job.id, attempt, limits).await {
+            Ok(resumed) => Some(resumed),
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(error = %causes(&error), "the output of a detached job could not be looked at");
+                None
+            }
+            Err(error) => {
+                let error = causes(&error);
+                tracing::error!(%error, "the output of a detached job cannot be gone on with; the rest is not kept");
+                new.discard();
+                Some(new)
+            }
+        }
     }
 
     /// Claims a job. A claim whose answer was lost is repeated, so that it does not count as the claim of a lost worker.

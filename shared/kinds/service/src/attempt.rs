@@ -20,6 +20,18 @@ use crate::request::Call;
 /// How long an error may be, in characters: it may name what a service has answered.
 const MAX_ERROR_CHARS: usize = 2000;
 
+/// Cuts what an error tells to what a record takes of it.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    text.chars().take(MAX_ERROR_CHARS).collect()
+}
+
+/// Makes the sentence of an error from a part of one, which may have much of what was printed in it.
+#[must_use]
+pub fn told(text: &str) -> String {
+    sentence(&shortened(text))
+}
+
 /// What came of one try.
 #[derive(Debug)]
 pub struct Tried {
@@ -130,8 +142,8 @@ impl Attempt<'_> {
                 Tried::failed(SERVICE_UNREACHABLE, told, true, true)
             }
         };
-        let error = tried.outcome.error.take().map(|error| redact(&sentence(&error)));
-        let error: Option<String> = error.map(|error| error.chars().take(MAX_ERROR_CHARS).collect());
+        let error = tried.outcome.error.take();
+        let error = error.map(|error| shortened(&redact(&sentence(&error))));
         let facts = json!({"status_code": tried.detail.status_code});
         self.events.ended(error.as_deref(), facts).await?;
         tried.detail.called.get_or_insert_with(|| self.called.clone());

@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::config::OutputFormat;
 use crate::schema::Schema;
 
+/// How much of what a program or a container prints on its standard output the job's output has.
+pub const MAX_PRINTED_BYTES: usize = 1024 * 1024;
+
 /// What a program or a container has printed, as the job's output.
 #[derive(Debug)]
 pub struct Printed {

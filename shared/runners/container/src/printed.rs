@@ -4,12 +4,9 @@ use std::sync::Arc;
 
 use bollard::container::LogOutput;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::{Beginning, Output};
+use callboard_core::output::{Beginning, LastBytes, Output};
 use callboard_core::redact::{Piece, Redactor, Stream};
-
-const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
-/// How much of the end of the standard error stream an error tells.
-const MAX_TAIL_BYTES: usize = 1000;
+use callboard_kind_service::output::MAX_PRINTED_BYTES;
 
 /// What a container has printed, without its secrets.
 pub(crate) struct Printed<'a> {
@@ -17,7 +14,8 @@ pub(crate) struct Printed<'a> {
     out: Stream<()>,
     err: Stream<()>,
     pub(crate) stdout: Beginning,
-    tail: Vec<u8>,
+    /// The end of the standard error stream.
+    pub(crate) tail: LastBytes,
 }
 
 impl<'a> Printed<'a> {
@@ -28,7 +26,7 @@ impl<'a> Printed<'a> {
             out: stream(),
             err: stream(),
             stdout: Beginning::default(),
-            tail: Vec::new(),
+            tail: LastBytes::default(),
         }
     }
 
@@ -41,12 +39,12 @@ impl<'a> Printed<'a> {
         let text = match printed {
             LogOutput::StdErr { .. } => {
                 let text = bytes_of(self.err.push(Piece::Text(bytes.into())));
-                self.remember(&text);
+                self.tail.take(&text);
                 text
             }
             _ => {
                 let text = bytes_of(self.out.push(Piece::Text(bytes.into())));
-                self.stdout.take(&text, MAX_OUTPUT_BYTES);
+                self.stdout.take(&text, MAX_PRINTED_BYTES);
                 text
             }
         };
@@ -59,15 +57,10 @@ impl<'a> Printed<'a> {
     /// As for [`Printed::take`].
     pub(crate) async fn finish(&mut self) -> Result<(), StoreError> {
         let (out, err) = (bytes_of(self.out.finish()), bytes_of(self.err.finish()));
-        self.stdout.take(&out, MAX_OUTPUT_BYTES);
-        self.remember(&err);
+        self.stdout.take(&out, MAX_PRINTED_BYTES);
+        self.tail.take(&err);
         self.write(&out).await?;
         self.write(&err).await
-    }
-
-    /// Returns the end of the standard error stream.
-    pub(crate) fn tail(&self) -> String {
-        String::from_utf8_lossy(&self.tail).trim().to_owned()
     }
 
     async fn write(&mut self, text: &[u8]) -> Result<(), StoreError> {
@@ -75,11 +68,6 @@ impl<'a> Printed<'a> {
             return Ok(());
         }
         self.output.stdout(text).await
-    }
-
-    fn remember(&mut self, text: &[u8]) {
-        self.tail.extend_from_slice(text);
-        self.tail.drain(..self.tail.len().saturating_sub(MAX_TAIL_BYTES));
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use callboard_core::base::causes::causes;
-use callboard_core::base::sentence::sentence;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Outcome;
 use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
+use callboard_kind_service::attempt::{shortened, told};
 use callboard_kind_service::config::ContainerConfig;
 use callboard_kind_service::detail::{Detail, EXIT_CODE, ISOLATION_UNAVAILABLE, OUTPUT_INVALID, RESOURCE_LIMIT};
 use callboard_kind_service::output;
@@ -20,8 +20,6 @@ use crate::printed::Printed;
 
 /// 128 and the number of SIGXCPU.
 const TOO_MUCH_TIME: i64 = 152;
-/// How long an error may be, in characters: it may tell what a container has printed.
-const MAX_ERROR_CHARS: usize = 2000;
 
 /// Reads the end of a container into an outcome and its detail.
 pub(crate) fn read(
@@ -79,12 +77,12 @@ fn failed(end: &End, printed: &Printed<'_>, bounds: &Bounds) -> Outcome {
     if let Some(time) = bounds.cpu_seconds.filter(|_| end.exit_code == TOO_MUCH_TIME) {
         return too_much_time(time);
     }
-    let (code, tail) = (end.exit_code, printed.tail());
+    let (code, tail) = (end.exit_code, printed.tail.text());
     let error = match tail.as_str() {
         "" => format!("The container ended with exit code {code}."),
         tail => format!("The container ended with exit code {code}: {tail}"),
     };
-    Outcome::failed(EXIT_CODE, error.chars().take(MAX_ERROR_CHARS).collect::<String>())
+    Outcome::failed(EXIT_CODE, shortened(&error))
 }
 
 fn too_much_time(time: Duration) -> Outcome {
@@ -129,9 +127,4 @@ pub(crate) fn broken(fault: Fault, redactor: &Redactor) -> Result<Outcome, Store
         Fault::Store(error) => return Err(error),
     };
     Ok(Outcome::failed(reason, redactor.text(&error)))
-}
-
-fn told(text: &str) -> String {
-    let text: String = text.chars().take(MAX_ERROR_CHARS).collect();
-    sentence(&text)
 }

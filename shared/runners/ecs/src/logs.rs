@@ -3,16 +3,13 @@
 use std::time::{Duration, Instant};
 
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::{Beginning, Output};
+use callboard_core::output::{Beginning, LastBytes, Output};
+use callboard_kind_service::output::MAX_PRINTED_BYTES;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::api::{Aws, Fault, Service};
 
-/// How much of it the job's output has.
-const MAX_KEPT_BYTES: usize = 1024 * 1024;
-/// How much of its end an error tells.
-const MAX_TAIL_BYTES: usize = 1000;
 /// How long what a task has printed at its end may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
@@ -32,26 +29,21 @@ pub(crate) struct Source {
 #[derive(Default)]
 pub(crate) struct Printed {
     pub(crate) stdout: Beginning,
-    tail: Vec<u8>,
+    /// Its end.
+    pub(crate) tail: LastBytes,
     /// Why there may be more, as a part of a sentence.
     pub(crate) unread: Option<String>,
 }
 
 impl Printed {
-    /// Returns its end.
-    pub(crate) fn tail(&self) -> String {
-        String::from_utf8_lossy(&self.tail).trim().to_owned()
-    }
-
     async fn take(&mut self, text: &[u8], printing: &mut Printing<'_>) -> Result<(), StoreError> {
         let known = usize::try_from(printing.already).unwrap_or(usize::MAX).min(text.len());
         printing.already -= known as u64;
         if known < text.len() {
             printing.output.stdout(&text[known..]).await?;
         }
-        self.stdout.take(text, MAX_KEPT_BYTES);
-        self.tail.extend_from_slice(text);
-        self.tail.drain(..self.tail.len().saturating_sub(MAX_TAIL_BYTES));
+        self.stdout.take(text, MAX_PRINTED_BYTES);
+        self.tail.take(text);
         Ok(())
     }
 }

@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use callboard_core::base::sentence::sentence;
 use callboard_core::job::{Cost, Outcome};
 use callboard_core::request::Reason;
+use callboard_kind_service::attempt::told;
 use callboard_kind_service::config::ContainerConfig;
 use callboard_kind_service::detail::{EXIT_CODE, OUTPUT_INVALID, RESOURCE_LIMIT};
 
 use crate::logs::Printed;
 use crate::task::{Task, TaskContainer};
 
-/// How long an error may be, in characters: it may tell what a container has printed.
-const MAX_ERROR_CHARS: usize = 2000;
 /// What a task's stop is told to be for.
 pub(crate) const CANCELED: &str = "callboard: the job was canceled";
 pub(crate) const TIMED_OUT: &str = "callboard: the job's time is over";
@@ -32,7 +30,6 @@ pub(crate) fn outcome(
     printed: &Printed,
     fault: Option<String>,
 ) -> Outcome {
-    let told = |text: String| sentence(&text.chars().take(MAX_ERROR_CHARS).collect::<String>());
     let code = container.and_then(|container| container.exit_code);
     let why = container
         .and_then(|container| container.reason.as_deref())
@@ -45,30 +42,30 @@ pub(crate) fn outcome(
         return Outcome::failed(Reason::TIMEOUT, error);
     }
     if why.contains("OutOfMemory") {
-        return Outcome::failed(RESOURCE_LIMIT, told(format!("the container ran out of memory: {why}")));
+        return Outcome::failed(RESOURCE_LIMIT, told(&format!("the container ran out of memory: {why}")));
     }
     match (code, task.stop_code.as_str()) {
         (None, "TaskFailedToStart") => {
             let why = if why.is_empty() { &task.stopped_reason } else { why };
             Outcome::failed(
                 Reason::SOURCE_UNAVAILABLE,
-                told(format!("the task could not start: {why}")),
+                told(&format!("the task could not start: {why}")),
             )
         }
         (Some(_), "UserInitiated") if task.stopped_reason != CANCELED => {
             let error = format!("somebody stopped the task: {}", task.stopped_reason);
-            Outcome::failed(Reason::RUNNER_ERROR, told(error))
+            Outcome::failed(Reason::RUNNER_ERROR, told(&error))
         }
         (None, _) | (_, "SpotInterruption" | "ServiceSchedulerInitiated" | "TerminationNotice") => {
             let error = format!("AWS ended the task: {} {why}", task.stopped_reason);
-            Outcome::failed(Reason::RUNNER_ERROR, told(error.trim().to_owned()))
+            Outcome::failed(Reason::RUNNER_ERROR, told(error.trim()))
         }
         (Some(code), _) if !config.success_codes.iter().any(|good| i32::from(*good) == code) => {
-            let error = match printed.tail().as_str() {
+            let error = match printed.tail.text().as_str() {
                 "" => format!("the container ended with exit code {code}"),
                 tail => format!("the container ended with exit code {code}: {tail}"),
             };
-            Outcome::failed(EXIT_CODE, told(error))
+            Outcome::failed(EXIT_CODE, told(&error))
         }
         _ => match fault.or_else(|| {
             printed
@@ -76,7 +73,7 @@ pub(crate) fn outcome(
                 .as_ref()
                 .map(|why| format!("the output could not be read: {why}"))
         }) {
-            Some(fault) => Outcome::failed(OUTPUT_INVALID, told(fault)),
+            Some(fault) => Outcome::failed(OUTPUT_INVALID, told(&fault)),
             None => Outcome::successful(),
         },
     }

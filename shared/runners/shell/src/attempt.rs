@@ -12,6 +12,7 @@ use callboard_core::output::Output;
 use callboard_core::redact::Redactor;
 use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Stop};
+use callboard_kind_service::attempt::shortened;
 use callboard_kind_service::config::ShellConfig;
 use callboard_kind_service::detail::{CallProgress, Detail, EXIT_CODE};
 use callboard_kind_service::events::Events;
@@ -27,9 +28,6 @@ use crate::launched::Launched;
 use crate::printed::Unmoved;
 use crate::verdict;
 use crate::watcher::{Printed, Seen, Watcher};
-
-/// How long an error may be, in characters: it may name what a program has printed.
-const MAX_ERROR_CHARS: usize = 2000;
 
 /// One attempt of a job.
 pub(crate) struct Attempt<'a> {
@@ -138,8 +136,7 @@ impl Attempt<'_> {
     /// Tells the end, and what follows from it.
     async fn end(&self, mut outcome: Outcome, mut detail: Detail, called: String) -> Result<Ended, StoreError> {
         let error = outcome.error.take();
-        let error = error.map(|error| self.redactor.text(&sentence(&error)));
-        let error: Option<String> = error.map(|error| error.chars().take(MAX_ERROR_CHARS).collect());
+        let error = error.map(|error| shortened(&self.redactor.text(&sentence(&error))));
         let facts = json!({"exit_code": detail.exit_code, "isolation": detail.isolation});
         self.events.ended(error.as_deref(), facts).await?;
         outcome.error = error;

@@ -1,21 +1,17 @@
 //! Moves what a program prints into the log as it comes, and keeps what the job's end tells of it.
 
-use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_core::base::store_error::StoreError;
-use callboard_core::output::{Beginning, Output};
+use callboard_core::output::{Beginning, LastBytes, Output};
 use callboard_core::redact::{Piece, Redactor, Stream};
+use callboard_kind_service::output::MAX_PRINTED_BYTES;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 
-/// How many bytes of the standard output the job's output has.
-const MAX_KEPT_BYTES: usize = 1024 * 1024;
-/// How many bytes of the errors' end the job's error has.
-const MAX_TAIL_BYTES: usize = 1000;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// How long the end of a line is waited for.
 const LINE_PAUSE: Duration = Duration::from_millis(20);
@@ -29,10 +25,6 @@ pub(crate) enum Unmoved {
     Unkept(#[from] StoreError),
 }
 
-/// What is kept of a program's errors.
-#[derive(Default)]
-pub(crate) struct Tail(VecDeque<u8>);
-
 /// What is kept of a stream, apart from the log.
 pub(crate) trait Keep {
     /// Takes text that is free of secrets.
@@ -41,30 +33,25 @@ pub(crate) trait Keep {
 
 impl Keep for Beginning {
     fn keep(&mut self, text: &[u8]) {
-        self.take(text, MAX_KEPT_BYTES);
+        self.take(text, MAX_PRINTED_BYTES);
     }
 }
 
-impl Keep for Tail {
+impl Keep for LastBytes {
     fn keep(&mut self, text: &[u8]) {
-        self.0.extend(text);
-        let over = self.0.len().saturating_sub(MAX_TAIL_BYTES);
-        self.0.drain(..over);
+        self.take(text);
     }
 }
 
-impl Tail {
-    /// Returns the last lines.
-    pub(crate) fn text(&self) -> String {
-        let bytes: Vec<u8> = self.0.iter().copied().collect();
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        // the first line lacks its beginning
-        let whole = match text.split_once('\n') {
-            Some((_, rest)) if bytes.len() == MAX_TAIL_BYTES && !rest.trim().is_empty() => rest,
-            _ => &text,
-        };
-        whole.trim().to_owned()
-    }
+/// Returns the last lines of a stream.
+pub(crate) fn last_lines(tail: &LastBytes) -> String {
+    let text = String::from_utf8_lossy(tail.as_bytes());
+    // the first line lacks its beginning
+    let whole = match text.split_once('\n') {
+        Some((_, rest)) if tail.as_bytes().len() == LastBytes::MOST && !rest.trim().is_empty() => rest,
+        _ => &text,
+    };
+    whole.trim().to_owned()
 }
 
 /// Reads a stream to its end.

@@ -1,12 +1,13 @@
 //! What the end of a program means.
 
 use callboard_core::job::Outcome;
+use callboard_core::output::LastBytes;
 use callboard_core::request::Reason;
 use callboard_kind_service::config::ShellConfig;
 use callboard_kind_service::detail::{EXIT_CODE, ISOLATION_UNAVAILABLE, OUTPUT_INVALID, RESOURCE_LIMIT};
 use callboard_sandbox::{Cause, Ending, Failure, Limit, Limits};
 
-use crate::printed::Tail;
+use crate::printed::last_lines;
 
 /// The exit code of a program that was killed.
 const KILLED: i32 = 128 + 9;
@@ -17,7 +18,7 @@ pub(crate) fn outcome(
     limits: &Limits,
     config: &ShellConfig,
     fault: Option<String>,
-    errors: &Tail,
+    errors: &LastBytes,
     memory_ran_out: bool,
 ) -> Outcome {
     let code = ending.code;
@@ -36,7 +37,7 @@ pub(crate) fn outcome(
             "the system ended the program because memory ran out",
         );
     }
-    let error = match errors.text() {
+    let error = match last_lines(errors) {
         errors if errors.is_empty() => format!("the program ended with exit code {code}"),
         errors => format!("the program ended with exit code {code}: {errors}"),
     };

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_core::output::{Beginning, Output};
+use callboard_core::output::{Beginning, LastBytes, Output};
 use callboard_core::redact::Redactor;
 use callboard_core::run::Stop;
 use callboard_process::JobFolder;
@@ -12,7 +12,7 @@ use callboard_sandbox::{Command, Ending, Failure, Report};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::launched::{Launched, Pipes};
-use crate::printed::{Tail, Unmoved, move_all};
+use crate::printed::{Unmoved, move_all};
 
 /// How long the rest of the output is waited for when everything has ended.
 const REST_LIMIT: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ pub(crate) struct Seen {
 #[derive(Default)]
 pub(crate) struct Printed {
     pub(crate) stdout: Beginning,
-    pub(crate) stderr: Tail,
+    pub(crate) stderr: LastBytes,
 }
 
 impl Seen {
