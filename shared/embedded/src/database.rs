@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
 
 use self::place::Place;
-use self::writer::{Write, Writer, in_savepoint};
+use self::writer::{Work, Write, Writer, in_savepoint};
 use crate::error::{OpenError, sqlite, unavailable};
 use crate::lasting::Lasting;
 use crate::schema::{SCHEMA_VERSION, STEPS};
@@ -40,8 +40,8 @@ struct Readers {
 impl Database {
     /// Opens the file, makes it if it does not exist, and starts the writer.
     ///
-    /// A commit is on the disk when a write returns (`synchronous=FULL`), and readers never wait (WAL). The name of a
-    /// new file is also synchronized to the disk, in its folder, because SQLite does not guarantee that.
+    /// Readers never wait for writers (WAL). The name of a new file is also synchronized to the disk, in its folder, because SQLite
+    /// does not guarantee that.
     ///
     /// # Errors
     /// [`OpenError`] says which file failed and why.
@@ -74,8 +74,26 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        self.send(work, true).await
+    }
+
+    /// Runs `work` in a transaction, as [`Self::write`] does, but does not wait for the disk. If the machine itself stops, its writes may
+    /// be lost, together with all later ones; they reach the disk before any later [`Self::write`] returns.
+    pub(crate) async fn write_soon<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.send(work, false).await
+    }
+
+    async fn send<T, F>(&self, work: F, durable: bool) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel();
-        let write: Write = Box::new(move |connection| {
+        let work: Work = Box::new(move |connection| {
             let result = in_savepoint(connection, work);
             Box::new(move |committed| {
                 let result = if committed {
@@ -86,7 +104,7 @@ impl Database {
                 drop(sender.send(result));
             })
         });
-        self.writer.send(write)?;
+        self.writer.send(Write { work, durable })?;
         receiver.await.map_err(|_| unavailable("the writer has stopped"))?
     }
 

@@ -1,4 +1,7 @@
 //! [`JobQueue`] on SQLite, with the guarantees of SQS: each message is delivered at least once, and hidden while it is worked on.
+//!
+//! Nothing here waits for the disk: a machine that stops may forget that a message was sent, received or deleted. The jobs' own states
+//! say whether each is to be worked on, and the sweep sends the messages that are missing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +77,7 @@ impl SqliteQueue {
         }
         let hidden_until = (now + visibility).as_millis();
         self.database
-            .write(move |connection| {
+            .write_soon(move |connection| {
                 let receive = "UPDATE messages SET visible_at = ?1, receives = receives + 1
                     WHERE id = (SELECT id FROM messages WHERE lane IS ?3 AND visible_at <= ?2 ORDER BY visible_at, id LIMIT 1)
                     RETURNING id, job_id, receives";
@@ -101,7 +104,7 @@ impl SqliteQueue {
     /// The database is unavailable; the message will be received again.
     pub async fn acknowledge(&self, message: Message) -> Result<(), StoreError> {
         self.database
-            .write(move |connection| {
+            .write_soon(move |connection| {
                 let mut statement = connection
                     .prepare_cached("DELETE FROM messages WHERE id = ?1")
                     .map_err(sqlite)?;
@@ -137,7 +140,7 @@ impl JobQueue for SqliteQueue {
     async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
         let visible_at = (self.clock.now() + delay).as_millis();
         self.database
-            .write(move |connection| {
+            .write_soon(move |connection| {
                 let send = "INSERT INTO messages (job_id, visible_at, lane) VALUES (?1, ?2, ?3)";
                 let mut statement = connection.prepare_cached(send).map_err(sqlite)?;
                 statement

@@ -97,15 +97,21 @@ impl SqliteJobStore {
     where
         F: FnOnce(&mut JobState) -> Result<(), Refused> + Send + 'static,
     {
-        let changed = self.database.write(move |connection| {
-            let mut state = rows::state(connection, id)?;
-            change(&mut state).map_err(|Refused| StoreError::Conflict)?;
-            rows::update(connection, id, &state)?;
-            Ok(state)
-        });
+        let changed = self.database.write(move |connection| apply(connection, id, change));
         let state = changed.await?;
         self.tell(id, &state);
         Ok(state)
+    }
+
+    /// Changes what may be forgotten if the machine itself stops: nothing that was done, and nothing that a caller was promised.
+    async fn note<F>(&self, id: JobId, change: F) -> Result<JobState, StoreError>
+    where
+        F: FnOnce(&mut JobState) -> Result<(), Refused> + Send + 'static,
+    {
+        let changed = self
+            .database
+            .write_soon(move |connection| apply(connection, id, change));
+        changed.await
     }
 
     async fn change_job<F>(&self, id: JobId, change: F) -> Result<Job, StoreError>
@@ -157,7 +163,7 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError> {
-        self.change(id, move |state| {
+        self.note(id, move |state| {
             state.mark_dispatched(due);
             Ok(())
         })
@@ -175,7 +181,7 @@ impl JobStore for SqliteJobStore {
         lease: Lease,
         progress: Option<Progress>,
     ) -> Result<Option<CancelRequest>, StoreError> {
-        Ok(self.change(id, move |state| state.renew(lease, progress)).await?.cancel)
+        Ok(self.note(id, move |state| state.renew(lease, progress)).await?.cancel)
     }
 
     async fn seize(&self, id: JobId, silent: Lease, lease: Lease) -> Result<Job, StoreError> {
@@ -286,6 +292,16 @@ fn waiting_or_running(row: &Row<'_>) -> Result<JobState, StoreError> {
 
 fn held_by_nobody() -> StoreError {
     StoreError::Corrupt("the job runs, and its state has no lease".into())
+}
+
+fn apply<F>(connection: &Connection, id: JobId, change: F) -> Result<JobState, StoreError>
+where
+    F: FnOnce(&mut JobState) -> Result<(), Refused>,
+{
+    let mut state = rows::state(connection, id)?;
+    change(&mut state).map_err(|Refused| StoreError::Conflict)?;
+    rows::update(connection, id, &state)?;
+    Ok(state)
 }
 
 fn load(connection: &Connection, id: JobId) -> Result<Job, StoreError> {

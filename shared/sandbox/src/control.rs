@@ -1,6 +1,5 @@
-//! The launcher's channel to the service: its standard input, which is one end of a pair of sockets.
+//! The channel between the service and the process that does a task: a pair of sockets.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -32,7 +31,7 @@ impl Command {
     }
 }
 
-/// Writes a task as the launcher reads it: its length, in four bytes with the highest first, and JSON.
+/// Writes a task as it is read: its length, in four bytes with the highest first, and JSON.
 ///
 /// # Errors
 /// It cannot be written as JSON, or is too large.
@@ -49,11 +48,9 @@ pub fn encode(task: &Task) -> io::Result<Vec<u8>> {
 pub(crate) struct Control(UnixStream);
 
 impl Control {
-    /// Takes the channel from the standard input, so that no program gets it.
-    pub(crate) fn take() -> io::Result<Self> {
-        let channel = io::stdin().as_fd().try_clone_to_owned()?;
-        rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-        Ok(Self(UnixStream::from(channel)))
+    /// Uses a socket.
+    pub(crate) fn new(socket: UnixStream) -> Self {
+        Self(socket)
     }
 
     /// Reads the task.

@@ -9,6 +9,7 @@ use landlock::{
 
 use crate::plan::Plan;
 use crate::program::Program;
+use crate::settings::Settings;
 
 /// The newest interface whose rights are known here.
 const KNOWN: ABI = ABI::V9;
@@ -44,7 +45,7 @@ pub(crate) fn probe() -> Option<i32> {
 }
 
 /// Restricts this process, and returns the version of the interface; `None` if the kernel has none.
-pub(crate) fn restrict(plan: &Plan, program: &Program) -> Result<Option<i32>, RulesetError> {
+pub(crate) fn restrict(plan: &Plan, program: &Program, settings: &Settings) -> Result<Option<i32>, RulesetError> {
     let all = AccessFs::from_all(KNOWN);
     let read = AccessFs::from_read(KNOWN);
     let rules = Ruleset::default()
@@ -57,10 +58,18 @@ pub(crate) fn restrict(plan: &Plan, program: &Program) -> Result<Option<i32>, Ru
         .iter()
         .flat_map(|path| [Some(path.as_path()), folder_of(path)]);
     let readable = READ.iter().map(Path::new).chain(own.flatten());
-    let readable = readable.chain(plan.settings.iter().chain(&plan.read).map(PathBuf::as_path));
+    let readable = readable.chain(settings.others.iter().chain(&plan.read).map(PathBuf::as_path));
     let writable = plan.write.iter().map(PathBuf::as_path).chain([plan.folder.as_path()]);
     let mut rules = grant(rules, readable, read)?;
     rules = grant(rules, writable, all)?;
+    for (setting, is_folder) in &settings.open {
+        let access = if *is_folder {
+            read
+        } else {
+            read & AccessFs::from_file(KNOWN)
+        };
+        rules = rules.add_rule(PathBeneath::new(setting, access))?;
+    }
     rules = grant(rules, DEVICES.iter().map(Path::new), all)?;
     for file in [Some(&program.file), program.script.as_ref()].into_iter().flatten() {
         rules = rules.add_rule(PathBeneath::new(file, AccessFs::ReadFile | AccessFs::Execute))?;

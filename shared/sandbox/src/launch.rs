@@ -1,4 +1,4 @@
-//! The launcher: a process that starts a program confined, watches it, and leaves nothing of it.
+//! The launcher: a process that makes another one for each task, which starts a program confined, watches it, and leaves nothing of it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,33 +9,62 @@ use rustix::process::{
 
 use crate::cgroup::Cgroup;
 use crate::control::Control;
+use crate::handover::{Handed, Tasks};
 use crate::namespaces::Granted;
 use crate::plan::{Means, Plan, Task};
 use crate::processes::Processes;
 use crate::program::Program;
 use crate::report::{Abilities, Failure, Report};
-use crate::start::start;
+use crate::settings::Settings;
+use crate::start::Start;
 use crate::watch::Watch;
 use crate::{landlocked, namespaces, raw};
 
 /// The argument that makes a program its own launcher.
-pub const ARGUMENT: &str = "@launch";
+pub(crate) const ARGUMENT: &str = "@launch";
 
 /// Does the launcher's work and exits, if this process was started as one. Call it first in `main`, before any thread is started.
 pub fn launch_if_asked() {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT) {
-        let code = i32::from(launch().is_err());
+        let code = i32::from(serve().is_err());
         std::process::exit(code);
     }
 }
 
-fn launch() -> io::Result<()> {
-    let mut control = Control::take()?;
+/// Makes a process for each task, until the service closes its end. A process that is forked costs a fraction of one that is executed:
+/// this program is large.
+fn serve() -> io::Result<()> {
+    let tasks = Tasks::take()?;
     raw::close_on_exec()?;
+    raw::collect_children(false);
+    let mut settings = Settings::default();
+    while let Some(handed) = tasks.next()? {
+        settings.refresh();
+        match raw::fork() {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                drop(tasks);
+                raw::collect_children(true);
+                let code = i32::from(work(handed, &settings).is_err());
+                std::process::exit(code);
+            }
+            Err(error) => {
+                let failure = Failure::system("a process for the program cannot be made", error);
+                handed.control.report(&Report::Unstarted(failure));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn work(handed: Handed, settings: &Settings) -> io::Result<()> {
+    // what a terminal sends to the service's processes is not for this one
+    rustix::process::setpgid(None, None)?;
+    let mut control = handed.take_place()?;
     match control.task()? {
         Task::Probe => control.report(&Report::Probed(probe())),
         Task::Run(plan) => {
-            if let Err(failure) = run(&plan, &control) {
+            if let Err(failure) = run(&plan, settings, &control) {
                 control.report(&Report::Unstarted(failure));
             }
         }
@@ -44,7 +73,7 @@ fn launch() -> io::Result<()> {
 }
 
 /// Runs a program to its end.
-fn run(plan: &Plan, control: &Control) -> Result<(), Failure> {
+fn run(plan: &Plan, settings: &Settings, control: &Control) -> Result<(), Failure> {
     let program = Program::open(plan)?;
     let cgroup = Cgroup::make(&plan.limits);
     if let (Err(why), true) = (&cgroup, plan.demanded.contains(&Means::Cgroup)) {
@@ -53,10 +82,13 @@ fn run(plan: &Plan, control: &Control) -> Result<(), Failure> {
     let cgroup = cgroup.ok();
     raw::run_first(true);
     let mut own = Own {
-        plan,
+        start: Start {
+            plan,
+            program: &program,
+            settings,
+            cgroup: cgroup.as_ref(),
+        },
         control,
-        program: &program,
-        cgroup: cgroup.as_ref(),
         processes: Processes::Descendants,
     };
     if plan.namespaces {
@@ -72,10 +104,8 @@ fn run(plan: &Plan, control: &Control) -> Result<(), Failure> {
 
 /// What this process needs to run a program.
 struct Own<'a> {
-    plan: &'a Plan,
+    start: Start<'a>,
     control: &'a Control,
-    program: &'a Program,
-    cgroup: Option<&'a Cgroup>,
     processes: Processes,
 }
 
@@ -83,7 +113,7 @@ impl Own<'_> {
     /// Makes namespaces, and has their first process do the work. When that ends, the kernel ends every other.
     fn in_namespaces(&self) -> Result<(), Failure> {
         let failed = |error| Failure::system("the namespaces cannot be made", error);
-        namespaces::enter(self.plan.network).map_err(failed)?;
+        namespaces::enter(self.start.plan.network).map_err(failed)?;
         if let Some(first) = raw::fork().map_err(failed)? {
             wait_for(first);
             return Ok(());
@@ -101,16 +131,16 @@ impl Own<'_> {
     }
 
     fn supervise(&self, read_only: bool) -> Result<(), Failure> {
-        let mut started = start(self.plan, self.program, self.cgroup)?;
+        let mut started = self.start.start()?;
         started.isolation.extend(read_only.then(|| "read_only".to_owned()));
         self.control.report(&Report::Started(started.isolation));
         let watch = Watch {
             program: started.pid,
             processes: self.processes,
             control: self.control,
-            limits: &self.plan.limits,
-            folder: &self.plan.folder,
-            cgroup: self.cgroup,
+            limits: &self.start.plan.limits,
+            folder: &self.start.plan.folder,
+            cgroup: self.start.cgroup,
         };
         let ending = watch.run();
         self.control.report(&Report::Ended(ending));
@@ -119,13 +149,18 @@ impl Own<'_> {
 
     /// Returns what the program must find at its place.
     fn granted(&self) -> Granted {
-        let folders = self.program.paths.iter().filter_map(|path| landlocked::folder_of(path));
-        let read = self.plan.read.iter().map(PathBuf::as_path).chain(folders);
-        let write = self.plan.write.iter().chain([&self.plan.folder]);
+        let folders = self
+            .start
+            .program
+            .paths
+            .iter()
+            .filter_map(|path| landlocked::folder_of(path));
+        let read = self.start.plan.read.iter().map(PathBuf::as_path).chain(folders);
+        let write = self.start.plan.write.iter().chain([&self.start.plan.folder]);
         Granted {
             read: read.map(Path::to_owned).collect(),
             write: write.cloned().collect(),
-            processes: self.plan.limits.processes,
+            processes: self.start.plan.limits.processes,
         }
     }
 }

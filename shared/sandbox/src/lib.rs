@@ -1,13 +1,14 @@
 //! Starts a program confined: what it may read, change, use and reach, as far as the system can enforce it.
 //!
-//! A service that runs programs starts itself as a *launcher*, a process that does nothing else, with one end of a pair of sockets as
-//! its standard input. Over that it sends a [`Task`], reads [`Report`]s and sends [`Command`]s. The launcher checks the program, confines
-//! a child of its own, has that execute the program, and watches it. It leaves nothing of it, also where the service dies: when
-//! the sockets are closed, it ends everything.
+//! A service that runs programs starts itself once more as a *launcher*, a process that does nothing but to make another one for each
+//! task ([`Sandbox::channel`]). Over a channel to that one the service sends a [`Task`], reads [`Report`]s and sends [`Command`]s. It
+//! checks the program, confines a child of its own, has that execute the program, and watches it. It leaves nothing of it, also where the
+//! service dies: when the channel is closed, it ends everything.
 
 mod cgroup;
 mod confine;
 mod control;
+mod handover;
 mod landlocked;
 mod launch;
 mod namespaces;
@@ -24,7 +25,7 @@ mod usage;
 mod watch;
 
 pub use control::{Command, encode};
-pub use launch::{ARGUMENT, launch_if_asked};
+pub use launch::launch_if_asked;
 pub use plan::{Limits, Means, Plan, Task};
 pub use report::{Abilities, Cause, Ending, Failure, Limit, Report};
 pub use sandbox::Sandbox;

@@ -27,9 +27,7 @@ pub struct Plan {
     pub limits: Limits,
     /// Whether it may reach the network.
     pub network: bool,
-    /// What it may read of the system's settings; the sandbox finds that out.
-    pub settings: Vec<PathBuf>,
-    /// What it may read and run in addition to what programs usually need.
+    /// What it may read and run in addition to what programs usually need, and to the system's settings.
     pub read: Vec<PathBuf>,
     /// What it may change in addition to its folder.
     pub write: Vec<PathBuf>,

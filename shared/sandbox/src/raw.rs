@@ -19,6 +19,13 @@ pub(crate) fn fork() -> io::Result<Option<Pid>> {
     }
 }
 
+/// Says whether the children of this process that have ended are collected by it, or by the kernel.
+pub(crate) fn collect_children(own: bool) {
+    let action = if own { libc::SIG_DFL } else { libc::SIG_IGN };
+    // SAFETY: sets a signal's action to one that runs no code of this process.
+    unsafe { libc::signal(libc::SIGCHLD, action) };
+}
+
 /// Has every open file but the first three closed when a program is executed.
 pub(crate) fn close_on_exec() -> io::Result<()> {
     for entry in fs::read_dir("/proc/self/fd")? {

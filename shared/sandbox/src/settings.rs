@@ -3,13 +3,48 @@
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use landlock::PathFd;
 
 /// Where the settings are.
 const ETC: &str = "/etc";
+/// How long what is known of them is taken for true.
+const PERIOD: Duration = Duration::from_secs(60);
+/// How many of them are held open.
+const MOST_OPEN: usize = 512;
+
+/// What programs may read of the settings: held open, since each program is granted each of them, which are hundreds.
+#[derive(Default)]
+pub(crate) struct Settings {
+    known: Option<Instant>,
+    /// Files and folders, and whether each is a folder.
+    pub(crate) open: Vec<(PathFd, bool)>,
+    /// Those that are too many.
+    pub(crate) others: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Looks for them, unless that was done a moment ago. It takes a few milliseconds.
+    pub(crate) fn refresh(&mut self) {
+        if self.known.is_some_and(|at| at.elapsed() < PERIOD) {
+            return;
+        }
+        let mut found = readable();
+        let others = found.split_off(found.len().min(MOST_OPEN));
+        // what is not there any more is not granted
+        let open = |path: PathBuf| Some((PathFd::new(&path).ok()?, path.is_dir()));
+        *self = Self {
+            known: Some(Instant::now()),
+            open: found.into_iter().filter_map(open).collect(),
+            others,
+        };
+    }
+}
 
 /// Returns what of the settings is no secret. Where this process is root, to whom every file is open, that is what the system lets
 /// everybody read; to any other user it gives the files that are this user's.
-pub(crate) fn readable() -> Vec<PathBuf> {
+fn readable() -> Vec<PathBuf> {
     let etc = Path::new(ETC);
     let mut found = Vec::new();
     if !rustix::process::geteuid().is_root() || public(etc, &mut found) {

@@ -14,6 +14,7 @@ use crate::cgroup::Cgroup;
 use crate::plan::{Means, Plan};
 use crate::program::{Program, text};
 use crate::report::Failure;
+use crate::settings::Settings;
 use crate::{confine, landlocked, raw};
 
 /// The exit code of a process whose program could not be started; nobody sees it.
@@ -32,29 +33,93 @@ enum Told {
     Failed(Failure),
 }
 
-/// Starts the program of a plan in a process of its own.
-pub(crate) fn start(plan: &Plan, program: &Program, cgroup: Option<&Cgroup>) -> Result<Started, Failure> {
-    let failed = |error: io::Error| Failure::system("the program's process cannot be made", error);
-    let stdin = stdin(plan).map_err(failed)?;
-    let (reader, writer) = io::pipe().map_err(failed)?;
-    let parent = getpid();
-    match raw::fork().map_err(failed)? {
-        Some(pid) => {
-            drop(writer);
-            let isolation = told(reader)?;
-            Ok(Started { pid, isolation })
-        }
-        None => {
-            drop(reader);
-            // whoever ends this process's parent ends the program
-            let bound = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
-            if !bound || getppid() != Some(parent) {
-                std::process::exit(UNSTARTED);
+/// What the new process needs to confine itself and become the program.
+#[derive(Clone, Copy)]
+pub(crate) struct Start<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) program: &'a Program,
+    pub(crate) settings: &'a Settings,
+    pub(crate) cgroup: Option<&'a Cgroup>,
+}
+
+impl Start<'_> {
+    /// Starts the program in a process of its own.
+    pub(crate) fn start(self) -> Result<Started, Failure> {
+        let failed = |error: io::Error| Failure::system("the program's process cannot be made", error);
+        let stdin = stdin(self.plan).map_err(failed)?;
+        let (reader, writer) = io::pipe().map_err(failed)?;
+        let parent = getpid();
+        match raw::fork().map_err(failed)? {
+            Some(pid) => {
+                drop(writer);
+                let isolation = told(reader)?;
+                Ok(Started { pid, isolation })
             }
-            raw::run_first(false);
-            become_program(plan, program, cgroup, &stdin, &writer);
-            std::process::exit(UNSTARTED)
+            None => {
+                drop(reader);
+                // whoever ends this process's parent ends the program
+                let bound = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
+                if !bound || getppid() != Some(parent) {
+                    std::process::exit(UNSTARTED);
+                }
+                raw::run_first(false);
+                self.become_program(&stdin, &writer);
+                std::process::exit(UNSTARTED)
+            }
         }
+    }
+
+    /// Returns only if the program could not be executed, after it was told why.
+    fn become_program(self, stdin: &OwnedFd, writer: &PipeWriter) {
+        let tell = |told: &Told| {
+            if let Ok(mut line) = serde_json::to_vec(told) {
+                line.push(b'\n');
+                let _closed = (&*writer).write_all(&line);
+            }
+        };
+        let executed = self.isolate(stdin).and_then(|isolation| {
+            tell(&Told::Isolated(isolation));
+            execute(self.plan, self.program)
+        });
+        if let Err(failure) = executed {
+            tell(&Told::Failed(failure));
+        }
+    }
+
+    fn isolate(self, stdin: &OwnedFd) -> Result<Vec<String>, Failure> {
+        let Self {
+            plan,
+            program,
+            settings,
+            cgroup,
+        } = self;
+        let failed = |error: io::Error| Failure::system("the program's process cannot be prepared", error);
+        let mut isolation = vec!["rlimits".to_owned()];
+        if let Some(cgroup) = cgroup {
+            cgroup.enter().map_err(failed)?;
+            isolation.push("cgroup".to_owned());
+        }
+        rustix::process::setsid().map_err(|error| failed(error.into()))?;
+        rustix::stdio::dup2_stdin(stdin).map_err(|error| failed(error.into()))?;
+        std::env::set_current_dir(&plan.folder).map_err(failed)?;
+        if plan.namespaces {
+            let names = ["user", "pid", "mount", "ipc", "uts"];
+            let network = (!plan.network).then_some("network");
+            let names = names.into_iter().chain(network);
+            isolation.extend(names.map(|name| format!("{name}_namespace")));
+        }
+        confine::drop_privileges().map_err(failed)?;
+        isolation.extend(["no_new_privileges", "no_capabilities"].map(str::to_owned));
+        let version = landlocked::restrict(plan, program, settings);
+        let version = version.map_err(|error| failed(io::Error::other(error)))?;
+        isolation.extend(version.map(|version| format!("landlock_{version}")));
+        if version.is_none() && plan.demanded.contains(&Means::Landlock) {
+            return Err(Failure::isolation(
+                Means::Landlock,
+                "the kernel does not have it, or it is not enabled",
+            ));
+        }
+        Ok(isolation)
     }
 }
 
@@ -78,53 +143,6 @@ fn told(mut reader: PipeReader) -> Result<Vec<String>, Failure> {
         )
     };
     isolation.ok_or_else(ended)
-}
-
-/// Returns only if the program could not be executed, after it was told why.
-fn become_program(plan: &Plan, program: &Program, cgroup: Option<&Cgroup>, stdin: &OwnedFd, writer: &PipeWriter) {
-    let tell = |told: &Told| {
-        if let Ok(mut line) = serde_json::to_vec(told) {
-            line.push(b'\n');
-            let _closed = (&*writer).write_all(&line);
-        }
-    };
-    let executed = isolate(plan, program, cgroup, stdin).and_then(|isolation| {
-        tell(&Told::Isolated(isolation));
-        execute(plan, program)
-    });
-    if let Err(failure) = executed {
-        tell(&Told::Failed(failure));
-    }
-}
-
-fn isolate(plan: &Plan, program: &Program, cgroup: Option<&Cgroup>, stdin: &OwnedFd) -> Result<Vec<String>, Failure> {
-    let failed = |error: io::Error| Failure::system("the program's process cannot be prepared", error);
-    let mut isolation = vec!["rlimits".to_owned()];
-    if let Some(cgroup) = cgroup {
-        cgroup.enter().map_err(failed)?;
-        isolation.push("cgroup".to_owned());
-    }
-    rustix::process::setsid().map_err(|error| failed(error.into()))?;
-    rustix::stdio::dup2_stdin(stdin).map_err(|error| failed(error.into()))?;
-    std::env::set_current_dir(&plan.folder).map_err(failed)?;
-    if plan.namespaces {
-        let names = ["user", "pid", "mount", "ipc", "uts"];
-        let network = (!plan.network).then_some("network");
-        let names = names.into_iter().chain(network);
-        isolation.extend(names.map(|name| format!("{name}_namespace")));
-    }
-    confine::drop_privileges().map_err(failed)?;
-    isolation.extend(["no_new_privileges", "no_capabilities"].map(str::to_owned));
-    let version = landlocked::restrict(plan, program);
-    let version = version.map_err(|error| failed(io::Error::other(error)))?;
-    isolation.extend(version.map(|version| format!("landlock_{version}")));
-    if version.is_none() && plan.demanded.contains(&Means::Landlock) {
-        return Err(Failure::isolation(
-            Means::Landlock,
-            "the kernel does not have it, or it is not enabled",
-        ));
-    }
-    Ok(isolation)
 }
 
 fn execute(plan: &Plan, program: &Program) -> Result<(), Failure> {

@@ -14,7 +14,13 @@ use crate::error::{sqlite, unavailable};
 /// How many callers' writes share one commit, and therefore one wait for the disk.
 const GROUP: usize = 64;
 
-pub(super) type Write = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+/// A caller's work, and whether it must be on the disk when the caller is answered.
+pub(super) struct Write {
+    pub(super) work: Work,
+    pub(super) durable: bool,
+}
+
+pub(super) type Work = Box<dyn FnOnce(&Connection) -> Reply + Send>;
 pub(super) type Reply = Box<dyn FnOnce(bool) + Send>;
 
 /// The writer, until it is closed.
@@ -79,14 +85,15 @@ fn write_loop(connection: &Connection, writes: &mpsc::Receiver<Write>, place: &P
 
 /// Commits the writes of a group. If that fails, none of them takes effect, and each caller gets an error.
 fn commit(connection: &Connection, group: Vec<Write>, place: &Place) -> Result<(), String> {
-    if let Err(error) = begin(connection, place) {
+    let durable = group.iter().any(|write| write.durable);
+    if let Err(error) = begin(connection, place, durable) {
         tracing::error!(error, "the database cannot be written");
         for write in group {
-            write(connection)(false);
+            (write.work)(connection)(false);
         }
         return Err(error);
     }
-    let replies: Vec<Reply> = group.into_iter().map(|write| write(connection)).collect();
+    let replies: Vec<Reply> = group.into_iter().map(|write| (write.work)(connection)).collect();
     let committed = connection.execute_batch("COMMIT");
     if let Err(error) = &committed {
         tracing::error!(error = %causes(error), "a commit failed");
@@ -98,9 +105,14 @@ fn commit(connection: &Connection, group: Vec<Write>, place: &Place) -> Result<(
     committed.map_err(|error| causes(&error).to_string())
 }
 
-fn begin(connection: &Connection, place: &Place) -> Result<(), String> {
+/// Starts a transaction. In WAL mode, `NORMAL` leaves the wait for the disk to the next commit in `FULL`, which is after it in the file.
+fn begin(connection: &Connection, place: &Place, durable: bool) -> Result<(), String> {
     place.check().map_err(|moved| moved.to_string())?;
-    let begun = connection.execute_batch("BEGIN IMMEDIATE");
+    let begun = connection.execute_batch(if durable {
+        "PRAGMA synchronous = FULL; BEGIN IMMEDIATE"
+    } else {
+        "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE"
+    });
     begun.map_err(|error| causes(&error).to_string())
 }
 

@@ -45,7 +45,6 @@ pub(crate) fn plan(
         stdin: config.stdin.then(|| Value::Object(request.input.clone()).to_string()),
         limits: limits(policy.resource_limits),
         network: policy.network != Network::None,
-        settings: Vec::new(),
         read: paths(&policy.read_paths),
         write: paths(&policy.write_paths),
         namespaces: false,

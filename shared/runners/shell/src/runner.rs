@@ -103,13 +103,8 @@ impl ShellRunner {
         let redactor = Arc::new(Redactor::new(&secrets).map_err(|error| broken(&error))?);
         let mut plan = prepared::plan(&request, config, variables, job.id, folder.path())
             .map_err(|told| failed(Reason::REQUEST_INVALID, redactor.text(&sentence(&told))))?;
-        let known = self
-            .blocking(|sandbox| Ok((sandbox.probe()?, sandbox.settings())))
-            .await
-            .flatten();
-        let (abilities, settings): (Abilities, _) = known.map_err(|error: io::Error| broken(&error))?;
+        let abilities = self.abilities().await.map_err(|error| broken(&error))?;
         plan.namespaces = abilities.has_namespaces();
-        plan.settings = settings;
         if is_requested(&mut stop) {
             return Err(not_started());
         }

@@ -17,6 +17,9 @@ use crate::printed::{Unmoved, move_all};
 /// How long the rest of the output is waited for when everything has ended.
 const REST_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a program that is killed has to end.
+const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+
 /// Watches a program.
 pub(crate) struct Watcher<'a> {
     pub(crate) output: &'a Output,
@@ -48,6 +51,14 @@ pub(crate) struct Printed {
 }
 
 impl Seen {
+    /// Notes the last reports.
+    async fn note_rest(&mut self, launched: &mut Launched) -> io::Result<()> {
+        while let Some(report) = launched.report().await? {
+            self.note(report);
+        }
+        Ok(())
+    }
+
     fn note(&mut self, report: Report) {
         match report {
             Report::Started(isolation) => self.isolation = isolation,
@@ -90,8 +101,12 @@ impl Watcher<'_> {
                 }
             }
         }
-        // closing the channel ends what still runs because its output could not be kept
-        launched.end().await?;
+        // whose output could not be kept, and who does not answer, is ended by this
+        launched.command(Command::Kill).await;
+        if let Err(_elapsed) = timeout(SILENCE_LIMIT, seen.note_rest(&mut launched)).await {
+            tracing::warn!("the launcher's process for a job does not end");
+        }
+        drop(launched);
         if seen.ended.is_none() && seen.unstarted.is_none() {
             self.folder.end_processes().await;
         }
@@ -126,10 +141,7 @@ impl Watcher<'_> {
                     time_is_over = None;
                     grace_is_over = Some(self.terminate(launched).await);
                 }
-                () = at(grace_is_over) => {
-                    grace_is_over = None;
-                    launched.command(Command::Kill).await;
-                }
+                () = at(grace_is_over) => return Ok(()),
             }
         }
     }

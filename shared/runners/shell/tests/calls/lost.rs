@@ -11,7 +11,7 @@ use callboard_testkit::wait::until;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::world::{launcher, script};
+use crate::world::{launcher, runner, script};
 
 /// Names the launcher of the service that is to die, in its variables.
 const LAUNCHER: &str = "CALLBOARD_TEST_LAUNCHER";
@@ -126,19 +126,44 @@ async fn a_service_that_is_killed_leaves_nothing() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the child of this process that a descendant comes from.
-fn launcher_of(pid: u32) -> Option<u32> {
+/// Returns the processes between this one and a descendant: the launcher, and the one that it has made for the job.
+fn launcher_of(pid: u32) -> Option<[u32; 2]> {
     let own = std::process::id();
     let all = descendants(own);
     let mut at = all.iter().find(|process| process.pid == pid)?;
+    let mut below = at;
     while at.parent != own {
+        below = at;
         at = all.iter().find(|process| process.pid == at.parent)?;
     }
-    Some(at.pid)
+    Some([at.pid, below.pid])
 }
 
 #[tokio::test]
-async fn a_launcher_that_is_killed_leaves_nothing() -> anyhow::Result<()> {
+async fn a_launcher_that_is_killed_costs_no_job() -> anyhow::Result<()> {
+    let runner = runner(launcher())?;
+    let mark = format!("mark-{}", callboard_core::base::id::JobId::new());
+    let variable = format!("MARK={mark}");
+    let service = script("trap 'echo told; exit 0' USR1; while :; do sleep 0.05; done");
+    let service = service.config("environment", json!({"MARK": mark}));
+    for _ in 0..2 {
+        let killed = async {
+            until("the program works", || with_variable(&variable).len() >= 2).await?;
+            let program = *with_variable(&variable).iter().min().context("no program")?;
+            let [launcher, _] = launcher_of(program).context("no launcher")?;
+            signal(launcher, Signal::KILL)?;
+            until("it is gone", || !Path::new(&format!("/proc/{launcher}/exe")).exists()).await?;
+            signal(program, Signal::USR1)?;
+            std::future::pending::<anyhow::Result<()>>().await
+        };
+        let run = service.run_by(&runner, killed).await?;
+        ensure!(run.is_successful() && run.stdout.contains("told"), "{run:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_launcher_s_process_that_is_killed_leaves_nothing() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     for launcher in [launcher(), without_namespaces(folder.path())?] {
         let mark = format!("mark-{}", callboard_core::base::id::JobId::new());
@@ -149,7 +174,8 @@ async fn a_launcher_that_is_killed_leaves_nothing() -> anyhow::Result<()> {
         let killed = async {
             until("the program works", || with_variable(&variable).len() >= 7).await?;
             let program = with_variable(&variable).first().copied().context("no program")?;
-            signal(launcher_of(program).context("no launcher")?, Signal::KILL)?;
+            let [_, of_job] = launcher_of(program).context("no launcher")?;
+            signal(of_job, Signal::KILL)?;
             std::future::pending::<anyhow::Result<()>>().await
         };
         let run = service.run_until(killed).await?;

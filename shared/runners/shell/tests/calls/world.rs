@@ -136,6 +136,15 @@ impl Service {
 
     /// Runs a job; it is told to stop once `stop` says so.
     pub(crate) async fn run_until(&self, stop: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<Run> {
+        self.run_by(&runner(self.launcher.clone())?, stop).await
+    }
+
+    /// Runs a job by a runner that has run others.
+    pub(crate) async fn run_by(
+        &self,
+        runner: &ShellRunner,
+        stop: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<Run> {
         let mut job = Job::new(Tenant::default(), self.request()?, now(), HOUR);
         job.state.attempt = 1;
         let work = std::mem::take(&mut job.request.work);
@@ -143,7 +152,6 @@ impl Service {
         let logs: Arc<dyn LogStore> = Arc::new(FileLogStore::new(folder.path().join("logs")));
         let output = Output::new(logs.clone(), job.id, 1, OutputLimits::default());
         let (stopper, stopped) = watch::channel(None);
-        let runner = runner(self.launcher.clone())?;
         let stopping = async {
             stop.await?;
             stopper.send_replace(Some(StopReason::Shutdown));
