@@ -47,7 +47,7 @@ MAY_KNOW = {
     "callboard-testkit": {"core", "aws", "kind-ansible", "kind-service"},
 }
 # core's folders: each knows only those before it
-FOLDERS = ["base", "credential", "policy", "request", "job", "output", "redact", "run", "submit", "care"]
+FOLDERS = ["base", "access", "credential", "policy", "request", "job", "output", "redact", "run", "submit", "care"]
 # what core must not speak of, but in comments
 FOREIGN = re.compile(r"playbook|ansible|inventory|dynamodb|sqlite|lambda", re.IGNORECASE)
 USE = re.compile(

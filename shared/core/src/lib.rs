@@ -5,6 +5,8 @@
 
 pub mod base;
 
+pub mod access;
+
 pub mod credential;
 
 pub mod policy;

@@ -1,0 +1,106 @@
+//! Who asks.
+
+use super::action::Action;
+use super::scope::Scopes;
+use super::uses::Uses;
+use crate::base::id::Tenant;
+
+/// Who asks, however that was found out: by a key, a token, an identity of AWS, or because nobody else can.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Caller {
+    /// Whose things it may see.
+    pub tenant: Tenant,
+    /// The caller's name, as records and the audit log have it: `key:ci`, `oidc:repo:acme/web`, an ARN.
+    pub name: String,
+    /// What stands for the caller for as long as it is the same one, such as `key:ID`. Names may be given again.
+    pub subject: String,
+    /// What it may do.
+    pub scopes: Scopes,
+}
+
+/// What a caller lacks.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Missing {
+    /// The scope that would do.
+    pub action: Action,
+    /// What may not be done, in a sentence.
+    pub detail: String,
+}
+
+impl Caller {
+    /// Returns the caller of a service that nobody else can reach.
+    #[must_use]
+    pub fn everybody(name: String) -> Self {
+        Self {
+            tenant: Tenant::default(),
+            subject: name.clone(),
+            name,
+            scopes: Scopes::admin(),
+        }
+    }
+
+    /// Checks that the caller may do something, at least with some things.
+    ///
+    /// # Errors
+    /// None of its scopes includes it.
+    pub fn may(&self, action: Action) -> Result<(), Missing> {
+        let may = self.scopes.of(action).next().is_some();
+        may.then_some(()).ok_or_else(|| missing(action))
+    }
+
+    /// Checks that the caller may do something with everything.
+    ///
+    /// # Errors
+    /// None of its scopes includes it without being bound to something.
+    pub fn may_always(&self, action: Action) -> Result<(), Missing> {
+        let may = self.scopes.of(action).any(super::scope::Scope::is_unbound);
+        may.then_some(()).ok_or_else(|| missing(action))
+    }
+
+    /// Checks that the caller may run what uses all that.
+    ///
+    /// # Errors
+    /// None of its scopes covers all of it.
+    pub fn may_run(&self, uses: &Uses) -> Result<(), Missing> {
+        self.may(Action::JobsRun)?;
+        let may = self.scopes.of(Action::JobsRun).any(|scope| scope.covers(uses));
+        let bound: Vec<String> = self.scopes.of(Action::JobsRun).map(ToString::to_string).collect();
+        may.then_some(()).ok_or_else(|| Missing {
+            action: Action::JobsRun,
+            detail: format!(
+                "The caller may run only what {} covers, and this request is not covered.",
+                bound.join(" or ")
+            ),
+        })
+    }
+
+    /// Returns whether the caller may do something with a job that `subject` has submitted.
+    #[must_use]
+    pub fn may_with_job_of(&self, action: Action, subject: Option<&str>) -> bool {
+        let is_own = subject.is_some_and(|subject| subject == self.subject);
+        self.scopes.of(action).any(|scope| !scope.is_for_own() || is_own)
+    }
+
+    /// Returns whether the caller may do something only with its own jobs.
+    #[must_use]
+    pub fn is_held_to_own(&self, action: Action) -> bool {
+        self.scopes.of(action).all(super::scope::Scope::is_for_own)
+    }
+
+    /// Checks that the caller may do something with a credential.
+    ///
+    /// # Errors
+    /// None of its scopes covers that.
+    pub fn may_with_credential(&self, action: Action, name: &str) -> Result<(), Missing> {
+        let may = self.scopes.of(action).any(|scope| scope.covers_credential(name));
+        may.then_some(()).ok_or_else(|| missing(action))
+    }
+}
+
+fn missing(action: Action) -> Missing {
+    Missing {
+        action,
+        detail: format!("The caller lacks the scope {action}."),
+    }
+}
