@@ -24,6 +24,7 @@ MAY_KNOW = {
     "callboard-kind-service": {"core"},
     "callboard-embedded": {"core"},
     "callboard-aws": {"core"},
+    "callboard-oidc": {"core", "http"},
     "callboard-secrets": {"core", "http", "identity"},
     "callboard-policy": {"core", "kind-ansible", "kind-service"},
     "callboard-process": {"core"},

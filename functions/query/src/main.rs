@@ -10,7 +10,7 @@ async fn main() -> Result<(), Error> {
     start_logging();
     let parts = Parts::connect(Settings::from_env()?).await;
     parts.services.refresh().await;
-    let router = callboard_api::router(parts.app());
+    let router = callboard_api::router(parts.app()?);
     let function = |event: LambdaEvent<Value>| handle(&parts, router.clone(), event.payload);
     lambda_runtime::run(service_fn(function)).await
 }

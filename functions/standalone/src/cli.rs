@@ -6,6 +6,7 @@
 mod amounts;
 mod doctor;
 mod jobs;
+mod keys;
 mod known_hosts;
 mod run;
 mod serve;
@@ -18,6 +19,7 @@ use clap::{Args, Command, Parser, Subcommand};
 
 pub(crate) use self::doctor::DoctorArguments;
 pub(crate) use self::jobs::{ListArguments, LogsArguments, RedriveArguments, ShowArguments, VerifyArguments};
+pub(crate) use self::keys::{KeysArguments, KeysVerb};
 pub(crate) use self::known_hosts::{KnownHostsArguments, KnownHostsVerb};
 pub(crate) use self::run::{Call, Prompts, RunArguments, Shown};
 pub(crate) use self::serve::ServeArguments;
@@ -51,6 +53,8 @@ pub(crate) enum Verb {
     Doctor(Box<DoctorArguments>),
     /// Queues dead-lettered jobs again
     Redrive(RedriveArguments),
+    /// Makes, lists, rotates and revokes API keys; the service can keep running
+    Keys(KeysArguments),
     /// Lists or removes the host keys that jobs have accepted under the policy's `host_key_checking: accept-new`
     KnownHosts(KnownHostsArguments),
     /// Checks a registry of services, or writes an example

@@ -1,5 +1,6 @@
 //! The `callboard` program: the whole service, or one playbook run, in one process; and the commands that show jobs.
 
+mod api_keys;
 mod cli;
 mod descriptors;
 mod doctor;
@@ -12,6 +13,7 @@ mod known_hosts;
 mod list;
 mod logging;
 mod logs;
+mod own;
 mod parts;
 mod redrive;
 mod report;
@@ -66,6 +68,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Verify(arguments) => verify::verify(&arguments).await,
             Verb::Doctor(arguments) => doctor::doctor(&arguments).await,
             Verb::Redrive(arguments) => redrive::redrive(&arguments).await,
+            Verb::Keys(arguments) => api_keys::keys(arguments).await,
             Verb::KnownHosts(arguments) => known_hosts::known_hosts(arguments).await,
             Verb::Services(arguments) => services::services(&arguments.verb),
             Verb::RotateKey(data) => keys::rotate(&data).await,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Reach, longest_socket};
 use callboard_calls::{Breakers, Calls};
+use callboard_core::access::TokenVerifier;
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, Secrets};
@@ -16,7 +17,8 @@ use callboard_core::run::{Held, Outage, Runner, Runners, Worker, WorkerSettings,
 use callboard_core::submit::Submitter;
 use callboard_embedded::{
     Database, Examination, FileHostKeyStore, FileLogStore, FolderArchiveCache, FolderLock, Forgetter,
-    SqliteBreakerStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue, Stuck,
+    SqliteBreakerStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteKeyStore, SqliteQueue,
+    Stuck,
 };
 use callboard_policy::Policies;
 use callboard_process::{Children, JobFolders};
@@ -48,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) logs: Arc<FileLogStore>,
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) keys: Arc<SqliteIdempotencyStore>,
+    pub(crate) api_keys: Arc<SqliteKeyStore>,
     pub(crate) host_keys: Arc<FileHostKeyStore>,
     pub(crate) policies: Policies,
     pub(crate) clock: Arc<dyn Clock>,
@@ -72,6 +75,7 @@ impl Parts {
             store: Arc::new(SqliteJobStore::new(database.clone())),
             credentials: Arc::new(credentials(database.clone(), &data)),
             keys: Arc::new(SqliteIdempotencyStore::new(database.clone())),
+            api_keys: Arc::new(SqliteKeyStore::new(database.clone())),
             host_keys: Arc::new(FileHostKeyStore::new(data.clone())),
             policies,
             held: Held::default(),
@@ -80,6 +84,12 @@ impl Parts {
             logs: Arc::new(logs(&data)),
             clock,
         })
+    }
+
+    /// Returns what finds out who shows a token, if the policy lists issuers.
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "in work")]
+    pub(crate) fn tokens(&self) -> anyhow::Result<Option<Arc<dyn TokenVerifier>>> {
+        Ok(None)
     }
 
     /// Returns what jobs use to get their secrets.

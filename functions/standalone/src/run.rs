@@ -19,11 +19,12 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::care::cancel;
 use callboard_core::job::JobStore;
-use callboard_core::request::Lane;
+use callboard_core::request::{JobRequest, Lane};
 use callboard_core::run::{Disposition, Limits, Runners, Worker};
 use tokio::sync::watch;
 
 use crate::cli::RunArguments;
+use crate::own::own;
 use crate::parts::{LEASE, Parts};
 use crate::signals::{Ending, Signals};
 use crate::terminal::{Terminal, print, tell};
@@ -45,7 +46,10 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let folder = request::playbooks_folder(&arguments.playbooks)?;
     refusals::refuse_prompts(arguments)?;
     refusals::refuse_missing_files(arguments)?;
-    let request = request::request(arguments)?;
+    let request = JobRequest {
+        origin: Some(own().origin()),
+        ..request::request(arguments)?
+    };
     let parts = Parts::open(common)?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;

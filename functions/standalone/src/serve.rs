@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
-use callboard_api::{ApiSettings, App, Bodies, Followers, Gate, Hosts};
+use callboard_api::{Access, ApiSettings, App, Bodies, Followers, Gate, Hosts};
+use callboard_core::access::Authenticator;
 use callboard_core::base::hex::hex;
 use callboard_core::request::Lane;
 use callboard_core::run::{Limits, Runner, Runners};
@@ -60,6 +61,8 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     // while this lock is held, no other process takes the workers' jobs: they need no lease that expires
     let _lock = FolderLock::take(&setup::data(&common.data)?)?;
     let parts = Parts::open(common)?;
+    let loopback = address.ip().is_loopback();
+    let access = access(&parts, loopback).await?;
     let services = Source::open(common.services.as_deref())?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
@@ -87,14 +90,14 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let (drain, draining) = watch::channel(false);
     let (shutdown, limits) = watch::channel(false);
     let (hang_up, hung_up) = watch::channel(false);
-    let gate = gate(arguments, address.ip().is_loopback());
+    let gate = gate(arguments, loopback);
     let app = app(
         arguments,
         &parts,
         &runner,
         (playbooks, services.in_force()),
         draining.clone(),
-        gate,
+        (gate, access),
     );
     let mut jobs = JoinSet::new();
     let limits = Limits {
@@ -159,7 +162,7 @@ fn app(
     runner: &Arc<AnsibleRunner>,
     (playbooks, services): (PlaybookFolder, Arc<InForce>),
     draining: watch::Receiver<bool>,
-    gate: Gate,
+    (gate, access): (Gate, Access),
 ) -> App {
     let kinds = parts
         .policies
@@ -170,6 +173,8 @@ fn app(
         store: parts.store.clone(),
         logs: parts.logs.clone(),
         credentials: parts.credentials.clone(),
+        keys: parts.api_keys.clone(),
+        access,
         stats: Arc::new(SqliteStatsStore::new(parts.database.clone())),
         services,
         clock: parts.clock.clone(),
@@ -190,6 +195,27 @@ fn app(
         bodies: Bodies::new(arguments.max_body.div_ceil(3).saturating_mul(ROOM_FOR_BODIES)),
         gate,
     }
+}
+
+/// Without keys and issuers, the service answers on a loopback address only, where nobody but this machine's users can reach it.
+async fn access(parts: &Parts, loopback: bool) -> anyhow::Result<Access> {
+    let tokens = parts.tokens()?;
+    let authenticator = Authenticator::new(parts.api_keys.clone(), tokens, parts.clock.clone());
+    let nobody = authenticator.knows_nobody().await?;
+    ensure!(
+        loopback || !nobody,
+        "whoever reaches this address could run anything as this user, since there is no API key. Make one and start again:\n  \
+         callboard keys create --name admin --scope admin\n  callboard serve --listen ADDRESS:PORT\nOr leave --listen out: then only \
+         this machine can reach the service. (With other data than the default, give both commands the same --data.)"
+    );
+    if nobody {
+        tracing::info!("there is no API key: everybody on this machine may do everything");
+    }
+    let authenticator = Arc::new(authenticator);
+    Ok(match loopback {
+        true => Access::alone(authenticator),
+        false => Access::shown(authenticator),
+    })
 }
 
 /// On a loopback address, only requests for this machine's own names are let in: another name that resolves to it is an attack.

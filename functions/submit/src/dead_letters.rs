@@ -2,6 +2,7 @@
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use callboard_aws::message::{self, Message};
+use callboard_core::access::Requester;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::json::JsonError;
 use callboard_core::base::store_error::StoreError;
@@ -35,7 +36,11 @@ async fn note_one(store: &dyn JobStore, submitter: &Submitter, letter: &SqsMessa
             message: "a message in the queue of jobs names no job".to_owned(),
         };
         let job = submitter
-            .accept(Tenant::default(), messages::id(letter)?, Err(error))
+            .accept(
+                &Requester::own(Tenant::default(), "sqs"),
+                messages::id(letter)?,
+                Err(error),
+            )
             .await?;
         tracing::error!(message.id = letter.message_id, job.id = %job.id, "a message that names no job is given up");
         return Ok(());

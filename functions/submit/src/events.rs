@@ -1,6 +1,7 @@
 //! Jobs from EventBridge and EventBridge Scheduler. Nobody waits for the answer; it is for the log and for people who invoke the
 //! function by hand.
 
+use callboard_core::access::Requester;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::submit::Submitter;
@@ -12,7 +13,13 @@ use serde_json::{Value, json};
 /// # Errors
 /// The store is unavailable: Lambda invokes the function again with the same event.
 pub(crate) async fn accept(submitter: &Submitter, event: JobEvent) -> Result<Value, StoreError> {
-    let job = submitter.accept(Tenant::default(), event.id, Ok(event.request)).await?;
+    let job = submitter
+        .accept(
+            &Requester::own(Tenant::default(), "eventbridge"),
+            event.id,
+            Ok(event.request),
+        )
+        .await?;
     let outcome = job.state.outcome.as_ref();
     Ok(json!({
         "job_id": job.id,

@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod events;
+mod keys;
 mod messages;
 mod metrics;
 
@@ -24,7 +25,7 @@ async fn main() -> Result<(), Error> {
     start_logging();
     let parts = Parts::connect(Settings::from_env()?).await;
     parts.services.refresh().await;
-    let router = callboard_api::router(parts.app());
+    let router = callboard_api::router(parts.app()?);
     let submitter = parts.submitter();
     let sweeper = parts.sweeper();
     let dead_letters = std::env::var("CALLBOARD_DEAD_LETTERS_ARN").unwrap_or_default();
@@ -57,6 +58,7 @@ async fn handle(
     Ok(match trigger {
         Trigger::Http(event) => answer(router, event).await?,
         Trigger::Event(event) => events::accept(submitter, event).await?,
+        Trigger::CreateKey(body) => keys::create(parts, &body).await?,
         Trigger::Messages(batch) if dead_letters::are_in(&batch, dead_letters) => {
             dead_letters::note(&*parts.store, submitter, batch).await?
         }

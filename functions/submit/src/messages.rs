@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use callboard_core::access::Requester;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::json;
 use callboard_core::base::time::Timestamp;
@@ -20,7 +21,9 @@ pub(crate) async fn accept(submitter: &Submitter, batch: SqsEvent) -> anyhow::Re
 
 async fn accept_one(submitter: &Submitter, message: &SqsMessage) -> anyhow::Result<()> {
     let body = json::parse(message.body.as_deref().unwrap_or_default().as_bytes());
-    let job = submitter.accept(Tenant::default(), id(message)?, body).await?;
+    let job = submitter
+        .accept(&Requester::own(Tenant::default(), "sqs"), id(message)?, body)
+        .await?;
     tracing::info!(message.id = message.message_id, job.id = %job.id, "a message became a job");
     Ok(())
 }

@@ -16,6 +16,8 @@ pub enum Trigger {
     Event(JobEvent),
     /// SQS, with messages from other systems.
     Messages(SqsEvent),
+    /// Somebody who may invoke the function, with an API key to make.
+    CreateKey(Value),
     /// The schedule that makes the function look for lost and forgotten jobs.
     Sweep,
 }
@@ -64,6 +66,9 @@ impl Trigger {
         }
         if event == json!({"callboard": "sweep"}) {
             return Ok(Self::Sweep);
+        }
+        if let Some(body) = event.get("create_key") {
+            return Ok(Self::CreateKey(body.clone()));
         }
         if event["detail-type"].is_string() {
             return serde_json::from_value(event).map(|envelope: Envelope| Self::Event(envelope.into()));

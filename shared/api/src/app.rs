@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::access::{Action, KeyStore, Missing, Requester};
+use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::credential::CredentialStore;
@@ -15,6 +16,7 @@ use callboard_core::request::ServiceCatalog;
 use callboard_core::submit::Submitter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::access::{Access, forbidden};
 use crate::bodies::Bodies;
 use crate::gate::Gate;
 use crate::problem::{Kind, Problem};
@@ -64,10 +66,6 @@ pub struct AnswerLimits {
     pub max_time: Duration,
 }
 
-/// The caller's identity, if the transport provides one. It is a request extension.
-#[derive(Clone, Debug)]
-pub struct Caller(pub String);
-
 /// The result of one readiness check.
 #[derive(Clone, Debug)]
 pub struct HealthCheck {
@@ -98,6 +96,10 @@ pub struct App {
     pub logs: Arc<dyn LogStore>,
     /// Stores the credentials. The API never reads their values.
     pub credentials: Arc<dyn CredentialStore>,
+    /// The API keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// How it is found out who asks.
+    pub access: Access,
     /// The statistics of jobs.
     pub stats: Arc<dyn StatsStore>,
     /// The services that jobs may call.
@@ -117,14 +119,24 @@ pub struct App {
 }
 
 impl App {
-    /// Returns a job of the caller's tenant.
-    pub(crate) async fn job(&self, id: JobId) -> Result<Job, StoreError> {
-        let job = self.store.get(id, self.clock.now()).await?;
-        if job.tenant == Tenant::default() {
-            Ok(job)
-        } else {
-            Err(StoreError::NotFound)
+    /// Returns a job with which the caller may do something. One of another tenant is not there.
+    pub(crate) async fn job(&self, by: &Requester, action: Action, id: JobId) -> Result<Job, Problem> {
+        let found = self.store.get(id, self.clock.now()).await;
+        let job = found.map_err(|error| Problem::of_job(id, error))?;
+        if job.tenant != *by.tenant() {
+            return Err(Problem::of_job(id, StoreError::NotFound));
         }
+        let origin = job.request.origin.as_ref();
+        if !by
+            .caller
+            .may_with_job_of(action, origin.map(|origin| origin.subject.as_str()))
+        {
+            return Err(forbidden(&Missing {
+                action,
+                detail: format!("The caller has {action} only for jobs that it has submitted itself."),
+            }));
+        }
+        Ok(job)
     }
 }
 

@@ -1,16 +1,15 @@
 //! `DELETE /api/v1/jobs/{job_id}` and `POST /api/v1/jobs/{job_id}/cancel`.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, State};
+use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use callboard_core::base::id::Tenant;
+use callboard_core::access::Action;
 use callboard_core::care::{CancelError, cancel as cancel_job};
-use callboard_core::job::{JobStatus, UNKNOWN};
+use callboard_core::job::JobStatus;
 
-use crate::app::{App, Caller, PathId};
+use crate::access::Asking;
+use crate::app::{App, PathId};
 use crate::links::Links;
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
@@ -38,24 +37,19 @@ use crate::wire::Canceling;
 )]
 pub(crate) async fn cancel(
     State(app): State<App>,
+    Asking(by): Asking,
     PathId(id): PathId,
     params: Params,
-    caller: Option<Extension<Caller>>,
-    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let by = match (caller, peer) {
-        (Some(Extension(Caller(name))), _) => name,
-        (None, Some(Extension(ConnectInfo(address)))) => format!("ip:{}", address.ip()),
-        (None, None) => UNKNOWN.to_owned(),
-    };
+    app.job(&by, Action::JobsCancel, id).await?;
     match cancel_job(
         &*app.store,
         &*app.submitter.queue,
         &*app.clock,
-        &Tenant::default(),
+        by.tenant(),
         id,
-        by,
+        by.caller.name.clone(),
     )
     .await
     {

@@ -6,9 +6,9 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use callboard_core::access::{Action, Requester};
 use callboard_core::base::causes::causes;
 use callboard_core::base::fields::Faults;
-use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::credential::{Credential, CredentialSummary, check_name, parse_name};
 use callboard_core::job::List;
@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::access::{Asking, forbidden};
 use crate::app::App;
 use crate::body;
 use crate::credential_schema::{CredentialFields, NewCredential};
@@ -59,6 +60,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
 )]
 pub(crate) async fn create(
     State(app): State<App>,
+    Asking(by): Asking,
     params: Params,
     headers: HeaderMap,
     body: Body,
@@ -66,8 +68,11 @@ pub(crate) async fn create(
     params.finish()?;
     let body = body::read(&app, &headers, body).await?;
     let (name, credential) = parse_new(&body.value)?;
-    let (tenant, now) = (Tenant::default(), app.clock.now());
-    let created = app.credentials.create(&tenant, &name, &credential, now).await;
+    covers(&by, Action::CredentialsWrite, &name)?;
+    let created = app
+        .credentials
+        .create(by.tenant(), &name, &credential, app.clock.now())
+        .await;
     let summary = created.map_err(|error| match error {
         StoreError::Conflict => taken(&name),
         other => problem(&name, other),
@@ -95,12 +100,12 @@ pub(crate) async fn create(
         )),
     )
 )]
-pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<Response, Problem> {
-    let tenant = Tenant::default();
-    let (limit, list) = (params.limit(), List::Credentials(&tenant));
+pub(crate) async fn list(State(app): State<App>, Asking(by): Asking, mut params: Params) -> Result<Response, Problem> {
+    let tenant = by.tenant();
+    let (limit, list) = (params.limit(), List::Credentials(tenant));
     let after = params.cursor(|text| String::from_utf8(list.place(text)?).ok());
     params.finish()?;
-    let page = app.credentials.list(&tenant, after.as_deref(), limit).await?;
+    let page = app.credentials.list(tenant, after.as_deref(), limit).await?;
     let last = page.credentials.last().filter(|_| page.has_more);
     let next_cursor = last.map(|last| list.cursor(last.name.as_bytes()));
     let (same, this) = (
@@ -110,7 +115,12 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
     let next = next_cursor.as_ref().map(|cursor| same.clone().with("cursor", cursor));
     let links = Links::of_page(PATH, &same.with_some("cursor", this), next.as_ref());
     let body = CredentialList {
-        credentials: page.credentials,
+        // those that the caller is bound to; a page may have fewer than its limit
+        credentials: page
+            .credentials
+            .into_iter()
+            .filter(|found| covers(&by, Action::CredentialsRead, &found.name).is_ok())
+            .collect(),
         limit,
         next_cursor,
     };
@@ -143,11 +153,13 @@ pub(crate) struct CredentialList {
 )]
 pub(crate) async fn get(
     State(app): State<App>,
+    Asking(by): Asking,
     PathName(name): PathName,
     params: Params,
 ) -> Result<Json<CredentialSummary>, Problem> {
     params.finish()?;
-    let found = app.credentials.describe(&Tenant::default(), &name).await;
+    covers(&by, Action::CredentialsRead, &name)?;
+    let found = app.credentials.describe(by.tenant(), &name).await;
     found.map(Json).map_err(|error| problem(&name, error))
 }
 
@@ -167,16 +179,18 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn rotate(
     State(app): State<App>,
+    Asking(by): Asking,
     PathName(name): PathName,
     params: Params,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<CredentialSummary>, Problem> {
     params.finish()?;
+    covers(&by, Action::CredentialsWrite, &name)?;
     let body = body::read(&app, &headers, body).await?;
     let credential = parse_value(&name, &body.value)?;
-    let (tenant, now) = (Tenant::default(), app.clock.now());
-    let rotated = app.credentials.rotate(&tenant, &name, &credential, now).await;
+    let now = app.clock.now();
+    let rotated = app.credentials.rotate(by.tenant(), &name, &credential, now).await;
     let summary = rotated.map_err(|error| match error {
         StoreError::Conflict => other_kind(&name, &credential),
         other => problem(&name, other),
@@ -200,14 +214,22 @@ pub(crate) async fn rotate(
 )]
 pub(crate) async fn remove(
     State(app): State<App>,
+    Asking(by): Asking,
     PathName(name): PathName,
     params: Params,
 ) -> Result<StatusCode, Problem> {
     params.finish()?;
-    let removed = app.credentials.remove(&Tenant::default(), &name).await;
+    covers(&by, Action::CredentialsWrite, &name)?;
+    let removed = app.credentials.remove(by.tenant(), &name).await;
     removed.map_err(|error| problem(&name, error))?;
     tracing::info!(credential.name = name, "a credential is removed");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Checks that the caller may do something with a credential of some name.
+fn covers(by: &Requester, action: Action, name: &str) -> Result<(), Problem> {
+    let covers = by.caller.may_with_credential(action, name);
+    covers.map_err(|missing| forbidden(&missing))
 }
 
 fn parse_new(body: &Value) -> Result<(String, Credential), Problem> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use callboard_core::access::{Action, Requester};
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::{Job, JobStatus};
@@ -18,6 +19,7 @@ use utoipa::ToSchema;
 
 use self::filter::{EventNames, Filter};
 use self::scan::{Found, Scan};
+use crate::access::Asking;
 use crate::app::{App, PathId};
 use crate::links::{Links, Query, record};
 use crate::params::Params;
@@ -117,6 +119,7 @@ impl Place {
 )]
 pub(crate) async fn events(
     State(app): State<App>,
+    Asking(by): Asking,
     PathId(id): PathId,
     mut params: Params,
 ) -> Result<Response, Problem> {
@@ -129,13 +132,13 @@ pub(crate) async fn events(
         wait: params.number("wait", 0, MAX_WAIT_SECONDS).unwrap_or(0),
     };
     params.finish()?;
-    let (page, from) = asked.page(&app).await?;
+    let (page, from) = asked.page(&app, &by).await?;
     Ok((asked.links(&page, from), Json(page)).into_response())
 }
 
 impl Asked {
     /// Waits for a matching event; without `wait`, it looks only once. Also returns the `after` value that the page begins with.
-    async fn page(&self, app: &App) -> Result<(EventPage, u64), Problem> {
+    async fn page(&self, app: &App, by: &Requester) -> Result<(EventPage, u64), Problem> {
         let deadline = Instant::now() + Duration::from_secs(self.wait);
         let _waiting = if self.wait > 0 {
             Some(app.followers.admit()?)
@@ -144,10 +147,7 @@ impl Asked {
         };
         let mut place = None;
         loop {
-            let job = app
-                .job(self.job)
-                .await
-                .map_err(|error| Problem::of_job(self.job, error))?;
+            let job = app.job(by, Action::JobsRead, self.job).await?;
             let here = place.map_or_else(|| self.start(&job), Ok)?;
             let found = self.scan(app, &job, here).await;
             let found = found.map_err(|error| Problem::of_job(self.job, error))?;

@@ -4,14 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use callboard_core::access::{Action, Requester};
 use callboard_core::base::id::Tenant;
 use callboard_core::job::{Filter, HistoryQuery, JobStatus, MAX_OFFSET};
 
+use crate::access::Asking;
 use crate::app::{App, PathId};
 use crate::links::{Links, Query};
 use crate::list::JobList;
 use crate::params::{Given, Params};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::record::Record;
 use crate::wire::JobView;
 
@@ -43,16 +45,15 @@ const PATH: &str = "/api/v1/jobs";
 )]
 pub(crate) async fn get(
     State(app): State<App>,
+    Asking(by): Asking,
     PathId(id): PathId,
     params: Params,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let problem = |error| Problem::of_job(id, error);
-    let job = app.job(id).await.map_err(problem)?;
-    let record = Record::read(&app.submitter.kinds, &*app.logs, job)
-        .await
-        .map_err(problem)?;
+    let job = app.job(&by, Action::JobsRead, id).await?;
+    let record = Record::read(&app.submitter.kinds, &*app.logs, job).await;
+    let record = record.map_err(|error| Problem::of_job(id, error))?;
     Ok(record.unless_known(&headers))
 }
 
@@ -84,9 +85,10 @@ pub(crate) async fn get(
         )),
     )
 )]
-pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<Response, Problem> {
+pub(crate) async fn list(State(app): State<App>, Asking(by): Asking, mut params: Params) -> Result<Response, Problem> {
     let given = Given::read(&mut params, &app.submitter.kinds);
-    let query = read(&mut params, given.filter(&app.submitter.kinds));
+    all_jobs(&by)?;
+    let query = read(&mut params, by.tenant(), given.filter(&app.submitter.kinds));
     params.finish()?;
     let page = app.store.list(&query, app.clock.now()).await?;
     let page = JobList::new(page, &query, &app.submitter.kinds);
@@ -105,7 +107,16 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
     Ok((Links::of_page(PATH, &this, next.as_ref()), Json(page)).into_response())
 }
 
-fn read(params: &mut Params, filter: Filter) -> HistoryQuery {
+/// Checks that the caller may read all jobs of its tenant.
+pub(crate) fn all_jobs(by: &Requester) -> Result<(), Problem> {
+    if !by.caller.is_held_to_own(Action::JobsRead) {
+        return Ok(());
+    }
+    let detail = "The caller may read only jobs that it has submitted, each by its id; lists and statistics need the scope jobs:read.";
+    Err(Problem::new(Kind::Forbidden, detail))
+}
+
+fn read(params: &mut Params, tenant: &Tenant, filter: Filter) -> HistoryQuery {
     let status = params.text("status").and_then(|text| {
         let status = text.parse::<JobStatus>();
         status.map_err(|error| params.refuse("status", error.to_string())).ok()
@@ -123,7 +134,7 @@ fn read(params: &mut Params, filter: Filter) -> HistoryQuery {
         params.refuse("offset", "cannot be combined with a cursor");
     }
     let mut query = HistoryQuery {
-        tenant: Tenant::default(),
+        tenant: tenant.clone(),
         filter: Filter {
             status,
             dead_letter,

@@ -1,5 +1,6 @@
 //! The HTTP API of Callboard. The same router serves Lambda functions and the standalone process.
 
+mod access;
 mod app;
 mod bodies;
 mod body;
@@ -10,6 +11,7 @@ mod events;
 mod gate;
 mod health;
 mod jobs;
+mod keys;
 mod links;
 mod list;
 mod logs;
@@ -27,9 +29,10 @@ mod wanted;
 mod wire;
 
 use axum::routing::{get, post};
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware};
 
-pub use app::{AnswerLimits, ApiSettings, App, Caller, Followers, Health, HealthCheck};
+pub use access::{Access, Identity};
+pub use app::{AnswerLimits, ApiSettings, App, Followers, Health, HealthCheck};
 pub use bodies::Bodies;
 pub use gate::{Gate, HostName, Hosts, NotAHostName, NotAnOrigin, Origin};
 pub use list::JobListItem;
@@ -56,6 +59,9 @@ pub fn router(app: App) -> Router {
                 .put(credentials::rotate)
                 .delete(credentials::remove),
         )
+        .route("/api/v1/keys", get(keys::list).post(keys::create))
+        .route("/api/v1/keys/{key_id}", get(keys::get).delete(keys::revoke))
+        .route("/api/v1/keys/{key_id}/rotate", post(keys::rotate))
         .route("/api/v1/services", get(services::list))
         .route("/api/v1/services/{service}", get(services::get))
         .route(
@@ -75,6 +81,7 @@ pub fn router(app: App) -> Router {
             "/openapi.json",
             get(openapi::serve).layer(Extension(openapi::Made::default())),
         )
+        .route_layer(middleware::from_fn_with_state(app.clone(), access::ask))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .with_state(app);

@@ -12,12 +12,14 @@ use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_R
 use axum::http::response::Builder;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use callboard_core::access::Action;
 use callboard_core::job::Job;
 use callboard_core::output::{LogKey, Stream};
 use utoipa::ToSchema;
 
 use self::range::Asked;
 use self::streams::Follower;
+use crate::access::Asking;
 use crate::app::{App, PathId};
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
@@ -78,6 +80,7 @@ struct Reading {
 )]
 pub(crate) async fn logs(
     State(app): State<App>,
+    Asking(by): Asking,
     PathId(id): PathId,
     mut params: Params,
     headers: HeaderMap,
@@ -89,7 +92,7 @@ pub(crate) async fn logs(
         asked: Asked::read(&headers),
     };
     params.finish()?;
-    let job = app.job(id).await.map_err(|error| Problem::of_job(id, error))?;
+    let job = app.job(&by, Action::JobsRead, id).await?;
     reading.wanted.check(&job)?;
     if follow && !reading.wanted.is_over(&job) {
         reading.follow(app, job).await

@@ -15,6 +15,7 @@ use callboard_core::request::Kinds;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
+use crate::access::{self, Need};
 use crate::app::App;
 
 /// Example requests and answers of each operation, by its id and then by `request` or the status.
@@ -33,6 +34,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         (name = "services", description = "The registered services, whose operations jobs may call."),
         (name = "stats", description = "How jobs end, what they use and why they fail."),
         (name = "credentials", description = "Stored secrets, which jobs refer to by name."),
+        (name = "keys", description = "API keys, and what their holders may do."),
         (name = "health", description = "Whether the service is alive and ready, and its API description."),
     ),
     components(schemas(crate::problem::Problem, callboard_core::request::JobOptions)),
@@ -51,6 +53,11 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::credentials::get,
         crate::credentials::rotate,
         crate::credentials::remove,
+        crate::keys::create,
+        crate::keys::list,
+        crate::keys::get,
+        crate::keys::rotate,
+        crate::keys::revoke,
         crate::services::list,
         crate::services::get,
         crate::services::operation,
@@ -97,9 +104,10 @@ pub(crate) async fn serve(State(app): State<App>, Extension(made): Extension<Mad
 /// Adds what all operations share: their problems, examples and authorization.
 fn complete(mut document: Value, kinds: &Kinds) -> Value {
     let examples = serde_json::from_str(EXAMPLES).unwrap_or(Value::Null);
-    for methods in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
-        for operation in methods.as_object_mut().into_iter().flat_map(Map::values_mut) {
+    for (path, methods) in document["paths"].as_object_mut().into_iter().flatten() {
+        for (method, operation) in methods.as_object_mut().into_iter().flatten() {
             complete_operation(operation, &examples);
+            secure(&method.to_uppercase(), path, operation);
         }
     }
     parts::add(&mut document, kinds);
@@ -110,7 +118,13 @@ fn complete(mut document: Value, kinds: &Kinds) -> Value {
         let description = format!("An alias of `{name}`.");
         options[format!("{name}_mode")] = json!({"type": "boolean", "description": description});
     }
-    document["components"]["securitySchemes"] = json!({"aws_sigv4": {
+    document["components"]["securitySchemes"] = json!({"api_key": {
+        "type": "http", "scheme": "bearer",
+        "description": "An API key of Callboard, as `callboard keys create` makes it. A service without keys answers on its own machine only, and everybody there may do everything.",
+    }, "oidc": {
+        "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+        "description": "A token of an OpenID Connect issuer that the operator's policy lists, such as that of a CI pipeline.",
+    }, "aws_sigv4": {
         "type": "apiKey", "in": "header", "name": "Authorization",
         "description": "On AWS, requests must be signed by an identity that is allowed to invoke the API (Signature Version 4, service `execute-api`).",
     }});
@@ -142,6 +156,17 @@ fn unwrap_descriptions(value: &mut Value) {
     }
 }
 
+/// Says which scope an operation needs, by any of the ways to show who asks.
+fn secure(method: &str, path: &str, operation: &mut Value) {
+    let Need::Scope(action) = access::need_of(method, path) else {
+        operation["security"] = json!([]);
+        return;
+    };
+    operation["security"] = json!([{"api_key": [action.as_str()]}, {"oidc": [action.as_str()]}, {"aws_sigv4": []}]);
+    let told = operation["description"].as_str().unwrap_or_default();
+    operation["description"] = format!("{told}\n\nNeeds the scope `{action}`.").into();
+}
+
 fn complete_operation(operation: &mut Value, examples: &Value) {
     let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
     let examples = &examples[&id];
@@ -165,7 +190,6 @@ fn complete_operation(operation: &mut Value, examples: &Value) {
     if operation.get("requestBody").is_some() {
         add_example(&mut operation["requestBody"], &examples["request"]);
     }
-    operation["security"] = json!([{}, {"aws_sigv4": []}]);
 }
 
 fn add_example(part: &mut Value, example: &Value) {
@@ -224,7 +248,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 24);
+        assert_eq!(ids.len(), 29);
         Ok(())
     }
 

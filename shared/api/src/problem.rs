@@ -184,6 +184,12 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"callboard\""),
+            );
+        }
         if passes {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
@@ -218,6 +224,7 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Invalid(errors) => Self::fields(errors),
+            SubmitError::Forbidden(missing) => Self::new(Kind::Forbidden, missing.detail),
             SubmitError::Missing(error) => Self::faults(Kind::NoSuchPlaybook, vec![error.into()]),
             SubmitError::KeyReused => Self::new(
                 Kind::IdempotencyKeyReused,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use callboard_core::access::Action;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::care::{DeadLetters, Redriver};
@@ -10,6 +11,7 @@ use callboard_core::job::MAX_LIMIT;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access::{Asking, forbidden};
 use crate::app::{App, PathId};
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
@@ -42,12 +44,21 @@ pub(crate) struct RedrivenJobs {
         )),
     )
 )]
-pub(crate) async fn redrive(State(app): State<App>, PathId(id): PathId, params: Params) -> Result<Response, Problem> {
+pub(crate) async fn redrive(
+    State(app): State<App>,
+    Asking(by): Asking,
+    PathId(id): PathId,
+    params: Params,
+) -> Result<Response, Problem> {
     params.finish()?;
-    match redriver(&app).job(&Tenant::default(), id).await {
+    by.caller
+        .may_always(Action::JobsRun)
+        .map_err(|missing| forbidden(&missing))?;
+    match redriver(&app).job(by.tenant(), id).await {
         Ok(job) => Ok(accepted(&job, Accepted::new(&job, false))),
         Err(StoreError::Conflict) => {
-            let job = app.job(id).await.map_err(|error| Problem::of_job(id, error))?;
+            let found = app.store.get(id, app.clock.now()).await;
+            let job = found.map_err(|error| Problem::of_job(id, error))?;
             let status = job.state.status;
             let detail = format!("Only a job that waits can be redriven; this one is {status}.");
             Err(Problem::new(Kind::JobNotWaiting, detail))
@@ -74,8 +85,15 @@ pub(crate) async fn redrive(State(app): State<App>, PathId(id): PathId, params: 
         (status = 200, description = "The jobs that were queued again.", body = RedrivenJobs),
     )
 )]
-pub(crate) async fn redrive_all(State(app): State<App>, mut params: Params) -> Result<Json<RedrivenJobs>, Problem> {
-    let wanted = read(&mut params);
+pub(crate) async fn redrive_all(
+    State(app): State<App>,
+    Asking(by): Asking,
+    mut params: Params,
+) -> Result<Json<RedrivenJobs>, Problem> {
+    by.caller
+        .may_always(Action::JobsRun)
+        .map_err(|missing| forbidden(&missing))?;
+    let wanted = read(&mut params, by.tenant());
     params.finish()?;
     let redriven = redriver(&app).dead_letters(&wanted).await?;
     let query = wanted.query();
@@ -86,11 +104,11 @@ pub(crate) async fn redrive_all(State(app): State<App>, mut params: Params) -> R
     }))
 }
 
-fn read(params: &mut Params) -> DeadLetters {
+fn read(params: &mut Params, tenant: &Tenant) -> DeadLetters {
     let playbook = params.name("playbook");
     let limit = params.number("limit", 1, MAX_LIMIT.into());
     let mut wanted = DeadLetters {
-        tenant: Tenant::default(),
+        tenant: tenant.clone(),
         title: playbook,
         limit: limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(MAX_LIMIT),
         before: None,

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::access::Asking;
 use crate::app::App;
 use crate::body::{self, JsonBody};
 use crate::params::Params;
@@ -131,6 +132,7 @@ pub(crate) async fn operation(
 )]
 pub(crate) async fn test(
     State(app): State<App>,
+    Asking(by): Asking,
     Path((service, name)): Path<(String, String)>,
     params: Params,
     headers: HeaderMap,
@@ -150,7 +152,7 @@ pub(crate) async fn test(
         room,
         turn,
     };
-    submit::accept(&app, body, true, None).await
+    submit::accept(&app, &by, body, true, None).await
 }
 
 /// Reads the input of a call that is tried.

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use callboard_core::base::id::Tenant;
+use callboard_core::access::Requester;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{StatsQuery, Tally};
 use callboard_core::request::Kinds;
 
 use self::entries::{FailurePattern, Group, Performance, Resources, Stats};
+use crate::access::Asking;
 use crate::app::App;
+use crate::jobs::all_jobs;
 use crate::list::Called;
 use crate::params::{Given, Params};
 use crate::problem::Problem;
@@ -63,8 +65,12 @@ struct Asked {
     params(Asked),
     responses((status = 200, description = "One entry for each group.", body = Stats<Performance>))
 )]
-pub(crate) async fn performance(State(app): State<App>, params: Params) -> Result<Json<Stats<Performance>>, Problem> {
-    let (since, groups) = read(&app, params).await?;
+pub(crate) async fn performance(
+    State(app): State<App>,
+    Asking(by): Asking,
+    params: Params,
+) -> Result<Json<Stats<Performance>>, Problem> {
+    let (since, groups) = read(&app, &by, params).await?;
     let entries = groups.into_iter().map(|(of, tally)| Performance::of(of, &tally));
     Ok(Json(Stats {
         since,
@@ -83,8 +89,12 @@ pub(crate) async fn performance(State(app): State<App>, params: Params) -> Resul
     params(Asked),
     responses((status = 200, description = "One entry for each group.", body = Stats<Resources>))
 )]
-pub(crate) async fn resources(State(app): State<App>, params: Params) -> Result<Json<Stats<Resources>>, Problem> {
-    let (since, groups) = read(&app, params).await?;
+pub(crate) async fn resources(
+    State(app): State<App>,
+    Asking(by): Asking,
+    params: Params,
+) -> Result<Json<Stats<Resources>>, Problem> {
+    let (since, groups) = read(&app, &by, params).await?;
     let entries = groups.into_iter().map(|(of, tally)| Resources::of(of, &tally));
     Ok(Json(Stats {
         since,
@@ -104,15 +114,20 @@ pub(crate) async fn resources(State(app): State<App>, params: Params) -> Result<
     params(Asked),
     responses((status = 200, description = "One entry for each group and reason.", body = Stats<FailurePattern>))
 )]
-pub(crate) async fn failures(State(app): State<App>, params: Params) -> Result<Json<Stats<FailurePattern>>, Problem> {
-    let (since, groups) = read(&app, params).await?;
+pub(crate) async fn failures(
+    State(app): State<App>,
+    Asking(by): Asking,
+    params: Params,
+) -> Result<Json<Stats<FailurePattern>>, Problem> {
+    let (since, groups) = read(&app, &by, params).await?;
     let mut entries: Vec<FailurePattern> = groups.into_iter().flat_map(FailurePattern::of).collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.jobs));
     Ok(Json(Stats { since, entries }))
 }
 
 /// Reads the query, and the groups of jobs that it asks for.
-async fn read(app: &App, mut params: Params) -> Result<(Timestamp, Vec<(Group, Tally)>), Problem> {
+async fn read(app: &App, asking: &Requester, mut params: Params) -> Result<(Timestamp, Vec<(Group, Tally)>), Problem> {
+    all_jobs(asking)?;
     let kinds = &app.submitter.kinds;
     let window = window(&mut params);
     let by = by(&mut params);
@@ -121,7 +136,7 @@ async fn read(app: &App, mut params: Params) -> Result<(Timestamp, Vec<(Group, T
     let now = app.clock.now();
     let filter = given.filter(kinds);
     let query = StatsQuery {
-        tenant: Tenant::default(),
+        tenant: asking.tenant().clone(),
         since: now - window,
         kind: filter.kind,
         title: filter.title,

@@ -7,9 +7,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use callboard_core::access::Requester;
 use callboard_core::base::causes::causes;
 use callboard_core::base::fields::FieldError;
-use callboard_core::base::id::Tenant;
 use callboard_core::base::object::Object;
 use callboard_core::job::Job;
 use callboard_core::submit::{IdempotencyKey, KEY_FIELD, NotAKey, Once};
@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
 
+use crate::access::Asking;
 use crate::app::App;
 use crate::body::{self, JsonBody};
 use crate::links::{Links, record};
@@ -58,6 +59,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 )]
 pub(crate) async fn submit(
     State(app): State<App>,
+    Asking(by): Asking,
     mut params: Params,
     headers: HeaderMap,
     body: Body,
@@ -71,7 +73,7 @@ pub(crate) async fn submit(
     });
     let body = body::read(&app, &headers, body).await?;
     refuse_key_in(&body.value)?;
-    accept(&app, body, sync, once.as_ref()).await
+    accept(&app, &by, body, sync, once.as_ref()).await
 }
 
 /// Refuses every job while the service shuts down.
@@ -84,10 +86,16 @@ pub(crate) fn refuse_draining(app: &App) -> Result<(), Problem> {
 }
 
 /// Submits a request that was read, and answers.
-pub(crate) async fn accept(app: &App, body: JsonBody, sync: bool, once: Option<&Once>) -> Result<Response, Problem> {
+pub(crate) async fn accept(
+    app: &App,
+    by: &Requester,
+    body: JsonBody,
+    sync: bool,
+    once: Option<&Once>,
+) -> Result<Response, Problem> {
     let JsonBody { value, room, turn } = body;
     let waiting = if sync { Some(app.followers.admit()?) } else { None };
-    let submitted = app.submitter.submit(Tenant::default(), value, once).await?;
+    let submitted = app.submitter.submit(by, value, once).await?;
     drop((turn, room));
     // the job is accepted now: a client that was told otherwise would post it again
     let job = if sync {
@@ -169,7 +177,7 @@ async fn wait(app: &App, mut job: Job) -> Job {
             () = sleep(pause) => {}
             () = app.store.ended(job.id) => {}
         }
-        match app.job(job.id).await {
+        match app.store.get(job.id, app.clock.now()).await {
             Ok(seen) => job = seen,
             Err(error) => tracing::error!(job.id = %job.id, error = %causes(&error), "the job could not be looked at"),
         }

@@ -33,6 +33,13 @@ pub struct JobView {
     /// When the job was submitted.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// Who submitted the job: `key:NAME` for an API key, `oidc:SUBJECT` for a token, an ARN of AWS, or `ip:ADDRESS`; null for jobs of
+    /// releases that did not note it.
+    submitted_by: Option<String>,
+    /// The address that the request came from; null if it is not known.
+    source_ip: Option<String>,
+    /// The id of the request in the service's log; null if there was none.
+    request_id: Option<String>,
     /// When the last attempt started; null until then.
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
@@ -116,11 +123,19 @@ impl JobView {
             Some(end) => (end.reason, end.error, end.progress, end.usage),
             None => (None, None, job.state.progress, None),
         };
+        let origin = job.request.origin;
+        let (submitted_by, source_ip, request_id) = match origin {
+            Some(origin) => (Some(origin.by), origin.source_ip, origin.request_id),
+            None => (None, None, None),
+        };
         Self {
             job_id: job.id.to_string(),
             status: job.state.status,
             work,
             created_at: job.created_at,
+            submitted_by,
+            source_ip,
+            request_id,
             started_at: job.state.started_at,
             finished_at: job.state.finished_at,
             duration_seconds: duration(job.state.started_at, job.state.finished_at),

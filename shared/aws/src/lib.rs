@@ -1,5 +1,6 @@
 //! Adapters for AWS.
 
+mod api_keys;
 mod archive_cache;
 mod attributes;
 mod bodies;
@@ -24,6 +25,7 @@ mod table;
 mod update;
 mod watched_object;
 
+pub use api_keys::DynamoDbKeyStore;
 pub use archive_cache::S3ArchiveCache;
 pub use aws_config::SdkConfig;
 pub use breakers::DynamoDbBreakerStore;

@@ -1,5 +1,6 @@
-//! Adapters for one machine: jobs, their queue and credentials in SQLite; output, archives and host keys in plain files.
+//! Adapters for one machine: jobs, their queue, credentials and API keys in SQLite; output, archives and host keys in plain files.
 
+mod api_keys;
 mod archive_cache;
 mod blocking;
 mod breakers;
@@ -23,6 +24,7 @@ mod schema;
 mod sealing;
 mod stats;
 
+pub use api_keys::SqliteKeyStore;
 pub use archive_cache::FolderArchiveCache;
 pub use breakers::SqliteBreakerStore;
 pub use credential_store::{KeyRotation, SqliteCredentialStore};

@@ -19,7 +19,7 @@ impl Step {
 }
 
 /// The step from each version to the next.
-pub(crate) const STEPS: [Step; 6] = [
+pub(crate) const STEPS: [Step; 7] = [
     Step::once(include_str!("schema.sql")),
     Step::once(include_str!("credentials.sql")),
     Step::once(include_str!("contract.sql")),
@@ -31,6 +31,10 @@ pub(crate) const STEPS: [Step; 6] = [
     Step::unless(
         "SELECT 1 FROM pragma_table_info('jobs') WHERE name = 'kind'",
         include_str!("kinds.sql"),
+    ),
+    Step::unless(
+        "SELECT 1 FROM sqlite_schema WHERE name = 'api_keys'",
+        include_str!("api_keys.sql"),
     ),
 ];
 /// The version that these steps lead to.

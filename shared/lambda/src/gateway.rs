@@ -13,9 +13,8 @@ use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use callboard_api::{Caller, Problem, REQUEST_ID};
+use callboard_api::{Identity, Problem, REQUEST_ID};
 use callboard_core::base::causes::causes;
-use callboard_core::job::UNKNOWN;
 use http::header::{CONTENT_TYPE, HeaderMap, LINK, LOCATION};
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
@@ -144,7 +143,10 @@ fn from_http(event: ApiGatewayV2httpRequest) -> (Option<String>, Result<Request<
     let stage = context.stage.filter(|stage| stage != "$default");
     let query = event.raw_query_string.unwrap_or_default();
     let iam = context.authorizer.and_then(|authorizer| authorizer.iam);
-    let caller = caller(iam.and_then(|iam| iam.user_arn), context.http.source_ip);
+    let caller = Identity {
+        arn: iam.and_then(|iam| iam.user_arn),
+        source_ip: context.http.source_ip,
+    };
     let path = strip_stage(&path, stage.as_deref());
     let headers = with_id(event.headers, context.request_id);
     let request = decode(event.body, event.is_base64_encoded)
@@ -166,7 +168,10 @@ fn from_rest(event: ApiGatewayProxyRequest) -> (Option<String>, Result<Request<B
     };
     let context = event.request_context;
     let (headers, identity, stage) = (with_id(headers, context.request_id), context.identity, context.stage);
-    let caller = caller(identity.user_arn, identity.source_ip);
+    let caller = Identity {
+        arn: identity.user_arn,
+        source_ip: identity.source_ip,
+    };
     let path = event.path.unwrap_or_default();
     let query = query.to_query_string();
     let request = decode(event.body, event.is_base64_encoded)
@@ -179,7 +184,7 @@ fn request(
     path: &str,
     query: &str,
     headers: HeaderMap,
-    caller: Caller,
+    caller: Identity,
     body: Vec<u8>,
 ) -> Result<Request<Body>, GatewayError> {
     let path = utf8_percent_encode(path, NOT_IN_A_PATH);
@@ -210,14 +215,6 @@ fn strip_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
     let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
     rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
         .unwrap_or(path)
-}
-
-fn caller(user: Option<String>, address: Option<String>) -> Caller {
-    Caller(match (user, address) {
-        (Some(user), _) => user,
-        (None, Some(address)) => format!("ip:{address}"),
-        (None, None) => UNKNOWN.to_owned(),
-    })
 }
 
 fn decode(body: Option<String>, is_base64: bool) -> Result<Vec<u8>, GatewayError> {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_api::{AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts};
+use callboard_api::{Access, AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts};
 use callboard_aws::{
-    DynamoDbBreakerStore, DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbStatsStore,
-    JobStoreSettings, S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue, sdk_config,
+    DynamoDbBreakerStore, DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbKeyStore,
+    DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue,
+    sdk_config,
 };
+use callboard_core::access::{Authenticator, KeyStore};
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, HostKeyStore};
@@ -22,7 +24,7 @@ use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::health::StoreHealth;
 use crate::services::Services;
-use crate::settings::Settings;
+use crate::settings::{Authorization, Settings};
 
 /// The largest answer of a function is 6 MB, in base64: room for this many bytes and the headers.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
@@ -60,6 +62,8 @@ pub struct Parts {
     pub credentials: Arc<dyn CredentialStore>,
     /// The idempotency keys.
     pub keys: Arc<dyn IdempotencyStore>,
+    /// The API keys.
+    pub api_keys: Arc<dyn KeyStore>,
     /// The archives that sources were resolved to.
     pub archives: Arc<dyn ArchiveCache>,
     /// The host keys that jobs have accepted.
@@ -99,6 +103,7 @@ impl Parts {
                 settings.secrets_prefix.clone(),
             )),
             keys: Arc::new(DynamoDbIdempotencyStore::new(&config, settings.table.clone())),
+            api_keys: Arc::new(DynamoDbKeyStore::new(&config, settings.table.clone())),
             archives: Arc::new(S3ArchiveCache::new(&config, settings.bucket.clone())),
             host_keys: Arc::new(DynamoDbHostKeyStore::new(&config, settings.table.clone())),
             policies: settings.policies.clone(),
@@ -164,13 +169,17 @@ impl Parts {
     }
 
     /// Makes the state that the API's routes work with.
-    #[must_use]
-    pub fn app(&self) -> App {
-        App {
+    ///
+    /// # Errors
+    /// No HTTP client can be made for the issuers of tokens.
+    pub fn app(&self) -> anyhow::Result<App> {
+        Ok(App {
             submitter: self.submitter(),
             store: self.store.clone(),
             logs: self.logs.clone(),
             credentials: self.credentials.clone(),
+            keys: self.api_keys.clone(),
+            access: self.access()?,
             stats: self.stats.clone(),
             services: self.services.in_force(),
             clock: self.clock.clone(),
@@ -195,6 +204,19 @@ impl Parts {
                 hosts: Hosts::Unchecked,
                 origins: self.settings.origins.clone(),
             },
+        })
+    }
+
+    fn access(&self) -> anyhow::Result<Access> {
+        let policy = self.policies.every.clone();
+        match self.settings.authorization {
+            Authorization::Iam => Ok(Access::aws(policy)),
+            Authorization::Local => Ok(Access::local()),
+            Authorization::Callboard => {
+                let tokens = None;
+                let authenticator = Authenticator::new(self.api_keys.clone(), tokens, self.clock.clone());
+                Ok(Access::shown(Arc::new(authenticator)))
+            }
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub services: ServicesFrom,
     /// `CALLBOARD_ALLOWED_ORIGINS`: the origins whose web pages may send requests, separated by commas; by default only the API's own.
     pub origins: Vec<Origin>,
+    /// `CALLBOARD_AUTHORIZATION`: how it is found out who sends a request.
+    pub authorization: Authorization,
 }
 
 /// Where the registry of services is.
@@ -63,7 +65,31 @@ impl Settings {
             policies: policies()?,
             services: services()?,
             origins: origins()?,
+            authorization: authorization()?,
         })
+    }
+}
+
+/// How it is found out who sends a request over HTTP.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Authorization {
+    /// API Gateway asks IAM.
+    Iam,
+    /// By API keys and tokens.
+    Callboard,
+    /// Not at all: `sam local` and tests, in which nobody can sign requests.
+    Local,
+}
+
+fn authorization() -> anyhow::Result<Authorization> {
+    let text = std::env::var("CALLBOARD_AUTHORIZATION").unwrap_or_default();
+    let is_local = std::env::var("AWS_SAM_LOCAL").is_ok_and(|local| local == "true");
+    match text.as_str() {
+        "" | "AWS_IAM" if is_local => Ok(Authorization::Local),
+        "AWS_IAM" => Ok(Authorization::Iam),
+        "CALLBOARD" => Ok(Authorization::Callboard),
+        "LOCAL" => Ok(Authorization::Local),
+        other => anyhow::bail!("the variable CALLBOARD_AUTHORIZATION must be AWS_IAM or CALLBOARD, not {other:?}"),
     }
 }
 

@@ -103,6 +103,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_example_has_as_a_comment_is_a_policy_as_well() -> Result<(), PolicyError> {
+        let example = include_str!("../../../examples/policy.yml");
+        let callers: String = example
+            .lines()
+            .skip_while(|line| *line != "# callers:")
+            .map(|line| format!("{}\n", line.trim_start_matches("# ")))
+            .collect();
+        let policies = parse(&callers)?;
+        let callers = policies.every.callers();
+        assert_eq!((callers.oidc.len(), callers.iam.len()), (1, 1));
+        Ok(())
+    }
+
+    #[test]
     fn every_fault_is_named_with_its_place() {
         for (text, told) in [
             ("git: [", "line 1"),
@@ -111,6 +125,10 @@ mod tests {
             ("gitt: [github.com]", "/gitt is not known here"),
             ("git: [{host: a/b, org: x}]\nroles: all", "/git/0/org"),
             ("git: [{host: a/b, org: x}]\nroles: all", "/roles must be a list"),
+            (
+                "callers: {oidc: [{issuer: x}]}",
+                "/callers/oidc/0/issuer must begin with",
+            ),
         ] {
             let error = parse(text).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(told), "{text}: {error}");

@@ -18,6 +18,7 @@ pub mod host_key_store;
 pub mod idempotency_store;
 pub mod job_queue;
 pub mod job_store;
+pub mod key_store;
 pub mod log_store;
 pub mod runner;
 pub mod samples;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use async_trait::async_trait;
+use callboard_core::access::Requester;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
@@ -206,7 +207,9 @@ async fn accepted(case: Case, tenant: &Tenant, site: &Site, faults: &Faults) -> 
 }
 
 async fn submit(submitter: &Submitter, tenant: &Tenant, body: &Value, once: &Once) -> Result<JobId, SubmitError> {
-    let submitted = submitter.submit(tenant.clone(), body.clone(), Some(once)).await?;
+    let submitted = submitter
+        .submit(&Requester::own(tenant.clone(), "test"), body.clone(), Some(once))
+        .await?;
     submitter.settle(&submitted.job, once).await;
     Ok(submitted.job.id)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use callboard_core::access::Requester;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, Timestamp};
@@ -91,7 +92,11 @@ async fn a_request_that_cannot_be_recorded_is_refused_and_sent_nowhere() -> anyh
 async fn an_event_with_a_key_that_came_before_is_the_job_of_that_one() -> anyhow::Result<()> {
     let site = Site::open()?;
     let submitter = site.submitter();
-    let accept = async |body: Value| submitter.accept(Tenant::default(), JobId::new(), Ok(body)).await;
+    let accept = async |body: Value| {
+        submitter
+            .accept(&Requester::own(Tenant::default(), "test"), JobId::new(), Ok(body))
+            .await
+    };
     let keyed = |greeting: &str| json!({"playbook": "site.yml", "extra_vars": {"greeting": greeting}, "idempotency_key": "nightly"});
     let first = accept(keyed("hello")).await?;
     assert_eq!(first.state.status, JobStatus::Pending);
@@ -128,7 +133,9 @@ async fn submit(site: &Site, queue: Arc<dyn JobQueue>, body: &Value) -> Result<J
         kinds: kinds_with(Arc::new(OnePlaybook)),
         ..site.submitter()
     };
-    let submitted = submitter.submit(Tenant::default(), body.clone(), None).await?;
+    let submitted = submitter
+        .submit(&Requester::own(Tenant::default(), "test"), body.clone(), None)
+        .await?;
     Ok(submitted.job)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
+use callboard_core::access::Requester;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::time::SystemClock;
 use callboard_core::credential::CredentialStore;
@@ -37,7 +38,10 @@ async fn a_credential_of_another_tenant_is_as_one_that_is_not_there() -> anyhow:
     let request = |name: &str| json!({"playbook": "site.yml", "credentials": {"password": name}});
     let mut told = Vec::new();
     for name in ["owned", "never-there"] {
-        match submitter.submit(other.clone(), request(name), None).await {
+        match submitter
+            .submit(&Requester::own(other.clone(), "test"), request(name), None)
+            .await
+        {
             Err(SubmitError::Invalid(faults)) => told.push(format!("{faults:?}").replace(name, "NAME")),
             result => bail!("{name}: {result:?}"),
         }
@@ -46,6 +50,8 @@ async fn a_credential_of_another_tenant_is_as_one_that_is_not_there() -> anyhow:
         told[0] == told[1] && told[0].contains("/credentials/password"),
         "{told:?}"
     );
-    submitter.submit(owner, request("owned"), None).await?;
+    submitter
+        .submit(&Requester::own(owner, "test"), request("owned"), None)
+        .await?;
     Ok(())
 }

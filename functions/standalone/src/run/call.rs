@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use super::{HEARTBEAT, execute, finish};
 use crate::cli::{Call, RunArguments};
 use crate::jobs::print;
+use crate::own::own;
 use crate::parts::{LEASE, Parts};
 use crate::services::Source;
 use crate::signals::Signals;
@@ -71,7 +72,7 @@ pub(super) async fn run(arguments: &RunArguments, mut request: Value) -> anyhow:
         .clone()
         .kinds(Arc::new(Elsewhere), services.in_force(), Lane::Programs);
     let submitter = parts.submitter(common, kinds, u32::MAX);
-    let request = match submitter.check(&Tenant::default(), request).await {
+    let request = match submitter.check(&own(), request).await {
         Ok(request) => request,
         Err(SubmitError::Invalid(faults)) => bail!("the call is not valid\n{}", told(&faults)),
         Err(error) => return Err(error.into()),

@@ -96,7 +96,7 @@ impl Follower {
                 return Ok(None);
             } else {
                 tokio::time::sleep(self.app.settings.poll).await;
-                self.job = self.app.job(self.job.id).await?;
+                self.job = self.app.store.get(self.job.id, self.app.clock.now()).await?;
             }
         }
     }

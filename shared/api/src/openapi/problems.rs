@@ -9,7 +9,14 @@ use crate::problem::Kind::{self, *};
 /// The problems that any operation may answer with.
 const ANYWHERE: &[Kind] = &[InvalidHeader, HostNotAllowed, OriginNotAllowed, MethodNotAllowed];
 /// The problems that any operation on jobs or credentials may answer with.
-const ALWAYS: &[Kind] = &[InvalidQuery, Internal, Unavailable];
+const ALWAYS: &[Kind] = &[
+    InvalidQuery,
+    Unauthenticated,
+    Forbidden,
+    TooManyFailures,
+    Internal,
+    Unavailable,
+];
 /// The problems that reading a body may cause.
 const BODY: &[Kind] = &[
     MalformedRequest,
@@ -30,7 +37,10 @@ fn of(operation: &str) -> Vec<Kind> {
             &[NoSuchPlaybook, IdempotencyKeyReused, IdempotencyInFlight],
             &[QueueFull, TooManyFollowers, Draining],
         ],
-        "listJobs" | "listCredentials" | "redriveJobs" => &[ALWAYS],
+        "listJobs" | "listCredentials" | "listKeys" | "redriveJobs" => &[ALWAYS],
+        "createKey" => &[ALWAYS, BODY],
+        "getKey" | "revokeKey" => &[ALWAYS, &[NoSuchKey]],
+        "rotateKey" => &[ALWAYS, BODY, &[NoSuchKey, KeyRevoked]],
         "getJob" => &[ALWAYS, &[NoSuchJob]],
         "cancelJob" | "deleteJob" => &[ALWAYS, &[NoSuchJob, JobEnded]],
         "redriveJob" => &[ALWAYS, &[NoSuchJob, JobNotWaiting]],

@@ -42,12 +42,16 @@ kinds! {
     PayloadTooLarge "payload-too-large" PAYLOAD_TOO_LARGE Fails "The body is too large";
     BodyTimeout "body-timeout" REQUEST_TIMEOUT Helps "The body did not arrive in time";
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE Fails "The body was not sent as JSON";
+    Unauthenticated "unauthenticated" UNAUTHORIZED Fails "The request does not show who sends it";
+    Forbidden "forbidden" FORBIDDEN Fails "The caller may not do that";
+    TooManyFailures "too-many-failures" TOO_MANY_REQUESTS Helps "Too many requests have shown no valid key";
     HostNotAllowed "host-not-allowed" MISDIRECTED_REQUEST Fails "The service does not answer to this host name";
     OriginNotAllowed "origin-not-allowed" FORBIDDEN Fails "The request comes from a web page of another origin";
     NoSuchJob "no-such-job" NOT_FOUND Fails "There is no such job";
     NoSuchAttempt "no-such-attempt" NOT_FOUND Fails "The job has no such attempt";
     NoSuchPlaybook "no-such-playbook" NOT_FOUND Fails "There is no such playbook";
     NoSuchCredential "no-such-credential" NOT_FOUND Fails "There is no such credential";
+    NoSuchKey "no-such-key" NOT_FOUND Fails "There is no such API key";
     NoSuchService "no-such-service" NOT_FOUND Fails "There is no such service";
     NoSuchOperation "no-such-operation" NOT_FOUND Fails "The service has no such operation";
     NoSuchRoute "no-such-route" NOT_FOUND Fails "There is nothing at this path";
@@ -56,6 +60,7 @@ kinds! {
     JobNotWaiting "job-not-waiting" CONFLICT Fails "The job is not waiting";
     CredentialExists "credential-exists" CONFLICT Fails "A credential with that name already exists";
     CredentialKindDiffers "credential-kind-differs" CONFLICT Fails "The credential has a different kind";
+    KeyRevoked "key-revoked" CONFLICT Fails "The API key is revoked";
     RangeNotSatisfiable "range-not-satisfiable" RANGE_NOT_SATISFIABLE Fails "The output has no such range";
     OutputTooLarge "output-too-large" UNPROCESSABLE_ENTITY Fails "The output is too large for one answer";
     QueueFull "queue-full" TOO_MANY_REQUESTS Helps "Too many jobs are already waiting";

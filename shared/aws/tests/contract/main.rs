@@ -1,5 +1,6 @@
 //! The contract suites, on S3 and SQS, and what is particular to them.
 
+mod api_keys;
 mod archives;
 mod credentials;
 mod damaged;
@@ -13,7 +14,8 @@ mod records;
 
 use callboard_testkit::{
     archive_cache_contract, breaker_store_contract, credential_store_contract, host_key_store_contract,
-    idempotency_store_contract, job_queue_contract, job_store_contract, log_store_contract, stats_store_contract,
+    idempotency_store_contract, job_queue_contract, job_store_contract, key_store_contract, log_store_contract,
+    stats_store_contract,
 };
 
 mod dynamodb_job_store {
@@ -30,6 +32,10 @@ mod dynamodb_breaker_store {
 
 mod dynamodb_stats_store {
     super::stats_store_contract!(crate::records::make_stats);
+}
+
+mod dynamodb_key_store {
+    super::key_store_contract!(crate::api_keys::make);
 }
 
 mod s3_log_store {

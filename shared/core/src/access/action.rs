@@ -40,7 +40,7 @@ actions! {
     JobsCancel "jobs:cancel" "Cancels jobs.";
     CredentialsRead "credentials:read" "Reads which credentials there are. Nobody reads their values.";
     CredentialsWrite "credentials:write" "Stores, replaces and removes credentials.";
-    ServicesRead "services:read" "Reads which services there are, and tries requests to them.";
+    ServicesRead "services:read" "Reads which services there are, and their operations.";
     KeysRead "keys:read" "Reads which API keys there are. Nobody reads their secrets.";
     KeysWrite "keys:write" "Makes, rotates and revokes API keys that may do no more than the caller.";
     AuditRead "audit:read" "Reads the audit log.";

@@ -1,7 +1,7 @@
 //! Who asks.
 
 use super::action::Action;
-use super::scope::Scopes;
+use super::scope::{Scope, Scopes};
 use super::uses::Uses;
 use crate::base::id::Tenant;
 
@@ -40,6 +40,12 @@ impl Caller {
         }
     }
 
+    /// Returns whether the caller is the operator of all tenants: it has every scope of the tenant that is there from the beginning.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.tenant == Tenant::default() && self.scopes.0.iter().any(Scope::is_admin)
+    }
+
     /// Checks that the caller may do something, at least with some things.
     ///
     /// # Errors
@@ -54,7 +60,7 @@ impl Caller {
     /// # Errors
     /// None of its scopes includes it without being bound to something.
     pub fn may_always(&self, action: Action) -> Result<(), Missing> {
-        let may = self.scopes.of(action).any(super::scope::Scope::is_unbound);
+        let may = self.scopes.of(action).any(Scope::is_unbound);
         may.then_some(()).ok_or_else(|| missing(action))
     }
 
@@ -85,7 +91,7 @@ impl Caller {
     /// Returns whether the caller may do something only with its own jobs.
     #[must_use]
     pub fn is_held_to_own(&self, action: Action) -> bool {
-        self.scopes.of(action).all(super::scope::Scope::is_for_own)
+        self.scopes.of(action).all(Scope::is_for_own)
     }
 
     /// Checks that the caller may do something with a credential.

@@ -34,6 +34,11 @@ pub struct KeyId(String);
 #[error("is not an API key of Callboard: its form or its checksum is wrong")]
 pub struct NotAKey;
 
+/// A text that is no key's public part.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("is not the id of an API key, which has 12 letters and digits, such as those after `cbk_`")]
+pub struct NotAKeyId;
+
 /// A key as its holder shows it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Presented {
@@ -43,7 +48,7 @@ pub struct Presented {
 }
 
 /// What is kept of a secret.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct SecretHash([u8; 32]);
 
 /// A secret that was replaced, for as long as it is accepted.
@@ -101,11 +106,11 @@ impl fmt::Display for KeyId {
 }
 
 impl FromStr for KeyId {
-    type Err = NotAKey;
+    type Err = NotAKeyId;
 
-    fn from_str(text: &str) -> Result<Self, NotAKey> {
+    fn from_str(text: &str) -> Result<Self, NotAKeyId> {
         let fits = text.len() == ID_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        fits.then(|| Self(text.to_owned())).ok_or(NotAKey)
+        fits.then(|| Self(text.to_owned())).ok_or(NotAKeyId)
     }
 }
 
@@ -167,7 +172,7 @@ impl FromStr for Presented {
         }
         let (secret, given) = rest.split_at(SECRET_CHARS);
         let presented = Self {
-            id: id.parse()?,
+            id: id.parse().map_err(|NotAKeyId| NotAKey)?,
             secret: Secret::new(secret),
         };
         (checksum(&text[..text.len() - CHECKSUM_CHARS]) == given)

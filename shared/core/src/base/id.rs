@@ -94,7 +94,7 @@ impl FromStr for JobId {
     }
 }
 
-/// The owner of a job. There is one tenant, `default`, until API keys name others.
+/// The owner of jobs, credentials and keys. There is one tenant, `default`, until a key or the policy names others.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tenant(String);
@@ -116,6 +116,21 @@ impl Default for Tenant {
 impl From<String> for Tenant {
     fn from(name: String) -> Self {
         Self(name)
+    }
+}
+
+/// A text that is no name of a tenant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must have small letters, digits and hyphens, at most 63, and begin with a letter or a digit")]
+pub struct NotATenant;
+
+impl FromStr for Tenant {
+    type Err = NotATenant;
+
+    fn from_str(text: &str) -> Result<Self, NotATenant> {
+        let is_of_names = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let fits = (1..=63).contains(&text.len()) && text.bytes().all(is_of_names) && !text.starts_with('-');
+        fits.then(|| Self(text.to_owned())).ok_or(NotATenant)
     }
 }
 

@@ -19,6 +19,8 @@ pub enum List<'a> {
     Jobs(&'a Tenant, &'a Filter),
     /// A tenant's credentials, in order of name. A place is a name.
     Credentials(&'a Tenant),
+    /// A tenant's API keys, in order of id. A place is an id.
+    Keys(&'a Tenant),
 }
 
 impl List<'_> {
@@ -47,6 +49,7 @@ impl List<'_> {
         let (kind, tenant, filter) = match self {
             Self::Jobs(tenant, filter) => ("jobs", tenant, filter.text()),
             Self::Credentials(tenant) => ("credentials", tenant, String::new()),
+            Self::Keys(tenant) => ("keys", tenant, String::new()),
         };
         let mut hash = Sha256::new();
         for part in [kind, tenant.as_str(), &filter] {

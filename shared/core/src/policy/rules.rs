@@ -1,5 +1,6 @@
 //! What the operator of a deployment allows for requests of every kind. Each kind also has a section of its own.
 
+use crate::access::CallerRules;
 use crate::base::fields::{Faults, Fields};
 use crate::credential::{CloudRef, CredentialRef};
 
@@ -10,6 +11,7 @@ const MAX_LINE_BYTES: usize = 2048;
 pub struct Policy {
     roles: Vec<String>,
     secrets: Vec<String>,
+    callers: CallerRules,
 }
 
 impl Policy {
@@ -18,6 +20,7 @@ impl Policy {
         let policy = Self {
             roles: fields.lines("roles", MAX_LINE_BYTES, faults),
             secrets: fields.lines("secrets", MAX_LINE_BYTES, faults),
+            callers: CallerRules::read(fields, faults),
         };
         let wrong = "must be the ARN of a role, or a pattern of ARNs";
         check_starts("roles", &policy.roles, &["arn:"], wrong, faults);
@@ -25,6 +28,12 @@ impl Policy {
         let wrong = "must begin with aws_secretsmanager:, aws_ssm: or hashicorp_vault:";
         check_starts("secrets", &policy.secrets, &keepers, wrong, faults);
         policy
+    }
+
+    /// Returns whom the operator lets in besides holders of API keys.
+    #[must_use]
+    pub fn callers(&self) -> &CallerRules {
+        &self.callers
     }
 
     /// Returns whether the worker may assume a role with its own identity.

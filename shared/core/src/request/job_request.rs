@@ -6,12 +6,13 @@ use serde_json::{Map, Value};
 
 use super::job_options::JobOptions;
 use super::lane::Lane;
+use crate::access::Origin;
 use crate::base::object::Object;
 
 /// A request as it is recorded.
 ///
-/// As JSON it is one object: the fields of its kind, `kind` unless it is the first kind, and `options`, which holds the options
-/// of every job together with those of its kind.
+/// As JSON it is one object: the fields of its kind, `kind` unless it is the first kind, `origin`, and `options`, which holds the
+/// options of every job together with those of its kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobRequest {
     /// The name of its kind; absent for the first kind.
@@ -20,6 +21,8 @@ pub struct JobRequest {
     pub lane: Lane,
     /// The title that lists show. It is not part of the JSON; stores keep it separately.
     pub title: Option<String>,
+    /// Who sent it, and from where; absent for what earlier releases recorded.
+    pub origin: Option<Origin>,
     /// The options that jobs of every kind have.
     pub options: JobOptions,
     /// The fields that its kind understands; `options` among them holds only the kind's own options.
@@ -31,6 +34,9 @@ impl Serialize for JobRequest {
         let mut map = serializer.serialize_map(None)?;
         if let Some(kind) = &self.kind {
             map.serialize_entry("kind", kind)?;
+        }
+        if let Some(origin) = &self.origin {
+            map.serialize_entry("origin", origin)?;
         }
         for (name, value) in self.work.0.iter().filter(|(name, _)| *name != "options") {
             map.serialize_entry(name, value)?;
@@ -47,6 +53,8 @@ impl<'de> Deserialize<'de> for JobRequest {
             Some(Value::String(kind)) => Some(kind),
             _ => None,
         };
+        let origin = work.remove("origin").map(serde_json::from_value).transpose();
+        let origin = origin.map_err(serde::de::Error::custom)?;
         let mut options = match work.remove("options") {
             Some(Value::Object(options)) => options,
             _ => Map::new(),
@@ -62,6 +70,7 @@ impl<'de> Deserialize<'de> for JobRequest {
             kind,
             lane: Lane::default(),
             title: None,
+            origin,
             options: JobOptions::deserialize(Value::Object(own)).map_err(serde::de::Error::custom)?,
             work: Object(work),
         })

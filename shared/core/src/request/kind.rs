@@ -6,6 +6,7 @@ use utoipa::openapi::Components;
 use super::job_request::JobRequest;
 use super::lane::Lane;
 use super::reason::Reason;
+use crate::access::Uses;
 use crate::base::fields::{Faults, FieldError, Fields};
 use crate::base::object::Object;
 use crate::credential::CredentialUse;
@@ -72,6 +73,8 @@ pub struct Work {
     pub lane: Lane,
     /// How often the job may be started if the request does not say so.
     pub max_attempts: Option<u32>,
+    /// What it uses, as far as callers can be bound to it.
+    pub uses: Uses,
     /// The stored credentials that it names.
     pub secrets: Vec<CredentialUse>,
     /// Something it names that does not exist, if this can be known before the job runs.

@@ -8,6 +8,7 @@ use super::job_options::JobOptions;
 use super::job_request::JobRequest;
 use super::kind::Kind;
 use super::lane::Lane;
+use crate::access::Uses;
 use crate::base::fields::{self, Faults, FieldError, Fields};
 use crate::credential::CredentialUse;
 
@@ -20,6 +21,8 @@ pub struct Kinds(Arc<[Arc<dyn Kind>]>);
 pub struct Read {
     /// The request.
     pub request: JobRequest,
+    /// What it uses.
+    pub uses: Uses,
     /// The stored credentials that it names.
     pub secrets: Vec<CredentialUse>,
     /// Something it names that does not exist.
@@ -92,6 +95,7 @@ impl Kinds {
             lane: Lane::default(),
             work: kind.outline(title.as_deref()),
             title,
+            origin: None,
             options: JobOptions::default(),
         }
     }
@@ -123,9 +127,11 @@ impl Kinds {
                 kind: self.stored_name(work.kind.unwrap_or(kind.name())),
                 lane: work.lane,
                 title: work.title,
+                origin: None,
                 options,
                 work: work.body,
             },
+            uses: work.uses,
             secrets: work.secrets,
             missing: work.missing,
         })

@@ -1,5 +1,6 @@
 //! Why a request was not accepted.
 
+use crate::access::Missing;
 use crate::base::fields::FieldError;
 use crate::base::store_error::StoreError;
 
@@ -9,6 +10,9 @@ pub enum SubmitError {
     /// Fields are wrong.
     #[error("the request is not valid")]
     Invalid(Vec<FieldError>),
+    /// The caller may not run that.
+    #[error(transparent)]
+    Forbidden(#[from] Missing),
     /// Something that the request names does not exist.
     #[error("{} {}", .0.pointer, .0.detail)]
     Missing(FieldError),

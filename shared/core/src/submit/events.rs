@@ -9,8 +9,9 @@ use super::error::SubmitError;
 use super::idempotency_store::{IdempotencyKey, NotAKey};
 use super::once::{Reserved, digest};
 use super::submitter::Submitter;
+use crate::access::Requester;
 use crate::base::fields::FieldError;
-use crate::base::id::{JobId, Tenant};
+use crate::base::id::JobId;
 use crate::base::json::JsonError;
 use crate::base::store_error::StoreError;
 use crate::job::Job;
@@ -28,19 +29,19 @@ impl Submitter {
     ///
     /// # Errors
     /// The store is unavailable, or the request cannot be read at the moment; deliver the event again.
-    pub async fn accept(&self, tenant: Tenant, id: JobId, body: Result<Value, JsonError>) -> Result<Job, StoreError> {
+    pub async fn accept(&self, by: &Requester, id: JobId, body: Result<Value, JsonError>) -> Result<Job, StoreError> {
         let mut body = match body {
             Ok(body) => body,
             Err(error) => {
                 let text = format!("The request is not acceptable JSON: {}.", error.message);
-                return self.refuse(tenant, id, &Value::Null, text).await;
+                return self.refuse(by, id, &Value::Null, text).await;
             }
         };
         let key = match take_key(&mut body) {
             Ok(key) => key,
-            Err(text) => return self.refuse(tenant, id, &body, text).await,
+            Err(text) => return self.refuse(by, id, &body, text).await,
         };
-        let ledger = key.as_ref().map(|key| self.ledger(&tenant, key));
+        let ledger = key.as_ref().map(|key| self.ledger(by.tenant(), key));
         let id = match &ledger {
             None => id,
             Some(ledger) => {
@@ -55,40 +56,52 @@ impl Submitter {
                             "The {KEY_FIELD} {:?} was used for a different request.",
                             ledger.key.as_str()
                         );
-                        return self.refuse(tenant, id, &body, text).await;
+                        return self.refuse(by, id, &body, text).await;
                     }
                 }
             }
         };
-        let judged = self.judge(&tenant, &body).await;
+        let judged = self.judge(by, &body).await;
         if let (Some(ledger), Err(_) | Ok(Err(_))) = (&ledger, &judged) {
             ledger.free(id).await;
         }
         match judged? {
-            Ok(request) => self.create_or_get(self.job(id, tenant, request)).await,
-            Err(text) => self.refuse(tenant, id, &body, text).await,
+            Ok(request) => self.create_or_get(self.job(id, by.tenant().clone(), request)).await,
+            Err(text) => self.refuse(by, id, &body, text).await,
         }
     }
 
     /// Reads a request, or says what is wrong with it.
-    async fn judge(&self, tenant: &Tenant, body: &Value) -> Result<Result<JobRequest, String>, StoreError> {
+    async fn judge(&self, by: &Requester, body: &Value) -> Result<Result<JobRequest, String>, StoreError> {
         if let Some(lacking) = self.kinds.lacking(body) {
             return Err(StoreError::Unavailable(Box::new(SubmitError::Unavailable(lacking))));
         }
         let faults = match self.kinds.read(body) {
-            Ok(read) => match check_credentials(&*self.credentials, tenant, &read.secrets).await? {
-                faults if faults.is_empty() => return Ok(Ok(read.request)),
-                faults => faults,
-            },
+            Ok(read) => {
+                if let Err(missing) = by.caller.may_run(&read.uses) {
+                    return Ok(Err(missing.to_string()));
+                }
+                match check_credentials(&*self.credentials, by.tenant(), &read.secrets).await? {
+                    faults if faults.is_empty() => {
+                        let origin = Some(by.origin());
+                        return Ok(Ok(JobRequest { origin, ..read.request }));
+                    }
+                    faults => faults,
+                }
+            }
             Err(faults) => faults,
         };
         Ok(Err(told(&faults)))
     }
 
     /// Records a job that will never start, with what its request was to run.
-    async fn refuse(&self, tenant: Tenant, id: JobId, body: &Value, error: String) -> Result<Job, StoreError> {
+    async fn refuse(&self, by: &Requester, id: JobId, body: &Value, error: String) -> Result<Job, StoreError> {
         tracing::warn!(job.id = %id, error, "a request is refused");
-        let mut job = self.job(id, tenant, self.kinds.outline(body));
+        let request = JobRequest {
+            origin: Some(by.origin()),
+            ..self.kinds.outline(body)
+        };
+        let mut job = self.job(id, by.tenant().clone(), request);
         job.state.refuse(error, job.created_at);
         match self.store.create(&job).await {
             Ok(()) => Ok(job),

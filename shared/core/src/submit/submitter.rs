@@ -9,6 +9,7 @@ use super::check::check_credentials;
 use super::error::SubmitError;
 use super::idempotency_store::{IdempotencyKey, IdempotencyStore};
 use super::once::{Ledger, Once, Reserved, digest};
+use crate::access::Requester;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
@@ -53,14 +54,14 @@ impl Submitter {
     ///
     /// # Errors
     /// [`SubmitError`] says why nothing was recorded.
-    pub async fn submit(&self, tenant: Tenant, body: Value, once: Option<&Once>) -> Result<Submitted, SubmitError> {
+    pub async fn submit(&self, by: &Requester, body: Value, once: Option<&Once>) -> Result<Submitted, SubmitError> {
         let id = JobId::new();
         let Some(once) = once else {
-            let request = self.check(&tenant, body).await?;
-            let job = self.admit(self.job(id, tenant, request)).await?;
+            let request = self.check(by, body).await?;
+            let job = self.admit(self.job(id, by.tenant().clone(), request)).await?;
             return Ok(Submitted { job, replayed: false });
         };
-        let ledger = self.ledger(&tenant, &once.key);
+        let ledger = self.ledger(by.tenant(), &once.key);
         let sha256 = digest(&body);
         match ledger.reserve(id, sha256, once.wait, self.clock.now()).await? {
             Reserved::Theirs(job) => Ok(Submitted {
@@ -69,21 +70,22 @@ impl Submitter {
             }),
             Reserved::InFlight => Err(SubmitError::InFlight),
             Reserved::Other => Err(SubmitError::KeyReused),
-            Reserved::Ours => self.make(&ledger, id, body, false).await,
-            Reserved::Abandoned(id) => self.make(&ledger, id, body, true).await,
+            Reserved::Ours => self.make(by, &ledger, id, body, false).await,
+            Reserved::Abandoned(id) => self.make(by, &ledger, id, body, true).await,
         }
     }
 
     /// Makes the job that a key is reserved for.
     async fn make(
         &self,
+        by: &Requester,
         ledger: &Ledger<'_>,
         id: JobId,
         body: Value,
         replayed: bool,
     ) -> Result<Submitted, SubmitError> {
         let made = async {
-            let request = self.check(ledger.tenant, body).await?;
+            let request = self.check(by, body).await?;
             let job = self.job(id, ledger.tenant.clone(), request);
             if replayed {
                 return Ok(self.create_or_get(job).await?);
@@ -119,22 +121,27 @@ impl Submitter {
         Ok(job)
     }
 
-    /// Reads a request and checks what it names. The body, which may be large, is dropped as soon as it is read.
+    /// Reads a request, and checks that the caller may run it and what it names. The body, which may be large, is dropped as soon as it
+    /// is read.
     ///
     /// # Errors
     /// [`SubmitError`] says what is wrong with it.
-    pub async fn check(&self, tenant: &Tenant, body: Value) -> Result<JobRequest, SubmitError> {
+    pub async fn check(&self, by: &Requester, body: Value) -> Result<JobRequest, SubmitError> {
         if let Some(lacking) = self.kinds.lacking(&body) {
             return Err(SubmitError::Unavailable(lacking));
         }
         let read = self.kinds.read(&body);
         drop(body);
         let read = read.map_err(SubmitError::Invalid)?;
-        let faults = check_credentials(&*self.credentials, tenant, &read.secrets).await?;
+        by.caller.may_run(&read.uses)?;
+        let faults = check_credentials(&*self.credentials, by.tenant(), &read.secrets).await?;
         match (faults.is_empty(), read.missing) {
             (false, _) => Err(SubmitError::Invalid(faults)),
             (true, Some(missing)) => Err(SubmitError::Missing(missing)),
-            (true, None) => Ok(read.request),
+            (true, None) => Ok(JobRequest {
+                origin: Some(by.origin()),
+                ..read.request
+            }),
         }
     }
 

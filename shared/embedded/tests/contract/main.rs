@@ -1,5 +1,6 @@
 //! The contract suites, on the adapters for one machine.
 
+mod api_keys;
 mod archives;
 mod credentials;
 mod damaged;
@@ -30,7 +31,8 @@ use callboard_testkit::contract::log_store::append;
 use callboard_testkit::contract::stats_store::Counted;
 use callboard_testkit::{
     archive_cache_contract, breaker_store_contract, credential_store_contract, host_key_store_contract,
-    idempotency_store_contract, job_queue_contract, job_store_contract, log_store_contract, stats_store_contract,
+    idempotency_store_contract, job_queue_contract, job_store_contract, key_store_contract, log_store_contract,
+    stats_store_contract,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -53,6 +55,10 @@ mod sqlite_stats_store {
 
 mod sqlite_queue {
     super::job_queue_contract!(super::make_queue);
+}
+
+mod sqlite_key_store {
+    super::key_store_contract!(super::api_keys::make);
 }
 
 mod file_log_store {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use callboard_core::access::KeyStore;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::time::{Clock, Timestamp};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
@@ -14,9 +15,10 @@ use callboard_core::job::{JobStatus, JobStore, Lease};
 use callboard_core::output::{Check, LogKey, LogStore, Stream};
 use callboard_core::request::{Lane, Reason};
 use callboard_core::run::Held;
-use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteKeyStore, SqliteQueue};
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::credential_store::password;
+use callboard_testkit::contract::key_store::create;
 use callboard_testkit::contract::samples::{given_up, ids, now, query, success};
 use rusqlite::Connection;
 use serde_json::json;
@@ -232,6 +234,24 @@ async fn the_jobs_of_the_release_before_kinds_are_read_and_carried_on_with() -> 
         assert_eq!(claimed.state.attempt, attempts);
         store.finish(id, held.token, success(), clock.now()).await?;
         assert_eq!(store.get(id, clock.now()).await?.state.status, JobStatus::Successful);
+    }
+    Ok(())
+}
+
+/// Also when an earlier release, which does not know of keys, has written its own version back meanwhile.
+#[tokio::test]
+async fn what_earlier_releases_left_has_a_place_for_api_keys_and_keeps_them() -> anyhow::Result<()> {
+    for release in ["first_release", "before_kinds"] {
+        let (folder, tenant) = (left_by(release, "")?, Tenant::default());
+        let (database, _logs) = open(folder.path())?;
+        let store = SqliteKeyStore::new(database.clone());
+        assert!(store.is_empty().await?);
+        let key = create(&store, &tenant).await?;
+        database.close().await;
+        Connection::open(folder.path().join("callboard.db"))?.pragma_update(None, "user_version", 6)?;
+        let (database, _logs) = open(folder.path())?;
+        let store = SqliteKeyStore::new(database);
+        assert_eq!(store.list(&tenant, None, 10).await?.keys, [key]);
     }
     Ok(())
 }

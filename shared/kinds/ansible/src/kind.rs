@@ -72,6 +72,7 @@ impl Kind for Ansible {
         };
         Some(Work {
             title: request.source.name(),
+            uses: request.uses(),
             secrets: request.credential_uses(),
             body: request.into_work(),
             missing,

@@ -16,5 +16,6 @@ pub mod repository;
 pub mod request;
 pub mod source;
 pub mod stats;
+mod uses;
 mod variables;
 mod view;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use callboard_core::access::{Uses, What};
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::policy::Policy;
@@ -88,6 +89,11 @@ impl Kind for Services {
         }
         Some(Work {
             title: Some(format!("{}/{}", request.service, request.operation)),
+            // the registry, and no caller, says with which credentials a service is called
+            uses: Uses {
+                what: What::Service(format!("{}/{}", request.service, request.operation)),
+                ..Uses::default()
+            },
             secrets: request.credential_uses(),
             kind: Some(request.call.runner_config.execution_type().as_str()),
             lane: self.lane(request.call.runner_config.execution_type()),

@@ -1,5 +1,6 @@
 //! Requests and outcomes of every kind that a job can have.
 
+use callboard_core::access::Origin;
 use callboard_core::base::object::Object;
 use callboard_core::job::{Cost, Outcome, Usage, canceled};
 use callboard_core::request::{JobOptions, JobRequest, Lane, Reason};
@@ -49,6 +50,12 @@ fn of_another_kind() -> anyhow::Result<JobRequest> {
         kind: Some("service".to_owned()),
         lane: Lane::Calls,
         title: Some("etl.run".to_owned()),
+        origin: Some(Origin {
+            by: "key:ci".to_owned(),
+            subject: "key:000000000000".to_owned(),
+            source_ip: Some("192.0.2.1".to_owned()),
+            request_id: None,
+        }),
         options: JobOptions::default(),
         work: Object(work),
     })

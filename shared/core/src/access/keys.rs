@@ -1,0 +1,255 @@
+//! Making, rotating and revoking API keys, on behalf of a caller.
+
+use std::time::Duration;
+
+use super::caller::Caller;
+use super::key::{ApiKey, Former, KeyId, Presented};
+use super::key_store::KeyStore;
+use super::scope::{Scope, Scopes};
+use crate::base::fields::{Faults, FieldError, Fields};
+use crate::base::id::{NotATenant, Tenant};
+use crate::base::secret::Secret;
+use crate::base::store_error::StoreError;
+use crate::base::time::{Clock, Timestamp};
+
+const MAX_NAME_BYTES: usize = 63;
+const MAX_SCOPES: usize = 50;
+const MAX_SCOPE_BYTES: usize = 4096;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How long a key is accepted if its maker does not say.
+const DEFAULT_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+const MAX_LIFE: Duration = Duration::from_secs(3650 * 24 * 3600);
+/// How long a secret that was replaced is accepted if nobody says.
+const DEFAULT_OVERLAP: Duration = Duration::from_secs(24 * 3600);
+const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// A key to make.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewKey {
+    /// What it is called.
+    pub name: String,
+    /// What its holder may do.
+    pub scopes: Scopes,
+    /// Whose key it is; the caller's tenant's, if absent.
+    pub tenant: Option<Tenant>,
+    /// How long it is accepted; without end, if absent.
+    pub life: Option<Duration>,
+}
+
+/// Why a key was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The caller may not give that.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system has no randomness.
+    #[error("the system has no randomness")]
+    Randomness(#[from] std::io::Error),
+}
+
+impl NewKey {
+    /// Reads a key from the fields of a request: `name`, `scopes`, `tenant`, `expires`.
+    ///
+    /// # Errors
+    /// Every fault, with its pointer.
+    pub fn read(body: &serde_json::Value) -> Result<Self, Vec<FieldError>> {
+        let mut faults = Faults::default();
+        let Some(mut fields) = Fields::of(body, "", &mut faults) else {
+            return Err(faults.into_inner());
+        };
+        let name = fields.text("name", MAX_NAME_BYTES, &mut faults).unwrap_or_default();
+        if name.is_empty() && faults.count() == 0 {
+            faults.add("/name", "is missing: a key needs a name, such as \"ci\"");
+        }
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        {
+            faults.add("/name", "may have letters, digits, dots, hyphens and underscores");
+        }
+        let tenant = match fields.text("tenant", MAX_NAME_BYTES, &mut faults).map(str::parse) {
+            None => None,
+            Some(Ok(tenant)) => Some(tenant),
+            Some(Err(NotATenant)) => {
+                faults.add("/tenant", NotATenant.to_string());
+                None
+            }
+        };
+        let life = match fields.text("expires", 16, &mut faults) {
+            None => Some(DEFAULT_LIFE),
+            Some(text) => life(text).unwrap_or_else(|detail| {
+                faults.add("/expires", detail);
+                None
+            }),
+        };
+        let lines = fields.lines("scopes", MAX_SCOPE_BYTES, &mut faults);
+        let scopes = scopes(&lines, &mut faults);
+        fields.finish(&mut faults);
+        faults.or(Self {
+            name: name.to_owned(),
+            scopes,
+            tenant,
+            life,
+        })
+    }
+}
+
+fn scopes(lines: &[String], faults: &mut Faults) -> Scopes {
+    if lines.is_empty() && faults.count() == 0 {
+        faults.add(
+            "/scopes",
+            "is missing: a key needs at least one scope, such as \"jobs:run\"",
+        );
+    }
+    if lines.len() > MAX_SCOPES {
+        faults.add("/scopes", format!("may have at most {MAX_SCOPES} scopes"));
+    }
+    let mut scopes = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        match line.parse::<Scope>() {
+            Ok(scope) => scopes.push(scope),
+            Err(error) => faults.add(format!("/scopes/{index}"), error.to_string()),
+        }
+    }
+    Scopes(scopes)
+}
+
+/// Reads how long a key is accepted: `90d`, `12h`, or `never`.
+///
+/// # Errors
+/// The text is none of these; says what would be right.
+pub fn life(text: &str) -> Result<Option<Duration>, String> {
+    if text == "never" {
+        return Ok(None);
+    }
+    let life = span(text).filter(|life| (Duration::from_secs(60)..=MAX_LIFE).contains(life));
+    life.map(Some)
+        .ok_or_else(|| "must be a number of days or hours, such as 90d or 12h, at most 3650d, or never".to_owned())
+}
+
+/// Reads how long a secret that is replaced is still accepted: `24h`, `7d`, `0h`.
+///
+/// # Errors
+/// The text is none of these; says what would be right.
+pub fn overlap(text: Option<&str>) -> Result<Duration, String> {
+    let Some(text) = text else { return Ok(DEFAULT_OVERLAP) };
+    let overlap = span(text).filter(|overlap| *overlap <= MAX_OVERLAP);
+    overlap.ok_or_else(|| "must be a number of hours or days, such as 24h or 7d, at most 30d, or 0h".to_owned())
+}
+
+fn span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u32 = number
+        .parse()
+        .ok()
+        .filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()))?;
+    match unit {
+        "d" => DAY.checked_mul(number),
+        "h" => Duration::from_secs(3600).checked_mul(number),
+        "m" => Duration::from_secs(60).checked_mul(number),
+        _ => None,
+    }
+}
+
+/// Makes a key; returns it with the text that its holder shows, which is not kept.
+///
+/// # Errors
+/// The caller may not give so much, or it could not be stored.
+pub async fn create(
+    store: &dyn KeyStore,
+    clock: &dyn Clock,
+    caller: &Caller,
+    new: NewKey,
+) -> Result<(ApiKey, Secret), KeyError> {
+    let tenant = new.tenant.unwrap_or_else(|| caller.tenant.clone());
+    if tenant != caller.tenant && !caller.is_operator() {
+        return Err(KeyError::Forbidden(
+            "Only the operator makes keys for other tenants: a caller of the tenant \"default\" with the scope admin."
+                .to_owned(),
+        ));
+    }
+    check_gives(caller, &new.scopes)?;
+    let (presented, now) = (Presented::generate()?, clock.now());
+    let key = ApiKey {
+        id: presented.id.clone(),
+        tenant,
+        name: new.name,
+        scopes: new.scopes,
+        hash: presented.hash(),
+        former: None,
+        created_at: now,
+        created_by: caller.name.clone(),
+        expires_at: new.life.map(|life| now + life),
+        last_used_at: None,
+        revoked_at: None,
+    };
+    store.create(&key).await?;
+    tracing::info!(key.id = %key.id, key.name = key.name, key.tenant = key.tenant.as_str(), by = caller.name, "an API key is made");
+    Ok((key, presented.text()))
+}
+
+/// Returns a key that the caller may see.
+///
+/// # Errors
+/// There is none, or the store does not answer.
+pub async fn get(store: &dyn KeyStore, caller: &Caller, id: &KeyId) -> Result<ApiKey, StoreError> {
+    let key = store.get(id).await?;
+    let is_seen = key.tenant == caller.tenant || caller.is_operator();
+    is_seen.then_some(key).ok_or(StoreError::NotFound)
+}
+
+/// Makes another secret for a key; returns the text that its holder shows. The former secret is accepted for `overlap`.
+///
+/// # Errors
+/// The caller may not give so much, the key is revoked (`Conflict`), or the store does not answer.
+pub async fn rotate(
+    store: &dyn KeyStore,
+    clock: &dyn Clock,
+    caller: &Caller,
+    id: &KeyId,
+    overlap: Duration,
+) -> Result<(ApiKey, Secret), KeyError> {
+    let key = get(store, caller, id).await?;
+    check_gives(caller, &key.scopes)?;
+    let presented = Presented::renewed(id.clone())?;
+    let former = (!overlap.is_zero()).then(|| Former {
+        hash: key.hash,
+        until: clock.now() + overlap,
+    });
+    let key = store.rotate(id, presented.hash(), former).await?;
+    tracing::info!(key.id = %key.id, key.name = key.name, by = caller.name, "an API key is rotated");
+    Ok((key, presented.text()))
+}
+
+/// Revokes a key.
+///
+/// # Errors
+/// There is none, or the store does not answer.
+pub async fn revoke(
+    store: &dyn KeyStore,
+    clock: &dyn Clock,
+    caller: &Caller,
+    id: &KeyId,
+) -> Result<ApiKey, StoreError> {
+    get(store, caller, id).await?;
+    let now: Timestamp = clock.now();
+    let key = store.revoke(id, now).await?;
+    tracing::info!(key.id = %key.id, key.name = key.name, by = caller.name, "an API key is revoked");
+    Ok(key)
+}
+
+fn check_gives(caller: &Caller, scopes: &Scopes) -> Result<(), KeyError> {
+    let more = scopes
+        .0
+        .iter()
+        .find(|scope| !caller.scopes.contain(&Scopes(vec![(*scope).clone()])));
+    match more {
+        None => Ok(()),
+        Some(scope) => Err(KeyError::Forbidden(format!(
+            "The caller may not give {scope}, since it does not have so much itself."
+        ))),
+    }
+}

@@ -1,0 +1,78 @@
+//! Whom the operator lets in besides holders of API keys: the field `callers` of a policy.
+
+mod grant;
+mod iam;
+mod oidc;
+
+use serde_json::Value;
+
+pub use self::iam::IamRule;
+pub use self::oidc::OidcRule;
+use super::caller::Caller;
+use crate::base::fields::{Faults, Fields};
+
+/// How long a line of the rules may be, in bytes.
+const MAX_LINE_BYTES: usize = 2048;
+
+/// Whom the operator lets in, with which tenant and scopes. The first rule that fits a caller holds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct CallerRules {
+    /// Whose tokens of OpenID Connect are accepted.
+    pub oidc: Vec<OidcRule>,
+    /// Which identities of AWS are accepted.
+    pub iam: Vec<IamRule>,
+}
+
+impl CallerRules {
+    /// Reads the field `callers` of a policy; adds every fault with its pointer.
+    pub fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
+        let pointer = fields.pointer("callers");
+        let Some(mut callers) = fields
+            .get("callers")
+            .and_then(|value| Fields::of(value, &pointer, faults))
+        else {
+            return Self::default();
+        };
+        let rules = Self {
+            oidc: list(&mut callers, "oidc", OidcRule::read, faults),
+            iam: list(&mut callers, "iam", IamRule::read, faults),
+        };
+        callers.finish(faults);
+        rules
+    }
+
+    /// Returns who has an identity of AWS, if a rule lets it in.
+    #[must_use]
+    pub fn of_arn(&self, arn: &str) -> Option<Caller> {
+        self.iam.iter().find_map(|rule| rule.caller(arn))
+    }
+}
+
+/// Reads a list of rules; absent is empty.
+fn list<R>(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    read: fn(&mut Fields<'_>, &mut Faults) -> Option<R>,
+    faults: &mut Faults,
+) -> Vec<R> {
+    let pointer = fields.pointer(name);
+    let items = match fields.get(name) {
+        None => return Vec::new(),
+        Some(Value::Array(items)) => items,
+        Some(_) => {
+            faults.add(pointer, "must be a list of rules");
+            return Vec::new();
+        }
+    };
+    let mut rules = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        if let Some(mut fields) = Fields::of(item, &format!("{pointer}/{index}"), faults) {
+            rules.extend(read(&mut fields, faults));
+            fields.finish(faults);
+        }
+    }
+    rules
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! Issuers that give everybody tokens.
+
+use super::wanted::Wanted;
+
+/// An issuer whose tokens anybody can get, for any audience. A rule for it must say whose tokens it is for.
+struct Issuer {
+    address: &'static str,
+    /// The claims that tell whose a token is. Who has run a pipeline does not tell: it may be anybody's pipeline.
+    owners: &'static [&'static str],
+    /// What the claim `sub` begins with, where it tells that.
+    sub: &'static str,
+    /// What a rule may say.
+    advice: &'static str,
+}
+
+const ISSUERS: [Issuer; 2] = [
+    Issuer {
+        address: "https://token.actions.githubusercontent.com",
+        owners: &[
+            "repository",
+            "repository_id",
+            "repository_owner",
+            "repository_owner_id",
+            "enterprise",
+            "enterprise_id",
+        ],
+        sub: "repo:",
+        advice: "add \"repository: OWNER/NAME\" or \"repository_owner: OWNER\"",
+    },
+    Issuer {
+        address: "https://gitlab.com",
+        owners: &["project_path", "project_id", "namespace_path", "namespace_id"],
+        sub: "project_path:",
+        advice: "add \"project_path: GROUP/NAME\" or \"namespace_path: GROUP\"",
+    },
+];
+
+/// Says what is wrong with the claims of a rule that would let everybody in.
+pub(super) fn refusal(issuer: &str, claims: &[(String, Wanted)]) -> Option<String> {
+    let known = ISSUERS.iter().find(|known| known.address == issuer)?;
+    let names_owner = claims.iter().any(|(name, wanted)| {
+        let (beginning, is_whole) = wanted.beginning();
+        let owner = match name.as_str() {
+            "sub" => beginning.strip_prefix(known.sub),
+            name => known.owners.contains(&name).then_some(beginning),
+        };
+        owner.is_some_and(|owner| is_whole || owner.contains('/'))
+    });
+    (!names_owner).then(|| {
+        format!(
+            "must say whose tokens are accepted, since everybody can get tokens of {issuer}: {}, without a star in the owner's name",
+            known.advice
+        )
+    })
+}
