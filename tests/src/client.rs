@@ -14,6 +14,7 @@ const END_LIMIT: Duration = Duration::from_secs(300);
 pub struct Client {
     base: String,
     http: reqwest::Client,
+    key: Option<String>,
 }
 
 /// An answer: its status, and its body as JSON (`null` if it is not JSON).
@@ -36,12 +37,26 @@ impl Client {
         Self {
             base,
             http: crate::http::client(),
+            key: None,
+        }
+    }
+
+    /// Returns a client that shows a key, or a token, with each request.
+    #[must_use]
+    pub fn showing(&self, key: &str) -> Self {
+        Self {
+            key: Some(key.to_owned()),
+            ..self.clone()
         }
     }
 
     /// Returns a request for the caller to complete and send.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base))
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
     }
 
     /// Gets a path.

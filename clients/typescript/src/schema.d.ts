@@ -14,12 +14,16 @@ export interface paths {
         /**
          * Lists credentials, ordered by name.
          * @description Their values are never returned.
+         *
+         *     Needs the scope `credentials:read`.
          */
         get: operations["listCredentials"];
         put?: never;
         /**
          * Stores a credential.
          * @description The value is encrypted and never returned. Jobs refer to the credential by its name.
+         *
+         *     Needs the scope `credentials:write`.
          */
         post: operations["createCredential"];
         delete?: never;
@@ -38,17 +42,23 @@ export interface paths {
         /**
          * Returns a credential without its value.
          * @description The response has its name, its kind and its dates.
+         *
+         *     Needs the scope `credentials:read`.
          */
         get: operations["getCredential"];
         /**
          * Replaces the value of a credential.
          * @description The new value must be of the same kind. Jobs that start later use it.
+         *
+         *     Needs the scope `credentials:write`.
          */
         put: operations["rotateCredential"];
         post?: never;
         /**
          * Deletes a credential.
          * @description Jobs that use it and have not started yet fail with `credential_unavailable`.
+         *
+         *     Needs the scope `credentials:write`.
          */
         delete: operations["deleteCredential"];
         options?: never;
@@ -68,12 +78,16 @@ export interface paths {
          * @description Page with `cursor` (the `next_cursor` of the previous page), which reaches any depth and shows each job once even while jobs are added, or with `offset`, up to 1000. `total` counts up to 1000 jobs.
          *
          *     A page that is restricted by `kind`, `service` or `operation` may have fewer jobs than `limit`, even none, and still a `next_cursor`: on AWS, a request looks at a limited number of jobs. Go on until `next_cursor` is null.
+         *
+         *     Needs the scope `jobs:read`.
          */
         get: operations["listJobs"];
         put?: never;
         /**
          * Submits a job.
          * @description The job is stored durably before the response is sent. It runs once, or up to `options.max_attempts` times if its worker is lost. With `sync=true`, the request waits for the job to end, for a limited time, and returns the job's record. With an `Idempotency-Key`, a submission can be sent again: it gets the first response, and the job runs once.
+         *
+         *     Needs the scope `jobs:run`.
          */
         post: operations["submitJob"];
         delete?: never;
@@ -94,6 +108,8 @@ export interface paths {
         /**
          * Queues all dead-lettered jobs again.
          * @description These are the jobs that a list with `dead_letter=true` returns, newest first. One call examines at most `limit` of them. If there are older ones, pass `next_cursor` as `cursor` to continue. Repeating a call is harmless.
+         *
+         *     Needs the scope `jobs:run`.
          */
         post: operations["redriveJobs"];
         delete?: never;
@@ -112,6 +128,8 @@ export interface paths {
         /**
          * Returns the record of a job.
          * @description The record contains the request as it was read, the progress of the job, and its result once it has ended. The record of a job that has ended never changes: it has an `ETag`, and a request with that value in `If-None-Match` gets a 304 response.
+         *
+         *     Needs the scope `jobs:read`.
          */
         get: operations["getJob"];
         put?: never;
@@ -119,6 +137,8 @@ export interface paths {
         /**
          * Cancels a job, like `POST /api/v1/jobs/{job_id}/cancel`.
          * @description The record is kept until the retention period ends.
+         *
+         *     Needs the scope `jobs:cancel`.
          */
         delete: operations["deleteJob"];
         options?: never;
@@ -138,6 +158,8 @@ export interface paths {
         /**
          * Cancels a job.
          * @description A waiting job never starts. A running job is stopped within ten seconds: SIGTERM to everything that it has started, a grace period, then SIGKILL. If the job ends at the same moment, either the cancel or the end wins; `cancel.outcome` in the record says which.
+         *
+         *     Needs the scope `jobs:cancel`.
          */
         post: operations["cancelJob"];
         delete?: never;
@@ -158,6 +180,8 @@ export interface paths {
          * @description These are ansible-runner's events, ordered by counter. With `wait`, a request that finds no event waits for one. With a filter, one request scans at most 4 MiB of events, or 20,000 events: as long as `complete` is false, a page may be empty although more events follow.
          *
          *     If a job starts again, its events are counted from 1 again. To follow a job, send the page's `attempt` and `next_after` back as `attempt` and `after`. If the page has a `next_attempt`, continue with that attempt and `after=0`. The `next` link does this for you.
+         *
+         *     Needs the scope `jobs:read`.
          */
         get: operations["listJobEvents"];
         put?: never;
@@ -178,6 +202,8 @@ export interface paths {
         /**
          * Returns the output of a job.
          * @description The output is what Ansible printed, byte for byte, with its ANSI sequences, or without them with `format=text`. `follow=true` continues until the job has ended, through the current attempt and all later ones. Where the duration of responses is limited, as on AWS Lambda, it continues for as long as a response may take. To resume, send `Range: bytes=N-` and the `attempt` whose bytes you have counted.
+         *
+         *     Needs the scope `jobs:read`.
          */
         get: operations["getJobLogs"];
         put?: never;
@@ -200,8 +226,88 @@ export interface paths {
         /**
          * Queues a waiting job again.
          * @description Use this for a job that has a `dead_letter` in its record. It is harmless for other waiting jobs.
+         *
+         *     Needs the scope `jobs:run`.
          */
         post: operations["redriveJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists API keys, ordered by id.
+         * @description Their secrets are never returned.
+         *
+         *     Needs the scope `keys:read`.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Makes an API key.
+         * @description The answer has the key, which is not stored and cannot be shown again. A caller gives at most the scopes that it has.
+         *
+         *     Needs the scope `keys:write`.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns an API key without its secret.
+         * @description The response has its name, its scopes, its dates and when it was last used.
+         *
+         *     Needs the scope `keys:read`.
+         */
+        get: operations["getKey"];
+        put?: never;
+        post?: never;
+        /**
+         * Revokes an API key.
+         * @description It is refused everywhere within five seconds, and stays in lists.
+         *
+         *     Needs the scope `keys:write`.
+         */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replaces the secret of an API key.
+         * @description The answer has the new key. The former one is accepted for `overlap`, so that its holders can change over.
+         *
+         *     Needs the scope `keys:write`.
+         */
+        post: operations["rotateKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -218,6 +324,8 @@ export interface paths {
         /**
          * Lists the services that jobs may call.
          * @description Each operation has the JSON Schemas of its input and its output. To call one, submit a job with `service`, `operation` and `input`.
+         *
+         *     Needs the scope `services:read`.
          */
         get: operations["listServices"];
         put?: never;
@@ -238,6 +346,8 @@ export interface paths {
         /**
          * Returns a service.
          * @description It has the JSON Schemas of its operations.
+         *
+         *     Needs the scope `services:read`.
          */
         get: operations["getService"];
         put?: never;
@@ -258,6 +368,8 @@ export interface paths {
         /**
          * Returns an operation of a service.
          * @description It has the JSON Schemas of its input and its output.
+         *
+         *     Needs the scope `services:read`.
          */
         get: operations["getOperation"];
         put?: never;
@@ -280,6 +392,8 @@ export interface paths {
         /**
          * Tries an operation.
          * @description The operation is called by a job with the label `callboard.test`, and the request waits for its end, for a limited time.
+         *
+         *     Needs the scope `jobs:run`.
          */
         post: operations["testOperation"];
         delete?: never;
@@ -298,6 +412,8 @@ export interface paths {
         /**
          * Returns why jobs did not succeed.
          * @description Each job that failed or was canceled counts once, with its final reason. There is one entry for each group and reason, the most frequent first.
+         *
+         *     Needs the scope `jobs:read`.
          */
         get: operations["getFailures"];
         put?: never;
@@ -318,6 +434,8 @@ export interface paths {
         /**
          * Returns how jobs ended, and how long they took.
          * @description Each job counts once, when it has ended, however often it was tried.
+         *
+         *     Needs the scope `jobs:read`.
          */
         get: operations["getPerformance"];
         put?: never;
@@ -338,6 +456,8 @@ export interface paths {
         /**
          * Returns what jobs used.
          * @description Each job counts once, when it has ended, with its last attempt.
+         *
+         *     Needs the scope `jobs:read`.
          */
         get: operations["getResources"];
         put?: never;
@@ -953,6 +1073,64 @@ export interface components {
          * @enum {string}
          */
         Well: "ok";
+        /** @description A page of API keys. */
+        KeyList: {
+            /** @description The keys, ordered by id. */
+            keys: components["schemas"]["KeyView"][];
+            /**
+             * Format: int32
+             * @description The largest number of items on a page, as requested or by default.
+             */
+            limit: number;
+            /** @description The cursor of the next page; null on the last page. */
+            next_cursor: string | null;
+        };
+        /** @description How a key is rotated. */
+        KeyRotation: {
+            /**
+             * @description How long the former secret is still accepted: hours or days, such as `24h`; `0h` ends it at once. Default: `24h`.
+             * @example 24h
+             */
+            overlap?: string | null;
+        };
+        /** @description An API key, without its secret. */
+        KeyView: {
+            /**
+             * Format: date-time
+             * @description When the key was made.
+             */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description Until when the key is accepted; null if it has no end.
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description Until when the secret before the last rotation is accepted; null if there is none.
+             */
+            former_until: string | null;
+            /** @description The public part of the key. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When the key was last used, to ten minutes; null if it never was.
+             */
+            last_used_at: string | null;
+            /** @description The name of the key. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the key was revoked; null if it was not.
+             */
+            revoked_at: string | null;
+            /** @description What its holder may do. */
+            scopes: string[];
+            /** @description The tenant whose things the key opens. */
+            tenant: string;
+        };
         /** @description Shows that the process is alive. */
         Liveness: {
             status: components["schemas"]["Well"];
@@ -979,6 +1157,31 @@ export interface components {
             stdout_sha256: string | null;
             /** @description Whether the job printed more than is kept of one job. */
             truncated: boolean;
+        };
+        /** @description A key that was made or rotated. This is the only answer that has it. */
+        MadeKey: unknown;
+        /** @description A key to make. */
+        NewApiKey: {
+            /**
+             * @description How long the key is accepted: days or hours, such as `90d` or `12h`, or `never`. Default: `90d`.
+             * @example 90d
+             */
+            expires?: string | null;
+            /**
+             * @description The name of the key, as records and the log have it.
+             * @example ci
+             */
+            name: string;
+            /**
+             * @description What its holder may do: scopes such as `jobs:read`, bound where that is wanted, as in `jobs:run[playbook=deploy.yml]`.
+             * @example [
+             *       "jobs:run[playbook=deploy.yml]",
+             *       "jobs:read[own]"
+             *     ]
+             */
+            scopes: string[];
+            /** @description The tenant. Default: the caller's. Only the operator makes keys for other tenants. */
+            tenant?: string | null;
         };
         /**
          * @description A new credential: its name, and the fields of its kind.
@@ -1293,7 +1496,7 @@ export interface components {
              * @description The URI that identifies the kind of problem. Programs should use it to tell problems apart.
              * @enum {string}
              */
-            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
+            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
         };
         /** @description Whether the service is ready, and what was checked. */
         Readiness: {
@@ -1978,7 +2181,11 @@ export interface components {
             job_id: string;
             progress: components["schemas"]["AnsibleProgress"] | null;
             reason: components["schemas"]["Reason"] | null;
+            /** @description The id of the request in the service's log; null if there was none. */
+            request_id: string | null;
             result: components["schemas"]["AnsibleJobResult"] | null;
+            /** @description The address that the request came from; null if it is not known. */
+            source_ip: string | null;
             /**
              * Format: date-time
              * @description When the last attempt started; null until then.
@@ -1986,6 +2193,8 @@ export interface components {
             started_at: string | null;
             /** @description The state of the job. */
             status: components["schemas"]["JobStatus"];
+            /** @description Who submitted the job: `key:NAME` for an API key, `oidc:SUBJECT` for a token, an ARN of AWS, or `ip:ADDRESS`; null for jobs of releases that did not note it. */
+            submitted_by: string | null;
             usage: components["schemas"]["Usage"] | null;
             /** @description The commit that the job runs, if the source is a Git repository. */
             commit: string | null;
@@ -2218,7 +2427,11 @@ export interface components {
             job_id: string;
             progress: components["schemas"]["ServiceProgress"] | null;
             reason: components["schemas"]["Reason"] | null;
+            /** @description The id of the request in the service's log; null if there was none. */
+            request_id: string | null;
             result: components["schemas"]["ServiceJobResult"] | null;
+            /** @description The address that the request came from; null if it is not known. */
+            source_ip: string | null;
             /**
              * Format: date-time
              * @description When the last attempt started; null until then.
@@ -2226,6 +2439,8 @@ export interface components {
             started_at: string | null;
             /** @description The state of the job. */
             status: components["schemas"]["JobStatus"];
+            /** @description Who submitted the job: `key:NAME` for an API key, `oidc:SUBJECT` for a token, an ARN of AWS, or `ip:ADDRESS`; null for jobs of releases that did not note it. */
+            submitted_by: string | null;
             usage: components["schemas"]["Usage"] | null;
             /** @description How the operation is executed: `http`, `shell`, `container` or `function`. */
             execution_type: string;
@@ -2352,7 +2567,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2387,6 +2612,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2468,7 +2705,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2552,6 +2799,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal`: Something went wrong in the service. */
             500: {
                 headers: {
@@ -2616,7 +2875,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2661,6 +2930,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2742,7 +3023,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2836,6 +3127,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal`: Something went wrong in the service. */
             500: {
                 headers: {
@@ -2890,7 +3193,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2935,6 +3248,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3046,7 +3371,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3081,6 +3416,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3175,6 +3522,9 @@ export interface operations {
                      *         }
                      *       },
                      *       "created_at": "2026-11-20T22:00:00.000Z",
+                     *       "submitted_by": "key:ci",
+                     *       "source_ip": "192.0.2.17",
+                     *       "request_id": "01a1faf8-5088-7f3a-9a01-5c6d7e8f9012",
                      *       "started_at": "2026-11-20T22:00:00.012Z",
                      *       "finished_at": "2026-11-20T22:00:00.412Z",
                      *       "duration_seconds": 0.4,
@@ -3278,7 +3628,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3374,7 +3734,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue-full`: Too many jobs are already waiting. `too-many-followers`: Too many requests are already waiting. */
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `too-many-followers`: Too many requests are already waiting. */
             429: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
@@ -3454,7 +3814,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3489,6 +3859,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3564,6 +3946,9 @@ export interface operations {
                      *         }
                      *       },
                      *       "created_at": "2026-11-20T22:00:00.000Z",
+                     *       "submitted_by": "key:ci",
+                     *       "source_ip": "192.0.2.17",
+                     *       "request_id": "01a1faf8-5088-7f3a-9a01-5c6d7e8f9012",
                      *       "started_at": "2026-11-20T22:00:00.012Z",
                      *       "finished_at": "2026-11-20T22:00:00.412Z",
                      *       "duration_seconds": 0.4,
@@ -3656,7 +4041,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3701,6 +4096,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3800,7 +4207,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3855,6 +4272,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3954,7 +4383,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4009,6 +4448,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4114,7 +4565,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4166,7 +4627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-followers`: Too many requests are already waiting. */
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `too-many-followers`: Too many requests are already waiting. */
             429: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
@@ -4275,7 +4736,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4339,7 +4810,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-followers`: Too many requests are already waiting. */
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `too-many-followers`: Too many requests are already waiting. */
             429: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
@@ -4418,7 +4889,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4480,6 +4961,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal`: Something went wrong in the service. */
             500: {
                 headers: {
@@ -4491,6 +4984,831 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: {
+                /** @description The tenant. Default: the caller's. Only the operator sees the keys of other tenants. */
+                tenant?: string;
+                /** @description The maximum number of items to return. Default: 20. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of keys. */
+            200: {
+                headers: {
+                    /** @description Links (RFC 8288) to this page (`self`) and, if there is one, the next page (`next`). */
+                    Link?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "id": "5kT0aZx81QmE",
+                     *           "name": "ci",
+                     *           "tenant": "default",
+                     *           "scopes": [
+                     *             "jobs:run[playbook=deploy.yml,credential=staging-*]",
+                     *             "jobs:read[own]"
+                     *           ],
+                     *           "created_at": "2026-11-20T22:00:00.000Z",
+                     *           "created_by": "key:admin",
+                     *           "expires_at": "2027-02-18T22:00:00.000Z",
+                     *           "last_used_at": null,
+                     *           "revoked_at": null,
+                     *           "former_until": null
+                     *         }
+                     *       ],
+                     *       "limit": 20,
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "ci",
+                 *       "scopes": [
+                 *         "jobs:run[playbook=deploy.yml,credential=staging-*]",
+                 *         "jobs:read[own]"
+                 *       ],
+                 *       "expires": "90d"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewApiKey"];
+            };
+        };
+        responses: {
+            /** @description The key was made. */
+            201: {
+                headers: {
+                    /** @description The URL of the key. */
+                    Location?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "key": "cbk_5kT0aZx81QmE_Vq7mT2yRb0cKx4LwNs8JpHd3ZfAe6GuY1oWQz9",
+                     *       "id": "5kT0aZx81QmE",
+                     *       "name": "ci",
+                     *       "tenant": "default",
+                     *       "scopes": [
+                     *         "jobs:run[playbook=deploy.yml,credential=staging-*]",
+                     *         "jobs:read[own]"
+                     *       ],
+                     *       "created_at": "2026-11-20T22:00:00.000Z",
+                     *       "created_by": "key:admin",
+                     *       "expires_at": "2027-02-18T22:00:00.000Z",
+                     *       "last_used_at": null,
+                     *       "revoked_at": null,
+                     *       "former_until": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. `malformed-request`: The request cannot be read. `not-json`: The body is not acceptable JSON. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-timeout`: The body did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body was not sent as JSON. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. `invalid-request`: The request is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. `too-many-bodies`: Too many large requests at once. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The public part of the key. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5kT0aZx81QmE",
+                     *       "name": "ci",
+                     *       "tenant": "default",
+                     *       "scopes": [
+                     *         "jobs:run[playbook=deploy.yml,credential=staging-*]",
+                     *         "jobs:read[own]"
+                     *       ],
+                     *       "created_at": "2026-11-20T22:00:00.000Z",
+                     *       "created_by": "key:admin",
+                     *       "expires_at": "2027-02-18T22:00:00.000Z",
+                     *       "last_used_at": null,
+                     *       "revoked_at": null,
+                     *       "former_until": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyView"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-such-key`: There is no such API key. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The public part of the key. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key is revoked. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5kT0aZx81QmE",
+                     *       "name": "ci",
+                     *       "tenant": "default",
+                     *       "scopes": [
+                     *         "jobs:run[playbook=deploy.yml,credential=staging-*]",
+                     *         "jobs:read[own]"
+                     *       ],
+                     *       "created_at": "2026-11-20T22:00:00.000Z",
+                     *       "created_by": "key:admin",
+                     *       "expires_at": "2027-02-18T22:00:00.000Z",
+                     *       "last_used_at": null,
+                     *       "revoked_at": "2026-11-21T22:00:00.000Z",
+                     *       "former_until": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyView"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-such-key`: There is no such API key. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The public part of the key. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "overlap": "24h"
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyRotation"];
+            };
+        };
+        responses: {
+            /** @description The key has a new secret. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "key": "cbk_5kT0aZx81QmE_Vq7mT2yRb0cKx4LwNs8JpHd3ZfAe6GuY1oWQz9",
+                     *       "id": "5kT0aZx81QmE",
+                     *       "name": "ci",
+                     *       "tenant": "default",
+                     *       "scopes": [
+                     *         "jobs:run[playbook=deploy.yml,credential=staging-*]",
+                     *         "jobs:read[own]"
+                     *       ],
+                     *       "created_at": "2026-11-20T22:00:00.000Z",
+                     *       "created_by": "key:admin",
+                     *       "expires_at": "2027-02-18T22:00:00.000Z",
+                     *       "last_used_at": null,
+                     *       "revoked_at": null,
+                     *       "former_until": "2026-11-22T22:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. `malformed-request`: The request cannot be read. `not-json`: The body is not acceptable JSON. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-such-key`: There is no such API key. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-timeout`: The body did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key-revoked`: The API key is revoked. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body was not sent as JSON. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. `invalid-request`: The request is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. `too-many-bodies`: Too many large requests at once. */
             503: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
@@ -4568,7 +5886,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4603,6 +5931,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4696,7 +6036,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4741,6 +6091,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4827,7 +6189,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4872,6 +6244,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4966,6 +6350,9 @@ export interface operations {
                      *         }
                      *       },
                      *       "created_at": "2026-11-20T22:00:00.000Z",
+                     *       "submitted_by": "key:ci",
+                     *       "source_ip": "192.0.2.17",
+                     *       "request_id": "01a1faf8-5088-7f3a-9a01-5c6d7e8f9012",
                      *       "started_at": "2026-11-20T22:00:00.012Z",
                      *       "finished_at": "2026-11-20T22:00:00.412Z",
                      *       "duration_seconds": 0.4,
@@ -5055,7 +6442,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5139,7 +6536,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `queue-full`: Too many jobs are already waiting. `too-many-followers`: Too many requests are already waiting. */
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `too-many-followers`: Too many requests are already waiting. */
             429: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
@@ -5240,7 +6637,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5275,6 +6682,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5378,7 +6797,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5413,6 +6842,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5509,7 +6950,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5544,6 +6995,18 @@ export interface operations {
             /** @description `invalid-query`: The query is not valid. */
             422: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

@@ -21,3 +21,18 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) -> anyhow::Resul
     }
     Ok(())
 }
+
+/// Waits until a condition holds that is found out with effort.
+///
+/// # Errors
+/// It takes longer than two minutes, or cannot be found out.
+pub async fn until_async(what: &str, mut holds: impl AsyncFnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    while !holds().await? {
+        if Instant::now() > deadline {
+            bail!("waited in vain until {what}");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}

@@ -102,6 +102,14 @@ impl Stack {
         self.gateway.client()
     }
 
+    /// Invokes the submit function with an event, as whoever may do that.
+    ///
+    /// # Errors
+    /// The function fails.
+    pub async fn invoke_submit(&self, event: &Value) -> anyhow::Result<Value> {
+        self.submit.invoke(event.clone()).await
+    }
+
     /// Returns the functions' logs.
     #[must_use]
     pub fn log(&self) -> String {

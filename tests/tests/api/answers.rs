@@ -181,7 +181,7 @@ fn stable(mut value: Value) -> Value {
             for (name, field) in fields.iter_mut() {
                 let kind = match (name.as_str(), &*field) {
                     (_, Value::Null) => None,
-                    ("job_id", _) => Some("ID"),
+                    ("job_id" | "request_id", _) => Some("ID"),
                     ("stdout", _) => Some("OUTPUT"),
                     ("stdout_url", _) => Some("URL"),
                     ("next_cursor", _) => Some("CURSOR"),

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn every_documented_route_answers_as_documented() -> anyhow::Result<()> {
-    let (service, _data) = crate::start(&[])?;
-    let client = service.client();
+    let (service, _data, key) = crate::start_with_key().await?;
+    let client = service.client().showing(&key);
     let served = client
         .request(Method::GET, "/openapi.json")
         .send()
@@ -23,11 +23,17 @@ async fn every_documented_route_answers_as_documented() -> anyhow::Result<()> {
     let job = client.run(&json!({"playbook": "hello.yml"})).await?;
     let id = job["job_id"].as_str().unwrap_or_default();
     let paths = document["paths"].as_object().context("the document has no paths")?;
-    ensure!(paths.len() == 19, "{:?} are documented", paths.keys());
+    let body = json!({"name": "documented", "scopes": ["jobs:read"]});
+    let key = client.post("/api/v1/keys", body.to_string()).await?.body;
+    let key = key["id"].as_str().unwrap_or_default();
+    ensure!(paths.len() == 22, "{:?} are documented", paths.keys());
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().into_iter().flatten() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
-            let path = path.replace("{job_id}", id).replace("{name}", "prod-become");
+            let path = path
+                .replace("{job_id}", id)
+                .replace("{name}", "prod-become")
+                .replace("{key_id}", key);
             let example = operation.pointer("/requestBody/content/application~1json/example");
             let answer = ask(&client, method.clone(), &path, example).await?;
             // nothing is registered here: tests/services has the other answers

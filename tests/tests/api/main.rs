@@ -2,6 +2,8 @@
 //!
 //! Most of it holds on AWS as well: see `api_on_aws`.
 
+mod access;
+mod access_here;
 mod answers;
 mod attempts;
 mod credentials;
@@ -18,9 +20,24 @@ mod record;
 mod request_ids;
 mod submit;
 
-use callboard_tests::Service;
+use anyhow::Context;
 use callboard_tests::client::names;
+use callboard_tests::{Service, wait};
 use tempfile::TempDir;
+
+/// Starts what asks for keys; returns the operator's, the first that there is.
+async fn start_with_key() -> anyhow::Result<(Service, TempDir, String)> {
+    let (service, data) = start(&[])?;
+    let made = service.client().post("/api/v1/keys", access::ADMIN).await?;
+    let key = made.body["key"].as_str().context("no key was made")?;
+    let key = key.to_owned();
+    // the service looks every few seconds whether there is one
+    wait::until_async("a key is asked for", async || {
+        Ok(service.client().get("/api/v1/jobs").await?.status == 401)
+    })
+    .await?;
+    Ok((service, data, key))
+}
 
 /// Starts what a test asks; the folder is the test's own.
 fn start(arguments: &[&str]) -> anyhow::Result<(Service, TempDir)> {

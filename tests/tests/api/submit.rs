@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-const RECORD: [&str; 23] = [
+const RECORD: [&str; 26] = [
     "job_id",
     "status",
     "kind",
@@ -18,6 +18,9 @@ const RECORD: [&str; 23] = [
     "credentials",
     "options",
     "created_at",
+    "submitted_by",
+    "source_ip",
+    "request_id",
     "started_at",
     "finished_at",
     "duration_seconds",
@@ -56,6 +59,7 @@ async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Re
     let pending = client.job(id).await?;
     let mut expected = json!({
         "job_id": id, "status": "pending", "kind": "ansible", "created_at": accepted.body["created_at"],
+        "submitted_by": pending["submitted_by"], "source_ip": "127.0.0.1", "request_id": accepted.header("x-request-id"),
         "started_at": null, "finished_at": null, "duration_seconds": null, "attempt": 0, "attempts": [],
         "progress": null, "cancel": null, "reason": null, "error": null, "usage": null, "result": null,
         "source": null, "commit": null, "credentials": {}, "dead_letter": null,

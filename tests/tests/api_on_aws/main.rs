@@ -3,6 +3,8 @@
 //! Two modules are not the same: an HTTP API does not stream, so that to follow a log is another matter, and readiness is
 //! that of other parts.
 
+#[path = "../api/access.rs"]
+mod access;
 #[path = "../api/attempts.rs"]
 mod attempts;
 #[path = "../api/credentials.rs"]
@@ -28,6 +30,17 @@ use anyhow::{Context, bail};
 use callboard_tests::aws::{Stack, StackSettings};
 use callboard_tests::client::names;
 use tempfile::TempDir;
+
+/// Starts what asks for keys; returns the operator's, which the function makes for whoever may invoke it.
+async fn start_with_key() -> anyhow::Result<(Stack, TempDir, String)> {
+    let mut settings = StackSettings::default();
+    settings.set("CALLBOARD_AUTHORIZATION", "CALLBOARD");
+    let stack = Stack::start(&settings)?;
+    let key: serde_json::Value = serde_json::from_str(access::ADMIN)?;
+    let made = stack.invoke_submit(&serde_json::json!({"create_key": key})).await?;
+    let key = made["key"].as_str().context("no key was made")?;
+    Ok((stack, tempfile::tempdir()?, key.to_owned()))
+}
 
 /// Starts what a test asks for in the words of `callboard serve`; the folder is the test's own.
 fn start(arguments: &[&str]) -> anyhow::Result<(Stack, TempDir)> {

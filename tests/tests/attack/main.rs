@@ -37,9 +37,13 @@ fn start_within(files: u32, arguments: &[&str]) -> anyhow::Result<(Service, Temp
     Ok((Service::spawn(command)?, data))
 }
 
-/// Starts a service that listens on every address of this machine.
+/// Starts a service that listens on every address of this machine, with a key, which requests that are let in would have to show.
 fn start_everywhere(arguments: &[&str]) -> anyhow::Result<(Service, TempDir)> {
     let data = tempfile::tempdir()?;
+    let made = callboard(data.path())?
+        .args(["keys", "create", "--name", "admin", "--scope", "admin"])
+        .output()?;
+    ensure!(made.status.success(), "{made:?}");
     let mut command = callboard(data.path())?;
     command
         .args(["serve", "--listen", "0.0.0.0:0", "--playbooks"])

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::caller::Caller;
-use super::key::{ApiKey, KeyId, Presented, SecretHash};
+use super::key::{ApiKey, KeyId, Presented};
 use super::key_store::KeyStore;
 use super::token_verifier::{TokenVerifier, Unverified};
 use crate::base::causes::causes;
@@ -106,10 +106,10 @@ impl Authenticator {
             refused("The API key is not valid: its form or its checksum is wrong. Check that it was copied whole.")
         })?;
         let (hash, now) = (presented.hash(), self.clock.now());
-        let Some(key) = self.find(&presented.id).await? else {
-            // as long as with one that is there
-            let _never = SecretHash::default().is(&hash);
-            return Err(unknown_key());
+        let key = match self.known_key(&presented.id) {
+            Some(key) if key.has(&hash, now) => key,
+            // it may have been rotated since
+            _ => self.read(&presented.id).await?,
         };
         if !key.has(&hash, now) {
             return Err(unknown_key());
@@ -126,33 +126,36 @@ impl Authenticator {
         Ok(key.caller())
     }
 
-    async fn find(&self, id: &KeyId) -> Result<Option<Arc<ApiKey>>, Unknown> {
+    fn known_key(&self, id: &KeyId) -> Option<Arc<ApiKey>> {
         let now = self.clock.elapsed();
-        if let Some((at, key)) = self.known().get(id)
-            && now.saturating_sub(*at) < HOLDS
-        {
-            return Ok(Some(Arc::clone(key)));
-        }
+        let known = self.known();
+        let (at, key) = known.get(id)?;
+        (now.saturating_sub(*at) < HOLDS).then(|| Arc::clone(key))
+    }
+
+    async fn read(&self, id: &KeyId) -> Result<Arc<ApiKey>, Unknown> {
+        let now = self.clock.elapsed();
         match self.keys.get(id).await {
             Ok(key) => {
                 let key = Arc::new(key);
                 self.know(now, &key);
-                Ok(Some(key))
+                Ok(key)
             }
-            Err(StoreError::NotFound) => Ok(None),
+            Err(StoreError::NotFound) => Err(unknown_key()),
             Err(error) => Err(Unknown::Unavailable(Box::new(error))),
         }
     }
 
     /// Notes a use. It is forgotten where the store does not answer: the caller is known all the same.
     async fn note_use(&self, key: &ApiKey) {
-        let (now, at) = (self.clock.elapsed(), self.clock.now());
-        let noted = ApiKey {
-            last_used_at: Some(at),
-            ..key.clone()
-        };
-        // before the store is asked, so that of many requests at once one does
-        self.know(now, &Arc::new(noted));
+        let at = self.clock.now();
+        // before the store is asked, so that of many requests at once one does; this makes what is known no newer
+        if let Some((_, known)) = self.known().get_mut(&key.id) {
+            *known = Arc::new(ApiKey {
+                last_used_at: Some(at),
+                ..ApiKey::clone(known)
+            });
+        }
         if let Err(error) = self.keys.used(&key.id, at).await {
             tracing::warn!(key.id = %key.id, error = %causes(&error), "the use of a key could not be noted");
         }
@@ -166,12 +169,7 @@ impl Authenticator {
                 known.clear();
             }
         }
-        let at = match known.get(&key.id) {
-            // what is noted of it makes it no newer
-            Some((at, standing)) if standing.hash == key.hash && now.saturating_sub(*at) < HOLDS => *at,
-            _ => now,
-        };
-        known.insert(key.id.clone(), (at, Arc::clone(key)));
+        known.insert(key.id.clone(), (now, Arc::clone(key)));
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<KeyId, (Duration, Arc<ApiKey>)>> {

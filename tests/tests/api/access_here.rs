@@ -1,0 +1,110 @@
+//! Who asks, of a service on one machine.
+
+use anyhow::{Context, ensure};
+use callboard_tests::program::{Finished, callboard};
+use callboard_tests::{playbooks, wait};
+use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
+use serde_json::json;
+
+use crate::access::ADMIN;
+
+#[tokio::test]
+async fn without_a_key_a_service_listens_on_a_loopback_address_only() -> anyhow::Result<()> {
+    let data = tempfile::tempdir()?;
+    let mut command = callboard(data.path())?;
+    command
+        .args(["serve", "--listen", "0.0.0.0:0", "--playbooks"])
+        .arg(playbooks());
+    let refused = Finished::from(command.output()?);
+    ensure!(refused.code == 1, "{refused:?}");
+    for told in ["no API key", "callboard keys create", "callboard serve --listen"] {
+        ensure!(refused.stderr.contains(told), "{told}: {refused:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn as_soon_as_there_is_a_key_it_is_asked_for() -> anyhow::Result<()> {
+    let (service, data) = crate::start(&[])?;
+    let client = service.client();
+    ensure!(client.get("/api/v1/jobs").await?.status == 200);
+    let made = callboard(data.path())?
+        .args(["keys", "create", "--name", "admin", "--scope", "admin"])
+        .output()?;
+    let made = Finished::from(made);
+    ensure!(made.code == 0 && made.stdout.lines().count() == 1, "{made:?}");
+    let key = made.stdout.trim();
+    ensure!(!made.stderr.contains(key), "it is printed once");
+    wait::until_async("a key is asked for", async || {
+        Ok(client.get("/api/v1/jobs").await?.status == 401)
+    })
+    .await?;
+    ensure!(client.showing(key).get("/api/v1/jobs").await?.status == 200);
+    let listed = Finished::from(callboard(data.path())?.args(["keys", "list"]).output()?);
+    ensure!(
+        listed.stdout.contains(r#""name":"admin""#) && !listed.stdout.contains(key),
+        "{listed:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_is_in_no_log_and_on_no_disk() -> anyhow::Result<()> {
+    let (service, data, key) = crate::start_with_key().await?;
+    let client = service.client().showing(&key);
+    let job = client.submit(&json!({"playbook": "hello.yml"})).await?;
+    client.ended(&job).await?;
+    // with another last character, it is wrong
+    let wrong = format!(
+        "{}{}",
+        &key[..key.len() - 1],
+        if key.ends_with('a') { 'b' } else { 'a' }
+    );
+    ensure!(client.showing(&wrong).get("/api/v1/jobs").await?.status == 401);
+    let secret = key.get(17..49).context("the secret's part")?;
+    ensure!(!service.log().contains(secret), "the log has it");
+    let found = callboard_tests::data::files_with(data.path(), secret.as_bytes())?;
+    ensure!(found.is_empty(), "{found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_key_is_refused_and_who_guesses_is_slowed() -> anyhow::Result<()> {
+    let (service, _data, key) = crate::start_with_key().await?;
+    let client = service.client();
+    for shown in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YTpi",
+        &format!("bearer\t{key}"),
+        &format!("Token {key}"),
+        &key,
+    ] {
+        let request = client.request(Method::GET, "/api/v1/jobs").header(AUTHORIZATION, shown);
+        let answer = client.send(request).await?;
+        ensure!(answer.status == 401, "{shown:?}: {answer:?}");
+    }
+    let twice = client
+        .showing(&key)
+        .request(Method::GET, "/api/v1/jobs")
+        .header(AUTHORIZATION, "Bearer x");
+    ensure!(client.send(twice).await?.status == 401);
+    let lower = client
+        .request(Method::GET, "/api/v1/jobs")
+        .header(AUTHORIZATION, format!("bearer {key}"));
+    ensure!(client.send(lower).await?.status == 200, "schemes have no case");
+    let guesses = client.showing("a-guess");
+    wait::until_async("guesses are slowed", async || {
+        let answer = guesses.get("/api/v1/jobs").await?;
+        Ok(answer.status == 429 && answer.header("retry-after") == "5")
+    })
+    .await?;
+    ensure!(
+        client.showing(&key).get("/api/v1/jobs").await?.status == 200,
+        "who has a key is not"
+    );
+    ensure!(serde_json::from_str::<serde_json::Value>(ADMIN)?.is_object());
+    Ok(())
+}
