@@ -5,7 +5,7 @@ use std::time::Duration;
 use callboard_core::base::json;
 use callboard_core::base::web_address::WebAddress;
 use callboard_http::{Client, FetchError, Limits};
-use http::header::{ACCEPT, AGE, CACHE_CONTROL};
+use http::header::{AGE, CACHE_CONTROL};
 use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -88,8 +88,8 @@ impl Source {
     }
 
     async fn get(&self, address: &str, what: What) -> Result<(Value, HeaderMap), Failure> {
-        let request = Request::get(address).header(ACCEPT, "application/json");
-        let request = request.body(Vec::new()).map_err(|_| Failure::Address { what })?;
+        let request = Request::get(address).body(Vec::new());
+        let request = request.map_err(|_| Failure::Address { what })?;
         let answer = self.client.send(request).await;
         let answer: Response<Vec<u8>> = answer.map_err(|source| Failure::Fetch { what, source })?;
         if answer.status() != StatusCode::OK {

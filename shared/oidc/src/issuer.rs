@@ -132,26 +132,26 @@ impl Issuer {
         }
         let (done, asking) = watch::channel(());
         state.asking = Some(asking.clone());
-        let issuer = Arc::clone(self);
+        let (issuer, asked_at) = (Arc::clone(self), self.clock.elapsed());
         tokio::spawn(async move {
             let fetched = issuer.source.fetch().await;
-            issuer.keep(fetched);
+            issuer.keep(fetched, asked_at);
             drop(done);
         });
         asking
     }
 
-    fn keep(&self, fetched: Result<Fetched, Failure>) {
-        let (mut state, now) = (self.state(), self.clock.elapsed());
+    fn keep(&self, fetched: Result<Fetched, Failure>, asked_at: Duration) {
+        let mut state = self.state();
         match fetched {
             Ok(fetched) => {
-                state.kept = Some(Kept::new(fetched, now));
+                state.kept = Some(Kept::new(fetched, asked_at));
                 state.failure = None;
             }
             Err(failure) => {
                 let issuer = self.source.issuer();
                 tracing::warn!(issuer, error = %causes(&failure), "an issuer of tokens does not tell its keys");
-                state.failure = Some((now, Arc::new(failure)));
+                state.failure = Some((self.clock.elapsed(), Arc::new(failure)));
             }
         }
     }
@@ -178,11 +178,11 @@ impl State {
 }
 
 impl Kept {
-    fn new(fetched: Fetched, now: Duration) -> Self {
-        let stale_at = now + fetched.lifetime;
+    fn new(fetched: Fetched, asked_at: Duration) -> Self {
+        let stale_at = asked_at + fetched.lifetime;
         Self {
             keys: Arc::new(fetched.keys),
-            renewed_at: now + fetched.lifetime * 3 / 4,
+            renewed_at: asked_at + fetched.lifetime * 3 / 4,
             stale_at,
             gone_at: stale_at + USED_STALE,
         }

@@ -2,13 +2,11 @@
 
 use callboard_core::access::Unverified;
 
-use crate::token::MAX_BYTES;
-
 /// Why a token is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("The token has more than {MAX_BYTES} bytes.")]
-    TooLong,
+    #[error("The token has more than {max} bytes.")]
+    TooLong { max: usize },
     #[error(
         "What the request shows is neither an API key nor a signed token, which has three parts with dots between them."
     )]

@@ -9,7 +9,7 @@ use crate::jwk::Algorithm;
 use crate::refusal::Refusal;
 
 /// How long a token may be, in bytes. What HTTP servers take as a header is hardly longer.
-pub(crate) const MAX_BYTES: usize = 16 * 1024;
+const MAX_BYTES: usize = 16 * 1024;
 /// Members of a head with which a token would bring its own key, or change what its signature means.
 const REFUSED: [&str; 6] = ["crit", "jwk", "jku", "x5c", "x5u", "b64"];
 
@@ -31,7 +31,7 @@ impl<'a> Token<'a> {
     /// Reads a token.
     pub(crate) fn parse(text: &'a str) -> Result<Self, Refusal> {
         if text.len() > MAX_BYTES {
-            return Err(Refusal::TooLong);
+            return Err(Refusal::TooLong { max: MAX_BYTES });
         }
         let parts: Vec<&str> = text.split('.').collect();
         let [head, claims, signature] = parts[..] else {

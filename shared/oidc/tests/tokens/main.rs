@@ -3,10 +3,13 @@
 mod forged;
 mod mutation;
 mod outage;
+mod refused;
 mod rotation;
 mod signer;
 mod world;
 
+use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::ensure;
@@ -77,27 +80,31 @@ async fn what_a_token_may_leave_out_or_say_otherwise_does_not_matter() -> anyhow
 /// Prints how long a token takes whose key is kept.
 #[tokio::test]
 async fn a_token_whose_key_is_kept_costs_little() -> anyhow::Result<()> {
+    // what the process prints that trusts the authority is not shown
+    let times = Path::new(env!("CARGO_TARGET_TMPDIR")).join("verification-times");
     let Some(authority) = in_a_process_that_trusts("a_token_whose_key_is_kept_costs_little")? else {
+        print!("{}", fs::read_to_string(times)?);
         return Ok(());
     };
     let signers = Signer::all()?;
     let world = World::start(&authority, &signers.each_ref()).await?;
+    let mut told = String::new();
     for signer in &signers {
-        let (token, now) = (signer.token(&world.claims())?, world.clock.now());
-        let mut times = Vec::new();
-        for _ in 0..500 {
+        let token = signer.token(&world.claims())?;
+        let mut spans = Vec::new();
+        for _ in 0..1000 {
             let start = Instant::now();
             world.verify(&token).await?;
-            times.push(start.elapsed());
+            spans.push(start.elapsed());
         }
-        times.sort();
-        let length = token.len();
-        println!(
-            "{}: {:?} of {length} bytes at {now}",
-            signer.algorithm(),
-            times[times.len() / 2]
+        spans.sort();
+        let (median, worst, length) = (spans[500], spans[990], token.len());
+        told += &format!(
+            "{}, {length} bytes: {median:?}, of 99 % {worst:?}\n",
+            signer.algorithm()
         );
     }
+    fs::write(times, told)?;
     ensure!(world.issuer.seen() == (1, 1), "{:?}", world.issuer.seen());
     Ok(())
 }

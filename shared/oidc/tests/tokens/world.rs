@@ -16,7 +16,7 @@ use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::time::Clock;
 use callboard_oidc::OidcVerifier;
 use callboard_testkit::calls::Authority;
-use callboard_testkit::contract::FakeClock;
+use callboard_testkit::contract::clock::FakeClock;
 use serde_json::{Value, json};
 
 use crate::signer::Signer;
