@@ -36,9 +36,9 @@ MAY_KNOW = {
     "callboard-runner-http": {"core", "http", "identity", "kind-service"},
     "callboard-runner-shell": {"core", "kind-service", "process", "sandbox"},
     "callboard-sandbox": set(),
-    "callboard-lambda": {"core", "api", "aws", "kind-ansible", "kind-service", "policy", "secrets"},
+    "callboard-lambda": {"core", "api", "aws", "kind-ansible", "kind-service", "oidc", "policy", "secrets"},
     "callboard": {
-        *("allocator", "core", "api", "embedded", "kind-ansible", "kind-service", "policy", "process", "secrets"),
+        *("allocator", "core", "api", "embedded", "kind-ansible", "kind-service", "oidc", "policy", "process", "secrets"),
         *("ansible", "calls", "runner-container", "runner-function", "runner-http", "runner-shell", "sandbox"),
     },
     "callboard-submit": {"core", "api", "aws", "lambda"},

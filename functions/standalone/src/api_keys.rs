@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::cli::{DataFolder, KeysArguments, KeysVerb, LogFormat};
 use crate::own::own;
-use crate::{logging, parts, setup};
+use crate::{kinds, logging, parts, setup};
 
 /// How many keys are read at a time.
 const PAGE: u32 = 100;
@@ -38,7 +38,7 @@ pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
             expires,
         } => {
             let body = json!({"name": name, "scopes": scopes, "tenant": tenant, "expires": expires});
-            let new = NewKey::read(&body).map_err(|faults| {
+            let new = NewKey::read(&body, &kinds::shown().subjects()).map_err(|faults| {
                 let told = faults.iter().map(|fault| {
                     let flag = fault.pointer.replace("/scopes", "/scope");
                     format!("--{} {}", flag.trim_start_matches('/'), fault.detail)

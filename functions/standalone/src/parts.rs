@@ -20,6 +20,7 @@ use callboard_embedded::{
     SqliteBreakerStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteKeyStore, SqliteQueue,
     Stuck,
 };
+use callboard_oidc::OidcVerifier;
 use callboard_policy::Policies;
 use callboard_process::{Children, JobFolders};
 use callboard_runner_container::ContainerRunner;
@@ -87,9 +88,12 @@ impl Parts {
     }
 
     /// Returns what finds out who shows a token, if the policy lists issuers.
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "in work")]
     pub(crate) fn tokens(&self) -> anyhow::Result<Option<Arc<dyn TokenVerifier>>> {
-        Ok(None)
+        let rules = self.policies.every.callers().oidc.clone();
+        if rules.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(OidcVerifier::new(rules, &self.clock)?)))
     }
 
     /// Returns what jobs use to get their secrets.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Makes the key that is asked for, as `POST /api/v1/keys` does, and returns it.
 pub(crate) async fn create(parts: &Parts, body: &Value) -> anyhow::Result<Value> {
-    let new = match NewKey::read(body) {
+    let new = match NewKey::read(body, &parts.submitter().kinds.subjects()) {
         Ok(new) => new,
         Err(faults) => {
             let told = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));

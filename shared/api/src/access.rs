@@ -17,7 +17,6 @@ use callboard_core::job::UNKNOWN;
 use callboard_core::policy::Policy;
 
 use self::failures::Failures;
-use crate::app::App;
 use crate::problem::{Kind, Problem};
 use crate::request_id::REQUEST_ID;
 
@@ -254,7 +253,7 @@ pub(crate) fn forbidden(missing: &Missing) -> Problem {
 }
 
 /// Finds out who asks before a handler is called.
-pub(crate) async fn ask(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn ask(State(access): State<Access>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.extensions.get::<MatchedPath>();
     let method = match &parts.method {
@@ -263,7 +262,7 @@ pub(crate) async fn ask(State(app): State<App>, request: Request, next: Next) ->
     };
     let need = path.map_or(Need::Nothing, |path| need_of(method, path.as_str()));
     if let Need::Scope(action) = need {
-        match app.access.requester(&parts, action).await {
+        match access.requester(&parts, action).await {
             Ok(requester) => {
                 parts.extensions.insert(requester);
             }

@@ -161,7 +161,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     params.finish()?;
     let body = body::read(&app, &headers, body).await?;
-    let new = NewKey::read(&body.value).map_err(Problem::fields)?;
+    let new = NewKey::read(&body.value, &app.submitter.kinds.subjects()).map_err(Problem::fields)?;
     let made = keys::create(&*app.keys, &*app.clock, &by.caller, new).await;
     let (key, text) = made.map_err(|error| problem("", error))?;
     let location = [(header::LOCATION, format!("{PATH}/{}", key.id))];

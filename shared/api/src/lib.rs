@@ -81,7 +81,7 @@ pub fn router(app: App) -> Router {
             "/openapi.json",
             get(openapi::serve).layer(Extension(openapi::Made::default())),
         )
-        .route_layer(middleware::from_fn_with_state(app.clone(), access::ask))
+        .route_layer(middleware::from_fn_with_state(app.access.clone(), access::ask))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .with_state(app);

@@ -21,6 +21,6 @@ pub use self::key_store::{KeyPage, KeyStore};
 pub use self::pattern::{NotAPattern, Pattern};
 pub use self::requester::{Origin, Requester};
 pub use self::rules::{CallerRules, IamRule, OidcRule};
-pub use self::scope::{NotAScope, Scope, Scopes, Subject};
+pub use self::scope::{NotAScope, Scope, Scopes};
 pub use self::token_verifier::{TokenVerifier, Unverified};
-pub use self::uses::{Uses, What};
+pub use self::uses::{Use, Uses};

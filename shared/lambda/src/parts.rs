@@ -9,7 +9,7 @@ use callboard_aws::{
     DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue,
     sdk_config,
 };
-use callboard_core::access::{Authenticator, KeyStore};
+use callboard_core::access::{Authenticator, KeyStore, TokenVerifier};
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, HostKeyStore};
@@ -19,6 +19,7 @@ use callboard_core::request::Lane;
 use callboard_core::run::{ArchiveCache, Held, shortest_silence};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_kind_ansible::catalog::Elsewhere;
+use callboard_oidc::OidcVerifier;
 use callboard_policy::Policies;
 use callboard_secrets::{Endpoints, Environment, Resolver};
 
@@ -213,7 +214,11 @@ impl Parts {
             Authorization::Iam => Ok(Access::aws(policy)),
             Authorization::Local => Ok(Access::local()),
             Authorization::Callboard => {
-                let tokens = None;
+                let rules = policy.callers().oidc.clone();
+                let tokens: Option<Arc<dyn TokenVerifier>> = match rules.is_empty() {
+                    true => None,
+                    false => Some(Arc::new(OidcVerifier::new(rules, &self.clock)?)),
+                };
                 let authenticator = Authenticator::new(self.api_keys.clone(), tokens, self.clock.clone());
                 Ok(Access::shown(Arc::new(authenticator)))
             }

@@ -51,11 +51,12 @@ pub enum KeyError {
 }
 
 impl NewKey {
-    /// Reads a key from the fields of a request: `name`, `scopes`, `tenant`, `expires`.
+    /// Reads a key from the fields of a request: `name`, `scopes`, `tenant`, `expires`. `subjects` are what the kinds of jobs have names
+    /// for.
     ///
     /// # Errors
     /// Every fault, with its pointer.
-    pub fn read(body: &serde_json::Value) -> Result<Self, Vec<FieldError>> {
+    pub fn read(body: &serde_json::Value, subjects: &[&str]) -> Result<Self, Vec<FieldError>> {
         let mut faults = Faults::default();
         let Some(mut fields) = Fields::of(body, "", &mut faults) else {
             return Err(faults.into_inner());
@@ -86,7 +87,7 @@ impl NewKey {
             }),
         };
         let lines = fields.lines("scopes", MAX_SCOPE_BYTES, &mut faults);
-        let scopes = scopes(&lines, &mut faults);
+        let scopes = scopes(&lines, subjects, &mut faults);
         fields.finish(&mut faults);
         faults.or(Self {
             name: name.to_owned(),
@@ -97,7 +98,7 @@ impl NewKey {
     }
 }
 
-fn scopes(lines: &[String], faults: &mut Faults) -> Scopes {
+fn scopes(lines: &[String], subjects: &[&str], faults: &mut Faults) -> Scopes {
     if lines.is_empty() && faults.count() == 0 {
         faults.add(
             "/scopes",
@@ -110,7 +111,13 @@ fn scopes(lines: &[String], faults: &mut Faults) -> Scopes {
     let mut scopes = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         match line.parse::<Scope>() {
-            Ok(scope) => scopes.push(scope),
+            Ok(scope) => {
+                let scope = Scopes(vec![scope]);
+                if let Some(told) = scope.unknown_subject(subjects) {
+                    faults.add(format!("/scopes/{index}"), format!("is not a scope: {told}"));
+                }
+                scopes.extend(scope.0);
+            }
             Err(error) => faults.add(format!("/scopes/{index}"), error.to_string()),
         }
     }

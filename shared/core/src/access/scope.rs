@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::pattern::{NotAPattern, Pattern};
-use super::uses::{Uses, What};
+use super::uses::Uses;
 
 /// How many bounds a scope may have.
 const MAX_BOUNDS: usize = 64;
@@ -15,8 +15,8 @@ const MAX_BOUNDS: usize = 64;
 const ADMIN: &str = "admin";
 const OWN: &str = "own";
 
-/// A scope, such as `jobs:read`, `credentials:*`, `jobs:run[playbook=deploy.yml,inventory=staging,credential=staging-*]` or
-/// `jobs:cancel[own]`.
+/// A scope, such as `jobs:read`, `credentials:*`, `jobs:run[service=billing/*,credential=staging-*]` or `jobs:cancel[own]`. Which things
+/// `jobs:run` can be bound to, the kinds of jobs say.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Scope {
@@ -36,24 +36,7 @@ enum Actions {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Bounds {
     own: bool,
-    named: Vec<(Subject, Pattern)>,
-}
-
-/// What a scope can be bound to.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Subject {
-    /// A playbook.
-    Playbook,
-    /// A role.
-    Role,
-    /// An operation of a service.
-    Service,
-    /// A repository.
-    Source,
-    /// An inventory.
-    Inventory,
-    /// A credential.
-    Credential,
+    named: Vec<(String, Pattern)>,
 }
 
 /// Why a text is no scope.
@@ -66,7 +49,7 @@ pub enum NotAScope {
         name: String,
     },
     /// Something is wrong with the brackets.
-    #[error("a scope is bound as in jobs:run[playbook=deploy.yml]")]
+    #[error("a scope is bound as in jobs:run[credential=staging-*]")]
     Brackets,
     /// It cannot be bound to that.
     #[error("{action} cannot be bound to {to:?}; {}", told_bounds(.action))]
@@ -82,34 +65,6 @@ pub enum NotAScope {
     /// There are too many bounds.
     #[error("a scope may have at most {MAX_BOUNDS} bounds")]
     TooMany,
-}
-
-impl Subject {
-    const ALL: [Self; 6] = [
-        Self::Playbook,
-        Self::Role,
-        Self::Service,
-        Self::Source,
-        Self::Inventory,
-        Self::Credential,
-    ];
-
-    /// Returns its name in scopes.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Playbook => "playbook",
-            Self::Role => "role",
-            Self::Service => "service",
-            Self::Source => "source",
-            Self::Inventory => "inventory",
-            Self::Credential => "credential",
-        }
-    }
-
-    fn is_what_is_run(self) -> bool {
-        matches!(self, Self::Playbook | Self::Role | Self::Service)
-    }
 }
 
 impl Scope {
@@ -153,21 +108,25 @@ impl Scope {
     /// Returns whether a credential is one of those that it is bound to.
     #[must_use]
     pub fn covers_credential(&self, name: &str) -> bool {
-        self.bounds.covers(Subject::Credential, name)
+        self.bounds.cover(Uses::CREDENTIAL, name)
     }
 
-    /// Returns whether everything that a request uses is what the scope is bound to. What runs, where it comes from and which hosts it
-    /// runs on must have names, where the scope is bound to names; what it does not speak of is not restricted.
+    /// Returns the things that it is bound to, in the words of the kinds of jobs.
+    pub fn subjects(&self) -> impl Iterator<Item = &str> {
+        self.bounds.named.iter().map(|(subject, _)| subject.as_str())
+    }
+
+    /// Returns whether everything that a request uses is what the scope is bound to. A request that uses nothing of a sort that the scope
+    /// is bound to is not covered, except for credentials: it needs none. What the scope does not speak of is not restricted.
     #[must_use]
     pub fn covers(&self, uses: &Uses) -> bool {
-        let bounds = &self.bounds;
-        bounds.covers_what(&uses.what)
-            && bounds.cover_all(Subject::Source, uses.sources.iter().map(|name| Some(name.as_str())))
-            && bounds.cover_all(Subject::Inventory, uses.inventories.iter().map(Option::as_deref))
-            && uses
-                .credentials
-                .iter()
-                .all(|name| bounds.covers(Subject::Credential, name))
+        let mut subjects = self.bounds.named.iter().map(|(subject, _)| subject.as_str());
+        subjects.all(|subject| {
+            let mut used = uses.0.iter().filter(|used| used.subject == subject).peekable();
+            let may_lack = subject == Uses::CREDENTIAL;
+            (used.peek().is_some() || may_lack)
+                && used.all(|used| used.name.as_ref().is_some_and(|name| self.bounds.cover(subject, name)))
+        })
     }
 
     /// Returns whether whoever has this scope may give the other one: it grants no more.
@@ -194,61 +153,37 @@ impl Scope {
 }
 
 impl Bounds {
-    fn of(&self, subject: Subject) -> impl Iterator<Item = &Pattern> {
-        self.named
-            .iter()
-            .filter(move |(bound, _)| *bound == subject)
-            .map(|(_, pattern)| pattern)
-    }
-
     /// Returns whether the scope is not bound to that subject, or to this name among others.
-    fn covers(&self, subject: Subject, name: &str) -> bool {
-        let mut patterns = self.of(subject).peekable();
-        patterns.peek().is_none() || patterns.any(|pattern| pattern.matches(name))
-    }
-
-    fn cover_all<'a>(&self, subject: Subject, names: impl Iterator<Item = Option<&'a str>>) -> bool {
-        if self.of(subject).next().is_none() {
-            return true;
-        }
-        let mut names = names.peekable();
-        names.peek().is_some() && names.all(|name| name.is_some_and(|name| self.covers(subject, name)))
-    }
-
-    fn covers_what(&self, what: &What) -> bool {
-        if !self.named.iter().any(|(subject, _)| subject.is_what_is_run()) {
-            return true;
-        }
-        let (subject, name) = match what {
-            What::Playbook(name) => (Subject::Playbook, name),
-            What::Role(name) => (Subject::Role, name),
-            What::Service(name) => (Subject::Service, name),
-            What::Unnamed => return false,
-        };
-        self.of(subject).any(|pattern| pattern.matches(name))
+    fn cover(&self, subject: &str, name: &str) -> bool {
+        let mut patterns = self.named.iter().filter(|(bound, _)| bound == subject).peekable();
+        patterns.peek().is_none() || patterns.any(|(_, pattern)| pattern.matches(name))
     }
 }
 
-/// Returns what an action can be bound to.
-fn bounds_of(name: &str) -> (bool, &'static [Subject]) {
+/// What an action can be bound to.
+enum Bindable {
+    Nothing,
+    Own,
+    Credentials,
+    /// What the kinds of jobs say.
+    Uses,
+}
+
+fn bindable(name: &str) -> Bindable {
     match name {
-        "jobs:run" => (false, &Subject::ALL),
-        "jobs:read" | "jobs:cancel" => (true, &[]),
-        "credentials:read" | "credentials:write" | "credentials:*" => (false, &[Subject::Credential]),
-        _ => (false, &[]),
+        "jobs:run" => Bindable::Uses,
+        "jobs:read" | "jobs:cancel" => Bindable::Own,
+        "credentials:read" | "credentials:write" | "credentials:*" => Bindable::Credentials,
+        _ => Bindable::Nothing,
     }
 }
 
-fn told_bounds(name: &str) -> String {
-    let (own, subjects) = bounds_of(name);
-    let mut names: Vec<String> = subjects
-        .iter()
-        .map(|subject| format!("{}=…", subject.as_str()))
-        .collect();
-    names.extend(own.then(|| OWN.to_owned()));
-    match names.is_empty() {
-        true => "it cannot be bound".to_owned(),
-        false => format!("it can be bound to {}", names.join(", ")),
+fn told_bounds(name: &str) -> &'static str {
+    match bindable(name) {
+        Bindable::Nothing => "it cannot be bound",
+        Bindable::Own => "it can be bound to own",
+        Bindable::Credentials => "it can be bound to credential=…",
+        Bindable::Uses => "it can be bound to what a job uses, such as credential=…",
     }
 }
 
@@ -284,22 +219,25 @@ impl FromStr for Scope {
             actions,
             bounds: Bounds::default(),
         };
-        let (own, subjects) = bounds_of(name);
         for bound in bounds.into_iter().flat_map(|bounds| bounds.split(',')) {
             let unbound = || NotAScope::Unbound {
                 action: name.to_owned(),
                 to: bound.chars().take(80).collect(),
             };
-            if bound == OWN && own {
+            if bound == OWN && matches!(bindable(name), Bindable::Own) {
                 scope.bounds.own = true;
                 continue;
             }
             let (subject, pattern) = bound.split_once('=').ok_or_else(unbound)?;
-            let subject = subjects
-                .iter()
-                .find(|known| known.as_str() == subject)
-                .ok_or_else(unbound)?;
-            scope.bounds.named.push((*subject, pattern.parse::<Pattern>()?));
+            let fits = match bindable(name) {
+                Bindable::Nothing | Bindable::Own => false,
+                Bindable::Credentials => subject == Uses::CREDENTIAL,
+                Bindable::Uses => !subject.is_empty() && subject.bytes().all(|byte| byte.is_ascii_lowercase()),
+            };
+            if !fits {
+                return Err(unbound());
+            }
+            scope.bounds.named.push((subject.to_owned(), pattern.parse::<Pattern>()?));
             if scope.bounds.named.len() > MAX_BOUNDS {
                 return Err(NotAScope::TooMany);
             }
@@ -316,7 +254,7 @@ impl fmt::Display for Scope {
             .bounds
             .named
             .iter()
-            .map(|(subject, pattern)| format!("{}={pattern}", subject.as_str()));
+            .map(|(subject, pattern)| format!("{subject}={pattern}"));
         let bounds: Vec<String> = own.into_iter().chain(named).collect();
         match bounds.is_empty() {
             true => Ok(()),
@@ -356,6 +294,15 @@ impl Scopes {
         self.0.iter().filter(move |scope| scope.includes(action))
     }
 
+    /// Returns a sentence about a thing that no kind of job has a name for, if a scope is bound to one. `known` are those of all kinds.
+    #[must_use]
+    pub fn unknown_subject(&self, known: &[&str]) -> Option<String> {
+        let mut bound = self.0.iter().flat_map(Scope::subjects);
+        let unknown = bound.find(|subject| *subject != Uses::CREDENTIAL && !known.contains(subject))?;
+        let known = known.join(", ");
+        Some(format!("nothing is called {unknown:?} to which a scope could be bound; known are credential, {known}"))
+    }
+
     /// Returns whether whoever has these scopes may give the others.
     #[must_use]
     pub fn contain(&self, others: &Self) -> bool {
@@ -378,8 +325,8 @@ mod tests {
             "jobs:read[own]",
             "jobs:*",
             "credentials:*[credential=staging-*]",
-            "jobs:run[playbook=deploy.yml,inventory=staging,credential=staging-*]",
-            "jobs:run[service=billing/*,service=mail/send]",
+            "jobs:run[thing=a.yml,place=staging,credential=staging-*]",
+            "jobs:run[thing=billing/*,thing=mail/send]",
         ] {
             assert_eq!(text.parse::<Scope>()?.to_string(), text);
         }
@@ -394,13 +341,14 @@ mod tests {
             ("nothing:*", "is not a scope"),
             ("", "is not a scope"),
             ("jobs:run[", "is bound as in"),
-            ("jobs:run[playbook=a]x", "is bound as in"),
+            ("jobs:run[thing=a]x", "is bound as in"),
             ("jobs:run[]", "cannot be bound to"),
-            ("jobs:run[own]", "playbook=…"),
-            ("jobs:read[playbook=a]", "it can be bound to own"),
+            ("jobs:run[own]", "credential=…"),
+            ("jobs:read[thing=a]", "it can be bound to own"),
             ("jobs:*[own]", "it cannot be bound"),
             ("admin[own]", "it cannot be bound"),
-            ("jobs:run[playbook=]", "must not be empty"),
+            ("jobs:run[Thing=a]", "cannot be bound to"),
+            ("jobs:run[thing=]", "must not be empty"),
         ] {
             let error = text.parse::<Scope>().err().map(|error| error.to_string());
             assert!(
@@ -410,38 +358,38 @@ mod tests {
         }
     }
 
-    fn uses(what: What, inventories: &[Option<&str>], credentials: &[&str]) -> Uses {
-        Uses {
-            what,
-            sources: Vec::new(),
-            inventories: inventories.iter().map(|name| name.map(str::to_owned)).collect(),
-            credentials: credentials.iter().map(|name| (*name).to_owned()).collect(),
+    fn uses(things: &[(&'static str, Option<&str>)]) -> Uses {
+        let mut uses = Uses::default();
+        for (subject, name) in things {
+            uses.add(subject, name.map(str::to_owned));
         }
+        uses
     }
 
     #[test]
     fn a_bound_scope_covers_what_it_names_and_nothing_else() -> Result<(), NotAScope> {
-        let scope: Scope = "jobs:run[playbook=deploy.yml,inventory=staging,credential=staging-*]".parse()?;
-        let deploy = || What::Playbook("deploy.yml".to_owned());
-        assert!(scope.covers(&uses(deploy(), &[Some("staging")], &["staging-ssh"])));
-        assert!(scope.covers(&uses(deploy(), &[Some("staging")], &[])));
+        let scope: Scope = "jobs:run[thing=deploy,place=staging,credential=staging-*]".parse()?;
+        let (deploy, staging) = (("thing", Some("deploy")), ("place", Some("staging")));
+        assert!(scope.covers(&uses(&[deploy, staging, ("credential", Some("staging-ssh"))])));
+        assert!(scope.covers(&uses(&[deploy, staging])));
         for refused in [
-            uses(What::Unnamed, &[Some("staging")], &[]),
-            uses(What::Playbook("other.yml".to_owned()), &[Some("staging")], &[]),
-            uses(What::Role("deploy.yml".to_owned()), &[Some("staging")], &[]),
-            uses(What::Service("deploy.yml".to_owned()), &[Some("staging")], &[]),
-            uses(deploy(), &[], &[]),
-            uses(deploy(), &[None], &[]),
-            uses(deploy(), &[Some("staging"), Some("production")], &[]),
-            uses(deploy(), &[Some("staging"), None], &[]),
-            uses(deploy(), &[Some("staging")], &["staging-ssh", "production-ssh"]),
+            uses(&[]),
+            uses(&[deploy]),
+            uses(&[("thing", None), staging]),
+            uses(&[("thing", Some("other")), staging]),
+            uses(&[("other", Some("deploy")), staging]),
+            uses(&[deploy, ("thing", Some("other")), staging]),
+            uses(&[deploy, ("place", None)]),
+            uses(&[deploy, staging, ("place", Some("production"))]),
+            uses(&[deploy, staging, ("place", None)]),
+            uses(&[deploy, staging, ("credential", Some("staging-ssh")), ("credential", Some("production-ssh"))]),
         ] {
             assert!(!scope.covers(&refused), "{refused:?}");
         }
         let all: Scope = "jobs:run".parse()?;
-        assert!(all.covers(&uses(What::Unnamed, &[None], &["any"])));
-        let from: Scope = "jobs:run[source=https://github.com/acme/*]".parse()?;
-        assert!(!from.covers(&uses(deploy(), &[], &[])), "it comes from no repository");
+        assert!(all.covers(&uses(&[("thing", None), ("credential", Some("any"))])));
+        assert_eq!(Scopes(vec![scope.clone(), all]).unknown_subject(&["thing", "place"]), None);
+        assert!(Scopes(vec![scope]).unknown_subject(&["thing"]).is_some_and(|told| told.contains("place")));
         Ok(())
     }
 
@@ -450,13 +398,13 @@ mod tests {
         for (own, other, may) in [
             ("admin", "admin", true),
             ("admin", "jobs:run", true),
-            ("jobs:*", "jobs:run[playbook=a]", true),
+            ("jobs:*", "jobs:run[thing=a]", true),
             ("jobs:*", "admin", false),
             ("jobs:run", "jobs:*", false),
-            ("jobs:run", "jobs:run[playbook=a]", true),
-            ("jobs:run[playbook=a]", "jobs:run[playbook=a]", true),
-            ("jobs:run[playbook=a]", "jobs:run[playbook=*]", false),
-            ("jobs:run[playbook=a]", "jobs:run", false),
+            ("jobs:run", "jobs:run[thing=a]", true),
+            ("jobs:run[thing=a]", "jobs:run[thing=a]", true),
+            ("jobs:run[thing=a]", "jobs:run[thing=*]", false),
+            ("jobs:run[thing=a]", "jobs:run", false),
             ("jobs:read[own]", "jobs:read", false),
             ("credentials:*", "keys:read", false),
         ] {

@@ -1,28 +1,24 @@
 //! What a request uses, as far as scopes can be bound to it.
 
-/// What a request uses. Its kind finds that out.
+/// What a request uses. Its kind finds that out, and has names for what there is to use.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Uses {
-    /// What is run.
-    pub what: What,
-    /// The repositories that it comes from.
-    pub sources: Vec<String>,
-    /// The inventories; `None` for one that has no name, or whose hosts the request can change.
-    pub inventories: Vec<Option<String>>,
-    /// The stored credentials, and the secrets that are kept elsewhere.
-    pub credentials: Vec<String>,
+pub struct Uses(pub Vec<Use>);
+
+/// One thing that a request uses.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Use {
+    /// What it is, in the words of scopes, such as `service`.
+    pub subject: &'static str,
+    /// Its name; `None` for one that has none, such as content in the request itself.
+    pub name: Option<String>,
 }
 
-/// What a request runs.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum What {
-    /// A playbook: its path in the playbooks folder, the name of a collection's, or `REPOSITORY//PATH`.
-    Playbook(String),
-    /// A role: its name, `COLLECTION.NAME`, or `REPOSITORY//PATH`.
-    Role(String),
-    /// An operation of a service: `SERVICE/OPERATION`.
-    Service(String),
-    /// Something without a name, such as a playbook in the request.
-    #[default]
-    Unnamed,
+impl Uses {
+    /// The subject of stored credentials, and of secrets that are kept elsewhere. A request of every kind may use some, or none.
+    pub const CREDENTIAL: &'static str = "credential";
+
+    /// Adds a thing.
+    pub fn add(&mut self, subject: &'static str, name: Option<String>) {
+        self.0.push(Use { subject, name });
+    }
 }

@@ -34,6 +34,9 @@ pub trait Kind: Send + Sync {
     /// with its pointer; if there is none, adds a fault for whatever the operator does not allow.
     fn read(&self, fields: &mut Fields<'_>, options: &mut Fields<'_>, faults: &mut Faults) -> Option<Work>;
 
+    /// Returns the names of what its requests use, as scopes have them.
+    fn subjects(&self) -> &'static [&'static str];
+
     /// Returns what is kept of a refused request: only what it was to run.
     fn outline(&self, title: Option<&str>) -> Object;
 

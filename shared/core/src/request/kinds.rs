@@ -52,6 +52,12 @@ impl Kinds {
         self.iter().flat_map(Kind::event_names).copied()
     }
 
+    /// Returns the names of what requests of any kind use, as scopes have them.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<&'static str> {
+        self.iter().flat_map(Kind::subjects).copied().collect()
+    }
+
     /// Returns the kind of a request; `None` if only another release knows it.
     #[must_use]
     pub fn of(&self, request: &JobRequest) -> Option<&dyn Kind> {

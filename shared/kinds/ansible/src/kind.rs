@@ -14,6 +14,7 @@ use crate::detail::REASONS;
 use crate::event::{EVENT_KINDS, facts};
 use crate::policy::AnsiblePolicy;
 use crate::request::AnsibleRequest;
+use crate::uses::SUBJECTS;
 use crate::view;
 
 /// The kind's name.
@@ -78,6 +79,10 @@ impl Kind for Ansible {
             missing,
             ..Work::default()
         })
+    }
+
+    fn subjects(&self) -> &'static [&'static str] {
+        SUBJECTS
     }
 
     fn outline(&self, title: Option<&str>) -> Object {

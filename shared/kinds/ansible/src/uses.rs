@@ -1,6 +1,6 @@
 //! What a request uses, as far as callers can be bound to it.
 
-use callboard_core::access::{Uses, What};
+use callboard_core::access::Uses;
 use callboard_core::base::object::Object;
 use serde_json::Value;
 
@@ -8,6 +8,12 @@ use crate::inventory::{Inventory, TypedInventory};
 use crate::request::AnsibleRequest;
 use crate::source::{Source, TypedSource};
 
+const PLAYBOOK: &str = "playbook";
+const ROLE: &str = "role";
+const SOURCE: &str = "source";
+const INVENTORY: &str = "inventory";
+/// What requests use: a playbook or a role, the repository that it comes from, and inventories.
+pub(crate) const SUBJECTS: &[&str] = &[PLAYBOOK, ROLE, SOURCE, INVENTORY];
 /// Variables with this beginning say how Ansible reaches a host, or which host it is.
 const OF_CONNECTIONS: &str = "ansible_";
 
@@ -15,18 +21,24 @@ impl AnsibleRequest {
     /// Returns what the request uses.
     #[must_use]
     pub(crate) fn uses(&self) -> Uses {
-        let mut inventories: Vec<Option<String>> = self.inventory.parts().iter().flat_map(names).collect();
+        let mut uses = Uses::default();
+        let (subject, name) = what(&self.source);
+        uses.add(subject, name);
+        if let Some(git) = self.source.git() {
+            uses.add(SOURCE, Some(git.repo.to_owned()));
+        }
+        for name in self.inventory.parts().iter().flat_map(names) {
+            uses.add(INVENTORY, name);
+        }
         if self.reaches_hosts_its_own_way() {
-            inventories.push(None);
+            uses.add(INVENTORY, None);
         }
         let mut credentials: Vec<String> = self.credential_uses().into_iter().map(|named| named.name).collect();
         add_external(&Value::Object(Object::of(self).0), &mut credentials);
-        Uses {
-            what: what(&self.source),
-            sources: self.source.git().map(|git| git.repo.to_owned()).into_iter().collect(),
-            inventories,
-            credentials,
+        for name in credentials {
+            uses.add(Uses::CREDENTIAL, Some(name));
         }
+        uses
     }
 
     /// Returns whether the request itself says how hosts are reached, whatever its inventory is called.
@@ -44,22 +56,24 @@ impl AnsibleRequest {
     }
 }
 
-fn what(source: &Source) -> What {
+/// Returns what runs: a playbook by its path in the playbooks folder, its collection's name or `REPOSITORY//PATH`, a role by its name,
+/// `COLLECTION.NAME` or `REPOSITORY//PATH`; with `@BRANCH`, if one is named. A playbook in the request has no name.
+fn what(source: &Source) -> (&'static str, Option<String>) {
     let branch = source.git().and_then(|git| git.branch);
     let of = |repo: &Option<String>, path: &str| match repo {
         None => path.to_owned(),
         Some(repo) => in_repository(repo, path, branch),
     };
     match source {
-        Source::Playbook(path) => What::Playbook(path.clone()),
-        Source::Typed(TypedSource::Playbook(playbook)) => What::Playbook(of(&playbook.repo, &playbook.path)),
+        Source::Playbook(path) => (PLAYBOOK, Some(path.clone())),
+        Source::Typed(TypedSource::Playbook(playbook)) => (PLAYBOOK, Some(of(&playbook.repo, &playbook.path))),
         Source::Typed(TypedSource::Role(role)) => {
             let parts = [role.path.as_deref(), role.role.as_deref()];
             let path: Vec<&str> = parts.into_iter().flatten().collect();
-            What::Role(of(&role.repo, &path.join("/")))
+            (ROLE, Some(of(&role.repo, &path.join("/"))))
         }
-        Source::Typed(TypedSource::CollectionRole(role)) => What::Role(format!("{}.{}", role.collection, role.role)),
-        Source::Typed(TypedSource::Inline(_)) => What::Unnamed,
+        Source::Typed(TypedSource::CollectionRole(role)) => (ROLE, Some(format!("{}.{}", role.collection, role.role))),
+        Source::Typed(TypedSource::Inline(_)) => (PLAYBOOK, None),
     }
 }
 
@@ -127,33 +141,39 @@ mod tests {
         request.unwrap_or_default().uses()
     }
 
+    fn names_of(uses: &Uses, subject: &str) -> Vec<Option<String>> {
+        let used = uses.0.iter().filter(|used| used.subject == subject);
+        used.map(|used| used.name.clone()).collect()
+    }
+
     #[test]
     fn what_runs_is_named_by_where_it_comes_from() {
         let repo = "https://git.example.com/acme/site.git";
         for (body, what) in [
-            (json!({"playbook": "web/a.yml"}), What::Playbook("web/a.yml".into())),
+            (json!({"playbook": "web/a.yml"}), ("playbook", Some("web/a.yml".to_owned()))),
             (
                 json!({"source": {"type": "playbook", "path": "a.yml"}}),
-                What::Playbook("a.yml".into()),
+                ("playbook", Some("a.yml".to_owned())),
             ),
             (
                 json!({"source": {"type": "playbook", "repo": repo, "path": "a.yml"}}),
-                What::Playbook(format!("{repo}//a.yml")),
+                ("playbook", Some(format!("{repo}//a.yml"))),
             ),
             (
                 json!({"source": {"type": "playbook", "repo": repo, "path": "a.yml", "branch": "mine"}}),
-                What::Playbook(format!("{repo}//a.yml@mine")),
+                ("playbook", Some(format!("{repo}//a.yml@mine"))),
             ),
             (
                 json!({"source": {"type": "collection_role", "collection": "acme.web", "role": "nginx"}}),
-                What::Role("acme.web.nginx".into()),
+                ("role", Some("acme.web.nginx".to_owned())),
             ),
             (
                 json!({"source": {"type": "inline", "content": "- hosts: all"}}),
-                What::Unnamed,
+                ("playbook", None),
             ),
         ] {
-            assert_eq!(uses(&body).what, what, "{body}");
+            let found = uses(&body).0.swap_remove(0);
+            assert_eq!((found.subject, found.name), what, "{body}");
         }
     }
 
@@ -181,7 +201,7 @@ mod tests {
             for (name, value) in more.as_object().into_iter().flatten() {
                 body[name] = value.clone();
             }
-            assert_eq!(uses(&body).inventories, inventories, "{body}");
+            assert_eq!(names_of(&uses(&body), INVENTORY), inventories, "{body}");
         }
     }
 
@@ -191,9 +211,9 @@ mod tests {
             "ssh": "prod-ssh",
             "become_password": {"type": "hashicorp_vault", "vault_path": "secret/a"},
         }});
-        let credentials = uses(&body).credentials;
+        let credentials = names_of(&uses(&body), Uses::CREDENTIAL);
         for name in ["prod-ssh", "hashicorp_vault:secret/a"] {
-            assert!(credentials.iter().any(|found| found == name), "{name}: {credentials:?}");
+            assert!(credentials.iter().any(|found| found.as_deref() == Some(name)), "{name}: {credentials:?}");
         }
     }
 }

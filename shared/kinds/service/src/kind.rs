@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callboard_core::access::{Uses, What};
+use callboard_core::access::{Use, Uses};
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::policy::Policy;
@@ -58,6 +58,9 @@ impl Services {
     }
 }
 
+/// What requests use, as scopes have it: `SERVICE/OPERATION`.
+const SUBJECT: &str = "service";
+
 impl Kind for Services {
     fn name(&self) -> &'static str {
         NAME
@@ -90,10 +93,10 @@ impl Kind for Services {
         Some(Work {
             title: Some(format!("{}/{}", request.service, request.operation)),
             // the registry, and no caller, says with which credentials a service is called
-            uses: Uses {
-                what: What::Service(format!("{}/{}", request.service, request.operation)),
-                ..Uses::default()
-            },
+            uses: Uses(vec![Use {
+                subject: SUBJECT,
+                name: Some(format!("{}/{}", request.service, request.operation)),
+            }]),
             secrets: request.credential_uses(),
             kind: Some(request.call.runner_config.execution_type().as_str()),
             lane: self.lane(request.call.runner_config.execution_type()),
@@ -104,6 +107,10 @@ impl Kind for Services {
             body: Object::of(&request),
             missing: None,
         })
+    }
+
+    fn subjects(&self) -> &'static [&'static str] {
+        &[SUBJECT]
     }
 
     fn outline(&self, title: Option<&str>) -> Object {
