@@ -71,6 +71,8 @@ fn read(value: &Value) -> Result<Policies, Vec<FieldError>> {
         every: Arc::new(Policy::read(&mut fields, &mut faults)),
         ansible: Arc::new(AnsiblePolicy::read(&mut fields, &mut faults)),
     };
+    let subjects = [callboard_kind_ansible::SUBJECTS, callboard_kind_service::kind::SUBJECTS].concat();
+    policies.every.callers().check_subjects(&subjects, &mut faults);
     fields.finish(&mut faults);
     faults.or(policies)
 }
@@ -125,6 +127,10 @@ mod tests {
             ("gitt: [github.com]", "/gitt is not known here"),
             ("git: [{host: a/b, org: x}]\nroles: all", "/git/0/org"),
             ("git: [{host: a/b, org: x}]\nroles: all", "/roles must be a list"),
+            (
+                "callers: {iam: [{arn: \"arn:aws:iam::1:user/a\", scopes: [\"jobs:run[playbok=a.yml]\"]}]}",
+                "/callers/iam/0/scopes",
+            ),
             (
                 "callers: {oidc: [{issuer: x}]}",
                 "/callers/oidc/0/issuer must begin with",

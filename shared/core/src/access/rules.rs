@@ -41,6 +41,21 @@ impl CallerRules {
         rules
     }
 
+    /// Adds a fault for every scope that is bound to something of which no kind of job knows. `subjects` are those of all kinds.
+    pub fn check_subjects(&self, subjects: &[&str], faults: &mut Faults) {
+        let oidc = self.oidc.iter().map(OidcRule::scopes).enumerate();
+        let iam = self.iam.iter().map(IamRule::scopes).enumerate();
+        let all = oidc.map(|(index, scopes)| ("oidc", index, scopes));
+        for (list, index, scopes) in all.chain(iam.map(|(index, scopes)| ("iam", index, scopes))) {
+            if let Some(told) = scopes.unknown_subject(subjects) {
+                faults.add(
+                    format!("/callers/{list}/{index}/scopes"),
+                    format!("has a scope that cannot be: {told}"),
+                );
+            }
+        }
+    }
+
     /// Returns who has an identity of AWS, if a rule lets it in.
     #[must_use]
     pub fn of_arn(&self, arn: &str) -> Option<Caller> {

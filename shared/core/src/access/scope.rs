@@ -237,7 +237,10 @@ impl FromStr for Scope {
             if !fits {
                 return Err(unbound());
             }
-            scope.bounds.named.push((subject.to_owned(), pattern.parse::<Pattern>()?));
+            scope
+                .bounds
+                .named
+                .push((subject.to_owned(), pattern.parse::<Pattern>()?));
             if scope.bounds.named.len() > MAX_BOUNDS {
                 return Err(NotAScope::TooMany);
             }
@@ -300,7 +303,9 @@ impl Scopes {
         let mut bound = self.0.iter().flat_map(Scope::subjects);
         let unknown = bound.find(|subject| *subject != Uses::CREDENTIAL && !known.contains(subject))?;
         let known = known.join(", ");
-        Some(format!("nothing is called {unknown:?} to which a scope could be bound; known are credential, {known}"))
+        Some(format!(
+            "nothing is called {unknown:?} to which a scope could be bound; known are credential, {known}"
+        ))
     }
 
     /// Returns whether whoever has these scopes may give the others.
@@ -382,14 +387,26 @@ mod tests {
             uses(&[deploy, ("place", None)]),
             uses(&[deploy, staging, ("place", Some("production"))]),
             uses(&[deploy, staging, ("place", None)]),
-            uses(&[deploy, staging, ("credential", Some("staging-ssh")), ("credential", Some("production-ssh"))]),
+            uses(&[
+                deploy,
+                staging,
+                ("credential", Some("staging-ssh")),
+                ("credential", Some("production-ssh")),
+            ]),
         ] {
             assert!(!scope.covers(&refused), "{refused:?}");
         }
         let all: Scope = "jobs:run".parse()?;
         assert!(all.covers(&uses(&[("thing", None), ("credential", Some("any"))])));
-        assert_eq!(Scopes(vec![scope.clone(), all]).unknown_subject(&["thing", "place"]), None);
-        assert!(Scopes(vec![scope]).unknown_subject(&["thing"]).is_some_and(|told| told.contains("place")));
+        assert_eq!(
+            Scopes(vec![scope.clone(), all]).unknown_subject(&["thing", "place"]),
+            None
+        );
+        assert!(
+            Scopes(vec![scope])
+                .unknown_subject(&["thing"])
+                .is_some_and(|told| told.contains("place"))
+        );
         Ok(())
     }
 

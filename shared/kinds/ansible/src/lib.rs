@@ -17,5 +17,7 @@ pub mod request;
 pub mod source;
 pub mod stats;
 mod uses;
+
+pub use uses::SUBJECTS;
 mod variables;
 mod view;

@@ -13,7 +13,7 @@ const ROLE: &str = "role";
 const SOURCE: &str = "source";
 const INVENTORY: &str = "inventory";
 /// What requests use: a playbook or a role, the repository that it comes from, and inventories.
-pub(crate) const SUBJECTS: &[&str] = &[PLAYBOOK, ROLE, SOURCE, INVENTORY];
+pub const SUBJECTS: &[&str] = &[PLAYBOOK, ROLE, SOURCE, INVENTORY];
 /// Variables with this beginning say how Ansible reaches a host, or which host it is.
 const OF_CONNECTIONS: &str = "ansible_";
 
@@ -150,7 +150,10 @@ mod tests {
     fn what_runs_is_named_by_where_it_comes_from() {
         let repo = "https://git.example.com/acme/site.git";
         for (body, what) in [
-            (json!({"playbook": "web/a.yml"}), ("playbook", Some("web/a.yml".to_owned()))),
+            (
+                json!({"playbook": "web/a.yml"}),
+                ("playbook", Some("web/a.yml".to_owned())),
+            ),
             (
                 json!({"source": {"type": "playbook", "path": "a.yml"}}),
                 ("playbook", Some("a.yml".to_owned())),
@@ -213,7 +216,10 @@ mod tests {
         }});
         let credentials = names_of(&uses(&body), Uses::CREDENTIAL);
         for name in ["prod-ssh", "hashicorp_vault:secret/a"] {
-            assert!(credentials.iter().any(|found| found.as_deref() == Some(name)), "{name}: {credentials:?}");
+            assert!(
+                credentials.iter().any(|found| found.as_deref() == Some(name)),
+                "{name}: {credentials:?}"
+            );
         }
     }
 }

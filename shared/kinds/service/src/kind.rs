@@ -58,8 +58,9 @@ impl Services {
     }
 }
 
-/// What requests use, as scopes have it: `SERVICE/OPERATION`.
 const SUBJECT: &str = "service";
+/// What requests use, as scopes have it: an operation, `SERVICE/OPERATION`.
+pub const SUBJECTS: &[&str] = &[SUBJECT];
 
 impl Kind for Services {
     fn name(&self) -> &'static str {
@@ -110,7 +111,7 @@ impl Kind for Services {
     }
 
     fn subjects(&self) -> &'static [&'static str] {
-        &[SUBJECT]
+        SUBJECTS
     }
 
     fn outline(&self, title: Option<&str>) -> Object {

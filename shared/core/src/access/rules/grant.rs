@@ -24,6 +24,11 @@ impl Grant {
         }
     }
 
+    /// Returns what it grants.
+    pub(super) fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
     /// Returns whom it is granted to.
     pub(super) fn caller(&self, name: String, subject: String) -> Caller {
         Caller {

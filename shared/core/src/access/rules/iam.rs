@@ -4,6 +4,7 @@ use super::MAX_LINE_BYTES;
 use super::grant::Grant;
 use crate::access::caller::Caller;
 use crate::access::pattern::Pattern;
+use crate::access::scope::Scopes;
 use crate::base::fields::{Faults, Fields};
 
 /// A rule that lets in identities of AWS, which AWS has verified.
@@ -15,6 +16,11 @@ pub struct IamRule {
 }
 
 impl IamRule {
+    /// Returns what it grants.
+    pub(super) fn scopes(&self) -> &Scopes {
+        self.grant.scopes()
+    }
+
     pub(super) fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Self> {
         let arn = fields.required_line("arn", MAX_LINE_BYTES, faults);
         let arn = arn.and_then(|text| match text.parse::<Pattern>() {

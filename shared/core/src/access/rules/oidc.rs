@@ -9,6 +9,7 @@ use self::wanted::Wanted;
 use super::MAX_LINE_BYTES;
 use super::grant::Grant;
 use crate::access::caller::Caller;
+use crate::access::scope::Scopes;
 use crate::base::fields::{Faults, Fields};
 use crate::base::web_address::WebAddress;
 
@@ -24,6 +25,11 @@ pub struct OidcRule {
 }
 
 impl OidcRule {
+    /// Returns what it grants.
+    pub(super) fn scopes(&self) -> &Scopes {
+        self.grant.scopes()
+    }
+
     pub(super) fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Self> {
         let issuer = read_issuer(fields, faults);
         let audiences = read_audiences(fields, faults);
