@@ -86,7 +86,7 @@ fn authorization() -> anyhow::Result<Authorization> {
     let is_local = std::env::var("AWS_SAM_LOCAL").is_ok_and(|local| local == "true");
     match text.as_str() {
         "" | "AWS_IAM" if is_local => Ok(Authorization::Local),
-        "AWS_IAM" => Ok(Authorization::Iam),
+        "" | "AWS_IAM" => Ok(Authorization::Iam),
         "CALLBOARD" => Ok(Authorization::Callboard),
         "LOCAL" => Ok(Authorization::Local),
         other => anyhow::bail!("the variable CALLBOARD_AUTHORIZATION must be AWS_IAM or CALLBOARD, not {other:?}"),

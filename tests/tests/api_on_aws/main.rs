@@ -17,6 +17,7 @@ mod follow;
 mod health;
 #[path = "../api/idempotency.rs"]
 mod idempotency;
+mod identities;
 #[path = "../api/list.rs"]
 mod list;
 #[path = "../api/logs.rs"]

@@ -30,7 +30,11 @@ impl AnsibleRequest {
         for name in self.inventory.parts().iter().flat_map(names) {
             uses.add(INVENTORY, name);
         }
-        if self.reaches_hosts_its_own_way() {
+        if self.brings_code() {
+            // whatever the playbook is called
+            uses.add(subject, None);
+        }
+        if self.brings_code() || self.options.connection.is_some() {
             uses.add(INVENTORY, None);
         }
         let mut credentials: Vec<String> = self.credential_uses().into_iter().map(|named| named.name).collect();
@@ -41,8 +45,9 @@ impl AnsibleRequest {
         uses
     }
 
-    /// Returns whether the request itself says how hosts are reached, whatever its inventory is called.
-    fn reaches_hosts_its_own_way(&self) -> bool {
+    /// Returns whether the request itself says more than a fixed playbook with fixed hosts would run: variables of connections name
+    /// programs and hosts, templates run lookups, and an inventory in the request has variables of both kinds.
+    fn brings_code(&self) -> bool {
         let role_vars = match &self.source {
             Source::Typed(TypedSource::Role(role)) => Some(&role.role_vars),
             Source::Typed(TypedSource::CollectionRole(role)) => Some(&role.role_vars),
@@ -52,7 +57,15 @@ impl AnsibleRequest {
             .extra_vars
             .keys()
             .chain(role_vars.into_iter().flat_map(|vars| vars.keys()));
-        self.options.connection.is_some() || names.any(|name| name.starts_with(OF_CONNECTIONS))
+        let is_inline = |part: &Inventory| {
+            matches!(
+                part,
+                Inventory::Typed(TypedInventory::Inline(_) | TypedInventory::Dynamic(_))
+            )
+        };
+        self.options.template_extra_vars
+            || self.inventory.parts().iter().any(is_inline)
+            || names.any(|name| name.starts_with(OF_CONNECTIONS))
     }
 }
 
@@ -186,7 +199,10 @@ mod tests {
         for (more, inventories) in [
             (json!({}), some(&["localhost"])),
             (json!({"inventory": "a, b,"}), some(&["a", "b"])),
-            (json!({"inventory": {"type": "inline", "hosts": ["a"]}}), vec![None]),
+            (
+                json!({"inventory": {"type": "inline", "hosts": ["a"]}}),
+                vec![None, None],
+            ),
             (
                 json!({"inventory": "a,", "extra_vars": {"ansible_host": "b"}}),
                 vec![Some("a".to_owned()), None],
@@ -205,6 +221,23 @@ mod tests {
                 body[name] = value.clone();
             }
             assert_eq!(names_of(&uses(&body), INVENTORY), inventories, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_playbook_to_which_the_request_adds_code_is_not_the_one_that_its_name_says() {
+        for (more, adds) in [
+            (json!({"extra_vars": {"a": 1}}), false),
+            (json!({"extra_vars": {"ansible_python_interpreter": "/tmp/x"}}), true),
+            (json!({"options": {"template_extra_vars": true}}), true),
+            (json!({"inventory": {"type": "inline", "hosts": ["a"]}}), true),
+            (json!({"inventory": "a,b,"}), false),
+        ] {
+            let mut body = json!({"playbook": "a.yml"});
+            for (name, value) in more.as_object().into_iter().flatten() {
+                body[name] = value.clone();
+            }
+            assert_eq!(names_of(&uses(&body), PLAYBOOK).contains(&None), adds, "{body}");
         }
     }
 

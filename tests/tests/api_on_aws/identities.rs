@@ -1,0 +1,49 @@
+//! Identities of AWS as the policy maps them.
+
+use anyhow::ensure;
+use callboard_tests::aws::{Stack, StackSettings};
+use serde_json::json;
+
+/// Starts a stack with a rule for identities.
+fn start(arn: &str, scopes: &[&str]) -> anyhow::Result<Stack> {
+    let rule = json!({"arn": arn, "tenant": "web", "scopes": scopes});
+    let mut settings = StackSettings::default();
+    settings.set("CALLBOARD_POLICY", &json!({"callers": {"iam": [rule]}}).to_string());
+    Stack::start(&settings)
+}
+
+#[tokio::test]
+async fn an_identity_may_what_the_first_rule_that_fits_grants() -> anyhow::Result<()> {
+    let stack = start(
+        "arn:aws:iam::*:user/tester",
+        &["jobs:read[own]", "jobs:run[playbook=hello.yml]"],
+    )?;
+    let client = stack.client();
+    let job = client.submit(&json!({"playbook": "hello.yml"})).await?;
+    let record = client.ended(&job).await?;
+    let by = record["submitted_by"].as_str().unwrap_or_default();
+    ensure!(
+        by.starts_with("arn:aws:iam::") && by.ends_with(":user/tester"),
+        "{record}"
+    );
+    for refused in [
+        client
+            .post("/api/v1/jobs", json!({"playbook": "count.yml"}).to_string())
+            .await?,
+        client.get("/api/v1/jobs").await?,
+        client.get("/api/v1/credentials").await?,
+    ] {
+        ensure!(refused.status == 403, "{refused:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_identity_that_no_rule_fits_is_refused() -> anyhow::Result<()> {
+    let stack = start("arn:aws:iam::*:user/somebody-else", &["admin"])?;
+    let refused = stack.client().get("/api/v1/jobs").await?;
+    let detail = refused.body["detail"].as_str().unwrap_or_default();
+    ensure!(refused.status == 403 && detail.contains("callers"), "{refused:?}");
+    ensure!(stack.client().get("/health/live").await?.status == 200);
+    Ok(())
+}
