@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod archives;
+mod authenticator;
 mod credentials;
 mod damaged;
 mod forgetting;

@@ -1,5 +1,6 @@
 //! The benchmarks: every figure is compared with a stated reference that is measured in the same run.
 
+mod access;
 mod calls;
 mod capacity;
 mod functions;
@@ -45,6 +46,7 @@ parts! {
     promises::recovery
     requests::submit
     requests::get
+    access::key
     lists::depth
     lists::sweep
     sources::git
