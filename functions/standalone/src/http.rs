@@ -2,6 +2,8 @@
 
 mod body;
 mod connections;
+mod proxies;
+mod tls;
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -17,17 +19,23 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use self::body::Watched;
 use self::connections::{Connections, Full, Place};
+pub(crate) use self::proxies::{Network, Proxies};
+pub(crate) use self::tls::Tls;
 
 /// How long the head of a request may take to arrive, and how long a connection may be idle between requests.
 const HEAD_TIME: Duration = Duration::from_secs(30);
+/// How long the handshake of TLS may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The largest head of a request, in bytes; also how much is read and written at a time.
 const BUFFER_BYTES: usize = 16 * 1024;
 /// How long a client may leave waiting data unread, and not answer the system's probes.
@@ -41,18 +49,47 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How often to look for a connection that can be closed when the limit is reached.
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 
+/// How requests come in.
+pub(crate) struct Front {
+    /// How many connections there may be.
+    pub(crate) limit: usize,
+    /// The certificate, if connections are encrypted.
+    pub(crate) tls: Option<Tls>,
+    /// The proxies that tell whose requests they pass on.
+    pub(crate) proxies: Proxies,
+}
+
+/// What every connection needs.
+#[derive(Clone)]
+struct Service {
+    router: Router,
+    proxies: Proxies,
+    tls: Option<watch::Receiver<TlsAcceptor>>,
+    hung_up: watch::Receiver<bool>,
+}
+
 /// Answers requests until `hung_up` is set, and then waits for the connections to end.
-pub(crate) async fn listen(listener: TcpListener, router: Router, limit: usize, mut hung_up: watch::Receiver<bool>) {
-    let (connections, mut running) = (Connections::new(limit), JoinSet::new());
+pub(crate) async fn listen(listener: TcpListener, router: Router, front: Front, mut hung_up: watch::Receiver<bool>) {
+    let connections = Connections::new(front.limit, front.proxies.clone());
+    let service = Service {
+        router,
+        proxies: front.proxies,
+        tls: front.tls.as_ref().map(Tls::in_force),
+        hung_up: hung_up.clone(),
+    };
+    let (mut looking, mut running) = (JoinSet::new(), JoinSet::new());
+    if let Some(tls) = front.tls {
+        looking.spawn(tls.keep_fresh());
+    }
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = async { drop(hung_up.wait_for(|hung_up| *hung_up).await) } => break,
+            () = is_set(&mut hung_up) => break,
         };
         match accepted {
             Ok((stream, peer)) => {
                 if let Some(place) = admit(&connections, peer).await {
-                    running.spawn(serve(stream, peer, router.clone(), place, hung_up.clone()));
+                    running.spawn(serve(stream, peer, service.clone(), place));
                 }
             }
             Err(error) => {
@@ -77,13 +114,31 @@ async fn admit(connections: &Connections, peer: SocketAddr) -> Option<Place> {
     }
 }
 
-/// Answers the requests of one connection.
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place, mut hung_up: watch::Receiver<bool>) {
+/// Serves one connection, after the handshake if it is encrypted.
+async fn serve(stream: TcpStream, peer: SocketAddr, mut service: Service, place: Place) {
     if let Err(error) = notice_silence(&stream) {
         tracing::debug!(error = %causes(&error), "a connection is gone");
         return;
     }
-    let answer = service_fn(|request| answer(request, peer, router.clone(), &place));
+    let Some(acceptor) = service.tls.as_ref().map(|tls| tls.borrow().clone()) else {
+        return converse(stream, peer, service, place).await;
+    };
+    let shaken = tokio::select! {
+        shaken = timeout(HANDSHAKE, acceptor.accept(stream)) => shaken,
+        () = is_over(&place) => return,
+        () = is_set(&mut service.hung_up) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => converse(stream, peer, service, place).await,
+        Ok(Err(error)) => tracing::debug!(error = %causes(&error), "a handshake has failed"),
+        Err(_) => tracing::debug!("a handshake has taken too long"),
+    }
+}
+
+/// Answers the requests of one connection.
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr, mut service: Service, place: Place) {
+    let (router, proxies) = (service.router, service.proxies);
+    let answer = service_fn(|request| answer(request, peer, &proxies, router.clone(), &place));
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
@@ -95,7 +150,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
         biased;
         ended = connection.as_mut() => Some(ended),
         () = is_over(&place) => None,
-        () = async { drop(hung_up.wait_for(|hung_up| *hung_up).await) } => None,
+        () = is_set(&mut service.hung_up) => None,
     };
     let ended = match ended {
         Some(ended) => ended,
@@ -107,6 +162,11 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
     if let Err(error) = ended {
         tracing::debug!(error = %causes(&error), "a connection has ended");
     }
+}
+
+/// Waits until the service is told to hang up.
+async fn is_set(hung_up: &mut watch::Receiver<bool>) {
+    drop(hung_up.wait_for(|hung_up| *hung_up).await);
 }
 
 /// Waits until another connection wants the place and no request is being answered.
@@ -134,11 +194,13 @@ fn notice_silence(stream: &TcpStream) -> rustix::io::Result<()> {
 async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
+    proxies: &Proxies,
     router: Router,
     place: &Place,
 ) -> Result<Response<Watched<Body>>, std::convert::Infallible> {
     let mut request = request.map(|body| Watched::new(body, place.ours_at_the_end()));
-    request.extensions_mut().insert(ConnectInfo(peer));
+    let client = proxies.client(peer, request.headers());
+    request.extensions_mut().insert(ConnectInfo(client));
     let response = router.oneshot(request).await?;
     Ok(response.map(|body| Watched::new(body, place.clients_at_the_end())))
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use callboard_api::JobListItem;
-use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::id::JobId;
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::job::{Filter, HistoryQuery, JobStore, JobSummary, KindFilter, MAX_LIMIT, TitleFilter};
 use callboard_core::request::Reason;
@@ -38,7 +38,7 @@ async fn newest(jobs: &Jobs, arguments: &ListArguments) -> anyhow::Result<(Vec<J
     let mut left = arguments.limit;
     while left > 0 {
         let query = HistoryQuery {
-            tenant: Tenant::default(),
+            tenant: arguments.tenant.clone(),
             filter: Filter {
                 status: arguments.status,
                 dead_letter: arguments.dead_letter,

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::base::time::SystemClock;
+use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{DeadLetters, Redriver};
 use callboard_core::job::MAX_LIMIT;
 use callboard_embedded::{SqliteJobStore, SqliteQueue};
@@ -24,11 +24,15 @@ pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<Exit
         clock: &SystemClock,
     };
     if arguments.jobs.is_empty() {
-        all(redriver, arguments.playbook.clone()).await?;
+        all(redriver, arguments).await?;
     }
     for text in &arguments.jobs {
         let id: JobId = text.parse().with_context(|| format!("{text:?} is not a job id"))?;
-        match redriver.job(&Tenant::default(), id).await {
+        let queued = match redriver.store.get(id, SystemClock.now()).await {
+            Ok(job) => redriver.job(&job.tenant, id).await,
+            Err(error) => Err(error),
+        };
+        match queued {
             Ok(_) => println!("{id} is queued again"),
             Err(StoreError::NotFound) => bail!("there is no job {id} in the data folder"),
             Err(StoreError::Conflict) => bail!("the job {id} is not waiting: it is running or has ended"),
@@ -38,10 +42,10 @@ pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-async fn all(redriver: Redriver<'_>, playbook: Option<String>) -> anyhow::Result<()> {
+async fn all(redriver: Redriver<'_>, arguments: &RedriveArguments) -> anyhow::Result<()> {
     let mut wanted = DeadLetters {
-        tenant: Tenant::default(),
-        title: playbook,
+        tenant: arguments.tenant.clone(),
+        title: arguments.playbook.clone(),
         limit: MAX_LIMIT,
         before: None,
     };

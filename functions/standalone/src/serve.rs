@@ -24,10 +24,11 @@ use tokio::time::timeout;
 
 use crate::cli::{ServeArguments, Workers};
 use crate::health::StandaloneHealth;
+use crate::http::{self, Front, Proxies, Tls};
 use crate::parts::Parts;
 use crate::services::Source;
 use crate::signals::Signals;
-use crate::{descriptors, http, logging, setup, workers};
+use crate::{descriptors, logging, setup, workers};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// The same for calls, of which there may be very many at a time.
@@ -54,6 +55,12 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
             arguments.playbooks.display()
         )
     })?;
+    let tls = arguments.tls.both();
+    let front = Front {
+        limit: room.connections,
+        tls: tls.map(|(certificate, key)| Tls::open(certificate, key)).transpose()?,
+        proxies: Proxies::new(&arguments.trusted_proxies),
+    };
     let listener = TcpListener::bind(&arguments.listen)
         .await
         .with_context(|| format!("cannot listen on {}; choose another with --listen", arguments.listen))?;
@@ -62,7 +69,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let _lock = FolderLock::take(&setup::data(&common.data)?)?;
     let parts = Parts::open(common)?;
     let loopback = address.ip().is_loopback();
-    let access = access(&parts, loopback).await?;
+    let access = access(&parts, loopback, !arguments.trusted_proxies.is_empty()).await?;
     let services = Source::open(common.services.as_deref())?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
@@ -122,12 +129,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let forgetter = parts.forgetter(sweeper.doubt.clone());
     let sweeping = tokio::spawn(workers::keep_sweeping(sweeper, forgetter, runner.clone(), services));
     let reaping = tokio::spawn(workers::keep_reaping(calls.containers, registry));
-    let http = tokio::spawn(http::listen(
-        listener,
-        callboard_api::router(app),
-        room.connections,
-        hung_up,
-    ));
+    let http = tokio::spawn(http::listen(listener, callboard_api::router(app), front, hung_up));
     tracing::info!(%address, "listening");
 
     let signal = signals.next().await;
@@ -198,7 +200,7 @@ fn app(
 }
 
 /// Without keys and issuers, the service answers on a loopback address only, where nobody but this machine's users can reach it.
-async fn access(parts: &Parts, loopback: bool) -> anyhow::Result<Access> {
+async fn access(parts: &Parts, loopback: bool, proxied: bool) -> anyhow::Result<Access> {
     let tokens = parts.tokens()?;
     let authenticator = Authenticator::new(parts.api_keys.clone(), tokens, parts.clock.clone());
     let nobody = authenticator.knows_nobody().await?;
@@ -208,7 +210,9 @@ async fn access(parts: &Parts, loopback: bool) -> anyhow::Result<Access> {
          callboard keys create --name admin --scope admin\n  callboard serve --listen ADDRESS:PORT\nOr leave --listen out: then only \
          this machine can reach the service. (With other data than the default, give both commands the same --data.)"
     );
-    if nobody {
+    if nobody && proxied {
+        tracing::warn!("there is no API key: everybody whose requests a trusted proxy passes on may do everything");
+    } else if nobody {
         tracing::info!("there is no API key: everybody on this machine may do everything");
     }
     let authenticator = Arc::new(authenticator);

@@ -3,7 +3,6 @@
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use callboard_aws::message::{self, Message};
 use callboard_core::access::Requester;
-use callboard_core::base::id::Tenant;
 use callboard_core::base::json::JsonError;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::{DeadLetter, JobStore};
@@ -24,24 +23,34 @@ pub(crate) fn are_in(batch: &SqsEvent, arn: &str) -> bool {
 }
 
 /// Notes the messages of a batch, and answers which ones must be delivered again.
-pub(crate) async fn note(store: &dyn JobStore, submitter: &Submitter, batch: SqsEvent) -> anyhow::Result<Value> {
-    let noted = join_all(batch.records.iter().map(|message| note_one(store, submitter, message))).await;
+pub(crate) async fn note(
+    store: &dyn JobStore,
+    submitter: &Submitter,
+    by: &Requester,
+    batch: SqsEvent,
+) -> anyhow::Result<Value> {
+    let noted = join_all(
+        batch
+            .records
+            .iter()
+            .map(|message| note_one(store, submitter, by, message)),
+    )
+    .await;
     Ok(serde_json::to_value(batch_response(&batch.records, &noted))?)
 }
 
-async fn note_one(store: &dyn JobStore, submitter: &Submitter, letter: &SqsMessage) -> anyhow::Result<()> {
+async fn note_one(
+    store: &dyn JobStore,
+    submitter: &Submitter,
+    by: &Requester,
+    letter: &SqsMessage,
+) -> anyhow::Result<()> {
     let Ok(Message { job_id: id, .. }) = message::parse(letter.body.as_deref().unwrap_or_default()) else {
         let error = JsonError {
             pointer: String::new(),
             message: "a message in the queue of jobs names no job".to_owned(),
         };
-        let job = submitter
-            .accept(
-                &Requester::own(Tenant::default(), "sqs"),
-                messages::id(letter)?,
-                Err(error),
-            )
-            .await?;
+        let job = submitter.accept(by, messages::id(letter)?, Err(error)).await?;
         tracing::error!(message.id = letter.message_id, job.id = %job.id, "a message that names no job is given up");
         return Ok(());
     };

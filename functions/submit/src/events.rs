@@ -2,7 +2,6 @@
 //! function by hand.
 
 use callboard_core::access::Requester;
-use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::submit::Submitter;
 use callboard_submit::trigger::JobEvent;
@@ -12,14 +11,8 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 /// The store is unavailable: Lambda invokes the function again with the same event.
-pub(crate) async fn accept(submitter: &Submitter, event: JobEvent) -> Result<Value, StoreError> {
-    let job = submitter
-        .accept(
-            &Requester::own(Tenant::default(), "eventbridge"),
-            event.id,
-            Ok(event.request),
-        )
-        .await?;
+pub(crate) async fn accept(submitter: &Submitter, by: &Requester, event: JobEvent) -> Result<Value, StoreError> {
+    let job = submitter.accept(by, event.id, Ok(event.request)).await?;
     let outcome = job.state.outcome.as_ref();
     Ok(json!({
         "job_id": job.id,

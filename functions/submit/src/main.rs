@@ -57,12 +57,12 @@ async fn handle(
     }
     Ok(match trigger {
         Trigger::Http(event) => answer(router, event).await?,
-        Trigger::Event(event) => events::accept(submitter, event).await?,
+        Trigger::Event(event) => events::accept(submitter, &parts.of_events(), event).await?,
         Trigger::CreateKey(body) => keys::create(parts, &body).await?,
         Trigger::Messages(batch) if dead_letters::are_in(&batch, dead_letters) => {
-            dead_letters::note(&*parts.store, submitter, batch).await?
+            dead_letters::note(&*parts.store, submitter, &parts.of_messages(), batch).await?
         }
-        Trigger::Messages(batch) => messages::accept(submitter, batch).await?,
+        Trigger::Messages(batch) => messages::accept(submitter, &parts.of_messages(), batch).await?,
         Trigger::Sweep => {
             let swept = sweep_all(sweeper).await?;
             metrics::log(&*parts.store, &function_name(), parts.clock.now()).await?;

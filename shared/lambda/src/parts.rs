@@ -9,7 +9,7 @@ use callboard_aws::{
     DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue,
     sdk_config,
 };
-use callboard_core::access::{Authenticator, KeyStore, TokenVerifier};
+use callboard_core::access::{Authenticator, Caller, KeyStore, Requester, TokenVerifier};
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, HostKeyStore};
@@ -129,6 +129,18 @@ impl Parts {
         Ok(Resolver::new(credentials, policy, Arc::new(Environment), settings)?)
     }
 
+    /// Returns as whom messages of other systems come.
+    #[must_use]
+    pub fn of_messages(&self) -> Requester {
+        inside(self.policies.every.callers().of_messages())
+    }
+
+    /// Returns as whom events and schedules come.
+    #[must_use]
+    pub fn of_events(&self) -> Requester {
+        inside(self.policies.every.callers().of_events())
+    }
+
     /// Returns how many jobs may wait.
     pub(crate) fn max_queued(&self) -> u32 {
         self.settings.max_queued
@@ -223,5 +235,13 @@ impl Parts {
                 Ok(Access::shown(Arc::new(authenticator)))
             }
         }
+    }
+}
+
+fn inside(caller: Caller) -> Requester {
+    Requester {
+        caller,
+        source_ip: None,
+        request_id: None,
     }
 }

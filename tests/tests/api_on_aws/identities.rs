@@ -1,8 +1,9 @@
 //! Identities of AWS as the policy maps them.
 
 use anyhow::ensure;
+use callboard_core::base::time::{Clock, SystemClock};
 use callboard_tests::aws::{Stack, StackSettings};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Starts a stack with a rule for identities.
 fn start(arn: &str, scopes: &[&str]) -> anyhow::Result<Stack> {
@@ -45,5 +46,28 @@ async fn an_identity_that_no_rule_fits_is_refused() -> anyhow::Result<()> {
     let detail = refused.body["detail"].as_str().unwrap_or_default();
     ensure!(refused.status == 403 && detail.contains("callers"), "{refused:?}");
     ensure!(stack.client().get("/health/live").await?.status == 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_comes_as_the_policy_says() -> anyhow::Result<()> {
+    let mut settings = StackSettings::default();
+    let callers = json!({
+        "eventbridge": {"tenant": "web", "scopes": ["jobs:run[playbook=hello.yml]"]},
+        "iam": [{"arn": "arn:aws:iam::*:user/tester", "tenant": "web", "scopes": ["admin"]}],
+    });
+    settings.set("CALLBOARD_POLICY", &json!({"callers": callers}).to_string());
+    let stack = Stack::start(&settings)?;
+    let mut event: Value = serde_json::from_str(include_str!("../../../events/eventbridge-job.json"))?;
+    event["time"] = json!(SystemClock.now());
+    event["detail"] = json!({"playbook": "hello.yml"});
+    let made = stack.invoke_submit(&event).await?;
+    let record = stack.client().ended(made["job_id"].as_str().unwrap_or_default()).await?;
+    ensure!(record["submitted_by"] == "eventbridge" && record["status"] == "successful", "{record}");
+    event["id"] = json!("4f7f0f3e-8f7a-4a6e-9a55-0d5b6a5a1c11");
+    event["detail"] = json!({"playbook": "count.yml"});
+    let refused = stack.invoke_submit(&event).await?;
+    let error = refused["error"].as_str().unwrap_or_default();
+    ensure!(refused["reason"] == "request_invalid" && error.contains("covers"), "{refused}");
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use callboard_core::base::id::Tenant;
 use callboard_core::job::JobStatus;
 use clap::Args;
 
@@ -25,6 +26,9 @@ pub(crate) struct ListArguments {
     /// Only calls of this operation of the service
     #[arg(long, value_name = "NAME", requires = "service")]
     pub(crate) operation: Option<String>,
+    /// The tenant whose jobs to list
+    #[arg(long, value_name = "TENANT", default_value = "default")]
+    pub(crate) tenant: Tenant,
     /// The maximum number of jobs
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,
@@ -73,6 +77,9 @@ pub(crate) struct RedriveArguments {
     /// Only the dead-lettered jobs of this playbook or role, as `callboard list` names it
     #[arg(long, value_name = "NAME", conflicts_with = "jobs")]
     pub(crate) playbook: Option<String>,
+    /// The tenant whose dead-lettered jobs to queue again
+    #[arg(long, value_name = "TENANT", default_value = "default", conflicts_with = "jobs")]
+    pub(crate) tenant: Tenant,
     #[command(flatten)]
     pub(crate) data: DataFolder,
 }

@@ -1,12 +1,13 @@
 //! The flags of `serve`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use callboard_api::{HostName, Origin};
 use clap::Args;
 
 use super::amounts::{body_bytes, seconds};
 use super::{Common, Workers};
+use crate::http::Network;
 
 /// The flags of `serve`.
 #[derive(Debug, Args)]
@@ -37,6 +38,17 @@ pub(crate) struct ServeArguments {
         value_delimiter = ','
     )]
     pub(crate) allowed_origins: Vec<Origin>,
+    #[command(flatten)]
+    pub(crate) tls: TlsFiles,
+    /// The address of a proxy in front of the service, or a network of proxies, such as 10.0.0.0/8; may be repeated. Who asks is then
+    /// taken from their headers Forwarded or X-Forwarded-For. Everybody else's are ignored
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "ADDRESS|CIDR",
+        env = "CALLBOARD_TRUSTED_PROXIES",
+        value_delimiter = ','
+    )]
+    pub(crate) trusted_proxies: Vec<Network>,
     /// The folder of playbooks that may be run
     #[arg(long, value_name = "DIR", env = "CALLBOARD_PLAYBOOKS", default_value = "playbooks")]
     pub(crate) playbooks: PathBuf,
@@ -59,4 +71,33 @@ pub(crate) struct ServeArguments {
     pub(crate) sync_wait: u64,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// The files of TLS: both, or neither.
+#[derive(Debug, Args)]
+pub(crate) struct TlsFiles {
+    /// The certificate of the service and those that lead to its authority, in PEM format, for HTTPS instead of HTTP. It is read again
+    /// when it changes
+    #[arg(
+        long = "tls-cert",
+        value_name = "FILE",
+        env = "CALLBOARD_TLS_CERT",
+        requires = "tls_key"
+    )]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM format, which nobody else may read
+    #[arg(
+        long = "tls-key",
+        value_name = "FILE",
+        env = "CALLBOARD_TLS_KEY",
+        requires = "tls_cert"
+    )]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// Returns the files of the certificate and of its key.
+    pub(crate) fn both(&self) -> Option<(&Path, &Path)> {
+        self.tls_cert.as_deref().zip(self.tls_key.as_deref())
+    }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::body::AtEnd;
+use super::proxies::Proxies;
 
 /// How often the log reports that connections are refused.
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -18,12 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The connections of a server: at most `limit` in total, and at most half of that from one address.
 ///
 /// At the limit, the connection that has waited longest for its client, for a request or the rest of one, is asked to leave.
-/// A connection whose request is being answered stays. All clients on this machine share one address, so only the total limit
-/// applies to them.
+/// A connection whose request is being answered stays. All clients on this machine share one address, and so do all clients of a
+/// trusted proxy, so only the total limit applies to them.
 #[derive(Clone)]
 pub(super) struct Connections {
     open: Arc<Mutex<Open>>,
     left: Arc<Notify>,
+    proxies: Proxies,
 }
 
 struct Open {
@@ -68,7 +70,7 @@ pub(super) enum Full {
 
 impl Connections {
     /// Allows at most `limit` connections.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, proxies: Proxies) -> Self {
         let open = Open {
             limit,
             next: 0,
@@ -78,13 +80,15 @@ impl Connections {
         Self {
             open: Arc::new(Mutex::new(open)),
             left: Arc::default(),
+            proxies,
         }
     }
 
     /// Admits a connection from an address.
     pub(super) fn admit(&self, address: IpAddr) -> Result<Place, Full> {
+        let of_many = address.to_canonical().is_loopback() || self.proxies.trust(address);
         let (mut open, address) = (self.open(), network(address));
-        open.make_room(address)?;
+        open.make_room(address, of_many)?;
         let (id, wanted) = (open.next, Arc::new(Notify::new()));
         open.next += 1;
         let connection = Connection {
@@ -111,10 +115,11 @@ impl Connections {
 }
 
 impl Open {
-    /// Checks whether there is room for one more connection from an address; if not, asks a connection to leave.
-    fn make_room(&mut self, address: IpAddr) -> Result<(), Full> {
+    /// Checks whether there is room for one more connection from an address, of one client or of many; if not, asks a connection to
+    /// leave.
+    fn make_room(&mut self, address: IpAddr, of_many: bool) -> Result<(), Full> {
         let of_it = self.by_id.values().filter(|open| open.address == address).count();
-        let has_share = !address.is_loopback() && of_it >= self.limit.div_ceil(2);
+        let has_share = !of_many && of_it >= self.limit.div_ceil(2);
         if !has_share && self.by_id.len() < self.limit {
             return Ok(());
         }
@@ -227,7 +232,7 @@ mod tests {
 
     #[test]
     fn whoever_has_waited_longest_leaves_and_who_is_answered_stays() -> Result<(), Full> {
-        let connections = Connections::new(3);
+        let connections = Connections::new(3, Proxies::default());
         let admit = |last| connections.admit(address(last));
         let (answered, old, fresh) = (admit(1)?, admit(2)?, admit(3)?);
         grow_old(&connections, &answered);
@@ -248,8 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn no_address_has_more_than_half_but_this_machine() -> Result<(), Full> {
-        let connections = Connections::new(4);
+    fn no_address_has_more_than_half_but_this_machine_and_proxies() -> Result<(), Full> {
+        let proxies: Vec<_> = "192.0.2.9".parse().into_iter().collect();
+        let connections = Connections::new(4, Proxies::new(&proxies));
         let admit = || connections.admit(address(1));
         let (first, second) = (admit()?, admit()?);
         assert_eq!(admit().err(), Some(Full::OfAddress));
@@ -260,6 +266,10 @@ mod tests {
         let local = || connections.admit([127, 0, 0, 1].into());
         let all = [local()?, local()?, local()?, local()?];
         assert_eq!(local().err(), Some(Full::ForNow));
+        drop(all);
+        let proxy = || connections.admit(address(9));
+        let all = [proxy()?, proxy()?, proxy()?, proxy()?];
+        assert_eq!(proxy().err(), Some(Full::ForNow));
         drop(all);
         local().map(drop)
     }

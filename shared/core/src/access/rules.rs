@@ -6,6 +6,7 @@ mod oidc;
 
 use serde_json::Value;
 
+use self::grant::Grant;
 pub use self::iam::IamRule;
 pub use self::oidc::OidcRule;
 use super::caller::Caller;
@@ -21,6 +22,10 @@ pub struct CallerRules {
     pub oidc: Vec<OidcRule>,
     /// Which identities of AWS are accepted.
     pub iam: Vec<IamRule>,
+    /// As whom messages of other systems come, from SQS.
+    sqs: Option<Grant>,
+    /// As whom events and schedules come, from EventBridge.
+    eventbridge: Option<Grant>,
 }
 
 impl CallerRules {
@@ -36,6 +41,8 @@ impl CallerRules {
         let rules = Self {
             oidc: list(&mut callers, "oidc", OidcRule::read, faults),
             iam: list(&mut callers, "iam", IamRule::read, faults),
+            sqs: one(&mut callers, "sqs", faults),
+            eventbridge: one(&mut callers, "eventbridge", faults),
         };
         callers.finish(faults);
         rules
@@ -46,6 +53,17 @@ impl CallerRules {
         let oidc = self.oidc.iter().map(OidcRule::scopes).enumerate();
         let iam = self.iam.iter().map(IamRule::scopes).enumerate();
         let all = oidc.map(|(index, scopes)| ("oidc", index, scopes));
+        for (name, grant) in [("sqs", &self.sqs), ("eventbridge", &self.eventbridge)] {
+            if let Some(told) = grant
+                .as_ref()
+                .and_then(|grant| grant.scopes().unknown_subject(subjects))
+            {
+                faults.add(
+                    format!("/callers/{name}/scopes"),
+                    format!("has a scope that cannot be: {told}"),
+                );
+            }
+        }
         for (list, index, scopes) in all.chain(iam.map(|(index, scopes)| ("iam", index, scopes))) {
             if let Some(told) = scopes.unknown_subject(subjects) {
                 faults.add(
@@ -56,11 +74,40 @@ impl CallerRules {
         }
     }
 
+    /// Returns as whom messages of other systems come. Whoever may send them is up to IAM.
+    #[must_use]
+    pub fn of_messages(&self) -> Caller {
+        of_source("sqs", self.sqs.as_ref())
+    }
+
+    /// Returns as whom events and schedules come. Whoever may send and make them is up to IAM.
+    #[must_use]
+    pub fn of_events(&self) -> Caller {
+        of_source("eventbridge", self.eventbridge.as_ref())
+    }
+
     /// Returns who has an identity of AWS, if a rule lets it in.
     #[must_use]
     pub fn of_arn(&self, arn: &str) -> Option<Caller> {
         self.iam.iter().find_map(|rule| rule.caller(arn))
     }
+}
+
+fn of_source(name: &str, grant: Option<&Grant>) -> Caller {
+    match grant {
+        None => Caller::everybody(name.to_owned()),
+        Some(grant) => grant.caller(name.to_owned(), name.to_owned()),
+    }
+}
+
+/// Reads what a single source is granted, if the rules speak of it.
+fn one(fields: &mut Fields<'_>, name: &'static str, faults: &mut Faults) -> Option<Grant> {
+    let pointer = fields.pointer(name);
+    let value = fields.get(name)?;
+    let mut fields = Fields::of(value, &pointer, faults)?;
+    let grant = Grant::read(&mut fields, faults);
+    fields.finish(faults);
+    Some(grant)
 }
 
 /// Reads a list of rules; absent is empty.

@@ -232,3 +232,27 @@ fn every_fault_is_told_with_its_place() {
         assert!(faults.len() == 1 && is_told(&faults[0]), "{callers}: {faults:?}");
     }
 }
+
+#[test]
+fn messages_and_events_come_as_the_rules_say_and_as_the_operator_where_they_say_nothing() -> Result<(), Vec<FieldError>>
+{
+    let rules = read(&json!({"sqs": {"tenant": "web", "scopes": ["jobs:run[credential=web-*]"]}}))?;
+    let (messages, events) = (rules.of_messages(), rules.of_events());
+    assert_eq!((messages.name.as_str(), messages.tenant.as_str()), ("sqs", "web"));
+    assert!(!messages.is_operator() && events.is_operator());
+    for (wrong, pointer) in [
+        (json!({"sqs": []}), "/callers/sqs"),
+        (json!({"sqs": {}}), "/callers/sqs/scopes"),
+        (
+            json!({"eventbridge": {"scopes": ["admin"], "arn": "x"}}),
+            "/callers/eventbridge/arn",
+        ),
+    ] {
+        let faults = read(&wrong).err().unwrap_or_default();
+        assert!(
+            faults.iter().any(|fault| fault.pointer == pointer),
+            "{wrong}: {faults:?}"
+        );
+    }
+    Ok(())
+}
