@@ -19,6 +19,7 @@ mod policy;
 mod record;
 mod request_ids;
 mod submit;
+mod tokens;
 
 use anyhow::Context;
 use callboard_tests::client::names;

@@ -62,12 +62,21 @@ async fn an_event_comes_as_the_policy_says() -> anyhow::Result<()> {
     event["time"] = json!(SystemClock.now());
     event["detail"] = json!({"playbook": "hello.yml"});
     let made = stack.invoke_submit(&event).await?;
-    let record = stack.client().ended(made["job_id"].as_str().unwrap_or_default()).await?;
-    ensure!(record["submitted_by"] == "eventbridge" && record["status"] == "successful", "{record}");
+    let record = stack
+        .client()
+        .ended(made["job_id"].as_str().unwrap_or_default())
+        .await?;
+    ensure!(
+        record["submitted_by"] == "eventbridge" && record["status"] == "successful",
+        "{record}"
+    );
     event["id"] = json!("4f7f0f3e-8f7a-4a6e-9a55-0d5b6a5a1c11");
     event["detail"] = json!({"playbook": "count.yml"});
     let refused = stack.invoke_submit(&event).await?;
     let error = refused["error"].as_str().unwrap_or_default();
-    ensure!(refused["reason"] == "request_invalid" && error.contains("covers"), "{refused}");
+    ensure!(
+        refused["reason"] == "request_invalid" && error.contains("covers"),
+        "{refused}"
+    );
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What nobody sends who means well: foreign hosts and origins, connections that hold places, bodies that fill memory. The
+//! What nobody sends who means well: foreign hosts and origins, connections and handshakes that hold places, bodies that fill memory, false
+//! addresses. The
 //! real program stays within its bounds, answers others meanwhile, and its jobs run.
 
 mod bodies;
@@ -9,6 +10,8 @@ mod forks;
 mod hosts;
 mod jobs;
 mod lists;
+mod proxies;
+mod tls;
 
 use std::process::Command;
 
