@@ -1,6 +1,5 @@
-//! What nobody sends who means well: foreign hosts and origins, connections and handshakes that hold places, bodies that fill memory, false
-//! addresses. The
-//! real program stays within its bounds, answers others meanwhile, and its jobs run.
+//! What nobody sends who means well: foreign hosts and origins, false addresses, connections and handshakes that hold places, bodies
+//! that fill memory. The real program stays within its bounds, answers others meanwhile, and its jobs run.
 
 mod bodies;
 mod connections;
