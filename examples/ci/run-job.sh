@@ -45,22 +45,30 @@ clean_up() {
 trap on_signal HUP INT TERM
 trap clean_up EXIT
 
+# Returns whether nothing is to be waited for any more, because a signal has come while the job was followed.
+is_over() {
+    [ -n "$stop" ] && [ -n "$following" ]
+}
+
 # Waits for the last command that was started in the background; a signal ends both. Its exit code is in $code.
 await() {
     running=$! code=0
     # the signal may have come before
-    [ -z "$stop" ] || [ -z "$following" ] || kill "$running" 2>/dev/null || true
+    ! is_over || kill "$running" 2>/dev/null || true
     wait "$running" || code=$?
     running=''
 }
 
 pause() {
+    ! is_over || return 0
     sleep "$1" >/dev/null 2>&1 &
     await
 }
 
 # Sends a request with curl's arguments. What is secret goes through a pipe: it is in no list of processes and in no file.
 send() {
+    code=1
+    ! is_over || return 0
     printf 'authorization: Bearer %s\n' "$1" | {
         shift
         exec curl --silent --show-error --no-buffer --connect-timeout 10 --header @- "$@"
@@ -103,7 +111,7 @@ ask() {
         *' 000' | *' 408' | *' 429' | *' 5'?? | 'POST 409') ;;
         *) return 0 ;;
         esac
-        [ -z "$stop" ] || [ -z "$following" ] || return 0
+        ! is_over || return 0
         try=$((try + 1))
         [ "$try" -lt "$tries" ] || return 0
         pause "$((try * 2))"
