@@ -100,12 +100,14 @@ def schemathesis_finds_nothing(tools: Tools, folder: Path) -> None:
 
     The one worker waits for a file that never comes, so that no job of these requests runs, and none is waited for.
     """
-    service = Service(tools.processes, folder / "data", "--workers", "1", "--sync-wait", "0", "--max-followers", "0")
+    narrow = ["--workers", "1", "--sync-wait", "0", "--max-followers", "0"]
+    service = Service(tools.processes, folder / "data", *narrow, asks=True)
     service.submit({"playbook": "wait_for_file.yml", "extra_vars": {"file": str(folder / "never")}})
     shutil.copy(CLIENTS / "schemathesis.toml", folder)
     bounds = ["--seed", SEED, "--max-examples", EXAMPLES, "--generation-database", "none"]
     patient = ["--suppress-health-check", "too_slow", "--warnings", "off"]
     options = ["--checks", "all", "--continue-on-failure", "--no-color", *bounds, *patient]
+    options += ["--header", f"Authorization: Bearer {service.key}"]
     print(tools.run(["schemathesis", "run", DOCUMENT, "--url", service.address, *options], folder))
     unwell = [line for line in service.log if "ERROR" in line or "panicked" in line]
     if unwell:

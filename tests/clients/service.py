@@ -19,8 +19,14 @@ START_LIMIT = 180
 class Service:
     """The service; its address is known when it listens."""
 
-    def __init__(self, processes: Processes, data: Path, *arguments: str) -> None:
+    def __init__(self, processes: Processes, data: Path, *arguments: str, asks: bool = False) -> None:
+        """Starts the service; ``asks`` has it ask for a key."""
         program = ROOT / "target/debug/callboard"
+        self.key: str | None = None
+        if asks:
+            create = [str(program), "keys", "create", "--name", "admin", "--scope", "admin", "--data", str(data)]
+            made = subprocess.run(create, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            self.key = made.stdout.strip()
         serve = ["serve", "--listen", "127.0.0.1:0", "--playbooks", str(ROOT / "tests/playbooks"), *arguments]
         process = processes.start(
             [str(program), *serve],
@@ -48,5 +54,7 @@ class Service:
     def submit(self, request: dict[str, Any]) -> None:
         """Submits a job."""
         body, headers = json.dumps(request).encode(), {"Content-Type": "application/json"}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
         post = urllib.request.Request(f"{self.address}/api/v1/jobs", body, headers)
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(post).close()

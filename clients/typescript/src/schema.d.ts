@@ -547,6 +547,46 @@ export interface components {
             /** @description The state of the job. */
             status: components["schemas"]["JobStatus"];
         };
+        /** @description An API key. Only the answer that makes or rotates it has the key itself. */
+        ApiKey: {
+            /**
+             * Format: date-time
+             * @description When the key was made.
+             */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description Until when the key is accepted; null if it has no end.
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description Until when the secret before the last rotation is accepted; null if there is none.
+             */
+            former_until: string | null;
+            /** @description The public part of the key. */
+            id: string;
+            /** @description The key, to be sent as `Authorization: Bearer KEY`. It is not stored and cannot be shown again. */
+            key?: string;
+            /**
+             * Format: date-time
+             * @description When the key was last used, to ten minutes; null if it never was.
+             */
+            last_used_at: string | null;
+            /** @description The name of the key. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the key was revoked; null if it was not.
+             */
+            revoked_at: string | null;
+            /** @description What its holder may do. */
+            scopes: string[];
+            /** @description The tenant whose things the key opens. */
+            tenant: string;
+        };
         /** @description One start of a job, and how it ended. */
         Attempt: {
             /**
@@ -1076,7 +1116,7 @@ export interface components {
         /** @description A page of API keys. */
         KeyList: {
             /** @description The keys, ordered by id. */
-            keys: components["schemas"]["KeyView"][];
+            keys: components["schemas"]["ApiKey"][];
             /**
              * Format: int32
              * @description The largest number of items on a page, as requested or by default.
@@ -1092,44 +1132,6 @@ export interface components {
              * @example 24h
              */
             overlap?: string | null;
-        };
-        /** @description An API key, without its secret. */
-        KeyView: {
-            /**
-             * Format: date-time
-             * @description When the key was made.
-             */
-            created_at: string;
-            /** @description Who made it. */
-            created_by: string;
-            /**
-             * Format: date-time
-             * @description Until when the key is accepted; null if it has no end.
-             */
-            expires_at: string | null;
-            /**
-             * Format: date-time
-             * @description Until when the secret before the last rotation is accepted; null if there is none.
-             */
-            former_until: string | null;
-            /** @description The public part of the key. */
-            id: string;
-            /**
-             * Format: date-time
-             * @description When the key was last used, to ten minutes; null if it never was.
-             */
-            last_used_at: string | null;
-            /** @description The name of the key. */
-            name: string;
-            /**
-             * Format: date-time
-             * @description When the key was revoked; null if it was not.
-             */
-            revoked_at: string | null;
-            /** @description What its holder may do. */
-            scopes: string[];
-            /** @description The tenant whose things the key opens. */
-            tenant: string;
         };
         /** @description Shows that the process is alive. */
         Liveness: {
@@ -1158,8 +1160,6 @@ export interface components {
             /** @description Whether the job printed more than is kept of one job. */
             truncated: boolean;
         };
-        /** @description A key that was made or rotated. This is the only answer that has it. */
-        MadeKey: unknown;
         /** @description A key to make. */
         NewApiKey: {
             /**
@@ -5196,7 +5196,7 @@ export interface operations {
                      *       "former_until": null
                      *     }
                      */
-                    "application/json": components["schemas"]["MadeKey"];
+                    "application/json": components["schemas"]["ApiKey"];
                 };
             };
             /** @description `invalid-header`: A header is not valid. `malformed-request`: The request cannot be read. `not-json`: The body is not acceptable JSON. */
@@ -5365,7 +5365,7 @@ export interface operations {
                      *       "former_until": null
                      *     }
                      */
-                    "application/json": components["schemas"]["KeyView"];
+                    "application/json": components["schemas"]["ApiKey"];
                 };
             };
             /** @description `invalid-header`: A header is not valid. */
@@ -5512,7 +5512,7 @@ export interface operations {
                      *       "former_until": null
                      *     }
                      */
-                    "application/json": components["schemas"]["KeyView"];
+                    "application/json": components["schemas"]["ApiKey"];
                 };
             };
             /** @description `invalid-header`: A header is not valid. */
@@ -5669,7 +5669,7 @@ export interface operations {
                      *       "former_until": "2026-11-22T22:00:00.000Z"
                      *     }
                      */
-                    "application/json": components["schemas"]["MadeKey"];
+                    "application/json": components["schemas"]["ApiKey"];
                 };
             };
             /** @description `invalid-header`: A header is not valid. `malformed-request`: The request cannot be read. `not-json`: The body is not acceptable JSON. */

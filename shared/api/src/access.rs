@@ -174,6 +174,7 @@ impl Access {
         headers: &HeaderMap,
         source_ip: Option<&str>,
     ) -> Result<Caller, Problem> {
+        // who shows nothing does not guess
         let shown = shown(headers)?;
         match authenticator.caller(shown).await {
             Ok(caller) => Ok(caller),

@@ -28,9 +28,14 @@ use crate::problem::{Kind, Problem};
 const PATH: &str = "/api/v1/keys";
 const MAX_OVERLAP_BYTES: usize = 16;
 
-/// An API key, without its secret.
+/// An API key. Only the answer that makes or rotates it has the key itself.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ApiKey)]
 pub(crate) struct KeyView {
+    /// The key, to be sent as `Authorization: Bearer KEY`. It is not stored and cannot be shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, nullable = false)]
+    key: Option<Secret>,
     /// The public part of the key.
     #[schema(pattern = "^[0-9A-Za-z]{12}$")]
     id: String,
@@ -57,16 +62,6 @@ pub(crate) struct KeyView {
     /// Until when the secret before the last rotation is accepted; null if there is none.
     #[schema(value_type = Option<String>, format = DateTime)]
     former_until: Option<Timestamp>,
-}
-
-/// A key that was made or rotated. This is the only answer that has it.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct MadeKey {
-    /// The key, to be sent as `Authorization: Bearer KEY`. It is not stored and cannot be shown again.
-    #[schema(value_type = String, example = "cbk_5kT0aZx81QmE_…")]
-    key: Secret,
-    #[serde(flatten)]
-    view: KeyView,
 }
 
 /// A page of API keys.
@@ -110,6 +105,7 @@ pub(crate) struct KeyRotation {
 impl From<ApiKey> for KeyView {
     fn from(key: ApiKey) -> Self {
         Self {
+            key: None,
             id: key.id.to_string(),
             name: key.name,
             tenant: key.tenant.as_str().to_owned(),
@@ -147,7 +143,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathKey {
     tag = "keys",
     request_body = NewApiKey,
     responses(
-        (status = 201, description = "The key was made.", body = MadeKey, headers(
+        (status = 201, description = "The key was made.", body = KeyView, headers(
             ("Location" = String, description = "The URL of the key."),
         )),
     )
@@ -255,7 +251,7 @@ pub(crate) async fn get(
     tag = "keys",
     params(("key_id" = String, Path, description = "The public part of the key.", pattern = "^[0-9A-Za-z]{12}$")),
     request_body = KeyRotation,
-    responses((status = 200, description = "The key has a new secret.", body = MadeKey))
+    responses((status = 200, description = "The key has a new secret.", body = KeyView))
 )]
 pub(crate) async fn rotate(
     State(app): State<App>,
@@ -264,7 +260,7 @@ pub(crate) async fn rotate(
     params: Params,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<MadeKey>, Problem> {
+) -> Result<Json<KeyView>, Problem> {
     params.finish()?;
     let body = body::read(&app, &headers, body).await?;
     let overlap = overlap(&body.value)?;
@@ -310,10 +306,10 @@ fn overlap(body: &Value) -> Result<std::time::Duration, Problem> {
     overlap.ok_or_else(Problem::internal)
 }
 
-fn made_key(key: ApiKey, text: Secret) -> MadeKey {
-    MadeKey {
-        key: text,
-        view: key.into(),
+fn made_key(key: ApiKey, text: Secret) -> KeyView {
+    KeyView {
+        key: Some(text),
+        ..key.into()
     }
 }
 
