@@ -74,7 +74,7 @@ pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
         }
         KeysVerb::Revoke { id } => {
             let revoked = keys::revoke(&store, &clock, &by, &id).await;
-            let key = revoked.map_err(|error| told(error.into(), id.as_str()))?;
+            let key = revoked.map_err(|error| told(error, id.as_str()))?;
             println!(
                 "The key {} ({}) is revoked; it is refused within five seconds.",
                 key.id, key.name

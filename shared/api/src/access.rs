@@ -178,10 +178,7 @@ impl Access {
         let shown = shown(headers)?;
         match authenticator.caller(shown).await {
             Ok(caller) => Ok(caller),
-            Err(Unknown::Refused(told)) => {
-                tracing::warn!(source_ip, told, "a request shows no valid key or token");
-                Err(self.failures.answer(source_ip, told).await)
-            }
+            Err(Unknown::Refused(told)) => Err(self.failures.answer(source_ip, told)),
             Err(error @ Unknown::Unavailable(_)) => {
                 tracing::error!(error = %causes(&error), "a caller cannot be identified");
                 Err(Problem::unavailable(

@@ -291,7 +291,7 @@ pub(crate) async fn revoke(
     revoked
         .map(KeyView::from)
         .map(Json)
-        .map_err(|error| of_store(id.as_str(), error))
+        .map_err(|error| problem(id.as_str(), error))
 }
 
 fn overlap(body: &Value) -> Result<std::time::Duration, Problem> {

@@ -177,7 +177,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, passes) = (self.status, self.kind.passes());
+        let (status, kind, passes) = (self.status, self.kind, self.kind.passes());
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(
@@ -189,6 +189,9 @@ impl IntoResponse for Problem {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"callboard\""),
             );
+        }
+        if kind == Kind::TooManyFailures {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if passes {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));

@@ -105,7 +105,7 @@ pub(crate) async fn accept(
     };
     drop(waiting);
     if let (true, false, Some(once)) = (sync, submitted.replayed, once) {
-        app.submitter.settle(&job, once).await;
+        app.submitter.settle(by, &job, once).await;
     }
     let mut response = answer(app, &job, sync, submitted.replayed).await;
     if submitted.replayed {

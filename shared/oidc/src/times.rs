@@ -24,6 +24,11 @@ pub(crate) fn check(claims: &Map<String, Value>, now: Timestamp) -> Result<(), R
     Ok(())
 }
 
+/// Returns when a token ends.
+pub(crate) fn end(claims: &Map<String, Value>) -> Option<Timestamp> {
+    time(claims, "exp").ok().flatten()
+}
+
 /// Reads seconds since the Unix epoch, which may have a fraction.
 fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<Timestamp>, Refusal> {
     let Some(value) = claims.get(name) else {

@@ -82,7 +82,9 @@ impl TokenVerifier for OidcVerifier {
         // before the issuer is asked for anything: who has an old token, or makes one up, need not be known
         times::check(&token.claims, now)?;
         self.check_signature(&token).await?;
-        Ok(self.judge(&token)?)
+        let until = times::end(&token.claims);
+        let caller = self.judge(&token)?;
+        Ok(Caller { until, ..caller })
     }
 }
 

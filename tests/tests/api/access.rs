@@ -174,6 +174,10 @@ async fn a_bound_key_runs_reads_and_cancels_what_it_is_bound_to() -> anyhow::Res
         json!({"playbook": "hello.yml", "inventory": "localhost,production,"}),
         json!({"playbook": "hello.yml", "inventory": {"type": "inline", "hosts": ["localhost"]}}),
         json!({"playbook": "hello.yml", "extra_vars": {"ansible_host": "production"}}),
+        json!({"playbook": "hello.yml", "extra_vars": {"inventory_hostname": "production"}}),
+        json!({"playbook": "hello.yml", "inventory": "localhost@production,"}),
+        json!({"playbook": "hello.yml", "options": {"become": true}}),
+        json!({"playbook": "hello.yml", "options": {"remote_user": "root"}}),
         json!({"playbook": "hello.yml", "options": {"connection": "ssh"}}),
         json!({"playbook": "hello.yml", "credentials": {"ssh": "production-ssh"}}),
         json!({"playbook": "hello.yml", "credentials": {"ssh": {"type": "aws_ssm", "name": "staging-x"}}}),
@@ -302,6 +306,31 @@ async fn a_key_is_made_rotated_and_revoked_and_gives_no_more_than_its_maker_has(
             .post(KEYS, json!({"name": "x", "scopes": [scope]}).to_string())
             .await?;
         ensure!(answer.status == status, "{scope}: {answer:?}");
+    }
+    // nor may it take over what has more, or take it away
+    let other = admin
+        .post(KEYS, json!({"name": "other", "scopes": ["jobs:read[own]"]}).to_string())
+        .await?
+        .body["id"]
+        .clone();
+    let reader = json!({"name": "reader", "scopes": ["keys:write", "jobs:read[own]"], "expires": "1h"});
+    let reader = key(&admin, reader).await?;
+    for id in [&other, &admin.get(KEYS).await?.body["keys"][0]["id"]] {
+        let path = format!("{KEYS}/{}", id.as_str().unwrap_or_default());
+        let rotated = reader.post(&format!("{path}/rotate"), "{}").await?;
+        ensure!(
+            is(&rotated, 403, "forbidden"),
+            "own jobs are others' for another: {rotated:?}"
+        );
+        ensure!(is(&reader.delete(&path).await?, 403, "forbidden"), "{path}");
+    }
+    for (expires, status) in [(None, 201), (Some("30m"), 201), (Some("2h"), 403), (Some("never"), 403)] {
+        let mut body = json!({"name": "x", "scopes": ["jobs:read[own]"]});
+        if let Some(expires) = expires {
+            body["expires"] = json!(expires);
+        }
+        let answer = reader.post(KEYS, body.to_string()).await?;
+        ensure!(answer.status == status, "{expires:?}: {answer:?}");
     }
     // whoever rotates a key gets it
     let admin_key = admin.get(KEYS).await?.body["keys"].as_array().context("keys")?.clone();

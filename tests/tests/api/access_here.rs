@@ -70,7 +70,7 @@ async fn a_key_is_in_no_log_and_on_no_disk() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused_and_who_guesses_is_slowed() -> anyhow::Result<()> {
+async fn what_is_no_key_is_refused_and_who_guesses_is_turned_away() -> anyhow::Result<()> {
     let (service, _data, key) = crate::start_with_key().await?;
     let client = service.client();
     for shown in [
@@ -96,7 +96,7 @@ async fn what_is_no_key_is_refused_and_who_guesses_is_slowed() -> anyhow::Result
         .header(AUTHORIZATION, format!("bearer {key}"));
     ensure!(client.send(lower).await?.status == 200, "schemes have no case");
     let guesses = client.showing("a-guess");
-    wait::until_async("guesses are slowed", async || {
+    wait::until_async("guesses are turned away", async || {
         let answer = guesses.get("/api/v1/jobs").await?;
         Ok(answer.status == 429 && answer.header("retry-after") == "5")
     })

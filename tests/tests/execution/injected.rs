@@ -207,10 +207,9 @@ async fn accepted(case: Case, tenant: &Tenant, site: &Site, faults: &Faults) -> 
 }
 
 async fn submit(submitter: &Submitter, tenant: &Tenant, body: &Value, once: &Once) -> Result<JobId, SubmitError> {
-    let submitted = submitter
-        .submit(&Requester::own(tenant.clone(), "test"), body.clone(), Some(once))
-        .await?;
-    submitter.settle(&submitted.job, once).await;
+    let by = Requester::own(tenant.clone(), "test");
+    let submitted = submitter.submit(&by, body.clone(), Some(once)).await?;
+    submitter.settle(&by, &submitted.job, once).await;
     Ok(submitted.job.id)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use crate::base::time::Clock;
 
 /// How long a key that was read is known: less than the five seconds after which a revoked one is refused everywhere.
 const HOLDS: Duration = Duration::from_secs(4);
-/// How many keys are known at a time.
+/// How many keys are known at a time, and from how many on those are forgotten that were read too long ago.
 const MOST: usize = 10_000;
+const MANY: usize = 100;
 
 /// Finds out who asks.
 pub struct Authenticator {
@@ -24,8 +26,8 @@ pub struct Authenticator {
     tokens: Option<Arc<dyn TokenVerifier>>,
     clock: Arc<dyn Clock>,
     known: Mutex<HashMap<KeyId, (Duration, Arc<ApiKey>)>>,
-    /// Whether there was no key, and when that was seen.
-    empty: Mutex<Option<(Duration, bool)>>,
+    /// Whether a key was seen. It stays, be it revoked.
+    has_keys: AtomicBool,
 }
 
 /// Why it is not known who asks.
@@ -48,7 +50,7 @@ impl Authenticator {
             tokens,
             clock,
             known: Mutex::default(),
-            empty: Mutex::default(),
+            has_keys: AtomicBool::new(false),
         }
     }
 
@@ -85,19 +87,11 @@ impl Authenticator {
     /// # Errors
     /// The store does not answer.
     pub async fn knows_nobody(&self) -> Result<bool, StoreError> {
-        if self.tokens.is_some() {
+        if self.tokens.is_some() || self.has_keys.load(Ordering::Acquire) {
             return Ok(false);
         }
-        let now = self.clock.elapsed();
-        let seen = *self.empty.lock().unwrap_or_else(PoisonError::into_inner);
-        match seen {
-            // a key that was seen stays, be it revoked
-            Some((_, false)) => return Ok(false),
-            Some((at, true)) if now.saturating_sub(at) < HOLDS => return Ok(true),
-            _ => {}
-        }
         let empty = self.keys.is_empty().await?;
-        *self.empty.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, empty));
+        self.has_keys.fetch_or(!empty, Ordering::AcqRel);
         Ok(empty)
     }
 
@@ -118,7 +112,7 @@ impl Authenticator {
             return Err(refused("The API key was revoked."));
         }
         if !key.is_in_force(now) {
-            return Err(refused("The API key has expired. Rotate it, or make another."));
+            return Err(refused("The API key has expired; make another."));
         }
         if key.is_use_due(now) {
             self.note_use(&key).await;
@@ -163,7 +157,7 @@ impl Authenticator {
 
     fn know(&self, now: Duration, key: &Arc<ApiKey>) {
         let mut known = self.known();
-        if known.len() >= MOST && !known.contains_key(&key.id) {
+        if known.len() >= MANY && !known.contains_key(&key.id) {
             known.retain(|_, (at, _)| now.saturating_sub(*at) < HOLDS);
             if known.len() >= MOST {
                 known.clear();

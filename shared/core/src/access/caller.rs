@@ -4,6 +4,10 @@ use super::action::Action;
 use super::scope::{Scope, Scopes};
 use super::uses::Uses;
 use crate::base::id::Tenant;
+use crate::base::time::Timestamp;
+
+/// How many scopes a refusal names.
+const MOST_TOLD: usize = 5;
 
 /// Who asks, however that was found out: by a key, a token, an identity of AWS, or because nobody else can.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,6 +20,8 @@ pub struct Caller {
     pub subject: String,
     /// What it may do.
     pub scopes: Scopes,
+    /// Until when it is known: its key's end, or its token's; `None` if there is none.
+    pub until: Option<Timestamp>,
 }
 
 /// What a caller lacks.
@@ -37,6 +43,7 @@ impl Caller {
             subject: name.clone(),
             name,
             scopes: Scopes::admin(),
+            until: None,
         }
     }
 
@@ -71,11 +78,18 @@ impl Caller {
     pub fn may_run(&self, uses: &Uses) -> Result<(), Missing> {
         self.may(Action::JobsRun)?;
         let may = self.scopes.of(Action::JobsRun).any(|scope| scope.covers(uses));
-        let bound: Vec<String> = self.scopes.of(Action::JobsRun).map(ToString::to_string).collect();
+        let mut bound: Vec<String> = self.scopes.of(Action::JobsRun).map(ToString::to_string).collect();
+        let more = bound.len().saturating_sub(MOST_TOLD);
+        bound.truncate(MOST_TOLD);
+        let more = if more > 0 {
+            format!(" (and {more} more)")
+        } else {
+            String::new()
+        };
         may.then_some(()).ok_or_else(|| Missing {
             action: Action::JobsRun,
             detail: format!(
-                "The caller may run only what {} covers, and this request is not covered.",
+                "The caller may run only what {}{more} covers, and this request is not covered.",
                 bound.join(" or ")
             ),
         })

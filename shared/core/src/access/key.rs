@@ -239,6 +239,7 @@ impl ApiKey {
             name: format!("key:{}", self.name),
             subject: format!("key:{}", self.id),
             scopes: self.scopes.clone(),
+            until: self.expires_at,
         }
     }
 }

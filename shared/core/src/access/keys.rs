@@ -15,6 +15,7 @@ use crate::base::time::{Clock, Timestamp};
 const MAX_NAME_BYTES: usize = 63;
 const MAX_SCOPES: usize = 50;
 const MAX_SCOPE_BYTES: usize = 4096;
+const MAX_SCOPES_BYTES: usize = 8192;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long a key is accepted if its maker does not say.
 const DEFAULT_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -32,8 +33,19 @@ pub struct NewKey {
     pub scopes: Scopes,
     /// Whose key it is; the caller's tenant's, if absent.
     pub tenant: Option<Tenant>,
-    /// How long it is accepted; without end, if absent.
-    pub life: Option<Duration>,
+    /// How long it is accepted.
+    pub life: Life,
+}
+
+/// How long a key is accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Life {
+    /// 90 days, or until its maker's own end.
+    Usual,
+    /// For this time.
+    For(Duration),
+    /// Without end.
+    Endless,
 }
 
 /// Why a key was not changed.
@@ -80,10 +92,10 @@ impl NewKey {
             }
         };
         let life = match fields.text("expires", 16, &mut faults) {
-            None => Some(DEFAULT_LIFE),
+            None => Life::Usual,
             Some(text) => life(text).unwrap_or_else(|detail| {
                 faults.add("/expires", detail);
-                None
+                Life::Usual
             }),
         };
         let lines = fields.lines("scopes", MAX_SCOPE_BYTES, &mut faults);
@@ -104,6 +116,9 @@ fn scopes(lines: &[String], subjects: &[&str], faults: &mut Faults) -> Scopes {
             "/scopes",
             "is missing: a key needs at least one scope, such as \"jobs:run\"",
         );
+    }
+    if lines.iter().map(String::len).sum::<usize>() > MAX_SCOPES_BYTES {
+        faults.add("/scopes", format!("may have at most {MAX_SCOPES_BYTES} bytes together"));
     }
     if lines.len() > MAX_SCOPES {
         faults.add("/scopes", format!("may have at most {MAX_SCOPES} scopes"));
@@ -128,12 +143,12 @@ fn scopes(lines: &[String], subjects: &[&str], faults: &mut Faults) -> Scopes {
 ///
 /// # Errors
 /// The text is none of these; says what would be right.
-pub fn life(text: &str) -> Result<Option<Duration>, String> {
+pub fn life(text: &str) -> Result<Life, String> {
     if text == "never" {
-        return Ok(None);
+        return Ok(Life::Endless);
     }
     let life = span(text).filter(|life| (Duration::from_secs(60)..=MAX_LIFE).contains(life));
-    life.map(Some)
+    life.map(Life::For)
         .ok_or_else(|| "must be a number of days or hours, such as 90d or 12h, at most 3650d, or never".to_owned())
 }
 
@@ -180,6 +195,20 @@ pub async fn create(
     }
     check_gives(caller, &new.scopes)?;
     let (presented, now) = (Presented::generate()?, clock.now());
+    // whoever may do everything could make a key without end, and with that others
+    let until = caller.until.filter(|_| !caller.scopes.0.iter().any(Scope::is_admin));
+    let expires_at = match new.life {
+        Life::Usual => Some(until.map_or(now + DEFAULT_LIFE, |until| until.min(now + DEFAULT_LIFE))),
+        Life::For(life) => Some(now + life),
+        Life::Endless => None,
+    };
+    if let Some(until) = until
+        && expires_at.is_none_or(|at| at > until)
+    {
+        return Err(KeyError::Forbidden(format!(
+            "The caller is known until {until}, so the keys that it makes end then at the latest; say so in \"expires\"."
+        )));
+    }
     let key = ApiKey {
         id: presented.id.clone(),
         tenant,
@@ -189,7 +218,7 @@ pub async fn create(
         former: None,
         created_at: now,
         created_by: caller.name.clone(),
-        expires_at: new.life.map(|life| now + life),
+        expires_at,
         last_used_at: None,
         revoked_at: None,
     };
@@ -220,7 +249,7 @@ pub async fn rotate(
     overlap: Duration,
 ) -> Result<(ApiKey, Secret), KeyError> {
     let key = get(store, caller, id).await?;
-    check_gives(caller, &key.scopes)?;
+    check_takes(caller, &key)?;
     let presented = Presented::renewed(id.clone())?;
     let former = (!overlap.is_zero()).then(|| Former {
         hash: key.hash,
@@ -235,17 +264,23 @@ pub async fn rotate(
 ///
 /// # Errors
 /// There is none, or the store does not answer.
-pub async fn revoke(
-    store: &dyn KeyStore,
-    clock: &dyn Clock,
-    caller: &Caller,
-    id: &KeyId,
-) -> Result<ApiKey, StoreError> {
-    get(store, caller, id).await?;
+pub async fn revoke(store: &dyn KeyStore, clock: &dyn Clock, caller: &Caller, id: &KeyId) -> Result<ApiKey, KeyError> {
+    check_takes(caller, &get(store, caller, id).await?)?;
     let now: Timestamp = clock.now();
     let key = store.revoke(id, now).await?;
     tracing::info!(key.id = %key.id, key.name = key.name, by = caller.name, "an API key is revoked");
     Ok(key)
+}
+
+/// Checks that the caller may have a key of somebody else at its disposal: whoever rotates it is its holder.
+fn check_takes(caller: &Caller, key: &ApiKey) -> Result<(), KeyError> {
+    if key.caller().subject == caller.subject || caller.scopes.include(&key.scopes) {
+        return Ok(());
+    }
+    Err(KeyError::Forbidden(format!(
+        "The key {} may do more than the caller, which cannot rotate or revoke it.",
+        key.id
+    )))
 }
 
 fn check_gives(caller: &Caller, scopes: &Scopes) -> Result<(), KeyError> {

@@ -5,11 +5,16 @@ use std::str::FromStr;
 
 /// How long a pattern may be, in bytes.
 const MAX_BYTES: usize = 512;
+/// How many stars a pattern may have: each multiplies what a match may cost.
+const MAX_STARS: usize = 6;
 
 /// A pattern of names. `*` stands for one or more characters other than `/`, and `**` for one or more of any; everything else stands
 /// for itself. So a pattern grants nothing above what it names, and nothing beside it.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Pattern(String);
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Pattern {
+    text: String,
+    parts: Vec<Part>,
+}
 
 /// Why a text is no pattern.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -23,13 +28,16 @@ pub enum NotAPattern {
     /// It has a character that patterns cannot have.
     #[error("a pattern cannot have {0:?}")]
     Character(char),
+    /// It has too many stars.
+    #[error("a pattern may have at most {MAX_STARS} stars; ** counts as one")]
+    TooManyStars,
     /// It has three stars in a row.
     #[error("a pattern cannot have three stars in a row")]
     Stars,
 }
 
 /// A part of a pattern.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Part {
     Literal(char),
     /// Any characters but `/`.
@@ -42,7 +50,7 @@ impl Pattern {
     /// Returns the pattern's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Returns whether a name is one that the pattern stands for. A path that leads through `.` or `..` is none: it is not what it
@@ -53,46 +61,50 @@ impl Pattern {
             return false;
         }
         // which parts of the pattern may come next; a star that has begun may go on
-        let parts = self.parts();
+        let parts = &self.parts;
         let mut at = vec![false; parts.len() + 1];
+        let mut next = at.clone();
         at[0] = true;
         for character in name.chars() {
-            let mut next = vec![false; parts.len() + 1];
-            for (index, part) in parts.iter().enumerate() {
+            next.fill(false);
+            for (index, part) in parts.iter().enumerate().filter(|(index, _)| at[*index]) {
                 let fits = match part {
                     Part::Literal(literal) => *literal == character,
                     Part::InFolder => character != '/',
                     Part::Anything => true,
                 };
-                if at[index] && fits {
+                if fits {
                     next[index + 1] = true;
                     next[index] |= !matches!(part, Part::Literal(_));
                 }
             }
-            at = next;
+            std::mem::swap(&mut at, &mut next);
+            if !at.contains(&true) {
+                return false;
+            }
         }
         at[parts.len()]
     }
+}
 
-    fn parts(&self) -> Vec<Part> {
-        let mut parts = Vec::new();
-        for character in self.0.chars() {
-            match (character, parts.last()) {
-                ('*', Some(Part::InFolder)) => {
-                    parts.pop();
-                    parts.push(Part::Anything);
-                }
-                ('*', _) => parts.push(Part::InFolder),
-                (literal, _) => parts.push(Part::Literal(literal)),
+fn parts(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for character in text.chars() {
+        match (character, parts.last()) {
+            ('*', Some(Part::InFolder)) => {
+                parts.pop();
+                parts.push(Part::Anything);
             }
+            ('*', _) => parts.push(Part::InFolder),
+            (literal, _) => parts.push(Part::Literal(literal)),
         }
-        parts
     }
+    parts
 }
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -115,7 +127,14 @@ impl FromStr for Pattern {
         if text.contains("***") {
             return Err(NotAPattern::Stars);
         }
-        Ok(Self(text.to_owned()))
+        let parts = parts(text);
+        if parts.iter().filter(|part| !matches!(part, Part::Literal(_))).count() > MAX_STARS {
+            return Err(NotAPattern::TooManyStars);
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            parts,
+        })
     }
 }
 
@@ -156,7 +175,7 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
         }
-        for text in ["", "a,b", "a]", "a b", "a***", "\u{7}"] {
+        for text in ["", "a*b*c*d*e*f*g*", "a,b", "a]", "a b", "a***", "\u{7}"] {
             assert!(text.parse::<Pattern>().is_err(), "{text:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! Scopes: which actions a caller may do, and what they are bound to.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,13 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::pattern::{NotAPattern, Pattern};
-use super::uses::Uses;
+use super::uses::{Use, Uses};
 
 /// How many bounds a scope may have.
 const MAX_BOUNDS: usize = 64;
 /// The scope that includes every other.
 const ADMIN: &str = "admin";
 const OWN: &str = "own";
+/// Between a name and its version, such as a branch.
+const VERSION: char = '#';
+/// How many things a request may use that a bound scope covers, and how many bytes their names may have together.
+const MAX_USES: usize = 1000;
+const MAX_NAMES_BYTES: usize = 64 * 1024;
 
 /// A scope, such as `jobs:read`, `credentials:*`, `jobs:run[service=billing/*,credential=staging-*]` or `jobs:cancel[own]`. Which things
 /// `jobs:run` can be bound to, the kinds of jobs say.
@@ -36,7 +42,16 @@ enum Actions {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Bounds {
     own: bool,
-    named: Vec<(String, Pattern)>,
+    named: Vec<Bound>,
+}
+
+/// A thing that a scope is bound to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Bound {
+    subject: String,
+    name: Pattern,
+    /// Of a thing with versions, which; none stands for the one that is taken where a request names none.
+    version: Option<Pattern>,
 }
 
 /// Why a text is no scope.
@@ -108,24 +123,33 @@ impl Scope {
     /// Returns whether a credential is one of those that it is bound to.
     #[must_use]
     pub fn covers_credential(&self, name: &str) -> bool {
-        self.bounds.cover(Uses::CREDENTIAL, name)
+        self.bounds.cover(Uses::CREDENTIAL, name, None)
     }
 
     /// Returns the things that it is bound to, in the words of the kinds of jobs.
     pub fn subjects(&self) -> impl Iterator<Item = &str> {
-        self.bounds.named.iter().map(|(subject, _)| subject.as_str())
+        self.bounds.named.iter().map(|bound| bound.subject.as_str())
     }
 
     /// Returns whether everything that a request uses is what the scope is bound to. A request that uses nothing of a sort that the scope
     /// is bound to is not covered, except for credentials: it needs none. What the scope does not speak of is not restricted.
     #[must_use]
     pub fn covers(&self, uses: &Uses) -> bool {
-        let mut subjects = self.bounds.named.iter().map(|(subject, _)| subject.as_str());
-        subjects.all(|subject| {
-            let mut used = uses.0.iter().filter(|used| used.subject == subject).peekable();
-            let may_lack = subject == Uses::CREDENTIAL;
+        let subjects: BTreeSet<&str> = self.subjects().collect();
+        let names: usize = uses.0.iter().filter_map(|used| Some(used.name.as_ref()?.len())).sum();
+        if !subjects.is_empty() && (uses.0.len() > MAX_USES || names > MAX_NAMES_BYTES) {
+            return false;
+        }
+        subjects.iter().all(|subject| {
+            let counts =
+                |used: &&Use| used.subject == *subject && used.unless.is_none_or(|other| !subjects.contains(other));
+            let mut used = uses.0.iter().filter(counts).peekable();
+            let may_lack = *subject == Uses::CREDENTIAL;
             (used.peek().is_some() || may_lack)
-                && used.all(|used| used.name.as_ref().is_some_and(|name| self.bounds.cover(subject, name)))
+                && used.all(|used| {
+                    let name = used.name.as_ref();
+                    name.is_some_and(|name| self.bounds.cover(subject, name, used.version.as_deref()))
+                })
         })
     }
 
@@ -154,9 +178,20 @@ impl Scope {
 
 impl Bounds {
     /// Returns whether the scope is not bound to that subject, or to this name among others.
-    fn cover(&self, subject: &str, name: &str) -> bool {
-        let mut patterns = self.named.iter().filter(|(bound, _)| bound == subject).peekable();
-        patterns.peek().is_none() || patterns.any(|(_, pattern)| pattern.matches(name))
+    fn cover(&self, subject: &str, name: &str, version: Option<&str>) -> bool {
+        let mut bounds = self.named.iter().filter(|bound| bound.subject == subject).peekable();
+        bounds.peek().is_none() || bounds.any(|bound| bound.covers(name, version))
+    }
+}
+
+impl Bound {
+    fn covers(&self, name: &str, version: Option<&str>) -> bool {
+        let is_version = match (&self.version, version) {
+            (None, None) => true,
+            (Some(pattern), Some(version)) => pattern.matches(version),
+            _ => false,
+        };
+        is_version && self.name.matches(name)
     }
 }
 
@@ -237,10 +272,15 @@ impl FromStr for Scope {
             if !fits {
                 return Err(unbound());
             }
-            scope
-                .bounds
-                .named
-                .push((subject.to_owned(), pattern.parse::<Pattern>()?));
+            let (name, version) = match pattern.rsplit_once(VERSION) {
+                Some((name, version)) if subject != Uses::CREDENTIAL => (name, Some(version.parse()?)),
+                _ => (pattern, None),
+            };
+            scope.bounds.named.push(Bound {
+                subject: subject.to_owned(),
+                name: name.parse()?,
+                version,
+            });
             if scope.bounds.named.len() > MAX_BOUNDS {
                 return Err(NotAScope::TooMany);
             }
@@ -253,11 +293,10 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())?;
         let own = self.bounds.own.then(|| OWN.to_owned());
-        let named = self
-            .bounds
-            .named
-            .iter()
-            .map(|(subject, pattern)| format!("{subject}={pattern}"));
+        let named = self.bounds.named.iter().map(|bound| {
+            let version = bound.version.as_ref().map(|version| format!("{VERSION}{version}"));
+            format!("{}={}{}", bound.subject, bound.name, version.unwrap_or_default())
+        });
         let bounds: Vec<String> = own.into_iter().chain(named).collect();
         match bounds.is_empty() {
             true => Ok(()),
@@ -308,6 +347,15 @@ impl Scopes {
         ))
     }
 
+    /// Returns whether whoever has these scopes may take over the others from somebody else, whose own jobs are not the same.
+    #[must_use]
+    pub fn include(&self, others: &Self) -> bool {
+        others.0.iter().all(|other| {
+            let wider = |own: &&Scope| own.contains(other) && !own.is_for_own();
+            self.0.iter().any(|own| wider(&own))
+        })
+    }
+
     /// Returns whether whoever has these scopes may give the others.
     #[must_use]
     pub fn contain(&self, others: &Self) -> bool {
@@ -332,6 +380,7 @@ mod tests {
             "credentials:*[credential=staging-*]",
             "jobs:run[thing=a.yml,place=staging,credential=staging-*]",
             "jobs:run[thing=billing/*,thing=mail/send]",
+            "jobs:run[thing=repo//a.yml#main]",
         ] {
             assert_eq!(text.parse::<Scope>()?.to_string(), text);
         }
@@ -396,6 +445,33 @@ mod tests {
         ] {
             assert!(!scope.covers(&refused), "{refused:?}");
         }
+        let version = |name: &str, version: Option<&str>| {
+            Uses(vec![Use {
+                subject: "thing",
+                name: Some(name.to_owned()),
+                version: version.map(str::to_owned),
+                unless: None,
+            }])
+        };
+        let (plain, main): (Scope, Scope) = ("jobs:run[thing=r//*]".parse()?, "jobs:run[thing=r//*#main]".parse()?);
+        assert!(plain.covers(&version("r//a", None)) && main.covers(&version("r//a", Some("main"))));
+        for (name, given) in [("r//a", Some("evil")), ("r//a", Some("main"))] {
+            assert!(!plain.covers(&version(name, given)), "{name} {given:?}");
+        }
+        for (name, given) in [
+            ("r//a", None),
+            ("r//a#main", None),
+            ("r//a", Some("evil")),
+            ("r//a", Some("evil#main")),
+        ] {
+            assert!(!main.covers(&version(name, given)), "{name} {given:?}");
+        }
+        let mut with_hosts = uses(&[deploy, ("thing", None)]);
+        with_hosts.0[1].unless = Some("place");
+        let (thing, both): (Scope, Scope) = ("jobs:run[thing=*]".parse()?, "jobs:run[thing=*,place=*]".parse()?);
+        assert!(!thing.covers(&with_hosts));
+        with_hosts.add("place", Some("staging".to_owned()));
+        assert!(both.covers(&with_hosts) && !thing.covers(&with_hosts));
         let all: Scope = "jobs:run".parse()?;
         assert!(all.covers(&uses(&[("thing", None), ("credential", Some("any"))])));
         assert_eq!(

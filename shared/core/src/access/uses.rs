@@ -5,20 +5,28 @@
 pub struct Uses(pub Vec<Use>);
 
 /// One thing that a request uses.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Use {
     /// What it is, in the words of scopes, such as `service`.
     pub subject: &'static str,
     /// Its name; `None` for one that has none, such as content in the request itself.
     pub name: Option<String>,
+    /// Which state of it, such as a branch; `None` if the request does not say.
+    pub version: Option<String>,
+    /// The subject that takes care of it: it does not count where the scope is bound to that as well.
+    pub unless: Option<&'static str>,
 }
 
 impl Uses {
     /// The subject of stored credentials, and of secrets that are kept elsewhere. A request of every kind may use some, or none.
     pub const CREDENTIAL: &'static str = "credential";
 
-    /// Adds a thing.
+    /// Adds a thing by its name.
     pub fn add(&mut self, subject: &'static str, name: Option<String>) {
-        self.0.push(Use { subject, name });
+        self.0.push(Use {
+            subject,
+            name,
+            ..Use::default()
+        });
     }
 }

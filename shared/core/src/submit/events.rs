@@ -41,7 +41,8 @@ impl Submitter {
             Ok(key) => key,
             Err(text) => return self.refuse(by, id, &body, text).await,
         };
-        let ledger = key.as_ref().map(|key| self.ledger(by.tenant(), key));
+        let of_caller = key.as_ref().map(|key| key.of(&by.caller));
+        let ledger = of_caller.as_ref().map(|key| self.ledger(by.tenant(), key));
         let id = match &ledger {
             None => id,
             Some(ledger) => {
@@ -54,7 +55,7 @@ impl Submitter {
                     Reserved::Other => {
                         let text = format!(
                             "The {KEY_FIELD} {:?} was used for a different request.",
-                            ledger.key.as_str()
+                            key.as_ref().map(IdempotencyKey::as_str).unwrap_or_default()
                         );
                         return self.refuse(by, id, &body, text).await;
                     }

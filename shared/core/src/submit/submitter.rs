@@ -61,7 +61,8 @@ impl Submitter {
             let job = self.admit(self.job(id, by.tenant().clone(), request)).await?;
             return Ok(Submitted { job, replayed: false });
         };
-        let ledger = self.ledger(by.tenant(), &once.key);
+        let key = once.key.of(&by.caller);
+        let ledger = self.ledger(by.tenant(), &key);
         let sha256 = digest(&body);
         match ledger.reserve(id, sha256, once.wait, self.clock.now()).await? {
             Reserved::Theirs(job) => Ok(Submitted {
@@ -107,8 +108,8 @@ impl Submitter {
     }
 
     /// Records that a submission with an idempotency key has been answered; its key stands for the answer from now on.
-    pub async fn settle(&self, job: &Job, once: &Once) {
-        self.ledger(&job.tenant, &once.key).settle(job.id).await;
+    pub async fn settle(&self, by: &Requester, job: &Job, once: &Once) {
+        self.ledger(by.tenant(), &once.key.of(&by.caller)).settle(job.id).await;
     }
 
     /// Records a job that the caller will run or dispatch itself.

@@ -1,6 +1,6 @@
 //! What a request uses, as far as callers can be bound to it.
 
-use callboard_core::access::Uses;
+use callboard_core::access::{Use, Uses};
 use callboard_core::base::object::Object;
 use serde_json::Value;
 
@@ -16,19 +16,30 @@ const INVENTORY: &str = "inventory";
 pub const SUBJECTS: &[&str] = &[PLAYBOOK, ROLE, SOURCE, INVENTORY];
 /// Variables with this beginning say how Ansible reaches a host, or which host it is.
 const OF_CONNECTIONS: &str = "ansible_";
+/// And one that connection plugins take for the host itself.
+const HOST: &str = "inventory_hostname";
 
 impl AnsibleRequest {
     /// Returns what the request uses.
     #[must_use]
     pub(crate) fn uses(&self) -> Uses {
         let mut uses = Uses::default();
-        let (subject, name) = what(&self.source);
-        uses.add(subject, name);
+        let what = what(&self.source);
+        let subject = what.subject;
+        uses.0.push(what);
         if let Some(git) = self.source.git() {
             uses.add(SOURCE, Some(git.repo.to_owned()));
         }
-        for name in self.inventory.parts().iter().flat_map(names) {
-            uses.add(INVENTORY, name);
+        let mut inventories: Vec<Use> = self.inventory.parts().iter().flat_map(inventories).collect();
+        inventories.dedup();
+        uses.0.extend(inventories);
+        if self.inventory.parts().iter().any(is_elsewhere) {
+            // it has variables, which can be code; who is bound to inventories is bound to those of this one
+            uses.0.push(Use {
+                subject,
+                unless: Some(INVENTORY),
+                ..Use::default()
+            });
         }
         if self.brings_code() {
             // whatever the playbook is called
@@ -36,6 +47,12 @@ impl AnsibleRequest {
         }
         if self.brings_code() || self.options.connection.is_some() {
             uses.add(INVENTORY, None);
+        }
+        if let Source::Typed(TypedSource::CollectionRole(role)) = &self.source
+            && role.galaxy_server.is_some()
+        {
+            // on another server, another may have taken the name
+            uses.add(ROLE, None);
         }
         let mut credentials: Vec<String> = self.credential_uses().into_iter().map(|named| named.name).collect();
         add_external(&Value::Object(Object::of(self).0), &mut credentials);
@@ -46,7 +63,8 @@ impl AnsibleRequest {
     }
 
     /// Returns whether the request itself says more than a fixed playbook with fixed hosts would run: variables of connections name
-    /// programs and hosts, templates run lookups, and an inventory in the request has variables of both kinds.
+    /// programs, users and hosts, templates run lookups, an inventory in the request has variables of both kinds, and options name users
+    /// and variables of the environment.
     fn brings_code(&self) -> bool {
         let role_vars = match &self.source {
             Source::Typed(TypedSource::Role(role)) => Some(&role.role_vars),
@@ -63,55 +81,81 @@ impl AnsibleRequest {
                 Inventory::Typed(TypedInventory::Inline(_) | TypedInventory::Dynamic(_))
             )
         };
-        self.options.template_extra_vars
+        let options = &self.options;
+        let has_a_user = options.r#become
+            || options.become_user.is_some()
+            || options.become_method.is_some()
+            || options.remote_user.is_some();
+        options.template_extra_vars
+            || has_a_user
+            || !options.environment.is_empty()
             || self.inventory.parts().iter().any(is_inline)
-            || names.any(|name| name.starts_with(OF_CONNECTIONS))
+            || names.any(|name| name.starts_with(OF_CONNECTIONS) || name == HOST)
     }
 }
 
 /// Returns what runs: a playbook by its path in the playbooks folder, its collection's name or `REPOSITORY//PATH`, a role by its name,
-/// `COLLECTION.NAME` or `REPOSITORY//PATH`; with `@BRANCH`, if one is named. A playbook in the request has no name.
-fn what(source: &Source) -> (&'static str, Option<String>) {
-    let branch = source.git().and_then(|git| git.branch);
+/// `COLLECTION.NAME` or `REPOSITORY//PATH`; its version is the branch, or that of the collection. A playbook in the request has no name.
+fn what(source: &Source) -> Use {
+    let branch = source.git().and_then(|git| git.branch).map(str::to_owned);
     let of = |repo: &Option<String>, path: &str| match repo {
         None => path.to_owned(),
-        Some(repo) => in_repository(repo, path, branch),
+        Some(repo) => format!("{repo}//{path}"),
     };
-    match source {
-        Source::Playbook(path) => (PLAYBOOK, Some(path.clone())),
-        Source::Typed(TypedSource::Playbook(playbook)) => (PLAYBOOK, Some(of(&playbook.repo, &playbook.path))),
+    let (subject, name, version) = match source {
+        Source::Playbook(path) => (PLAYBOOK, Some(path.clone()), None),
+        Source::Typed(TypedSource::Playbook(playbook)) => (PLAYBOOK, Some(of(&playbook.repo, &playbook.path)), branch),
         Source::Typed(TypedSource::Role(role)) => {
             let parts = [role.path.as_deref(), role.role.as_deref()];
             let path: Vec<&str> = parts.into_iter().flatten().collect();
-            (ROLE, Some(of(&role.repo, &path.join("/"))))
+            (ROLE, Some(of(&role.repo, &path.join("/"))), branch)
         }
-        Source::Typed(TypedSource::CollectionRole(role)) => (ROLE, Some(format!("{}.{}", role.collection, role.role))),
-        Source::Typed(TypedSource::Inline(_)) => (PLAYBOOK, None),
+        Source::Typed(TypedSource::CollectionRole(role)) => {
+            let name = format!("{}.{}", role.collection, role.role);
+            (ROLE, Some(name), role.version.clone())
+        }
+        Source::Typed(TypedSource::Inline(_)) => (PLAYBOOK, None, None),
+    };
+    Use {
+        subject,
+        name,
+        version,
+        unless: None,
     }
 }
 
-fn in_repository(repo: &str, path: &str, branch: Option<&str>) -> String {
-    let branch = branch.map(|branch| format!("@{branch}"));
-    format!("{repo}//{path}{}", branch.unwrap_or_default())
+/// Returns whether an inventory is somewhere else, with its variables.
+fn is_elsewhere(inventory: &Inventory) -> bool {
+    matches!(
+        inventory,
+        Inventory::Typed(TypedInventory::Git(_) | TypedInventory::Url(_))
+    )
 }
 
-fn names(inventory: &Inventory) -> Vec<Option<String>> {
-    match inventory {
-        Inventory::Text(hosts) => hosts
-            .split(',')
-            .map(str::trim)
-            .filter(|host| !host.is_empty())
-            .map(|host| Some(host.to_owned()))
-            .collect(),
-        Inventory::Typed(TypedInventory::Inline(_)) => vec![None],
-        Inventory::Typed(TypedInventory::Git(git)) => {
-            vec![Some(in_repository(&git.repo, &git.path, git.branch.as_deref()))]
+fn inventories(inventory: &Inventory) -> Vec<Use> {
+    let (name, version) = match inventory {
+        Inventory::Text(hosts) => {
+            let hosts = hosts.split(',').map(str::trim).filter(|host| !host.is_empty());
+            let named = hosts.map(|host| Use {
+                subject: INVENTORY,
+                // what is before an @ is a user, and what is behind it another host
+                name: Some(host.to_owned()).filter(|host| !host.contains('@')),
+                ..Use::default()
+            });
+            return named.collect();
         }
-        Inventory::Typed(TypedInventory::Url(url)) => vec![Some(url.url.clone())],
-        // its settings say which hosts it finds
-        Inventory::Typed(TypedInventory::Dynamic(_)) => vec![None],
-        Inventory::Several(several) => several.iter().flat_map(names).collect(),
-    }
+        Inventory::Several(several) => return several.iter().flat_map(inventories).collect(),
+        Inventory::Typed(TypedInventory::Git(git)) => (Some(format!("{}//{}", git.repo, git.path)), git.branch.clone()),
+        Inventory::Typed(TypedInventory::Url(url)) => (Some(url.url.clone()), None),
+        // in the request, or found as the request says
+        Inventory::Typed(TypedInventory::Inline(_) | TypedInventory::Dynamic(_)) => (None, None),
+    };
+    vec![Use {
+        subject: INVENTORY,
+        name,
+        version,
+        unless: None,
+    }]
 }
 
 /// Adds the secrets that are kept elsewhere, as `TYPE:PLACE`, and the roles of AWS that are assumed.
@@ -177,7 +221,7 @@ mod tests {
             ),
             (
                 json!({"source": {"type": "playbook", "repo": repo, "path": "a.yml", "branch": "mine"}}),
-                ("playbook", Some(format!("{repo}//a.yml@mine"))),
+                ("playbook", Some(format!("{repo}//a.yml#mine"))),
             ),
             (
                 json!({"source": {"type": "collection_role", "collection": "acme.web", "role": "nginx"}}),
@@ -189,7 +233,9 @@ mod tests {
             ),
         ] {
             let found = uses(&body).0.swap_remove(0);
-            assert_eq!((found.subject, found.name), what, "{body}");
+            let version = found.version.map(|version| format!("#{version}"));
+            let name = found.name.map(|name| name + &version.unwrap_or_default());
+            assert_eq!((found.subject, name), what, "{body}");
         }
     }
 
@@ -229,6 +275,13 @@ mod tests {
         for (more, adds) in [
             (json!({"extra_vars": {"a": 1}}), false),
             (json!({"extra_vars": {"ansible_python_interpreter": "/tmp/x"}}), true),
+            (json!({"extra_vars": {"inventory_hostname": "b"}}), true),
+            (json!({"options": {"become": true}}), true),
+            (json!({"options": {"remote_user": "root"}}), true),
+            (
+                json!({"inventory": {"type": "url", "url": "https://cmdb.example.com/a"}}),
+                true,
+            ),
             (json!({"options": {"template_extra_vars": true}}), true),
             (json!({"inventory": {"type": "inline", "hosts": ["a"]}}), true),
             (json!({"inventory": "a,b,"}), false),

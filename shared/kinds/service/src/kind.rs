@@ -97,6 +97,7 @@ impl Kind for Services {
             uses: Uses(vec![Use {
                 subject: SUBJECT,
                 name: Some(format!("{}/{}", request.service, request.operation)),
+                ..Use::default()
             }]),
             secrets: request.credential_uses(),
             kind: Some(request.call.runner_config.execution_type().as_str()),

@@ -36,6 +36,7 @@ impl Grant {
             name,
             subject,
             scopes: self.scopes.clone(),
+            until: None,
         }
     }
 }
