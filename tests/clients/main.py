@@ -106,7 +106,9 @@ def schemathesis_finds_nothing(tools: Tools, folder: Path) -> None:
     shutil.copy(CLIENTS / "schemathesis.toml", folder)
     bounds = ["--seed", SEED, "--max-examples", EXAMPLES, "--generation-database", "none"]
     patient = ["--suppress-health-check", "too_slow", "--warnings", "off"]
-    options = ["--checks", "all", "--continue-on-failure", "--no-color", *bounds, *patient]
+    # who shows no valid key more than 20 times in a minute gets 429; tests/api/access.rs asks every route without one
+    checks = ["--checks", "all", "--exclude-checks", "ignored_auth"]
+    options = [*checks, "--continue-on-failure", "--no-color", *bounds, *patient]
     options += ["--header", f"Authorization: Bearer {service.key}"]
     print(tools.run(["schemathesis", "run", DOCUMENT, "--url", service.address, *options], folder))
     unwell = [line for line in service.log if "ERROR" in line or "panicked" in line]

@@ -19,11 +19,12 @@ fn the_help_of_a_verb_has_its_own_flags_and_no_others() -> anyhow::Result<()> {
                 "--kind",
                 "--service",
                 "--operation",
+                "--tenant",
                 "--limit",
                 "--json",
             ],
         ),
-        ("redrive", vec!["--playbook"]),
+        ("redrive", vec!["--playbook", "--tenant"]),
         ("rotate-key", vec![]),
     ] {
         let help = desk.call(&[verb, "--help"])?;
