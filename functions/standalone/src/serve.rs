@@ -199,24 +199,24 @@ fn app(
     }
 }
 
-/// Without keys and issuers, the service answers on a loopback address only, where nobody but this machine's users can reach it.
+/// Without keys and issuers, the service answers on a loopback address only, and to no proxy: where nobody but this machine's users can
+/// reach it.
 async fn access(parts: &Parts, loopback: bool, proxied: bool) -> anyhow::Result<Access> {
     let tokens = parts.tokens()?;
     let authenticator = Authenticator::new(parts.api_keys.clone(), tokens, parts.clock.clone());
     let nobody = authenticator.knows_nobody().await?;
+    let alone = loopback && !proxied;
     ensure!(
-        loopback || !nobody,
-        "whoever reaches this address could run anything as this user, since there is no API key. Make one and start again:\n  \
-         callboard keys create --name admin --scope admin\n  callboard serve --listen ADDRESS:PORT\nOr leave --listen out: then only \
-         this machine can reach the service. (With other data than the default, give both commands the same --data.)"
+        alone || !nobody,
+        "whoever reaches this address, or a trusted proxy, could run anything as this user, since there is no API key. Make one and start again:\n  \
+         callboard keys create --name admin --scope admin\n  callboard serve --listen ADDRESS:PORT\nOr leave --listen and --trusted-proxy out: then \
+         only this machine can reach the service. (With other data than the default, give both commands the same --data.)"
     );
-    if nobody && proxied {
-        tracing::warn!("there is no API key: everybody whose requests a trusted proxy passes on may do everything");
-    } else if nobody {
+    if nobody {
         tracing::info!("there is no API key: everybody on this machine may do everything");
     }
     let authenticator = Arc::new(authenticator);
-    Ok(match loopback {
+    Ok(match alone {
         true => Access::alone(authenticator),
         false => Access::shown(authenticator),
     })

@@ -79,9 +79,14 @@ impl Proxies {
         if !self.trust(peer.ip()) {
             return peer;
         }
-        let client = match headers.contains_key(FORWARDED) {
-            true => self.farthest(named(headers, &FORWARDED, forwarded_for)),
-            false => self.farthest(named(headers, &X_FORWARDED_FOR, address)),
+        let told = |name| headers.contains_key(name);
+        let forwarded = told(&FORWARDED).then(|| self.farthest(named(headers, &FORWARDED, forwarded_for)));
+        let list = told(&X_FORWARDED_FOR).then(|| self.farthest(named(headers, &X_FORWARDED_FOR, address)));
+        let client = match (forwarded, list) {
+            // a proxy sets one of them, and may pass on what the client has set in the other
+            (Some(one), Some(other)) if one != other => None,
+            (Some(told), _) | (None, Some(told)) => told,
+            (None, None) => None,
         };
         client.map_or(peer, |client| SocketAddr::new(client, 0))
     }
@@ -316,8 +321,10 @@ mod tests {
             ("for=\"[198.51.100.1]\"", "127.0.0.1"),
             ("\"", "127.0.0.1"),
         ] {
+            assert_eq!(client("127.0.0.1", &[(&FORWARDED, value)])?, expected, "{value}");
+            // where they do not agree, the client may have sent one of them
             let both = [(&X_FORWARDED_FOR, "203.0.113.7"), (&FORWARDED, value)];
-            assert_eq!(client("127.0.0.1", &both)?, expected, "{value}");
+            assert_eq!(client("127.0.0.1", &both)?, "127.0.0.1", "{value}");
         }
         Ok(())
     }
