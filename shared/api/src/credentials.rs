@@ -10,7 +10,7 @@ use callboard_core::access::{Action, Requester};
 use callboard_core::base::causes::causes;
 use callboard_core::base::fields::Faults;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::credential::{Credential, CredentialSummary, check_name, parse_name};
+use callboard_core::credential::{Credential, CredentialPage, CredentialSummary, check_name, parse_name};
 use callboard_core::job::List;
 use serde::Serialize;
 use serde_json::Value;
@@ -105,7 +105,7 @@ pub(crate) async fn list(State(app): State<App>, Asking(by): Asking, mut params:
     let (limit, list) = (params.limit(), List::Credentials(tenant));
     let after = params.cursor(|text| String::from_utf8(list.place(text)?).ok());
     params.finish()?;
-    let page = app.credentials.list(tenant, after.as_deref(), limit).await?;
+    let page = covered(&app, &by, after.clone(), limit).await?;
     let last = page.credentials.last().filter(|_| page.has_more);
     let next_cursor = last.map(|last| list.cursor(last.name.as_bytes()));
     let (same, this) = (
@@ -115,16 +115,31 @@ pub(crate) async fn list(State(app): State<App>, Asking(by): Asking, mut params:
     let next = next_cursor.as_ref().map(|cursor| same.clone().with("cursor", cursor));
     let links = Links::of_page(PATH, &same.with_some("cursor", this), next.as_ref());
     let body = CredentialList {
-        // those that the caller is bound to; a page may have fewer than its limit
-        credentials: page
-            .credentials
-            .into_iter()
-            .filter(|found| covers(&by, Action::CredentialsRead, &found.name).is_ok())
-            .collect(),
+        credentials: page.credentials,
         limit,
         next_cursor,
     };
     Ok((links, Json(body)).into_response())
+}
+
+/// Returns a page of those credentials that the caller may read. Where it begins and ends tells of no other.
+async fn covered(
+    app: &App,
+    by: &Requester,
+    mut after: Option<String>,
+    limit: u32,
+) -> Result<CredentialPage, StoreError> {
+    let mut found = Vec::new();
+    loop {
+        let page = app.credentials.list(by.tenant(), after.as_deref(), limit).await?;
+        after = page.credentials.last().map(|last| last.name.clone());
+        let may = |found: &CredentialSummary| covers(by, Action::CredentialsRead, &found.name).is_ok();
+        found.extend(page.credentials.into_iter().filter(may));
+        // one more than the page has tells that more follow
+        if !page.has_more || found.len() > limit as usize {
+            return Ok(CredentialPage::new(found, limit));
+        }
+    }
 }
 
 /// A page of credentials, without their values.

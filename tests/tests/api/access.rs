@@ -233,6 +233,36 @@ async fn a_bound_key_runs_reads_and_cancels_what_it_is_bound_to() -> anyhow::Res
         403,
         "forbidden"
     ));
+    ensure!(
+        admin
+            .post("/api/v1/credentials", credential("a-secret-name"))
+            .await?
+            .status
+            == 201
+    );
+    ensure!(
+        admin
+            .post("/api/v1/credentials", credential("staging-ssh"))
+            .await?
+            .status
+            == 201
+    );
+    let first = keeper.get("/api/v1/credentials?limit=1").await?.body;
+    let cursor = first["next_cursor"].as_str().context("one more follows")?;
+    let second = keeper
+        .get(&format!("/api/v1/credentials?limit=1&cursor={cursor}"))
+        .await?
+        .body;
+    let names = (
+        &first["credentials"][0]["name"],
+        &second["credentials"][0]["name"],
+        &second["next_cursor"],
+    );
+    ensure!(
+        names == (&json!("staging-db"), &json!("staging-ssh"), &json!(null)),
+        "{first} {second}"
+    );
+    ensure!(keeper.delete("/api/v1/credentials/staging-ssh").await?.status == 204);
     let listed = keeper.get("/api/v1/credentials").await?.body;
     ensure!(
         listed["credentials"].as_array().is_some_and(|all| all.len() == 1),
