@@ -4,11 +4,12 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use callboard_api::KeyView;
 use callboard_core::access::keys::{self, KeyError, NewKey};
-use callboard_core::access::{ApiKey, KeyId, KeyStore, Scopes};
+use callboard_core::access::{ApiKey, KeyId, KeyStore};
 use callboard_core::base::secret::Secret;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::base::time::{SystemClock, Timestamp};
+use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 use callboard_embedded::SqliteKeyStore;
 use serde_json::json;
 
@@ -59,13 +60,13 @@ pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
                     break;
                 }
             }
-            list(&all);
+            list(all)?;
         }
         KeysVerb::Show { id } => {
             let key = keys::get(&store, &by, &id)
                 .await
                 .map_err(|error| told(error.into(), id.as_str()))?;
-            println!("{}", serde_json::to_string_pretty(&shown(&key))?);
+            println!("{}", serde_json::to_string_pretty(&KeyView::from(key))?);
         }
         KeysVerb::Rotate { id, overlap } => {
             let overlap = keys::overlap(Some(&overlap)).map_err(|detail| anyhow!("--overlap {detail}"))?;
@@ -101,19 +102,19 @@ fn tell_made((key, text): (ApiKey, Secret)) {
     );
 }
 
-fn list(all: &[ApiKey]) {
+fn list(all: Vec<ApiKey>) -> anyhow::Result<()> {
     if !std::io::stdout().is_terminal() {
         for key in all {
-            println!("{}", shown(key));
+            println!("{}", serde_json::to_string(&KeyView::from(key))?);
         }
-        return;
+        return Ok(());
     }
     let date = |at: Option<Timestamp>| at.map_or("-".to_owned(), |at| at.to_string().chars().take(10).collect());
     println!(
         "{:<14}{:<22}{:<12}{:<12}{:<9}SCOPES",
         "ID", "NAME", "EXPIRES", "USED", "STATE"
     );
-    let now = callboard_core::base::time::Clock::now(&SystemClock);
+    let now = SystemClock.now();
     for key in all {
         let state = match (key.revoked_at, key.is_in_force(now)) {
             (Some(_), _) => "revoked",
@@ -121,25 +122,15 @@ fn list(all: &[ApiKey]) {
             (None, true) => "",
         };
         let (expires, used) = (date(key.expires_at), date(key.last_used_at));
-        let scopes = scopes(&key.scopes).join(" ");
+        let scopes: Vec<String> = key.scopes.0.iter().map(ToString::to_string).collect();
+        let scopes = scopes.join(" ");
         println!(
             "{:<14}{:<22}{expires:<12}{used:<12}{state:<9}{scopes}",
             key.id.as_str(),
             key.name
         );
     }
-}
-
-fn shown(key: &ApiKey) -> serde_json::Value {
-    json!({
-        "id": key.id, "name": key.name, "tenant": key.tenant, "scopes": scopes(&key.scopes), "created_at": key.created_at,
-        "created_by": key.created_by, "expires_at": key.expires_at, "last_used_at": key.last_used_at, "revoked_at": key.revoked_at,
-        "former_until": key.former.as_ref().map(|former| former.until),
-    })
-}
-
-fn scopes(scopes: &Scopes) -> Vec<String> {
-    scopes.0.iter().map(ToString::to_string).collect()
+    Ok(())
 }
 
 fn told(error: KeyError, id: &str) -> anyhow::Error {

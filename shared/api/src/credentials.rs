@@ -107,13 +107,9 @@ pub(crate) async fn list(State(app): State<App>, Asking(by): Asking, mut params:
     params.finish()?;
     let page = covered(&app, &by, after.clone(), limit).await?;
     let last = page.credentials.last().filter(|_| page.has_more);
-    let next_cursor = last.map(|last| list.cursor(last.name.as_bytes()));
-    let (same, this) = (
-        Query::default().with("limit", &limit),
-        after.map(|name| list.cursor(name.as_bytes())),
-    );
-    let next = next_cursor.as_ref().map(|cursor| same.clone().with("cursor", cursor));
-    let links = Links::of_page(PATH, &same.with_some("cursor", this), next.as_ref());
+    let last = last.map(|last| last.name.as_str());
+    let same = Query::default().with("limit", &limit);
+    let (links, next_cursor) = Links::of_texts(PATH, &same, &list, after.as_deref(), last);
     let body = CredentialList {
         credentials: page.credentials,
         limit,

@@ -31,7 +31,7 @@ const MAX_OVERLAP_BYTES: usize = 16;
 /// An API key. Only the answer that makes or rotates it has the key itself.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ApiKey)]
-pub(crate) struct KeyView {
+pub struct KeyView {
     /// The key, to be sent as `Authorization: Bearer KEY`. It is not stored and cannot be shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, nullable = false)]
@@ -102,6 +102,17 @@ pub(crate) struct KeyRotation {
     overlap: Option<String>,
 }
 
+impl KeyView {
+    /// Makes the view of a key that was just made or rotated, with the text that its holder shows.
+    #[must_use]
+    pub fn made(key: ApiKey, text: Secret) -> Self {
+        Self {
+            key: Some(text),
+            ..key.into()
+        }
+    }
+}
+
 impl From<ApiKey> for KeyView {
     fn from(key: ApiKey) -> Self {
         Self {
@@ -161,7 +172,7 @@ pub(crate) async fn create(
     let made = keys::create(&*app.keys, &*app.clock, &by.caller, new).await;
     let (key, text) = made.map_err(|error| problem("", error))?;
     let location = [(header::LOCATION, format!("{PATH}/{}", key.id))];
-    Ok((StatusCode::CREATED, location, Json(made_key(key, text))).into_response())
+    Ok((StatusCode::CREATED, location, Json(KeyView::made(key, text))).into_response())
 }
 
 /// Lists API keys, ordered by id.
@@ -203,11 +214,10 @@ pub(crate) async fn list(State(app): State<App>, Asking(by): Asking, mut params:
     params.finish()?;
     let page = app.keys.list(&tenant, after.as_ref(), limit).await?;
     let last = page.keys.last().filter(|_| page.has_more);
-    let next_cursor = last.map(|last| list.cursor(last.id.as_str().as_bytes()));
+    let last = last.map(|last| last.id.as_str());
     let same = Query::default().with_some("tenant", named).with("limit", &limit);
-    let this = after.map(|id| list.cursor(id.as_str().as_bytes()));
-    let next = next_cursor.as_ref().map(|cursor| same.clone().with("cursor", cursor));
-    let links = Links::of_page(PATH, &same.with_some("cursor", this), next.as_ref());
+    let after = after.as_ref().map(KeyId::as_str);
+    let (links, next_cursor) = Links::of_texts(PATH, &same, &list, after, last);
     let body = KeyList {
         keys: page.keys.into_iter().map(KeyView::from).collect(),
         limit,
@@ -266,7 +276,7 @@ pub(crate) async fn rotate(
     let overlap = overlap(&body.value)?;
     let rotated = keys::rotate(&*app.keys, &*app.clock, &by.caller, &id, overlap).await;
     let (key, text) = rotated.map_err(|error| problem(id.as_str(), error))?;
-    Ok(Json(made_key(key, text)))
+    Ok(Json(KeyView::made(key, text)))
 }
 
 /// Revokes an API key.
@@ -304,13 +314,6 @@ fn overlap(body: &Value) -> Result<std::time::Duration, Problem> {
     let overlap = keys::overlap(text).map_err(|detail| faults.add("/overlap", detail));
     let overlap = faults.or(overlap.ok()).map_err(Problem::fields)?;
     overlap.ok_or_else(Problem::internal)
-}
-
-fn made_key(key: ApiKey, text: Secret) -> KeyView {
-    KeyView {
-        key: Some(text),
-        ..key.into()
-    }
 }
 
 fn no_such_key(id: &str) -> Problem {

@@ -35,6 +35,7 @@ pub use access::{Access, Identity};
 pub use app::{AnswerLimits, ApiSettings, App, Followers, Health, HealthCheck};
 pub use bodies::Bodies;
 pub use gate::{Gate, HostName, Hosts, NotAHostName, NotAnOrigin, Origin};
+pub use keys::KeyView;
 pub use list::JobListItem;
 pub use openapi::document;
 pub use problem::Problem;

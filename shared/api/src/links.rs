@@ -4,6 +4,7 @@ use axum::http::HeaderValue;
 use axum::http::header::LINK;
 use axum::response::{IntoResponseParts, ResponseParts};
 use callboard_core::base::id::JobId;
+use callboard_core::job::List;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// All characters except the unreserved ones of RFC 3986.
@@ -26,6 +27,22 @@ impl Links {
         let mut links = vec![("self", page.after(path))];
         links.extend(next.map(|next| ("next", next.after(path))));
         Self(links)
+    }
+
+    /// Returns the links of a page of a list whose places are texts, and the cursor of the next page. `same` are the parameters of all
+    /// pages; this one follows the place `after`, and others follow `last`.
+    pub(crate) fn of_texts(
+        path: &str,
+        same: &Query,
+        list: &List<'_>,
+        after: Option<&str>,
+        last: Option<&str>,
+    ) -> (Self, Option<String>) {
+        let cursor = |place: &str| list.cursor(place.as_bytes());
+        let page = |cursor: &String| same.clone().with("cursor", cursor);
+        let (this, next) = (after.map(cursor), last.map(cursor));
+        let this = this.as_ref().map_or_else(|| same.clone(), page);
+        (Self::of_page(path, &this, next.as_ref().map(page).as_ref()), next)
     }
 }
 

@@ -10,6 +10,7 @@ mod pattern;
 mod requester;
 mod rules;
 mod scope;
+mod scopes;
 mod token_verifier;
 mod uses;
 
@@ -21,6 +22,7 @@ pub use self::key_store::{KeyPage, KeyStore};
 pub use self::pattern::{NotAPattern, Pattern};
 pub use self::requester::{Origin, Requester};
 pub use self::rules::{CallerRules, IamRule, OidcRule};
-pub use self::scope::{NotAScope, Scope, Scopes};
+pub use self::scope::{NotAScope, Scope};
+pub use self::scopes::Scopes;
 pub use self::token_verifier::{TokenVerifier, Unverified};
 pub use self::uses::{Use, Uses};

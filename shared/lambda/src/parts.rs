@@ -9,7 +9,7 @@ use callboard_aws::{
     DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue,
     sdk_config,
 };
-use callboard_core::access::{Authenticator, Caller, KeyStore, Requester, TokenVerifier};
+use callboard_core::access::{Authenticator, KeyStore, Requester, TokenVerifier};
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, HostKeyStore};
@@ -132,13 +132,13 @@ impl Parts {
     /// Returns as whom messages of other systems come.
     #[must_use]
     pub fn of_messages(&self) -> Requester {
-        inside(self.policies.every.callers().of_messages())
+        Requester::of(self.policies.every.callers().of_messages())
     }
 
     /// Returns as whom events and schedules come.
     #[must_use]
     pub fn of_events(&self) -> Requester {
-        inside(self.policies.every.callers().of_events())
+        Requester::of(self.policies.every.callers().of_events())
     }
 
     /// Returns how many jobs may wait.
@@ -235,13 +235,5 @@ impl Parts {
                 Ok(Access::shown(Arc::new(authenticator)))
             }
         }
-    }
-}
-
-fn inside(caller: Caller) -> Requester {
-    Requester {
-        caller,
-        source_ip: None,
-        request_id: None,
     }
 }

@@ -54,12 +54,6 @@ impl Authenticator {
         }
     }
 
-    /// Returns the keys.
-    #[must_use]
-    pub fn keys(&self) -> &Arc<dyn KeyStore> {
-        &self.keys
-    }
-
     /// Returns who shows a key or a token.
     ///
     /// # Errors

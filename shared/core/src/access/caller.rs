@@ -1,7 +1,8 @@
 //! Who asks.
 
 use super::action::Action;
-use super::scope::{Scope, Scopes};
+use super::scope::Scope;
+use super::scopes::Scopes;
 use super::uses::Uses;
 use crate::base::id::Tenant;
 use crate::base::time::Timestamp;
@@ -50,7 +51,7 @@ impl Caller {
     /// Returns whether the caller is the operator of all tenants: it has every scope of the tenant that is there from the beginning.
     #[must_use]
     pub fn is_operator(&self) -> bool {
-        self.tenant == Tenant::default() && self.scopes.0.iter().any(Scope::is_admin)
+        self.tenant == Tenant::default() && self.scopes.are_admin()
     }
 
     /// Checks that the caller may do something, at least with some things.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::caller::Caller;
-use super::scope::Scopes;
+use super::scopes::Scopes;
 use crate::base::hex::{from_hex, hex};
 use crate::base::id::Tenant;
 use crate::base::secret::Secret;

@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::caller::Caller;
 use super::key::{ApiKey, Former, KeyId, Presented};
 use super::key_store::KeyStore;
-use super::scope::{Scope, Scopes};
+use super::rules::grant::tenant;
+use super::scopes::Scopes;
 use crate::base::fields::{Faults, FieldError, Fields};
-use crate::base::id::{NotATenant, Tenant};
+use crate::base::id::Tenant;
 use crate::base::secret::Secret;
 use crate::base::store_error::StoreError;
 use crate::base::time::{Clock, Timestamp};
 
 const MAX_NAME_BYTES: usize = 63;
 const MAX_SCOPES: usize = 50;
-const MAX_SCOPE_BYTES: usize = 4096;
 const MAX_SCOPES_BYTES: usize = 8192;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long a key is accepted if its maker does not say.
@@ -83,14 +83,7 @@ impl NewKey {
         {
             faults.add("/name", "may have letters, digits, dots, hyphens and underscores");
         }
-        let tenant = match fields.text("tenant", MAX_NAME_BYTES, &mut faults).map(str::parse) {
-            None => None,
-            Some(Ok(tenant)) => Some(tenant),
-            Some(Err(NotATenant)) => {
-                faults.add("/tenant", NotATenant.to_string());
-                None
-            }
-        };
+        let tenant = tenant(&mut fields, &mut faults);
         let life = match fields.text("expires", 16, &mut faults) {
             None => Life::Usual,
             Some(text) => life(text).unwrap_or_else(|detail| {
@@ -98,8 +91,8 @@ impl NewKey {
                 Life::Usual
             }),
         };
-        let lines = fields.lines("scopes", MAX_SCOPE_BYTES, &mut faults);
-        let scopes = scopes(&lines, subjects, &mut faults);
+        let scopes = Scopes::read(&mut fields, &mut faults);
+        check(&scopes, subjects, &mut faults);
         fields.finish(&mut faults);
         faults.or(Self {
             name: name.to_owned(),
@@ -110,33 +103,20 @@ impl NewKey {
     }
 }
 
-fn scopes(lines: &[String], subjects: &[&str], faults: &mut Faults) -> Scopes {
-    if lines.is_empty() && faults.count() == 0 {
-        faults.add(
-            "/scopes",
-            "is missing: a key needs at least one scope, such as \"jobs:run\"",
-        );
-    }
-    if lines.iter().map(String::len).sum::<usize>() > MAX_SCOPES_BYTES {
+/// Checks that scopes are bound to what some kind of job knows, and are not too large: each request of the key's holder is compared with
+/// all of them.
+fn check(scopes: &Scopes, subjects: &[&str], faults: &mut Faults) {
+    if scopes.0.iter().map(|scope| scope.to_string().len()).sum::<usize>() > MAX_SCOPES_BYTES {
         faults.add("/scopes", format!("may have at most {MAX_SCOPES_BYTES} bytes together"));
     }
-    if lines.len() > MAX_SCOPES {
+    if scopes.0.len() > MAX_SCOPES {
         faults.add("/scopes", format!("may have at most {MAX_SCOPES} scopes"));
     }
-    let mut scopes = Vec::new();
-    for (index, line) in lines.iter().enumerate() {
-        match line.parse::<Scope>() {
-            Ok(scope) => {
-                let scope = Scopes(vec![scope]);
-                if let Some(told) = scope.unknown_subject(subjects) {
-                    faults.add(format!("/scopes/{index}"), format!("is not a scope: {told}"));
-                }
-                scopes.extend(scope.0);
-            }
-            Err(error) => faults.add(format!("/scopes/{index}"), error.to_string()),
+    for (index, scope) in scopes.0.iter().enumerate() {
+        if let Some(told) = scope.unknown_subject(subjects) {
+            faults.add(format!("/scopes/{index}"), format!("is not a scope: {told}"));
         }
     }
-    Scopes(scopes)
 }
 
 /// Reads how long a key is accepted: `90d`, `12h`, or `never`.
@@ -196,7 +176,7 @@ pub async fn create(
     check_gives(caller, &new.scopes)?;
     let (presented, now) = (Presented::generate()?, clock.now());
     // whoever may do everything could make a key without end, and with that others
-    let until = caller.until.filter(|_| !caller.scopes.0.iter().any(Scope::is_admin));
+    let until = caller.until.filter(|_| !caller.scopes.are_admin());
     let expires_at = match new.life {
         Life::Usual => Some(until.map_or(now + DEFAULT_LIFE, |until| until.min(now + DEFAULT_LIFE))),
         Life::For(life) => Some(now + life),
@@ -284,11 +264,7 @@ fn check_takes(caller: &Caller, key: &ApiKey) -> Result<(), KeyError> {
 }
 
 fn check_gives(caller: &Caller, scopes: &Scopes) -> Result<(), KeyError> {
-    let more = scopes
-        .0
-        .iter()
-        .find(|scope| !caller.scopes.contain(&Scopes(vec![(*scope).clone()])));
-    match more {
+    match caller.scopes.lacks(scopes) {
         None => Ok(()),
         Some(scope) => Err(KeyError::Forbidden(format!(
             "The caller may not give {scope}, since it does not have so much itself."

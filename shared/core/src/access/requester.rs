@@ -36,8 +36,14 @@ impl Requester {
     #[must_use]
     pub fn own(tenant: Tenant, name: &str) -> Self {
         let everybody = Caller::everybody(name.to_owned());
+        Self::of(Caller { tenant, ..everybody })
+    }
+
+    /// Returns a caller whose request is not one of HTTP.
+    #[must_use]
+    pub fn of(caller: Caller) -> Self {
         Self {
-            caller: Caller { tenant, ..everybody },
+            caller,
             source_ip: None,
             request_id: None,
         }

@@ -1,6 +1,6 @@
 //! Whom the operator lets in besides holders of API keys: the field `callers` of a policy.
 
-mod grant;
+pub(super) mod grant;
 mod iam;
 mod oidc;
 
@@ -52,24 +52,20 @@ impl CallerRules {
     pub fn check_subjects(&self, subjects: &[&str], faults: &mut Faults) {
         let oidc = self.oidc.iter().map(OidcRule::scopes).enumerate();
         let iam = self.iam.iter().map(IamRule::scopes).enumerate();
-        let all = oidc.map(|(index, scopes)| ("oidc", index, scopes));
-        for (name, grant) in [("sqs", &self.sqs), ("eventbridge", &self.eventbridge)] {
-            if let Some(told) = grant
-                .as_ref()
-                .and_then(|grant| grant.scopes().unknown_subject(subjects))
-            {
-                faults.add(
-                    format!("/callers/{name}/scopes"),
-                    format!("has a scope that cannot be: {told}"),
-                );
-            }
-        }
-        for (list, index, scopes) in all.chain(iam.map(|(index, scopes)| ("iam", index, scopes))) {
-            if let Some(told) = scopes.unknown_subject(subjects) {
-                faults.add(
-                    format!("/callers/{list}/{index}/scopes"),
-                    format!("has a scope that cannot be: {told}"),
-                );
+        let sqs = self.sqs.iter().map(|grant| ("sqs".to_owned(), grant.scopes()));
+        let all = oidc
+            .map(|(index, scopes)| (format!("oidc/{index}"), scopes))
+            .chain(iam.map(|(index, scopes)| (format!("iam/{index}"), scopes)))
+            .chain(sqs)
+            .chain(
+                self.eventbridge
+                    .iter()
+                    .map(|grant| ("eventbridge".to_owned(), grant.scopes())),
+            );
+        for (place, scopes) in all {
+            if let Some(told) = scopes.0.iter().find_map(|scope| scope.unknown_subject(subjects)) {
+                let detail = format!("has a scope that cannot be: {told}");
+                faults.add(format!("/callers/{place}/scopes"), detail);
             }
         }
     }

@@ -126,8 +126,19 @@ impl Scope {
         self.bounds.cover(Uses::CREDENTIAL, name, None)
     }
 
+    /// Returns a sentence about a thing that it is bound to and that no kind of job has a name for. `known` are those of all kinds.
+    #[must_use]
+    pub fn unknown_subject(&self, known: &[&str]) -> Option<String> {
+        let is_known = |subject: &&str| *subject == Uses::CREDENTIAL || known.contains(subject);
+        let unknown = self.subjects().find(|subject| !is_known(subject))?;
+        let known = known.join(", ");
+        Some(format!(
+            "nothing is called {unknown:?} to which a scope could be bound; known are credential, {known}"
+        ))
+    }
+
     /// Returns the things that it is bound to, in the words of the kinds of jobs.
-    pub fn subjects(&self) -> impl Iterator<Item = &str> {
+    fn subjects(&self) -> impl Iterator<Item = &str> {
         self.bounds.named.iter().map(|bound| bound.subject.as_str())
     }
 
@@ -319,53 +330,6 @@ impl From<Scope> for String {
     }
 }
 
-/// The scopes of a caller: it may do what any of them grants.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Scopes(pub Vec<Scope>);
-
-impl Scopes {
-    /// Returns scopes that include everything.
-    #[must_use]
-    pub fn admin() -> Self {
-        Self(vec![Scope::admin()])
-    }
-
-    /// Returns the scopes that include an action.
-    pub fn of(&self, action: Action) -> impl Iterator<Item = &Scope> {
-        self.0.iter().filter(move |scope| scope.includes(action))
-    }
-
-    /// Returns a sentence about a thing that no kind of job has a name for, if a scope is bound to one. `known` are those of all kinds.
-    #[must_use]
-    pub fn unknown_subject(&self, known: &[&str]) -> Option<String> {
-        let mut bound = self.0.iter().flat_map(Scope::subjects);
-        let unknown = bound.find(|subject| *subject != Uses::CREDENTIAL && !known.contains(subject))?;
-        let known = known.join(", ");
-        Some(format!(
-            "nothing is called {unknown:?} to which a scope could be bound; known are credential, {known}"
-        ))
-    }
-
-    /// Returns whether whoever has these scopes may take over the others from somebody else, whose own jobs are not the same.
-    #[must_use]
-    pub fn include(&self, others: &Self) -> bool {
-        others.0.iter().all(|other| {
-            let wider = |own: &&Scope| own.contains(other) && !own.is_for_own();
-            self.0.iter().any(|own| wider(&own))
-        })
-    }
-
-    /// Returns whether whoever has these scopes may give the others.
-    #[must_use]
-    pub fn contain(&self, others: &Self) -> bool {
-        others
-            .0
-            .iter()
-            .all(|other| self.0.iter().any(|own| own.contains(other)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -474,15 +438,11 @@ mod tests {
         assert!(both.covers(&with_hosts) && !thing.covers(&with_hosts));
         let all: Scope = "jobs:run".parse()?;
         assert!(all.covers(&uses(&[("thing", None), ("credential", Some("any"))])));
-        assert_eq!(
-            Scopes(vec![scope.clone(), all]).unknown_subject(&["thing", "place"]),
-            None
-        );
-        assert!(
-            Scopes(vec![scope])
-                .unknown_subject(&["thing"])
-                .is_some_and(|told| told.contains("place"))
-        );
+        for scope in [&scope, &all] {
+            assert_eq!(scope.unknown_subject(&["thing", "place"]), None);
+        }
+        let unknown = scope.unknown_subject(&["thing"]);
+        assert!(unknown.is_some_and(|told| told.contains("place")));
         Ok(())
     }
 

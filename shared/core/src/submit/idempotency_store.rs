@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::access::{Caller, Scope};
+use crate::access::Caller;
 use crate::base::hex::hex;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
@@ -31,7 +31,7 @@ impl IdempotencyKey {
     /// Returns the key as the store has it: what callers of a tenant send is apart, unless they may do everything with its jobs.
     #[must_use]
     pub(super) fn of(&self, caller: &Caller) -> Self {
-        if caller.scopes.0.iter().any(Scope::is_admin) {
+        if caller.scopes.are_admin() {
             return self.clone();
         }
         let digest = Sha256::digest(caller.subject.as_bytes());

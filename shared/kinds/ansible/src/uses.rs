@@ -41,11 +41,12 @@ impl AnsibleRequest {
                 ..Use::default()
             });
         }
-        if self.brings_code() {
+        let brings_code = self.brings_code();
+        if brings_code {
             // whatever the playbook is called
             uses.add(subject, None);
         }
-        if self.brings_code() || self.options.connection.is_some() {
+        if brings_code || self.options.connection.is_some() {
             uses.add(INVENTORY, None);
         }
         if let Source::Typed(TypedSource::CollectionRole(role)) = &self.source
@@ -54,12 +55,27 @@ impl AnsibleRequest {
             // on another server, another may have taken the name
             uses.add(ROLE, None);
         }
-        let mut credentials: Vec<String> = self.credential_uses().into_iter().map(|named| named.name).collect();
-        add_external(&Value::Object(Object::of(self).0), &mut credentials);
-        for name in credentials {
-            uses.add(Uses::CREDENTIAL, Some(name));
+        for named in self.credential_uses() {
+            uses.add(Uses::CREDENTIAL, Some(named.name));
+        }
+        for part in self.with_references() {
+            add_external(&Value::Object(part.0), &mut uses);
         }
         uses
+    }
+
+    /// Returns the parts of the request that may refer to secrets. Variables are data, and may be large.
+    fn with_references(&self) -> Vec<Object> {
+        let git = self.source.git().and_then(|git| git.credential);
+        let galaxy = match &self.source {
+            Source::Typed(TypedSource::CollectionRole(role)) => role.galaxy_credential.as_ref(),
+            _ => None,
+        };
+        let of_source = git.into_iter().chain(galaxy).map(Object::of);
+        let is_small = |part: &&Inventory| !matches!(part, Inventory::Typed(TypedInventory::Inline(_)));
+        let inventories = self.inventory.parts().iter().filter(is_small).map(Object::of);
+        let others = [Object::of(&self.credentials), Object::of(&self.options)];
+        of_source.chain(inventories).chain(others).collect()
     }
 
     /// Returns whether the request itself says more than a fixed playbook with fixed hosts would run: variables of connections name
@@ -159,7 +175,7 @@ fn inventories(inventory: &Inventory) -> Vec<Use> {
 }
 
 /// Adds the secrets that are kept elsewhere, as `TYPE:PLACE`, and the roles of AWS that are assumed.
-fn add_external(value: &Value, credentials: &mut Vec<String>) {
+fn add_external(value: &Value, uses: &mut Uses) {
     match value {
         Value::Object(fields) => {
             let text = |name: &str| fields.get(name).and_then(Value::as_str);
@@ -170,12 +186,14 @@ fn add_external(value: &Value, credentials: &mut Vec<String>) {
                 _ => None,
             };
             if let (Some(keeper), Some(place)) = (text("type"), place) {
-                credentials.push(format!("{keeper}:{place}"));
+                uses.add(Uses::CREDENTIAL, Some(format!("{keeper}:{place}")));
             }
-            credentials.extend(text("role_arn").map(str::to_owned));
-            fields.values().for_each(|value| add_external(value, credentials));
+            if let Some(role) = text("role_arn") {
+                uses.add(Uses::CREDENTIAL, Some(role.to_owned()));
+            }
+            fields.values().for_each(|value| add_external(value, uses));
         }
-        Value::Array(items) => items.iter().for_each(|item| add_external(item, credentials)),
+        Value::Array(items) => items.iter().for_each(|item| add_external(item, uses)),
         _ => {}
     }
 }
@@ -299,9 +317,18 @@ mod tests {
         let body = json!({"playbook": "a.yml", "credentials": {
             "ssh": "prod-ssh",
             "become_password": {"type": "hashicorp_vault", "vault_path": "secret/a"},
+            "cloud": {"type": "aws", "role_arn": "arn:aws:iam::123456789012:role/deploy"},
+        }, "inventory": {
+            "type": "git", "repo": "https://g.example.com/a/b", "path": "hosts.yml",
+            "git_credential": {"type": "aws_secretsmanager", "secret_id": "of/inventory"},
         }});
         let credentials = names_of(&uses(&body), Uses::CREDENTIAL);
-        for name in ["prod-ssh", "hashicorp_vault:secret/a"] {
+        for name in [
+            "prod-ssh",
+            "hashicorp_vault:secret/a",
+            "aws_secretsmanager:of/inventory",
+            "arn:aws:iam::123456789012:role/deploy",
+        ] {
             assert!(
                 credentials.iter().any(|found| found.as_deref() == Some(name)),
                 "{name}: {credentials:?}"

@@ -4,7 +4,7 @@ use super::MAX_LINE_BYTES;
 use super::grant::Grant;
 use crate::access::caller::Caller;
 use crate::access::pattern::Pattern;
-use crate::access::scope::Scopes;
+use crate::access::scopes::Scopes;
 use crate::base::fields::{Faults, Fields};
 
 /// A rule that lets in identities of AWS, which AWS has verified.

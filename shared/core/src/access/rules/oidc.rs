@@ -9,7 +9,7 @@ use self::wanted::Wanted;
 use super::MAX_LINE_BYTES;
 use super::grant::Grant;
 use crate::access::caller::Caller;
-use crate::access::scope::Scopes;
+use crate::access::scopes::Scopes;
 use crate::base::fields::{Faults, Fields};
 use crate::base::web_address::WebAddress;
 
