@@ -18,7 +18,7 @@ use callboard_api::JobView;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::care::cancel;
-use callboard_core::job::JobStore;
+use callboard_core::job::{Job, JobStore, Ticket};
 use callboard_core::request::{JobRequest, Lane};
 use callboard_core::run::{Disposition, Limits, Runners, Worker};
 use tokio::sync::watch;
@@ -69,7 +69,7 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
             Some(LEASE),
         ),
         &parts,
-        job.id,
+        &job,
         &mut signals,
     )
     .await?;
@@ -107,14 +107,15 @@ fn current_folder() -> anyhow::Result<PathBuf> {
 }
 
 /// Runs the job, again where that is due; a signal cancels it. Returns that signal, if there was one.
-async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signals) -> anyhow::Result<Option<Ending>> {
+async fn execute(worker: &Worker, parts: &Parts, job: &Job, signals: &mut Signals) -> anyhow::Result<Option<Ending>> {
     let (_shutdown, never) = watch::channel(false);
     let limits = Limits {
         deadline: None,
         shutdown: never,
     };
+    let ticket = Ticket::of(job);
     let running = async {
-        while let Disposition::Again(pause) = worker.execute(id, limits.clone()).await? {
+        while let Disposition::Again(pause) = worker.execute(&ticket, limits.clone()).await? {
             tokio::time::sleep(pause).await;
         }
         Ok::<_, StoreError>(())
@@ -133,7 +134,7 @@ async fn execute(worker: &Worker, parts: &Parts, id: JobId, signals: &mut Signal
                 }
                 ending.get_or_insert(signal);
                 let by = format!("signal:{}", signal.name());
-                let canceled = cancel(&*parts.store, &*parts.queue, &*parts.clock, &Tenant::default(), id, by).await;
+                let canceled = cancel(&*parts.store, &*parts.queue, &*parts.clock, &Tenant::default(), job.id, by).await;
                 // a job that waits for its next attempt ends at once
                 if canceled.is_ok_and(|job| job.state.status.is_final()) {
                     return Ok(ending);

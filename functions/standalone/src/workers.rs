@@ -87,15 +87,16 @@ async fn set(flag: &mut watch::Receiver<bool>) {
 /// again until it is given up; faults of the store never cause that. A panic costs one attempt, not the worker.
 async fn execute(parts: &Parts, worker: &Worker, message: Message, limits: Limits) {
     let worker = worker.clone();
-    let executed = tokio::spawn(async move { worker.execute(message.job_id, limits).await });
+    let ticket = message.ticket.clone();
+    let executed = tokio::spawn(async move { worker.execute(&ticket, limits).await });
     let (error, of_store) = match executed.await {
         Ok(Ok(_)) => (None, false),
         Ok(Err(error)) => (Some(causes(&error).to_string()), error.is_retryable()),
         Err(panic) => (Some(causes(&panic).to_string()), false),
     };
     if let Some(error) = error {
-        tracing::error!(job.id = %message.job_id, message.receives, error, "the job could not be claimed or ended");
-        if of_store || message.receives < MAX_RECEIVES || !bury(parts, message, &error).await {
+        tracing::error!(job.id = %message.ticket.id, message.receives, error, "the job could not be claimed or ended");
+        if of_store || message.receives < MAX_RECEIVES || !bury(parts, &message, &error).await {
             return;
         }
     }
@@ -105,15 +106,15 @@ async fn execute(parts: &Parts, worker: &Worker, message: Message, limits: Limit
 }
 
 /// Records in the job that its message is given up; returns whether the message may be deleted.
-async fn bury(parts: &Parts, message: Message, error: &str) -> bool {
+async fn bury(parts: &Parts, message: &Message, error: &str) -> bool {
     let letter = DeadLetter {
         at: parts.clock.now(),
         receives: message.receives,
         error: format!("No worker could begin the job: {error}."),
     };
-    match parts.store.bury(message.job_id, letter).await {
+    match parts.store.bury(message.ticket.id, letter).await {
         Ok(()) => {
-            tracing::error!(job.id = %message.job_id, "the message is given up; `callboard redrive` brings the job back");
+            tracing::error!(job.id = %message.ticket.id, "the message is given up; `callboard redrive` brings the job back");
             true
         }
         // a damaged record cannot be changed, and delivering the message again would not repair it

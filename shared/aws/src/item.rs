@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, JobSummary, Lease, Outcome};
+use callboard_core::job::{CancelRequest, Job, JobState, JobStatus, JobSummary, Lease, Outcome, Ticket};
 use callboard_core::request::{JobOptions, JobRequest, Lane, Reason};
 
 use crate::attributes::{Attributes, Item, corrupt, instant, json, missing, number, string};
@@ -287,8 +287,17 @@ pub(crate) fn due(item: &Item) -> Result<Timestamp, StoreError> {
     Attributes(item).instant("due")
 }
 
+/// Reads what the queue gets of a job.
+pub(crate) fn ticket(id: JobId, item: &Item) -> Result<Ticket, StoreError> {
+    Ok(Ticket {
+        id,
+        lane: lane(item),
+        tenant: tenant(item)?,
+    })
+}
+
 /// Reads the lane of a job.
-pub(crate) fn lane(item: &Item) -> Lane {
+fn lane(item: &Item) -> Lane {
     Lane::of_stored(Attributes(item).optional_string("lane"))
 }
 

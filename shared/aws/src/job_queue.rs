@@ -7,9 +7,8 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
-use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::JobQueue;
+use callboard_core::job::{JobQueue, Ticket};
 use callboard_core::request::Lane;
 use futures_util::future::try_join_all;
 
@@ -101,11 +100,13 @@ fn seconds(span: Duration) -> i32 {
 
 #[async_trait]
 impl JobQueue for SqsQueue {
-    /// Shortens a delay to 15 minutes: a retry that starts early does no harm.
-    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
+    /// Shortens a delay to 15 minutes: a retry that starts early does no harm. Each tenant is a group of messages, so that the queue is a
+    /// fair one.
+    async fn send(&self, ticket: &Ticket, delay: Duration) -> Result<(), StoreError> {
         let delay = seconds(delay.min(MAX_DELAY));
-        let send = self.client.send_message().queue_url(self.url(lane));
-        let send = send.message_body(message::write(id)).delay_seconds(delay);
+        let send = self.client.send_message().queue_url(self.url(ticket.lane));
+        let send = send.message_group_id(ticket.tenant.as_str());
+        let send = send.message_body(message::write(ticket.id)).delay_seconds(delay);
         send.send().await.map(drop).map_err(aws)
     }
 

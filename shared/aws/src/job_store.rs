@@ -15,7 +15,7 @@ use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
     Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore, LOOK_AGAIN, Lease,
-    Outcome, Progress,
+    Outcome, Progress, Ticket,
 };
 use callboard_core::request::Lane;
 
@@ -244,17 +244,16 @@ impl JobStore for DynamoDbJobStore {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
         let read = |id: JobId, item: &Item| {
             Ok(DueJob {
-                id,
-                lane: item::lane(item),
+                ticket: item::ticket(id, item)?,
                 due: item::due(item)?,
             })
         };
         self.listing().active(IndexQuery::due(now), limit, read).await
     }
 
-    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<JobId>, StoreError> {
+    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<Ticket>, StoreError> {
         // a job that cannot be read is left out, so it is not queued in vain
-        let read = |id, item: &Item| item::summary(item).map(|_sound| id);
+        let read = |id, item: &Item| item::summary(item).and_then(|_sound| item::ticket(id, item));
         self.listing().active(IndexQuery::queued(lane), limit, read).await
     }
 

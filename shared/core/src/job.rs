@@ -16,6 +16,7 @@ mod state;
 mod stats;
 mod status;
 mod store;
+mod ticket;
 mod usage;
 
 pub use self::attempt::*;
@@ -34,4 +35,5 @@ pub use self::state::*;
 pub use self::stats::*;
 pub use self::status::*;
 pub use self::store::*;
+pub use self::ticket::*;
 pub use self::usage::*;

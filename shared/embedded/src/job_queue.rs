@@ -1,17 +1,18 @@
-//! [`JobQueue`] on SQLite, with the guarantees of SQS: each message is delivered at least once, and hidden while it is worked on.
+//! [`JobQueue`] on SQLite, with the guarantees of SQS: each message is delivered at least once, and hidden while it is worked on. In each
+//! lane, the tenants have their turns.
 //!
 //! Nothing here waits for the disk: a machine that stops may forget that a message was sent, received or deleted. The jobs' own states
 //! say whether each is to be worked on, and the sweep sends the messages that are missing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use callboard_core::base::causes::causes;
-use callboard_core::base::id::JobId;
+use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, Timestamp};
-use callboard_core::job::JobQueue;
+use callboard_core::job::{JobQueue, Ticket};
 use callboard_core::request::Lane;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::Notify;
@@ -23,11 +24,11 @@ use crate::error::sqlite;
 const POLL: Duration = Duration::from_millis(500);
 
 /// A received message, hidden from other receivers until its visibility timeout ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Message {
     id: i64,
-    /// The job that the message names.
-    pub job_id: JobId,
+    /// The job, as it was sent.
+    pub ticket: Ticket,
     /// How often the message has been received, including this time.
     pub receives: u32,
 }
@@ -37,8 +38,17 @@ pub struct Message {
 pub struct SqliteQueue {
     database: Database,
     clock: Arc<dyn Clock>,
-    /// Wakes the receivers of each lane.
-    sent: Arc<[Notify; Lane::ALL.len()]>,
+    /// The receivers of each lane.
+    lanes: Arc<[Receivers; Lane::ALL.len()]>,
+}
+
+/// What the receivers of a lane share.
+#[derive(Default)]
+struct Receivers {
+    /// Wakes one of them.
+    sent: Notify,
+    /// Whose turn was the last: the next is that of the tenant that follows in the order of names.
+    last: Mutex<String>,
 }
 
 impl SqliteQueue {
@@ -48,7 +58,7 @@ impl SqliteQueue {
         Self {
             database,
             clock,
-            sent: Arc::default(),
+            lanes: Arc::default(),
         }
     }
 
@@ -58,7 +68,7 @@ impl SqliteQueue {
     /// The database is unavailable.
     pub async fn receive(&self, lane: Lane, visibility: Duration) -> Result<Message, StoreError> {
         loop {
-            let sent = self.sent[lane as usize].notified();
+            let sent = self.lanes[lane as usize].sent.notified();
             if let Some(message) = self.try_receive(lane, visibility).await? {
                 return Ok(message);
             }
@@ -66,36 +76,48 @@ impl SqliteQueue {
         }
     }
 
-    /// Takes a message of a lane if one is visible now.
+    /// Takes a message of a lane if one is visible now: the oldest of the tenant whose turn it is.
     ///
     /// # Errors
     /// The database is unavailable.
     pub async fn try_receive(&self, lane: Lane, visibility: Duration) -> Result<Option<Message>, StoreError> {
         let now = self.clock.now();
-        if self.is_empty(lane, now).await? {
+        let last = self.last(lane);
+        let looked = last.clone();
+        // nothing is written while there is nothing, so that an idle queue does not keep the disk busy
+        let look = move |connection: &Connection| next(connection, lane, now, &looked).map(|next| next.is_none());
+        if self.database.read(look).await? {
             return Ok(None);
         }
         let hidden_until = (now + visibility).as_millis();
-        self.database
-            .write_soon(move |connection| {
-                let receive = "UPDATE messages SET visible_at = ?1, receives = receives + 1
-                    WHERE id = (SELECT id FROM messages WHERE lane IS ?3 AND visible_at <= ?2 ORDER BY visible_at, id LIMIT 1)
-                    RETURNING id, job_id, receives";
-                let mut statement = connection.prepare_cached(receive).map_err(sqlite)?;
-                let received = statement.query_row((hidden_until, now.as_millis(), lane.stored()), |row| {
-                    let (id, receives) = (row.get(0)?, row.get(2)?);
-                    let job_id = row.get(1).map(JobId::from_bytes);
-                    Ok((id, job_id, receives))
-                });
-                let Some((id, job_id, receives)) = received.optional().map_err(sqlite)? else {
-                    return Ok(None);
-                };
-                match job_id {
-                    Ok(job_id) => Ok(Some(Message { id, job_id, receives })),
-                    Err(error) => discard(connection, id, &error).map(|()| None),
-                }
-            })
-            .await
+        let received = self.database.write_soon(move |connection| {
+            let Some((id, tenant)) = next(connection, lane, now, &last)? else {
+                return Ok(None);
+            };
+            let receive = "UPDATE messages SET visible_at = ?1, receives = receives + 1 WHERE id = ?2
+                RETURNING job_id, receives";
+            let mut statement = connection.prepare_cached(receive).map_err(sqlite)?;
+            let received = statement.query_row((hidden_until, id), |row| Ok((row.get(0), row.get(1)?)));
+            let (job_id, receives) = received.map_err(sqlite)?;
+            let ticket = match job_id {
+                Ok(job_id) => Ticket {
+                    id: JobId::from_bytes(job_id),
+                    lane,
+                    tenant: Tenant::from(tenant),
+                },
+                Err(error) => return discard(connection, id, &error).map(|()| None),
+            };
+            Ok(Some(Message { id, ticket, receives }))
+        });
+        let received = received.await?;
+        if let Some(message) = &received {
+            let mut last = self.lanes[lane as usize]
+                .last
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            message.ticket.tenant.as_str().clone_into(&mut last);
+        }
+        Ok(received)
     }
 
     /// Deletes a message whose job needs no more work.
@@ -113,18 +135,36 @@ impl SqliteQueue {
             .await
     }
 
-    /// Checks for messages without writing, so that an idle queue does not keep the disk busy.
-    async fn is_empty(&self, lane: Lane, now: Timestamp) -> Result<bool, StoreError> {
-        self.database
-            .read(move |connection| {
-                let look = "SELECT 1 FROM messages WHERE lane IS ?2 AND visible_at <= ?1 LIMIT 1";
-                let mut statement = connection.prepare_cached(look).map_err(sqlite)?;
-                statement
-                    .exists((now.as_millis(), lane.stored()))
-                    .map(|found| !found)
-                    .map_err(sqlite)
-            })
-            .await
+    /// Returns whose turn was the last.
+    fn last(&self, lane: Lane) -> String {
+        let last = self.lanes[lane as usize].last.lock();
+        last.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Finds the message whose turn it is, and its tenant: the oldest that is visible of the first tenant after `last` that has one.
+fn next(connection: &Connection, lane: Lane, now: Timestamp, last: &str) -> Result<Option<(i64, String)>, StoreError> {
+    let tenants = "SELECT tenant FROM messages WHERE lane IS ?1 AND tenant > ?2 ORDER BY tenant LIMIT 1";
+    let mut tenants = connection.prepare_cached(tenants).map_err(sqlite)?;
+    let oldest = "SELECT id FROM messages WHERE lane IS ?1 AND tenant = ?2 AND visible_at <= ?3
+        ORDER BY visible_at, id LIMIT 1";
+    let mut oldest = connection.prepare_cached(oldest).map_err(sqlite)?;
+    let (mut at, mut again) = (last.to_owned(), false);
+    loop {
+        let tenant = tenants.query_row((lane.stored(), &at), |row| row.get(0)).optional();
+        match tenant.map_err(sqlite)? {
+            Some(tenant) if again && last < String::as_str(&tenant) => return Ok(None),
+            Some(tenant) => at = tenant,
+            None if again || last.is_empty() => return Ok(None),
+            None => {
+                (at, again) = (String::new(), true);
+                continue;
+            }
+        }
+        let found = oldest.query_row((lane.stored(), &at, now.as_millis()), |row| row.get(0));
+        if let Some(id) = found.optional().map_err(sqlite)? {
+            return Ok(Some((id, at)));
+        }
     }
 }
 
@@ -137,19 +177,20 @@ fn discard(connection: &Connection, id: i64, error: &rusqlite::Error) -> Result<
 
 #[async_trait]
 impl JobQueue for SqliteQueue {
-    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
+    async fn send(&self, ticket: &Ticket, delay: Duration) -> Result<(), StoreError> {
         let visible_at = (self.clock.now() + delay).as_millis();
+        let Ticket { id, lane, tenant } = ticket.clone();
         self.database
             .write_soon(move |connection| {
-                let send = "INSERT INTO messages (job_id, visible_at, lane) VALUES (?1, ?2, ?3)";
+                let send = "INSERT INTO messages (job_id, visible_at, lane, tenant) VALUES (?1, ?2, ?3, ?4)";
                 let mut statement = connection.prepare_cached(send).map_err(sqlite)?;
                 statement
-                    .execute((id.as_bytes(), visible_at, lane.stored()))
+                    .execute((id.as_bytes(), visible_at, lane.stored(), tenant.as_str()))
                     .map(drop)
                     .map_err(sqlite)
             })
             .await?;
-        self.sent[lane as usize].notify_one();
+        self.lanes[lane as usize].sent.notify_one();
         Ok(())
     }
 

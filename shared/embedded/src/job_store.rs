@@ -7,7 +7,7 @@ use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
     Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobState, JobStore, Lease, Outcome,
-    Progress, Refused,
+    Progress, Refused, Ticket,
 };
 use callboard_core::request::Lane;
 use rusqlite::{Connection, Params, Row};
@@ -255,25 +255,24 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
-        let query = "SELECT id, lane, due, state FROM jobs WHERE due <= ?1 ORDER BY due";
+        let query = "SELECT id, lane, tenant, due, state FROM jobs WHERE due <= ?1 ORDER BY due";
         let read = |row: &Row<'_>| {
             waiting_or_running(row)?;
             let due = Timestamp::from_millis(rows::column(row, "due")?);
             Ok(DueJob {
-                id: rows::id(row)?,
-                lane: rows::lane(row)?,
+                ticket: rows::ticket(row)?,
                 due,
             })
         };
         self.sound(query, [now.as_millis()], limit, read).await
     }
 
-    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<JobId>, StoreError> {
-        let query = "SELECT id, lane, state FROM jobs WHERE status = 'pending' AND due IS NULL AND lane IS ?1
+    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<Ticket>, StoreError> {
+        let query = "SELECT id, lane, tenant, state FROM jobs WHERE status = 'pending' AND due IS NULL AND lane IS ?1
             AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL ELSE TRUE END ORDER BY created_at";
         let read = |row: &Row<'_>| {
             waiting_or_running(row)?;
-            rows::id(row)
+            rows::ticket(row)
         };
         self.sound(query, [lane.stored()], limit, read).await
     }

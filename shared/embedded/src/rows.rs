@@ -6,7 +6,7 @@ use std::time::Duration;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::{Job, JobState, JobSummary};
+use callboard_core::job::{Job, JobState, JobSummary, Ticket};
 use callboard_core::request::{JobRequest, Lane};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, MAIN_DB, OptionalExtension, Params, Row, named_params};
@@ -220,8 +220,17 @@ pub(crate) fn sound<T>(
     Ok(found)
 }
 
+/// Reads what the queue gets of a row's job.
+pub(crate) fn ticket(row: &Row<'_>) -> Result<Ticket, StoreError> {
+    Ok(Ticket {
+        id: id(row)?,
+        lane: lane(row)?,
+        tenant: Tenant::from(column::<String>(row, "tenant")?),
+    })
+}
+
 /// Reads the lane of a row's job.
-pub(crate) fn lane(row: &Row<'_>) -> Result<Lane, StoreError> {
+fn lane(row: &Row<'_>) -> Result<Lane, StoreError> {
     let word: Option<String> = column(row, "lane")?;
     Ok(Lane::of_stored(word.as_deref()))
 }

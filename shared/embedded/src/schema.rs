@@ -19,7 +19,7 @@ impl Step {
 }
 
 /// The step from each version to the next.
-pub(crate) const STEPS: [Step; 7] = [
+pub(crate) const STEPS: [Step; 8] = [
     Step::once(include_str!("schema.sql")),
     Step::once(include_str!("credentials.sql")),
     Step::once(include_str!("contract.sql")),
@@ -35,6 +35,10 @@ pub(crate) const STEPS: [Step; 7] = [
     Step::unless(
         "SELECT 1 FROM sqlite_schema WHERE name = 'api_keys'",
         include_str!("api_keys.sql"),
+    ),
+    Step::unless(
+        "SELECT 1 FROM pragma_table_info('messages') WHERE name = 'tenant'",
+        include_str!("turns.sql"),
     ),
 ];
 /// The version that these steps lead to.

@@ -7,6 +7,8 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use callboard_aws::SqsQueue;
 use callboard_aws::message::{self, Message};
 use callboard_core::base::causes::causes;
+use callboard_core::base::id::Tenant;
+use callboard_core::job::Ticket;
 use callboard_core::run::{Disposition, Limits, Worker};
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -54,12 +56,18 @@ impl Batches {
     /// Executes the job of a message in a task of its own: a panic costs one attempt, not those of the whole batch.
     async fn execute_one(&self, message: &SqsMessage, limits: Limits) -> anyhow::Result<()> {
         let Message { job_id: id, look } = message::parse(message.body.as_deref().unwrap_or_default())?;
+        let group = message.attributes.get("MessageGroupId").cloned();
+        let ticket = Ticket {
+            id,
+            lane: self.worker.lane,
+            tenant: group.map(Tenant::from).unwrap_or_default(),
+        };
         let worker = self.worker.clone();
         let executed = tokio::spawn(async move {
             if look {
                 worker.look(id, limits).await
             } else {
-                worker.execute(id, limits).await
+                worker.execute(&ticket, limits).await
             }
         });
         if executed.await?? == Disposition::Nothing {

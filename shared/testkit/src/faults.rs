@@ -12,7 +12,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{
     Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobQueue, JobStore, Lease, Outcome,
-    Progress,
+    Progress, Ticket,
 };
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead};
 use callboard_core::request::Lane;
@@ -363,7 +363,7 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.due", || self.0.due(now, limit)).await
     }
 
-    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<JobId>, StoreError> {
+    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<Ticket>, StoreError> {
         self.1.make("store.queued", || self.0.queued(lane, limit)).await
     }
 
@@ -375,8 +375,8 @@ impl JobStore for Faulty<dyn JobStore> {
 
 #[async_trait]
 impl JobQueue for Faulty<dyn JobQueue> {
-    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
-        self.1.make("queue.send", || self.0.send(id, lane, delay)).await
+    async fn send(&self, ticket: &Ticket, delay: Duration) -> Result<(), StoreError> {
+        self.1.make("queue.send", || self.0.send(ticket, delay)).await
     }
 
     async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError> {

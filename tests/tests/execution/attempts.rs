@@ -11,7 +11,7 @@ use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::Disposition;
 use callboard_kind_ansible::detail::PLAYBOOK_FAILED;
 use callboard_tests::contract::log_store::append;
-use callboard_tests::contract::samples::{cancel_by, given_up, lease, success};
+use callboard_tests::contract::samples::{cancel_by, given_up, lease, success, ticket};
 use tokio::sync::Notify;
 
 use crate::script::{Act, Script};
@@ -126,7 +126,7 @@ async fn without_a_queue_a_job_that_cannot_be_started_fails() -> anyhow::Result<
     let job = site.job(attempts(1)).await?;
     let mut worker = site.worker(Arc::new(Script::after_shortage(1)));
     worker.settings.puts_back = false;
-    worker.execute(job.id, site.limits()).await?;
+    worker.execute(&ticket(job.id), site.limits()).await?;
     let outcome = site.state(job.id).await?.outcome.unwrap_or_else(success);
     assert_eq!(outcome.reason, Some(Reason::RUNNER_ERROR));
     Ok(())
@@ -209,7 +209,7 @@ async fn a_retry_waits_as_long_as_it_should_and_is_no_lost_attempt() -> anyhow::
             site.clock.advance(Duration::from_secs(1));
             site.sweep().await?;
             let message = site.receive_message().await?.context("a message")?;
-            assert_eq!(message.job_id, job.id);
+            assert_eq!(message.ticket.id, job.id);
             site.acknowledge(message).await?;
         }
         let record = site.record(job.id).await?;

@@ -218,7 +218,7 @@ async fn round(site: &Site, faults: &Faults, runner: &Arc<Counting>) -> anyhow::
     let message = site.receive_message().await?;
     if let Some(message) = message {
         let worked = tokio::select! {
-            worked = site.execute(message.job_id, runner.clone()) => worked.is_ok(),
+            worked = site.execute(message.ticket.id, runner.clone()) => worked.is_ok(),
             () = faults.killed() => false,
         };
         if worked {

@@ -7,7 +7,7 @@ use callboard_core::job::{Job, JobStatus, Outcome};
 use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::Limits;
 use callboard_kind_ansible::detail::Detail;
-use callboard_tests::contract::samples::{cancel_by, success};
+use callboard_tests::contract::samples::{cancel_by, success, ticket};
 use tokio::sync::Notify;
 
 use crate::script::{Act, STOPPED, STOPPED_RC, Script};
@@ -56,7 +56,7 @@ async fn a_job_is_stopped_at_the_deadline_of_its_worker() -> anyhow::Result<()> 
     let deadline = Some(Instant::now() + SHORT);
     worker
         .execute(
-            job.id,
+            &ticket(job.id),
             Limits {
                 deadline,
                 ..site.limits()

@@ -10,10 +10,10 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::job::{JobStatus, Lease, Outcome};
 use callboard_core::output::seal_lost;
-use callboard_core::request::{JobOptions, Lane, Reason};
+use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::{Disposition, Worker, WorkerSettings};
 use callboard_kind_ansible::detail::PlayProgress;
-use callboard_tests::contract::samples::success;
+use callboard_tests::contract::samples::{success, ticket};
 use callboard_tests::faults::{Fault, Faults};
 use futures_util::future::try_join_all;
 use tokio::sync::Notify;
@@ -29,7 +29,7 @@ async fn a_job_that_cannot_be_claimed_stays_as_it_was() -> anyhow::Result<()> {
     assert_eq!(site.execute(job.id, script.clone()).await?, Disposition::PutOff);
     let mut own = site.worker(script.clone());
     own.settings.puts_back = false;
-    let executed = own.execute(job.id, site.limits()).await;
+    let executed = own.execute(&ticket(job.id), site.limits()).await;
     assert!(matches!(executed, Err(StoreError::Unavailable(_))), "{executed:?}");
     assert_eq!(
         (site.state(job.id).await?.status, script.starts()),
@@ -46,7 +46,7 @@ async fn half_an_hour_without_the_store_counts_towards_no_dead_letter_and_every_
     let (worker, mut jobs) = (site.worker(script.clone()), Vec::new());
     for _ in 0..2 {
         let job = site.job(JobOptions::default()).await?;
-        site.queue.send(job.id, Lane::Programs, Duration::ZERO).await?;
+        site.queue.send(&ticket(job.id), Duration::ZERO).await?;
         jobs.push(job.id);
     }
     set_down(&store);
@@ -82,9 +82,10 @@ async fn deal(site: &Site, worker: &Worker) -> anyhow::Result<Vec<u32>> {
         messages.push(message);
     }
     let dealt = messages.into_iter().map(|message| async move {
-        worker.execute(message.job_id, site.limits()).await?;
+        worker.execute(&message.ticket, site.limits()).await?;
+        let receives = message.receives;
         site.acknowledge(message).await?;
-        anyhow::Ok(message.receives)
+        anyhow::Ok(receives)
     });
     try_join_all(dealt).await
 }
@@ -244,7 +245,7 @@ async fn a_store_that_was_down_for_long_makes_no_job_lost_whose_worker_lives() -
         ..site.worker(Arc::new(Script::new(&[Act::WorkUntil(gate.clone())])))
     };
     let limits = site.limits();
-    let running = tokio::spawn(async move { worker.execute(job.id, limits).await });
+    let running = tokio::spawn(async move { worker.execute(&ticket(job.id), limits).await });
     site.wait_for(job.id, |state| state.status == JobStatus::Running)
         .await?;
     set_down(&store);

@@ -9,7 +9,7 @@ use callboard_core::care::{Sweeper, Swept};
 use callboard_core::job::{DeadLetter, JobStatus};
 use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::{Worker, WorkerSettings};
-use callboard_tests::contract::samples::{HOUR, cancel_by, create, lease, refused, success};
+use callboard_tests::contract::samples::{HOUR, cancel_by, create, lease, refused, success, ticket};
 use callboard_tests::faults::{Fault, Faults};
 use tokio::sync::Notify;
 
@@ -224,7 +224,7 @@ async fn the_sweep_of_the_process_that_runs_a_job_leaves_it_alone() -> anyhow::R
         },
         ..worker
     };
-    let running = tokio::spawn(async move { worker.execute(job.id, limits).await });
+    let running = tokio::spawn(async move { worker.execute(&ticket(job.id), limits).await });
     site.wait_for(job.id, |state| state.status == JobStatus::Running)
         .await?;
     for _ in 0..3 {

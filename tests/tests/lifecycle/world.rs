@@ -14,7 +14,7 @@ use callboard_core::request::Lane;
 use callboard_core::run::Held;
 use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
 use callboard_tests::contract::clock::FakeClock;
-use callboard_tests::contract::samples::{HOUR, failure, given_up, request, success};
+use callboard_tests::contract::samples::{HOUR, failure, given_up, request, success, ticket};
 
 use crate::model::{Facts, MAX_WAIT, Model, SILENCE};
 use crate::steps::{Act, Step, Token};
@@ -89,12 +89,11 @@ impl World {
             );
         }
         let mut found = self.store.due(now, MANY).await?;
-        found.sort_by_key(|job| job.id);
+        found.sort_by_key(|job| job.ticket.id);
         let due = self.jobs.iter().filter(|(_, model)| model.is_due(now));
         let due = due.filter_map(|(id, model)| {
             model.facts.due.map(|due| DueJob {
-                id: *id,
-                lane: Lane::Programs,
+                ticket: ticket(*id),
                 due,
             })
         });
@@ -108,7 +107,7 @@ impl World {
         self.clock.advance(HOUR);
         let mut received = Vec::new();
         while let Some(message) = self.queue.try_receive(Lane::Programs, HOUR).await? {
-            received.push(message.job_id);
+            received.push(message.ticket.id);
         }
         for (id, model) in &self.jobs {
             let count = received.iter().filter(|other| *other == id).count();

@@ -87,7 +87,7 @@ pub(super) async fn run(arguments: &RunArguments, mut request: Value) -> anyhow:
     let worker = parts.worker(common, runners, job.request.lane, HEARTBEAT, Some(LEASE));
     let mut shown = Shown::of(job.id, arguments.json);
     let ending = {
-        let running = execute(&worker, &parts, job.id, &mut signals);
+        let running = execute(&worker, &parts, &job, &mut signals);
         tokio::pin!(running);
         loop {
             tokio::select! {

@@ -9,8 +9,8 @@ use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::JobQueue;
 use callboard_core::output::{LogKey, LogStore, Manifest, Stream};
-use callboard_core::request::Lane;
 use callboard_testkit::contract::log_store::first;
+use callboard_testkit::contract::samples::ticket;
 
 use crate::fake::{Answer, Fake};
 
@@ -139,7 +139,7 @@ async fn send_to(code: &'static str) -> anyhow::Result<(Option<StoreError>, usiz
         "http://sqs/jobs".to_owned(),
         "http://sqs/calls".to_owned(),
     );
-    let error = queue.send(JobId::new(), Lane::Programs, Duration::ZERO).await.err();
+    let error = queue.send(&ticket(JobId::new()), Duration::ZERO).await.err();
     Ok((error, fake.requests().len()))
 }
 

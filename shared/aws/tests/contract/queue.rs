@@ -5,13 +5,15 @@ use std::time::Duration;
 use anyhow::Context;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::MessageSystemAttributeName;
 use callboard_aws::{SqsQueue, message};
-use callboard_core::base::id::JobId;
+use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::JobQueue;
+use callboard_core::job::{JobQueue, Ticket};
 use callboard_core::request::Lane;
 use callboard_testkit::aws::Resources;
 use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
+use callboard_testkit::contract::samples::ticket;
 
 /// Both ends of a queue.
 pub(crate) struct BothEnds {
@@ -29,8 +31,8 @@ pub(crate) async fn make() -> anyhow::Result<(BothEnds, ())> {
 
 #[async_trait]
 impl JobQueue for BothEnds {
-    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
-        self.sender.send(id, lane, delay).await
+    async fn send(&self, ticket: &Ticket, delay: Duration) -> Result<(), StoreError> {
+        self.sender.send(ticket, delay).await
     }
 
     async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError> {
@@ -67,10 +69,26 @@ impl TestQueue for BothEnds {
 }
 
 #[tokio::test]
+async fn the_tenant_is_the_group_of_a_message() -> anyhow::Result<()> {
+    let (queue, ()) = make().await?;
+    let ticket = Ticket {
+        tenant: Tenant::from("web".to_owned()),
+        ..ticket(JobId::new())
+    };
+    queue.send(&ticket, Duration::ZERO).await?;
+    let receive = queue.client.receive_message().queue_url(&queue.urls[0]);
+    let receive = receive.message_system_attribute_names(MessageSystemAttributeName::MessageGroupId);
+    let received = receive.send().await?.messages.unwrap_or_default().pop();
+    let attributes = received.context("a message")?.attributes.context("attributes")?;
+    assert_eq!(attributes[&MessageSystemAttributeName::MessageGroupId], "web");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_delay_that_sqs_does_not_take_is_shortened() -> anyhow::Result<()> {
     let (queue, ()) = make().await?;
     queue
-        .send(JobId::new(), Lane::Programs, Duration::from_secs(24 * 3600))
+        .send(&ticket(JobId::new()), Duration::from_secs(24 * 3600))
         .await?;
     assert!(queue.receive(Lane::Programs).await?.is_none());
     Ok(())

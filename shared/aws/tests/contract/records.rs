@@ -9,7 +9,7 @@ use callboard_aws::{
 };
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::{DueJob, Filter, HistoryQuery, Job, JobStatus, JobStore};
+use callboard_core::job::{DueJob, Filter, HistoryQuery, Job, JobStatus, JobStore, Ticket};
 use callboard_core::request::Lane;
 use callboard_kind_ansible::detail::Detail;
 use callboard_kind_ansible::stats::HostStats;
@@ -243,7 +243,7 @@ async fn a_damaged_item_keeps_no_other_from_being_found() -> anyhow::Result<()> 
     assert_eq!(store.running(10).await?, [(run.id, lease)]);
     let later = now() + DAY;
     assert_eq!(
-        store.due(later, 10).await?.iter().map(|job| job.id).collect::<Vec<_>>(),
+        store.due(later, 10).await?.iter().map(|job| job.ticket.id).collect::<Vec<_>>(),
         [waits.id]
     );
     assert_eq!(store.pending_since(later, 10).await?, [waits.id]);
@@ -273,15 +273,8 @@ async fn jobs_of_earlier_releases_are_found_as_those_of_this_one() -> anyhow::Re
     }
     let later = now() + DAY;
     assert_eq!(store.running(10).await?, [(run.id, held)]);
-    assert_eq!(
-        store.due(later, 10).await?,
-        [DueJob {
-            lane: Lane::Programs,
-            id: is_due.id,
-            due: due(&is_due)
-        }]
-    );
-    assert_eq!(store.queued(Lane::Programs, 10).await?, [queued.id]);
+    assert_eq!(store.due(later, 10).await?, [DueJob::of(&is_due, due(&is_due))]);
+    assert_eq!(store.queued(Lane::Programs, 10).await?, [Ticket::of(&queued)]);
     assert_eq!(store.pending_since(later, 10).await?, [is_due.id, queued.id]);
     let listed = async |status| {
         let asked = HistoryQuery {
@@ -296,7 +289,10 @@ async fn jobs_of_earlier_releases_are_found_as_those_of_this_one() -> anyhow::Re
     assert_eq!(listed(JobStatus::Running).await?, [run.id]);
     assert_eq!(listed(JobStatus::Pending).await?, [queued.id, is_due.id]);
     store.mark_dispatched(is_due.id, due(&is_due)).await?;
-    assert_eq!(store.queued(Lane::Programs, 10).await?, [is_due.id, queued.id]);
+    assert_eq!(
+        store.queued(Lane::Programs, 10).await?,
+        [&is_due, &queued].map(Ticket::of)
+    );
     store.finish(run.id, held.token, success(), now()).await?;
     assert!(store.running(10).await?.is_empty());
     Ok(())

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::id::JobId;
-use crate::job::Lease;
+use crate::job::{Lease, Ticket};
 use crate::request::Lane;
 
 /// How long a job may wait while the queue has nothing to deliver: longer than a worker takes to claim a job it has received, and
@@ -68,30 +68,31 @@ impl Unclaimed {
     /// again. In the other lanes, the wait of each job starts again.
     pub(super) fn note(
         &self,
-        waiting: &[(JobId, Lane)],
+        waiting: Vec<Ticket>,
         delivered: &[Lane],
         began: Duration,
         ended: Duration,
-    ) -> Vec<(JobId, Lane)> {
+    ) -> Vec<Ticket> {
         let mut seen = lock(&self.0);
         let known = std::mem::take(&mut *seen);
         for (id, job) in known.iter().filter(|(_, job)| !delivered.contains(&job.lane)) {
             seen.insert(*id, Waiting { since: ended, ..*job });
         }
         let mut forgotten = Vec::new();
-        for (id, lane) in waiting {
+        for ticket in waiting {
+            let id = ticket.id;
             let new = Waiting {
-                lane: *lane,
+                lane: ticket.lane,
                 since: ended,
                 times: 0,
             };
-            let mut job = known.get(id).copied().unwrap_or(new);
+            let mut job = known.get(&id).copied().unwrap_or(new);
             if began.saturating_sub(job.since) >= UNCLAIMED * (1 << job.times) {
-                forgotten.push((*id, *lane));
+                forgotten.push(ticket);
                 job.since = ended;
                 job.times = MAX_DOUBLINGS.min(job.times + 1);
             }
-            seen.insert(*id, job);
+            seen.insert(id, job);
         }
         forgotten
     }

@@ -180,9 +180,10 @@ impl Sweeper {
     /// Queues jobs that the queue is not known to have.
     async fn dispatch(&self, swept: &mut Swept) -> Result<(), StoreError> {
         for job in self.store.due(self.clock.now(), BATCH).await? {
+            let id = job.ticket.id;
             match dispatch(&*self.store, &*self.queue, job, Duration::ZERO).await {
                 Ok(()) | Err(StoreError::NotFound) => swept.dispatched += 1,
-                Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(job.id), &error),
+                Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(id), &error),
                 Err(error) => return Err(error),
             }
         }
@@ -211,14 +212,13 @@ impl Sweeper {
         }
         let mut waiting = Vec::new();
         for lane in &delivered {
-            let queued = self.store.queued(*lane, BATCH).await?;
-            waiting.extend(queued.into_iter().map(|id| (id, *lane)));
+            waiting.extend(self.store.queued(*lane, BATCH).await?);
         }
         swept.watched += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
-        for (id, lane) in unclaimed.note(&waiting, &delivered, before, self.clock.elapsed()) {
-            self.queue.send(id, lane, Duration::ZERO).await?;
+        for ticket in unclaimed.note(waiting, &delivered, before, self.clock.elapsed()) {
+            self.queue.send(&ticket, Duration::ZERO).await?;
             swept.dispatched += 1;
-            tracing::warn!(job.id = %id, "the job waits and the queue has nothing to deliver: it is queued again");
+            tracing::warn!(job.id = %ticket.id, "the job waits and the queue has nothing to deliver: it is queued again");
         }
         Ok(())
     }

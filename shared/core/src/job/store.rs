@@ -10,18 +10,17 @@ use super::lease::Lease;
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::record::Job;
+use super::ticket::Ticket;
 use crate::base::id::{JobId, LeaseToken};
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
 use crate::request::Lane;
 
 /// A job that waits for the sweep to give it to the queue.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DueJob {
-    /// The job.
-    pub id: JobId,
-    /// Which workers take it.
-    pub lane: Lane,
+    /// What the queue gets.
+    pub ticket: Ticket,
     /// Since when it has been due.
     pub due: Timestamp,
 }
@@ -30,11 +29,8 @@ impl DueJob {
     /// Makes the entry of a job.
     #[must_use]
     pub fn of(job: &Job, due: Timestamp) -> Self {
-        Self {
-            id: job.id,
-            lane: job.request.lane,
-            due,
-        }
+        let ticket = Ticket::of(job);
+        Self { ticket, due }
     }
 }
 
@@ -121,7 +117,7 @@ pub trait JobStore: Send + Sync {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
 
     /// Returns up to `limit` pending jobs of a lane that the queue was given and has not given up, oldest first.
-    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<JobId>, StoreError>;
+    async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<Ticket>, StoreError>;
 
     /// Returns up to `limit` pending jobs that were created before an instant.
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;

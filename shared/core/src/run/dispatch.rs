@@ -17,8 +17,8 @@ pub async fn dispatch(
     job: DueJob,
     delay: Duration,
 ) -> Result<(), StoreError> {
-    queue.send(job.id, job.lane, delay).await?;
-    store.mark_dispatched(job.id, job.due).await
+    queue.send(&job.ticket, delay).await?;
+    store.mark_dispatched(job.ticket.id, job.due).await
 }
 
 /// Queues a due job at once, or leaves that to the sweep; returns the job as it is then.

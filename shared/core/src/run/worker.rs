@@ -18,7 +18,7 @@ use crate::base::causes::causes;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 use crate::base::time::{Clock, seconds};
-use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
+use crate::job::{Job, JobQueue, JobStore, Lease, Outcome, Ticket};
 use crate::output::{LogStore, Output};
 use crate::request::Lane;
 
@@ -88,8 +88,8 @@ impl Worker {
     /// # Errors
     /// Neither the store nor the queue could be reached, or the store does not accept the claim. The job is unchanged, or its
     /// lease will run out.
-    pub async fn execute(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
-        self.take(id, limits).instrument(span(id)).await
+    pub async fn execute(&self, ticket: &Ticket, limits: Limits) -> Result<Disposition, StoreError> {
+        self.take(ticket, limits).instrument(span(ticket.id)).await
     }
 
     /// Looks at a job if it goes on without a worker, as [`Worker::execute`] does; starts none.
@@ -98,24 +98,24 @@ impl Worker {
     /// As for [`Worker::execute`].
     pub async fn look(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
         match self.store.get(id, self.clock.now()).await {
-            Ok(job) if job.state.is_detached() => self.execute(id, limits).await,
+            Ok(job) if job.state.is_detached() => self.execute(&Ticket::of(&job), limits).await,
             Ok(_) | Err(StoreError::NotFound) => Ok(Disposition::Nothing),
             Err(error) => Err(error),
         }
     }
 
-    async fn take(&self, id: JobId, limits: Limits) -> Result<Disposition, StoreError> {
+    async fn take(&self, ticket: &Ticket, limits: Limits) -> Result<Disposition, StoreError> {
         let lease = Lease::new();
         let _holding = self.held.hold(lease.token);
         let claimed_at = self.clock.elapsed();
-        let claimed = self.claim(id, lease).await;
+        let claimed = self.claim(ticket.id, lease).await;
         if !claimed.as_ref().is_err_and(StoreError::is_retryable) {
             self.outage.end();
         }
         let mut job = match claimed {
             Ok(job) => job,
             Err(StoreError::Conflict | StoreError::NotFound) => return Ok(Disposition::Nothing),
-            Err(error) if error.is_retryable() && self.settings.puts_back => return self.put_off(id, error).await,
+            Err(error) if error.is_retryable() && self.settings.puts_back => return self.put_off(ticket, error).await,
             Err(error) => return Err(error),
         };
         tracing::info!(job.attempt = job.state.attempt, "job started");
@@ -223,10 +223,10 @@ impl Worker {
     }
 
     /// Sends the id of a job that could not be claimed to the queue again. Only after that may the receiver delete the message.
-    async fn put_off(&self, id: JobId, error: StoreError) -> Result<Disposition, StoreError> {
-        let pause = self.outage.pause(self.clock.elapsed(), id);
+    async fn put_off(&self, ticket: &Ticket, error: StoreError) -> Result<Disposition, StoreError> {
+        let pause = self.outage.pause(self.clock.elapsed(), ticket.id);
         let (told, pause_s) = (causes(&error).to_string(), pause.as_secs());
-        match self.queue.send(id, self.lane, pause).await {
+        match self.queue.send(ticket, pause).await {
             Ok(()) => {
                 tracing::warn!(error = told, pause_s, "the job could not be claimed and is put off");
                 Ok(Disposition::PutOff)

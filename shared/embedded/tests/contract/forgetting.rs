@@ -129,7 +129,7 @@ async fn a_damaged_row_keeps_no_other_from_being_found() -> anyhow::Result<()> {
     assert_eq!(store.running(1).await?, [(run.id, lease)]);
     let later = world.clock.now() + HOUR;
     assert_eq!(
-        store.due(later, 1).await?.iter().map(|job| job.id).collect::<Vec<_>>(),
+        store.due(later, 1).await?.iter().map(|job| job.ticket.id).collect::<Vec<_>>(),
         [waits.id]
     );
     assert_eq!(store.pending_since(later, 1).await?, [waits.id]);

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
-use callboard_core::base::id::JobId;
+use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::SystemClock;
-use callboard_core::job::JobQueue;
+use callboard_core::job::{JobQueue, Ticket};
 use callboard_core::output::LogStore;
 use callboard_core::request::Lane;
 use callboard_embedded::{
@@ -29,6 +29,7 @@ use callboard_embedded::{
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
 use callboard_testkit::contract::log_store::append;
+use callboard_testkit::contract::samples::ticket;
 use callboard_testkit::contract::stats_store::Counted;
 use callboard_testkit::{
     archive_cache_contract, breaker_store_contract, credential_store_contract, host_key_store_contract,
@@ -135,8 +136,8 @@ fn damage(folder: &Path, statement: &str, job: JobId) -> anyhow::Result<()> {
 
 #[async_trait]
 impl JobQueue for ClockedQueue {
-    async fn send(&self, id: JobId, lane: Lane, delay: Duration) -> Result<(), StoreError> {
-        self.queue.send(id, lane, delay).await
+    async fn send(&self, ticket: &Ticket, delay: Duration) -> Result<(), StoreError> {
+        self.queue.send(ticket, delay).await
     }
 
     async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError> {
@@ -150,7 +151,7 @@ impl TestQueue for ClockedQueue {
 
     async fn receive(&self, lane: Lane) -> anyhow::Result<Option<(JobId, Message)>> {
         let message = self.queue.try_receive(lane, VISIBILITY).await?;
-        Ok(message.map(|message| (message.job_id, message)))
+        Ok(message.map(|message| (message.ticket.id, message)))
     }
 
     async fn acknowledge(&self, receipt: Message) -> anyhow::Result<()> {
@@ -167,7 +168,7 @@ async fn sqlite_gives_messages_in_the_order_in_which_they_become_visible() -> an
     let (ClockedQueue { queue, clock }, _folder) = make_queue().await?;
     let ids: Vec<JobId> = (0..10).map(|_| JobId::new()).collect();
     for (id, delay) in ids.iter().zip([1, 0, 0, 1, 2, 2, 2, 2, 2, 2]) {
-        queue.send(*id, Lane::Programs, Duration::from_secs(delay)).await?;
+        queue.send(&ticket(*id), Duration::from_secs(delay)).await?;
     }
     clock.advance(Duration::from_secs(2));
     for index in [1, 2, 0, 3, 4, 5, 6, 7, 8, 9] {
@@ -175,8 +176,34 @@ async fn sqlite_gives_messages_in_the_order_in_which_they_become_visible() -> an
             .try_receive(Lane::Programs, VISIBILITY)
             .await?
             .context("a message")?;
-        assert_eq!(message.job_id, ids[index]);
+        assert_eq!(message.ticket.id, ids[index]);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn sqlite_gives_the_messages_of_tenants_in_turn() -> anyhow::Result<()> {
+    let (ClockedQueue { queue, .. }, _folder) = make_queue().await?;
+    let of = |tenant: &str| Ticket {
+        tenant: Tenant::from(tenant.to_owned()),
+        ..ticket(JobId::new())
+    };
+    for tenant in ["web", "web", "web", "web", "db", "db", "mail"] {
+        queue.send(&of(tenant), Duration::ZERO).await?;
+    }
+    queue.send(&of("asleep"), VISIBILITY).await?;
+    for expected in ["db", "mail", "web", "db", "web", "web"] {
+        let message = queue.try_receive(Lane::Programs, VISIBILITY).await?;
+        assert_eq!(message.context("a message")?.ticket.tenant.as_str(), expected);
+    }
+    // whoever comes late does not wait for all that came before
+    queue.send(&of("late"), Duration::ZERO).await?;
+    queue.send(&of("web"), Duration::ZERO).await?;
+    for expected in ["late", "web", "web"] {
+        let message = queue.try_receive(Lane::Programs, VISIBILITY).await?;
+        assert_eq!(message.context("a message")?.ticket.tenant.as_str(), expected);
+    }
+    assert!(queue.try_receive(Lane::Programs, VISIBILITY).await?.is_none());
     Ok(())
 }
 
@@ -189,8 +216,8 @@ async fn sqlite_keeps_messages_and_their_times_when_it_is_opened_again() -> anyh
     };
     let (held, delayed) = (JobId::new(), JobId::new());
     let queue = open()?;
-    queue.send(held, Lane::Programs, Duration::ZERO).await?;
-    queue.send(delayed, Lane::Programs, VISIBILITY * 2).await?;
+    queue.send(&ticket(held), Duration::ZERO).await?;
+    queue.send(&ticket(delayed), VISIBILITY * 2).await?;
     queue
         .try_receive(Lane::Programs, VISIBILITY)
         .await?
@@ -204,7 +231,7 @@ async fn sqlite_keeps_messages_and_their_times_when_it_is_opened_again() -> anyh
             .try_receive(Lane::Programs, VISIBILITY * 9)
             .await?
             .context("a message")?;
-        assert_eq!(message.job_id, expected);
+        assert_eq!(message.ticket.id, expected);
         assert_eq!(message.receives, if expected == held { 2 } else { 1 });
     }
     Ok(())
@@ -217,9 +244,9 @@ async fn sqlite_wakes_a_receiver_that_waits() -> anyhow::Result<()> {
     let (waiting, id) = (queue.clone(), JobId::new());
     let receiver = tokio::spawn(async move { waiting.receive(Lane::Programs, VISIBILITY).await });
     tokio::time::sleep(Duration::from_millis(20)).await;
-    queue.send(id, Lane::Programs, Duration::ZERO).await?;
+    queue.send(&ticket(id), Duration::ZERO).await?;
     let received = tokio::time::timeout(Duration::from_secs(10), receiver).await???;
-    assert_eq!(received.job_id, id);
+    assert_eq!(received.ticket.id, id);
     Ok(())
 }
 

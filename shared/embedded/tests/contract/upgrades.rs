@@ -97,8 +97,8 @@ async fn the_jobs_of_the_first_release_are_kept_and_carried_on_with() -> anyhow:
         clock.advance(SILENCE);
         let mut received = Vec::new();
         while let Some(message) = queue.try_receive(Lane::Programs, Duration::from_secs(60)).await? {
+            received.push(message.ticket.id);
             queue.acknowledge(message).await?;
-            received.push(message.job_id);
         }
         received.sort();
         received.dedup();

@@ -11,7 +11,7 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
-use callboard_core::job::{Job, JobQueue, JobStatus, JobStore};
+use callboard_core::job::{Job, JobQueue, JobStatus, JobStore, Ticket};
 use callboard_core::output::LogStore;
 use callboard_core::request::Lane;
 use callboard_core::run::Held;
@@ -30,8 +30,8 @@ struct Sent(Mutex<Vec<JobId>>);
 
 #[async_trait]
 impl JobQueue for Sent {
-    async fn send(&self, id: JobId, _lane: Lane, _delay: Duration) -> Result<(), StoreError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    async fn send(&self, ticket: &Ticket, _delay: Duration) -> Result<(), StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ticket.id);
         Ok(())
     }
 

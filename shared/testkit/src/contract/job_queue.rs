@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::samples::ticket;
 use anyhow::ensure;
 use async_trait::async_trait;
 use callboard_core::base::id::JobId;
-use callboard_core::job::JobQueue;
+use callboard_core::job::{JobQueue, Ticket};
 use callboard_core::request::Lane;
 use futures_util::future::{join, try_join_all};
 
@@ -61,7 +62,7 @@ pub async fn an_empty_queue_gives_nothing<Q: TestQueue>(queue: &Q) -> anyhow::Re
 /// A received message names the job that was sent.
 pub async fn what_is_sent_is_received<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let id = JobId::new();
-    queue.send(id, LANE, NONE).await?;
+    queue.send(&ticket(id), NONE).await?;
     let (received, _) = some(queue).await?;
     assert_eq!(received, id);
     Ok(())
@@ -70,9 +71,13 @@ pub async fn what_is_sent_is_received<Q: TestQueue>(queue: &Q) -> anyhow::Result
 /// A message is never given to the workers of another lane.
 pub async fn a_message_is_for_the_workers_of_its_lane<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let (program, call) = (JobId::new(), JobId::new());
-    queue.send(call, Lane::Calls, NONE).await?;
+    let for_calls = Ticket {
+        lane: Lane::Calls,
+        ..ticket(call)
+    };
+    queue.send(&for_calls, NONE).await?;
     nothing(queue).await?;
-    queue.send(program, Lane::Programs, NONE).await?;
+    queue.send(&ticket(program), NONE).await?;
     assert_eq!(some(queue).await?.0, program);
     nothing(queue).await?;
     let received = queue.receive(Lane::Calls).await?;
@@ -83,8 +88,8 @@ pub async fn a_message_is_for_the_workers_of_its_lane<Q: TestQueue>(queue: &Q) -
 /// A delay hides a message from everyone, and later messages overtake it.
 pub async fn a_delayed_message_comes_after_its_delay<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let (late, prompt) = (JobId::new(), JobId::new());
-    queue.send(late, LANE, SECOND * 5).await?;
-    queue.send(prompt, LANE, NONE).await?;
+    queue.send(&ticket(late), SECOND * 5).await?;
+    queue.send(&ticket(prompt), NONE).await?;
     let (received, receipt) = some(queue).await?;
     assert_eq!(received, prompt);
     queue.acknowledge(receipt).await?;
@@ -99,7 +104,7 @@ pub async fn a_delayed_message_comes_after_its_delay<Q: TestQueue>(queue: &Q) ->
 /// A message that is not acknowledged becomes visible again after the visibility timeout, and not before.
 pub async fn a_received_message_is_hidden_and_comes_again<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let id = JobId::new();
-    queue.send(id, LANE, NONE).await?;
+    queue.send(&ticket(id), NONE).await?;
     for _ in 0..3 {
         let (received, _unacknowledged) = some(queue).await?;
         assert_eq!(received, id);
@@ -113,7 +118,7 @@ pub async fn a_received_message_is_hidden_and_comes_again<Q: TestQueue>(queue: &
 pub async fn an_acknowledged_message_never_comes_again<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let ids = [JobId::new(), JobId::new()];
     for id in ids {
-        queue.send(id, LANE, NONE).await?;
+        queue.send(&ticket(id), NONE).await?;
     }
     let (first, receipt) = some(queue).await?;
     queue.acknowledge(receipt).await?;
@@ -130,8 +135,8 @@ pub async fn an_acknowledged_message_never_comes_again<Q: TestQueue>(queue: &Q) 
 /// Two messages may name the same job, as after a sweep; each is acknowledged separately.
 pub async fn an_id_sent_twice_comes_twice<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let id = JobId::new();
-    queue.send(id, LANE, NONE).await?;
-    queue.send(id, LANE, NONE).await?;
+    queue.send(&ticket(id), NONE).await?;
+    queue.send(&ticket(id), NONE).await?;
     for _ in 0..2 {
         let (received, receipt) = some(queue).await?;
         assert_eq!(received, id);
@@ -144,7 +149,7 @@ pub async fn an_id_sent_twice_comes_twice<Q: TestQueue>(queue: &Q) -> anyhow::Re
 pub async fn older_messages_come_first_on_the_whole<Q: TestQueue>(queue: &Q) -> anyhow::Result<()> {
     let ids: Vec<JobId> = (0..20).map(|_| JobId::new()).collect();
     for id in &ids {
-        queue.send(*id, LANE, NONE).await?;
+        queue.send(&ticket(*id), NONE).await?;
     }
     let received = drain(queue).await?;
     ensure!(received.len() == 20, "{} of 20 came", received.len());
@@ -190,7 +195,7 @@ pub async fn a_queue_is_longer_than_what_it_has_less_one<Q: TestQueue>(queue: &Q
 
 async fn send_at_once<Q: TestQueue>(queue: &Q, count: usize) -> anyhow::Result<Vec<JobId>> {
     let ids: Vec<JobId> = (0..count).map(|_| JobId::new()).collect();
-    try_join_all(ids.iter().map(|id| queue.send(*id, LANE, NONE))).await?;
+    try_join_all(ids.iter().map(async |id| queue.send(&ticket(*id), NONE).await)).await?;
     Ok(ids)
 }
 

@@ -8,8 +8,9 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 use callboard_core::job::{
     Attempt, CancelRequest, DeadLetter, Filter, HistoryPage, HistoryQuery, Job, JobStore, Lease, MAX_LIMIT, Outcome,
+    Ticket,
 };
-use callboard_core::request::{JobOptions, JobRequest, Reason};
+use callboard_core::request::{JobOptions, JobRequest, Lane, Reason};
 use callboard_kind_ansible::detail::{Detail, PLAYBOOK_FAILED};
 use callboard_kind_ansible::request::AnsibleRequest;
 use callboard_kind_ansible::source::Source;
@@ -185,5 +186,15 @@ pub fn absent<T>(result: Result<T, StoreError>) -> anyhow::Result<()> {
         Err(StoreError::NotFound) => Ok(()),
         Err(other) => bail!("expected nothing to be found, got the error {other:?}"),
         Ok(_) => bail!("expected nothing to be found, but the call succeeded"),
+    }
+}
+
+/// What the queue gets of a job of the first lane and the tenant `default`.
+#[must_use]
+pub fn ticket(id: JobId) -> Ticket {
+    Ticket {
+        id,
+        lane: Lane::Programs,
+        tenant: Tenant::default(),
     }
 }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use callboard_aws::{DynamoDbJobStore, JobStoreSettings, SqsQueue};
-use callboard_core::job::{JobQueue, JobStore};
-use callboard_core::request::Lane;
+use callboard_core::job::{JobQueue, JobStore, Ticket};
 use callboard_tests::aws::{Function, Resources, stack};
 use callboard_tests::contract::samples::{create, due, job, now};
 use serde_json::{Value, json};
@@ -56,7 +55,7 @@ pub(crate) async fn zips(report: &mut Report) -> anyhow::Result<()> {
             if name == "submit" {
                 let job = job();
                 store.create(&job).await?;
-                queue.send(job.id, Lane::Programs, Duration::ZERO).await?;
+                queue.send(&Ticket::of(&job), Duration::ZERO).await?;
                 store.mark_dispatched(job.id, due(&job)).await?;
             } else {
                 store.get(known.id, now()).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use callboard_core::base::time::SystemClock;
-use callboard_core::job::{JobQueue, JobStore};
+use callboard_core::job::{JobQueue, JobStore, Ticket};
 use callboard_core::output::{LogStore, Output, OutputLimits};
 use callboard_core::request::Lane;
 use callboard_core::submit::{IdempotencyStore, Reservation};
@@ -58,7 +58,7 @@ pub(crate) async fn cost(report: &mut Report) -> anyhow::Result<()> {
         keys.reserve(&job.tenant, &job.id.to_string().parse()?, &reservation)
             .await?;
         store.create(&job).await?;
-        queue.send(job.id, Lane::Programs, Duration::ZERO).await?;
+        queue.send(&Ticket::of(&job), Duration::ZERO).await?;
         store.mark_dispatched(job.id, due(&job)).await?;
         let message = queue
             .try_receive(Lane::Programs, Duration::from_secs(60))

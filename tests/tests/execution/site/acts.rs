@@ -13,7 +13,7 @@ use callboard_core::output::{LogKey, Manifest, Stream};
 use callboard_core::request::{JobOptions, JobRequest, Lane};
 use callboard_core::run::{Disposition, Runner};
 use callboard_embedded::Message;
-use callboard_tests::contract::samples::{HOUR, due, request};
+use callboard_tests::contract::samples::{HOUR, due, request, ticket};
 use tokio::task::JoinHandle;
 
 use super::{SILENCE, Site, stdout_key};
@@ -39,7 +39,7 @@ impl Site {
     }
 
     pub(crate) async fn execute(&self, id: JobId, runner: Arc<dyn Runner>) -> Result<Disposition, StoreError> {
-        self.worker(runner).execute(id, self.limits()).await
+        self.worker(runner).execute(&ticket(id), self.limits()).await
     }
 
     /// Begins to execute a job and waits until it runs.
@@ -49,7 +49,7 @@ impl Site {
         runner: impl Runner + 'static,
     ) -> anyhow::Result<JoinHandle<Result<Disposition, StoreError>>> {
         let (worker, limits) = (self.worker(Arc::new(runner)), self.limits());
-        let running = tokio::spawn(async move { worker.execute(id, limits).await });
+        let running = tokio::spawn(async move { worker.execute(&ticket(id), limits).await });
         self.wait_for(id, |state| state.status == JobStatus::Running).await?;
         Ok(running)
     }
@@ -112,7 +112,7 @@ impl Site {
     /// Takes the next message, if there is one now.
     pub(crate) async fn receive(&self) -> anyhow::Result<Option<JobId>> {
         let message = self.messages.try_receive(Lane::Programs, HOUR).await?;
-        Ok(message.map(|message| message.job_id))
+        Ok(message.map(|message| message.ticket.id))
     }
 
     /// Takes the next message, which comes again unless it is acknowledged.

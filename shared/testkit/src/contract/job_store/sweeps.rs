@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use callboard_core::base::id::JobId;
-use callboard_core::job::{DueJob, JobStatus, JobStore, Lease};
+use callboard_core::job::{DueJob, JobStatus, JobStore, Lease, Ticket};
 use callboard_core::request::Lane;
 
 use crate::contract::samples::{
@@ -56,12 +56,8 @@ pub async fn due_jobs_are_those_the_queue_was_not_given(store: &dyn JobStore) ->
     let (early, late) = (due(&first), due(&first).max(due(&second)));
     assert!(store.due(early - SECOND, 10).await?.is_empty());
     let mut found = store.due(late, 10).await?;
-    found.sort_by_key(|job| job.id);
-    let as_due = [&first, &second].map(|job| DueJob {
-        id: job.id,
-        lane: Lane::Programs,
-        due: due(job),
-    });
+    found.sort_by_key(|job| job.ticket.id);
+    let as_due = [&first, &second].map(|job| DueJob::of(job, due(job)));
     assert_eq!(found, as_due);
     store.mark_dispatched(first.id, early + SECOND).await?;
     assert_eq!(store.due(late, 10).await?.len(), 2);
@@ -80,7 +76,7 @@ pub async fn due_jobs_are_bounded(store: &dyn JobStore) -> anyhow::Result<()> {
         let found = store.due(now() + HOUR, 2).await?;
         assert_eq!(found.len(), expected);
         for job in found {
-            store.mark_dispatched(job.id, job.due).await?;
+            store.mark_dispatched(job.ticket.id, job.due).await?;
         }
     }
     Ok(())
@@ -101,7 +97,7 @@ pub async fn a_job_that_does_not_wait_is_not_due(store: &dyn JobStore) -> anyhow
 /// Queued jobs are neither due, nor claimed, nor given up; the oldest come first, up to a limit.
 pub async fn queued_jobs_are_those_that_wait_for_a_worker(store: &dyn JobStore) -> anyhow::Result<()> {
     let (_due, (_running, _)) = (create(store).await?, create_claimed(store).await?);
-    let mut ids = Vec::<JobId>::new();
+    let (mut ids, mut tickets) = (Vec::<JobId>::new(), Vec::new());
     for lane in [Lane::Programs, Lane::Programs, Lane::Calls] {
         let mut job = job();
         job.request.lane = lane;
@@ -109,13 +105,14 @@ pub async fn queued_jobs_are_those_that_wait_for_a_worker(store: &dyn JobStore) 
         assert_eq!(store.get(job.id, now()).await?.request.lane, lane);
         store.mark_dispatched(job.id, due(&job)).await?;
         ids.push(job.id);
+        tickets.push(Ticket::of(&job));
     }
     let queued = |limit| store.queued(Lane::Programs, limit);
-    assert_eq!(queued(10).await?, ids[..2]);
-    assert_eq!(queued(1).await?, ids[..1]);
-    assert_eq!(store.queued(Lane::Calls, 10).await?, ids[2..]);
+    assert_eq!(queued(10).await?, tickets[..2]);
+    assert_eq!(queued(1).await?, tickets[..1]);
+    assert_eq!(store.queued(Lane::Calls, 10).await?, tickets[2..]);
     store.bury(ids[0], dead_letter()).await?;
-    assert_eq!(queued(10).await?, ids[1..2]);
+    assert_eq!(queued(10).await?, tickets[1..2]);
     store.redrive(ids[0], now()).await?;
     let held = lease();
     store.claim(ids[1], held, now()).await?;
