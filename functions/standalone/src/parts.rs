@@ -13,12 +13,14 @@ use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, Secrets};
 use callboard_core::output::OutputLimits;
 use callboard_core::request::{Kinds, Lane};
-use callboard_core::run::{Held, Outage, Runner, Runners, Worker, WorkerSettings, shortest_silence};
+use callboard_core::run::{
+    Allowance, Dispatcher, Held, Outage, Runner, Runners, Worker, WorkerSettings, shortest_silence,
+};
 use callboard_core::submit::Submitter;
 use callboard_embedded::{
     Database, Examination, FileHostKeyStore, FileLogStore, FolderArchiveCache, FolderLock, Forgetter,
-    SqliteBreakerStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteKeyStore, SqliteQueue,
-    Stuck,
+    SqliteBreakerStore, SqliteCounterStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore,
+    SqliteKeyStore, SqliteQueue, SqliteSlotStore, Stuck,
 };
 use callboard_oidc::OidcVerifier;
 use callboard_policy::Policies;
@@ -48,6 +50,9 @@ pub(crate) struct Parts {
     pub(crate) database: Database,
     pub(crate) store: Arc<SqliteJobStore>,
     pub(crate) queue: Arc<SqliteQueue>,
+    pub(crate) counters: Arc<SqliteCounterStore>,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) allowance: Allowance,
     pub(crate) logs: Arc<FileLogStore>,
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) keys: Arc<SqliteIdempotencyStore>,
@@ -72,15 +77,28 @@ impl Parts {
         let data = setup::data(&common.data)?;
         let database = database(&data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store = Arc::new(SqliteJobStore::new(database.clone()));
+        let queue = Arc::new(SqliteQueue::new(database.clone(), clock.clone()));
+        let counters = Arc::new(SqliteCounterStore::new(database.clone()));
+        let quotas = policies.every.quotas().clone();
         Ok(Self {
-            store: Arc::new(SqliteJobStore::new(database.clone())),
+            allowance: Allowance::new(store.clone(), counters.clone(), quotas.clone(), clock.clone()),
+            dispatcher: Dispatcher {
+                store: store.clone(),
+                queue: queue.clone(),
+                slots: Arc::new(SqliteSlotStore::new(database.clone())),
+                quotas,
+                clock: clock.clone(),
+            },
+            store,
+            queue,
+            counters,
             credentials: Arc::new(credentials(database.clone(), &data)),
             keys: Arc::new(SqliteIdempotencyStore::new(database.clone())),
             api_keys: Arc::new(SqliteKeyStore::new(database.clone())),
             host_keys: Arc::new(FileHostKeyStore::new(data.clone())),
             policies,
             held: Held::default(),
-            queue: Arc::new(SqliteQueue::new(database.clone(), clock.clone())),
             database,
             logs: Arc::new(logs(&data)),
             clock,
@@ -173,7 +191,8 @@ impl Parts {
     pub(crate) fn submitter(&self, common: &Common, kinds: Kinds, max_queued: u32) -> Submitter {
         Submitter {
             store: self.store.clone(),
-            queue: self.queue.clone(),
+            dispatcher: self.dispatcher.clone(),
+            allowance: self.allowance.clone(),
             kinds,
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
@@ -196,7 +215,8 @@ impl Parts {
     ) -> Worker {
         Worker {
             store: self.store.clone(),
-            queue: self.queue.clone(),
+            dispatcher: self.dispatcher.clone(),
+            allowance: self.allowance.clone(),
             lane,
             logs: self.logs.clone(),
             runners,
@@ -223,7 +243,7 @@ impl Parts {
     pub(crate) fn sweeper(&self, common: &Common) -> Sweeper {
         Sweeper {
             store: self.store.clone(),
-            queue: self.queue.clone(),
+            dispatcher: self.dispatcher.clone(),
             logs: self.logs.clone(),
             clock: self.clock.clone(),
             settings: SweepSettings::new(SILENCE + Duration::from_secs(common.grace), DAY * common.retention_days),
@@ -240,6 +260,7 @@ impl Parts {
             store: self.store.clone(),
             logs: self.logs.clone(),
             keys: self.keys.clone(),
+            counters: self.counters.clone(),
             clock: self.clock.clone(),
             doubt,
             stuck: Stuck::default(),

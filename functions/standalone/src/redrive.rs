@@ -1,7 +1,6 @@
 //! `callboard redrive`: queues jobs again that the queue has given up.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use callboard_core::base::id::JobId;
@@ -9,7 +8,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{DeadLetters, Redriver};
 use callboard_core::job::MAX_LIMIT;
-use callboard_embedded::{SqliteJobStore, SqliteQueue};
+use callboard_embedded::SqliteJobStore;
 
 use crate::cli::{LogFormat, RedriveArguments};
 use crate::{logging, parts, setup};
@@ -19,9 +18,10 @@ pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<Exit
     logging::start(LogFormat::Text, "warn");
     let database = parts::database_there(&setup::data_there(&arguments.data)?)?;
     let redriver = Redriver {
-        store: &SqliteJobStore::new(database.clone()),
-        queue: &SqliteQueue::new(database, Arc::new(SystemClock)),
+        store: &SqliteJobStore::new(database),
         clock: &SystemClock,
+        // it knows the quotas
+        dispatcher: None,
     };
     if arguments.jobs.is_empty() {
         all(redriver, arguments).await?;

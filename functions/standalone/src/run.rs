@@ -17,10 +17,9 @@ use callboard_ansible::{AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::JobView;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
-use callboard_core::care::cancel;
 use callboard_core::job::{Job, JobStore, Ticket};
 use callboard_core::request::{JobRequest, Lane};
-use callboard_core::run::{Disposition, Limits, Runners, Worker};
+use callboard_core::run::{Disposition, Limits, Runners, Worker, cancel};
 use tokio::sync::watch;
 
 use crate::cli::RunArguments;
@@ -134,7 +133,7 @@ async fn execute(worker: &Worker, parts: &Parts, job: &Job, signals: &mut Signal
                 }
                 ending.get_or_insert(signal);
                 let by = format!("signal:{}", signal.name());
-                let canceled = cancel(&*parts.store, &*parts.queue, &*parts.clock, &Tenant::default(), job.id, by).await;
+                let canceled = cancel(&parts.dispatcher, &Tenant::default(), job.id, by).await;
                 // a job that waits for its next attempt ends at once
                 if canceled.is_ok_and(|job| job.state.status.is_final()) {
                     return Ok(ending);

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use callboard_core::access::Action;
-use callboard_core::care::{CancelError, cancel as cancel_job};
 use callboard_core::job::JobStatus;
+use callboard_core::run::{CancelError, cancel as cancel_job};
 
 use crate::access::Asking;
 use crate::app::{App, PathId};
@@ -43,16 +43,7 @@ pub(crate) async fn cancel(
 ) -> Result<Response, Problem> {
     params.finish()?;
     app.job(&by, Action::JobsCancel, id).await?;
-    match cancel_job(
-        &*app.store,
-        &*app.submitter.queue,
-        &*app.clock,
-        by.tenant(),
-        id,
-        by.caller.name.clone(),
-    )
-    .await
-    {
+    match cancel_job(&app.submitter.dispatcher, by.tenant(), id, by.caller.name.clone()).await {
         Ok(job) => {
             let answer = Canceling::from(job);
             let ended = answer.status == JobStatus::Canceled;

@@ -18,6 +18,7 @@ mod logs;
 mod openapi;
 mod params;
 mod problem;
+mod rate_limit;
 mod record;
 mod redrive;
 mod request_id;

@@ -10,11 +10,13 @@ use callboard_core::base::fields::FieldError;
 use callboard_core::base::id::JobId;
 use callboard_core::base::json::JsonError;
 use callboard_core::base::store_error::StoreError;
+use callboard_core::run::Exceeded;
 use callboard_core::submit::SubmitError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use self::kind::Kind;
+use crate::rate_limit;
 
 /// An error, for people and for programs (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -34,6 +36,9 @@ pub struct Problem {
     errors: Vec<Fault>,
     #[serde(skip)]
     kind: Kind,
+    /// The quota that is used up, if that is the problem.
+    #[serde(skip)]
+    exceeded: Option<Exceeded>,
 }
 
 /// One fault of a request and its location: in the body, in the query or in a header.
@@ -78,6 +83,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             kind,
+            exceeded: None,
         }
     }
 
@@ -178,6 +184,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, kind, passes) = (self.status, self.kind, self.kind.passes());
+        let exceeded = self.exceeded.clone();
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(
@@ -195,6 +202,12 @@ impl IntoResponse for Problem {
         }
         if passes {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        if let Some(exceeded) = exceeded {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(exceeded.retry_after.as_secs()));
+            if let Some(rate) = exceeded.rate {
+                rate_limit::tell(rate, headers);
+            }
         }
         response
     }
@@ -243,6 +256,10 @@ impl From<SubmitError> for Problem {
                     "{limit} or more jobs are already waiting, which is the limit of this service; try again later."
                 ),
             ),
+            SubmitError::Exceeded(exceeded) => Self {
+                exceeded: Some(exceeded.clone()),
+                ..Self::new(Kind::QuotaExceeded, exceeded.detail)
+            },
             SubmitError::Unavailable(lacking) => Self::unavailable(lacking),
             SubmitError::Store(error) => error.into(),
         }

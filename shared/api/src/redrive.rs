@@ -121,7 +121,7 @@ fn read(params: &mut Params, tenant: &Tenant) -> DeadLetters {
 fn redriver(app: &App) -> Redriver<'_> {
     Redriver {
         store: &*app.store,
-        queue: &*app.submitter.queue,
         clock: &*app.clock,
+        dispatcher: Some(&app.submitter.dispatcher),
     }
 }

@@ -23,6 +23,7 @@ use crate::body::{self, JsonBody};
 use crate::links::{Links, record};
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
+use crate::rate_limit;
 use crate::record::Record;
 use crate::wire::{Accepted, JobView};
 
@@ -54,6 +55,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
             ("Location" = String, description = "The URL of the job's record."),
             ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
             ("Idempotency-Replayed" = bool, description = "`true` if the job was accepted earlier, under the same `Idempotency-Key`."),
+            ("RateLimit" = String, description = "How many submissions are left to the tenant (`r`), and in how many seconds its minute ends (`t`), if they are limited."),
+            ("RateLimit-Policy" = String, description = "How many jobs the tenant may submit (`q`) in a window of so many seconds (`w`), if that is limited."),
         )),
     )
 )]
@@ -111,6 +114,9 @@ pub(crate) async fn accept(
     if submitted.replayed {
         let replayed = HeaderValue::from_static("true");
         response.headers_mut().insert("idempotency-replayed", replayed);
+    }
+    if let Some(rate) = submitted.rate {
+        rate_limit::tell(rate, response.headers_mut());
     }
     Ok(response)
 }

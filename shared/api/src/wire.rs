@@ -6,7 +6,7 @@ mod output;
 use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Timestamp, seconds};
-use callboard_core::job::{Attempt, DeadLetter, Job, JobStatus, Progress, Usage};
+use callboard_core::job::{Attempt, BlockedOn, DeadLetter, Job, JobStatus, Progress, Usage};
 use callboard_core::output::LogStore;
 use callboard_core::request::{Kinds, Reason, Shown, Told};
 use serde::Serialize;
@@ -57,6 +57,8 @@ pub struct JobView {
     progress: Option<Progress>,
     /// Who asked for the job to be stopped, when, and with what outcome.
     cancel: Option<CancelView>,
+    /// What a waiting job waits for before workers can take it; null if for nothing but a worker.
+    blocked_on: Option<BlockedOn>,
     /// Set while the job is still waiting although the queue has given it up. Redrive the job to queue it again.
     dead_letter: Option<DeadLetter>,
     /// Why the job did not succeed.
@@ -143,6 +145,7 @@ impl JobView {
             attempts,
             progress,
             cancel: job.state.cancel.map(|cancel| CancelView::new(cancel, job.state.status)),
+            blocked_on: job.state.blocked_on,
             dead_letter: job.state.dead_letter,
             reason,
             error,

@@ -64,7 +64,9 @@ pub(crate) enum Standing {
     Detached,
     /// Given up by the queue, waiting to be redriven.
     Dead,
-    /// Any of these except `Dead`; earlier releases did not distinguish them.
+    /// Waiting for something before it is given to the queue.
+    Blocked,
+    /// Any of these except `Dead` and `Blocked`; earlier releases did not distinguish them.
     Active,
 }
 
@@ -86,6 +88,7 @@ impl Standing {
             Self::Running => "RUNNING",
             Self::Detached => "DETACHED",
             Self::Dead => "DEAD",
+            Self::Blocked => "BLOCKED",
             Self::Active => "ACTIVE",
         }
     }
@@ -207,6 +210,7 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
         due: fields.optional_instant("due")?,
         dead_letter: fields.json("dead_letter")?,
         detached: fields.optional_string("detached").map(str::to_owned),
+        blocked_on: fields.json("blocked_on")?,
     };
     let request = match request.await {
         // the bucket's lifecycle counts from the submission, so a large request may be gone before its record

@@ -9,13 +9,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use callboard_core::base::id::{JobId, LeaseToken};
+use callboard_core::base::id::{JobId, LeaseToken, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
-    Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore, LOOK_AGAIN, Lease,
-    Outcome, Progress, Ticket,
+    Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore,
+    LOOK_AGAIN, Lease, Outcome, Progress, Ticket,
 };
 use callboard_core::request::Lane;
 
@@ -24,7 +24,7 @@ use crate::bodies::Bodies;
 use crate::config::s3_client;
 use crate::item::{self, Standing};
 use crate::listing::{IndexQuery, Listing};
-use crate::steps::{detached, giving_up, held, holding, is, standing, status, uncounted};
+use crate::steps::{detached, free, giving_up, held, holding, is, standing, status, uncounted};
 use crate::table::{Table, Unmet};
 use crate::update::Update;
 
@@ -139,7 +139,7 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError> {
-        let update = holding(is(JobStatus::Pending), lease)
+        let update = holding(free(), lease)
             .set("status", status(JobStatus::Running))
             .set_to("attempt", "#attempt + :one")
             .value("one", number(1))
@@ -220,10 +220,27 @@ impl JobStore for DynamoDbJobStore {
         self.table.step(id, update).await.map(drop)
     }
 
-    async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError> {
+    async fn block(&self, id: JobId, due: Timestamp, on: BlockedOn) -> Result<(), StoreError> {
         let update = is(JobStatus::Pending)
-            .set("dead_letter", json(&letter)?)
+            .and("#due = :dispatched")
+            .value("dispatched", instant(due))
+            .set("blocked_on", json(&on)?)
             .remove(&["due"]);
+        let blocked = self.table.step(id, standing(update, id, Standing::Blocked));
+        blocked.await.map(drop)
+    }
+
+    async fn unblock(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
+        let update = is(JobStatus::Pending)
+            .and("attribute_exists(#blocked_on)")
+            .set("due", instant(now))
+            .remove(&["blocked_on"]);
+        let item = self.table.step(id, standing(update, id, Standing::Due)).await?;
+        self.job(item).await
+    }
+
+    async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError> {
+        let update = free().set("dead_letter", json(&letter)?).remove(&["due"]);
         self.table
             .step(id, standing(update, id, Standing::Dead))
             .await
@@ -231,7 +248,9 @@ impl JobStore for DynamoDbJobStore {
     }
 
     async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
-        let update = is(JobStatus::Pending).set("due", instant(now)).remove(&["dead_letter"]);
+        let update = is(JobStatus::Pending)
+            .set("due", instant(now))
+            .remove(&["dead_letter", "blocked_on"]);
         let item = self.table.step(id, standing(update, id, Standing::Due)).await?;
         self.job(item).await
     }
@@ -244,7 +263,7 @@ impl JobStore for DynamoDbJobStore {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
         let read = |id: JobId, item: &Item| {
             Ok(DueJob {
-                ticket: item::ticket(id, item)?,
+                id,
                 due: item::due(item)?,
             })
         };
@@ -255,6 +274,10 @@ impl JobStore for DynamoDbJobStore {
         // a job that cannot be read is left out, so it is not queued in vain
         let read = |id, item: &Item| item::summary(item).and_then(|_sound| item::ticket(id, item));
         self.listing().active(IndexQuery::queued(lane), limit, read).await
+    }
+
+    async fn waiting(&self, tenant: &Tenant, most: u32) -> Result<u32, StoreError> {
+        self.listing().waiting(tenant, most).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

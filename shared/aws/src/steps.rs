@@ -13,6 +13,11 @@ pub(crate) fn is(state: JobStatus) -> Update {
     Update::when("#status = :is").value("is", status(state))
 }
 
+/// Begins an update that requires the job to wait for nothing but a worker.
+pub(crate) fn free() -> Update {
+    is(JobStatus::Pending).and("attribute_not_exists(#blocked_on)")
+}
+
 /// Begins an update by the holder of the job's lease.
 pub(crate) fn held(token: LeaseToken) -> Update {
     Update::when("#lease_token = :held").value("held", string(token.to_string()))

@@ -1,6 +1,5 @@
 //! Everything done with jobs besides running them: canceling, redriving, the sweep.
 
-mod cancel;
 mod damage;
 mod doubt;
 mod finding;
@@ -8,7 +7,6 @@ mod redrive;
 mod seen;
 mod sweep;
 
-pub use self::cancel::*;
 pub use self::damage::*;
 pub use self::doubt::*;
 pub use self::finding::*;

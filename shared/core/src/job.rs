@@ -1,7 +1,9 @@
 //! Jobs: records, leases, states, outcomes, lists, and the ports to their store and queue.
 
 mod attempt;
+mod blocked;
 mod cancel_request;
+mod counter_store;
 mod cursor;
 mod dead_letter;
 mod filter;
@@ -12,6 +14,7 @@ mod progress;
 mod queue;
 mod record;
 mod sketch;
+mod slot_store;
 mod state;
 mod stats;
 mod status;
@@ -20,7 +23,9 @@ mod ticket;
 mod usage;
 
 pub use self::attempt::*;
+pub use self::blocked::*;
 pub use self::cancel_request::*;
+pub use self::counter_store::*;
 pub use self::cursor::*;
 pub use self::dead_letter::*;
 pub use self::filter::*;
@@ -31,6 +36,7 @@ pub use self::progress::*;
 pub use self::queue::*;
 pub use self::record::*;
 pub use self::sketch::*;
+pub use self::slot_store::*;
 pub use self::state::*;
 pub use self::stats::*;
 pub use self::status::*;

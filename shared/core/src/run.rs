@@ -1,8 +1,10 @@
 //! Running jobs: claims, supervision, ends, retries, and the port to the runners that execute them.
 
+mod allowance;
 mod archives;
 mod breaker;
-mod dispatch;
+mod cancel;
+mod dispatcher;
 mod ending;
 mod held;
 mod outage;
@@ -14,9 +16,11 @@ mod stop;
 mod supervise;
 mod worker;
 
+pub use self::allowance::*;
 pub use self::archives::*;
 pub use self::breaker::*;
-pub use self::dispatch::*;
+pub use self::cancel::*;
+pub use self::dispatcher::*;
 pub(crate) use self::ending::end_attempt;
 pub use self::held::*;
 pub use self::outage::*;

@@ -11,6 +11,7 @@ use callboard_core::base::time::Clock;
 use callboard_core::care::Doubt;
 use callboard_core::output::LogStore;
 
+use crate::counter_store::SqliteCounterStore;
 use crate::idempotency::SqliteIdempotencyStore;
 use crate::job_store::SqliteJobStore;
 
@@ -27,6 +28,8 @@ pub struct Forgetter {
     pub logs: Arc<dyn LogStore>,
     /// The idempotency keys.
     pub keys: Arc<SqliteIdempotencyStore>,
+    /// What is counted for quotas.
+    pub counters: Arc<SqliteCounterStore>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Whether the clock is believed.
@@ -71,7 +74,8 @@ impl Forgetter {
         if !gone.is_empty() {
             self.store.forget(gone).await?;
         }
-        self.keys.delete_over(now, BATCH).await
+        self.keys.delete_over(now, BATCH).await?;
+        self.counters.forget(now, BATCH).await
     }
 }
 

@@ -1,13 +1,13 @@
 //! [`JobStore`] on SQLite.
 
 use async_trait::async_trait;
-use callboard_core::base::id::{JobId, LeaseToken};
+use callboard_core::base::id::{JobId, LeaseToken, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
-    Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobState, JobStore, Lease, Outcome,
-    Progress, Refused, Ticket,
+    Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobState, JobStore, Lease,
+    Outcome, Progress, Refused, Ticket,
 };
 use callboard_core::request::Lane;
 use rusqlite::{Connection, Params, Row};
@@ -230,6 +230,14 @@ impl JobStore for SqliteJobStore {
             .map(drop)
     }
 
+    async fn block(&self, id: JobId, due: Timestamp, on: BlockedOn) -> Result<(), StoreError> {
+        self.change(id, move |state| state.block(due, on)).await.map(drop)
+    }
+
+    async fn unblock(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
+        self.change_job(id, move |state| state.unblock(now)).await
+    }
+
     async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError> {
         self.change(id, move |state| state.bury(letter)).await.map(drop)
     }
@@ -255,12 +263,12 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError> {
-        let query = "SELECT id, lane, tenant, due, state FROM jobs WHERE due <= ?1 ORDER BY due";
+        let query = "SELECT id, due, state FROM jobs WHERE due <= ?1 ORDER BY due";
         let read = |row: &Row<'_>| {
             waiting_or_running(row)?;
             let due = Timestamp::from_millis(rows::column(row, "due")?);
             Ok(DueJob {
-                ticket: rows::ticket(row)?,
+                id: rows::id(row)?,
                 due,
             })
         };
@@ -269,12 +277,24 @@ impl JobStore for SqliteJobStore {
 
     async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<Ticket>, StoreError> {
         let query = "SELECT id, lane, tenant, state FROM jobs WHERE status = 'pending' AND due IS NULL AND lane IS ?1
-            AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL ELSE TRUE END ORDER BY created_at";
+            AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS NULL AND state ->> '$.blocked_on' IS NULL ELSE TRUE END ORDER BY created_at";
         let read = |row: &Row<'_>| {
             waiting_or_running(row)?;
             rows::ticket(row)
         };
         self.sound(query, [lane.stored()], limit, read).await
+    }
+
+    async fn waiting(&self, tenant: &Tenant, most: u32) -> Result<u32, StoreError> {
+        let tenant = tenant.as_str().to_owned();
+        self.database
+            .read(move |connection| {
+                let count =
+                    "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE tenant = ?1 AND status = 'pending' LIMIT ?2)";
+                let mut statement = connection.prepare_cached(count).map_err(sqlite)?;
+                statement.query_row((tenant, most), |row| row.get(0)).map_err(sqlite)
+            })
+            .await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

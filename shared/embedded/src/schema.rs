@@ -38,7 +38,7 @@ pub(crate) const STEPS: [Step; 8] = [
     ),
     Step::unless(
         "SELECT 1 FROM pragma_table_info('messages') WHERE name = 'tenant'",
-        include_str!("turns.sql"),
+        include_str!("tenants.sql"),
     ),
 ];
 /// The version that these steps lead to.

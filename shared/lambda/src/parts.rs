@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use callboard_api::{Access, AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts};
 use callboard_aws::{
-    DynamoDbBreakerStore, DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbKeyStore,
-    DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache, S3LogStore, SecretsManagerCredentialStore, SqsQueue,
-    sdk_config,
+    DynamoDbBreakerStore, DynamoDbCounterStore, DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore,
+    DynamoDbKeyStore, DynamoDbSlotStore, DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache, S3LogStore,
+    SecretsManagerCredentialStore, SqsQueue, sdk_config,
 };
 use callboard_core::access::{Authenticator, KeyStore, Requester, TokenVerifier};
 use callboard_core::base::time::{Clock, SystemClock};
@@ -16,7 +16,7 @@ use callboard_core::credential::{CredentialStore, HostKeyStore};
 use callboard_core::job::JobStore;
 use callboard_core::output::LogStore;
 use callboard_core::request::Lane;
-use callboard_core::run::{ArchiveCache, Held, shortest_silence};
+use callboard_core::run::{Allowance, ArchiveCache, Dispatcher, Held, shortest_silence};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_kind_ansible::catalog::Elsewhere;
 use callboard_oidc::OidcVerifier;
@@ -57,6 +57,10 @@ pub struct Parts {
     pub store: Arc<dyn JobStore>,
     /// The jobs that wait.
     pub queue: Arc<SqsQueue>,
+    /// What gives jobs to the queue.
+    pub dispatcher: Dispatcher,
+    /// How much each tenant may use.
+    pub allowance: Allowance,
     /// The output of jobs.
     pub logs: Arc<dyn LogStore>,
     /// The credentials.
@@ -91,13 +95,22 @@ impl Parts {
             bucket: settings.bucket.clone(),
             retention: settings.retention,
         };
+        let store: Arc<dyn JobStore> = Arc::new(DynamoDbJobStore::new(&config, store));
+        let queue = SqsQueue::new(&config, settings.queue_url.clone(), settings.calls_url.clone());
+        let (queue, clock): (_, Arc<dyn Clock>) = (Arc::new(queue), Arc::new(SystemClock));
+        let counters = Arc::new(DynamoDbCounterStore::new(&config, settings.table.clone()));
+        let quotas = settings.policies.every.quotas().clone();
         Self {
-            store: Arc::new(DynamoDbJobStore::new(&config, store)),
-            queue: Arc::new(SqsQueue::new(
-                &config,
-                settings.queue_url.clone(),
-                settings.calls_url.clone(),
-            )),
+            allowance: Allowance::new(store.clone(), counters, quotas.clone(), clock.clone()),
+            dispatcher: Dispatcher {
+                store: store.clone(),
+                queue: queue.clone(),
+                slots: Arc::new(DynamoDbSlotStore::new(&config, settings.table.clone())),
+                quotas,
+                clock: clock.clone(),
+            },
+            store,
+            queue,
             logs: Arc::new(S3LogStore::new(&config, settings.bucket.clone())),
             credentials: Arc::new(SecretsManagerCredentialStore::new(
                 &config,
@@ -111,7 +124,7 @@ impl Parts {
             breakers: Arc::new(DynamoDbBreakerStore::new(&config, settings.table.clone())),
             stats: Arc::new(DynamoDbStatsStore::new(&config, settings.table.clone())),
             services: Arc::new(Services::new(&config, &settings)),
-            clock: Arc::new(SystemClock),
+            clock,
             settings,
         }
     }
@@ -151,7 +164,8 @@ impl Parts {
     pub fn submitter(&self) -> Submitter {
         Submitter {
             store: self.store.clone(),
-            queue: self.queue.clone(),
+            dispatcher: self.dispatcher.clone(),
+            allowance: self.allowance.clone(),
             // only the worker's image knows which playbooks exist
             kinds: self
                 .policies
@@ -170,7 +184,7 @@ impl Parts {
     pub fn sweeper(&self) -> Sweeper {
         Sweeper {
             store: self.store.clone(),
-            queue: self.queue.clone(),
+            dispatcher: self.dispatcher.clone(),
             logs: self.logs.clone(),
             clock: self.clock.clone(),
             settings: SweepSettings::new(SILENCE, self.settings.retention),

@@ -24,7 +24,8 @@ impl Parts {
         let margin = Duration::from_secs(number("CALLBOARD_DEADLINE_MARGIN", 60)?.into());
         let worker = Worker {
             store: self.store.clone(),
-            queue: self.queue.clone(),
+            dispatcher: self.dispatcher.clone(),
+            allowance: self.allowance.clone(),
             lane,
             logs: self.logs.clone(),
             runners,

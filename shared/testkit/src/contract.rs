@@ -12,6 +12,7 @@
 pub mod archive_cache;
 pub mod breaker_store;
 pub mod clock;
+pub mod counter_store;
 pub mod credential_store;
 pub mod damaged_records;
 pub mod host_key_store;
@@ -22,6 +23,7 @@ pub mod key_store;
 pub mod log_store;
 pub mod runner;
 pub mod samples;
+pub mod slot_store;
 pub mod stats_store;
 
 /// Expands into one named test per behaviour of a suite.

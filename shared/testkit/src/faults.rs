@@ -11,8 +11,8 @@ use callboard_core::base::id::{JobId, LeaseToken, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{
-    Attempt, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobQueue, JobStore, Lease, Outcome,
-    Progress, Ticket,
+    Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobQueue, JobStore, Lease,
+    Outcome, Progress, Slot, SlotInUse, SlotStore, Ticket,
 };
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead};
 use callboard_core::request::Lane;
@@ -20,13 +20,16 @@ use callboard_core::submit::{IdempotencyKey, IdempotencyStore, Reservation};
 use tokio::sync::Notify;
 
 /// The calls that change nothing.
-const READS: [&str; 11] = [
+const READS: [&str; 14] = [
     "store.get",
     "store.list",
     "store.running",
     "store.due",
     "store.queued",
     "store.pending_since",
+    "store.waiting",
+    "slots.jobs",
+    "slots.in_use",
     "queue.is_longer_than",
     "log.segments",
     "log.read",
@@ -191,6 +194,12 @@ impl Faults {
         Arc::new(Faulty(inner, self.clone()))
     }
 
+    /// Wraps a store of slots so that its calls may fail.
+    #[must_use]
+    pub fn slots(&self, inner: Arc<dyn SlotStore>) -> Arc<dyn SlotStore> {
+        Arc::new(Faulty(inner, self.clone()))
+    }
+
     fn plan(&self, plan: Plan) {
         *self.0.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
     }
@@ -347,6 +356,19 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.abandon", call).await
     }
 
+    async fn block(&self, id: JobId, due: Timestamp, on: BlockedOn) -> Result<(), StoreError> {
+        let call = || self.0.block(id, due, on.clone());
+        self.1.make("store.block", call).await
+    }
+
+    async fn unblock(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
+        self.1.make("store.unblock", || self.0.unblock(id, now)).await
+    }
+
+    async fn waiting(&self, tenant: &Tenant, most: u32) -> Result<u32, StoreError> {
+        self.1.make("store.waiting", || self.0.waiting(tenant, most)).await
+    }
+
     async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError> {
         self.1.make("store.bury", || self.0.bury(id, letter.clone())).await
     }
@@ -382,6 +404,29 @@ impl JobQueue for Faulty<dyn JobQueue> {
     async fn is_longer_than(&self, limit: u32, lane: Option<Lane>) -> Result<bool, StoreError> {
         let call = || self.0.is_longer_than(limit, lane);
         self.1.make("queue.is_longer_than", call).await
+    }
+}
+
+#[async_trait]
+impl SlotStore for Faulty<dyn SlotStore> {
+    async fn take(&self, slot: &Slot, places: u32, job: JobId) -> Result<Option<JobId>, StoreError> {
+        self.1.make("slots.take", || self.0.take(slot, places, job)).await
+    }
+
+    async fn give_back(&self, slot: &Slot, job: JobId) -> Result<(), StoreError> {
+        self.1.make("slots.give_back", || self.0.give_back(slot, job)).await
+    }
+
+    async fn promote(&self, slot: &Slot, places: u32) -> Result<Option<JobId>, StoreError> {
+        self.1.make("slots.promote", || self.0.promote(slot, places)).await
+    }
+
+    async fn jobs(&self, slot: &Slot, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.1.make("slots.jobs", || self.0.jobs(slot, limit)).await
+    }
+
+    async fn in_use(&self, limit: u32) -> Result<Vec<SlotInUse>, StoreError> {
+        self.1.make("slots.in_use", || self.0.in_use(limit)).await
     }
 }
 

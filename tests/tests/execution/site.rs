@@ -6,17 +6,21 @@ mod unbroken;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_aws::{DynamoDbIdempotencyStore, DynamoDbJobStore, JobStoreSettings, S3LogStore};
+use callboard_aws::{
+    DynamoDbCounterStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbSlotStore, JobStoreSettings, S3LogStore,
+};
 use callboard_core::base::id::JobId;
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
-use callboard_core::job::{JobQueue, JobStore};
+use callboard_core::job::{CounterStore, JobQueue, JobStore, SlotStore};
 use callboard_core::output::{LogKey, LogStore, OutputLimits, Stream};
+use callboard_core::policy::Quotas;
 use callboard_core::request::{JobOptions, Lane};
-use callboard_core::run::{Held, Limits, Outage, Runner, Runners, Worker, WorkerSettings};
+use callboard_core::run::{Allowance, Dispatcher, Held, Limits, Outage, Runner, Runners, Worker, WorkerSettings};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_embedded::{
-    Database, FileLogStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue,
+    Database, FileLogStore, SqliteCounterStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore,
+    SqliteQueue, SqliteSlotStore,
 };
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::clock::FakeClock;
@@ -40,6 +44,9 @@ pub(crate) struct Site {
     pub(crate) logs: Arc<dyn LogStore>,
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) slots: Arc<dyn SlotStore>,
+    pub(crate) counters: Arc<dyn CounterStore>,
+    pub(crate) quotas: Quotas,
     pub(crate) keys: Arc<dyn IdempotencyStore>,
     pub(crate) clock: FakeClock,
     messages: SqliteQueue,
@@ -62,6 +69,9 @@ impl Site {
                 folder.path().join("callboard.key"),
             )),
             queue: Arc::new(messages.clone()),
+            slots: Arc::new(SqliteSlotStore::new(database.clone())),
+            counters: Arc::new(SqliteCounterStore::new(database.clone())),
+            quotas: Quotas::default(),
             keys: Arc::new(SqliteIdempotencyStore::new(database)),
             clock,
             messages,
@@ -83,15 +93,33 @@ impl Site {
             store: Arc::new(DynamoDbJobStore::new(config, settings)),
             logs: Arc::new(Unbroken(Arc::new(S3LogStore::new(config, resources.bucket.clone())))),
             keys: Arc::new(DynamoDbIdempotencyStore::new(config, resources.table.clone())),
+            slots: Arc::new(DynamoDbSlotStore::new(config, resources.table.clone())),
+            counters: Arc::new(DynamoDbCounterStore::new(config, resources.table.clone())),
             ..Self::open()?
         })
+    }
+
+    pub(crate) fn dispatcher(&self) -> Dispatcher {
+        Dispatcher {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            slots: self.slots.clone(),
+            quotas: self.quotas.clone(),
+            clock: Arc::new(self.clock.clone()),
+        }
+    }
+
+    fn allowance(&self) -> Allowance {
+        let (store, counters) = (self.store.clone(), self.counters.clone());
+        Allowance::new(store, counters, self.quotas.clone(), Arc::new(self.clock.clone()))
     }
 
     pub(crate) fn worker(&self, runner: Arc<dyn Runner>) -> Worker {
         Worker {
             store: self.store.clone(),
             lane: Lane::Programs,
-            queue: self.queue.clone(),
+            dispatcher: self.dispatcher(),
+            allowance: self.allowance(),
             logs: self.logs.clone(),
             runners: Runners::new(vec![runner]),
             clock: Arc::new(self.clock.clone()),
@@ -125,7 +153,7 @@ impl Site {
     pub(crate) fn sweeper(&self) -> Sweeper {
         Sweeper {
             store: self.store.clone(),
-            queue: self.queue.clone(),
+            dispatcher: self.dispatcher(),
             logs: self.logs.clone(),
             clock: Arc::new(self.clock.clone()),
             settings: SweepSettings::new(SILENCE, HOUR * 24),
@@ -139,7 +167,8 @@ impl Site {
     pub(crate) fn submitter(&self) -> Submitter {
         Submitter {
             store: self.store.clone(),
-            queue: self.queue.clone(),
+            dispatcher: self.dispatcher(),
+            allowance: self.allowance(),
             kinds: kinds(),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
@@ -155,6 +184,7 @@ impl Site {
         self.logs = faults.logs(self.logs);
         self.queue = faults.queue(self.queue);
         self.keys = faults.keys(self.keys);
+        self.slots = faults.slots(self.slots);
         self
     }
 }

@@ -10,6 +10,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, Timestamp};
 use callboard_core::job::{Job, JobQueue, JobStatus};
 use callboard_core::request::Reason;
+use callboard_core::run::Dispatcher;
 use callboard_core::submit::{SubmitError, Submitter};
 use callboard_kind_ansible::catalog::{PlaybookCatalog, PlaybookError};
 use callboard_tests::contract::samples::{HOUR, query, success};
@@ -129,7 +130,10 @@ async fn an_event_with_a_key_that_came_before_is_the_job_of_that_one() -> anyhow
 
 async fn submit(site: &Site, queue: Arc<dyn JobQueue>, body: &Value) -> Result<Job, SubmitError> {
     let submitter = Submitter {
-        queue,
+        dispatcher: Dispatcher {
+            queue,
+            ..site.dispatcher()
+        },
         kinds: kinds_with(Arc::new(OnePlaybook)),
         ..site.submitter()
     };

@@ -10,11 +10,12 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, Timestamp};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
 use callboard_core::job::{Attempt, CancelRequest, DeadLetter, DueJob, Job, JobStore, Lease, Outcome};
+use callboard_core::policy::Quotas;
 use callboard_core::request::Lane;
-use callboard_core::run::Held;
-use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue};
+use callboard_core::run::{Dispatcher, Held};
+use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue, SqliteSlotStore};
 use callboard_tests::contract::clock::FakeClock;
-use callboard_tests::contract::samples::{HOUR, failure, given_up, request, success, ticket};
+use callboard_tests::contract::samples::{HOUR, failure, given_up, request, success};
 
 use crate::model::{Facts, MAX_WAIT, Model, SILENCE};
 use crate::steps::{Act, Step, Token};
@@ -38,10 +39,16 @@ impl World {
         let database = Database::open(&folder.join("callboard.db"))?;
         let clock = FakeClock::default();
         let store = store.unwrap_or_else(|| Arc::new(SqliteJobStore::new(database.clone())));
-        let queue = SqliteQueue::new(database, Arc::new(clock.clone()));
+        let queue = SqliteQueue::new(database.clone(), Arc::new(clock.clone()));
         let sweeper = Sweeper {
             store: store.clone(),
-            queue: Arc::new(queue.clone()),
+            dispatcher: Dispatcher {
+                store: store.clone(),
+                queue: Arc::new(queue.clone()),
+                slots: Arc::new(SqliteSlotStore::new(database)),
+                quotas: Quotas::default(),
+                clock: Arc::new(clock.clone()),
+            },
             logs: Arc::new(FileLogStore::new(folder.join("logs"))),
             clock: Arc::new(clock.clone()),
             settings: SweepSettings {
@@ -89,14 +96,9 @@ impl World {
             );
         }
         let mut found = self.store.due(now, MANY).await?;
-        found.sort_by_key(|job| job.ticket.id);
+        found.sort_by_key(|job| job.id);
         let due = self.jobs.iter().filter(|(_, model)| model.is_due(now));
-        let due = due.filter_map(|(id, model)| {
-            model.facts.due.map(|due| DueJob {
-                ticket: ticket(*id),
-                due,
-            })
-        });
+        let due = due.filter_map(|(id, model)| model.facts.due.map(|due| DueJob { id: *id, due }));
         let expected: Vec<DueJob> = due.collect();
         ensure!(found == expected, "due are {found:?}, not {expected:?}");
         Ok(())

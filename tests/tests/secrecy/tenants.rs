@@ -8,8 +8,13 @@ use callboard_core::access::Requester;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::time::SystemClock;
 use callboard_core::credential::CredentialStore;
+use callboard_core::policy::Quotas;
+use callboard_core::run::{Allowance, Dispatcher};
 use callboard_core::submit::{SubmitError, Submitter};
-use callboard_embedded::{Database, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue};
+use callboard_embedded::{
+    Database, SqliteCounterStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue,
+    SqliteSlotStore,
+};
 use callboard_tests::contract::credential_store::password;
 use callboard_tests::contract::samples::now;
 use callboard_tests::kinds::kinds;
@@ -25,9 +30,18 @@ async fn a_credential_of_another_tenant_is_as_one_that_is_not_there() -> anyhow:
         .create(&owner, "owned", &password("of-the-owner")?, now())
         .await?;
     let clock = Arc::new(SystemClock);
+    let store = Arc::new(SqliteJobStore::new(database.clone()));
+    let counters = Arc::new(SqliteCounterStore::new(database.clone()));
     let submitter = Submitter {
-        store: Arc::new(SqliteJobStore::new(database.clone())),
-        queue: Arc::new(SqliteQueue::new(database.clone(), clock.clone())),
+        allowance: Allowance::new(store.clone(), counters, Quotas::default(), clock.clone()),
+        dispatcher: Dispatcher {
+            store: store.clone(),
+            queue: Arc::new(SqliteQueue::new(database.clone(), clock.clone())),
+            slots: Arc::new(SqliteSlotStore::new(database.clone())),
+            quotas: Quotas::default(),
+            clock: clock.clone(),
+        },
+        store,
         keys: Arc::new(SqliteIdempotencyStore::new(database)),
         kinds: kinds(),
         credentials: Arc::new(credentials),

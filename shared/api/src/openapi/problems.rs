@@ -35,7 +35,7 @@ fn of(operation: &str) -> Vec<Kind> {
             ALWAYS,
             BODY,
             &[NoSuchPlaybook, IdempotencyKeyReused, IdempotencyInFlight],
-            &[QueueFull, TooManyFollowers, Draining],
+            &[QueueFull, QuotaExceeded, TooManyFollowers, Draining],
         ],
         "listJobs" | "listCredentials" | "listKeys" | "redriveJobs" => &[ALWAYS],
         "createKey" => &[ALWAYS, BODY],
@@ -65,7 +65,7 @@ fn of(operation: &str) -> Vec<Kind> {
             ALWAYS,
             BODY,
             &[NoSuchService, NoSuchOperation],
-            &[QueueFull, TooManyFollowers, Draining],
+            &[QueueFull, QuotaExceeded, TooManyFollowers, Draining],
         ],
         _ => &[],
     };

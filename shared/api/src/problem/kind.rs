@@ -64,6 +64,7 @@ kinds! {
     RangeNotSatisfiable "range-not-satisfiable" RANGE_NOT_SATISFIABLE Fails "The output has no such range";
     OutputTooLarge "output-too-large" UNPROCESSABLE_ENTITY Fails "The output is too large for one answer";
     QueueFull "queue-full" TOO_MANY_REQUESTS Helps "Too many jobs are already waiting";
+    QuotaExceeded "quota-exceeded" TOO_MANY_REQUESTS Helps "The tenant has used up a quota";
     TooManyFollowers "too-many-followers" TOO_MANY_REQUESTS Helps "Too many requests are already waiting";
     TooManyBodies "too-many-bodies" SERVICE_UNAVAILABLE Helps "Too many large requests at once";
     Draining "draining" SERVICE_UNAVAILABLE Helps "The service is shutting down";

@@ -38,6 +38,7 @@ impl DynamoDbJobStore {
             "due",
             "dead_letter",
             "detached",
+            "blocked_on",
         ]))
     }
 

@@ -1,8 +1,10 @@
 //! How many jobs a source has.
 
 use aws_sdk_dynamodb::types::Select;
+use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::job::MAX_COUNTED;
+use callboard_core::base::time::{Clock, SystemClock};
+use callboard_core::job::{JobStatus, MAX_COUNTED};
 use futures_util::future::try_join_all;
 
 use super::{IndexQuery, JOBS_PER_QUERY, Listing, to_i32, to_usize};
@@ -12,7 +14,17 @@ use crate::error::aws;
 impl Listing<'_> {
     /// Counts a source's jobs, up to one more than is reported, to know whether the count is exact. Returns whether all were looked at.
     pub(super) async fn count(&self, source: &IndexQuery) -> Result<(usize, bool), StoreError> {
-        let enough = to_usize(MAX_COUNTED) + 1;
+        self.count_up_to(source, to_usize(MAX_COUNTED) + 1).await
+    }
+
+    /// Counts the jobs of a tenant that wait, up to `most`. That reads what waits of all tenants, so callers keep the number for a while.
+    pub(crate) async fn waiting(&self, tenant: &Tenant, most: u32) -> Result<u32, StoreError> {
+        let source = IndexQuery::standing(tenant, JobStatus::Pending, false, SystemClock.now());
+        let (counted, _) = self.count_up_to(&source, to_usize(most)).await?;
+        Ok(u32::try_from(counted).unwrap_or(u32::MAX).min(most))
+    }
+
+    async fn count_up_to(&self, source: &IndexQuery, enough: usize) -> Result<(usize, bool), StoreError> {
         let (mut counted, mut looks) = (0, self.looks);
         for group in &source.groups {
             let mut open: Vec<(&String, Option<Item>)> = group.iter().map(|partition| (partition, None)).collect();

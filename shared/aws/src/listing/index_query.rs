@@ -15,7 +15,13 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Every running job is in one of these.
 const RUNNING: [Standing; 3] = [Standing::Running, Standing::Detached, Standing::Active];
 /// Every waiting job is in one of these.
-const PENDING: [Standing; 4] = [Standing::Queued, Standing::Due, Standing::Dead, Standing::Active];
+const PENDING: [Standing; 5] = [
+    Standing::Queued,
+    Standing::Due,
+    Standing::Dead,
+    Standing::Blocked,
+    Standing::Active,
+];
 
 /// An index, and the part of it that a list shows.
 pub(crate) struct IndexQuery {
@@ -81,7 +87,7 @@ impl IndexQuery {
     }
 
     /// Returns the place of a tenant's jobs that have not ended.
-    fn standing(tenant: &Tenant, status: JobStatus, dead_letter: bool, now: Timestamp) -> Self {
+    pub(super) fn standing(tenant: &Tenant, status: JobStatus, dead_letter: bool, now: Timestamp) -> Self {
         let standings: &[Standing] = match status {
             _ if dead_letter => &[Standing::Dead],
             JobStatus::Running => &RUNNING,

@@ -13,9 +13,9 @@ mod queue;
 mod records;
 
 use callboard_testkit::{
-    archive_cache_contract, breaker_store_contract, credential_store_contract, host_key_store_contract,
-    idempotency_store_contract, job_queue_contract, job_store_contract, key_store_contract, log_store_contract,
-    stats_store_contract,
+    archive_cache_contract, breaker_store_contract, counter_store_contract, credential_store_contract,
+    host_key_store_contract, idempotency_store_contract, job_queue_contract, job_store_contract, key_store_contract,
+    log_store_contract, slot_store_contract, stats_store_contract,
 };
 
 mod dynamodb_job_store {
@@ -28,6 +28,14 @@ mod dynamodb_idempotency_store {
 
 mod dynamodb_breaker_store {
     super::breaker_store_contract!(crate::records::make_breakers);
+}
+
+mod dynamodb_slot_store {
+    super::slot_store_contract!(crate::records::make_slots);
+}
+
+mod dynamodb_counter_store {
+    super::counter_store_contract!(crate::records::make_counters);
 }
 
 mod dynamodb_stats_store {

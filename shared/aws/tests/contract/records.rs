@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_aws::{
-    DynamoDbBreakerStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbStatsStore, JobStoreSettings,
+    DynamoDbBreakerStore, DynamoDbCounterStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbSlotStore,
+    DynamoDbStatsStore, JobStoreSettings,
 };
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
@@ -42,6 +43,18 @@ pub(crate) async fn make_stats() -> anyhow::Result<(Counted<DynamoDbStatsStore, 
     let (jobs, resources) = make().await?;
     let stats = DynamoDbStatsStore::new(&resources.config, resources.table.clone());
     Ok((Counted { stats, jobs }, resources))
+}
+
+pub(crate) async fn make_slots() -> anyhow::Result<(DynamoDbSlotStore, Resources)> {
+    let resources = Resources::create().await?;
+    let slots = DynamoDbSlotStore::new(&resources.config, resources.table.clone());
+    Ok((slots, resources))
+}
+
+pub(crate) async fn make_counters() -> anyhow::Result<(DynamoDbCounterStore, Resources)> {
+    let resources = Resources::create().await?;
+    let counters = DynamoDbCounterStore::new(&resources.config, resources.table.clone());
+    Ok((counters, resources))
 }
 
 pub(crate) async fn make_breakers() -> anyhow::Result<(DynamoDbBreakerStore, Resources)> {
@@ -243,7 +256,7 @@ async fn a_damaged_item_keeps_no_other_from_being_found() -> anyhow::Result<()> 
     assert_eq!(store.running(10).await?, [(run.id, lease)]);
     let later = now() + DAY;
     assert_eq!(
-        store.due(later, 10).await?.iter().map(|job| job.ticket.id).collect::<Vec<_>>(),
+        store.due(later, 10).await?.iter().map(|job| job.id).collect::<Vec<_>>(),
         [waits.id]
     );
     assert_eq!(store.pending_since(later, 10).await?, [waits.id]);
@@ -273,7 +286,13 @@ async fn jobs_of_earlier_releases_are_found_as_those_of_this_one() -> anyhow::Re
     }
     let later = now() + DAY;
     assert_eq!(store.running(10).await?, [(run.id, held)]);
-    assert_eq!(store.due(later, 10).await?, [DueJob::of(&is_due, due(&is_due))]);
+    assert_eq!(
+        store.due(later, 10).await?,
+        [DueJob {
+            id: is_due.id,
+            due: due(&is_due)
+        }]
+    );
     assert_eq!(store.queued(Lane::Programs, 10).await?, [Ticket::of(&queued)]);
     assert_eq!(store.pending_since(later, 10).await?, [is_due.id, queued.id]);
     let listed = async |status| {

@@ -4,18 +4,18 @@ use super::damage::Damage;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
-use crate::job::{Filter, HistoryQuery, Job, JobQueue, JobStore};
-use crate::run::dispatched;
+use crate::job::{Filter, HistoryQuery, Job, JobStore};
+use crate::run::Dispatcher;
 
 /// Redrives jobs.
 #[derive(Clone, Copy)]
 pub struct Redriver<'a> {
     /// The job records.
     pub store: &'a dyn JobStore,
-    /// The queue that jobs are sent to.
-    pub queue: &'a dyn JobQueue,
     /// The clock.
     pub clock: &'a dyn Clock,
+    /// Gives the jobs to the queue; without it, the sweep of the service does.
+    pub dispatcher: Option<&'a Dispatcher>,
 }
 
 /// Selects the jobs to redrive among those that the queue has given up.
@@ -94,6 +94,9 @@ impl Redriver<'_> {
 
     async fn redrive(&self, id: JobId) -> Result<Job, StoreError> {
         let job = self.store.redrive(id, self.clock.now()).await?;
-        Ok(dispatched(self.store, self.queue, job).await)
+        match self.dispatcher {
+            Some(dispatcher) => Ok(dispatcher.dispatched(job).await),
+            None => Ok(job),
+        }
     }
 }

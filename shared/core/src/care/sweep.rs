@@ -4,6 +4,7 @@
 //! A worker is lost when one sweeper, by its own clock, has seen its lease unchanged for long enough. No two machines need to
 //! agree on the time.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ use crate::base::causes::causes;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
-use crate::job::{Job, JobQueue, JobStore, Lease, Outcome};
+use crate::job::{Job, JobStore, Lease, Outcome};
 use crate::output::{LogStore, seal_lost};
 use crate::request::{Lane, Reason};
-use crate::run::{Held, dispatch, end_attempt, span};
+use crate::run::{Dispatcher, Held, end_attempt, span};
 
 /// How many jobs each step of a sweep handles at most.
 const BATCH: u32 = 100;
@@ -74,8 +75,8 @@ impl SweepSettings {
 pub struct Sweeper {
     /// The job records.
     pub store: Arc<dyn JobStore>,
-    /// The queue that jobs are sent to.
-    pub queue: Arc<dyn JobQueue>,
+    /// Gives jobs to the queue.
+    pub dispatcher: Dispatcher,
     /// The output of jobs.
     pub logs: Arc<dyn LogStore>,
     /// The clock.
@@ -107,20 +108,28 @@ impl Sweeper {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let lost = self.end_lost(&mut swept).await;
+        let mended = match &lost {
+            Ok(alive) => self.dispatcher.mend(alive).await,
+            Err(_) => Ok(()),
+        };
         let dispatched = self.dispatch(&mut swept).await;
         let again = self.dispatch_again(&mut swept).await;
         let abandoned = self.abandon(&mut swept).await;
-        lost.and(dispatched).and(again).and(abandoned).map(|()| swept)
+        let done = lost.map(drop).and(mended).and(dispatched).and(again).and(abandoned);
+        done.map(|()| swept)
     }
 
-    async fn end_lost(&self, swept: &mut Swept) -> Result<(), StoreError> {
+    /// Ends jobs whose worker is lost; returns those that were found running.
+    async fn end_lost(&self, swept: &mut Swept) -> Result<HashSet<JobId>, StoreError> {
         let before = self.clock.elapsed();
         let mut running = self.store.running(MAX_WATCHED).await?;
+        let mut alive: HashSet<JobId> = running.iter().map(|(id, _)| *id).collect();
         swept.watched += u32::try_from(running.len()).unwrap_or(u32::MAX);
         running.retain(|(_, lease)| !self.held.has(lease.token));
         let leases = &self.seen.leases;
         let silent = leases.note(&running, before, self.clock.elapsed(), self.settings.silence);
         for (id, lease) in silent.into_iter().take(BATCH as usize) {
+            alive.remove(&id);
             match self.end(id, lease).instrument(span(id)).await {
                 Ok(lost) => swept.lost += u32::from(lost),
                 Err(StoreError::Conflict | StoreError::NotFound) => {}
@@ -133,7 +142,7 @@ impl Sweeper {
                 Err(error) => tracing::error!(job.id = %id, error = %causes(&error), "a lost job cannot be ended"),
             }
         }
-        Ok(())
+        Ok(alive)
     }
 
     /// Takes a job from its lost worker and ends it, or schedules another attempt. A job that the worker only looked at is not lost:
@@ -164,26 +173,17 @@ impl Sweeper {
                 ..Outcome::failed(Reason::LOST, lost(&job))
             },
         };
-        end_attempt(
-            &*self.store,
-            Some(&*self.queue),
-            &*self.clock,
-            &job,
-            lease,
-            outcome,
-            None,
-        )
-        .await
-        .map(|_| true)
+        end_attempt(&self.dispatcher, true, &job, lease, outcome, None)
+            .await
+            .map(|_| true)
     }
 
     /// Queues jobs that the queue is not known to have.
     async fn dispatch(&self, swept: &mut Swept) -> Result<(), StoreError> {
         for job in self.store.due(self.clock.now(), BATCH).await? {
-            let id = job.ticket.id;
-            match dispatch(&*self.store, &*self.queue, job, Duration::ZERO).await {
+            match self.dispatch_one(job.id).await {
                 Ok(()) | Err(StoreError::NotFound) => swept.dispatched += 1,
-                Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(id), &error),
+                Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(job.id), &error),
                 Err(error) => return Err(error),
             }
         }
@@ -195,6 +195,11 @@ impl Sweeper {
         Ok(())
     }
 
+    async fn dispatch_one(&self, id: JobId) -> Result<(), StoreError> {
+        let mut job = self.store.get(id, self.clock.now()).await?;
+        self.dispatcher.dispatch(&mut job, Duration::ZERO).await
+    }
+
     /// Queues jobs again that wait although the queue has delivered everything it had: their receivers died before the claim, and the
     /// queue still hides their messages. A job that was received just now is claimed only once, however often it is delivered.
     async fn dispatch_again(&self, swept: &mut Swept) -> Result<(), StoreError> {
@@ -202,7 +207,7 @@ impl Sweeper {
         let before = self.clock.elapsed();
         let mut delivered = Vec::new();
         for lane in Lane::ALL {
-            if !self.queue.is_longer_than(0, Some(lane)).await? {
+            if !self.dispatcher.queue.is_longer_than(0, Some(lane)).await? {
                 delivered.push(lane);
             }
         }
@@ -216,7 +221,7 @@ impl Sweeper {
         }
         swept.watched += u32::try_from(waiting.len()).unwrap_or(u32::MAX);
         for ticket in unclaimed.note(waiting, &delivered, before, self.clock.elapsed()) {
-            self.queue.send(&ticket, Duration::ZERO).await?;
+            self.dispatcher.queue.send(&ticket, Duration::ZERO).await?;
             swept.dispatched += 1;
             tracing::warn!(job.id = %ticket.id, "the job waits and the queue has nothing to deliver: it is queued again");
         }
@@ -231,18 +236,29 @@ impl Sweeper {
         let now = self.clock.now();
         let limit = now - self.settings.max_wait;
         for id in self.store.pending_since(limit, BATCH).await? {
-            let waits_since = self.store.get(id, now).await.map(|job| job.waits_since());
-            if waits_since.is_ok_and(|since| since >= limit) {
+            let job = self.store.get(id, now).await;
+            if job.as_ref().is_ok_and(|job| job.waits_since() >= limit) {
                 continue;
             }
             let hours = self.settings.max_wait.as_secs() / 3600;
-            let error = format!("The job waited for {hours} h, and no worker took it.");
+            let blocked = job.as_ref().is_ok_and(|job| job.state.blocked_on.is_some());
+            let why = if blocked {
+                "what it waits for did not become free"
+            } else {
+                "no worker took it"
+            };
+            let error = format!("The job waited for {hours} h, and {why}.");
             match self
                 .store
                 .abandon(id, Outcome::failed(Reason::UNDELIVERABLE, error), now)
                 .await
             {
-                Ok(()) => swept.abandoned += 1,
+                Ok(()) => {
+                    swept.abandoned += 1;
+                    if let Ok(job) = &job {
+                        self.dispatcher.ended(job).await;
+                    }
+                }
                 Err(StoreError::Conflict | StoreError::NotFound) => {}
                 Err(error @ StoreError::Corrupt(_)) => self.damage.tell(Some(id), &error),
                 Err(error) => return Err(error),

@@ -58,6 +58,7 @@ impl Job {
             due: Some(now + DISPATCH_GRACE),
             dead_letter: None,
             detached: None,
+            blocked_on: None,
         };
         Self {
             id,

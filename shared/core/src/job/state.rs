@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
+use super::blocked::BlockedOn;
 use super::cancel_request::{CancelRequest, canceled};
 use super::dead_letter::DeadLetter;
 use super::lease::Lease;
@@ -49,6 +50,9 @@ pub struct JobState {
     /// What executes the running attempt in place of a worker, such as the ARN of a task: a worker holds the job only to look at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detached: Option<String>,
+    /// What the job waits for before it is given to the queue; set while a pending job waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_on: Option<BlockedOn>,
 }
 
 /// The error for a step that the job's state does not allow, or that another caller took first.
@@ -64,13 +68,13 @@ impl JobState {
     /// Starts an attempt under a new lease, or takes up one that is detached. Repeating a claim whose answer was lost changes nothing.
     ///
     /// # Errors
-    /// The job is neither pending nor detached.
+    /// The job is neither detached, nor pending without being blocked.
     pub fn claim(&mut self, lease: Lease, now: Timestamp) -> Result<(), Refused> {
         if self.check(lease.token).is_ok() {
             return Ok(());
         }
         if !self.is_detached() {
-            self.check_pending()?;
+            self.check_free()?;
             self.status = JobStatus::Running;
             self.attempt += 1;
             self.started_at = Some(now);
@@ -227,12 +231,37 @@ impl JobState {
         Ok(())
     }
 
+    /// Records that a pending job, which is due at `due`, waits for something else before it is given to the queue.
+    ///
+    /// # Errors
+    /// The job is not pending, or no longer due at `due`.
+    pub fn block(&mut self, due: Timestamp, on: BlockedOn) -> Result<(), Refused> {
+        self.check_pending()?;
+        if self.due != Some(due) {
+            return Err(Refused);
+        }
+        self.due = None;
+        self.blocked_on = Some(on);
+        Ok(())
+    }
+
+    /// Makes a blocked job due to be given to the queue.
+    ///
+    /// # Errors
+    /// The job is not blocked.
+    pub fn unblock(&mut self, now: Timestamp) -> Result<(), Refused> {
+        self.check_pending()?;
+        self.blocked_on.take().ok_or(Refused)?;
+        self.due = Some(now);
+        Ok(())
+    }
+
     /// Records that the queue has given the job up.
     ///
     /// # Errors
-    /// The job is not pending.
+    /// The job is not pending, or it is blocked.
     pub fn bury(&mut self, letter: DeadLetter) -> Result<(), Refused> {
-        self.check_pending()?;
+        self.check_free()?;
         self.due = None;
         self.dead_letter = Some(letter);
         Ok(())
@@ -245,12 +274,23 @@ impl JobState {
     pub fn redrive(&mut self, now: Timestamp) -> Result<(), Refused> {
         self.check_pending()?;
         self.dead_letter = None;
+        self.blocked_on = None;
         self.due = Some(now);
         Ok(())
     }
 
     fn check_pending(&self) -> Result<(), Refused> {
         if self.status == JobStatus::Pending {
+            Ok(())
+        } else {
+            Err(Refused)
+        }
+    }
+
+    /// Checks that the job is pending and waits for nothing but a worker.
+    fn check_free(&self) -> Result<(), Refused> {
+        self.check_pending()?;
+        if self.blocked_on.is_none() {
             Ok(())
         } else {
             Err(Refused)
@@ -274,6 +314,7 @@ impl JobState {
         self.due = None;
         self.dead_letter = None;
         self.detached = None;
+        self.blocked_on = None;
         self.outcome = Some(outcome);
     }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::attempt::Attempt;
+use super::blocked::BlockedOn;
 use super::cancel_request::CancelRequest;
 use super::dead_letter::DeadLetter;
 use super::history::{HistoryPage, HistoryQuery};
@@ -11,27 +12,18 @@ use super::outcome::Outcome;
 use super::progress::Progress;
 use super::record::Job;
 use super::ticket::Ticket;
-use crate::base::id::{JobId, LeaseToken};
+use crate::base::id::{JobId, LeaseToken, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
 use crate::request::Lane;
 
 /// A job that waits for the sweep to give it to the queue.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DueJob {
-    /// What the queue gets.
-    pub ticket: Ticket,
+    /// The job.
+    pub id: JobId,
     /// Since when it has been due.
     pub due: Timestamp,
-}
-
-impl DueJob {
-    /// Makes the entry of a job.
-    #[must_use]
-    pub fn of(job: &Job, due: Timestamp) -> Self {
-        let ticket = Ticket::of(job);
-        Self { ticket, due }
-    }
 }
 
 /// Stores the records of jobs. Every write after a claim is conditional on the lease token.
@@ -50,8 +42,8 @@ pub trait JobStore: Send + Sync {
     /// again after [`LOOK_AGAIN`](super::LOOK_AGAIN).
     async fn mark_dispatched(&self, id: JobId, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Starts an attempt, or takes up one that is detached, and returns the job as claimed; `Conflict` unless it is pending, or detached,
-    /// or running under the same lease. A claim that fails leaves the job unchanged.
+    /// Starts an attempt, or takes up one that is detached, and returns the job as claimed; `Conflict` unless it is pending and not blocked, or
+    /// detached, or running under the same lease. A claim that fails leaves the job unchanged.
     async fn claim(&self, id: JobId, lease: Lease, now: Timestamp) -> Result<Job, StoreError>;
 
     /// Renews a lease and records progress; returns the cancel request, if there is one. `Conflict` if the lease is lost.
@@ -98,7 +90,13 @@ pub trait JobStore: Send + Sync {
     /// Ends a pending job that no worker will take; `Conflict` if it is not pending.
     async fn abandon(&self, id: JobId, outcome: Outcome, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Records that the queue has given a pending job up; `Conflict` if it is not pending.
+    /// Records that a pending job, if it is still due at `due`, waits for something before it is given to the queue; `Conflict` otherwise.
+    async fn block(&self, id: JobId, due: Timestamp, on: BlockedOn) -> Result<(), StoreError>;
+
+    /// Makes a blocked job due to be queued at once, and returns it; `Conflict` if it is not blocked.
+    async fn unblock(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
+
+    /// Records that the queue has given a pending job up; `Conflict` if it is not pending, or is blocked.
     async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError>;
 
     /// Makes a pending job due to be queued again at once, and returns it; `Conflict` if it is not pending.
@@ -116,8 +114,11 @@ pub trait JobStore: Send + Sync {
     /// Returns up to `limit` pending or detached jobs that have been due to be queued since before `now`.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueJob>, StoreError>;
 
-    /// Returns up to `limit` pending jobs of a lane that the queue was given and has not given up, oldest first.
+    /// Returns up to `limit` pending jobs of a lane that the queue was given and has not given up, oldest first. Blocked jobs are none.
     async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<Ticket>, StoreError>;
+
+    /// Returns how many jobs of a tenant are pending, counted up to `most`.
+    async fn waiting(&self, tenant: &Tenant, most: u32) -> Result<u32, StoreError>;
 
     /// Returns up to `limit` pending jobs that were created before an instant.
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;

@@ -1,5 +1,6 @@
 //! What the operator of a deployment allows for requests of every kind. Each kind also has a section of its own.
 
+use super::quotas::Quotas;
 use crate::access::CallerRules;
 use crate::base::fields::{Faults, Fields};
 use crate::credential::{CloudRef, CredentialRef};
@@ -12,6 +13,7 @@ pub struct Policy {
     roles: Vec<String>,
     secrets: Vec<String>,
     callers: CallerRules,
+    quotas: Quotas,
 }
 
 impl Policy {
@@ -21,6 +23,7 @@ impl Policy {
             roles: fields.lines("roles", MAX_LINE_BYTES, faults),
             secrets: fields.lines("secrets", MAX_LINE_BYTES, faults),
             callers: CallerRules::read(fields, faults),
+            quotas: Quotas::read(fields, faults),
         };
         let wrong = "must be the ARN of a role, or a pattern of ARNs";
         check_starts("roles", &policy.roles, &["arn:"], wrong, faults);
@@ -34,6 +37,12 @@ impl Policy {
     #[must_use]
     pub fn callers(&self) -> &CallerRules {
         &self.callers
+    }
+
+    /// Returns how much each tenant may use.
+    #[must_use]
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
     }
 
     /// Returns whether the worker may assume a role with its own identity.

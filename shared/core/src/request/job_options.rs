@@ -13,6 +13,7 @@ use crate::base::json::escape;
 pub const MAX_TIMEOUT_SECONDS: u64 = 7 * 24 * 3600;
 const MAX_ATTEMPTS: u64 = 10;
 const MAX_URL_BYTES: usize = 2048;
+const MAX_CONCURRENCY_KEY_BYTES: usize = 255;
 const MAX_LABELS: usize = 50;
 const MAX_LABEL_BYTES: usize = 63;
 const MAX_LABEL_VALUE_BYTES: usize = 255;
@@ -37,15 +38,52 @@ pub struct JobOptions {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(example = json!({"team": "web"}))]
     pub labels: BTreeMap<String, String>,
+    /// A name that stands for what the job changes, such as a host. Of a tenant's jobs with the same key, one at a time is started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 255, pattern = "^[!-~]+$", example = "host:db1")]
+    pub concurrency_key: Option<String>,
+    /// What the job does if another one has its `concurrency_key`. Default: `queue`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency_policy: Option<ConcurrencyPolicy>,
     /// The URL to notify when the job ends. It is stored with the job, but nothing is sent to it yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2048, pattern = "^https?://", example = "https://ci.example.com/done")]
     pub callback_url: Option<String>,
 }
 
+/// What a job does if another one has its concurrency key.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConcurrencyPolicy {
+    /// It waits until the other one has ended, and those that waited before it.
+    #[default]
+    Queue,
+    /// It ends at once, as `canceled`, and is never started.
+    Skip,
+    /// It cancels the other one, and those that wait, as far as its submitter may cancel them, and waits until they have ended.
+    CancelRunning,
+}
+
+impl ConcurrencyPolicy {
+    /// The words that denote them.
+    const WORDS: [(&'static str, Self); 3] = [
+        ("queue", Self::Queue),
+        ("skip", Self::Skip),
+        ("cancel_running", Self::CancelRunning),
+    ];
+}
+
 impl JobOptions {
     /// The names of these options among a request's options.
-    pub(super) const NAMES: [&'static str; 5] = ["timeout", "idle_timeout", "max_attempts", "labels", "callback_url"];
+    pub(super) const NAMES: [&'static str; 7] = [
+        "timeout",
+        "idle_timeout",
+        "max_attempts",
+        "labels",
+        "concurrency_key",
+        "concurrency_policy",
+        "callback_url",
+    ];
 
     /// Reads these options from a request's `options`; adds every fault with its pointer.
     pub fn read(fields: &mut Fields<'_>, faults: &mut Faults) -> Self {
@@ -56,6 +94,8 @@ impl JobOptions {
                 .integer("max_attempts", 1, MAX_ATTEMPTS, faults)
                 .and_then(|number| u32::try_from(number).ok()),
             labels: read_labels(fields, faults),
+            concurrency_key: read_concurrency_key(fields, faults),
+            concurrency_policy: read_concurrency_policy(fields, faults),
             callback_url: read_callback_url(fields, faults),
         }
     }
@@ -70,6 +110,12 @@ impl JobOptions {
     #[must_use]
     pub fn idle_timeout(&self) -> Option<Duration> {
         self.idle_timeout.map(Duration::from_secs)
+    }
+
+    /// Returns what the job does if another one has its concurrency key.
+    #[must_use]
+    pub fn concurrency_policy(&self) -> ConcurrencyPolicy {
+        self.concurrency_policy.unwrap_or_default()
     }
 
     /// Returns how often the job may be started.
@@ -96,6 +142,29 @@ fn read_labels(fields: &mut Fields<'_>, faults: &mut Faults) -> BTreeMap<String,
         }
     }
     labels
+}
+
+fn read_concurrency_key(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<String> {
+    let key = fields.line("concurrency_key", MAX_CONCURRENCY_KEY_BYTES, faults)?;
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let detail = "must consist of visible ASCII characters, without spaces";
+        faults.add(fields.pointer("concurrency_key"), detail);
+    }
+    Some(key.to_owned())
+}
+
+fn read_concurrency_policy(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<ConcurrencyPolicy> {
+    let words = ConcurrencyPolicy::WORDS.map(|(word, _)| word);
+    let word = fields.line("concurrency_policy", MAX_CONCURRENCY_KEY_BYTES, faults)?;
+    let pointer = fields.pointer("concurrency_policy");
+    if fields.get("concurrency_key").is_none() {
+        faults.add(pointer.as_str(), "needs a concurrency_key");
+    }
+    let found = ConcurrencyPolicy::WORDS.iter().find(|(known, _)| *known == word);
+    if found.is_none() {
+        faults.add(pointer, format!("must be one of {}", words.join(", ")));
+    }
+    found.map(|(_, policy)| *policy)
 }
 
 fn read_callback_url(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<String> {

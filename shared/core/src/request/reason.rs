@@ -39,6 +39,8 @@ impl Reason {
     pub const RUNNER_ERROR: Self = Self::new("runner_error");
     /// Somebody asked for the job to be canceled.
     pub const CANCELED_BY_REQUEST: Self = Self::new("canceled_by_request");
+    /// Another job had the job's concurrency key, and the request said not to wait for it.
+    pub const SKIPPED: Self = Self::new("skipped");
 
     /// The reasons that jobs of every kind may have.
     pub const OF_EVERY_KIND: &'static [Self] = &[
@@ -54,6 +56,7 @@ impl Reason {
         Self::SHUTDOWN,
         Self::RUNNER_ERROR,
         Self::CANCELED_BY_REQUEST,
+        Self::SKIPPED,
     ];
 
     /// Makes a reason that only jobs of one kind have.

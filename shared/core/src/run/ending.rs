@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::dispatch::dispatch;
+use super::dispatcher::Dispatcher;
 use super::retry::{retry_delay, short_delay};
 use super::runner::Detached;
 use crate::base::causes::causes;
 use crate::base::store_error::StoreError;
-use crate::base::time::{Clock, Timestamp};
-use crate::job::{Attempt, DISPATCH_GRACE, DueJob, Job, JobQueue, JobStatus, JobStore, Lease, Outcome};
+use crate::base::time::Timestamp;
+use crate::job::{Attempt, DISPATCH_GRACE, Job, JobStatus, Lease, Outcome, Ticket};
 use crate::request::Reason;
 
 /// For how long a queue can hold a message back: as long as SQS can.
@@ -20,9 +20,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(900);
 /// # Errors
 /// `Conflict` if the lease is lost; otherwise the store's error.
 pub(crate) async fn end_attempt(
-    store: &dyn JobStore,
-    queue: Option<&dyn JobQueue>,
-    clock: &dyn Clock,
+    dispatcher: &Dispatcher,
+    requeues: bool,
     job: &Job,
     lease: Lease,
     outcome: Outcome,
@@ -33,62 +32,65 @@ pub(crate) async fn end_attempt(
     let Some(delay) = delay.filter(|_| job.state.cancel.is_none()) else {
         let reason = outcome.reason.clone();
         let status = outcome.status;
-        let cancel = store.finish(job.id, lease.token, outcome, clock.now()).await?;
+        let (store, now) = (&*dispatcher.store, dispatcher.clock.now());
+        let cancel = store.finish(job.id, lease.token, outcome, now).await?;
         if let Some(cancel) = cancel.filter(|_| status != JobStatus::Canceled) {
             tracing::info!(cancel.by = cancel.by, "the cancel came too late: the job had ended");
         }
         tracing::info!(job.status = %status, job.reason = reason.as_ref().map(Reason::as_str), "job ended");
+        dispatcher.ended(job).await;
         return Ok(None);
     };
-    let now = clock.now();
+    let now = dispatcher.clock.now();
     let due = due(now, delay);
     let ended = Attempt {
         retried: again.is_some(),
         ..Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now))
     };
-    store.release(job.id, lease.token, ended, due).await?;
+    dispatcher.store.release(job.id, lease.token, ended, due).await?;
     tracing::warn!(
         job.attempt = job.state.attempt,
         job.reason = outcome.reason.as_ref().map(Reason::as_str),
         "job goes back to the queue"
     );
-    queue_again(store, queue, DueJob::of(job, due), delay).await;
+    queue_again(dispatcher, requeues, job, due, delay).await;
     Ok(Some(delay))
 }
 
 /// Returns a job that could not be started to the queue; returns after which pause it may be.
 pub(super) async fn put_back(
-    store: &dyn JobStore,
-    queue: Option<&dyn JobQueue>,
-    clock: &dyn Clock,
+    dispatcher: &Dispatcher,
+    requeues: bool,
     job: &Job,
     lease: Lease,
 ) -> Result<Option<Duration>, StoreError> {
     let delay = short_delay(job);
-    let due = due(clock.now(), delay);
-    store.put_back(job.id, lease.token, due).await?;
+    let due = due(dispatcher.clock.now(), delay);
+    dispatcher.store.put_back(job.id, lease.token, due).await?;
     tracing::warn!("job goes back to the queue: it could not be started");
-    queue_again(store, queue, DueJob::of(job, due), delay).await;
+    queue_again(dispatcher, requeues, job, due, delay).await;
     Ok(Some(delay))
 }
 
 /// Leaves a job to what executes it in place of a worker. After a pause, the sweep queues it for a look: no message waits for that in
 /// the queue, where it would look like a job that waits, and might come after the attempt has ended.
 pub(super) async fn detach(
-    store: &dyn JobStore,
-    queue: Option<&dyn JobQueue>,
-    clock: &dyn Clock,
+    dispatcher: &Dispatcher,
+    requeues: bool,
     job: &Job,
     lease: Lease,
     detached: &Detached,
 ) -> Result<Option<Duration>, StoreError> {
-    let due = clock.now() + detached.pause;
-    let cancel = store.detach(job.id, lease.token, detached.by.clone(), due).await?;
+    let due = dispatcher.clock.now() + detached.pause;
+    let cancel = dispatcher
+        .store
+        .detach(job.id, lease.token, detached.by.clone(), due)
+        .await?;
     tracing::info!(by = detached.by, "job goes on without a worker");
     // a cancel that came meanwhile is for the next look
     let is_news = cancel.is_some() && job.state.cancel.is_none();
     if is_news || detached.pause.is_zero() {
-        queue_again(store, queue, DueJob::of(job, due), Duration::ZERO).await;
+        queue_again(dispatcher, requeues, job, due, Duration::ZERO).await;
     }
     Ok(Some(detached.pause))
 }
@@ -102,12 +104,18 @@ fn due(now: Timestamp, delay: Duration) -> Timestamp {
     }
 }
 
-/// Queues a job that was given back. If that fails, or the queue cannot keep it for so long, the sweep queues it.
-async fn queue_again(store: &dyn JobStore, queue: Option<&dyn JobQueue>, job: DueJob, delay: Duration) {
-    let Some(queue) = queue.filter(|_| delay <= LONGEST_DELAY) else {
+/// Queues a job that was given back, and is due. If that fails, or the queue cannot keep it for so long, the sweep queues it.
+async fn queue_again(dispatcher: &Dispatcher, requeues: bool, job: &Job, due: Timestamp, delay: Duration) {
+    if !requeues || delay > LONGEST_DELAY {
         return;
+    }
+    let ticket = Ticket::of(job);
+    // it has kept its slots
+    let queued = async {
+        dispatcher.queue.send(&ticket, delay).await?;
+        dispatcher.store.mark_dispatched(job.id, due).await
     };
-    if let Err(error) = dispatch(store, queue, job, delay).await {
+    if let Err(error) = queued.await {
         tracing::warn!(error = %causes(&error), "the job could not be queued; a later sweep queues it");
     }
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{Instrument, Span};
 
+use super::allowance::Allowance;
+use super::dispatcher::Dispatcher;
 use super::ending::{detach, end_attempt, put_back};
 use super::held::Held;
 use super::outage::Outage;
@@ -18,7 +20,7 @@ use crate::base::causes::causes;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 use crate::base::time::{Clock, seconds};
-use crate::job::{Job, JobQueue, JobStore, Lease, Outcome, Ticket};
+use crate::job::{Job, JobStore, Lease, Outcome, Ticket};
 use crate::output::{LogStore, Output};
 use crate::request::Lane;
 
@@ -63,10 +65,12 @@ pub(crate) fn span(id: JobId) -> Span {
 pub struct Worker {
     /// The job records.
     pub store: Arc<dyn JobStore>,
-    /// The queue that a job goes to for another attempt.
-    pub queue: Arc<dyn JobQueue>,
+    /// Gives a job to the queue for another attempt, and passes its slots on at its end.
+    pub dispatcher: Dispatcher,
     /// The lane whose jobs it takes.
     pub lane: Lane,
+    /// Counts the output that jobs leave.
+    pub allowance: Allowance,
     /// The output of jobs.
     pub logs: Arc<dyn LogStore>,
     /// The runners, by kind.
@@ -226,7 +230,7 @@ impl Worker {
     async fn put_off(&self, ticket: &Ticket, error: StoreError) -> Result<Disposition, StoreError> {
         let pause = self.outage.pause(self.clock.elapsed(), ticket.id);
         let (told, pause_s) = (causes(&error).to_string(), pause.as_secs());
-        match self.queue.send(ticket, pause).await {
+        match self.dispatcher.queue.send(ticket, pause).await {
             Ok(()) => {
                 tracing::warn!(error = told, pause_s, "the job could not be claimed and is put off");
                 Ok(Disposition::PutOff)
@@ -250,17 +254,21 @@ impl Worker {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let (store, clock) = (&*self.store, &*self.clock);
-            let queue = self.settings.requeues.then_some(&*self.queue);
+            let (dispatcher, requeues) = (&self.dispatcher, self.settings.requeues);
             let written = match &leave {
                 Leave::Ended(outcome, again) => {
-                    end_attempt(store, queue, clock, job, lease, Outcome::clone(outcome), *again).await
+                    end_attempt(dispatcher, requeues, job, lease, Outcome::clone(outcome), *again).await
                 }
-                Leave::PutBack => put_back(store, queue, clock, job, lease).await,
-                Leave::Detached(detached) => detach(store, queue, clock, job, lease, detached).await,
+                Leave::PutBack => put_back(dispatcher, requeues, job, lease).await,
+                Leave::Detached(detached) => detach(dispatcher, requeues, job, lease, detached).await,
             };
             match written {
-                Ok(again) => return Ok(again.map_or(Disposition::Executed, Disposition::Again)),
+                Ok(again) => {
+                    if let Leave::Ended(outcome, _) = &leave {
+                        self.allowance.note_output(job, outcome).await;
+                    }
+                    return Ok(again.map_or(Disposition::Executed, Disposition::Again));
+                }
                 Err(StoreError::Conflict) => {
                     tracing::warn!("an earlier try has written the end, or the lease was lost");
                     return Ok(Disposition::Executed);

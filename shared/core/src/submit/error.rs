@@ -3,6 +3,7 @@
 use crate::access::Missing;
 use crate::base::fields::FieldError;
 use crate::base::store_error::StoreError;
+use crate::run::Exceeded;
 
 /// Why a request was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum SubmitError {
     /// The first submission with the same idempotency key has not been answered yet.
     #[error("a submission with the same idempotency key is in flight")]
     InFlight,
+    /// The tenant has used up a quota.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
     /// The maximum number of jobs is already waiting.
     #[error("the queue is full")]
     QueueFull(u32),

@@ -8,7 +8,7 @@ use super::check::check_credentials;
 use super::error::SubmitError;
 use super::idempotency_store::{IdempotencyKey, NotAKey};
 use super::once::{Reserved, digest};
-use super::submitter::Submitter;
+use super::submitter::{Submitter, may_run};
 use crate::access::Requester;
 use crate::base::fields::FieldError;
 use crate::base::id::JobId;
@@ -67,7 +67,7 @@ impl Submitter {
             ledger.free(id).await;
         }
         match judged? {
-            Ok(request) => self.create_or_get(self.job(id, by.tenant().clone(), request)).await,
+            Ok(request) => self.create_or_get(by, self.job(id, by.tenant().clone(), request)).await,
             Err(text) => self.refuse(by, id, &body, text).await,
         }
     }
@@ -79,7 +79,7 @@ impl Submitter {
         }
         let faults = match self.kinds.read(body) {
             Ok(read) => {
-                if let Err(missing) = by.caller.may_run(&read.uses) {
+                if let Err(missing) = may_run(by, &read) {
                     return Ok(Err(missing.to_string()));
                 }
                 match check_credentials(&*self.credentials, by.tenant(), &read.secrets).await? {

@@ -9,14 +9,18 @@ use super::check::check_credentials;
 use super::error::SubmitError;
 use super::idempotency_store::{IdempotencyKey, IdempotencyStore};
 use super::once::{Ledger, Once, Reserved, digest};
-use crate::access::Requester;
+use crate::access::{Action, Missing, Requester};
+use crate::base::causes::causes;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
 use crate::credential::CredentialStore;
-use crate::job::{Job, JobQueue, JobStore};
-use crate::request::{JobRequest, Kinds};
-use crate::run::dispatched;
+use crate::job::{Job, JobStore};
+use crate::request::{ConcurrencyPolicy, JobRequest, Kinds, Read};
+use crate::run::{Allowance, Dispatcher, SubmissionRate, cancel};
+
+/// How many jobs with its concurrency key a new job cancels at most.
+const MAX_RIVALS: u32 = 1000;
 
 /// An accepted job.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +29,8 @@ pub struct Submitted {
     pub job: Job,
     /// Whether it was accepted before, under the same idempotency key.
     pub replayed: bool,
+    /// How far the tenant has used up its submissions, if they are limited and this was one.
+    pub rate: Option<SubmissionRate>,
 }
 
 /// Accepts requests.
@@ -32,8 +38,10 @@ pub struct Submitted {
 pub struct Submitter {
     /// The job records.
     pub store: Arc<dyn JobStore>,
-    /// The queue in which accepted jobs wait.
-    pub queue: Arc<dyn JobQueue>,
+    /// Gives accepted jobs to the queue.
+    pub dispatcher: Dispatcher,
+    /// How much each tenant may use.
+    pub allowance: Allowance,
     /// The kinds of jobs that may be requested, with what the operator allows for each.
     pub kinds: Kinds,
     /// The credentials that requests may name.
@@ -58,8 +66,12 @@ impl Submitter {
         let id = JobId::new();
         let Some(once) = once else {
             let request = self.check(by, body).await?;
-            let job = self.admit(self.job(id, by.tenant().clone(), request)).await?;
-            return Ok(Submitted { job, replayed: false });
+            let (job, rate) = self.admit(by, self.job(id, by.tenant().clone(), request)).await?;
+            return Ok(Submitted {
+                job,
+                replayed: false,
+                rate,
+            });
         };
         let key = once.key.of(&by.caller);
         let ledger = self.ledger(by.tenant(), &key);
@@ -68,6 +80,7 @@ impl Submitter {
             Reserved::Theirs(job) => Ok(Submitted {
                 job: *job,
                 replayed: true,
+                rate: None,
             }),
             Reserved::InFlight => Err(SubmitError::InFlight),
             Reserved::Other => Err(SubmitError::KeyReused),
@@ -89,12 +102,12 @@ impl Submitter {
             let request = self.check(by, body).await?;
             let job = self.job(id, ledger.tenant.clone(), request);
             if replayed {
-                return Ok(self.create_or_get(job).await?);
+                return Ok((self.create_or_get(by, job).await?, None));
             }
-            self.admit(job).await
+            self.admit(by, job).await
         };
         match made.await {
-            Ok(job) => Ok(Submitted { job, replayed }),
+            Ok((job, rate)) => Ok(Submitted { job, replayed, rate }),
             // the job may have been recorded anyway: another try gets that job, or makes it under the same id
             Err(error @ SubmitError::Store(_)) => {
                 ledger.settle(id).await;
@@ -134,7 +147,7 @@ impl Submitter {
         let read = self.kinds.read(&body);
         drop(body);
         let read = read.map_err(SubmitError::Invalid)?;
-        by.caller.may_run(&read.uses)?;
+        may_run(by, &read)?;
         let faults = check_credentials(&*self.credentials, by.tenant(), &read.secrets).await?;
         match (faults.is_empty(), read.missing) {
             (false, _) => Err(SubmitError::Invalid(faults)),
@@ -144,6 +157,23 @@ impl Submitter {
                 ..read.request
             }),
         }
+    }
+
+    /// Cancels the jobs that have the concurrency key of a blocked job or wait for it, as far as the caller may cancel them; returns the job as it
+    /// is then.
+    async fn cancel_rivals(&self, by: &Requester, job: Job) -> Result<Job, StoreError> {
+        for id in self.dispatcher.rivals(&job, MAX_RIVALS).await? {
+            let Ok(rival) = self.store.get(id, self.clock.now()).await else {
+                continue;
+            };
+            let submitted_by = rival.request.origin.as_ref().map(|origin| origin.subject.as_str());
+            if by.caller.may_with_job_of(Action::JobsCancel, submitted_by)
+                && let Err(error) = cancel(&self.dispatcher, &job.tenant, id, by.caller.name.clone()).await
+            {
+                tracing::info!(job.id = %id, error = %causes(&error), "a job that had the concurrency key was not canceled");
+            }
+        }
+        self.store.get(job.id, self.clock.now()).await
     }
 
     pub(super) fn ledger<'a>(&'a self, tenant: &'a Tenant, key: &'a IdempotencyKey) -> Ledger<'a> {
@@ -159,24 +189,42 @@ impl Submitter {
         Job::with_id(id, tenant, request, self.clock.now(), self.retention)
     }
 
-    /// Records and queues a job, unless too many are waiting.
-    async fn admit(&self, job: Job) -> Result<Job, SubmitError> {
+    /// Records and queues a job, unless too many are waiting, or its tenant has used up what it may use.
+    async fn admit(&self, by: &Requester, job: Job) -> Result<(Job, Option<SubmissionRate>), SubmitError> {
         let lane = Some(job.request.lane);
-        if self.queue.is_longer_than(self.max_queued, lane).await? {
+        if self.dispatcher.queue.is_longer_than(self.max_queued, lane).await? {
             return Err(SubmitError::QueueFull(self.max_queued));
         }
-        Ok(self.create_or_get(job).await?)
+        // the queue does not have what waits for a slot
+        let most_waiting = self.dispatcher.may_block(&job).then_some(self.max_queued);
+        let rate = self.allowance.admit(&job.tenant, most_waiting).await??;
+        Ok((self.create_or_get(by, job).await?, rate))
     }
 
     /// Records and queues a job. If a job with its id already exists, returns that job.
-    pub(super) async fn create_or_get(&self, job: Job) -> Result<Job, StoreError> {
+    pub(super) async fn create_or_get(&self, by: &Requester, job: Job) -> Result<Job, StoreError> {
         match self.store.create(&job).await {
             Ok(()) => {
                 tracing::info!(job.id = %job.id, "job recorded");
-                Ok(dispatched(&*self.store, &*self.queue, job).await)
+                let job = self.dispatcher.dispatched(job).await;
+                if job.state.blocked_on.is_some()
+                    && job.request.options.concurrency_policy() == ConcurrencyPolicy::CancelRunning
+                {
+                    return self.cancel_rivals(by, job).await;
+                }
+                Ok(job)
             }
             Err(StoreError::Conflict) => self.store.get(job.id, self.clock.now()).await,
             Err(error) => Err(error),
         }
     }
+}
+
+/// Checks that a caller may run what was read, and cancel what that cancels.
+pub(super) fn may_run(by: &Requester, read: &Read) -> Result<(), Missing> {
+    by.caller.may_run(&read.uses)?;
+    if read.request.options.concurrency_policy() == ConcurrencyPolicy::CancelRunning {
+        by.caller.may(Action::JobsCancel)?;
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use callboard_core::base::id::Tenant;
 use callboard_core::base::time::Clock;
 use callboard_core::care::{DeadLetters, Redriver};
 use callboard_core::job::{DeadLetter, Job, JobStore};
-use callboard_embedded::{SqliteJobStore, SqliteQueue};
+use callboard_embedded::{SqliteJobStore, SqliteSlotStore};
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::damaged_records::sweeps_do_the_rest;
 use callboard_testkit::contract::samples::{HOUR, request};
@@ -26,11 +26,10 @@ const FORMS: [&str; 4] = [
 async fn a_sweep_does_the_rest_where_rows_are_damaged() -> anyhow::Result<()> {
     let (database, folder) = crate::make_database()?;
     let (logs, _logs) = make_logs().await?;
-    let store = Arc::new(SqliteJobStore::new(database));
-    sweeps_do_the_rest(store.clone(), Arc::new(logs), FORMS.len(), async |job, form| {
-        damage(folder.path(), FORMS[form], job)
-    })
-    .await?;
+    let store = Arc::new(SqliteJobStore::new(database.clone()));
+    let slots = Arc::new(SqliteSlotStore::new(database));
+    let damage = async |job, form: usize| damage(folder.path(), FORMS[form], job);
+    sweeps_do_the_rest(store.clone(), slots, Arc::new(logs), FORMS.len(), damage).await?;
     ensure!(store.newest().await?.is_some());
     Ok(())
 }
@@ -38,7 +37,7 @@ async fn a_sweep_does_the_rest_where_rows_are_damaged() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_redrive_does_the_rest_where_a_request_is_damaged() -> anyhow::Result<()> {
     let (database, folder) = crate::make_database()?;
-    let store = SqliteJobStore::new(database.clone());
+    let store = SqliteJobStore::new(database);
     let clock = FakeClock::default();
     let mut jobs = Vec::new();
     for _ in 0..2 {
@@ -55,8 +54,8 @@ async fn a_redrive_does_the_rest_where_a_request_is_damaged() -> anyhow::Result<
     damage(folder.path(), "UPDATE jobs SET request = '{' WHERE id = ?1", jobs[1])?;
     let redriver = Redriver {
         store: &store,
-        queue: &SqliteQueue::new(database, Arc::new(clock.clone())),
         clock: &clock,
+        dispatcher: None,
     };
     let wanted = DeadLetters {
         tenant: Tenant::default(),

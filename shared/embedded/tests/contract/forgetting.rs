@@ -10,7 +10,9 @@ use callboard_core::base::time::Clock;
 use callboard_core::care::Doubt;
 use callboard_core::job::{Filter, HistoryQuery, JobStore};
 use callboard_core::output::{LogKey, Stream};
-use callboard_embedded::{Database, FileLogStore, Forgetter, SqliteIdempotencyStore, SqliteJobStore, Stuck};
+use callboard_embedded::{
+    Database, FileLogStore, Forgetter, SqliteCounterStore, SqliteIdempotencyStore, SqliteJobStore, Stuck,
+};
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::log_store::append;
 use callboard_testkit::contract::samples::{HOUR, create, create_claimed, query, success};
@@ -129,7 +131,7 @@ async fn a_damaged_row_keeps_no_other_from_being_found() -> anyhow::Result<()> {
     assert_eq!(store.running(1).await?, [(run.id, lease)]);
     let later = world.clock.now() + HOUR;
     assert_eq!(
-        store.due(later, 1).await?.iter().map(|job| job.ticket.id).collect::<Vec<_>>(),
+        store.due(later, 1).await?.iter().map(|job| job.id).collect::<Vec<_>>(),
         [waits.id]
     );
     assert_eq!(store.pending_since(later, 1).await?, [waits.id]);
@@ -161,7 +163,8 @@ impl World {
         let forgetter = Forgetter {
             store: store.clone(),
             logs: Arc::new(FileLogStore::new(folder.path().join("logs"))),
-            keys: Arc::new(SqliteIdempotencyStore::new(database)),
+            keys: Arc::new(SqliteIdempotencyStore::new(database.clone())),
+            counters: Arc::new(SqliteCounterStore::new(database)),
             clock: Arc::new(clock.clone()),
             doubt: Doubt::default(),
             stuck: Stuck::default(),

@@ -23,8 +23,8 @@ use callboard_core::job::{JobQueue, Ticket};
 use callboard_core::output::LogStore;
 use callboard_core::request::Lane;
 use callboard_embedded::{
-    Database, FileLogStore, Message, SqliteBreakerStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue,
-    SqliteStatsStore,
+    Database, FileLogStore, Message, SqliteBreakerStore, SqliteCounterStore, SqliteIdempotencyStore, SqliteJobStore,
+    SqliteQueue, SqliteSlotStore, SqliteStatsStore,
 };
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::job_queue::{TestQueue, VISIBILITY};
@@ -32,9 +32,9 @@ use callboard_testkit::contract::log_store::append;
 use callboard_testkit::contract::samples::ticket;
 use callboard_testkit::contract::stats_store::Counted;
 use callboard_testkit::{
-    archive_cache_contract, breaker_store_contract, credential_store_contract, host_key_store_contract,
-    idempotency_store_contract, job_queue_contract, job_store_contract, key_store_contract, log_store_contract,
-    stats_store_contract,
+    archive_cache_contract, breaker_store_contract, counter_store_contract, credential_store_contract,
+    host_key_store_contract, idempotency_store_contract, job_queue_contract, job_store_contract, key_store_contract,
+    log_store_contract, slot_store_contract, stats_store_contract,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -49,6 +49,14 @@ mod sqlite_idempotency_store {
 
 mod sqlite_breaker_store {
     super::breaker_store_contract!(super::make_breakers);
+}
+
+mod sqlite_slot_store {
+    super::slot_store_contract!(super::make_slots);
+}
+
+mod sqlite_counter_store {
+    super::counter_store_contract!(super::make_counters);
 }
 
 mod sqlite_stats_store {
@@ -119,6 +127,16 @@ async fn make_stats() -> anyhow::Result<(Counted<SqliteStatsStore, SqliteJobStor
 async fn make_breakers() -> anyhow::Result<(SqliteBreakerStore, TempDir)> {
     let (database, folder) = make_database()?;
     Ok((SqliteBreakerStore::new(database), folder))
+}
+
+async fn make_slots() -> anyhow::Result<(SqliteSlotStore, TempDir)> {
+    let (database, folder) = make_database()?;
+    Ok((SqliteSlotStore::new(database), folder))
+}
+
+async fn make_counters() -> anyhow::Result<(SqliteCounterStore, TempDir)> {
+    let (database, folder) = make_database()?;
+    Ok((SqliteCounterStore::new(database), folder))
 }
 
 fn make_database() -> anyhow::Result<(Database, TempDir)> {

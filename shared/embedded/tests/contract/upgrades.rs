@@ -13,9 +13,12 @@ use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
 use callboard_core::job::{JobStatus, JobStore, Lease};
 use callboard_core::output::{Check, LogKey, LogStore, Stream};
+use callboard_core::policy::Quotas;
 use callboard_core::request::{Lane, Reason};
-use callboard_core::run::Held;
-use callboard_embedded::{Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteKeyStore, SqliteQueue};
+use callboard_core::run::{Dispatcher, Held};
+use callboard_embedded::{
+    Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteKeyStore, SqliteQueue, SqliteSlotStore,
+};
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::credential_store::password;
 use callboard_testkit::contract::key_store::create;
@@ -77,7 +80,13 @@ async fn the_jobs_of_the_first_release_are_kept_and_carried_on_with() -> anyhow:
         assert_eq!(store.get(waited, clock.now()).await?.state.status, JobStatus::Pending);
         let sweeper = Sweeper {
             store: Arc::new(store.clone()),
-            queue: Arc::new(queue.clone()),
+            dispatcher: Dispatcher {
+                store: Arc::new(store.clone()),
+                queue: Arc::new(queue.clone()),
+                slots: Arc::new(SqliteSlotStore::new(database.clone())),
+                quotas: Quotas::default(),
+                clock: Arc::new(clock.clone()),
+            },
             logs: Arc::new(logs.clone()),
             clock: Arc::new(clock.clone()),
             settings: SweepSettings::new(SILENCE, Duration::from_secs(1_000_000_000)),

@@ -11,10 +11,11 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
-use callboard_core::job::{Job, JobQueue, JobStatus, JobStore, Ticket};
+use callboard_core::job::{Job, JobQueue, JobStatus, JobStore, SlotStore, Ticket};
 use callboard_core::output::LogStore;
+use callboard_core::policy::Quotas;
 use callboard_core::request::Lane;
-use callboard_core::run::Held;
+use callboard_core::run::{Dispatcher, Held};
 
 use super::clock::FakeClock;
 use super::samples::{HOUR, due, lease, request, success};
@@ -101,6 +102,7 @@ impl Jobs {
 /// The store behaves differently.
 pub async fn sweeps_do_the_rest(
     store: Arc<dyn JobStore>,
+    slots: Arc<dyn SlotStore>,
     logs: Arc<dyn LogStore>,
     forms: usize,
     damage: impl AsyncFn(JobId, usize) -> anyhow::Result<()>,
@@ -120,9 +122,16 @@ pub async fn sweeps_do_the_rest(
         }
     }
     let queue = Arc::new(Sent::default());
+    let dispatcher = Dispatcher {
+        store: store.clone(),
+        queue: queue.clone(),
+        slots,
+        quotas: Quotas::default(),
+        clock: Arc::new(clock.clone()),
+    };
     let sweeper = Sweeper {
         store,
-        queue: queue.clone(),
+        dispatcher,
         logs,
         clock: Arc::new(clock.clone()),
         settings: SweepSettings::new(SILENCE, HOUR * 24),

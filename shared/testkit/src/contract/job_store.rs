@@ -1,5 +1,6 @@
 //! The behaviour of every [`JobStore`](callboard_core::job::JobStore).
 
+mod blocked;
 mod cancels;
 mod claims;
 mod detached;
@@ -11,6 +12,7 @@ mod records;
 mod sweeps;
 mod variants;
 
+pub use blocked::*;
 pub use cancels::*;
 pub use claims::*;
 pub use detached::*;
@@ -58,6 +60,12 @@ macro_rules! job_store_contract {
             a_detached_job_does_not_wait_for_its_start,
             a_detached_job_may_start_again,
             one_of_many_takes_up_a_detached_job,
+            a_blocked_job_waits_in_the_store,
+            a_blocked_job_is_unblocked_once,
+            only_a_job_that_is_due_as_it_was_is_blocked,
+            a_blocked_job_is_canceled_at_once,
+            a_blocked_job_may_be_redriven,
+            the_waiting_jobs_of_a_tenant_are_counted,
             a_pending_job_is_canceled_at_once,
             a_running_job_is_marked_to_stop_by_the_first_who_asks,
             a_job_that_was_to_stop_may_end_otherwise,

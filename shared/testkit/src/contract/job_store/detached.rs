@@ -39,14 +39,14 @@ pub async fn a_detached_job_runs_and_is_queued_for_the_next_look(store: &dyn Job
     assert!(store.running(10).await?.is_empty() && store.queued(Lane::Programs, 10).await?.is_empty());
     let due = due(&job);
     assert!(store.due(now(), 10).await?.is_empty());
-    assert_eq!(store.due(due, 10).await?, [DueJob::of(&job, due)]);
+    assert_eq!(store.due(due, 10).await?, [DueJob { id, due }]);
     store.mark_dispatched(id, due + HOUR).await?;
     assert_eq!(store.due(due, 10).await?.len(), 1);
     for _ in 0..2 {
         store.mark_dispatched(id, due).await?;
         assert!(store.due(due, 10).await?.is_empty() && store.queued(Lane::Programs, 10).await?.is_empty());
         let due = due + LOOK_AGAIN;
-        assert_eq!(store.due(due, 10).await?, [DueJob::of(&job, due)]);
+        assert_eq!(store.due(due, 10).await?, [DueJob { id, due }]);
     }
     assert_eq!(store.get(id, now()).await?.state.detached.as_deref(), Some(TASK));
     Ok(())

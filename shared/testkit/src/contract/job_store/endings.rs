@@ -44,7 +44,7 @@ pub async fn a_released_job_starts_again(store: &dyn JobStore) -> anyhow::Result
     assert_eq!(state.attempts(), [ended]);
     assert_eq!((state.lease, state.progress, state.outcome), (None, None, None));
     assert_eq!(state.due, Some(due));
-    assert_eq!(store.due(due, 10).await?, [DueJob::of(&job, due)]);
+    assert_eq!(store.due(due, 10).await?, [DueJob { id: job.id, due }]);
     assert!(store.due(due - Duration::from_millis(1), 10).await?.is_empty());
     let second = lease();
     let claimed = store.claim(job.id, second, now()).await?.state;
@@ -117,7 +117,7 @@ pub async fn a_job_that_is_put_back_is_as_if_nobody_had_claimed_it(store: &dyn J
     );
     assert_eq!((state.lease, state.due, state.attempts()), (None, Some(due), vec![]));
     let id = job.id;
-    assert_eq!(store.due(due, 10).await?, [DueJob::of(&job, due)]);
+    assert_eq!(store.due(due, 10).await?, [DueJob { id: job.id, due }]);
     let (second, ended) = (lease(), given_up(1));
     assert_eq!(store.claim(id, second, now()).await?.state.attempt, 1);
     store.release(id, second.token, ended.clone(), now()).await?;

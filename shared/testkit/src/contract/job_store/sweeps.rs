@@ -56,8 +56,11 @@ pub async fn due_jobs_are_those_the_queue_was_not_given(store: &dyn JobStore) ->
     let (early, late) = (due(&first), due(&first).max(due(&second)));
     assert!(store.due(early - SECOND, 10).await?.is_empty());
     let mut found = store.due(late, 10).await?;
-    found.sort_by_key(|job| job.ticket.id);
-    let as_due = [&first, &second].map(|job| DueJob::of(job, due(job)));
+    found.sort_by_key(|job| job.id);
+    let as_due = [&first, &second].map(|job| DueJob {
+        id: job.id,
+        due: due(job),
+    });
     assert_eq!(found, as_due);
     store.mark_dispatched(first.id, early + SECOND).await?;
     assert_eq!(store.due(late, 10).await?.len(), 2);
@@ -76,7 +79,7 @@ pub async fn due_jobs_are_bounded(store: &dyn JobStore) -> anyhow::Result<()> {
         let found = store.due(now() + HOUR, 2).await?;
         assert_eq!(found.len(), expected);
         for job in found {
-            store.mark_dispatched(job.ticket.id, job.due).await?;
+            store.mark_dispatched(job.id, job.due).await?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use callboard_core::access::Origin;
 use callboard_core::base::object::Object;
 use callboard_core::job::{Cost, Outcome, Usage, canceled};
-use callboard_core::request::{JobOptions, JobRequest, Lane, Reason};
+use callboard_core::request::{ConcurrencyPolicy, JobOptions, JobRequest, Lane, Reason};
 use callboard_kind_ansible::detail::{Detail, HOSTS_UNREACHABLE, INVENTORY_INVALID, PLAYBOOK_FAILED};
 use callboard_kind_ansible::inventory::{InlineInventory, Inventory, TypedInventory};
 use callboard_kind_ansible::options::AnsibleOptions;
@@ -106,6 +106,8 @@ fn options() -> (AnsibleOptions, JobOptions) {
         idle_timeout: Some(1),
         max_attempts: Some(10),
         labels: [("ticket".to_owned(), "OPS-1".to_owned())].into(),
+        concurrency_key: Some("host:db1".to_owned()),
+        concurrency_policy: Some(ConcurrencyPolicy::CancelRunning),
         callback_url: Some("https://example.com/done".to_owned()),
     };
     (ansible, every)

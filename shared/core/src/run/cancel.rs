@@ -1,10 +1,9 @@
 //! Canceling a job: a pending one never starts, a running one is stopped by its worker.
 
+use super::dispatcher::Dispatcher;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
-use crate::base::time::Clock;
-use crate::job::{CancelRequest, Job, JobQueue, JobStore};
-use crate::run::dispatched;
+use crate::job::{CancelRequest, Job};
 
 /// Why a job was not canceled.
 #[derive(Debug, thiserror::Error)]
@@ -21,15 +20,8 @@ pub enum CancelError {
 ///
 /// # Errors
 /// [`CancelError`] says why nothing was changed.
-pub async fn cancel(
-    store: &dyn JobStore,
-    queue: &dyn JobQueue,
-    clock: &dyn Clock,
-    tenant: &Tenant,
-    id: JobId,
-    by: String,
-) -> Result<Job, CancelError> {
-    let now = clock.now();
+pub async fn cancel(dispatcher: &Dispatcher, tenant: &Tenant, id: JobId, by: String) -> Result<Job, CancelError> {
+    let (store, now) = (&*dispatcher.store, dispatcher.clock.now());
     if store.get(id, now).await?.tenant != *tenant {
         return Err(StoreError::NotFound.into());
     }
@@ -37,9 +29,13 @@ pub async fn cancel(
         Err(StoreError::Conflict) => Err(CancelError::Ended(Box::new(store.get(id, now).await?))),
         canceled => {
             let job = canceled?;
+            if job.state.status.is_final() {
+                dispatcher.ended(&job).await;
+                return Ok(job);
+            }
             // no worker holds it that would hear of it
             if job.state.is_detached() {
-                return Ok(dispatched(store, queue, job).await);
+                return Ok(dispatcher.dispatched(job).await);
             }
             Ok(job)
         }
