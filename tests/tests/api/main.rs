@@ -6,6 +6,7 @@ mod access;
 mod access_here;
 mod answers;
 mod attempts;
+mod concurrency;
 mod credentials;
 mod description;
 mod events;
@@ -21,14 +22,32 @@ mod request_ids;
 mod submit;
 mod tokens;
 
+use std::fs;
+
 use anyhow::Context;
 use callboard_tests::client::names;
 use callboard_tests::{Service, wait};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// Starts what asks for keys; returns the operator's, the first that there is.
 async fn start_with_key() -> anyhow::Result<(Service, TempDir, String)> {
     let (service, data) = start(&[])?;
+    with_key(service, data).await
+}
+
+/// Starts what a policy holds for, and asks for keys; returns the operator's.
+async fn start_with_policy(policy: &Value) -> anyhow::Result<(Service, TempDir, String)> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("policy.yml");
+    // JSON is also valid YAML
+    fs::write(&file, policy.to_string())?;
+    let arguments = ["--workers", "2", "--policy", &file.display().to_string()];
+    let service = Service::start_in(&folder.path().join("data"), &arguments)?;
+    with_key(service, folder).await
+}
+
+async fn with_key(service: Service, data: TempDir) -> anyhow::Result<(Service, TempDir, String)> {
     let made = service.client().post("/api/v1/keys", access::ADMIN).await?;
     let key = made.body["key"].as_str().context("no key was made")?;
     let key = key.to_owned();

@@ -7,6 +7,8 @@
 mod access;
 #[path = "../api/attempts.rs"]
 mod attempts;
+#[path = "../api/concurrency.rs"]
+mod concurrency;
 #[path = "../api/credentials.rs"]
 mod credentials;
 #[path = "../api/description.rs"]
@@ -34,7 +36,20 @@ use tempfile::TempDir;
 
 /// Starts what asks for keys; returns the operator's, which the function makes for whoever may invoke it.
 async fn start_with_key() -> anyhow::Result<(Stack, TempDir, String)> {
-    let mut settings = StackSettings::default();
+    with_key(StackSettings::default()).await
+}
+
+/// Starts what a policy holds for, and asks for keys; returns the operator's.
+async fn start_with_policy(policy: &serde_json::Value) -> anyhow::Result<(Stack, TempDir, String)> {
+    let mut settings = StackSettings {
+        workers: 2,
+        ..StackSettings::default()
+    };
+    settings.set("CALLBOARD_POLICY", &policy.to_string());
+    with_key(settings).await
+}
+
+async fn with_key(mut settings: StackSettings) -> anyhow::Result<(Stack, TempDir, String)> {
     settings.set("CALLBOARD_AUTHORIZATION", "CALLBOARD");
     let stack = Stack::start(&settings)?;
     let key: serde_json::Value = serde_json::from_str(access::ADMIN)?;

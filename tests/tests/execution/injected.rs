@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use crate::site::{SILENCE, Site};
 
 /// More calls than a job's life takes.
-const MOST_CALLS: usize = 200;
+const MOST_CALLS: usize = 300;
 /// More rounds of receiving and sweeping than any fault costs.
 const MOST_ROUNDS: u32 = 60;
 const CLIENT_LIMIT: Duration = Duration::from_millis(100);
@@ -88,23 +88,45 @@ struct Case {
     max_attempts: u32,
     breaks: u32,
     cancel: bool,
+    /// How many jobs there are. More than one have the same concurrency key.
+    jobs: usize,
 }
 
 const ONCE: Case = Case {
     max_attempts: 1,
     breaks: 0,
     cancel: false,
+    jobs: 1,
 };
 const TWICE: Case = Case {
     max_attempts: 2,
     breaks: 1,
     cancel: false,
+    jobs: 1,
 };
 const CANCELED: Case = Case {
     max_attempts: 1,
     breaks: 0,
     cancel: true,
+    jobs: 1,
 };
+
+const TWO_WITH_A_KEY: Case = Case { jobs: 2, ..ONCE };
+
+#[tokio::test]
+async fn jobs_with_a_concurrency_key_survive_a_fault_at_any_call() -> anyhow::Result<()> {
+    let faults = [Fault::Down, Fault::KilledBefore, Fault::KilledAfter];
+    at_every_call(TWO_WITH_A_KEY, &faults, async || Site::open()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_with_a_concurrency_key_on_aws_survive_that_whoever_calls_is_killed() -> anyhow::Result<()> {
+    let resources = Resources::create().await?;
+    at_every_call(TWO_WITH_A_KEY, &[Fault::KilledAfter], async || {
+        Site::open_on_aws(&resources)
+    })
+    .await
+}
 
 #[tokio::test]
 async fn a_job_that_runs_once_survives_a_fault_at_any_call() -> anyhow::Result<()> {
@@ -159,7 +181,10 @@ async fn at_every_call(
 async fn live(case: Case, sound: &Site, faults: &Faults) -> anyhow::Result<()> {
     let site = sound.clone().with(faults);
     let tenant = tenant();
-    let id = accepted(case, &tenant, &site, faults).await?;
+    let mut jobs = Vec::new();
+    for number in 0..case.jobs {
+        jobs.push(accepted(case, number, &tenant, &site, faults).await?);
+    }
     let runner = Arc::new(Counting {
         breaks: case.breaks,
         works: case.cancel,
@@ -167,27 +192,38 @@ async fn live(case: Case, sound: &Site, faults: &Faults) -> anyhow::Result<()> {
     });
     let mut canceled = false;
     for _ in 0..MOST_ROUNDS {
-        if sound.state(id).await?.status.is_final() {
+        let mut left = 0;
+        for id in &jobs {
+            left += usize::from(!sound.state(*id).await?.status.is_final());
+        }
+        if left == 0 {
             let page = sound.store.list(&query(&tenant), sound.clock.now()).await?;
-            ensure!(ids(&page) == [id], "there are {:?}, not {id} alone", ids(&page));
-            return check(case, sound, faults, id, &runner).await;
+            jobs.reverse();
+            ensure!(ids(&page) == jobs, "there are {:?}, not {jobs:?} alone", ids(&page));
+            for id in jobs {
+                check(case, sound, faults, id, &runner).await?;
+            }
+            return Ok(());
         }
         let cancel = async {
             if case.cancel && !canceled {
-                canceled = cancel_when_running(sound, &site, id).await;
+                canceled = cancel_when_running(sound, &site, jobs[0]).await;
             }
         };
         tokio::join!(round(&site, faults, &runner), cancel).0?;
         site.clock.advance(SILENCE / 3);
     }
-    bail!("the job stays {:?}", sound.state(id).await?)
+    bail!("the job stays {:?}", sound.state(jobs[case.jobs - 1]).await?)
 }
 
 /// Submits as a client does that knows nothing of what went wrong: again and again, with the same key.
-async fn accepted(case: Case, tenant: &Tenant, site: &Site, faults: &Faults) -> anyhow::Result<JobId> {
-    let body = json!({"playbook": "site.yml", "options": {"max_attempts": case.max_attempts}});
+async fn accepted(case: Case, number: usize, tenant: &Tenant, site: &Site, faults: &Faults) -> anyhow::Result<JobId> {
+    let mut body = json!({"playbook": "site.yml", "options": {"max_attempts": case.max_attempts}});
+    if case.jobs > 1 {
+        body["options"]["concurrency_key"] = json!("host:db1");
+    }
     let once = Once {
-        key: "a-key".parse()?,
+        key: format!("key-{number}").parse()?,
         wait: Duration::ZERO,
     };
     for _ in 0..MOST_ROUNDS {
@@ -266,12 +302,12 @@ async fn check(case: Case, site: &Site, faults: &Faults, id: JobId, runner: &Cou
         runner.most_at_once.load(Ordering::SeqCst),
     );
     ensure!(
-        starts <= case.max_attempts && most <= 1,
+        starts as usize <= case.max_attempts as usize * case.jobs && most <= 1,
         "{starts} starts, {most} at once"
     );
     ensure!(state.attempt <= case.max_attempts, "{state:?}");
     ensure!(
-        state.lease.is_none() && state.due.is_none() && state.finished_at.is_some(),
+        state.lease.is_none() && state.due.is_none() && state.blocked_on.is_none() && state.finished_at.is_some(),
         "{state:?}"
     );
     let killed = faults.kills();
