@@ -38,7 +38,7 @@ pub struct Problem {
     kind: Kind,
     /// The quota that is used up, if that is the problem.
     #[serde(skip)]
-    exceeded: Option<Exceeded>,
+    exceeded: Option<Box<Exceeded>>,
 }
 
 /// One fault of a request and its location: in the body, in the query or in a header.
@@ -257,7 +257,7 @@ impl From<SubmitError> for Problem {
                 ),
             ),
             SubmitError::Exceeded(exceeded) => Self {
-                exceeded: Some(exceeded.clone()),
+                exceeded: Some(Box::new(exceeded.clone())),
                 ..Self::new(Kind::QuotaExceeded, exceeded.detail)
             },
             SubmitError::Unavailable(lacking) => Self::unavailable(lacking),

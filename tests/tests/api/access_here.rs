@@ -108,3 +108,38 @@ async fn what_is_no_key_is_refused_and_who_guesses_is_turned_away() -> anyhow::R
     ensure!(serde_json::from_str::<serde_json::Value>(ADMIN)?.is_object());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_tenant_with_many_jobs_delays_one_of_another_by_no_more_than_those_that_run() -> anyhow::Result<()> {
+    let (service, folder, operator) = crate::start_with_policy(&json!({})).await?;
+    let operator = service.client().showing(&operator);
+    let tenant = async |name: &str| {
+        let body = json!({"name": name, "scopes": ["admin"], "tenant": name});
+        let made = operator.post("/api/v1/keys", body.to_string()).await?;
+        anyhow::Ok(operator.showing(made.body["key"].as_str().context("a key")?))
+    };
+    let (many, few) = (tenant("many").await?, tenant("few").await?);
+    let file = folder.path().join("go");
+    let waiting = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": file}, "inventory": "localhost,"});
+    let mut jobs = Vec::new();
+    for _ in 0..30 {
+        jobs.push(many.submit(&waiting).await?);
+    }
+    let single = few.submit(&json!({"playbook": "hello.yml"})).await?;
+    std::fs::write(&file, "")?;
+    let single = few.ended(&single).await?;
+    let (submitted, started) = (single["created_at"].as_str(), single["started_at"].as_str());
+    let mut before = 0;
+    for job in &jobs {
+        let job = many.ended(job).await?;
+        let at = job["started_at"].as_str();
+        before += usize::from(at > submitted && at < started);
+    }
+    // each of the two workers may have taken one more whose turn it was
+    ensure!(
+        before <= 2,
+        "{before} of {} jobs of another tenant went first",
+        jobs.len()
+    );
+    Ok(())
+}

@@ -7,8 +7,10 @@ use crate::base::id::Tenant;
 
 /// Stands for every tenant, as far as its own entry says nothing.
 const EVERY: &str = "*";
-/// The largest number of jobs in a quota: they are counted one by one.
-const MAX_JOBS: u64 = 100_000;
+/// The largest quota of running jobs: stores may keep them all in one item.
+const MAX_RUNNING: u64 = 1000;
+/// The largest quota of waiting jobs: they are counted one by one.
+const MAX_WAITING: u64 = 100_000;
 const MAX_SUBMISSIONS: u64 = 1_000_000;
 /// 1 PiB.
 const MAX_BYTES: u64 = 1 << 50;
@@ -76,7 +78,7 @@ impl Quota {
             let number = fields.integer(name, 1, max, faults)?;
             u32::try_from(number).ok()
         };
-        let (running, waiting) = (number("running", MAX_JOBS), number("waiting", MAX_JOBS));
+        let (running, waiting) = (number("running", MAX_RUNNING), number("waiting", MAX_WAITING));
         let submissions_per_minute = number("submissions_per_minute", MAX_SUBMISSIONS);
         let stored_bytes = fields.integer("stored_bytes", 1, MAX_BYTES, faults);
         fields.finish(faults);
@@ -128,6 +130,7 @@ mod tests {
             (json!({"Web!": {}}), "/quotas/Web!"),
             (json!({"web": 1}), "/quotas/web"),
             (json!({"web": {"running": 0}}), "/quotas/web/running"),
+            (json!({"web": {"running": 1001}}), "/quotas/web/running"),
             (json!({"web": {"waiting": 100_001}}), "/quotas/web/waiting"),
             (json!({"web": {"cpus": 1}}), "/quotas/web/cpus"),
         ] {
