@@ -50,7 +50,7 @@ impl Dispatcher {
             }
             match self.store.block(job.id, due, on.clone()).await {
                 Ok(()) => {
-                    tracing::info!(job.id = %job.id, on.job_id = %on.job_id, on.kind = ?on.r#type, "the job waits for another one")
+                    tracing::info!(job.id = %job.id, on.job_id = %on.job_id, on.kind = ?on.r#type, "the job waits for another one");
                 }
                 // somebody else has dispatched or ended it
                 Err(StoreError::Conflict) => return Ok(()),
