@@ -81,3 +81,18 @@ pub(crate) fn set_read_only(path: &CStr, read_only: bool) -> io::Result<()> {
         Err(io::Error::last_os_error())
     }
 }
+
+/// Asks the kernel for the version of its Landlock; `None` if it has none, or that is not enabled.
+pub(crate) fn landlock_version() -> Option<i32> {
+    const VERSION: libc::c_uint = 1;
+    // SAFETY: with this flag, the call reads nothing, and takes no attributes.
+    let version = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<u8>(),
+            0_usize,
+            VERSION,
+        )
+    };
+    i32::try_from(version).ok().filter(|version| *version > 0)
+}

@@ -79,6 +79,7 @@ async fn make() -> anyhow::Result<(Ansible, TempDir)> {
         configured_inventory_first: false,
         extra_arguments: Vec::new(),
         grace: Duration::from_secs(2),
+        isolation: None,
         viewer: None,
     };
     let reach = Reach {
