@@ -1,5 +1,8 @@
 //! The calls for which Rust has no safe form. Nothing else in this crate is unsafe.
-#![expect(unsafe_code, reason = "to fork, and what belongs to it, has no safe form")]
+#![expect(
+    unsafe_code,
+    reason = "to fork, what belongs to it, and what no crate offers, has no safe form"
+)]
 
 use std::ffi::CStr;
 use std::fs;

@@ -205,13 +205,21 @@ async fn an_isolated_job_does_on_the_machine_what_playbooks_do_there() -> anyhow
     let writable = tempfile::tempdir_in(PLACE)?;
     let (data, work) = (tempfile::tempdir_in(PLACE)?, tempfile::tempdir_in(PLACE)?);
     let mut command = callboard(data.path())?;
+    // in what belongs to the service, and not hidden with it
+    let [playbooks, reports] = ["playbooks", "reports"].map(|name| data.path().join(name));
+    for folder in [&playbooks, &reports] {
+        fs::create_dir(folder)?;
+    }
+    fs::copy(
+        callboard_tests::playbooks().join("nothing.yml"),
+        playbooks.join("nothing.yml"),
+    )?;
     command.args(["serve", "--listen", "127.0.0.1:0", "--playbooks"]);
-    command.arg(callboard_tests::playbooks()).arg("--work").arg(work.path());
-    // a folder in what belongs to the service
-    let reports = data.path().join("reports");
-    fs::create_dir(&reports)?;
+    command.arg(&playbooks).arg("--work").arg(work.path());
     command.arg("--writable").arg(&reports);
     let service = Service::spawn(as_nobody(command))?;
+    let job = service.client().run(&json!({"playbook": "nothing.yml"})).await?;
+    ensure!(job["status"] == "successful", "{job}");
     for folder in [reports.as_path(), writable.path()] {
         fs::set_permissions(folder, Permissions::from_mode(0o777))?;
         let request = json!({

@@ -29,7 +29,7 @@ pub(crate) struct Common {
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
-    /// The folder for running jobs; keep the path short, because ssh needs that
+    /// The folder for running jobs, in which isolated jobs can make nothing else; keep the path short, because ssh needs that
     #[arg(long, value_name = "DIR", env = "CALLBOARD_WORK", default_value = "/var/tmp")]
     pub(crate) work: PathBuf,
     /// How long a stopped job may take to end before it is killed, in seconds

@@ -55,6 +55,9 @@ impl Attempt<'_> {
             how_to_forget: &|host| runner.reach.host_keys.how_to_forget(&self.job.tenant, host),
         };
         host_keys::explain(run.findings.failures.all_mut(), &facts).await;
+        if let Some(isolation) = &runner.settings.isolation {
+            isolation.explain(run.findings.failures.all_mut());
+        }
         let end = End {
             exit: &run.exit,
             findings: &run.findings,
