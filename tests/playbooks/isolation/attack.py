@@ -31,51 +31,51 @@ def main():
 def look(targets):
     """Tries what changes nothing."""
     for folder in targets["hidden"]:
-        tried("list", folder, lambda: os.listdir(folder))
+        tried("list", folder, lambda folder: os.listdir(folder))
     for file in targets["files"]:
-        tried("read", file, lambda: read(file))
-        tried("read by the root of this process", file, lambda: read(f"/proc/self/root{file}"))
+        tried("read", file, lambda file: read(file))
+        tried("read by the root of this process", file, lambda file: read(f"/proc/self/root{file}"))
     for pid in targets["processes"]:
-        tried("read the variables of", pid, lambda: read(f"/proc/{pid}/environ"))
-        tried("open the memory of", pid, lambda: open(f"/proc/{pid}/mem", "rb"))
-        tried("copy the memory of", pid, lambda: peek(pid))
-        tried("see an open file of", pid, lambda: os.readlink(f"/proc/{pid}/fd/0"))
-        tried("reach the files of", pid, lambda: read(f"/proc/{pid}/root{targets['files'][0]}"))
+        tried("read the variables of", pid, lambda pid: read(f"/proc/{pid}/environ"))
+        tried("open the memory of", pid, lambda pid: os.open(f"/proc/{pid}/mem", os.O_RDONLY))
+        tried("copy the memory of", pid, lambda pid: peek(pid))
+        tried("see an open file of", pid, lambda pid: os.readlink(f"/proc/{pid}/fd/0"))
+        tried("reach the files of", pid, lambda pid: read(f"/proc/{pid}/root{targets['files'][0]}"))
     for name in targets["sockets"]:
-        tried("connect to", name, lambda: socket.socket(socket.AF_UNIX).connect(f"\0{name}"))
+        tried("connect to", name, lambda name: socket.socket(socket.AF_UNIX).connect(f"\0{name}"))
 
 
 def change(targets, own):
     """Tries to change files and folders, and to get at them where this job may make things."""
     for folder in [*targets["hidden"], *targets["read_only"]]:
-        tried("make a file in", folder, lambda: open(f"{folder}/planted", "x"))
-        tried("make a folder in", folder, lambda: os.mkdir(f"{folder}/planted-folder"))
+        tried("make a file in", folder, lambda folder: os.open(f"{folder}/planted", os.O_CREAT | os.O_EXCL))
+        tried("make a folder in", folder, lambda folder: os.mkdir(f"{folder}/planted-folder"))
     for folder in targets["hidden"]:
-        tried("move", folder, lambda: os.rename(folder, f"{own}/moved"))
-        tried("mount", folder, lambda: mount(folder, own))
+        tried("move", folder, lambda folder: os.rename(folder, f"{own}/moved"))
+        tried("mount", folder, lambda folder: mount(folder, own))
     for file in targets["files"]:
-        tried("link", file, lambda: read(linked(file, own)))
-        tried("read by a symbolic link", file, lambda: read(symlinked(file, own)))
+        tried("link", file, lambda file: read(linked(file, own)))
+        tried("read by a symbolic link", file, lambda file: read(symlinked(file, own)))
     for file in [*targets["files"], *targets["kept"]]:
-        tried("write", file, lambda: open(file, "ab"))
-        tried("truncate", file, lambda: os.truncate(file, 0))
-        tried("remove", file, lambda: os.remove(file))
-        tried("replace", file, lambda: os.replace(made(own), file))
+        tried("write", file, lambda file: os.open(file, os.O_WRONLY | os.O_APPEND))
+        tried("truncate", file, lambda file: os.truncate(file, 0))
+        tried("remove", file, lambda file: os.remove(file))
+        tried("replace", file, lambda file: os.replace(made(own), file))
 
 
 def signal_all(processes):
     """Tries to trace, stop and kill processes."""
     for pid in processes:
-        tried("trace", pid, lambda: trace(pid))
-        tried("stop", pid, lambda: os.kill(pid, signal.SIGSTOP))
-        tried("kill", pid, lambda: os.kill(pid, signal.SIGKILL))
-        tried("kill the handle of", pid, lambda: signal.pidfd_send_signal(os.pidfd_open(pid), signal.SIGKILL))
+        tried("trace", pid, lambda pid: trace(pid))
+        tried("stop", pid, lambda pid: os.kill(pid, signal.SIGSTOP))
+        tried("kill", pid, lambda pid: os.kill(pid, signal.SIGKILL))
+        tried("kill the handle of", pid, lambda pid: signal.pidfd_send_signal(os.pidfd_open(pid), signal.SIGKILL))
 
 
 def tried(what, whose, attempt):
     """Prints what worked."""
     with contextlib.suppress(OSError, ValueError):
-        attempt()
+        attempt(whose)
         print(f"could {what} {whose}")
 
 

@@ -48,7 +48,7 @@ class JobSpec:
 
 @dataclass
 class JobChannels:
-    """The descriptors of one job: its spec, its control socket, the pipes for its output, errors and events, its rules."""
+    """The descriptors of one job: its spec, its control socket, the pipes for what it prints and tells, and its rules."""
 
     spec: int
     control: socket.socket
@@ -61,8 +61,9 @@ class JobChannels:
     def adopt(cls, fds: list[int]) -> JobChannels:
         """Takes over the descriptors that came with a spec, in the order of the fields."""
         try:
-            spec, control, output, errors, events, *rules = fds
-            return cls(spec, socket.socket(fileno=control), output, errors, events, *(rules or [None]))
+            spec, control, output, errors, events, *more = fds
+            rules = more[0] if more else None
+            return cls(spec, socket.socket(fileno=control), output, errors, events, rules)
         except (OSError, ValueError):
             for fd in fds:
                 os.close(fd)
