@@ -48,7 +48,7 @@ class JobSpec:
 
 @dataclass
 class JobChannels:
-    """The descriptors of one job: its spec, its control socket, the pipes for what it prints and tells, and its rules."""
+    """The descriptors of one job: its spec, its control socket, its output, errors and events, and its rules."""
 
     spec: int
     control: socket.socket
