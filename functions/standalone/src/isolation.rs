@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
-use callboard_ansible::{Isolation, Unisolated};
+use anyhow::{bail, ensure};
+use callboard_ansible::Isolation;
 use callboard_process::JobFolders;
 use callboard_sandbox::Surroundings;
 
-use crate::cli::{Isolate, Isolated, ServeArguments};
+use crate::cli::{Isolate, ServeArguments};
 use crate::setup;
 
 /// Where the folders of running jobs are by default; few playbooks make anything there.
@@ -21,13 +21,16 @@ const STICKY: u32 = 0o1000;
 pub(crate) fn isolation(arguments: &ServeArguments, folders: &JobFolders) -> anyhow::Result<Option<Isolation>> {
     let surroundings = surroundings(arguments, folders)?;
     let shared = shared(&surroundings);
-    let isolation = match find(&arguments.isolated, surroundings)? {
+    let isolate = arguments.isolated.isolation;
+    let isolation = match find(isolate, surroundings) {
         Ok(isolation) => isolation,
-        Err(Some(why)) => {
+        Err(why) if isolate == Isolate::Required => {
+            bail!("jobs cannot be isolated as --isolation required demands: {why}")
+        }
+        Err(why) => {
             tracing::warn!("jobs are not isolated from the service and from each other: {why}");
             return Ok(None);
         }
-        Err(None) => return Ok(None),
     };
     for folder in shared {
         tracing::warn!(
@@ -39,20 +42,10 @@ pub(crate) fn isolation(arguments: &ServeArguments, folders: &JobFolders) -> any
     Ok(Some(isolation))
 }
 
-/// Finds out by what jobs are isolated; if by nothing, why not, unless that is what the settings say.
-pub(crate) fn find(
-    isolated: &Isolated,
-    surroundings: Surroundings,
-) -> anyhow::Result<Result<Isolation, Option<Unisolated>>> {
-    let required = match isolated.isolation {
-        Isolate::Off => return Ok(Err(None)),
-        Isolate::On => false,
-        Isolate::Required => true,
-    };
-    match Isolation::find(surroundings, required) {
-        Err(why) if required => bail!("jobs cannot be isolated as --isolation required demands: {why}"),
-        found => Ok(found.map_err(Some)),
-    }
+/// Finds out by what jobs are isolated; the error says why by nothing.
+pub(crate) fn find(isolate: Isolate, surroundings: Surroundings) -> anyhow::Result<Isolation> {
+    ensure!(isolate != Isolate::Off, "--isolation is off");
+    Ok(Isolation::find(surroundings, isolate == Isolate::Required)?)
 }
 
 fn surroundings(arguments: &ServeArguments, folders: &JobFolders) -> anyhow::Result<Surroundings> {

@@ -118,7 +118,7 @@ pub(crate) struct Isolated {
 }
 
 /// How far jobs are isolated.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Isolate {
     /// As far as the system can, but for root.
     On,

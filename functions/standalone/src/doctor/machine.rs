@@ -8,7 +8,7 @@ use callboard_process::JobFolders;
 use callboard_sandbox::{Sandbox, Surroundings};
 use rustix::fs::{Access, access, statvfs};
 
-use crate::cli::{Isolated, Workers};
+use crate::cli::{Isolate, Workers};
 use crate::descriptors::{self, Room};
 use crate::isolation;
 
@@ -66,19 +66,21 @@ pub(super) fn isolation() -> Finding {
 }
 
 /// Finds out by what jobs are isolated here.
-pub(super) fn jobs(isolated: &Isolated) -> Finding {
-    match isolation::find(isolated, Surroundings::default()) {
-        Ok(Ok(isolation)) => Finding::ok(
+pub(super) fn jobs(isolate: Isolate) -> Finding {
+    match isolation::find(isolate, Surroundings::default()) {
+        Ok(isolation) => Finding::ok(
             "jobs",
             format!("Jobs are isolated by: {}.", isolation.means().join(", ")),
         ),
-        Ok(Err(why)) => {
-            let why = why.map_or_else(|| "--isolation is off".to_owned(), |why| why.to_string());
+        Err(why) if isolate == Isolate::Required => {
+            let detail = format!("Jobs cannot be isolated as --isolation required demands: {why}.");
+            Finding::fault("jobs", detail, "Use another machine, or --isolation on.")
+        }
+        Err(why) => {
             let remedy =
                 "A job can read the data folder and what other jobs have; let in only whom you trust with that.";
             Finding::warning("jobs", format!("Jobs are not isolated: {why}."), remedy)
         }
-        Err(error) => Finding::fault("jobs", format!("{error}."), "Use another machine, or --isolation on."),
     }
 }
 
