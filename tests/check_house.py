@@ -28,7 +28,7 @@ MAY_KNOW = {
     "callboard-secrets": {"core", "http", "identity"},
     "callboard-policy": {"core", "kind-ansible", "kind-service"},
     "callboard-process": {"core"},
-    "callboard-ansible": {"core", "http", "kind-ansible", "process"},
+    "callboard-ansible": {"core", "http", "kind-ansible", "process", "sandbox"},
     "callboard-runner-container": {"core", "kind-service"},
     "callboard-runner-ecs": {"core", "http", "identity", "kind-service"},
     "callboard-runner-function": {"core", "http", "identity", "kind-service"},

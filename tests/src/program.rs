@@ -60,6 +60,27 @@ pub fn inherit(command: &mut Command, from: &Command) {
     }
 }
 
+/// Nobody on this machine.
+const NOBODY: &str = "61337";
+
+/// Has a command run as a user who is not root, and who may read all the same what root has built; for another user, nothing changes.
+#[must_use]
+pub fn as_nobody(command: Command) -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return command;
+    }
+    let mut wrapped = Command::new("setpriv");
+    wrapped.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]);
+    wrapped.args([
+        "--clear-groups",
+        "--inh-caps=-all,+dac_override",
+        "--ambient-caps=-all,+dac_override",
+        "--bounding-set=-all,+dac_override",
+        "--",
+    ]);
+    wrap(wrapped, &command)
+}
+
 /// Prepares a call of the program with its own data and work folders.
 ///
 /// # Errors

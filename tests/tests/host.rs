@@ -172,7 +172,7 @@ fn descriptors(pid: u32) -> usize {
 
 fn work_folder(service: &Service) -> PathBuf {
     let user = rustix::process::getuid().as_raw();
-    PathBuf::from(format!("/tmp/cb-{user}/{}", service.pid()))
+    PathBuf::from(format!("/var/tmp/cb-{user}/{}", service.pid()))
 }
 
 /// Returns every path below a folder.

@@ -1098,6 +1098,8 @@ export interface components {
              * @description Seconds from when the worker claimed the job until the last of its processes ended, rounded up to the millisecond.
              */
             duration_seconds: number;
+            /** @description By what the attempt was kept from everything else on the worker; empty if by nothing. */
+            isolation: string[];
             /**
              * Format: int32
              * @description The memory of the worker, in MiB, if an AWS Lambda function ran this job and no other meanwhile; otherwise null.
@@ -3585,6 +3587,11 @@ export interface operations {
                      *         "duration_seconds": 0.4,
                      *         "cpu_seconds": 0.31,
                      *         "peak_memory_bytes": 98304000,
+                     *         "isolation": [
+                     *           "landlock_7",
+                     *           "rlimits",
+                     *           "no_new_privileges"
+                     *         ],
                      *         "output_bytes": 412,
                      *         "memory_size_mib": null,
                      *         "billed_seconds": null,
@@ -4014,6 +4021,11 @@ export interface operations {
                      *         "duration_seconds": 0.4,
                      *         "cpu_seconds": 0.31,
                      *         "peak_memory_bytes": 98304000,
+                     *         "isolation": [
+                     *           "landlock_7",
+                     *           "rlimits",
+                     *           "no_new_privileges"
+                     *         ],
                      *         "output_bytes": 412,
                      *         "memory_size_mib": null,
                      *         "billed_seconds": null,
@@ -6419,6 +6431,7 @@ export interface operations {
                      *         "duration_seconds": 0.4,
                      *         "cpu_seconds": 0.31,
                      *         "peak_memory_bytes": 98304000,
+                     *         "isolation": [],
                      *         "output_bytes": 412,
                      *         "memory_size_mib": null,
                      *         "billed_seconds": null,

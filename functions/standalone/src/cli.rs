@@ -24,7 +24,7 @@ pub(crate) use self::known_hosts::{KnownHostsArguments, KnownHostsVerb};
 pub(crate) use self::run::{Call, Prompts, RunArguments, Shown};
 pub(crate) use self::serve::ServeArguments;
 pub(crate) use self::services::{ServicesArguments, ServicesVerb};
-pub(crate) use self::settings::{Common, DataFolder, LogFormat, Workers};
+pub(crate) use self::settings::{Common, DataFolder, Isolate, Isolated, LogFormat, Workers};
 
 /// Runs Ansible playbooks and operations of services as jobs, on this machine.
 #[derive(Debug, Parser)]

@@ -22,6 +22,7 @@ pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCo
     findings.push(settings::services(common));
     findings.push(settings::ansible(common).await);
     findings.push(machine::isolation());
+    findings.push(machine::jobs(arguments.isolated.isolation));
     findings.push(machine::work(&common.work));
     findings.push(machine::space(&[&data, &setup::cache(common)?, &common.work]));
     findings.push(machine::open_files(&arguments.workers));

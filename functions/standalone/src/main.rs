@@ -6,6 +6,7 @@ mod descriptors;
 mod doctor;
 mod health;
 mod http;
+mod isolation;
 mod jobs;
 mod keys;
 mod kinds;

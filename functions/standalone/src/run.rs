@@ -95,6 +95,7 @@ fn settings(arguments: &RunArguments, environment: Environment, folder: &Path) -
         configured_inventory_first: arguments.inventory.is_empty(),
         extra_arguments: request::unrecorded(arguments),
         grace: Duration::from_secs(arguments.common.grace),
+        isolation: None,
         viewer: Some(Arc::new(Terminal {
             record_on_stdout: arguments.json,
         })),

@@ -28,7 +28,7 @@ use crate::http::{self, Front, Proxies, Tls};
 use crate::parts::Parts;
 use crate::services::Source;
 use crate::signals::Signals;
-use crate::{descriptors, logging, setup, workers};
+use crate::{descriptors, isolation, logging, setup, workers};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// The same for calls, of which there may be very many at a time.
@@ -73,6 +73,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let services = Source::open(common.services.as_deref())?;
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
+    let folders = Parts::folders(common)?;
     let settings = AnsibleSettings {
         environment,
         playbooks: playbooks.clone(),
@@ -84,9 +85,9 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         configured_inventory_first: false,
         extra_arguments: Vec::new(),
         grace: Duration::from_secs(common.grace),
+        isolation: isolation::isolation(arguments, &folders)?,
         viewer: None,
     };
-    let folders = Parts::folders(common)?;
     let runner = parts.runner(common, settings, folders.clone())?;
     runner.warm_up().await?;
     let mut runners: Vec<Arc<dyn Runner>> = vec![runner.clone()];

@@ -46,6 +46,10 @@ fn summary(job: &Job) -> String {
     lines.extend(detail.failures.iter().map(|failure| ("failure", told(failure))));
     let hosts = detail.stats.iter().flatten();
     lines.extend(hosts.map(|(name, counts)| ("host", format!("{name}: {}", report::told(counts)))));
+    let isolation = outcome
+        .and_then(|end| end.usage.as_ref())
+        .map(|usage| usage.isolation.join(", "));
+    lines.extend(isolation.filter(|by| !by.is_empty()).map(|by| ("isolated", by)));
     lines.push(("output", format!("callboard logs {}", job.id)));
     lines.iter().map(|(name, value)| line(name, value)).collect()
 }

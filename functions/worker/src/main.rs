@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::environment::Environment;
-use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach, longest_socket};
+use callboard_ansible::{
+    AnsibleRunner, AnsibleSettings, FetchLimits, Home, Isolation, PlaybookFolder, Reach, longest_socket,
+};
 use callboard_calls::{Breakers, Calls};
 use callboard_core::base::causes::causes;
 use callboard_core::request::Lane;
@@ -14,6 +16,7 @@ use callboard_core::run::{Runner, Runners};
 use callboard_lambda::{GRACE, Parts, Settings, number, required, start_logging};
 use callboard_process::{Children, JobFolders};
 use callboard_runner_shell::ShellRunner;
+use callboard_sandbox::Surroundings;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use rustix::process::DumpableBehavior;
 
@@ -72,6 +75,16 @@ async fn clean(runner: Option<&Arc<AnsibleRunner>>) {
     }
 }
 
+/// Returns by what jobs are isolated, as far as the system here can. Nothing on disk is the worker's alone: what jobs must not reach is
+/// its process and the host.
+fn isolation() -> Option<Isolation> {
+    let found = Isolation::find(Surroundings::default(), false);
+    if let Err(why) = &found {
+        tracing::info!("jobs are not isolated from the worker: {why}");
+    }
+    found.ok()
+}
+
 /// The Ansible settings of the image; see the Dockerfile of this crate.
 fn ansible() -> anyhow::Result<AnsibleSettings> {
     let playbooks = PathBuf::from(required("CALLBOARD_PLAYBOOKS")?);
@@ -90,6 +103,7 @@ fn ansible() -> anyhow::Result<AnsibleSettings> {
         configured_inventory_first: false,
         extra_arguments: Vec::new(),
         grace: GRACE,
+        isolation: isolation(),
         viewer: None,
     })
 }

@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::settings::Settings;
 
 /// The newest interface whose rights are known here.
-const KNOWN: ABI = ABI::V9;
+pub(crate) const KNOWN: ABI = ABI::V9;
 /// What programs usually need to read, and to run.
 const READ: [&str; 12] = [
     "/usr",

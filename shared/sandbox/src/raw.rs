@@ -1,5 +1,8 @@
 //! The calls for which Rust has no safe form. Nothing else in this crate is unsafe.
-#![expect(unsafe_code, reason = "to fork, and what belongs to it, has no safe form")]
+#![expect(
+    unsafe_code,
+    reason = "to fork, what belongs to it, and what no crate offers, has no safe form"
+)]
 
 use std::ffi::CStr;
 use std::fs;
@@ -80,4 +83,19 @@ pub(crate) fn set_read_only(path: &CStr, read_only: bool) -> io::Result<()> {
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Asks the kernel for the version of its Landlock; `None` if it has none, or that is not enabled.
+pub(crate) fn landlock_version() -> Option<i32> {
+    const VERSION: libc::c_uint = 1;
+    // SAFETY: with this flag, the call reads nothing, and takes no attributes.
+    let version = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<u8>(),
+            0_usize,
+            VERSION,
+        )
+    };
+    i32::try_from(version).ok().filter(|version| *version > 0)
 }

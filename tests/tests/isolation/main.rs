@@ -1,5 +1,6 @@
 //! Nothing of a job reaches another, and nothing of it outlives it.
 
+mod hostile;
 mod leftovers;
 mod private;
 mod together;

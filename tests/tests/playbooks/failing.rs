@@ -86,7 +86,7 @@ fn stable(text: &str) -> String {
     let playbooks = callboard_tests::playbooks().display().to_string();
     let mut text = text.replace(&playbooks, "PLAYBOOKS");
     let mut from = 0;
-    while let Some(at) = text[from..].find("/tmp/cb-") {
+    while let Some(at) = text[from..].find("/var/tmp/cb-") {
         let start = from + at;
         let end = text[start..]
             .find(['"', '\'', ' ', '\\', ','])

@@ -49,6 +49,11 @@ async fn what_a_job_is_given_is_its_users_alone_and_goes_with_it() -> anyhow::Re
         names.push(if kind.is_socket() { "socket".to_owned() } else { name });
     }
     names.sort_unstable();
+    let told = processes::with_marker(&keys.display().to_string());
+    ensure!(
+        told.is_empty(),
+        "where the secrets are is in the command lines of {told:?}"
+    );
     ensure!(
         names == ["aws", "become", "connection", "socket", "vault-0"],
         "{names:?}"
@@ -61,8 +66,8 @@ async fn what_a_job_is_given_is_its_users_alone_and_goes_with_it() -> anyhow::Re
     client.ended(&id).await?;
     let gone = || !keys.exists() && find(site.work.path(), "k").is_none();
     wait::until("the job's folder is gone", gone).await?;
-    let marker = keys.display().to_string();
-    wait::until("its agent has ended", || processes::with_marker(&marker).is_empty()).await
+    let mark = format!("TMPDIR={}", keys.display());
+    wait::until("its agent has ended", || processes::with_variable(&mark).is_empty()).await
 }
 
 /// Finds a folder by its name.

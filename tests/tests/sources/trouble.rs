@@ -163,7 +163,7 @@ async fn a_job_that_is_canceled_while_its_server_hangs_ends_at_once_and_leaves_n
     );
     ensure!(processes::with_marker(&repo).is_empty(), "git goes on");
     no_git_lives(&world)?;
-    let work = Path::new("/tmp").join(format!("cb-{}", rustix::process::getuid().as_raw()));
+    let work = Path::new("/var/tmp").join(format!("cb-{}", rustix::process::getuid().as_raw()));
     let left = std::fs::read_dir(work.join(world.service.pid().to_string()))?.count();
     ensure!(left == 1, "a job's folder is left beside the host's");
     Ok(())

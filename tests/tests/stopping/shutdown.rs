@@ -110,5 +110,5 @@ async fn task_runs(file: &Path) -> anyhow::Result<()> {
 
 fn work_folder(service: &Service) -> PathBuf {
     let user = rustix::process::getuid().as_raw();
-    PathBuf::from(format!("/tmp/cb-{user}/{}", service.pid()))
+    PathBuf::from(format!("/var/tmp/cb-{user}/{}", service.pid()))
 }

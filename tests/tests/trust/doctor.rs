@@ -40,7 +40,8 @@ async fn a_doctor_finds_nothing_wrong_beside_a_service_or_without_one_and_change
     );
     for found in [&beside, &alone] {
         for finding in &found.checks {
-            let fits = finding["check"] == "space" || finding["status"] == "ok";
+            // how much space there is, and what the kernel can do, is the machine's own
+            let fits = ["space", "jobs"].iter().any(|own| finding["check"] == *own) || finding["status"] == "ok";
             ensure!(fits && finding["about"] == json!([]), "{finding}");
         }
     }

@@ -6,7 +6,7 @@ use callboard_api::{HostName, Origin};
 use clap::Args;
 
 use super::amounts::{body_bytes, seconds};
-use super::{Common, Workers};
+use super::{Common, Isolated, Workers};
 use crate::http::Network;
 
 /// The flags of `serve`.
@@ -69,6 +69,8 @@ pub(crate) struct ServeArguments {
     /// How long ?sync=true waits, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_SYNC_WAIT", default_value_t = 30)]
     pub(crate) sync_wait: u64,
+    #[command(flatten)]
+    pub(crate) isolated: Isolated,
     #[command(flatten)]
     pub(crate) common: Common,
 }

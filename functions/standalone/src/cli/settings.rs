@@ -29,8 +29,8 @@ pub(crate) struct Common {
     pub(crate) cache: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
-    /// The folder for running jobs; keep the path short, because ssh needs that
-    #[arg(long, value_name = "DIR", env = "CALLBOARD_WORK", default_value = "/tmp")]
+    /// The folder for running jobs, in which isolated jobs can make nothing else; keep the path short, because ssh needs that
+    #[arg(long, value_name = "DIR", env = "CALLBOARD_WORK", default_value = "/var/tmp")]
     pub(crate) work: PathBuf,
     /// How long a stopped job may take to end before it is killed, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_GRACE", default_value_t = 5)]
@@ -103,6 +103,29 @@ pub(crate) struct Workers {
     #[arg(long = "calls", value_name = "N", env = "CALLBOARD_CALLS", default_value_t = 256,
           value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) calls: u16,
+}
+
+/// How jobs are kept from the service and from each other.
+#[derive(Debug, Args)]
+pub(crate) struct Isolated {
+    /// Whether playbooks are kept from what belongs to the service and to other jobs: `on` as far as the system can, unless the
+    /// service runs as root; `required` for root as well, and the service does not start without; `off` not at all
+    #[arg(long, value_enum, env = "CALLBOARD_ISOLATION", default_value = "on")]
+    pub(crate) isolation: Isolate,
+    /// A folder or file that isolated jobs may change all the same, such as one in the playbooks folder; may be repeated
+    #[arg(long, value_name = "PATH", env = "CALLBOARD_WRITABLE", value_delimiter = ',')]
+    pub(crate) writable: Vec<PathBuf>,
+}
+
+/// How far jobs are isolated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Isolate {
+    /// As far as the system can, but for root.
+    On,
+    /// Whoever runs them, or not at all.
+    Required,
+    /// Not at all.
+    Off,
 }
 
 /// The format of log lines.

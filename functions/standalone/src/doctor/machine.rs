@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use callboard_ansible::longest_socket;
 use callboard_core::care::Finding;
 use callboard_process::JobFolders;
-use callboard_sandbox::Sandbox;
+use callboard_sandbox::{Sandbox, Surroundings};
 use rustix::fs::{Access, access, statvfs};
 
-use crate::cli::Workers;
+use crate::cli::{Isolate, Workers};
 use crate::descriptors::{self, Room};
+use crate::isolation;
 
 /// A few jobs can use up less space than this.
 const LITTLE: u64 = 1 << 30;
@@ -61,6 +62,25 @@ pub(super) fn isolation() -> Finding {
             format!("Programs of services are isolated by: {abilities}."),
         ),
         Err(error) => Finding::error("isolation", error),
+    }
+}
+
+/// Finds out by what jobs are isolated here.
+pub(super) fn jobs(isolate: Isolate) -> Finding {
+    match isolation::find(isolate, Surroundings::default()) {
+        Ok(isolation) => Finding::ok(
+            "jobs",
+            format!("Jobs are isolated by: {}.", isolation.means().join(", ")),
+        ),
+        Err(why) if isolate == Isolate::Required => {
+            let detail = format!("Jobs cannot be isolated as --isolation required demands: {why}.");
+            Finding::fault("jobs", detail, "Use another machine, or --isolation on.")
+        }
+        Err(why) => {
+            let remedy =
+                "A job can read the data folder and what other jobs have; let in only whom you trust with that.";
+            Finding::warning("jobs", format!("Jobs are not isolated: {why}."), remedy)
+        }
     }
 }
 

@@ -14,6 +14,9 @@ pub struct Usage {
     pub cpu_seconds: Option<f64>,
     /// The peak memory of its largest process on the worker, in bytes; null if unknown.
     pub peak_memory_bytes: Option<u64>,
+    /// By what the attempt was kept from everything else on the worker; empty if by nothing.
+    #[schema(required)]
+    pub isolation: Vec<String>,
     /// The number of bytes of output that are kept.
     #[schema(required)]
     pub output_bytes: u64,

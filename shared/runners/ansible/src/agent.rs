@@ -35,11 +35,14 @@ impl Agent {
         };
         // short: the path of a socket has at most 107 bytes
         let id = Uuid::new_v4().simple().to_string();
-        let socket = folder.join(format!("a{}", &id[..8]));
+        let name = format!("a{}", &id[..8]);
+        let socket = folder.join(&name);
         let process = Command::new("ssh-agent")
             .arg("-D")
             .arg("-a")
-            .arg(&socket)
+            // everybody can read the command line: to another job of the same user, this name would be a key
+            .arg(name)
+            .current_dir(folder)
             .env_clear()
             .env("PATH", search_path())
             // identifies the agent if the service dies; see `processes.rs`

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::accepted::Accepted;
 use crate::agent::Agent;
+use crate::isolation::Isolation;
 use crate::material::Sourcing;
 use crate::settings::Home;
 use crate::task::Task;
@@ -30,6 +32,8 @@ pub(crate) struct JobSpec {
     pub(crate) require_hosts: bool,
     /// Whether processes that the playbook leaves running are ended with it.
     pub(crate) end_background: bool,
+    /// Whether its programs must not get more privileges than it has.
+    pub(crate) no_new_privileges: bool,
     /// Folders that take precedence over those of the configuration.
     pub(crate) collections: Vec<PathBuf>,
     pub(crate) roles: Vec<PathBuf>,
@@ -38,6 +42,8 @@ pub(crate) struct JobSpec {
 /// A job that is ready to start.
 pub(crate) struct Prepared {
     pub(crate) spec: JobSpec,
+    /// The rules that bind the job, if it is isolated.
+    pub(crate) rules: Option<OwnedFd>,
     /// The folder of the job's source.
     pub(crate) root: PathBuf,
     pub(crate) commit: Option<String>,
@@ -80,6 +86,7 @@ impl Task<'_> {
         if self.settings.home == Home::Callers {
             sockets::shorten(&mut env, &cwd, &self.workspace.sockets());
         }
+        let isolation = self.settings.isolation.as_ref();
         let spec = JobSpec {
             argv,
             env,
@@ -90,11 +97,14 @@ impl Task<'_> {
             fallback_inventory: sources,
             require_hosts: self.settings.home == Home::Private,
             end_background: self.settings.home == Home::Private,
+            no_new_privileges: isolation.is_some_and(Isolation::no_new_privileges),
             collections: material.collections,
             roles: material.roles,
         };
+        let folder = self.workspace.path();
         Ok(Prepared {
             spec,
+            rules: isolation.map(|isolation| isolation.rules(folder)).transpose()?,
             root: material.root,
             commit: material.commit,
             host_keys: self.workspace.ssh(),

@@ -20,7 +20,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::Mutex;
 
 use self::heartbeat::Heartbeat;
-use crate::command::JobSpec;
+use crate::command::{JobSpec, Prepared};
 use crate::packets::{Packets, borrow};
 use crate::settings::AnsibleSettings;
 
@@ -104,10 +104,10 @@ impl Host {
         &self,
         settings: &AnsibleSettings,
         root: &JobFolders,
-        spec: &JobSpec,
+        prepared: &Prepared,
     ) -> Result<Channels, HostError> {
         let mut running = self.running.lock().await;
-        let (channels, theirs) = open(spec, settings.viewer.is_some())?;
+        let (channels, theirs) = open(prepared, settings.viewer.is_some())?;
         let host = self.ensure(&mut running, settings, root).await?;
         if let Err(error) = host.socket.send(b"job", &borrow(&theirs)).await {
             tracing::warn!(
@@ -194,9 +194,9 @@ fn command(settings: &AnsibleSettings, root: &JobFolders, socket: OwnedFd) -> io
     Ok(command)
 }
 
-/// Makes a job's channels: our ends, and the spec followed by the supervisor's ends. Standard error goes through the pipe of
+/// Makes a job's channels: our ends, and the spec followed by the supervisor's ends and the rules of the job. Standard error goes through the pipe of
 /// the output, which keeps the order, or through a pipe of its own if the two are to be kept `apart`.
-fn open(spec: &JobSpec, apart: bool) -> io::Result<(Channels, [OwnedFd; 5])> {
+fn open(prepared: &Prepared, apart: bool) -> io::Result<(Channels, Vec<OwnedFd>)> {
     let (control, their_control) = Packets::pair()?;
     let (output, their_output) = pipe()?;
     let (events, their_events) = pipe()?;
@@ -212,13 +212,14 @@ fn open(spec: &JobSpec, apart: bool) -> io::Result<(Channels, [OwnedFd; 5])> {
         errors,
         events,
     };
-    let theirs = [
-        spec_file(spec)?,
+    let mut theirs = vec![
+        spec_file(&prepared.spec)?,
         their_control,
         their_output,
         their_errors,
         their_events,
     ];
+    theirs.extend(prepared.rules.as_ref().map(OwnedFd::try_clone).transpose()?);
     Ok((channels, theirs))
 }
 

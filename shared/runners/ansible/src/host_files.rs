@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = &[
     host_file!("galaxy.py"),
     host_file!("homes.py"),
     host_file!("host.py"),
+    host_file!("isolation.py"),
     host_file!("messages.py"),
     host_file!("playbook.py"),
     host_file!("prime.py"),

@@ -24,6 +24,7 @@ mod host;
 mod host_files;
 mod host_keys;
 mod inventory;
+mod isolation;
 mod keys;
 mod known_hosts;
 mod lines;
@@ -49,6 +50,7 @@ mod wrapper;
 
 pub use arguments::flags_of;
 pub use host::{HostError, Versions};
+pub use isolation::{Isolation, Unisolated};
 pub use playbooks::{Playbook, PlaybookFolder, is_collection_playbook};
 pub use reach::{FetchLimits, Reach};
 pub use runner::AnsibleRunner;

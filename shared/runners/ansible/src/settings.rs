@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environment::Environment;
+use crate::isolation::Isolation;
 use crate::playbooks::PlaybookFolder;
 use crate::viewer::Viewer;
 
@@ -40,6 +41,8 @@ pub struct AnsibleSettings {
     pub extra_arguments: Vec<String>,
     /// How long a job may take to end after SIGTERM before SIGKILL.
     pub grace: Duration,
+    /// What keeps jobs from the service and from each other.
+    pub isolation: Option<Isolation>,
     /// Shows what jobs print as they print it; if there is a viewer, standard error is kept apart.
     pub viewer: Option<Arc<dyn Viewer>>,
 }

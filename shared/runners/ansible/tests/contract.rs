@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use callboard_ansible::environment::{Environment, EnvironmentSettings, ensure};
-use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Home, PlaybookFolder, Reach, longest_socket};
+use callboard_ansible::{
+    AnsibleRunner, AnsibleSettings, FetchLimits, Home, Isolation, PlaybookFolder, Reach, longest_socket,
+};
 use callboard_core::base::id::Tenant;
 use callboard_core::base::secret::Secret;
 use callboard_core::credential::{AwsKeys, CloudRef, Credential, CredentialKind, CredentialRef, SecretError, Secrets};
@@ -18,6 +20,7 @@ use callboard_kind_ansible::access::Access;
 use callboard_kind_ansible::request::AnsibleRequest;
 use callboard_kind_ansible::source::{InlineSource, Source, TypedSource};
 use callboard_process::{Children, JobFolders};
+use callboard_sandbox::Surroundings;
 use callboard_testkit::contract::runner::TestRunner;
 use callboard_testkit::folders;
 use serde_json::json;
@@ -56,7 +59,7 @@ impl Secrets for OnePassword {
 
 async fn make() -> anyhow::Result<(Ansible, TempDir)> {
     let folder = tempfile::tempdir()?;
-    let work = Path::new("/tmp");
+    let work = Path::new("/var/tmp");
     let shared = SHARED.get_or_try_init(|| async {
         let environment = EnvironmentSettings {
             cache: folders::cache()?,
@@ -79,6 +82,7 @@ async fn make() -> anyhow::Result<(Ansible, TempDir)> {
         configured_inventory_first: false,
         extra_arguments: Vec::new(),
         grace: Duration::from_secs(2),
+        isolation: isolation(&folders),
         viewer: None,
     };
     let reach = Reach {
@@ -92,6 +96,15 @@ async fn make() -> anyhow::Result<(Ansible, TempDir)> {
         Ansible(Arc::new(AnsibleRunner::new(settings, reach, folders, children))),
         folder,
     ))
+}
+
+/// What holds for a runner holds where its jobs are isolated, too, as far as this machine can do that.
+fn isolation(folders: &JobFolders) -> Option<Isolation> {
+    let surroundings = Surroundings {
+        hidden: folders.path().parent().map(Path::to_owned).into_iter().collect(),
+        ..Surroundings::default()
+    };
+    Isolation::find(surroundings, true).ok()
 }
 
 /// Makes a request to run tasks on this machine.

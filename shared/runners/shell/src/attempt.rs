@@ -116,7 +116,7 @@ impl Attempt<'_> {
             let error = format!("the program ran longer than the {limit} s of its operation and was stopped");
             outcome = Outcome::failed(Reason::TIMEOUT, error);
         }
-        outcome.usage = Some(usage(seen.ended.as_ref()));
+        outcome.usage = Some(usage(seen.ended.as_ref(), &seen.isolation));
         let detail = Detail {
             output: seen.ended.is_some().then_some(read.output),
             output_truncated: printed.stdout.truncated,
@@ -156,8 +156,9 @@ impl Attempt<'_> {
     }
 }
 
-fn usage(ending: Option<&Ending>) -> Usage {
+fn usage(ending: Option<&Ending>, isolation: &[String]) -> Usage {
     Usage {
+        isolation: isolation.to_vec(),
         cpu_seconds: ending.map(|ending| ending.cpu_seconds).filter(|seconds| *seconds > 0.0),
         peak_memory_bytes: ending.map(|ending| ending.peak_memory_bytes).filter(|bytes| *bytes > 0),
         ..Usage::default()

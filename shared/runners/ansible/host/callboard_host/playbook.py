@@ -18,7 +18,17 @@ from ansible.errors import AnsibleError
 from ansible.utils.collection_loader import _collection_finder as collections
 from ansible.utils.display import Display
 
-from callboard_host import askpass, configuration, events, failures, homes, messages, protocol, streams
+from callboard_host import (
+    askpass,
+    configuration,
+    events,
+    failures,
+    homes,
+    isolation,
+    messages,
+    protocol,
+    streams,
+)
 from callboard_host.stock import FallbackCLI
 
 INVALID_CONFIGURATION = 5
@@ -136,6 +146,8 @@ def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
     try:
         os.setsid()
         streams.take(channels.output, channels.errors, spec.nonce)
+        if channels.rules is not None:
+            isolation.confine(channels.rules, spec.no_new_privileges)
         _take_environment(spec)
         homes.share(spec.users_home)
         configuration.rebind(spec.collections, spec.roles)

@@ -1,8 +1,8 @@
 """What the service and the host say to each other: one JSON object a packet.
 
-For each job the service sends ``job`` with five descriptors: a file in memory with the job's spec, the job's control
-socket, the pipe for its output, that for what programs write to standard error, which may be the same, and that for
-its events. Now and then it sends ``ping``, which the host answers.
+For each job the service sends ``job`` with its descriptors: a file in memory with the job's spec, the job's control
+socket, the pipe for its output, that for what programs write to standard error, which may be the same, that for
+its events, and, if the job is isolated, the rules that bind it. Now and then it sends ``ping``, which the host answers.
 
 Over the control socket, the job's supervisor says ``started`` and begins when the service answers with ``go``; until
 then, and where it says ``not_begun``, the job may be started again. Then the service sends signals, and the supervisor
@@ -35,6 +35,7 @@ class JobSpec:
     fallback_inventory: list[str]
     require_hosts: bool
     end_background: bool
+    no_new_privileges: bool
     collections: list[str]
     roles: list[str]
 
@@ -47,20 +48,22 @@ class JobSpec:
 
 @dataclass
 class JobChannels:
-    """The descriptors of one job: its spec, its control socket, and the pipes for its output, errors and events."""
+    """The descriptors of one job: its spec, its control socket, its output, errors and events, and its rules."""
 
     spec: int
     control: socket.socket
     output: int
     errors: int
     events: int
+    rules: int | None
 
     @classmethod
     def adopt(cls, fds: list[int]) -> JobChannels:
         """Takes over the descriptors that came with a spec, in the order of the fields."""
         try:
-            spec, control, output, errors, events = fds
-            return cls(spec, socket.socket(fileno=control), output, errors, events)
+            spec, control, output, errors, events, *more = fds
+            rules = more[0] if more else None
+            return cls(spec, socket.socket(fileno=control), output, errors, events, rules)
         except (OSError, ValueError):
             for fd in fds:
                 os.close(fd)
@@ -77,6 +80,8 @@ class JobChannels:
         self.close_pipes()
         self.control.close()
         os.close(self.spec)
+        if self.rules is not None:
+            os.close(self.rules)
 
 
 def receive(control: socket.socket) -> bytes:

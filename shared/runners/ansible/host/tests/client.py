@@ -191,6 +191,7 @@ class Host:
             "fallback_inventory": [],
             "require_hosts": True,
             "end_background": end_background,
+            "no_new_privileges": False,
             "collections": [],
             "roles": [],
         }

@@ -17,6 +17,7 @@ use crate::command::Prepared;
 use crate::control::{Control, Exit};
 use crate::findings::Findings;
 use crate::host_keys::{self, Facts};
+use crate::isolation::Isolation;
 use crate::pump::{Pipes, Pump, PumpError, Target};
 use crate::verdict::End;
 
@@ -54,6 +55,9 @@ impl Attempt<'_> {
             how_to_forget: &|host| runner.reach.host_keys.how_to_forget(&self.job.tenant, host),
         };
         host_keys::explain(run.findings.failures.all_mut(), &facts).await;
+        if let Some(isolation) = &runner.settings.isolation {
+            isolation.explain(run.findings.failures.all_mut());
+        }
         let end = End {
             exit: &run.exit,
             findings: &run.findings,
@@ -63,7 +67,11 @@ impl Attempt<'_> {
             out_of_memory: kills.happened(),
         };
         let mut outcome = end.outcome();
-        outcome.usage = run.used;
+        let isolation = runner.settings.isolation.as_ref().map(Isolation::means);
+        outcome.usage = Some(Usage {
+            isolation: isolation.unwrap_or_default(),
+            ..run.used.unwrap_or_default()
+        });
         // only a stopped job reports what it was doing and what it had not reached
         let missed = match run.stopped {
             true => run.findings.tracker.stats_so_far().and_then(reached),
@@ -86,7 +94,7 @@ impl Attempt<'_> {
         let spec = &prepared.spec;
         let mut stopped = stop.clone();
         let channels = tokio::select! {
-            channels = runner.host.fork(&runner.settings, &runner.root, spec) => channels?,
+            channels = runner.host.fork(&runner.settings, &runner.root, prepared) => channels?,
             // forking may have to wait for the host; a supervisor that is not told to begin does nothing
             () = stopped.requested() => return Ok(Run::stopped_before()),
         };

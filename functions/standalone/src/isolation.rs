@@ -1,0 +1,100 @@
+//! What jobs are kept from: what belongs to the service.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, ensure};
+use callboard_ansible::Isolation;
+use callboard_process::JobFolders;
+use callboard_sandbox::Surroundings;
+
+use crate::cli::{Isolate, ServeArguments};
+use crate::setup;
+
+/// Where the folders of running jobs are by default; few playbooks make anything there.
+const USUAL: &str = "/var/tmp";
+/// The bit of folders in which everybody may make something, such as `/tmp`.
+const STICKY: u32 = 0o1000;
+
+/// Returns by what a service's jobs are isolated, as its settings say and the machine can; the log says what they cannot have.
+pub(crate) fn isolation(arguments: &ServeArguments, folders: &JobFolders) -> anyhow::Result<Option<Isolation>> {
+    let surroundings = surroundings(arguments, folders)?;
+    let shared = shared(&surroundings);
+    let isolate = arguments.isolated.isolation;
+    let isolation = match find(isolate, surroundings) {
+        Ok(isolation) => isolation,
+        Err(why) if isolate == Isolate::Required => {
+            bail!("jobs cannot be isolated as --isolation required demands: {why}")
+        }
+        Err(why) => {
+            tracing::warn!("jobs are not isolated from the service and from each other: {why}");
+            return Ok(None);
+        }
+    };
+    for folder in shared {
+        tracing::warn!(
+            folder = %folder.display(),
+            "jobs can make nothing in this folder, because a folder or file of the service is in it; move that"
+        );
+    }
+    tracing::info!(isolation = isolation.means().join(" "), "jobs are isolated");
+    Ok(Some(isolation))
+}
+
+/// Finds out by what jobs are isolated; the error says why by nothing.
+pub(crate) fn find(isolate: Isolate, surroundings: Surroundings) -> anyhow::Result<Isolation> {
+    ensure!(isolate != Isolate::Off, "--isolation is off");
+    Ok(Isolation::find(surroundings, isolate == Isolate::Required)?)
+}
+
+fn surroundings(arguments: &ServeArguments, folders: &JobFolders) -> anyhow::Result<Surroundings> {
+    let common = &arguments.common;
+    let cache = setup::cache(common)?;
+    let shared = folders.path().parent().unwrap_or(folders.path());
+    let key = arguments.tls.both().map(|(_, key)| key);
+    // nobody's home
+    let home = std::env::home_dir().filter(|home| home.parent().is_some());
+    let files = [common.policy.as_deref(), common.services.as_deref(), home.as_deref()];
+    let program = std::env::current_exe()?;
+    let read_only = files
+        .into_iter()
+        .flatten()
+        .chain([arguments.playbooks.as_path(), &cache, &program]);
+    let data = setup::data(&common.data)?;
+    Ok(Surroundings {
+        hidden: [data.as_path(), shared, &cache.join("archives")].map(real).into(),
+        closed: key.into_iter().map(real).collect(),
+        read_only: read_only.map(real).collect(),
+        writable: arguments.isolated.writable.iter().map(|path| real(path)).collect(),
+    })
+}
+
+/// Returns a path with its links resolved, also if it is not there yet.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
+        (real, ..) => real.unwrap_or(path),
+    }
+}
+
+/// Returns the folders in which everybody may make something, but no job, since something of the service is in them.
+fn shared(surroundings: &Surroundings) -> Vec<PathBuf> {
+    let Surroundings {
+        hidden,
+        closed,
+        read_only,
+        ..
+    } = surroundings;
+    let above = [hidden, closed, read_only]
+        .into_iter()
+        .flatten()
+        .flat_map(|path| path.ancestors().skip(1));
+    let is_sticky = |folder: &Path| fs::metadata(folder).is_ok_and(|found| found.mode() & STICKY != 0);
+    let is_shared = |folder: &&Path| *folder != Path::new(USUAL) && is_sticky(folder);
+    let mut found: Vec<PathBuf> = above.filter(is_shared).map(Path::to_owned).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
