@@ -59,7 +59,9 @@ MAY_KNOW = {
     "callboard-testkit": {"core", "aws", "kind-ansible", "kind-service"},
 }
 # core's folders: each knows only those before it
-FOLDERS = ["base", "access", "credential", "policy", "request", "job", "output", "redact", "run", "submit", "care"]
+FOLDERS = [
+    *("base", "access", "audit", "credential", "policy", "request", "job", "output", "redact", "run", "submit", "care"),
+]
 # what core must not speak of, but in comments
 FOREIGN = re.compile(r"playbook|ansible|inventory|dynamodb|sqlite|lambda", re.IGNORECASE)
 USE = re.compile(

@@ -3,6 +3,7 @@
 mod api_keys;
 mod archive_cache;
 mod attributes;
+mod audit_log;
 mod bodies;
 mod breakers;
 mod config;
@@ -29,6 +30,7 @@ mod watched_object;
 
 pub use api_keys::DynamoDbKeyStore;
 pub use archive_cache::S3ArchiveCache;
+pub use audit_log::DynamoDbAuditLog;
 pub use aws_config::SdkConfig;
 pub use breakers::DynamoDbBreakerStore;
 pub use config::{s3_client, sdk_config};

@@ -7,6 +7,8 @@ pub mod base;
 
 pub mod access;
 
+pub mod audit;
+
 pub mod credential;
 
 pub mod policy;

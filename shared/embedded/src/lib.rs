@@ -1,7 +1,8 @@
-//! Adapters for one machine: jobs, their queue, credentials and API keys in SQLite; output, archives and host keys in plain files.
+//! Adapters for one machine: jobs, their queue, credentials, API keys and the audit log in SQLite; output, archives and host keys in plain files.
 
 mod api_keys;
 mod archive_cache;
+mod audit_log;
 mod blocking;
 mod breakers;
 mod counter_store;
@@ -28,6 +29,7 @@ mod stats;
 
 pub use api_keys::SqliteKeyStore;
 pub use archive_cache::FolderArchiveCache;
+pub use audit_log::SqliteAuditLog;
 pub use breakers::SqliteBreakerStore;
 pub use counter_store::SqliteCounterStore;
 pub use credential_store::{KeyRotation, SqliteCredentialStore};

@@ -10,6 +10,7 @@
 //! If a behaviour is missing, the function returns an error or an assertion fails. Nothing here depends on a particular adapter.
 
 pub mod archive_cache;
+pub mod audit_log;
 pub mod breaker_store;
 pub mod clock;
 pub mod counter_store;

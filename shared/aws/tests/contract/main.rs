@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod archives;
+mod audit_log;
 mod credentials;
 mod damaged;
 mod fake;
@@ -13,9 +14,9 @@ mod queue;
 mod records;
 
 use callboard_testkit::{
-    archive_cache_contract, breaker_store_contract, counter_store_contract, credential_store_contract,
-    host_key_store_contract, idempotency_store_contract, job_queue_contract, job_store_contract, key_store_contract,
-    log_store_contract, slot_store_contract, stats_store_contract,
+    archive_cache_contract, audit_log_contract, breaker_store_contract, counter_store_contract,
+    credential_store_contract, host_key_store_contract, idempotency_store_contract, job_queue_contract,
+    job_store_contract, key_store_contract, log_store_contract, slot_store_contract, stats_store_contract,
 };
 
 mod dynamodb_job_store {
@@ -44,6 +45,10 @@ mod dynamodb_stats_store {
 
 mod dynamodb_key_store {
     super::key_store_contract!(crate::api_keys::make);
+}
+
+mod dynamodb_audit_log {
+    super::audit_log_contract!(crate::audit_log::make);
 }
 
 mod s3_log_store {

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::filter::Filter;
+use crate::audit::AuditFilter;
 use crate::base::id::{JobId, Tenant};
 
 const DIGEST_BYTES: usize = 8;
@@ -21,6 +22,8 @@ pub enum List<'a> {
     Credentials(&'a Tenant),
     /// A tenant's API keys, in order of id. A place is an id.
     Keys(&'a Tenant),
+    /// The entries of a tenant's audit log that pass a filter, newest first. A place is the store's.
+    Audit(&'a Tenant, &'a AuditFilter),
 }
 
 impl List<'_> {
@@ -50,6 +53,7 @@ impl List<'_> {
             Self::Jobs(tenant, filter) => ("jobs", tenant, filter.text()),
             Self::Credentials(tenant) => ("credentials", tenant, String::new()),
             Self::Keys(tenant) => ("keys", tenant, String::new()),
+            Self::Audit(tenant, filter) => ("audit", tenant, filter.text()),
         };
         let mut hash = Sha256::new();
         for part in [kind, tenant.as_str(), &filter] {

@@ -11,7 +11,8 @@ use callboard_core::care::Doubt;
 use callboard_core::job::{Filter, HistoryQuery, JobStore};
 use callboard_core::output::{LogKey, Stream};
 use callboard_embedded::{
-    Database, FileLogStore, Forgetter, SqliteCounterStore, SqliteIdempotencyStore, SqliteJobStore, Stuck,
+    Database, FileLogStore, Forgetter, SqliteAuditLog, SqliteCounterStore, SqliteIdempotencyStore, SqliteJobStore,
+    Stuck,
 };
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::log_store::append;
@@ -164,7 +165,9 @@ impl World {
             store: store.clone(),
             logs: Arc::new(FileLogStore::new(folder.path().join("logs"))),
             keys: Arc::new(SqliteIdempotencyStore::new(database.clone())),
-            counters: Arc::new(SqliteCounterStore::new(database)),
+            counters: Arc::new(SqliteCounterStore::new(database.clone())),
+            audit: Arc::new(SqliteAuditLog::new(database, Arc::new(clock.clone()))),
+            audit_retention: HOUR,
             clock: Arc::new(clock.clone()),
             doubt: Doubt::default(),
             stuck: Stuck::default(),

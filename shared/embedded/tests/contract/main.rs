@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod archives;
+mod audit_log;
 mod authenticator;
 mod credentials;
 mod damaged;
@@ -32,9 +33,9 @@ use callboard_testkit::contract::log_store::append;
 use callboard_testkit::contract::samples::ticket;
 use callboard_testkit::contract::stats_store::Counted;
 use callboard_testkit::{
-    archive_cache_contract, breaker_store_contract, counter_store_contract, credential_store_contract,
-    host_key_store_contract, idempotency_store_contract, job_queue_contract, job_store_contract, key_store_contract,
-    log_store_contract, slot_store_contract, stats_store_contract,
+    archive_cache_contract, audit_log_contract, breaker_store_contract, counter_store_contract,
+    credential_store_contract, host_key_store_contract, idempotency_store_contract, job_queue_contract,
+    job_store_contract, key_store_contract, log_store_contract, slot_store_contract, stats_store_contract,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -69,6 +70,10 @@ mod sqlite_queue {
 
 mod sqlite_key_store {
     super::key_store_contract!(super::api_keys::make);
+}
+
+mod sqlite_audit_log {
+    super::audit_log_contract!(super::audit_log::make);
 }
 
 mod file_log_store {
