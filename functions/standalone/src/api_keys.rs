@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use callboard_api::KeyView;
 use callboard_core::access::keys::{self, KeyError, NewKey};
 use callboard_core::access::{ApiKey, KeyId, KeyStore};
+use callboard_core::audit::{Deed, NewEntry, note};
 use callboard_core::base::secret::Secret;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock, Timestamp};
@@ -30,7 +31,9 @@ pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
     };
     let database = parts::database(&data)?;
     let (store, clock) = (SqliteKeyStore::new(database.clone()), SystemClock);
-    let by = own().caller;
+    let (audit, own) = (parts::audit(database.clone()), own());
+    let by = &own.caller;
+    let noted = |deed, key: &ApiKey| NewEntry::of(&own, deed, Some(key.id.to_string()));
     match arguments.verb {
         KeysVerb::Create {
             name,
@@ -46,8 +49,10 @@ pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
                 });
                 anyhow!(told.collect::<Vec<_>>().join("\n"))
             })?;
-            let made = keys::create(&store, &clock, &by, new).await;
-            tell_made(made.map_err(|error| told(error, ""))?);
+            let made = keys::create(&store, &clock, by, new).await;
+            let made = made.map_err(|error| told(error, ""))?;
+            note(&audit, noted(Deed::KeyCreate, &made.0)).await;
+            tell_made(made);
         }
         KeysVerb::List { tenant } => {
             let mut after: Option<KeyId> = None;
@@ -63,19 +68,22 @@ pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
             list(all)?;
         }
         KeysVerb::Show { id } => {
-            let key = keys::get(&store, &by, &id)
+            let key = keys::get(&store, by, &id)
                 .await
                 .map_err(|error| told(error.into(), id.as_str()))?;
             println!("{}", serde_json::to_string_pretty(&KeyView::from(key))?);
         }
         KeysVerb::Rotate { id, overlap } => {
             let overlap = keys::overlap(Some(&overlap)).map_err(|detail| anyhow!("--overlap {detail}"))?;
-            let rotated = keys::rotate(&store, &clock, &by, &id, overlap).await;
-            tell_made(rotated.map_err(|error| told(error, id.as_str()))?);
+            let rotated = keys::rotate(&store, &clock, by, &id, overlap).await;
+            let rotated = rotated.map_err(|error| told(error, id.as_str()))?;
+            note(&audit, noted(Deed::KeyRotate, &rotated.0)).await;
+            tell_made(rotated);
         }
         KeysVerb::Revoke { id } => {
-            let revoked = keys::revoke(&store, &clock, &by, &id).await;
+            let revoked = keys::revoke(&store, &clock, by, &id).await;
             let key = revoked.map_err(|error| told(error, id.as_str()))?;
+            note(&audit, noted(Deed::KeyRevoke, &key)).await;
             println!(
                 "The key {} ({}) is revoked; it is refused within five seconds.",
                 key.id, key.name

@@ -4,6 +4,7 @@
 //! `show` and `logs` say what, and hold wherever that is.
 
 mod amounts;
+mod audit;
 mod doctor;
 mod jobs;
 mod keys;
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Command, Parser, Subcommand};
 
+pub(crate) use self::audit::AuditArguments;
 pub(crate) use self::doctor::DoctorArguments;
 pub(crate) use self::jobs::{ListArguments, LogsArguments, RedriveArguments, ShowArguments, VerifyArguments};
 pub(crate) use self::keys::{KeysArguments, KeysVerb};
@@ -47,8 +49,10 @@ pub(crate) enum Verb {
     Show(ShowArguments),
     /// Prints a job's output, byte for byte
     Logs(LogsArguments),
-    /// Checks a finished job's output, and names anything that is missing or damaged
+    /// Checks a finished job's output, or the audit log, and names anything that is missing or damaged
     Verify(VerifyArguments),
+    /// Lists the audit log, newest first: a table on a terminal, otherwise one JSON object per line
+    Audit(AuditArguments),
     /// Checks the data folder, the settings and the machine, and says what is wrong and what to do; changes nothing
     Doctor(Box<DoctorArguments>),
     /// Queues dead-lettered jobs again

@@ -1,6 +1,7 @@
 //! The `callboard` program: the whole service, or one playbook run, in one process; and the commands that show jobs.
 
 mod api_keys;
+mod audit;
 mod cli;
 mod descriptors;
 mod doctor;
@@ -67,6 +68,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Show(arguments) => show::show(&arguments).await,
             Verb::Logs(arguments) => logs::logs(&arguments).await,
             Verb::Verify(arguments) => verify::verify(&arguments).await,
+            Verb::Audit(arguments) => audit::audit(&arguments).await,
             Verb::Doctor(arguments) => doctor::doctor(&arguments).await,
             Verb::Redrive(arguments) => redrive::redrive(&arguments).await,
             Verb::Keys(arguments) => api_keys::keys(arguments).await,

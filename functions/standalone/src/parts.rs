@@ -18,7 +18,7 @@ use callboard_core::run::{
 };
 use callboard_core::submit::Submitter;
 use callboard_embedded::{
-    Database, Examination, FileHostKeyStore, FileLogStore, FolderArchiveCache, FolderLock, Forgetter,
+    Database, Examination, FileHostKeyStore, FileLogStore, FolderArchiveCache, FolderLock, Forgetter, SqliteAuditLog,
     SqliteBreakerStore, SqliteCounterStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore,
     SqliteKeyStore, SqliteQueue, SqliteSlotStore, Stuck,
 };
@@ -57,6 +57,7 @@ pub(crate) struct Parts {
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) keys: Arc<SqliteIdempotencyStore>,
     pub(crate) api_keys: Arc<SqliteKeyStore>,
+    pub(crate) audit: Arc<SqliteAuditLog>,
     pub(crate) host_keys: Arc<FileHostKeyStore>,
     pub(crate) policies: Policies,
     pub(crate) clock: Arc<dyn Clock>,
@@ -96,6 +97,7 @@ impl Parts {
             credentials: Arc::new(credentials(database.clone(), &data)),
             keys: Arc::new(SqliteIdempotencyStore::new(database.clone())),
             api_keys: Arc::new(SqliteKeyStore::new(database.clone())),
+            audit: Arc::new(audit(database.clone())),
             host_keys: Arc::new(FileHostKeyStore::new(data.clone())),
             policies,
             held: Held::default(),
@@ -255,12 +257,14 @@ impl Parts {
     }
 
     /// Makes the forgetter, which deletes expired data. It shares `doubt`, so it distrusts the clock whenever the doubt's owner does.
-    pub(crate) fn forgetter(&self, doubt: Doubt) -> Forgetter {
+    pub(crate) fn forgetter(&self, doubt: Doubt, audit_days: u32) -> Forgetter {
         Forgetter {
             store: self.store.clone(),
             logs: self.logs.clone(),
             keys: self.keys.clone(),
             counters: self.counters.clone(),
+            audit: self.audit.clone(),
+            audit_retention: DAY * audit_days,
             clock: self.clock.clone(),
             doubt,
             stuck: Stuck::default(),
@@ -306,6 +310,11 @@ fn check_upgrade(data: &Path) -> anyhow::Result<()> {
         data.display()
     );
     Ok(())
+}
+
+/// Opens the audit log of a data folder.
+pub(crate) fn audit(database: Database) -> SqliteAuditLog {
+    SqliteAuditLog::new(database, Arc::new(SystemClock))
 }
 
 /// Makes the credential store of a data folder.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use callboard_core::audit::{Deed, NewEntry, note};
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock};
@@ -11,20 +12,27 @@ use callboard_core::job::MAX_LIMIT;
 use callboard_embedded::SqliteJobStore;
 
 use crate::cli::{LogFormat, RedriveArguments};
+use crate::own::own;
 use crate::{logging, parts, setup};
 
 /// Redrives the named jobs, or all dead-lettered ones.
 pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text, "warn");
     let database = parts::database_there(&setup::data_there(&arguments.data)?)?;
+    let (audit, own) = (parts::audit(database.clone()), own());
     let redriver = Redriver {
         store: &SqliteJobStore::new(database),
         clock: &SystemClock,
         // it knows the quotas
         dispatcher: None,
+        by: &own.caller.name,
+    };
+    let told = async |id: JobId| {
+        note(&audit, NewEntry::of(&own, Deed::JobRedrive, Some(id.to_string()))).await;
+        println!("{id} is queued again");
     };
     if arguments.jobs.is_empty() {
-        all(redriver, arguments).await?;
+        all(redriver, arguments, &told).await?;
     }
     for text in &arguments.jobs {
         let id: JobId = text.parse().with_context(|| format!("{text:?} is not a job id"))?;
@@ -33,7 +41,7 @@ pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<Exit
             Err(error) => Err(error),
         };
         match queued {
-            Ok(_) => println!("{id} is queued again"),
+            Ok(_) => told(id).await,
             Err(StoreError::NotFound) => bail!("there is no job {id} in the data folder"),
             Err(StoreError::Conflict) => bail!("the job {id} is not waiting: it is running or has ended"),
             Err(error) => return Err(error).with_context(|| format!("the job {id} could not be redriven")),
@@ -42,7 +50,7 @@ pub(crate) async fn redrive(arguments: &RedriveArguments) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-async fn all(redriver: Redriver<'_>, arguments: &RedriveArguments) -> anyhow::Result<()> {
+async fn all(redriver: Redriver<'_>, arguments: &RedriveArguments, told: impl AsyncFn(JobId)) -> anyhow::Result<()> {
     let mut wanted = DeadLetters {
         tenant: arguments.tenant.clone(),
         title: arguments.playbook.clone(),
@@ -54,7 +62,7 @@ async fn all(redriver: Redriver<'_>, arguments: &RedriveArguments) -> anyhow::Re
         let redriven = redriver.dead_letters(&wanted).await;
         let redriven = redriven.context("the jobs that the queue has given up could not be redriven")?;
         for id in &redriven.jobs {
-            println!("{id} is queued again");
+            told(*id).await;
         }
         none &= redriven.jobs.is_empty();
         wanted.before = redriven.next;

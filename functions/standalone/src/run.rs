@@ -15,11 +15,13 @@ use anyhow::Context;
 use callboard_ansible::environment::Environment;
 use callboard_ansible::{AnsibleSettings, Home, PlaybookFolder};
 use callboard_api::JobView;
+use callboard_core::audit::{Deed, NewEntry, note};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::{Job, JobStore, Ticket};
 use callboard_core::request::{JobRequest, Lane};
 use callboard_core::run::{Disposition, Limits, Runners, Worker, cancel};
+use callboard_core::submit::Submitter;
 use tokio::sync::watch;
 
 use crate::cli::RunArguments;
@@ -55,10 +57,7 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let settings = settings(arguments, environment, &folder)?;
     let submitter = parts.submitter(common, kinds::shown(), u32::MAX);
     let runner = parts.runner(common, settings, Parts::folders(common)?)?;
-    let job = submitter.record(Tenant::default(), request).await?;
-    if let Some(due) = job.state.due {
-        parts.store.mark_dispatched(job.id, due).await?;
-    }
+    let job = record(&parts, &submitter, request).await?;
     let ending = execute(
         &parts.worker(
             common,
@@ -75,6 +74,20 @@ pub(crate) async fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let code = finish(&parts, job.id, arguments.json, ending).await;
     parts.database.close().await;
     code
+}
+
+/// Records a job that this process runs itself.
+async fn record(parts: &Parts, submitter: &Submitter, request: JobRequest) -> anyhow::Result<Job> {
+    let job = submitter.record(Tenant::default(), request).await?;
+    note(
+        &*parts.audit,
+        NewEntry::of(&own(), Deed::JobSubmit, Some(job.id.to_string())),
+    )
+    .await;
+    if let Some(due) = job.state.due {
+        parts.store.mark_dispatched(job.id, due).await?;
+    }
+    Ok(job)
 }
 
 fn settings(arguments: &RunArguments, environment: Environment, folder: &Path) -> anyhow::Result<AnsibleSettings> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
-use callboard_api::{Access, ApiSettings, App, Bodies, Followers, Gate, Hosts};
+use callboard_api::{Access, ApiSettings, App, Bodies, Followers, Gate, Hosts, Refusals};
 use callboard_core::access::Authenticator;
 use callboard_core::base::hex::hex;
 use callboard_core::request::Lane;
@@ -127,7 +127,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     ));
     let registry = services.in_force();
     let sweeper = parts.sweeper(common);
-    let forgetter = parts.forgetter(sweeper.doubt.clone());
+    let forgetter = parts.forgetter(sweeper.doubt.clone(), arguments.audit_retention);
     let sweeping = tokio::spawn(workers::keep_sweeping(sweeper, forgetter, runner.clone(), services));
     let reaping = tokio::spawn(workers::keep_reaping(calls.containers, registry));
     let http = tokio::spawn(http::listen(listener, callboard_api::router(app), front, hung_up));
@@ -178,6 +178,8 @@ fn app(
         credentials: parts.credentials.clone(),
         keys: parts.api_keys.clone(),
         access,
+        audit: parts.audit.clone(),
+        refusals: Refusals::default(),
         stats: Arc::new(SqliteStatsStore::new(parts.database.clone())),
         services,
         clock: parts.clock.clone(),

@@ -1,4 +1,4 @@
-//! `callboard verify`: checks whether a job's output is intact.
+//! `callboard verify`: checks whether a job's output is intact, or the audit log.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,18 +10,20 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{Check, Manifest, SegmentHead, Verified};
 use callboard_embedded::AttemptFolder;
 
+use crate::audit;
 use crate::cli::VerifyArguments;
 use crate::jobs::{Jobs, parse};
 
-/// The exit code for output that is not intact.
+/// The exit code for what is not intact.
 const FAULTY: u8 = 2;
 
-/// Checks every attempt of a job, or the folder of one attempt, and prints what is wrong.
+/// Checks every attempt of a job, the folder of one attempt, or the audit log, and prints what is wrong.
 pub(crate) async fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
-    let sound = match (&arguments.folder, &arguments.job) {
-        (Some(folder), _) => given(folder)?,
-        (None, Some(job)) => kept(&Jobs::open(&arguments.data)?, job).await?,
-        (None, None) => bail!("name a job, or a folder with --folder"),
+    let sound = match (&arguments.audit, &arguments.folder, &arguments.job) {
+        (Some(files), _, _) => audit::verify(&arguments.data, files).await?,
+        (None, Some(folder), _) => given(folder)?,
+        (None, None, Some(job)) => kept(&Jobs::open(&arguments.data)?, job).await?,
+        (None, None, None) => bail!("name a job, or a folder with --folder"),
     };
     Ok(if sound {
         ExitCode::SUCCESS

@@ -4,6 +4,7 @@ use anyhow::bail;
 use callboard_api::KeyView;
 use callboard_core::access::Requester;
 use callboard_core::access::keys::{self, NewKey};
+use callboard_core::audit::{Deed, NewEntry, note};
 use callboard_core::base::id::Tenant;
 use callboard_lambda::Parts;
 use serde_json::Value;
@@ -17,7 +18,9 @@ pub(crate) async fn create(parts: &Parts, body: &Value) -> anyhow::Result<Value>
             bail!("no key was made: {}", told.collect::<Vec<_>>().join("; "));
         }
     };
-    let by = Requester::own(Tenant::default(), "lambda:invoke").caller;
-    let (key, text) = keys::create(&*parts.api_keys, &*parts.clock, &by, new).await?;
+    let by = Requester::own(Tenant::default(), "lambda:invoke");
+    let (key, text) = keys::create(&*parts.api_keys, &*parts.clock, &by.caller, new).await?;
+    let entry = NewEntry::of(&by, Deed::KeyCreate, Some(key.id.to_string()));
+    note(&*parts.audit, entry).await;
     Ok(serde_json::to_value(KeyView::made(key, text))?)
 }

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use callboard_core::access::{Action, Authenticator, Caller, Missing, Requester, Unknown};
+use callboard_core::audit::Deed;
 use callboard_core::base::causes::causes;
 use callboard_core::job::UNKNOWN;
 use callboard_core::policy::Policy;
@@ -25,58 +26,127 @@ use crate::request_id::REQUEST_ID;
 pub(crate) enum Need {
     /// Nothing: everybody may ask.
     Nothing,
-    /// A scope that includes the action.
-    Scope(Action),
+    /// A scope that includes the action; and what the audit log calls what the request does.
+    Scope(Action, Deed),
 }
 
 /// What each route needs. The handlers look at what scopes are bound to.
 pub(crate) const ROUTES: &[(&str, &str, Need)] = &[
-    ("GET", "/api/v1/jobs", Need::Scope(Action::JobsRead)),
-    ("POST", "/api/v1/jobs", Need::Scope(Action::JobsRun)),
-    ("POST", "/api/v1/jobs/redrive", Need::Scope(Action::JobsRun)),
-    ("GET", "/api/v1/jobs/{job_id}", Need::Scope(Action::JobsRead)),
-    ("DELETE", "/api/v1/jobs/{job_id}", Need::Scope(Action::JobsCancel)),
-    ("POST", "/api/v1/jobs/{job_id}/cancel", Need::Scope(Action::JobsCancel)),
-    ("POST", "/api/v1/jobs/{job_id}/redrive", Need::Scope(Action::JobsRun)),
-    ("GET", "/api/v1/jobs/{job_id}/logs", Need::Scope(Action::JobsRead)),
-    ("GET", "/api/v1/jobs/{job_id}/events", Need::Scope(Action::JobsRead)),
-    ("GET", "/api/v1/credentials", Need::Scope(Action::CredentialsRead)),
-    ("POST", "/api/v1/credentials", Need::Scope(Action::CredentialsWrite)),
+    ("GET", "/api/v1/jobs", Need::Scope(Action::JobsRead, Deed::JobRead)),
+    ("POST", "/api/v1/jobs", Need::Scope(Action::JobsRun, Deed::JobSubmit)),
+    (
+        "POST",
+        "/api/v1/jobs/redrive",
+        Need::Scope(Action::JobsRun, Deed::JobsRedrive),
+    ),
+    (
+        "GET",
+        "/api/v1/jobs/{job_id}",
+        Need::Scope(Action::JobsRead, Deed::JobRead),
+    ),
+    (
+        "DELETE",
+        "/api/v1/jobs/{job_id}",
+        Need::Scope(Action::JobsCancel, Deed::JobCancel),
+    ),
+    (
+        "POST",
+        "/api/v1/jobs/{job_id}/cancel",
+        Need::Scope(Action::JobsCancel, Deed::JobCancel),
+    ),
+    (
+        "POST",
+        "/api/v1/jobs/{job_id}/redrive",
+        Need::Scope(Action::JobsRun, Deed::JobRedrive),
+    ),
+    (
+        "GET",
+        "/api/v1/jobs/{job_id}/logs",
+        Need::Scope(Action::JobsRead, Deed::JobRead),
+    ),
+    (
+        "GET",
+        "/api/v1/jobs/{job_id}/events",
+        Need::Scope(Action::JobsRead, Deed::JobRead),
+    ),
+    (
+        "GET",
+        "/api/v1/credentials",
+        Need::Scope(Action::CredentialsRead, Deed::CredentialRead),
+    ),
+    (
+        "POST",
+        "/api/v1/credentials",
+        Need::Scope(Action::CredentialsWrite, Deed::CredentialCreate),
+    ),
     (
         "GET",
         "/api/v1/credentials/{name}",
-        Need::Scope(Action::CredentialsRead),
+        Need::Scope(Action::CredentialsRead, Deed::CredentialRead),
     ),
     (
         "PUT",
         "/api/v1/credentials/{name}",
-        Need::Scope(Action::CredentialsWrite),
+        Need::Scope(Action::CredentialsWrite, Deed::CredentialReplace),
     ),
     (
         "DELETE",
         "/api/v1/credentials/{name}",
-        Need::Scope(Action::CredentialsWrite),
+        Need::Scope(Action::CredentialsWrite, Deed::CredentialDelete),
     ),
-    ("GET", "/api/v1/keys", Need::Scope(Action::KeysRead)),
-    ("POST", "/api/v1/keys", Need::Scope(Action::KeysWrite)),
-    ("GET", "/api/v1/keys/{key_id}", Need::Scope(Action::KeysRead)),
-    ("DELETE", "/api/v1/keys/{key_id}", Need::Scope(Action::KeysWrite)),
-    ("POST", "/api/v1/keys/{key_id}/rotate", Need::Scope(Action::KeysWrite)),
-    ("GET", "/api/v1/services", Need::Scope(Action::ServicesRead)),
-    ("GET", "/api/v1/services/{service}", Need::Scope(Action::ServicesRead)),
+    ("GET", "/api/v1/keys", Need::Scope(Action::KeysRead, Deed::KeyRead)),
+    ("POST", "/api/v1/keys", Need::Scope(Action::KeysWrite, Deed::KeyCreate)),
+    (
+        "GET",
+        "/api/v1/keys/{key_id}",
+        Need::Scope(Action::KeysRead, Deed::KeyRead),
+    ),
+    (
+        "DELETE",
+        "/api/v1/keys/{key_id}",
+        Need::Scope(Action::KeysWrite, Deed::KeyRevoke),
+    ),
+    (
+        "POST",
+        "/api/v1/keys/{key_id}/rotate",
+        Need::Scope(Action::KeysWrite, Deed::KeyRotate),
+    ),
+    (
+        "GET",
+        "/api/v1/services",
+        Need::Scope(Action::ServicesRead, Deed::ServiceRead),
+    ),
+    (
+        "GET",
+        "/api/v1/services/{service}",
+        Need::Scope(Action::ServicesRead, Deed::ServiceRead),
+    ),
     (
         "GET",
         "/api/v1/services/{service}/operations/{operation}",
-        Need::Scope(Action::ServicesRead),
+        Need::Scope(Action::ServicesRead, Deed::ServiceRead),
     ),
     (
         "POST",
         "/api/v1/services/{service}/operations/{operation}/test",
-        Need::Scope(Action::JobsRun),
+        Need::Scope(Action::JobsRun, Deed::OperationTest),
     ),
-    ("GET", "/api/v1/stats/performance", Need::Scope(Action::JobsRead)),
-    ("GET", "/api/v1/stats/resources", Need::Scope(Action::JobsRead)),
-    ("GET", "/api/v1/stats/failures", Need::Scope(Action::JobsRead)),
+    ("GET", "/api/v1/audit", Need::Scope(Action::AuditRead, Deed::AuditRead)),
+    (
+        "GET",
+        "/api/v1/stats/performance",
+        Need::Scope(Action::JobsRead, Deed::JobRead),
+    ),
+    (
+        "GET",
+        "/api/v1/stats/resources",
+        Need::Scope(Action::JobsRead, Deed::JobRead),
+    ),
+    (
+        "GET",
+        "/api/v1/stats/failures",
+        Need::Scope(Action::JobsRead, Deed::JobRead),
+    ),
     ("GET", "/health/live", Need::Nothing),
     ("GET", "/health/ready", Need::Nothing),
     ("GET", "/openapi.json", Need::Nothing),
@@ -143,8 +213,8 @@ impl Access {
         }
     }
 
-    /// Finds out who sends a request that needs an action.
-    async fn requester(&self, parts: &Parts, action: Action) -> Result<Requester, Problem> {
+    /// Finds out who sends a request.
+    async fn requester(&self, parts: &Parts) -> Result<Requester, Problem> {
         let source_ip = source_ip(parts);
         let caller = match &self.ways {
             Ways::Aws(policy) => of_aws(policy, parts)?,
@@ -155,12 +225,10 @@ impl Access {
                     .await?
             }
         };
-        caller.may(action).map_err(|missing| forbidden(&missing))?;
-        let request_id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
         Ok(Requester {
             caller,
             source_ip,
-            request_id: request_id.map(str::to_owned),
+            request_id: request_id(parts),
         })
     }
 
@@ -212,7 +280,14 @@ fn of_aws(policy: &Policy, parts: &Parts) -> Result<Caller, Problem> {
     }
 }
 
-fn source_ip(parts: &Parts) -> Option<String> {
+/// Returns the id of a request.
+pub(crate) fn request_id(parts: &Parts) -> Option<String> {
+    let id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    id.map(str::to_owned)
+}
+
+/// Returns the address that a request comes from.
+pub(crate) fn source_ip(parts: &Parts) -> Option<String> {
     if let Some(identity) = parts.extensions.get::<Identity>() {
         return identity.source_ip.clone();
     }
@@ -250,28 +325,39 @@ pub(crate) fn forbidden(missing: &Missing) -> Problem {
     Problem::new(Kind::Forbidden, missing.detail.clone())
 }
 
-/// Finds out who asks before a handler is called.
+/// Finds out who asks before a handler is called. The answer has it as an extension.
 pub(crate) async fn ask(State(access): State<Access>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    let Need::Scope(action, _) = need_of(&parts) else {
+        return next.run(Request::from_parts(parts, body)).await;
+    };
+    let requester = match access.requester(&parts).await {
+        Ok(requester) => requester,
+        Err(problem) => return problem.into_response(),
+    };
+    let mut response = match requester.caller.may(action) {
+        Ok(()) => {
+            parts.extensions.insert(requester.clone());
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(missing) => forbidden(&missing).into_response(),
+    };
+    response.extensions_mut().insert(requester);
+    response
+}
+
+/// Returns what a request needs. A method that its route does not have is answered by the router.
+pub(crate) fn need_of(parts: &Parts) -> Need {
     let path = parts.extensions.get::<MatchedPath>();
     let method = match &parts.method {
         &Method::HEAD => "GET",
         other => other.as_str(),
     };
-    let need = path.map_or(Need::Nothing, |path| need_of(method, path.as_str()));
-    if let Need::Scope(action) = need {
-        match access.requester(&parts, action).await {
-            Ok(requester) => {
-                parts.extensions.insert(requester);
-            }
-            Err(problem) => return problem.into_response(),
-        }
-    }
-    next.run(Request::from_parts(parts, body)).await
+    path.map_or(Need::Nothing, |path| need_of_route(method, path.as_str()))
 }
 
-/// Returns what a route needs. A method that it does not have is answered by the router.
-pub(crate) fn need_of(method: &str, path: &str) -> Need {
+/// Returns what a route needs.
+pub(crate) fn need_of_route(method: &str, path: &str) -> Need {
     let known = ROUTES
         .iter()
         .find(|(known, route, _)| *known == method && *route == path);

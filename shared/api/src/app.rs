@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use callboard_core::access::{Action, KeyStore, Missing, Requester};
+use callboard_core::audit::AuditLog;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
@@ -20,6 +21,7 @@ use crate::access::{Access, forbidden};
 use crate::bodies::Bodies;
 use crate::gate::Gate;
 use crate::problem::{Kind, Problem};
+use crate::refusals::Refusals;
 
 /// The limits of the API.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +102,10 @@ pub struct App {
     pub keys: Arc<dyn KeyStore>,
     /// How it is found out who asks.
     pub access: Access,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
+    /// Limits how many refusals the audit log has.
+    pub refusals: Refusals,
     /// The statistics of jobs.
     pub stats: Arc<dyn StatsStore>,
     /// The services that jobs may call.

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::access::{Asking, forbidden};
 use crate::app::App;
+use crate::audit::Made;
 use crate::body;
 use crate::credential_schema::{CredentialFields, NewCredential};
 use crate::links::{Links, Query};
@@ -79,7 +80,7 @@ pub(crate) async fn create(
     })?;
     tracing::info!(credential.name = name, credential.kind = %summary.kind, "a credential is stored");
     let location = [(header::LOCATION, format!("{PATH}/{name}"))];
-    Ok((StatusCode::CREATED, location, Json(summary)).into_response())
+    Ok((StatusCode::CREATED, location, Made::of(&name), Json(summary)).into_response())
 }
 
 /// Lists credentials, ordered by name.

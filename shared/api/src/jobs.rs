@@ -117,10 +117,7 @@ pub(crate) fn all_jobs(by: &Requester) -> Result<(), Problem> {
 }
 
 fn read(params: &mut Params, tenant: &Tenant, filter: Filter) -> HistoryQuery {
-    let status = params.text("status").and_then(|text| {
-        let status = text.parse::<JobStatus>();
-        status.map_err(|error| params.refuse("status", error.to_string())).ok()
-    });
+    let status: Option<JobStatus> = params.parsed("status");
     let dead_letter = params.boolean("dead_letter");
     if dead_letter && status.is_some_and(|status| status != JobStatus::Pending) {
         params.refuse(

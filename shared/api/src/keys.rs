@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use callboard_core::access::keys::{self, KeyError, NewKey};
 use callboard_core::access::{ApiKey, KeyId};
 use callboard_core::base::fields::{Faults, Fields};
-use callboard_core::base::id::{NotATenant, Tenant};
 use callboard_core::base::secret::Secret;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
@@ -20,6 +19,7 @@ use utoipa::ToSchema;
 
 use crate::access::Asking;
 use crate::app::App;
+use crate::audit::Made;
 use crate::body;
 use crate::links::{Links, Query};
 use crate::params::Params;
@@ -172,7 +172,8 @@ pub(crate) async fn create(
     let made = keys::create(&*app.keys, &*app.clock, &by.caller, new).await;
     let (key, text) = made.map_err(|error| problem("", error))?;
     let location = [(header::LOCATION, format!("{PATH}/{}", key.id))];
-    Ok((StatusCode::CREATED, location, Json(KeyView::made(key, text))).into_response())
+    let made = Made::of(&key.id);
+    Ok((StatusCode::CREATED, location, made, Json(KeyView::made(key, text))).into_response())
 }
 
 /// Lists API keys, ordered by id.
@@ -195,20 +196,7 @@ pub(crate) async fn create(
     )
 )]
 pub(crate) async fn list(State(app): State<App>, Asking(by): Asking, mut params: Params) -> Result<Response, Problem> {
-    let named = params.text("tenant");
-    let tenant = match named.as_deref().map(str::parse) {
-        None => by.tenant().clone(),
-        Some(Ok(tenant)) if tenant == *by.tenant() || by.caller.is_operator() => tenant,
-        // whoever is not the operator cannot tell which tenants there are
-        Some(Ok(_)) => {
-            params.refuse("tenant", "must be the caller's own");
-            Tenant::default()
-        }
-        Some(Err(NotATenant)) => {
-            params.refuse("tenant", NotATenant.to_string());
-            Tenant::default()
-        }
-    };
+    let (named, tenant) = params.tenant(&by);
     let (limit, list) = (params.limit(), List::Keys(&tenant));
     let after: Option<KeyId> = params.cursor(|text| String::from_utf8(list.place(text)?).ok()?.parse().ok());
     params.finish()?;

@@ -2,9 +2,11 @@
 
 mod access;
 mod app;
+mod audit;
 mod bodies;
 mod body;
 mod cancel;
+mod counts;
 mod credential_schema;
 mod credentials;
 mod events;
@@ -21,6 +23,7 @@ mod problem;
 mod rate_limit;
 mod record;
 mod redrive;
+mod refusals;
 mod request_id;
 mod services;
 mod stats;
@@ -40,6 +43,7 @@ pub use keys::KeyView;
 pub use list::JobListItem;
 pub use openapi::document;
 pub use problem::Problem;
+pub use refusals::Refusals;
 pub use request_id::REQUEST_ID;
 pub use wire::JobView;
 
@@ -64,6 +68,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/keys", get(keys::list).post(keys::create))
         .route("/api/v1/keys/{key_id}", get(keys::get).delete(keys::revoke))
         .route("/api/v1/keys/{key_id}/rotate", post(keys::rotate))
+        .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/services", get(services::list))
         .route("/api/v1/services/{service}", get(services::get))
         .route(
@@ -84,6 +89,7 @@ pub fn router(app: App) -> Router {
             get(openapi::serve).layer(Extension(openapi::Made::default())),
         )
         .route_layer(middleware::from_fn_with_state(app.access.clone(), access::ask))
+        .route_layer(middleware::from_fn_with_state(app.clone(), audit::record))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .with_state(app);

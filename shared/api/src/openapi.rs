@@ -35,6 +35,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         (name = "stats", description = "How jobs end, what they use and why they fail."),
         (name = "credentials", description = "Stored secrets, which jobs refer to by name."),
         (name = "keys", description = "API keys, and what their holders may do."),
+        (name = "audit", description = "Who has changed what, and who was refused."),
         (name = "health", description = "Whether the service is alive and ready, and its API description."),
     ),
     components(schemas(crate::problem::Problem, callboard_core::request::JobOptions)),
@@ -58,6 +59,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::keys::get,
         crate::keys::rotate,
         crate::keys::revoke,
+        crate::audit::list,
         crate::services::list,
         crate::services::get,
         crate::services::operation,
@@ -158,7 +160,7 @@ fn unwrap_descriptions(value: &mut Value) {
 
 /// Says which scope an operation needs, by any of the ways to show who asks.
 fn secure(method: &str, path: &str, operation: &mut Value) {
-    let Need::Scope(action) = access::need_of(method, path) else {
+    let Need::Scope(action, _) = access::need_of_route(method, path) else {
         operation["security"] = json!([]);
         return;
     };

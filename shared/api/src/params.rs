@@ -1,9 +1,13 @@
 //! Query parameters, which are read as strictly as bodies: unknown, repeated or invalid ones are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use callboard_core::access::Requester;
+use callboard_core::base::id::{NotATenant, Tenant};
 use callboard_core::job::{DEFAULT_LIMIT, Filter, KindFilter, MAX_LIMIT, TitleFilter};
 use callboard_core::request::{Kind, Kinds};
 
@@ -106,6 +110,33 @@ impl Params {
         limit
             .and_then(|limit| u32::try_from(limit).ok())
             .unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// Takes the tenant, as it is given, and the one that is meant: the caller's own, unless the operator names another.
+    pub(crate) fn tenant(&mut self, by: &Requester) -> (Option<String>, Tenant) {
+        let named = self.text("tenant");
+        let tenant = match named.as_deref().map(str::parse) {
+            None => by.tenant().clone(),
+            Some(Ok(tenant)) if tenant == *by.tenant() || by.caller.is_operator() => tenant,
+            // whoever is not the operator cannot tell which tenants there are
+            Some(Ok(_)) => {
+                self.refuse("tenant", "must be the caller's own");
+                Tenant::default()
+            }
+            Some(Err(NotATenant)) => {
+                self.refuse("tenant", NotATenant.to_string());
+                Tenant::default()
+            }
+        };
+        (named, tenant)
+    }
+
+    /// Takes a parameter of a type that is read from a text.
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
+        let parsed = self.text(name)?.parse();
+        parsed
+            .map_err(|error: T::Err| self.refuse(name, error.to_string()))
+            .ok()
     }
 
     /// Takes a cursor and parses it with `place`.

@@ -186,6 +186,7 @@ impl IntoResponse for Problem {
         let (status, kind, passes) = (self.status, self.kind, self.kind.passes());
         let exceeded = self.exceeded.clone();
         let mut response = (status, Json(self)).into_response();
+        response.extensions_mut().insert(kind);
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

@@ -1,9 +1,9 @@
 //! `POST /api/v1/jobs/{job_id}/redrive` and `POST /api/v1/jobs/redrive`.
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
-use callboard_core::access::Action;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use callboard_core::access::{Action, Requester};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::care::{DeadLetters, Redriver};
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::access::{Asking, forbidden};
 use crate::app::{App, PathId};
+use crate::audit::Unchanged;
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
 use crate::submit::accepted;
@@ -54,7 +55,7 @@ pub(crate) async fn redrive(
     by.caller
         .may_always(Action::JobsRun)
         .map_err(|missing| forbidden(&missing))?;
-    match redriver(&app).job(by.tenant(), id).await {
+    match redriver(&app, &by).job(by.tenant(), id).await {
         Ok(job) => Ok(accepted(&job, Accepted::new(&job, false))),
         Err(StoreError::Conflict) => {
             let found = app.store.get(id, app.clock.now()).await;
@@ -89,19 +90,24 @@ pub(crate) async fn redrive_all(
     State(app): State<App>,
     Asking(by): Asking,
     mut params: Params,
-) -> Result<Json<RedrivenJobs>, Problem> {
+) -> Result<Response, Problem> {
     by.caller
         .may_always(Action::JobsRun)
         .map_err(|missing| forbidden(&missing))?;
     let wanted = read(&mut params, by.tenant());
     params.finish()?;
-    let redriven = redriver(&app).dead_letters(&wanted).await?;
+    let redriven = redriver(&app, &by).dead_letters(&wanted).await?;
     let query = wanted.query();
     let next_cursor = redriven.next.map(|job| query.list().cursor(job.as_bytes()));
-    Ok(Json(RedrivenJobs {
+    let has_changed = !redriven.jobs.is_empty();
+    let body = RedrivenJobs {
         redriven: redriven.jobs,
         next_cursor,
-    }))
+    };
+    Ok(match has_changed {
+        true => Json(body).into_response(),
+        false => (Extension(Unchanged), Json(body)).into_response(),
+    })
 }
 
 fn read(params: &mut Params, tenant: &Tenant) -> DeadLetters {
@@ -118,10 +124,11 @@ fn read(params: &mut Params, tenant: &Tenant) -> DeadLetters {
     wanted
 }
 
-fn redriver(app: &App) -> Redriver<'_> {
+fn redriver<'a>(app: &'a App, by: &'a Requester) -> Redriver<'a> {
     Redriver {
         store: &*app.store,
         clock: &*app.clock,
         dispatcher: Some(&app.submitter.dispatcher),
+        by: &by.caller.name,
     }
 }

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware;
+use callboard_core::access::Presented;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
@@ -46,11 +47,14 @@ fn span(request: &axum::http::Request<axum::body::Body>) -> Span {
     tracing::error_span!("request", request.id = id.map(field::display))
 }
 
-/// Removes an id that is empty, too long, given twice, or has characters that ids may not have.
+/// Removes an id that is empty, too long, given twice, has characters that ids may not have, or looks like a key or a token: the log, records
+/// and the audit log have ids.
 async fn take(mut request: Request) -> Request {
     let mut given = request.headers().get_all(REQUEST_ID).iter();
     let fits = match (given.next(), given.next()) {
-        (Some(id), None) => (1..=LONGEST).contains(&id.len()) && id.as_bytes().iter().all(is_of_ids),
+        (Some(id), None) => {
+            (1..=LONGEST).contains(&id.len()) && id.as_bytes().iter().all(is_of_ids) && !is_secret(id.as_bytes())
+        }
         _ => false,
     };
     if !fits {
@@ -61,4 +65,10 @@ async fn take(mut request: Request) -> Request {
 
 fn is_of_ids(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(byte)
+}
+
+/// Returns whether a text looks like an API key, or like a token of OpenID Connect, which begins with `{"` in base64.
+fn is_secret(text: &[u8]) -> bool {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    Presented::is_like(text) || text.starts_with("eyJ")
 }

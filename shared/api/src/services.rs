@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::access::Asking;
 use crate::app::App;
+use crate::audit::Client;
 use crate::body::{self, JsonBody};
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
@@ -133,6 +134,7 @@ pub(crate) async fn operation(
 pub(crate) async fn test(
     State(app): State<App>,
     Asking(by): Asking,
+    client: Client,
     Path((service, name)): Path<(String, String)>,
     params: Params,
     headers: HeaderMap,
@@ -152,7 +154,7 @@ pub(crate) async fn test(
         room,
         turn,
     };
-    submit::accept(&app, &by, body, true, None).await
+    submit::accept(&app, &by, body, Some(client), None).await
 }
 
 /// Reads the input of a call that is tried.

@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 
 use crate::access::Asking;
 use crate::app::App;
+use crate::audit::{Client, Made, Unchanged};
 use crate::body::{self, JsonBody};
 use crate::links::{Links, record};
 use crate::params::Params;
@@ -63,6 +64,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) async fn submit(
     State(app): State<App>,
     Asking(by): Asking,
+    client: Client,
     mut params: Params,
     headers: HeaderMap,
     body: Body,
@@ -76,7 +78,8 @@ pub(crate) async fn submit(
     });
     let body = body::read(&app, &headers, body).await?;
     refuse_key_in(&body.value)?;
-    accept(&app, &by, body, sync, once.as_ref()).await
+    let wait = sync.then_some(client);
+    accept(&app, &by, body, wait, once.as_ref()).await
 }
 
 /// Refuses every job while the service shuts down.
@@ -88,32 +91,34 @@ pub(crate) fn refuse_draining(app: &App) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Submits a request that was read, and answers.
+/// Submits a request that was read, and answers; when its job has ended, if `wait` is who waits for that.
 pub(crate) async fn accept(
     app: &App,
     by: &Requester,
     body: JsonBody,
-    sync: bool,
+    wait: Option<Client>,
     once: Option<&Once>,
 ) -> Result<Response, Problem> {
     let JsonBody { value, room, turn } = body;
+    let sync = wait.is_some();
     let waiting = if sync { Some(app.followers.admit()?) } else { None };
     let submitted = app.submitter.submit(by, value, once).await?;
     drop((turn, room));
     // the job is accepted now: a client that was told otherwise would post it again
-    let job = if sync {
-        wait(app, submitted.job).await
-    } else {
-        submitted.job
+    let job = match wait {
+        Some(client) => end_of(app, submitted.job, client).await,
+        None => submitted.job,
     };
     drop(waiting);
     if let (true, false, Some(once)) = (sync, submitted.replayed, once) {
         app.submitter.settle(by, &job, once).await;
     }
     let mut response = answer(app, &job, sync, submitted.replayed).await;
+    response.extensions_mut().insert(Made::of(&job.id));
     if submitted.replayed {
         let replayed = HeaderValue::from_static("true");
         response.headers_mut().insert("idempotency-replayed", replayed);
+        response.extensions_mut().insert(Unchanged);
     }
     if let Some(rate) = submitted.rate {
         rate_limit::tell(rate, response.headers_mut());
@@ -172,8 +177,8 @@ fn refuse_key_in(body: &Value) -> Result<(), Problem> {
     }]))
 }
 
-/// Waits until the job has ended or the time is up, and returns the job in its latest state.
-async fn wait(app: &App, mut job: Job) -> Job {
+/// Waits until the job has ended, the time is up or nobody waits any more, and returns the job in its latest state.
+async fn end_of(app: &App, mut job: Job, mut client: Client) -> Job {
     let deadline = Instant::now() + app.settings.sync_wait;
     let mut pause = FIRST_LOOK;
     while Instant::now() < deadline && !job.state.status.is_final() {
@@ -182,6 +187,7 @@ async fn wait(app: &App, mut job: Job) -> Job {
         tokio::select! {
             () = sleep(pause) => {}
             () = app.store.ended(job.id) => {}
+            () = client.gone() => return job,
         }
         match app.store.get(job.id, app.clock.now()).await {
             Ok(seen) => job = seen,

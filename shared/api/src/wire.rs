@@ -6,7 +6,7 @@ mod output;
 use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Timestamp, seconds};
-use callboard_core::job::{Attempt, BlockedOn, DeadLetter, Job, JobStatus, Progress, Usage};
+use callboard_core::job::{Attempt, BlockedOn, DeadLetter, Job, JobStatus, Progress, Redrive, Usage};
 use callboard_core::output::LogStore;
 use callboard_core::request::{Kinds, Reason, Shown, Told};
 use serde::Serialize;
@@ -61,6 +61,8 @@ pub struct JobView {
     blocked_on: Option<BlockedOn>,
     /// Set while the job is still waiting although the queue has given it up. Redrive the job to queue it again.
     dead_letter: Option<DeadLetter>,
+    /// Who had the job queued again last, after the queue had given it up, and when.
+    redrive: Option<Redrive>,
     /// Why the job did not succeed.
     reason: Option<Reason>,
     /// Why the job did not succeed, in a sentence.
@@ -147,6 +149,7 @@ impl JobView {
             cancel: job.state.cancel.map(|cancel| CancelView::new(cancel, job.state.status)),
             blocked_on: job.state.blocked_on,
             dead_letter: job.state.dead_letter,
+            redrive: job.state.redrive,
             reason,
             error,
             usage,

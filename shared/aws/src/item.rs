@@ -209,6 +209,7 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
         given_up: fields.json_list("given_up")?,
         due: fields.optional_instant("due")?,
         dead_letter: fields.json("dead_letter")?,
+        redrive: fields.json("redrive")?,
         detached: fields.optional_string("detached").map(str::to_owned),
         blocked_on: fields.json("blocked_on")?,
     };

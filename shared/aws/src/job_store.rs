@@ -15,7 +15,7 @@ use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
     Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore,
-    LOOK_AGAIN, Lease, Outcome, Progress, Ticket,
+    LOOK_AGAIN, Lease, Outcome, Progress, Redrive, Ticket,
 };
 use callboard_core::request::Lane;
 
@@ -247,9 +247,10 @@ impl JobStore for DynamoDbJobStore {
             .map(drop)
     }
 
-    async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
+    async fn redrive(&self, id: JobId, redrive: Redrive) -> Result<Job, StoreError> {
         let update = is(JobStatus::Pending)
-            .set("due", instant(now))
+            .set("due", instant(redrive.at))
+            .set("redrive", json(&redrive)?)
             .remove(&["dead_letter", "blocked_on"]);
         let item = self.table.step(id, standing(update, id, Standing::Due)).await?;
         self.job(item).await

@@ -7,7 +7,7 @@ use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
     Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobState, JobStore, Lease,
-    Outcome, Progress, Refused, Ticket,
+    Outcome, Progress, Redrive, Refused, Ticket,
 };
 use callboard_core::request::Lane;
 use rusqlite::{Connection, Params, Row};
@@ -242,8 +242,8 @@ impl JobStore for SqliteJobStore {
         self.change(id, move |state| state.bury(letter)).await.map(drop)
     }
 
-    async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
-        self.change_job(id, move |state| state.redrive(now)).await
+    async fn redrive(&self, id: JobId, redrive: Redrive) -> Result<Job, StoreError> {
+        self.change_job(id, move |state| state.redrive(redrive)).await
     }
 
     async fn ended(&self, id: JobId) {

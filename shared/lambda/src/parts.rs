@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_api::{Access, AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts};
+use callboard_api::{Access, AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts, Refusals};
 use callboard_aws::{
-    DynamoDbBreakerStore, DynamoDbCounterStore, DynamoDbHostKeyStore, DynamoDbIdempotencyStore, DynamoDbJobStore,
-    DynamoDbKeyStore, DynamoDbSlotStore, DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache, S3LogStore,
-    SecretsManagerCredentialStore, SqsQueue, sdk_config,
+    DynamoDbAuditLog, DynamoDbBreakerStore, DynamoDbCounterStore, DynamoDbHostKeyStore, DynamoDbIdempotencyStore,
+    DynamoDbJobStore, DynamoDbKeyStore, DynamoDbSlotStore, DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache,
+    S3LogStore, SecretsManagerCredentialStore, SqsQueue, sdk_config,
 };
 use callboard_core::access::{Authenticator, KeyStore, Requester, TokenVerifier};
+use callboard_core::audit::AuditLog;
 use callboard_core::base::time::{Clock, SystemClock};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::{CredentialStore, HostKeyStore};
@@ -69,6 +70,8 @@ pub struct Parts {
     pub keys: Arc<dyn IdempotencyStore>,
     /// The API keys.
     pub api_keys: Arc<dyn KeyStore>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
     /// The archives that sources were resolved to.
     pub archives: Arc<dyn ArchiveCache>,
     /// The host keys that jobs have accepted.
@@ -118,6 +121,12 @@ impl Parts {
             )),
             keys: Arc::new(DynamoDbIdempotencyStore::new(&config, settings.table.clone())),
             api_keys: Arc::new(DynamoDbKeyStore::new(&config, settings.table.clone())),
+            audit: Arc::new(DynamoDbAuditLog::new(
+                &config,
+                settings.table.clone(),
+                settings.audit_retention,
+                Arc::new(SystemClock),
+            )),
             archives: Arc::new(S3ArchiveCache::new(&config, settings.bucket.clone())),
             host_keys: Arc::new(DynamoDbHostKeyStore::new(&config, settings.table.clone())),
             policies: settings.policies.clone(),
@@ -207,6 +216,8 @@ impl Parts {
             credentials: self.credentials.clone(),
             keys: self.api_keys.clone(),
             access: self.access()?,
+            audit: self.audit.clone(),
+            refusals: Refusals::default(),
             stats: self.stats.clone(),
             services: self.services.in_force(),
             clock: self.clock.clone(),

@@ -22,6 +22,8 @@ pub struct Settings {
     pub bucket: String,
     /// `CALLBOARD_RETENTION_DAYS`: how long jobs are kept; 30 days by default.
     pub retention: Duration,
+    /// `CALLBOARD_AUDIT_RETENTION`: how long entries of the audit log are kept, in days; 400 by default.
+    pub audit_retention: Duration,
     /// `CALLBOARD_SYNC_WAIT`: how long `?sync=true` waits for a job's end, in seconds; 25 by default.
     pub sync_wait: Duration,
     /// `CALLBOARD_MAX_QUEUED`: how many jobs may be waiting when another one is submitted; 10,000 by default.
@@ -59,6 +61,7 @@ impl Settings {
             calls_url: required("CALLBOARD_CALLS_URL")?,
             bucket: required("CALLBOARD_BUCKET")?,
             retention: DAY * number("CALLBOARD_RETENTION_DAYS", 30)?,
+            audit_retention: DAY * number("CALLBOARD_AUDIT_RETENTION", 400)?,
             sync_wait: Duration::from_secs(number("CALLBOARD_SYNC_WAIT", 25)?.into()),
             max_queued: number("CALLBOARD_MAX_QUEUED", 10_000)?,
             secrets_prefix: required("CALLBOARD_SECRETS_PREFIX")?,

@@ -12,7 +12,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{
     Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobQueue, JobStore, Lease,
-    Outcome, Progress, Slot, SlotInUse, SlotStore, Ticket,
+    Outcome, Progress, Redrive, Slot, SlotInUse, SlotStore, Ticket,
 };
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead};
 use callboard_core::request::Lane;
@@ -373,8 +373,10 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.bury", || self.0.bury(id, letter.clone())).await
     }
 
-    async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
-        self.1.make("store.redrive", || self.0.redrive(id, now)).await
+    async fn redrive(&self, id: JobId, redrive: Redrive) -> Result<Job, StoreError> {
+        self.1
+            .make("store.redrive", || self.0.redrive(id, redrive.clone()))
+            .await
     }
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {

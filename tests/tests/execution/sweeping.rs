@@ -9,7 +9,7 @@ use callboard_core::care::{Sweeper, Swept};
 use callboard_core::job::{DeadLetter, JobStatus};
 use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::{Worker, WorkerSettings};
-use callboard_tests::contract::samples::{HOUR, cancel_by, create, lease, refused, success, ticket};
+use callboard_tests::contract::samples::{HOUR, cancel_by, create, lease, redrive_by, refused, success, ticket};
 use callboard_tests::faults::{Fault, Faults};
 use tokio::sync::Notify;
 
@@ -293,7 +293,7 @@ async fn a_job_whose_message_was_given_up_waits_until_it_is_redriven() -> anyhow
     site.clock.advance(HOUR);
     assert_eq!((site.sweep().await?, site.receive().await?), (Swept::default(), None));
     assert_eq!(site.state(job.id).await?.dead_letter, Some(letter));
-    let redriven = site.store.redrive(job.id, site.clock.now()).await?;
+    let redriven = site.store.redrive(job.id, redrive_by("ann")).await?;
     assert_eq!(redriven.state.dead_letter, None);
     site.clock.advance(SECOND);
     assert_eq!(site.sweep().await?.dispatched, 1);

@@ -9,7 +9,7 @@ use callboard_core::base::id::{JobId, LeaseToken, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, Timestamp};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
-use callboard_core::job::{Attempt, CancelRequest, DeadLetter, DueJob, Job, JobStore, Lease, Outcome};
+use callboard_core::job::{Attempt, CancelRequest, DeadLetter, DueJob, Job, JobStore, Lease, Outcome, Redrive};
 use callboard_core::policy::Quotas;
 use callboard_core::request::Lane;
 use callboard_core::run::{Dispatcher, Held};
@@ -199,7 +199,11 @@ impl World {
                 };
                 (store.bury(*id, letter).await, model.bury())
             }
-            Act::Redrive => (store.redrive(*id, now).await.map(drop), model.redrive(now)),
+            Act::Redrive => {
+                let by = "client".to_owned();
+                let redrive = Redrive { by, at: now };
+                (store.redrive(*id, redrive).await.map(drop), model.redrive(now))
+            }
             Act::Cancel => {
                 self.cancels += 1;
                 let by = format!("client {}", self.cancels);

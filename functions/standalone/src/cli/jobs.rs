@@ -88,11 +88,14 @@ pub(crate) struct RedriveArguments {
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
     /// The id of a job in the data folder
-    #[arg(value_name = "JOB", required_unless_present = "folder", conflicts_with = "folder")]
+    #[arg(value_name = "JOB", required_unless_present_any = ["folder", "audit"], conflicts_with = "folder")]
     pub(crate) job: Option<String>,
     /// The folder of one attempt instead: logs/JOB/ATTEMPT of a data folder, or a copy of it or of the bucket's
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
+    /// The audit log instead: the data folder's, or files and folders with lines of one, such as copies of the audit bucket's objects
+    #[arg(long, value_name = "PATH", num_args = 0.., conflicts_with_all = ["job", "folder"])]
+    pub(crate) audit: Option<Vec<PathBuf>>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
 }

@@ -69,6 +69,15 @@ pub(crate) struct ServeArguments {
     /// How long ?sync=true waits, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_SYNC_WAIT", default_value_t = 30)]
     pub(crate) sync_wait: u64,
+    /// How long entries of the audit log are kept, in days
+    #[arg(
+        long,
+        value_name = "DAYS",
+        env = "CALLBOARD_AUDIT_RETENTION",
+        default_value_t = 400,
+        value_parser = clap::value_parser!(u32).range(1..=36_500)
+    )]
+    pub(crate) audit_retention: u32,
     #[command(flatten)]
     pub(crate) isolated: Isolated,
     #[command(flatten)]

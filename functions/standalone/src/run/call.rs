@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use callboard_core::base::fields::FieldError;
-use callboard_core::base::id::{JobId, Tenant};
+use callboard_core::base::id::JobId;
 use callboard_core::base::json;
 use callboard_core::job::JobStore;
 use callboard_core::output::{LogKey, LogStore, Stream};
@@ -18,7 +18,7 @@ use callboard_kind_ansible::catalog::Elsewhere;
 use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 
-use super::{HEARTBEAT, execute, finish};
+use super::{HEARTBEAT, execute, finish, record};
 use crate::cli::{Call, RunArguments};
 use crate::jobs::print;
 use crate::own::own;
@@ -77,10 +77,7 @@ pub(super) async fn run(arguments: &RunArguments, mut request: Value) -> anyhow:
         Err(SubmitError::Invalid(faults)) => bail!("the call is not valid\n{}", told(&faults)),
         Err(error) => return Err(error.into()),
     };
-    let job = submitter.record(Tenant::default(), request).await?;
-    if let Some(due) = job.state.due {
-        parts.store.mark_dispatched(job.id, due).await?;
-    }
+    let job = record(&parts, &submitter, request).await?;
     let instance = format!("run-{}", job.id);
     let calls = parts.call_runners(common, Parts::folders(common)?, instance)?;
     let runners = Runners::new(calls.runners);

@@ -1,10 +1,11 @@
 //! Time: instants with millisecond precision, and the clock that provides them.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use serde::de::Error as _;
+use serde::de::{Error as _, IntoDeserializer as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -86,6 +87,19 @@ impl<'de> Deserialize<'de> for Timestamp {
         let instant = OffsetDateTime::parse(&text, &Rfc3339).map_err(D::Error::custom)?;
         let millis = instant.unix_timestamp_nanos() / 1_000_000;
         i64::try_from(millis).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// A text that is no instant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be an instant as RFC 3339 has it, such as 2026-11-30T08:00:00Z")]
+pub struct NotATimestamp;
+
+impl FromStr for Timestamp {
+    type Err = NotATimestamp;
+
+    fn from_str(text: &str) -> Result<Self, NotATimestamp> {
+        Self::deserialize(text.into_deserializer()).map_err(|_: serde::de::value::Error| NotATimestamp)
     }
 }
 

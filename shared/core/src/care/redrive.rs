@@ -4,7 +4,7 @@ use super::damage::Damage;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
-use crate::job::{Filter, HistoryQuery, Job, JobStore};
+use crate::job::{Filter, HistoryQuery, Job, JobStore, Redrive};
 use crate::run::Dispatcher;
 
 /// Redrives jobs.
@@ -16,6 +16,8 @@ pub struct Redriver<'a> {
     pub clock: &'a dyn Clock,
     /// Gives the jobs to the queue; without it, the sweep of the service does.
     pub dispatcher: Option<&'a Dispatcher>,
+    /// Who asks for it.
+    pub by: &'a str,
 }
 
 /// Selects the jobs to redrive among those that the queue has given up.
@@ -93,7 +95,11 @@ impl Redriver<'_> {
     }
 
     async fn redrive(&self, id: JobId) -> Result<Job, StoreError> {
-        let job = self.store.redrive(id, self.clock.now()).await?;
+        let redrive = Redrive {
+            by: self.by.to_owned(),
+            at: self.clock.now(),
+        };
+        let job = self.store.redrive(id, redrive).await?;
         match self.dispatcher {
             Some(dispatcher) => Ok(dispatcher.dispatched(job).await),
             None => Ok(job),

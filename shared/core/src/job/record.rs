@@ -57,6 +57,7 @@ impl Job {
             given_up: Vec::new(),
             due: Some(now + DISPATCH_GRACE),
             dead_letter: None,
+            redrive: None,
             detached: None,
             blocked_on: None,
         };

@@ -11,6 +11,7 @@ use super::dead_letter::DeadLetter;
 use super::lease::Lease;
 use super::outcome::Outcome;
 use super::progress::Progress;
+use super::redrive::Redrive;
 use super::status::JobStatus;
 use crate::base::id::LeaseToken;
 use crate::base::time::Timestamp;
@@ -47,6 +48,9 @@ pub struct JobState {
     /// Set while the job waits and the queue has given it up.
     #[serde(default)]
     pub dead_letter: Option<DeadLetter>,
+    /// Who had it queued again last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redrive: Option<Redrive>,
     /// What executes the running attempt in place of a worker, such as the ARN of a task: a worker holds the job only to look at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detached: Option<String>,
@@ -271,11 +275,12 @@ impl JobState {
     ///
     /// # Errors
     /// The job is not pending.
-    pub fn redrive(&mut self, now: Timestamp) -> Result<(), Refused> {
+    pub fn redrive(&mut self, redrive: Redrive) -> Result<(), Refused> {
         self.check_pending()?;
         self.dead_letter = None;
         self.blocked_on = None;
-        self.due = Some(now);
+        self.due = Some(redrive.at);
+        self.redrive = Some(redrive);
         Ok(())
     }
 

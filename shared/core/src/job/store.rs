@@ -11,6 +11,7 @@ use super::lease::Lease;
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::record::Job;
+use super::redrive::Redrive;
 use super::ticket::Ticket;
 use crate::base::id::{JobId, LeaseToken, Tenant};
 use crate::base::store_error::StoreError;
@@ -99,8 +100,8 @@ pub trait JobStore: Send + Sync {
     /// Records that the queue has given a pending job up; `Conflict` if it is not pending, or is blocked.
     async fn bury(&self, id: JobId, letter: DeadLetter) -> Result<(), StoreError>;
 
-    /// Makes a pending job due to be queued again at once, and returns it; `Conflict` if it is not pending.
-    async fn redrive(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
+    /// Makes a pending job due to be queued again at once, records who asked for that, and returns it; `Conflict` if it is not pending.
+    async fn redrive(&self, id: JobId, redrive: Redrive) -> Result<Job, StoreError>;
 
     /// Waits until the store hears that a job has ended. A store that hears only of what it is asked for waits forever, so whoever waits
     /// also looks from time to time.

@@ -56,6 +56,7 @@ async fn a_redrive_does_the_rest_where_a_request_is_damaged() -> anyhow::Result<
         store: &store,
         clock: &clock,
         dispatcher: None,
+        by: "ann",
     };
     let wanted = DeadLetters {
         tenant: Tenant::default(),

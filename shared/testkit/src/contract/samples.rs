@@ -8,7 +8,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 use callboard_core::job::{
     Attempt, CancelRequest, DeadLetter, Filter, HistoryPage, HistoryQuery, Job, JobStore, Lease, MAX_LIMIT, Outcome,
-    Ticket,
+    Redrive, Ticket,
 };
 use callboard_core::request::{JobOptions, JobRequest, Lane, Reason};
 use callboard_kind_ansible::detail::{Detail, PLAYBOOK_FAILED};
@@ -97,6 +97,15 @@ pub fn given_up(attempt: u32) -> Attempt {
 #[must_use]
 pub fn cancel_by(name: &str) -> CancelRequest {
     CancelRequest {
+        by: name.to_owned(),
+        at: now(),
+    }
+}
+
+/// Makes a request to queue a job again, dated now.
+#[must_use]
+pub fn redrive_by(name: &str) -> Redrive {
+    Redrive {
         by: name.to_owned(),
         at: now(),
     }

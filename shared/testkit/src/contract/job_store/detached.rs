@@ -7,7 +7,7 @@ use callboard_kind_ansible::detail::PlayProgress;
 use futures_util::future::join_all;
 
 use crate::contract::samples::{
-    HOUR, cancel_by, create_claimed, dead_letter, due, failure, given_up, lease, now, refused, success,
+    HOUR, cancel_by, create_claimed, dead_letter, due, failure, given_up, lease, now, redrive_by, refused, success,
 };
 
 const TASK: &str = "arn:aws:ecs:eu-central-1:123456789012:task/jobs/0123";
@@ -127,7 +127,7 @@ pub async fn a_detached_job_does_not_wait_for_its_start(store: &dyn JobStore) ->
     assert!(store.pending_since(now() + HOUR, 10).await?.is_empty());
     refused(store.abandon(job.id, failure(), now()).await)?;
     refused(store.bury(job.id, dead_letter()).await)?;
-    refused(store.redrive(job.id, now()).await.map(drop))?;
+    refused(store.redrive(job.id, redrive_by("ann")).await.map(drop))?;
     assert_eq!(store.get(job.id, now()).await?, job);
     Ok(())
 }

@@ -5,7 +5,7 @@ use callboard_core::job::{
 use callboard_core::request::Reason;
 
 use crate::contract::samples::{
-    HOUR, cancel_by, create_many, dead_letter, ids, job_of, lease, now, query, success, tenant,
+    HOUR, cancel_by, create_many, dead_letter, ids, job_of, lease, now, query, redrive_by, success, tenant,
 };
 
 /// A list shows the same facts about each job as its record does, newest job first.
@@ -120,7 +120,7 @@ pub async fn dead_letters_are_listed_and_wait_like_others(store: &dyn JobStore) 
     for job in jobs[..5].iter().chain(&theirs) {
         store.bury(job.id, dead_letter()).await?;
     }
-    store.redrive(jobs[0].id, now()).await?;
+    store.redrive(jobs[0].id, redrive_by("ann")).await?;
     store.claim(jobs[1].id, lease(), now()).await?;
     store.request_cancel(jobs[2].id, cancel_by("ann")).await?;
     let dead = HistoryQuery {

@@ -7,8 +7,8 @@ use callboard_core::request::Reason;
 
 use super::variants::{outcomes, requests};
 use crate::contract::samples::{
-    HOUR, absent, cancel_by, create, create_claimed, failure, given_up, ids, job, lease, now, query, refused, success,
-    tenant,
+    HOUR, absent, cancel_by, create, create_claimed, failure, given_up, ids, job, lease, now, query, redrive_by,
+    refused, success, tenant,
 };
 
 /// A job reads back as it was created.
@@ -96,7 +96,7 @@ pub async fn an_unknown_job_is_not_found(store: &dyn JobStore) -> anyhow::Result
     absent(store.request_cancel(id, cancel_by("nobody")).await)?;
     absent(store.mark_dispatched(id, now()).await)?;
     absent(store.abandon(id, failure(), now()).await)?;
-    absent(store.redrive(id, now()).await)?;
+    absent(store.redrive(id, redrive_by("ann")).await)?;
     absent(store.get(id, now()).await)
 }
 

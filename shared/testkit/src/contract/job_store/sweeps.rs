@@ -6,7 +6,7 @@ use callboard_core::request::Lane;
 
 use crate::contract::samples::{
     HOUR, cancel_by, create, create_claimed, create_many, dead_letter, due, failure, given_up, job, lease, now,
-    refused, success, tenant,
+    redrive_by, refused, success, tenant,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -116,7 +116,7 @@ pub async fn queued_jobs_are_those_that_wait_for_a_worker(store: &dyn JobStore) 
     assert_eq!(store.queued(Lane::Calls, 10).await?, tickets[2..]);
     store.bury(ids[0], dead_letter()).await?;
     assert_eq!(queued(10).await?, tickets[1..2]);
-    store.redrive(ids[0], now()).await?;
+    store.redrive(ids[0], redrive_by("ann")).await?;
     let held = lease();
     store.claim(ids[1], held, now()).await?;
     assert!(queued(10).await?.is_empty());
@@ -160,15 +160,16 @@ pub async fn a_job_that_was_given_up_is_redriven(store: &dyn JobStore) -> anyhow
     store.bury(job.id, letter.clone()).await?;
     assert_eq!(store.get(job.id, now()).await?.state.dead_letter, Some(letter.clone()));
     assert!(store.due(now() + HOUR, 10).await?.is_empty());
-    let at = now();
-    let redriven = store.redrive(job.id, at).await?;
+    let redrive = redrive_by("ann");
+    let redriven = store.redrive(job.id, redrive.clone()).await?;
     assert_eq!(
         (redriven.state.dead_letter.as_ref(), redriven.state.due),
-        (None, Some(at))
+        (None, Some(redrive.at))
     );
+    assert_eq!(redriven.state.redrive, Some(redrive));
     assert_eq!(store.get(job.id, now()).await?, redriven);
     store.bury(job.id, letter.clone()).await?;
     assert_eq!(store.claim(job.id, lease(), now()).await?.state.dead_letter, None);
     refused(store.bury(job.id, letter).await)?;
-    refused(store.redrive(job.id, now()).await.map(drop))
+    refused(store.redrive(job.id, redrive_by("ann")).await.map(drop))
 }

@@ -1,0 +1,98 @@
+//! `callboard audit`: the audit log of a data folder, newest first; and its check, for `callboard verify --audit`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use callboard_core::audit::{AuditCheck, AuditFindings, AuditLog, AuditQuery, Entry};
+
+use crate::cli::{AuditArguments, DataFolder, LogFormat};
+use crate::jobs::print;
+use crate::{logging, parts, setup};
+
+/// Prints a table, or one JSON object per line.
+pub(crate) async fn audit(arguments: &AuditArguments) -> anyhow::Result<ExitCode> {
+    logging::start(LogFormat::Text, "warn");
+    let log = parts::audit(parts::database_there(&setup::data_there(&arguments.data)?)?);
+    let query = AuditQuery {
+        tenant: arguments.tenant.clone(),
+        filter: arguments.filter(),
+        limit: arguments.limit,
+        after: None,
+    };
+    let found = log.page(&query).await?.entries;
+    let text = if arguments.json || !std::io::stdout().is_terminal() {
+        lines(&found)?
+    } else {
+        table(&found)
+    };
+    print(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks the audit log of a data folder, or files with lines of one; prints what is wrong and returns whether nothing is.
+pub(crate) async fn verify(data: &DataFolder, files: &[PathBuf]) -> anyhow::Result<bool> {
+    if files.is_empty() {
+        logging::start(LogFormat::Text, "warn");
+        let log = parts::audit(parts::database_there(&setup::data_there(data)?)?);
+        return Ok(report(&log.check().await?));
+    }
+    let mut text = String::new();
+    for file in files {
+        read(file, &mut text).with_context(|| format!("{} cannot be read", file.display()))?;
+    }
+    let lines = text.lines().filter(|line| !line.is_empty());
+    Ok(report(&AuditCheck::of_lines(lines)))
+}
+
+/// Reads a file, or all files below a folder.
+fn read(path: &Path, text: &mut String) -> std::io::Result<()> {
+    if !path.is_dir() {
+        text.push_str(&std::fs::read_to_string(path)?);
+        text.push('\n');
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path)? {
+        read(&entry?.path(), text)?;
+    }
+    Ok(())
+}
+
+fn report(found: &AuditFindings) -> bool {
+    for told in found.notes.iter().chain(&found.faults) {
+        println!("audit log: {told}");
+    }
+    if found.faults.is_empty() {
+        let (entries, chains) = (found.entries, found.chains);
+        println!("audit log: {entries} entries in {chains} chains, as they were written");
+    }
+    found.faults.is_empty()
+}
+
+fn lines(entries: &[Entry]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for entry in entries {
+        text.push_str(&serde_json::to_string(entry)?);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn table(entries: &[Entry]) -> String {
+    let mut text = row("TIME", "ACTION", "OUTCOME", "BY", "OBJECT");
+    for entry in entries {
+        text.push_str(&row(
+            &entry.at.to_string(),
+            &entry.action,
+            entry.problem.as_deref().unwrap_or(entry.outcome.as_str()),
+            entry.by.as_deref().unwrap_or("-"),
+            entry.object.as_deref().unwrap_or("-"),
+        ));
+    }
+    text
+}
+
+fn row(at: &str, action: &str, outcome: &str, by: &str, object: &str) -> String {
+    format!("{at:24}  {action:18}  {outcome:17}  {by:24}  {object}\n")
+}
