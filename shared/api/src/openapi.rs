@@ -250,7 +250,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 29);
+        assert_eq!(ids.len(), 30);
         Ok(())
     }
 

@@ -57,7 +57,7 @@ async fn every_route_asks_for_its_scope_and_takes_no_other() -> anyhow::Result<(
             routes.insert((filled(path), method.to_string()), (method, scope));
         }
     }
-    ensure!(routes.len() == 29, "{routes:?}");
+    ensure!(routes.len() == 30, "{routes:?}");
     for action in ACTIONS {
         let holder = key(&admin, json!({"name": action.replace(':', "-"), "scopes": [action]})).await?;
         for ((path, _), (method, needed)) in &routes {

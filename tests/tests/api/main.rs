@@ -6,6 +6,7 @@ mod access;
 mod access_here;
 mod answers;
 mod attempts;
+mod audit;
 mod concurrency;
 mod credentials;
 mod description;

@@ -37,7 +37,7 @@ fn of(operation: &str) -> Vec<Kind> {
             &[NoSuchPlaybook, IdempotencyKeyReused, IdempotencyInFlight],
             &[QueueFull, QuotaExceeded, TooManyFollowers, Draining],
         ],
-        "listJobs" | "listCredentials" | "listKeys" | "redriveJobs" => &[ALWAYS],
+        "listJobs" | "listCredentials" | "listKeys" | "listAudit" | "redriveJobs" => &[ALWAYS],
         "createKey" => &[ALWAYS, BODY],
         "getKey" | "revokeKey" => &[ALWAYS, &[NoSuchKey]],
         "rotateKey" => &[ALWAYS, BODY, &[NoSuchKey, KeyRevoked]],
