@@ -34,7 +34,7 @@ lint: $(DEV)/ready $(SAM)/ready $(TOOLS)/ready
 	$(TOOLS)/bin/cargo-deny check licenses bans sources
 	! cargo tree --package callboard --edges normal --prefix none | grep -E '^(aws|lambda)' \
 		| grep -vE '^aws-(sigv4|credential-types|smithy-(async|http|runtime-api|runtime-api-macros|types)) '
-	! cargo tree --package callboard-submit --package callboard-query --package callboard-worker --package callboard-caller --edges normal \
+	! cargo tree --package callboard-submit --package callboard-query --package callboard-worker --package callboard-caller --package callboard-notify --edges normal \
 		--prefix none \
 		| grep -E '^(rusqlite|clap) '
 	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam validate --template infra/template.yaml --region us-east-1

@@ -86,7 +86,13 @@ def rest(event: dict[str, Any]) -> list[str]:
 
 
 def message(record: dict[str, Any]) -> list[str]:
-    """Checks a message of SQS."""
+    """Checks a message of SQS, or a change of the table with an entry of the audit log."""
+    if "dynamodb" in record:
+        line = record["dynamodb"]["NewImage"]["entry"]["S"]
+        entry = json.loads(line, object_pairs_hook=unique)
+        sha256 = entry.pop("sha256")
+        text = json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
+        return unequal(("sha256", sha256, hashlib.sha256(text.encode()).hexdigest()))
     return unequal(("md5OfBody", record["md5OfBody"], hashlib.md5(record["body"].encode()).hexdigest()))
 
 

@@ -56,6 +56,7 @@ MAY_KNOW = {
     "callboard-query": {"core", "api", "lambda"},
     "callboard-worker": {"calls", "core", "lambda", "process", "sandbox", "ansible", "runner-shell"},
     "callboard-caller": {"calls", "core", "lambda", "runner-ecs", "runner-function", "runner-http"},
+    "callboard-notify": {"aws", "core", "lambda"},
     "callboard-testkit": {"core", "aws", "kind-ansible", "kind-service"},
 }
 # core's folders: each knows only those before it

@@ -23,7 +23,9 @@ HOST = ROOT / "shared/runners/ansible/host"
 JUNIT = ROOT / "target/nextest/default/junit.xml"
 NEXTEST = "cargo-nextest@0.9.143"
 TOOLS = ROOT / "target/tools"
-PROGRAMS = ("callboard", "callboard-submit", "callboard-query", "callboard-worker", "callboard-caller")
+PROGRAMS = (
+    *("callboard", "callboard-submit", "callboard-query", "callboard-worker", "callboard-caller", "callboard-notify"),
+)
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
 SUM = re.compile(r"(\d+) passed, (\d+) failed")
 PYTEST = re.compile(r"(\d+) (passed|failed|errors?|skipped)")

@@ -3,6 +3,7 @@
 mod api_keys;
 mod archive_cache;
 mod attributes;
+mod audit_bucket;
 mod audit_log;
 mod bodies;
 mod breakers;
@@ -30,6 +31,7 @@ mod watched_object;
 
 pub use api_keys::DynamoDbKeyStore;
 pub use archive_cache::S3ArchiveCache;
+pub use audit_bucket::AuditBucket;
 pub use audit_log::DynamoDbAuditLog;
 pub use aws_config::SdkConfig;
 pub use breakers::DynamoDbBreakerStore;

@@ -25,7 +25,8 @@ fn filter(asked: &str) -> EnvFilter {
     let filter = match asked.parse::<LevelFilter>() {
         Ok(level) if !asked.is_empty() => {
             let libraries = level.min(LevelFilter::INFO);
-            let own = ["callboard", "submit", "query", "worker", "caller"].map(|target| format!(",{target}={level}"));
+            let own = ["callboard", "submit", "query", "worker", "caller", "notify"]
+                .map(|target| format!(",{target}={level}"));
             EnvFilter::try_new(format!("{libraries}{}", own.concat()))
         }
         _ => EnvFilter::try_new(if asked.is_empty() { "info" } else { asked }),
