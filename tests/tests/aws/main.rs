@@ -1,5 +1,6 @@
 //! A deployment as a whole: from what an event of AWS asks for to what the API answers about it.
 
+mod audit;
 mod calls;
 mod credentials;
 mod deliveries;

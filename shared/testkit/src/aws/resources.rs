@@ -84,6 +84,16 @@ impl Resources {
         })
     }
 
+    /// Makes `AuditBucket`, which locks its objects for a day; returns its name.
+    ///
+    /// # Errors
+    /// The emulator refuses what the template asks for, or the template lacks something.
+    pub async fn create_audit_bucket(&self) -> anyhow::Result<String> {
+        let name = format!("audit-{}", JobId::new());
+        bucket::create_locked(&self.s3(), &self.template.properties("AuditBucket")?, &name).await?;
+        Ok(name)
+    }
+
     /// Makes a client of DynamoDB.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {

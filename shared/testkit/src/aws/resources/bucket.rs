@@ -1,9 +1,10 @@
-//! Makes the bucket. Its policy, which requires TLS, is left out: the emulator has no TLS.
+//! Makes the buckets. Their policy, which requires TLS, is left out: the emulator has no TLS.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule,
-    LifecycleRuleFilter, ObjectOwnership, PublicAccessBlockConfiguration, ServerSideEncryption,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, DefaultRetention, ExpirationStatus,
+    LifecycleExpiration, LifecycleRule, LifecycleRuleFilter, ObjectLockConfiguration, ObjectLockEnabled,
+    ObjectLockRetentionMode, ObjectLockRule, ObjectOwnership, PublicAccessBlockConfiguration, ServerSideEncryption,
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
 };
 
@@ -31,6 +32,28 @@ pub(super) async fn create(client: &Client, properties: &Part<'_>, name: &str) -
         .build()?;
     let expire = client.put_bucket_lifecycle_configuration().bucket(name);
     expire.lifecycle_configuration(lifecycle).send().await?;
+    Ok(())
+}
+
+/// Makes a bucket whose objects cannot be deleted for a day.
+pub(super) async fn create_locked(client: &Client, properties: &Part<'_>, name: &str) -> anyhow::Result<()> {
+    let locked = properties.flag("/ObjectLockEnabled")?;
+    let create = client
+        .create_bucket()
+        .bucket(name)
+        .object_lock_enabled_for_bucket(locked);
+    create.send().await?;
+    let mode = properties.text("/ObjectLockConfiguration/Rule/DefaultRetention/Mode")?;
+    let retention = DefaultRetention::builder()
+        .mode(ObjectLockRetentionMode::from(mode))
+        .days(1)
+        .build();
+    let lock = ObjectLockConfiguration::builder()
+        .object_lock_enabled(ObjectLockEnabled::Enabled)
+        .rule(ObjectLockRule::builder().default_retention(retention).build())
+        .build();
+    let put = client.put_object_lock_configuration().bucket(name);
+    put.object_lock_configuration(lock).send().await?;
     Ok(())
 }
 
