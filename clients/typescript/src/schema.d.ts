@@ -4,6 +4,28 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the audit log, newest first.
+         * @description It has who changed what, and who was refused. A page that is restricted may have fewer entries than `limit`, even none, and still a `next_cursor`: on AWS, a request looks at a limited number of entries. Go on until `next_cursor` is null.
+         *
+         *     Needs the scope `audit:read`.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/credentials": {
         parameters: {
             query?: never;
@@ -611,18 +633,70 @@ export interface components {
              */
             started_at: string | null;
         };
-        /** @description What a job waits for before workers can take it. */
-        BlockedOn: {
-            /** @description The job's concurrency key, if it waits for that. */
-            concurrency_key: string | null;
+        /** @description An entry of the audit log. Its fields are written in this order. */
+        AuditEntry: {
+            /** @description What was done or tried, such as `job.cancel`. */
+            action: string;
             /**
-             * Format: uuid
-             * @description A job that had what this one waits for when it began to wait.
+             * Format: date-time
+             * @description When it was written.
              */
-            job_id: string;
-            /** @description What kind of place the job waits for. */
-            type: components["schemas"]["SlotType"];
+            at: string;
+            /** @description Who asked, as records have it, such as `key:ci`; null where that is not known. */
+            by: string | null;
+            /** @description The chain that the entry belongs to: one of a data folder, and on AWS one of each process that writes. */
+            chain: string;
+            /**
+             * Format: int64
+             * @description How many refusals before this one were left out, because there were too many from one address.
+             */
+            left_out: number;
+            /**
+             * Format: int64
+             * @description The place of the entry in its chain, from 1.
+             */
+            number: number;
+            /** @description What it was done to: the id of a job or an API key, the name of a credential, or `SERVICE/OPERATION`; null if there is none. */
+            object: string | null;
+            /** @description Whether it was done. */
+            outcome: components["schemas"]["AuditOutcome"];
+            /** @description The SHA-256 of the entry before; null if the chain begins here. */
+            previous: string | null;
+            /** @description Why it was refused: the kind of problem, such as `forbidden`; null if it was done. */
+            problem: string | null;
+            /** @description The id of the request; null if it did not come over HTTP. */
+            request_id: string | null;
+            /** @description The SHA-256 of this entry. */
+            sha256: string;
+            /** @description The address that the request came from; null if it did not come over HTTP. */
+            source_ip: string | null;
+            /**
+             * Format: int32
+             * @description The status of the refusal's answer; null if it was done, or nobody waited for an answer.
+             */
+            status: number | null;
+            /** @description What stands for the caller for as long as it is the same one, such as `key:ID`; null where it is not known who asked. */
+            subject: string | null;
+            /** @description The tenant whose entry it is: the caller's; `default`, the operator's, where it is not known who asked. */
+            tenant: string;
         };
+        /** @description A page of the audit log. */
+        AuditList: {
+            /** @description The entries, newest first. */
+            entries: components["schemas"]["AuditEntry"][];
+            /**
+             * Format: int32
+             * @description The largest number of items on a page, as requested or by default.
+             */
+            limit: number;
+            /** @description The cursor of the next page; null on the last page. */
+            next_cursor: string | null;
+        };
+        /**
+         * @description Whether something was done.
+         * @enum {string}
+         */
+        AuditOutcome: "done" | "refused";
         /**
          * @description The outcome of a request to stop a job.
          * @enum {string}
@@ -662,11 +736,6 @@ export interface components {
          * @enum {string}
          */
         CheckStatus: "ok" | "failing";
-        /**
-         * @description What a job does if another one has its concurrency key.
-         * @enum {string}
-         */
-        ConcurrencyPolicy: "queue" | "skip" | "cancel_running";
         /** @description An estimate of what an attempt costs: the time of the function that ran it, and the call of the function that it is. It covers no storage, and no requests to other services. */
         Cost: {
             /** @description The date of the price table that was used. */
@@ -1515,7 +1584,7 @@ export interface components {
              * @description The URI that identifies the kind of problem. Programs should use it to tell problems apart.
              * @enum {string}
              */
-            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:quota-exceeded" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
+            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
         };
         /** @description Whether the service is ready, and what was checked. */
         Readiness: {
@@ -1529,7 +1598,17 @@ export interface components {
          * @description Why a job failed or was canceled. Later releases may add more reasons.
          * @enum {string}
          */
-        Reason: "canceled_by_request" | "circuit_open" | "credential_unavailable" | "deadline" | "exit_code" | "function_error" | "hosts_unreachable" | "http_status" | "idle_timeout" | "inventory_invalid" | "isolation_unavailable" | "lost" | "out_of_memory" | "output_invalid" | "playbook_failed" | "request_invalid" | "resource_limit" | "runner_error" | "service_unreachable" | "shutdown" | "skipped" | "source_unavailable" | "timeout" | "undeliverable";
+        Reason: "canceled_by_request" | "circuit_open" | "credential_unavailable" | "deadline" | "exit_code" | "function_error" | "hosts_unreachable" | "http_status" | "idle_timeout" | "inventory_invalid" | "isolation_unavailable" | "lost" | "out_of_memory" | "output_invalid" | "playbook_failed" | "request_invalid" | "resource_limit" | "runner_error" | "service_unreachable" | "shutdown" | "source_unavailable" | "timeout" | "undeliverable";
+        /** @description Who had a waiting job queued again, and when. */
+        Redrive: {
+            /**
+             * Format: date-time
+             * @description When the job was queued again.
+             */
+            at: string;
+            /** @description Who asked, as in `cancel.by`. */
+            by: string;
+        };
         /** @description The jobs that a call has redriven. */
         RedrivenJobs: {
             /** @description The cursor of the jobs that this call did not examine; null if there are none. */
@@ -1572,11 +1651,6 @@ export interface components {
             /** @description The services, in the registry's order. */
             services: components["schemas"]["Service"][];
         };
-        /**
-         * @description The kinds of places of which there are so many.
-         * @enum {string}
-         */
-        SlotType: "concurrency_key" | "running_quota";
         /** @description Statistics of jobs. */
         Stats_FailurePattern: {
             /** @description One entry for each group of jobs, the one with the most jobs first. */
@@ -2098,12 +2172,6 @@ export interface components {
              */
             callback_url?: string | null;
             /**
-             * @description A name that stands for what the job changes, such as a host. Of a tenant's jobs with the same key, one at a time is started.
-             * @example host:db1
-             */
-            concurrency_key?: string | null;
-            concurrency_policy?: components["schemas"]["ConcurrencyPolicy"] | null;
-            /**
              * Format: int64
              * @description Stops the job after it has printed nothing for this many seconds.
              */
@@ -2185,7 +2253,6 @@ export interface components {
             attempt: number;
             /** @description The attempts of the job, oldest first, and how each ended. */
             attempts: components["schemas"]["Attempt"][];
-            blocked_on: components["schemas"]["BlockedOn"] | null;
             cancel: components["schemas"]["CancelView"] | null;
             /**
              * Format: date-time
@@ -2212,6 +2279,7 @@ export interface components {
             job_id: string;
             progress: components["schemas"]["AnsibleProgress"] | null;
             reason: components["schemas"]["Reason"] | null;
+            redrive: components["schemas"]["Redrive"] | null;
             /** @description The id of the request in the service's log; null if there was none. */
             request_id: string | null;
             result: components["schemas"]["AnsibleJobResult"] | null;
@@ -2399,12 +2467,6 @@ export interface components {
              */
             callback_url?: string | null;
             /**
-             * @description A name that stands for what the job changes, such as a host. Of a tenant's jobs with the same key, one at a time is started.
-             * @example host:db1
-             */
-            concurrency_key?: string | null;
-            concurrency_policy?: components["schemas"]["ConcurrencyPolicy"] | null;
-            /**
              * Format: int64
              * @description Stops the job after it has printed nothing for this many seconds.
              */
@@ -2438,7 +2500,6 @@ export interface components {
             attempt: number;
             /** @description The attempts of the job, oldest first, and how each ended. */
             attempts: components["schemas"]["Attempt"][];
-            blocked_on: components["schemas"]["BlockedOn"] | null;
             cancel: components["schemas"]["CancelView"] | null;
             /**
              * Format: date-time
@@ -2465,6 +2526,7 @@ export interface components {
             job_id: string;
             progress: components["schemas"]["ServiceProgress"] | null;
             reason: components["schemas"]["Reason"] | null;
+            redrive: components["schemas"]["Redrive"] | null;
             /** @description The id of the request in the service's log; null if there was none. */
             request_id: string | null;
             result: components["schemas"]["ServiceJobResult"] | null;
@@ -2555,6 +2617,176 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAudit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Returns only this action, such as `job.cancel`, or all of a sort, such as `key.*`.
+                 * @example job.cancel
+                 */
+                action?: string;
+                /**
+                 * @description Returns only what the caller with this name or subject has done.
+                 * @example key:ci
+                 */
+                by?: string;
+                /** @description Returns only what was done, or only what was refused. */
+                outcome?: components["schemas"]["AuditOutcome"];
+                /** @description Returns only what was done to this: the id of a job or an API key, the name of a credential, or `SERVICE/OPERATION`. */
+                object?: string;
+                /** @description Returns only entries of this instant or later. */
+                since?: string;
+                /** @description Returns only entries before this instant. */
+                until?: string;
+                /** @description The tenant. Default: the caller's. Only the operator sees the entries of other tenants. */
+                tenant?: string;
+                /** @description The maximum number of items to return. Default: 20. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page, which must have been requested with the same filters. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the audit log. */
+            200: {
+                headers: {
+                    /** @description Links (RFC 8288) to this page (`self`) and, if there is one, the next page (`next`). */
+                    Link?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "chain": "6f3c1f0d5f0b4b0f8a3b7a0c2d4e6f81",
+                     *           "number": 2,
+                     *           "at": "2026-11-20T22:00:00.000Z",
+                     *           "tenant": "default",
+                     *           "by": "key:ci",
+                     *           "subject": "key:5kT0aZx81QmE",
+                     *           "action": "job.cancel",
+                     *           "object": "01a1faf8-50a0-70a1-801c-2d3e4f506172",
+                     *           "outcome": "done",
+                     *           "problem": null,
+                     *           "status": null,
+                     *           "source_ip": "192.0.2.7",
+                     *           "request_id": "01a1faf8-50a0-70a1-801c-2d3e4f506173",
+                     *           "left_out": 0,
+                     *           "previous": "7e6cdbc4c5534a27574aca4fc8970435debb0354dac651401163448fb1d98feb",
+                     *           "sha256": "11197b86df5e8224dbe7182815e8110b7742f3399e21ed16e29e3cd3935dea76"
+                     *         }
+                     *       ],
+                     *       "limit": 20,
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listCredentials: {
         parameters: {
             query?: {
@@ -3579,8 +3811,8 @@ export interface operations {
                      *       ],
                      *       "progress": null,
                      *       "cancel": null,
-                     *       "blocked_on": null,
                      *       "dead_letter": null,
+                     *       "redrive": null,
                      *       "reason": null,
                      *       "error": null,
                      *       "usage": {
@@ -3648,10 +3880,6 @@ export interface operations {
                     Link?: string;
                     /** @description The URL of the job's record. */
                     Location?: string;
-                    /** @description How many submissions are left to the tenant (`r`), and in how many seconds its minute ends (`t`), if they are limited. */
-                    RateLimit?: string;
-                    /** @description How many jobs the tenant may submit (`q`) in a window of so many seconds (`w`), if that is limited. */
-                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3782,7 +4010,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `quota-exceeded`: The tenant has used up a quota. `too-many-followers`: Too many requests are already waiting. */
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `too-many-followers`: Too many requests are already waiting. */
             429: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
@@ -4013,8 +4241,8 @@ export interface operations {
                      *       ],
                      *       "progress": null,
                      *       "cancel": null,
-                     *       "blocked_on": null,
                      *       "dead_letter": null,
+                     *       "redrive": null,
                      *       "reason": null,
                      *       "error": null,
                      *       "usage": {
@@ -6423,8 +6651,8 @@ export interface operations {
                      *       ],
                      *       "progress": null,
                      *       "cancel": null,
-                     *       "blocked_on": null,
                      *       "dead_letter": null,
+                     *       "redrive": null,
                      *       "reason": null,
                      *       "error": null,
                      *       "usage": {
@@ -6592,7 +6820,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `quota-exceeded`: The tenant has used up a quota. `too-many-followers`: Too many requests are already waiting. */
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `too-many-followers`: Too many requests are already waiting. */
             429: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */

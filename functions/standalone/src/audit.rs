@@ -66,6 +66,9 @@ fn report(found: &AuditFindings) -> bool {
     if found.faults.is_empty() {
         let (entries, chains) = (found.entries, found.chains);
         println!("audit log: {entries} entries in {chains} chains, as they were written");
+        if let Some((number, sha256)) = &found.last {
+            println!("audit log: the last is entry {number}, {sha256}");
+        }
     }
     found.faults.is_empty()
 }

@@ -127,6 +127,16 @@ async fn jobs_that_were_given_up_are_listed_and_redriven_together() -> anyhow::R
             job["status"] == "successful" && job["attempt"] == 1 && job["dead_letter"].is_null(),
             "{job}"
         );
+        let by = job["redrive"]["by"].as_str().unwrap_or_default();
+        let expected = match dead.iter().position(|dead| dead == id) {
+            Some(0) => "cli:",
+            Some(_) => "ip:127.0.0.1",
+            None => "",
+        };
+        ensure!(
+            by.starts_with(expected) && by.is_empty() == expected.is_empty(),
+            "{job}"
+        );
     }
     Ok(())
 }

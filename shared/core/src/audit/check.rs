@@ -12,6 +12,8 @@ pub struct AuditFindings {
     pub entries: u64,
     /// How many chains they belong to.
     pub chains: u64,
+    /// The last entry's number and hash, if all are of one chain: written down elsewhere, they are proof of all entries before.
+    pub last: Option<(u64, String)>,
     /// What is remarkable and no fault.
     pub notes: Vec<String>,
     /// What is wrong: each names the entry.
@@ -59,7 +61,7 @@ impl AuditCheck {
         for line in read {
             check.follow(line);
         }
-        check.found
+        check.end()
     }
 
     /// Checks the next line of a store that has one chain, in which the entry is kept under a number, and found by what `finds` compares.
@@ -99,6 +101,12 @@ impl AuditCheck {
         if written > last {
             self.fault(format!("{}: missing at the end", entries(last + 1, written)));
         }
+        self.end()
+    }
+
+    fn end(mut self) -> AuditFindings {
+        let last = self.last.filter(|_| self.found.chains == 1);
+        self.found.last = last.and_then(|last| Some((last.number, last.sha256?)));
         self.found
     }
 

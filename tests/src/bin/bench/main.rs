@@ -47,6 +47,7 @@ parts! {
     requests::submit
     requests::get
     access::key
+    access::audit
     lists::depth
     lists::sweep
     sources::git
