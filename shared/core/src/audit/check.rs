@@ -187,11 +187,11 @@ impl Line {
         let value: Value = serde_json::from_str(text).ok()?;
         let entry: Entry = serde_json::from_value(value.clone()).ok()?;
         // of a name that is there twice, one would not be covered
-        let is_as_written = value.to_string() == text;
+        let written = value.to_string();
         let Value::Object(mut fields) = value else { return None };
         fields.shift_remove(HASH);
         Some(Self {
-            is_intact: is_as_written && digest(fields) == entry.sha256,
+            is_intact: written == text && digest(fields) == entry.sha256,
             entry,
         })
     }
