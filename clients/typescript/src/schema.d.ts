@@ -697,6 +697,18 @@ export interface components {
          * @enum {string}
          */
         AuditOutcome: "done" | "refused";
+        /** @description What a job waits for before workers can take it. */
+        BlockedOn: {
+            /** @description The job's concurrency key, if it waits for that. */
+            concurrency_key: string | null;
+            /**
+             * Format: uuid
+             * @description A job that had what this one waits for when it began to wait.
+             */
+            job_id: string;
+            /** @description What kind of place the job waits for. */
+            type: components["schemas"]["SlotType"];
+        };
         /**
          * @description The outcome of a request to stop a job.
          * @enum {string}
@@ -736,6 +748,11 @@ export interface components {
          * @enum {string}
          */
         CheckStatus: "ok" | "failing";
+        /**
+         * @description What a job does if another one has its concurrency key.
+         * @enum {string}
+         */
+        ConcurrencyPolicy: "queue" | "skip" | "cancel_running";
         /** @description An estimate of what an attempt costs: the time of the function that ran it, and the call of the function that it is. It covers no storage, and no requests to other services. */
         Cost: {
             /** @description The date of the price table that was used. */
@@ -1584,7 +1601,7 @@ export interface components {
              * @description The URI that identifies the kind of problem. Programs should use it to tell problems apart.
              * @enum {string}
              */
-            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
+            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:quota-exceeded" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
         };
         /** @description Whether the service is ready, and what was checked. */
         Readiness: {
@@ -1598,7 +1615,7 @@ export interface components {
          * @description Why a job failed or was canceled. Later releases may add more reasons.
          * @enum {string}
          */
-        Reason: "canceled_by_request" | "circuit_open" | "credential_unavailable" | "deadline" | "exit_code" | "function_error" | "hosts_unreachable" | "http_status" | "idle_timeout" | "inventory_invalid" | "isolation_unavailable" | "lost" | "out_of_memory" | "output_invalid" | "playbook_failed" | "request_invalid" | "resource_limit" | "runner_error" | "service_unreachable" | "shutdown" | "source_unavailable" | "timeout" | "undeliverable";
+        Reason: "canceled_by_request" | "circuit_open" | "credential_unavailable" | "deadline" | "exit_code" | "function_error" | "hosts_unreachable" | "http_status" | "idle_timeout" | "inventory_invalid" | "isolation_unavailable" | "lost" | "out_of_memory" | "output_invalid" | "playbook_failed" | "request_invalid" | "resource_limit" | "runner_error" | "service_unreachable" | "shutdown" | "skipped" | "source_unavailable" | "timeout" | "undeliverable";
         /** @description Who had a waiting job queued again, and when. */
         Redrive: {
             /**
@@ -1651,6 +1668,11 @@ export interface components {
             /** @description The services, in the registry's order. */
             services: components["schemas"]["Service"][];
         };
+        /**
+         * @description The kinds of places of which there are so many.
+         * @enum {string}
+         */
+        SlotType: "concurrency_key" | "running_quota";
         /** @description Statistics of jobs. */
         Stats_FailurePattern: {
             /** @description One entry for each group of jobs, the one with the most jobs first. */
@@ -2172,6 +2194,12 @@ export interface components {
              */
             callback_url?: string | null;
             /**
+             * @description A name that stands for what the job changes, such as a host. Of a tenant's jobs with the same key, one at a time is started.
+             * @example host:db1
+             */
+            concurrency_key?: string | null;
+            concurrency_policy?: components["schemas"]["ConcurrencyPolicy"] | null;
+            /**
              * Format: int64
              * @description Stops the job after it has printed nothing for this many seconds.
              */
@@ -2253,6 +2281,7 @@ export interface components {
             attempt: number;
             /** @description The attempts of the job, oldest first, and how each ended. */
             attempts: components["schemas"]["Attempt"][];
+            blocked_on: components["schemas"]["BlockedOn"] | null;
             cancel: components["schemas"]["CancelView"] | null;
             /**
              * Format: date-time
@@ -2467,6 +2496,12 @@ export interface components {
              */
             callback_url?: string | null;
             /**
+             * @description A name that stands for what the job changes, such as a host. Of a tenant's jobs with the same key, one at a time is started.
+             * @example host:db1
+             */
+            concurrency_key?: string | null;
+            concurrency_policy?: components["schemas"]["ConcurrencyPolicy"] | null;
+            /**
              * Format: int64
              * @description Stops the job after it has printed nothing for this many seconds.
              */
@@ -2500,6 +2535,7 @@ export interface components {
             attempt: number;
             /** @description The attempts of the job, oldest first, and how each ended. */
             attempts: components["schemas"]["Attempt"][];
+            blocked_on: components["schemas"]["BlockedOn"] | null;
             cancel: components["schemas"]["CancelView"] | null;
             /**
              * Format: date-time
@@ -3811,6 +3847,7 @@ export interface operations {
                      *       ],
                      *       "progress": null,
                      *       "cancel": null,
+                     *       "blocked_on": null,
                      *       "dead_letter": null,
                      *       "redrive": null,
                      *       "reason": null,
@@ -3880,6 +3917,10 @@ export interface operations {
                     Link?: string;
                     /** @description The URL of the job's record. */
                     Location?: string;
+                    /** @description How many submissions are left to the tenant (`r`), and in how many seconds its minute ends (`t`), if they are limited. */
+                    RateLimit?: string;
+                    /** @description How many jobs the tenant may submit (`q`) in a window of so many seconds (`w`), if that is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4010,7 +4051,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `too-many-followers`: Too many requests are already waiting. */
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `quota-exceeded`: The tenant has used up a quota. `too-many-followers`: Too many requests are already waiting. */
             429: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
@@ -4241,6 +4282,7 @@ export interface operations {
                      *       ],
                      *       "progress": null,
                      *       "cancel": null,
+                     *       "blocked_on": null,
                      *       "dead_letter": null,
                      *       "redrive": null,
                      *       "reason": null,
@@ -6651,6 +6693,7 @@ export interface operations {
                      *       ],
                      *       "progress": null,
                      *       "cancel": null,
+                     *       "blocked_on": null,
                      *       "dead_letter": null,
                      *       "redrive": null,
                      *       "reason": null,
@@ -6820,7 +6863,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `too-many-followers`: Too many requests are already waiting. */
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `quota-exceeded`: The tenant has used up a quota. `too-many-followers`: Too many requests are already waiting. */
             429: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */

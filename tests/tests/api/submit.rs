@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-const RECORD: [&str; 26] = [
+const RECORD: [&str; 27] = [
     "job_id",
     "status",
     "kind",

@@ -5,7 +5,8 @@ use std::time::Duration;
 use callboard_core::job::{BlockedOn, Job, JobStatus, JobStore, SlotType};
 
 use super::super::samples::{
-    HOUR, cancel_by, create, create_claimed, create_many, dead_letter, due, job_of, lease, now, refused, tenant,
+    HOUR, cancel_by, create, create_claimed, create_many, dead_letter, due, job_of, lease, now, redrive_by, refused,
+    tenant,
 };
 use callboard_core::base::id::JobId;
 use callboard_core::request::Lane;
@@ -82,9 +83,9 @@ pub async fn a_blocked_job_is_canceled_at_once(store: &dyn JobStore) -> anyhow::
 
 /// Redriving it is a way to have a look at what it waits for.
 pub async fn a_blocked_job_may_be_redriven(store: &dyn JobStore) -> anyhow::Result<()> {
-    let (job, at) = (blocked(store, &on()).await?, now());
-    let state = store.redrive(job.id, at).await?.state;
-    assert_eq!((state.due, state.blocked_on), (Some(at), None));
+    let (job, redrive) = (blocked(store, &on()).await?, redrive_by("ann"));
+    let state = store.redrive(job.id, redrive.clone()).await?.state;
+    assert_eq!((state.due, state.blocked_on), (Some(redrive.at), None));
     Ok(())
 }
 
