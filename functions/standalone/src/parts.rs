@@ -261,6 +261,7 @@ impl Parts {
             logs: self.logs.clone(),
             keys: self.keys.clone(),
             counters: self.counters.clone(),
+            api_keys: self.api_keys.clone(),
             clock: self.clock.clone(),
             doubt,
             stuck: Stuck::default(),

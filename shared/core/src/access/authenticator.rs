@@ -131,15 +131,15 @@ impl Authenticator {
         Ok(Known { caller, by })
     }
 
-    /// Replaces a session's secret if it is due for it; returns the key and the text that its cookie shows from now on. Where the store
-    /// does not answer, a later request does it.
-    pub async fn renewed(&self, key: &ApiKey, shown: &SecretHash) -> Option<(Arc<ApiKey>, Secret)> {
-        let read = self.clock.elapsed();
-        match sessions::renew(&*self.keys, key, shown, self.clock.now()).await {
+    /// Replaces a session's secret if it is due for it; returns what its cookie shows from now on, and for how long. Where the store does
+    /// not answer, a later request does it.
+    pub async fn renewed(&self, key: &ApiKey, shown: &SecretHash) -> Option<(Secret, Duration)> {
+        let (read, now) = (self.clock.elapsed(), self.clock.now());
+        match sessions::renew(&*self.keys, key, shown, now).await {
             Ok(renewed) => renewed.map(|(key, text)| {
-                let key = Arc::new(key);
-                self.know(read, &key);
-                (key, text)
+                let life = key.life(now);
+                self.know(read, &Arc::new(key));
+                (text, life)
             }),
             Err(error) => {
                 tracing::warn!(key.id = %key.id, error = %causes(&error), "a session could not be renewed");

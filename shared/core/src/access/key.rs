@@ -107,6 +107,26 @@ impl ApiKey {
         }
     }
 
+    /// Returns how long it is still accepted.
+    #[must_use]
+    pub fn life(&self, now: Timestamp) -> Duration {
+        self.expires_at.unwrap_or(Timestamp::NEVER).since(now)
+    }
+
+    /// Returns its CSRF token, if it is a session.
+    #[must_use]
+    pub fn csrf_token(&self) -> Option<String> {
+        self.session.as_ref().map(Session::csrf_token)
+    }
+
+    /// Returns whether this is its CSRF token, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn is_csrf_token(&self, shown: &[u8]) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.is_csrf_token(shown))
+    }
+
     /// Returns when it is over for good, if it is a session: nobody asks for that afterwards.
     #[must_use]
     pub fn session_until(&self) -> Option<Timestamp> {
