@@ -90,7 +90,7 @@ pub(crate) async fn begin(
     app.access.admit_login(&by.caller)?;
     let begun = sessions::begin(&*app.keys, &*app.clock, &by.caller, parent).await;
     let (key, text) = begun.map_err(|error| keys::problem("", error))?;
-    let life = key.life(app.clock.now());
+    let life = key.life(key.created_at);
     let headers = [
         (SET_COOKIE, transport.set_cookie(&text, life)),
         (CACHE_CONTROL, NO_STORE),

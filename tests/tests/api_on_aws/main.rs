@@ -30,6 +30,7 @@ mod record;
 mod sessions;
 #[path = "../api/submit.rs"]
 mod submit;
+mod tokens;
 
 use std::path::Path;
 use std::time::Duration;
