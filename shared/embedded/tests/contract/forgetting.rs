@@ -12,7 +12,8 @@ use callboard_core::care::Doubt;
 use callboard_core::job::{Filter, HistoryQuery, JobStore};
 use callboard_core::output::{LogKey, Stream};
 use callboard_embedded::{
-    Database, FileLogStore, Forgetter, SqliteCounterStore, SqliteIdempotencyStore, SqliteJobStore, SqliteKeyStore, Stuck,
+    Database, FileLogStore, Forgetter, SqliteCounterStore, SqliteIdempotencyStore, SqliteJobStore, SqliteKeyStore,
+    Stuck,
 };
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::key_store::{key_of, session_of};
