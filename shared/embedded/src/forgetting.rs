@@ -1,4 +1,4 @@
-//! Deletes expired data: jobs and their output after their retention, idempotency keys after a day.
+//! Deletes expired data: jobs and their output after their retention, idempotency keys after a day, sessions at their end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +11,12 @@ use callboard_core::base::time::Clock;
 use callboard_core::care::Doubt;
 use callboard_core::output::LogStore;
 
+use crate::api_keys::SqliteKeyStore;
 use crate::counter_store::SqliteCounterStore;
 use crate::idempotency::SqliteIdempotencyStore;
 use crate::job_store::SqliteJobStore;
 
-/// How many jobs, and how many keys, are deleted at a time.
+/// How many jobs, idempotency keys and sessions are deleted at a time.
 const BATCH: u32 = 200;
 /// How long to wait before another try to remove output that could not be removed.
 const PAUSE: Duration = Duration::from_secs(3600);
@@ -30,6 +31,8 @@ pub struct Forgetter {
     pub keys: Arc<SqliteIdempotencyStore>,
     /// What is counted for quotas.
     pub counters: Arc<SqliteCounterStore>,
+    /// The API keys, of which sessions expire.
+    pub api_keys: Arc<SqliteKeyStore>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Whether the clock is believed.
@@ -53,7 +56,7 @@ impl Forgetter {
         Ok(())
     }
 
-    /// Deletes up to 200 jobs, and as many keys. A job whose output cannot be removed is kept and does not block the others.
+    /// Deletes up to 200 jobs, and as many idempotency keys and sessions. A job whose output cannot be removed is kept and does not block the others.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -75,7 +78,8 @@ impl Forgetter {
             self.store.forget(gone).await?;
         }
         self.keys.delete_over(now, BATCH).await?;
-        self.counters.forget(now, BATCH).await
+        self.counters.forget(now, BATCH).await?;
+        self.api_keys.delete_over(now, BATCH).await
     }
 }
 

@@ -47,6 +47,8 @@ parts! {
     requests::submit
     requests::get
     access::key
+    access::token
+    access::guesses
     lists::depth
     lists::sweep
     sources::git
