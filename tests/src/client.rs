@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -15,6 +15,8 @@ pub struct Client {
     base: String,
     http: reqwest::Client,
     key: Option<String>,
+    cookie: Option<String>,
+    csrf_token: Option<String>,
 }
 
 /// An answer: its status, and its body as JSON (`null` if it is not JSON).
@@ -38,6 +40,8 @@ impl Client {
             base,
             http: crate::http::client(),
             key: None,
+            cookie: None,
+            csrf_token: None,
         }
     }
 
@@ -50,11 +54,67 @@ impl Client {
         }
     }
 
+    /// Begins a session, and returns a client that shows its cookie and its CSRF token as the page of a browser does, and no key.
+    ///
+    /// # Errors
+    /// The session was refused.
+    pub async fn begin_session(&self) -> anyhow::Result<Self> {
+        let begun = self.send(self.request(Method::POST, "/api/v1/session")).await?;
+        ensure!(begun.status == StatusCode::CREATED, "{begun:?}");
+        let token = begun.body["csrf_token"].as_str().context("a session has a token")?;
+        let cookie = begun.cookie().context("a session has a cookie")?;
+        let session = self.with_cookie(cookie);
+        Ok(session.with_csrf_token(Some(token)))
+    }
+
+    /// Returns a client that shows a cookie, `NAME=VALUE`, and no key.
+    #[must_use]
+    pub fn with_cookie(&self, cookie: &str) -> Self {
+        Self {
+            key: None,
+            cookie: Some(cookie.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// Returns a client that sends another CSRF token, or none.
+    #[must_use]
+    pub fn with_csrf_token(&self, token: Option<&str>) -> Self {
+        Self {
+            csrf_token: token.map(str::to_owned),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the key that the client shows, or an empty text.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.key.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the cookie that the client shows, or an empty text.
+    #[must_use]
+    pub fn cookie(&self) -> &str {
+        self.cookie.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the CSRF token that the client sends, or an empty text.
+    #[must_use]
+    pub fn csrf_token(&self) -> &str {
+        self.csrf_token.as_deref().unwrap_or_default()
+    }
+
     /// Returns a request for the caller to complete and send.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.base));
-        match &self.key {
-            Some(key) => request.bearer_auth(key),
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        match &self.csrf_token {
+            Some(token) => request.header("x-csrf-token", token),
             None => request,
         }
     }
@@ -203,6 +263,13 @@ impl Client {
 }
 
 impl Answer {
+    /// Returns the cookie that the answer sets, `NAME=VALUE`, if it sets one.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&str> {
+        let set = self.headers.get(SET_COOKIE)?.to_str().ok()?;
+        set.split(';').next()
+    }
+
     /// Returns a header, or an empty text if it is missing.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {

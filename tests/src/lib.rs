@@ -6,6 +6,7 @@ pub mod client;
 pub mod daemon;
 pub mod data;
 pub mod events;
+pub mod issuer;
 pub mod kinds;
 pub mod log;
 pub mod program;

@@ -267,7 +267,7 @@ export interface paths {
         };
         /**
          * Lists API keys, ordered by id.
-         * @description Their secrets are never returned.
+         * @description Their secrets are never returned. Sessions are a list of their own.
          *
          *     Needs the scope `keys:read`.
          */
@@ -419,6 +419,34 @@ export interface paths {
          */
         post: operations["testOperation"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells who asks.
+         * @description With the cookie of a session, the answer has the session's CSRF token.
+         */
+        get: operations["getSession"];
+        put?: never;
+        /**
+         * Begins a session of a web page.
+         * @description The answer sets a cookie that stands for the API key or the token in the header `Authorization`, for up to eight hours. The browser keeps it from the page, sends it with each request to the service, and gets another one each hour. A session ends with its key. While it lasts, requests need no header `Authorization`, and those that change something need `X-CSRF-Token`.
+         */
+        post: operations["beginSession"];
+        /**
+         * Ends the session that the request shows.
+         * @description It is refused everywhere within five seconds, and the browser forgets its cookie.
+         */
+        delete: operations["endSession"];
         options?: never;
         head?: never;
         patch?: never;
@@ -592,6 +620,8 @@ export interface components {
             id: string;
             /** @description The key, to be sent as `Authorization: Bearer KEY`. It is not stored and cannot be shown again. */
             key?: string;
+            /** @description What it is for: `key`, or `session`, which a browser shows as a cookie. */
+            kind: string;
             /**
              * Format: date-time
              * @description When the key was last used, to ten minutes; null if it never was.
@@ -1601,7 +1631,7 @@ export interface components {
              * @description The URI that identifies the kind of problem. Programs should use it to tell problems apart.
              * @enum {string}
              */
-            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:quota-exceeded" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
+            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:too-many-sessions" | "urn:callboard:problem:csrf-token" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-session" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:quota-exceeded" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
         };
         /** @description Whether the service is ready, and what was checked. */
         Readiness: {
@@ -1667,6 +1697,22 @@ export interface components {
             revision: string;
             /** @description The services, in the registry's order. */
             services: components["schemas"]["Service"][];
+        };
+        /** @description Who asks. */
+        Session: {
+            /** @description What a page with a session must send in the header `X-CSRF-Token` with whatever changes something. It stays the same as long as the session. Only sessions have it. */
+            csrf_token?: string;
+            /**
+             * Format: date-time
+             * @description Until when the session, the key or the token is accepted; null if it has no end.
+             */
+            expires_at: string | null;
+            /** @description What the caller may do. */
+            scopes: string[];
+            /** @description Who asks, as `submitted_by` of the jobs that it submits. */
+            subject: string;
+            /** @description The tenant whose things the caller may see. */
+            tenant: string;
         };
         /**
          * @description The kinds of places of which there are so many.
@@ -3021,7 +3067,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3339,7 +3385,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3509,7 +3555,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3955,7 +4001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4141,7 +4187,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4541,7 +4587,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4717,7 +4763,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5223,7 +5269,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5326,6 +5372,8 @@ export interface operations {
             query?: {
                 /** @description The tenant. Default: the caller's. Only the operator sees the keys of other tenants. */
                 tenant?: string;
+                /** @description Which to list: `key` or `session`. Default: `key`. */
+                kind?: string;
                 /** @description The maximum number of items to return. Default: 20. */
                 limit?: number;
                 /** @description The `next_cursor` of the previous page. */
@@ -5351,6 +5399,7 @@ export interface operations {
                      *       "keys": [
                      *         {
                      *           "id": "5kT0aZx81QmE",
+                     *           "kind": "key",
                      *           "name": "ci",
                      *           "tenant": "default",
                      *           "scopes": [
@@ -5506,6 +5555,7 @@ export interface operations {
                      * @example {
                      *       "key": "cbk_5kT0aZx81QmE_Vq7mT2yRb0cKx4LwNs8JpHd3ZfAe6GuY1oWQz9",
                      *       "id": "5kT0aZx81QmE",
+                     *       "kind": "key",
                      *       "name": "ci",
                      *       "tenant": "default",
                      *       "scopes": [
@@ -5543,7 +5593,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5675,6 +5725,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5kT0aZx81QmE",
+                     *       "kind": "key",
                      *       "name": "ci",
                      *       "tenant": "default",
                      *       "scopes": [
@@ -5822,6 +5873,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "5kT0aZx81QmE",
+                     *       "kind": "key",
                      *       "name": "ci",
                      *       "tenant": "default",
                      *       "scopes": [
@@ -5859,7 +5911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5979,6 +6031,7 @@ export interface operations {
                      * @example {
                      *       "key": "cbk_5kT0aZx81QmE_Vq7mT2yRb0cKx4LwNs8JpHd3ZfAe6GuY1oWQz9",
                      *       "id": "5kT0aZx81QmE",
+                     *       "kind": "key",
                      *       "name": "ci",
                      *       "tenant": "default",
                      *       "scopes": [
@@ -6016,7 +6069,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -6779,7 +6832,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -6886,6 +6939,401 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: A part of the service is not responding. `too-many-bodies`: Too many large requests at once. `draining`: The service is shutting down. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who asks. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "subject": "key:ci",
+                     *       "tenant": "default",
+                     *       "scopes": [
+                     *         "jobs:read"
+                     *       ],
+                     *       "expires_at": "2026-11-21T06:00:00.000Z",
+                     *       "csrf_token": "5f0e1c9f4b6c0a9ae4f1dd1f7be94b0a6b7b8d2b1f3d5e60718293a4b5c6d7e8"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    beginSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session has begun. */
+            201: {
+                headers: {
+                    /** @description The session's cookie: `__Host-callboard` by HTTPS, `callboard` by HTTP. Scripts cannot read it (`HttpOnly`), and it is not sent from other sites (`SameSite=Strict`). */
+                    "Set-Cookie"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "subject": "key:ci",
+                     *       "tenant": "default",
+                     *       "scopes": [
+                     *         "jobs:read"
+                     *       ],
+                     *       "expires_at": "2026-11-21T06:00:00.000Z",
+                     *       "csrf_token": "5f0e1c9f4b6c0a9ae4f1dd1f7be94b0a6b7b8d2b1f3d5e60718293a4b5c6d7e8"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-session`: There is no session. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `too-many-sessions`: The caller has begun too many sessions. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session is over. */
+            204: {
+                headers: {
+                    /** @description Has the browser forget the cookie. */
+                    "Set-Cookie"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-session`: There is no session. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
             503: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */

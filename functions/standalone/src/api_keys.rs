@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use callboard_api::KeyView;
 use callboard_core::access::keys::{self, KeyError, NewKey};
-use callboard_core::access::{ApiKey, KeyId, KeyStore};
+use callboard_core::access::{ApiKey, KeyId, KeyKind, KeyStore};
 use callboard_core::audit::{Deed, NewEntry, note};
 use callboard_core::base::secret::Secret;
 use callboard_core::base::store_error::StoreError;
@@ -54,11 +54,12 @@ pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
             note(&audit, noted(Deed::KeyCreate, &made.0)).await;
             tell_made(made);
         }
-        KeysVerb::List { tenant } => {
+        KeysVerb::List { tenant, sessions } => {
+            let kind = if sessions { KeyKind::Session } else { KeyKind::Key };
             let mut after: Option<KeyId> = None;
             let mut all = Vec::new();
             loop {
-                let page = store.list(&tenant, after.as_ref(), PAGE).await?;
+                let page = store.list(&tenant, kind, after.as_ref(), PAGE).await?;
                 after = page.keys.last().map(|key| key.id.clone());
                 all.extend(page.keys);
                 if !page.has_more {

@@ -13,6 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
+use callboard_api::Transport;
 use callboard_core::base::causes::causes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -138,7 +139,11 @@ async fn serve(stream: TcpStream, peer: SocketAddr, mut service: Service, place:
 /// Answers the requests of one connection.
 async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr, mut service: Service, place: Place) {
     let (router, proxies) = (service.router, service.proxies);
-    let answer = service_fn(|request| answer(request, peer, &proxies, router.clone(), &place));
+    let transport = match service.tls {
+        Some(_) => Transport::Encrypted,
+        None => Transport::Plain,
+    };
+    let answer = service_fn(|request| answer(request, (peer, transport), &proxies, router.clone(), &place));
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
@@ -193,14 +198,16 @@ fn notice_silence(stream: &TcpStream) -> rustix::io::Result<()> {
 /// Answers one request. Until its body has arrived, and again once it is answered, the connection waits for its client.
 async fn answer(
     request: Request<Incoming>,
-    peer: SocketAddr,
+    (peer, transport): (SocketAddr, Transport),
     proxies: &Proxies,
     router: Router,
     place: &Place,
 ) -> Result<Response<Watched<Body>>, std::convert::Infallible> {
     let mut request = request.map(|body| Watched::new(body, place.ours_at_the_end()));
     let client = proxies.client(peer, request.headers());
+    let transport = proxies.transport(peer, request.headers()).unwrap_or(transport);
     request.extensions_mut().insert(ConnectInfo(client));
+    request.extensions_mut().insert(transport);
     let response = router.oneshot(request).await?;
     Ok(response.map(|body| Watched::new(body, place.clients_at_the_end())))
 }

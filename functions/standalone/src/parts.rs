@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, FetchLimits, Reach, longest_socket};
 use callboard_calls::{Breakers, Calls};
 use callboard_core::access::TokenVerifier;
@@ -23,7 +23,7 @@ use callboard_embedded::{
     SqliteKeyStore, SqliteQueue, SqliteSlotStore, Stuck,
 };
 use callboard_oidc::OidcVerifier;
-use callboard_policy::Policies;
+use callboard_policy::{Issuer, Policies};
 use callboard_process::{Children, JobFolders};
 use callboard_runner_container::ContainerRunner;
 use callboard_runner_function::FunctionRunner;
@@ -107,7 +107,21 @@ impl Parts {
         })
     }
 
-    /// Returns what finds out who shows a token, if the policy lists issuers.
+    /// Accepts tokens of an issuer as well.
+    pub(crate) fn with_issuer(mut self, issuer: Option<Issuer>) -> anyhow::Result<Self> {
+        if let Some(issuer) = issuer {
+            self.policies = self.policies.with_issuer(&issuer).map_err(|faults| {
+                let told = faults.iter().map(|(field, detail)| {
+                    let flag = if *field == "scopes" { "scope" } else { field };
+                    format!("--oidc-{flag} {detail}")
+                });
+                anyhow!(told.collect::<Vec<_>>().join("\n"))
+            })?;
+        }
+        Ok(self)
+    }
+
+    /// Returns what finds out who shows a token, if there are issuers.
     pub(crate) fn tokens(&self) -> anyhow::Result<Option<Arc<dyn TokenVerifier>>> {
         let rules = self.policies.every.callers().oidc.clone();
         if rules.is_empty() {
@@ -265,6 +279,7 @@ impl Parts {
             counters: self.counters.clone(),
             audit: self.audit.clone(),
             audit_retention: DAY * audit_days,
+            api_keys: self.api_keys.clone(),
             clock: self.clock.clone(),
             doubt,
             stuck: Stuck::default(),

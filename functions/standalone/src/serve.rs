@@ -67,7 +67,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let address = listener.local_addr()?;
     // while this lock is held, no other process takes the workers' jobs: they need no lease that expires
     let _lock = FolderLock::take(&setup::data(&common.data)?)?;
-    let parts = Parts::open(common)?;
+    let parts = Parts::open(common)?.with_issuer(arguments.oidc.issuer())?;
     let loopback = address.ip().is_loopback();
     let access = access(&parts, loopback, !arguments.trusted_proxies.is_empty()).await?;
     let services = Source::open(common.services.as_deref())?;

@@ -1,162 +1,43 @@
 //! Who asks: what each route needs, and how it is found out whether the caller has it.
 
+mod counts;
+mod csrf;
 mod failures;
+mod routes;
+mod shown;
+mod transport;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use callboard_core::access::{Action, Authenticator, Caller, Missing, Requester, Unknown};
-use callboard_core::audit::Deed;
+use callboard_core::access::{ApiKey, Authenticator, By, Caller, Known, Missing, Requester, SecretHash, Unknown};
 use callboard_core::base::causes::causes;
 use callboard_core::job::UNKNOWN;
 use callboard_core::policy::Policy;
 
+pub(crate) use self::counts::Counts;
 use self::failures::Failures;
+pub(crate) use self::routes::{Need, need_of_route};
+use self::shown::Shown;
+pub use self::transport::Transport;
 use crate::problem::{Kind, Problem};
 use crate::request_id::REQUEST_ID;
 
-/// What a request must show to reach a route.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Need {
-    /// Nothing: everybody may ask.
-    Nothing,
-    /// A scope that includes the action; and what the audit log calls what the request does.
-    Scope(Action, Deed),
-}
-
-/// What each route needs. The handlers look at what scopes are bound to.
-pub(crate) const ROUTES: &[(&str, &str, Need)] = &[
-    ("GET", "/api/v1/jobs", Need::Scope(Action::JobsRead, Deed::JobRead)),
-    ("POST", "/api/v1/jobs", Need::Scope(Action::JobsRun, Deed::JobSubmit)),
-    (
-        "POST",
-        "/api/v1/jobs/redrive",
-        Need::Scope(Action::JobsRun, Deed::JobsRedrive),
-    ),
-    (
-        "GET",
-        "/api/v1/jobs/{job_id}",
-        Need::Scope(Action::JobsRead, Deed::JobRead),
-    ),
-    (
-        "DELETE",
-        "/api/v1/jobs/{job_id}",
-        Need::Scope(Action::JobsCancel, Deed::JobCancel),
-    ),
-    (
-        "POST",
-        "/api/v1/jobs/{job_id}/cancel",
-        Need::Scope(Action::JobsCancel, Deed::JobCancel),
-    ),
-    (
-        "POST",
-        "/api/v1/jobs/{job_id}/redrive",
-        Need::Scope(Action::JobsRun, Deed::JobRedrive),
-    ),
-    (
-        "GET",
-        "/api/v1/jobs/{job_id}/logs",
-        Need::Scope(Action::JobsRead, Deed::JobRead),
-    ),
-    (
-        "GET",
-        "/api/v1/jobs/{job_id}/events",
-        Need::Scope(Action::JobsRead, Deed::JobRead),
-    ),
-    (
-        "GET",
-        "/api/v1/credentials",
-        Need::Scope(Action::CredentialsRead, Deed::CredentialRead),
-    ),
-    (
-        "POST",
-        "/api/v1/credentials",
-        Need::Scope(Action::CredentialsWrite, Deed::CredentialCreate),
-    ),
-    (
-        "GET",
-        "/api/v1/credentials/{name}",
-        Need::Scope(Action::CredentialsRead, Deed::CredentialRead),
-    ),
-    (
-        "PUT",
-        "/api/v1/credentials/{name}",
-        Need::Scope(Action::CredentialsWrite, Deed::CredentialReplace),
-    ),
-    (
-        "DELETE",
-        "/api/v1/credentials/{name}",
-        Need::Scope(Action::CredentialsWrite, Deed::CredentialDelete),
-    ),
-    ("GET", "/api/v1/keys", Need::Scope(Action::KeysRead, Deed::KeyRead)),
-    ("POST", "/api/v1/keys", Need::Scope(Action::KeysWrite, Deed::KeyCreate)),
-    (
-        "GET",
-        "/api/v1/keys/{key_id}",
-        Need::Scope(Action::KeysRead, Deed::KeyRead),
-    ),
-    (
-        "DELETE",
-        "/api/v1/keys/{key_id}",
-        Need::Scope(Action::KeysWrite, Deed::KeyRevoke),
-    ),
-    (
-        "POST",
-        "/api/v1/keys/{key_id}/rotate",
-        Need::Scope(Action::KeysWrite, Deed::KeyRotate),
-    ),
-    (
-        "GET",
-        "/api/v1/services",
-        Need::Scope(Action::ServicesRead, Deed::ServiceRead),
-    ),
-    (
-        "GET",
-        "/api/v1/services/{service}",
-        Need::Scope(Action::ServicesRead, Deed::ServiceRead),
-    ),
-    (
-        "GET",
-        "/api/v1/services/{service}/operations/{operation}",
-        Need::Scope(Action::ServicesRead, Deed::ServiceRead),
-    ),
-    (
-        "POST",
-        "/api/v1/services/{service}/operations/{operation}/test",
-        Need::Scope(Action::JobsRun, Deed::OperationTest),
-    ),
-    ("GET", "/api/v1/audit", Need::Scope(Action::AuditRead, Deed::AuditRead)),
-    (
-        "GET",
-        "/api/v1/stats/performance",
-        Need::Scope(Action::JobsRead, Deed::JobRead),
-    ),
-    (
-        "GET",
-        "/api/v1/stats/resources",
-        Need::Scope(Action::JobsRead, Deed::JobRead),
-    ),
-    (
-        "GET",
-        "/api/v1/stats/failures",
-        Need::Scope(Action::JobsRead, Deed::JobRead),
-    ),
-    ("GET", "/health/live", Need::Nothing),
-    ("GET", "/health/ready", Need::Nothing),
-    ("GET", "/openapi.json", Need::Nothing),
-];
+/// How many sessions a caller may begin in a minute. They are kept until they end, hours later.
+const LOGINS: u32 = 20;
 
 /// How it is found out who asks.
 #[derive(Clone)]
 pub struct Access {
     ways: Ways,
     failures: Arc<Failures>,
+    logins: Arc<Counts>,
 }
 
 #[derive(Clone)]
@@ -210,51 +91,77 @@ impl Access {
         Self {
             ways,
             failures: Arc::default(),
+            logins: Arc::default(),
         }
     }
 
-    /// Finds out who sends a request.
-    async fn requester(&self, parts: &Parts) -> Result<Requester, Problem> {
+    /// Checks that a caller may begin one more session now.
+    pub(crate) fn admit_login(&self, caller: &Caller) -> Result<(), Problem> {
+        if self.logins.count(&caller.subject) <= LOGINS {
+            return Ok(());
+        }
+        let detail =
+            format!("The caller has begun {LOGINS} sessions within a minute; wait a minute, or use one of them.");
+        Err(Problem::new(Kind::TooManySessions, detail))
+    }
+
+    /// Finds out who sends a request, and by what that is known, if anything is shown.
+    async fn requester(&self, parts: &Parts) -> Result<(Requester, Option<By>), Problem> {
         let source_ip = source_ip(parts);
-        let caller = match &self.ways {
-            Ways::Aws(policy) => of_aws(policy, parts)?,
-            Ways::Local => everybody(source_ip.as_deref()),
-            Ways::Alone(authenticator) if self.is_open(authenticator).await? => everybody(source_ip.as_deref()),
+        let (caller, by) = match &self.ways {
+            Ways::Aws(policy) => (of_aws(policy, parts)?, None),
+            Ways::Local => (everybody(source_ip.as_deref()), None),
+            Ways::Alone(authenticator) if is_open(authenticator).await? => (everybody(source_ip.as_deref()), None),
             Ways::Alone(authenticator) | Ways::Shown(authenticator) => {
-                self.shown_caller(authenticator, &parts.headers, source_ip.as_deref())
-                    .await?
+                let known = self.shown_caller(authenticator, parts, source_ip.as_deref()).await?;
+                (known.caller, Some(known.by))
             }
         };
-        Ok(Requester {
+        let requester = Requester {
             caller,
             source_ip,
             request_id: request_id(parts),
-        })
-    }
-
-    async fn is_open(&self, authenticator: &Authenticator) -> Result<bool, Problem> {
-        authenticator.knows_nobody().await.map_err(Problem::from)
+        };
+        Ok((requester, by))
     }
 
     async fn shown_caller(
         &self,
         authenticator: &Authenticator,
-        headers: &HeaderMap,
+        parts: &Parts,
         source_ip: Option<&str>,
-    ) -> Result<Caller, Problem> {
+    ) -> Result<Known, Problem> {
         // who shows nothing does not guess
-        let shown = shown(headers)?;
-        match authenticator.caller(shown).await {
-            Ok(caller) => Ok(caller),
-            Err(Unknown::Refused(told)) => Err(self.failures.answer(source_ip, told)),
-            Err(error @ Unknown::Unavailable(_)) => {
+        let known = match Shown::by(&parts.headers, Transport::of(parts))? {
+            Shown::Bearer(shown) => authenticator.caller(shown).await,
+            Shown::Cookie(shown) => authenticator.session(shown).await,
+        };
+        known.map_err(|error| match error {
+            Unknown::Refused(told) => self.failures.answer(source_ip, told),
+            Unknown::Unavailable(_) => {
                 tracing::error!(error = %causes(&error), "a caller cannot be identified");
-                Err(Problem::unavailable(
-                    "Who sends the request cannot be found out at the moment; try again.",
-                ))
+                Problem::unavailable("Who sends the request cannot be found out at the moment; try again.")
             }
+        })
+    }
+
+    /// Completes the answer to a request that shows a session: no cache that several use keeps it, and the cookie is renewed if that is
+    /// due. That comes last, so that no request waits with a cookie that is about to be refused.
+    async fn complete(&self, response: &mut Response, transport: Transport, key: &ApiKey, shown: &SecretHash) {
+        let headers = response.headers_mut();
+        let private = HeaderValue::from_static("private, no-cache");
+        headers.entry(CACHE_CONTROL).or_insert(private);
+        let (Ways::Alone(authenticator) | Ways::Shown(authenticator)) = &self.ways else {
+            return;
+        };
+        if let Some((cookie, life)) = authenticator.renewed(key, shown).await {
+            headers.append(SET_COOKIE, transport.set_cookie(&cookie, life));
         }
     }
+}
+
+async fn is_open(authenticator: &Authenticator) -> Result<bool, Problem> {
+    authenticator.knows_nobody().await.map_err(Problem::from)
 }
 
 fn everybody(source_ip: Option<&str>) -> Caller {
@@ -280,6 +187,17 @@ fn of_aws(policy: &Policy, parts: &Parts) -> Result<Caller, Problem> {
     }
 }
 
+/// Checks that a caller may send a request.
+fn admit(parts: &Parts, caller: &Caller, by: Option<&By>, need: Need) -> Result<(), Problem> {
+    if let Some(By::Session(key, _)) = by {
+        csrf::check(parts, key)?;
+    }
+    match need {
+        Need::Scope(action, _) => caller.may(action).map_err(|missing| forbidden(&missing)),
+        Need::Caller(_) | Need::Nothing => Ok(()),
+    }
+}
+
 /// Returns the id of a request.
 pub(crate) fn request_id(parts: &Parts) -> Option<String> {
     let id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
@@ -295,31 +213,6 @@ pub(crate) fn source_ip(parts: &Parts) -> Option<String> {
     peer.map(|ConnectInfo(address)| address.ip().to_canonical().to_string())
 }
 
-/// Returns what a request shows.
-fn shown(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let none = "The request shows neither an API key nor a token. Send one in the header `Authorization: Bearer KEY`; `callboard \
-                keys create` makes a key.";
-    let value = given.next().ok_or_else(|| Problem::new(Kind::Unauthenticated, none))?;
-    let wrong = || {
-        Problem::new(
-            Kind::Unauthenticated,
-            "The header Authorization must be `Bearer KEY`, and be sent once.",
-        )
-    };
-    if given.next().is_some() {
-        return Err(wrong());
-    }
-    let (scheme, shown) = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .ok_or_else(wrong)?;
-    let shown = shown.trim();
-    let fits = scheme.eq_ignore_ascii_case("bearer") && !shown.is_empty();
-    fits.then_some(shown).ok_or_else(wrong)
-}
-
 /// Makes the problem of a caller that may not do something.
 pub(crate) fn forbidden(missing: &Missing) -> Problem {
     Problem::new(Kind::Forbidden, missing.detail.clone())
@@ -328,19 +221,26 @@ pub(crate) fn forbidden(missing: &Missing) -> Problem {
 /// Finds out who asks before a handler is called. The answer has it as an extension.
 pub(crate) async fn ask(State(access): State<Access>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let Need::Scope(action, _) = need_of(&parts) else {
+    let need = need_of(&parts);
+    if need == Need::Nothing {
         return next.run(Request::from_parts(parts, body)).await;
-    };
-    let requester = match access.requester(&parts).await {
-        Ok(requester) => requester,
+    }
+    let (requester, by) = match access.requester(&parts).await {
+        Ok(known) => known,
         Err(problem) => return problem.into_response(),
     };
-    let mut response = match requester.caller.may(action) {
+    let mut response = match admit(&parts, &requester.caller, by.as_ref(), need) {
         Ok(()) => {
+            let transport = Transport::of(&parts);
             parts.extensions.insert(requester.clone());
-            next.run(Request::from_parts(parts, body)).await
+            parts.extensions.insert(Showing(by.clone()));
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            if let Some(By::Session(key, shown)) = by {
+                access.complete(&mut response, transport, &key, &shown).await;
+            }
+            response
         }
-        Err(missing) => forbidden(&missing).into_response(),
+        Err(problem) => problem.into_response(),
     };
     response.extensions_mut().insert(requester);
     response
@@ -356,16 +256,12 @@ pub(crate) fn need_of(parts: &Parts) -> Need {
     path.map_or(Need::Nothing, |path| need_of_route(method, path.as_str()))
 }
 
-/// Returns what a route needs.
-pub(crate) fn need_of_route(method: &str, path: &str) -> Need {
-    let known = ROUTES
-        .iter()
-        .find(|(known, route, _)| *known == method && *route == path);
-    known.map_or(Need::Nothing, |(_, _, need)| *need)
-}
-
-/// Who sends the request. A route that needs a scope has it.
+/// Who sends the request. A route that needs a caller has it.
 pub(crate) struct Asking(pub(crate) Requester);
+
+/// By what it is known who sends the request; `None` if nothing is shown, because nobody is asked, or AWS has asked.
+#[derive(Clone)]
+pub(crate) struct Showing(pub(crate) Option<By>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Asking {
     type Rejection = Problem;
@@ -376,30 +272,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
+impl<S: Send + Sync> FromRequestParts<S> for Showing {
+    type Rejection = Problem;
 
-    use serde_json::Value;
-
-    use super::*;
-
-    #[test]
-    fn the_table_has_every_route_and_no_other() -> Result<(), serde_json::Error> {
-        let document: Value = serde_json::from_str(include_str!("../../../infra/openapi.json"))?;
-        let documented: BTreeSet<(String, String)> = document["paths"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .flat_map(|(path, methods)| {
-                let methods = methods.as_object().into_iter().flat_map(|methods| methods.keys());
-                methods.map(move |method| (method.to_uppercase(), path.clone()))
-            })
-            .collect();
-        let known = ROUTES
-            .iter()
-            .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
-        assert_eq!(known.collect::<BTreeSet<_>>(), documented);
-        Ok(())
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(Problem::internal)
     }
 }

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use callboard_core::access::keys::{self, KeyError, NewKey};
-use callboard_core::access::{ApiKey, KeyId};
+use callboard_core::access::{ApiKey, KeyId, KeyKind};
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::secret::Secret;
 use callboard_core::base::store_error::StoreError;
@@ -41,6 +41,9 @@ pub struct KeyView {
     id: String,
     /// The name of the key.
     name: String,
+    /// What it is for: `key`, or `session`, which a browser shows as a cookie.
+    #[schema(value_type = String, pattern = "^(key|session)$")]
+    kind: &'static str,
     /// The tenant whose things the key opens.
     tenant: String,
     /// What its holder may do.
@@ -118,6 +121,7 @@ impl From<ApiKey> for KeyView {
         Self {
             key: None,
             id: key.id.to_string(),
+            kind: key.kind().as_str(),
             name: key.name,
             tenant: key.tenant.as_str().to_owned(),
             scopes: key.scopes.0.iter().map(ToString::to_string).collect(),
@@ -178,7 +182,7 @@ pub(crate) async fn create(
 
 /// Lists API keys, ordered by id.
 ///
-/// Their secrets are never returned.
+/// Their secrets are never returned. Sessions are a list of their own.
 #[utoipa::path(
     get,
     path = "/api/v1/keys",
@@ -186,6 +190,7 @@ pub(crate) async fn create(
     tag = "keys",
     params(
         ("tenant" = Option<String>, Query, description = "The tenant. Default: the caller's. Only the operator sees the keys of other tenants.", max_length = 63),
+        ("kind" = Option<String>, Query, description = "Which to list: `key` or `session`. Default: `key`.", pattern = "^(key|session)$"),
         ("limit" = Option<u32>, Query, description = "The maximum number of items to return. Default: 20.", minimum = 1, maximum = 100),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page.", min_length = 1),
     ),
@@ -197,13 +202,25 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn list(State(app): State<App>, Asking(by): Asking, mut params: Params) -> Result<Response, Problem> {
     let (named, tenant) = params.tenant(&by);
-    let (limit, list) = (params.limit(), List::Keys(&tenant));
+    let kind_named = params.text("kind");
+    let kind = match kind_named.as_deref() {
+        None | Some("key") => KeyKind::Key,
+        Some("session") => KeyKind::Session,
+        Some(_) => {
+            params.refuse("kind", "must be key or session");
+            KeyKind::Key
+        }
+    };
+    let (limit, list) = (params.limit(), List::Keys(&tenant, kind));
     let after: Option<KeyId> = params.cursor(|text| String::from_utf8(list.place(text)?).ok()?.parse().ok());
     params.finish()?;
-    let page = app.keys.list(&tenant, after.as_ref(), limit).await?;
+    let page = app.keys.list(&tenant, kind, after.as_ref(), limit).await?;
     let last = page.keys.last().filter(|_| page.has_more);
     let last = last.map(|last| last.id.as_str());
-    let same = Query::default().with_some("tenant", named).with("limit", &limit);
+    let same = Query::default()
+        .with_some("tenant", named)
+        .with_some("kind", kind_named)
+        .with("limit", &limit);
     let after = after.as_ref().map(KeyId::as_str);
     let (links, next_cursor) = Links::of_texts(PATH, &same, &list, after, last);
     let body = KeyList {
@@ -319,7 +336,8 @@ fn of_store(id: &str, error: StoreError) -> Problem {
     }
 }
 
-fn problem(id: &str, error: KeyError) -> Problem {
+/// Makes the problem of a key that could not be made or changed.
+pub(crate) fn problem(id: &str, error: KeyError) -> Problem {
     match error {
         KeyError::Forbidden(told) => Problem::new(Kind::Forbidden, told),
         KeyError::Store(error) => of_store(id, error),

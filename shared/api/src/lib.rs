@@ -6,7 +6,6 @@ mod audit;
 mod bodies;
 mod body;
 mod cancel;
-mod counts;
 mod credential_schema;
 mod credentials;
 mod events;
@@ -26,6 +25,7 @@ mod redrive;
 mod refusals;
 mod request_id;
 mod services;
+mod session;
 mod stats;
 mod submit;
 mod tail;
@@ -35,7 +35,7 @@ mod wire;
 use axum::routing::{get, post};
 use axum::{Extension, Router, middleware};
 
-pub use access::{Access, Identity};
+pub use access::{Access, Identity, Transport};
 pub use app::{AnswerLimits, ApiSettings, App, Followers, Health, HealthCheck};
 pub use bodies::Bodies;
 pub use gate::{Gate, HostName, Hosts, NotAHostName, NotAnOrigin, Origin};
@@ -69,6 +69,10 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/keys/{key_id}", get(keys::get).delete(keys::revoke))
         .route("/api/v1/keys/{key_id}/rotate", post(keys::rotate))
         .route("/api/v1/audit", get(audit::list))
+        .route(
+            "/api/v1/session",
+            get(session::get).post(session::begin).delete(session::end),
+        )
         .route("/api/v1/services", get(services::list))
         .route("/api/v1/services/{service}", get(services::get))
         .route(

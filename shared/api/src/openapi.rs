@@ -34,7 +34,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         (name = "services", description = "The registered services, whose operations jobs may call."),
         (name = "stats", description = "How jobs end, what they use and why they fail."),
         (name = "credentials", description = "Stored secrets, which jobs refer to by name."),
-        (name = "keys", description = "API keys, and what their holders may do."),
+        (name = "keys", description = "API keys, what their holders may do, and the sessions of web pages."),
         (name = "audit", description = "Who has changed what, and who was refused."),
         (name = "health", description = "Whether the service is alive and ready, and its API description."),
     ),
@@ -60,6 +60,9 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::keys::rotate,
         crate::keys::revoke,
         crate::audit::list,
+        crate::session::get,
+        crate::session::begin,
+        crate::session::end,
         crate::services::list,
         crate::services::get,
         crate::services::operation,
@@ -108,8 +111,9 @@ fn complete(mut document: Value, kinds: &Kinds) -> Value {
     let examples = serde_json::from_str(EXAMPLES).unwrap_or(Value::Null);
     for (path, methods) in document["paths"].as_object_mut().into_iter().flatten() {
         for (method, operation) in methods.as_object_mut().into_iter().flatten() {
-            complete_operation(operation, &examples);
-            secure(&method.to_uppercase(), path, operation);
+            let method = method.to_uppercase();
+            complete_operation(&method, operation, &examples);
+            secure(&method, path, operation);
         }
     }
     parts::add(&mut document, kinds);
@@ -126,6 +130,9 @@ fn complete(mut document: Value, kinds: &Kinds) -> Value {
     }, "oidc": {
         "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
         "description": "A token of an OpenID Connect issuer that the operator's policy lists, such as that of a CI pipeline.",
+    }, "session": {
+        "type": "apiKey", "in": "cookie", "name": "__Host-callboard",
+        "description": "The cookie of a session, which `POST /api/v1/session` sets; by HTTP, without TLS, its name is `callboard`. A request that is not GET or HEAD must send the session's `csrf_token` in the header `X-CSRF-Token`. Where there is a header `Authorization`, the cookie does not count.",
     }, "aws_sigv4": {
         "type": "apiKey", "in": "header", "name": "Authorization",
         "description": "On AWS, requests must be signed by an identity that is allowed to invoke the API (Signature Version 4, service `execute-api`).",
@@ -160,16 +167,24 @@ fn unwrap_descriptions(value: &mut Value) {
 
 /// Says which scope an operation needs, by any of the ways to show who asks.
 fn secure(method: &str, path: &str, operation: &mut Value) {
-    let Need::Scope(action, _) = access::need_of_route(method, path) else {
-        operation["security"] = json!([]);
-        return;
+    let action = match access::need_of_route(method, path) {
+        Need::Nothing => {
+            operation["security"] = json!([]);
+            return;
+        }
+        Need::Caller(_) => {
+            operation["security"] = json!([{"api_key": []}, {"oidc": []}, {"session": []}, {"aws_sigv4": []}]);
+            return;
+        }
+        Need::Scope(action, _) => action,
     };
-    operation["security"] = json!([{"api_key": [action.as_str()]}, {"oidc": [action.as_str()]}, {"aws_sigv4": []}]);
+    let scopes = json!([action.as_str()]);
+    operation["security"] = json!([{"api_key": scopes}, {"oidc": scopes}, {"session": scopes}, {"aws_sigv4": []}]);
     let told = operation["description"].as_str().unwrap_or_default();
     operation["description"] = format!("{told}\n\nNeeds the scope `{action}`.").into();
 }
 
-fn complete_operation(operation: &mut Value, examples: &Value) {
+fn complete_operation(method: &str, operation: &mut Value, examples: &Value) {
     let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
     let examples = &examples[&id];
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
@@ -183,7 +198,7 @@ fn complete_operation(operation: &mut Value, examples: &Value) {
         for (status, response) in responses.iter_mut() {
             add_example(response, &examples[status]);
         }
-        problems::add(&id, responses);
+        problems::add(&id, method, responses);
         for response in responses.values_mut() {
             response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
         }
@@ -250,7 +265,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 30);
+        assert_eq!(ids.len(), 33);
         Ok(())
     }
 

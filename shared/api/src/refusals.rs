@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::counts::Counts;
+use crate::access::Counts;
 
 /// How many refusals of an address the audit log has in a minute.
 const MOST: u32 = 20;

@@ -1,4 +1,4 @@
-//! [`KeyStore`] in the table of jobs: an item for each key, which never expires, and one by which lists find it.
+//! [`KeyStore`] in the table of jobs: an item for each key, and one by which lists find it. Only those of sessions expire.
 
 mod item;
 mod list;
@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
-use callboard_core::access::{ApiKey, Former, KeyId, KeyPage, KeyStore, SecretHash};
+use callboard_core::access::{ApiKey, Former, KeyId, KeyKind, KeyPage, KeyStore, SecretHash};
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
@@ -57,7 +57,7 @@ impl DynamoDbKeyStore {
     async fn try_to_create(&self, key: &ApiKey) -> Result<bool, StoreError> {
         let new = Some("attribute_not_exists(pk)");
         let mut puts = vec![self.put(item::of(key)?, new)?, self.put(item::entry(key), new)?];
-        if self.is_empty().await? {
+        if key.kind() == KeyKind::Key && self.is_empty().await? {
             // with the first keys only, because transactions that write the same item are in each other's way
             puts.push(self.put(item::any(), None)?);
         }
@@ -100,7 +100,8 @@ impl DynamoDbKeyStore {
         }
     }
 
-    /// Returns what it means that the condition of a change did not hold. Keys are never deleted, so that this does not change meanwhile.
+    /// Returns what it means that the condition of a change did not hold. Keys are never deleted, so that this does not change meanwhile;
+    /// of a session that is over, both answers are right.
     async fn unmet(&self, id: &KeyId) -> Result<StoreError, StoreError> {
         let found = self.item(item::key(id.as_str())).await?;
         Ok(found.map_or(StoreError::NotFound, |_| StoreError::Conflict))
@@ -126,14 +127,34 @@ impl KeyStore for DynamoDbKeyStore {
         item::read(&found.ok_or(StoreError::NotFound)?)
     }
 
-    async fn list(&self, tenant: &Tenant, after: Option<&KeyId>, limit: u32) -> Result<KeyPage, StoreError> {
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        kind: KeyKind,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<KeyPage, StoreError> {
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
-        let found = self.following(tenant, after.map(KeyId::as_str), wanted).await?;
+        let partition = item::partition(tenant, kind);
+        let found = self.following(&partition, after.map(KeyId::as_str), wanted).await?;
         Ok(KeyPage::new(found, limit))
     }
 
-    async fn rotate(&self, id: &KeyId, hash: SecretHash, former: Option<Former>) -> Result<ApiKey, StoreError> {
+    async fn rotate(
+        &self,
+        id: &KeyId,
+        from: Option<SecretHash>,
+        hash: SecretHash,
+        former: Option<Former>,
+    ) -> Result<ApiKey, StoreError> {
         let update = Update::when("attribute_not_exists(#revoked_at)").set("hash", string(hash.to_hex()));
+        let update = match from {
+            // where the answer is lost, the repetition meets its own secret
+            Some(from) => update
+                .and("(#hash = :from OR #hash = :hash)")
+                .value("from", string(from.to_hex())),
+            None => update,
+        };
         let update = match former {
             Some(former) => update.set("former", json(&former)?),
             None => update.remove(&["former"]),

@@ -1,7 +1,7 @@
 //! [`KeyStore`] on SQLite.
 
 use async_trait::async_trait;
-use callboard_core::access::{ApiKey, Former, KeyId, KeyPage, KeyStore, SecretHash};
+use callboard_core::access::{ApiKey, Former, KeyId, KeyKind, KeyPage, KeyStore, SecretHash};
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
@@ -24,6 +24,21 @@ impl SqliteKeyStore {
     pub fn new(database: Database) -> Self {
         Self { database }
     }
+
+    /// Deletes up to `limit` sessions that are over.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn delete_over(&self, now: Timestamp, limit: u32) -> Result<(), StoreError> {
+        self.database
+            .write(move |connection| {
+                let delete = "DELETE FROM api_keys WHERE id IN
+                    (SELECT id FROM api_keys WHERE session_until <= ?1 LIMIT ?2)";
+                let mut statement = connection.prepare_cached(delete).map_err(sqlite)?;
+                statement.execute((now.as_millis(), limit)).map(drop).map_err(sqlite)
+            })
+            .await
+    }
 }
 
 #[async_trait]
@@ -38,11 +53,24 @@ impl KeyStore for SqliteKeyStore {
         self.database.read(move |connection| load(connection, &id)).await
     }
 
-    async fn list(&self, tenant: &Tenant, after: Option<&KeyId>, limit: u32) -> Result<KeyPage, StoreError> {
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        kind: KeyKind,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<KeyPage, StoreError> {
         let (tenant, after) = (tenant.clone(), after.cloned());
+        let query = match kind {
+            KeyKind::Key => {
+                "SELECT id, key FROM api_keys WHERE tenant = ?1 AND id > ?2 AND session_until IS NULL ORDER BY id"
+            }
+            KeyKind::Session => {
+                "SELECT id, key FROM api_keys WHERE tenant = ?1 AND id > ?2 AND session_until IS NOT NULL ORDER BY id"
+            }
+        };
         self.database
             .read(move |connection| {
-                let query = "SELECT id, key FROM api_keys WHERE tenant = ?1 AND id > ?2 ORDER BY id";
                 let params = (tenant.as_str(), after.as_ref().map_or("", KeyId::as_str));
                 let read = |row: &Row<'_>| read(row).map_err(|error| tell(row, &error)).ok();
                 let following = sound(connection, query, params, limit.saturating_add(1), read)?;
@@ -51,11 +79,18 @@ impl KeyStore for SqliteKeyStore {
             .await
     }
 
-    async fn rotate(&self, id: &KeyId, hash: SecretHash, former: Option<Former>) -> Result<ApiKey, StoreError> {
+    async fn rotate(
+        &self,
+        id: &KeyId,
+        from: Option<SecretHash>,
+        hash: SecretHash,
+        former: Option<Former>,
+    ) -> Result<ApiKey, StoreError> {
         let id = id.clone();
         let rotate = move |key: &mut ApiKey| {
+            let may = key.revoked_at.is_none() && from.is_none_or(|from| key.hash == from);
             (key.hash, key.former) = (hash, former);
-            key.revoked_at.is_none()
+            may
         };
         self.database
             .write(move |connection| change(connection, &id, rotate))
@@ -89,7 +124,7 @@ impl KeyStore for SqliteKeyStore {
     async fn is_empty(&self) -> Result<bool, StoreError> {
         let look = |connection: &Connection| {
             let mut statement = connection
-                .prepare_cached("SELECT 1 FROM api_keys LIMIT 1")
+                .prepare_cached("SELECT 1 FROM api_keys WHERE session_until IS NULL LIMIT 1")
                 .map_err(sqlite)?;
             statement.exists([]).map(|found| !found).map_err(sqlite)
         };
@@ -98,9 +133,10 @@ impl KeyStore for SqliteKeyStore {
 }
 
 fn insert(connection: &Connection, key: &ApiKey) -> Result<(), StoreError> {
-    let insert = "INSERT INTO api_keys (id, tenant, key) VALUES (?1, ?2, ?3)";
+    let insert = "INSERT INTO api_keys (id, tenant, key, session_until) VALUES (?1, ?2, ?3, ?4)";
     let mut statement = connection.prepare_cached(insert).map_err(sqlite)?;
-    let inserted = statement.execute((key.id.as_str(), key.tenant.as_str(), rows::to_json(key)?));
+    let until = key.session_until().map(Timestamp::as_millis);
+    let inserted = statement.execute((key.id.as_str(), key.tenant.as_str(), rows::to_json(key)?, until));
     inserted.map(drop).map_err(sqlite)
 }
 

@@ -1,5 +1,5 @@
-//! Deletes expired data: jobs and their output after their retention, idempotency keys after a day, entries
-//! of the audit log after theirs.
+//! Deletes expired data: jobs and their output after their retention, idempotency keys after a day, sessions at their end, entries of
+//! the audit log after theirs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +12,13 @@ use callboard_core::base::time::Clock;
 use callboard_core::care::Doubt;
 use callboard_core::output::LogStore;
 
+use crate::api_keys::SqliteKeyStore;
 use crate::audit_log::SqliteAuditLog;
 use crate::counter_store::SqliteCounterStore;
 use crate::idempotency::SqliteIdempotencyStore;
 use crate::job_store::SqliteJobStore;
 
-/// How many jobs, keys and entries are deleted at a time.
+/// How many jobs, idempotency keys, sessions and entries are deleted at a time.
 const BATCH: u32 = 200;
 /// How long to wait before another try to remove output that could not be removed.
 const PAUSE: Duration = Duration::from_secs(3600);
@@ -32,6 +33,8 @@ pub struct Forgetter {
     pub keys: Arc<SqliteIdempotencyStore>,
     /// What is counted for quotas.
     pub counters: Arc<SqliteCounterStore>,
+    /// The API keys, of which sessions expire.
+    pub api_keys: Arc<SqliteKeyStore>,
     /// The audit log.
     pub audit: Arc<SqliteAuditLog>,
     /// How long entries of the audit log are kept.
@@ -59,7 +62,8 @@ impl Forgetter {
         Ok(())
     }
 
-    /// Deletes up to 200 jobs, and as many keys and entries of the audit log. A job whose output cannot be removed is kept and does not block the others.
+    /// Deletes up to 200 jobs, and as many idempotency keys, sessions and entries of the audit log. A job whose output cannot be removed is kept
+    /// and does not block the others.
     ///
     /// # Errors
     /// The database is unavailable.
@@ -82,6 +86,7 @@ impl Forgetter {
         }
         self.keys.delete_over(now, BATCH).await?;
         self.counters.forget(now, BATCH).await?;
+        self.api_keys.delete_over(now, BATCH).await?;
         self.audit.forget(now - self.audit_retention, BATCH).await
     }
 }

@@ -19,7 +19,7 @@ impl Step {
 }
 
 /// The step from each version to the next.
-pub(crate) const STEPS: [Step; 9] = [
+pub(crate) const STEPS: [Step; 10] = [
     Step::once(include_str!("schema.sql")),
     Step::once(include_str!("credentials.sql")),
     Step::once(include_str!("contract.sql")),
@@ -39,6 +39,10 @@ pub(crate) const STEPS: [Step; 9] = [
     Step::unless(
         "SELECT 1 FROM pragma_table_info('messages') WHERE name = 'tenant'",
         include_str!("tenants.sql"),
+    ),
+    Step::unless(
+        "SELECT 1 FROM pragma_table_info('api_keys') WHERE name = 'session_until'",
+        include_str!("sessions.sql"),
     ),
     Step::unless(
         "SELECT 1 FROM sqlite_schema WHERE name = 'audit'",

@@ -13,9 +13,9 @@ use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use callboard_api::{Identity, Problem, REQUEST_ID};
+use callboard_api::{Identity, Problem, REQUEST_ID, Transport};
 use callboard_core::base::causes::causes;
-use http::header::{CONTENT_TYPE, HeaderMap, LINK, LOCATION};
+use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, LINK, LOCATION, SET_COOKIE};
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -91,6 +91,13 @@ pub async fn answer(router: Router, event: Value) -> Result<Value, GatewayError>
     } else {
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = parts.status.as_u16().into();
+        // it takes one value of each header, and cookies beside them
+        let cookies = parts.headers.get_all(SET_COOKIE).iter();
+        response.cookies = cookies
+            .filter_map(|cookie| cookie.to_str().ok())
+            .map(str::to_owned)
+            .collect();
+        parts.headers.remove(SET_COOKIE);
         response.headers = parts.headers;
         (response.is_base64_encoded, response.body) = (is_base64_encoded, body);
         Ok(serde_json::to_value(response)?)
@@ -148,7 +155,7 @@ fn from_http(event: ApiGatewayV2httpRequest) -> (Option<String>, Result<Request<
         source_ip: context.http.source_ip,
     };
     let path = strip_stage(&path, stage.as_deref());
-    let headers = with_id(event.headers, context.request_id);
+    let headers = with_cookies(with_id(event.headers, context.request_id), event.cookies);
     let request = decode(event.body, event.is_base64_encoded)
         .and_then(|body| request(context.http.method, path, &query, headers, caller, body));
     (stage, request)
@@ -197,6 +204,8 @@ fn request(
         .method(method)
         .uri(uri)
         .extension(caller)
+        // API Gateway takes nothing else
+        .extension(Transport::Encrypted)
         .body(Body::from(body))?;
     *request.headers_mut() = headers;
     Ok(request)
@@ -207,6 +216,17 @@ fn with_id(mut headers: HeaderMap, id: Option<String>) -> HeaderMap {
     if let Some(Ok(id)) = id.map(HeaderValue::try_from) {
         headers.entry(REQUEST_ID).or_insert(id);
     }
+    headers
+}
+
+/// Adds the cookies, which an HTTP API takes out of the headers.
+fn with_cookies(mut headers: HeaderMap, cookies: Option<Vec<String>>) -> HeaderMap {
+    let cookies = cookies.unwrap_or_default();
+    headers.extend(
+        cookies
+            .into_iter()
+            .filter_map(|cookie| Some((COOKIE, HeaderValue::try_from(cookie).ok()?))),
+    );
     headers
 }
 

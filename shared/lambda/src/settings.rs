@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use callboard_api::Origin;
 use callboard_kind_service::registry::{Registry, RegistryFault};
-use callboard_policy::Policies;
+use callboard_policy::{Issuer, Policies};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -30,7 +30,8 @@ pub struct Settings {
     pub max_queued: u32,
     /// `CALLBOARD_SECRETS_PREFIX`: the prefix of the names of credentials in Secrets Manager.
     pub secrets_prefix: String,
-    /// `CALLBOARD_POLICY`: what requests may reach, in YAML; nothing by default.
+    /// `CALLBOARD_POLICY`: what requests may reach, in YAML; nothing by default. `CALLBOARD_OIDC_ISSUER`, `CALLBOARD_OIDC_AUDIENCE`,
+    /// `CALLBOARD_OIDC_SUBJECT` and `CALLBOARD_OIDC_SCOPES` let in who shows a token.
     pub policies: Policies,
     /// `CALLBOARD_SERVICES` or `CALLBOARD_SERVICES_KEY`: the services that jobs may call; none by default.
     pub services: ServicesFrom,
@@ -108,7 +109,29 @@ fn origins() -> anyhow::Result<Vec<Origin>> {
 
 fn policies() -> anyhow::Result<Policies> {
     let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
-    callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY is not a valid policy")
+    let policies = callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY is not a valid policy")?;
+    let variable = |name: &str| std::env::var(format!("CALLBOARD_OIDC_{name}")).unwrap_or_default();
+    let all = ["ISSUER", "AUDIENCE", "SUBJECT", "SCOPES"].map(variable);
+    if all.iter().all(String::is_empty) {
+        return Ok(policies);
+    }
+    let [issuer, audience, subject, scopes] = all;
+    let scopes = scopes.split_whitespace().map(str::to_owned).collect();
+    let issuer = Issuer {
+        issuer,
+        audience,
+        subject,
+        scopes,
+    };
+    policies.with_issuer(&issuer).map_err(|faults| {
+        let told = faults
+            .iter()
+            .map(|(field, detail)| format!("CALLBOARD_OIDC_{} {detail}", field.to_uppercase()));
+        anyhow!(
+            "the variables of the issuer are not valid: {}",
+            told.collect::<Vec<_>>().join("; ")
+        )
+    })
 }
 
 fn services() -> anyhow::Result<ServicesFrom> {

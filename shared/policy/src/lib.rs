@@ -11,7 +11,7 @@ use callboard_kind_ansible::kind::Ansible;
 use callboard_kind_ansible::policy::AnsiblePolicy;
 use callboard_kind_service::in_force::InForce;
 use callboard_kind_service::kind::Services;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Why a text is not a policy.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,58 @@ impl Policies {
     }
 }
 
+/// An issuer whose tokens are accepted, named beside the policy: whose tokens, and what they may do in the tenant `default`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Issuer {
+    /// Its address.
+    pub issuer: String,
+    /// Whom its tokens are for.
+    pub audience: String,
+    /// What their claim `sub` must be; with stars, a pattern.
+    pub subject: String,
+    /// What their holders may do.
+    pub scopes: Vec<String>,
+}
+
+impl Policies {
+    /// Lets in who shows a token of an issuer, besides those whom the policy lets in.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the names of its fields: `issuer`, `audience`, `subject`, `scopes`.
+    pub fn with_issuer(self, issuer: &Issuer) -> Result<Self, Vec<(&'static str, String)>> {
+        let rule = json!({
+            "issuer": issuer.issuer,
+            "audience": issuer.audience,
+            "claims": {"sub": issuer.subject},
+            "scopes": issuer.scopes,
+        });
+        let callers = self.every.callers().clone().with_oidc(&rule).map_err(|faults| {
+            let named = faults.into_iter().map(|fault| {
+                let field = fault.pointer.split('/').nth(1);
+                let field = match field.unwrap_or_default() {
+                    "issuer" => "issuer",
+                    "audience" => "audience",
+                    "claims" => "subject",
+                    _ => "scopes",
+                };
+                (field, fault.detail)
+            });
+            named.collect::<Vec<_>>()
+        })?;
+        let mut faults = Faults::default();
+        callers.check_subjects(&subjects(), &mut faults);
+        let every = Arc::new(self.every.with_callers(callers));
+        let policies = Self { every, ..self };
+        let of_scopes = |faults: Vec<FieldError>| faults.into_iter().map(|fault| ("scopes", fault.detail)).collect();
+        faults.or(policies).map_err(of_scopes)
+    }
+}
+
+/// Returns what scopes can be bound to.
+fn subjects() -> Vec<&'static str> {
+    [callboard_kind_ansible::SUBJECTS, callboard_kind_service::kind::SUBJECTS].concat()
+}
+
 /// Reads a policy. An empty text gives the default policy, which allows only what needs no permission.
 ///
 /// # Errors
@@ -71,8 +123,7 @@ fn read(value: &Value) -> Result<Policies, Vec<FieldError>> {
         every: Arc::new(Policy::read(&mut fields, &mut faults)),
         ansible: Arc::new(AnsiblePolicy::read(&mut fields, &mut faults)),
     };
-    let subjects = [callboard_kind_ansible::SUBJECTS, callboard_kind_service::kind::SUBJECTS].concat();
-    policies.every.callers().check_subjects(&subjects, &mut faults);
+    policies.every.callers().check_subjects(&subjects(), &mut faults);
     fields.finish(&mut faults);
     faults.or(policies)
 }
@@ -115,6 +166,53 @@ mod tests {
         let policies = parse(&callers)?;
         let callers = policies.every.callers();
         assert_eq!((callers.oidc.len(), callers.iam.len()), (1, 1));
+        Ok(())
+    }
+
+    #[test]
+    fn an_issuer_beside_the_policy_must_say_whose_tokens_it_is_about() -> Result<(), PolicyError> {
+        let named = |issuer: &str, subject: &str, scope: &str| Issuer {
+            issuer: issuer.to_owned(),
+            audience: "callboard".to_owned(),
+            subject: subject.to_owned(),
+            scopes: vec![scope.to_owned()],
+        };
+        let github = "https://token.actions.githubusercontent.com";
+        let with = |issuer: Issuer| {
+            parse("git: [github.com]")?
+                .with_issuer(&issuer)
+                .map_err(|_| PolicyError::Yaml(String::new()))
+        };
+        let policies = with(named(github, "repo:acme/web:**", "jobs:run[playbook=a.yml]"))?;
+        assert_eq!(policies.every.callers().oidc.len(), 1);
+        for (issuer, field, told) in [
+            (named("http://id.example", "ann", "admin"), "issuer", "https://"),
+            (named(github, "", "admin"), "subject", "must not be empty"),
+            (named(github, "**", "admin"), "subject", "repo:OWNER/NAME:**"),
+            (
+                named("https://gitlab.com", "project_path:*", "admin"),
+                "subject",
+                "everybody",
+            ),
+            (
+                named(github, "repo:acme/web:**", "jobs:fly"),
+                "scopes",
+                "is not a scope",
+            ),
+            (
+                named(github, "repo:acme/web:**", "jobs:run[color=red]"),
+                "scopes",
+                "color",
+            ),
+        ] {
+            let faults = Policies::default().with_issuer(&issuer).err().unwrap_or_default();
+            assert!(
+                faults
+                    .iter()
+                    .any(|(name, detail)| *name == field && detail.contains(told)),
+                "{issuer:?}: {faults:?}"
+            );
+        }
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// The operator's key.
 pub(crate) const ADMIN: &str = r#"{"name": "admin", "scopes": ["admin"]}"#;
-const KEYS: &str = "/api/v1/keys";
+pub(crate) const KEYS: &str = "/api/v1/keys";
 const ACTIONS: [&str; 9] = [
     "jobs:read",
     "jobs:run",
@@ -24,13 +24,14 @@ const ACTIONS: [&str; 9] = [
 ];
 
 /// Makes a key, and returns a client that shows it.
-async fn key(admin: &Client, body: Value) -> anyhow::Result<Client> {
+pub(crate) async fn key(admin: &Client, body: Value) -> anyhow::Result<Client> {
     let made = admin.post(KEYS, body.to_string()).await?;
     ensure!(made.status == 201, "{made:?}");
     Ok(admin.showing(made.body["key"].as_str().context("a key")?))
 }
 
-fn is(answer: &Answer, status: u16, problem: &str) -> bool {
+/// Returns whether an answer is a problem of a kind.
+pub(crate) fn is(answer: &Answer, status: u16, problem: &str) -> bool {
     let kind = format!("urn:callboard:problem:{problem}");
     answer.status == status && answer.body["type"] == kind.as_str()
 }
@@ -44,6 +45,34 @@ fn filled(path: &str) -> String {
         .replace("{operation}", "nothing")
 }
 
+/// What a route needs, as its description says.
+enum Need {
+    Nothing,
+    Caller,
+    Scope(String),
+}
+
+impl Need {
+    fn of(operation: &Value) -> Self {
+        match (
+            &operation["security"][0]["api_key"],
+            &operation["security"][0]["api_key"][0],
+        ) {
+            (_, Value::String(scope)) => Self::Scope(scope.clone()),
+            (Value::Array(_), _) => Self::Caller,
+            _ => Self::Nothing,
+        }
+    }
+
+    fn is_met_by(&self, action: &str) -> bool {
+        match self {
+            Self::Scope(needed) => needed == action,
+            Self::Nothing | Self::Caller => true,
+        }
+    }
+}
+
+/// Nobody, and holders of a key and of a session for each scope.
 #[tokio::test]
 async fn every_route_asks_for_its_scope_and_takes_no_other() -> anyhow::Result<()> {
     let (service, _data, admin) = crate::start_with_key().await?;
@@ -52,37 +81,38 @@ async fn every_route_asks_for_its_scope_and_takes_no_other() -> anyhow::Result<(
     let mut routes = BTreeMap::new();
     for (path, methods) in document["paths"].as_object().context("paths")? {
         for (method, operation) in methods.as_object().context("methods")? {
-            let scope = operation["security"][0]["api_key"][0].as_str().map(str::to_owned);
             let method: Method = method.to_uppercase().parse()?;
-            routes.insert((filled(path), method.to_string()), (method, scope));
+            routes.insert((filled(path), method.to_string()), (method, Need::of(operation)));
         }
     }
-    ensure!(routes.len() == 30, "{routes:?}");
+    ensure!(routes.len() == 33, "{} routes", routes.len());
     for action in ACTIONS {
         let holder = key(&admin, json!({"name": action.replace(':', "-"), "scopes": [action]})).await?;
-        for ((path, _), (method, needed)) in &routes {
-            let answer = holder.send(holder.request(method.clone(), path)).await?;
-            let may = needed.as_deref().is_none_or(|needed| needed == action);
-            ensure!(
-                may != is(&answer, 403, "forbidden") && answer.status != 401,
-                "{method} {path} with {action}, needing {needed:?}: {answer:?}"
-            );
-            let detail = answer.body["detail"].as_str().unwrap_or_default();
-            ensure!(
-                may || detail.contains(needed.as_deref().unwrap_or_default()),
-                "{method} {path}: {detail}"
-            );
+        for (shown, client) in [("session", holder.begin_session().await?), ("key", holder)] {
+            // a session begins no other, and can end itself
+            let is_asked = |path: &str| shown != "session" || path != "/api/v1/session";
+            for ((path, _), (method, need)) in routes.iter().filter(|((path, _), _)| is_asked(path)) {
+                let answer = client.send(client.request(method.clone(), path)).await?;
+                let may = need.is_met_by(action);
+                ensure!(
+                    may != is(&answer, 403, "forbidden") && answer.status != 401 && !is(&answer, 403, "csrf-token"),
+                    "{method} {path} with a {shown} for {action}: {answer:?}"
+                );
+                let detail = answer.body["detail"].as_str().unwrap_or_default();
+                let names_it = matches!(need, Need::Scope(needed) if detail.contains(needed));
+                ensure!(may || names_it, "{method} {path}: {detail}");
+            }
         }
     }
     let nobody = service.client();
-    for ((path, _), (method, needed)) in &routes {
+    for ((path, _), (method, need)) in &routes {
         let answer = nobody.send(nobody.request(method.clone(), path)).await?;
-        match needed {
-            Some(_) => ensure!(
+        match need {
+            Need::Nothing => ensure!(answer.status == 200, "{method} {path}: {answer:?}"),
+            Need::Caller | Need::Scope(_) => ensure!(
                 is(&answer, 401, "unauthenticated") && answer.header("www-authenticate").starts_with("Bearer"),
                 "{method} {path}: {answer:?}"
             ),
-            None => ensure!(answer.status == 200, "{method} {path}: {answer:?}"),
         }
     }
     Ok(())

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, ensure};
 use callboard_tests::program::{Finished, callboard};
-use callboard_tests::{playbooks, wait};
+use callboard_tests::{Client, Service, playbooks, wait};
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 
-use crate::access::ADMIN;
+use crate::access::{ADMIN, is};
 
 #[tokio::test]
 async fn without_a_key_a_service_listens_on_a_loopback_address_only() -> anyhow::Result<()> {
@@ -141,5 +141,51 @@ async fn a_tenant_with_many_jobs_delays_one_of_another_by_no_more_than_those_tha
         "{before} of {} jobs of another tenant went first",
         jobs.len()
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_trusted_tells_that_a_cookie_is_for_https_alone() -> anyhow::Result<()> {
+    let data = tempfile::tempdir()?;
+    let made = callboard(data.path())?
+        .args(["keys", "create", "--name", "admin", "--scope", "admin"])
+        .output()?;
+    let key = Finished::from(made).stdout.trim().to_owned();
+    for (arguments, secure) in [(&["--trusted-proxy", "127.0.0.1"][..], true), (&[], false)] {
+        let service = Service::start_in(data.path(), arguments)?;
+        let client = service.client();
+        let forwarded = |client: &Client, method: Method| {
+            let request = client.request(method, "/api/v1/session");
+            request
+                .header("x-forwarded-proto", "https")
+                .header("x-forwarded-for", "192.0.2.7")
+        };
+        let begun = client.send(forwarded(&client.showing(&key), Method::POST)).await?;
+        let set = begun.header("set-cookie");
+        ensure!(
+            set.starts_with("__Host-callboard=") == secure && set.ends_with("; Secure") == secure,
+            "{set}"
+        );
+        let page = client.with_cookie(begun.cookie().context("a cookie")?);
+        ensure!(page.send(forwarded(&page, Method::GET)).await?.status == 200);
+        // what was given by HTTPS is not taken by HTTP
+        ensure!((page.get("/api/v1/session").await?.status == 401) == secure);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_nobody_is_asked_everybody_is_told_so_and_there_are_no_sessions() -> anyhow::Result<()> {
+    let (service, _data) = crate::start(&[])?;
+    let client = service.client();
+    let told = client.get("/api/v1/session").await?.body;
+    let expected = json!({"subject": "ip:127.0.0.1", "tenant": "default", "scopes": ["admin"], "expires_at": null});
+    ensure!(told == expected, "{told}");
+    for answer in [
+        client.post("/api/v1/session", "").await?,
+        client.delete("/api/v1/session").await?,
+    ] {
+        ensure!(is(&answer, 404, "no-session"), "{answer:?}");
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Concurrency keys and quotas: which jobs wait for which.
 
 use anyhow::{Context, ensure};
-use callboard_tests::Client;
+use callboard_tests::{Client, wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -254,11 +254,12 @@ async fn a_tenant_submits_and_stores_no_more_than_its_quota() -> anyhow::Result<
 
     let job = web.submit(&json!({"playbook": "hello.yml"})).await?;
     is(&web.ended(&job).await?, "successful")?;
-    let mut answer = web.post("/api/v1/jobs", hello.as_str()).await?;
-    // the output is counted just after the job has ended
-    while answer.status == 202 {
-        answer = web.post("/api/v1/jobs", hello.as_str()).await?;
-    }
+    // the output is counted just after the job has ended, and looked at every few seconds
+    wait::until_async("the output is counted", async || {
+        Ok(web.post("/api/v1/jobs", hello.as_str()).await?.status == 429)
+    })
+    .await?;
+    let answer = web.post("/api/v1/jobs", hello.as_str()).await?;
     let detail = answer.body["detail"].as_str().unwrap_or_default();
     ensure!(answer.status == 429 && detail.contains("stored output"), "{answer:?}");
     ensure!(answer.header("retry-after") == "3600", "{answer:?}");

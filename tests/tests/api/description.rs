@@ -26,7 +26,7 @@ async fn every_documented_route_answers_as_documented() -> anyhow::Result<()> {
     let body = json!({"name": "documented", "scopes": ["jobs:read"]});
     let key = client.post("/api/v1/keys", body.to_string()).await?.body;
     let key = key["id"].as_str().unwrap_or_default();
-    ensure!(paths.len() == 23, "{:?} are documented", paths.keys());
+    ensure!(paths.len() == 24, "{:?} are documented", paths.keys());
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().into_iter().flatten() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
@@ -36,8 +36,8 @@ async fn every_documented_route_answers_as_documented() -> anyhow::Result<()> {
                 .replace("{key_id}", key);
             let example = operation.pointer("/requestBody/content/application~1json/example");
             let answer = ask(&client, method.clone(), &path, example).await?;
-            // nothing is registered here: tests/services has the other answers
-            let absent = path.contains("{service}");
+            // nothing is registered here, and a key is no session: tests/services and the sessions have the other answers
+            let absent = path.contains("{service}") || path == "/api/v1/session" && method == Method::DELETE;
             check(&format!("{method} {path}"), &answer, operation, absent)?;
         }
     }

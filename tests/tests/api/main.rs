@@ -20,12 +20,16 @@ mod logs;
 mod policy;
 mod record;
 mod request_ids;
+mod sessions;
 mod submit;
 mod tokens;
 
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
+use callboard_core::base::time::{Clock, SystemClock};
 use callboard_tests::client::names;
 use callboard_tests::{Service, wait};
 use serde_json::Value;
@@ -63,4 +67,18 @@ async fn with_key(service: Service, data: TempDir) -> anyhow::Result<(Service, T
 /// Starts what a test asks; the folder is the test's own.
 fn start(arguments: &[&str]) -> anyhow::Result<(Service, TempDir)> {
     Service::start(arguments)
+}
+
+/// Sets back by two hours when a session was made.
+async fn set_back(_service: &Service, data: &Path, id: &str) -> anyhow::Result<()> {
+    let made = SystemClock.now() - Duration::from_secs(2 * 3600);
+    let database = rusqlite::Connection::open(data.join("callboard.db"))?;
+    let set = "UPDATE api_keys SET key = json_set(key, '$.created_at', ?2) WHERE id = ?1";
+    anyhow::ensure!(database.execute(set, [id, &made.to_string()])? == 1);
+    Ok(())
+}
+
+/// Returns whether a text is in the log or in anything that is stored.
+async fn keeps(service: &Service, data: &Path, text: &str) -> anyhow::Result<bool> {
+    Ok(service.log().contains(text) || !callboard_tests::data::files_with(data, text.as_bytes())?.is_empty())
 }

@@ -3,118 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, ensure};
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::routing::get;
-use axum::{Json, Router};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use callboard_core::base::time::{Clock, SystemClock};
+use anyhow::{Context, ensure};
 use callboard_testkit::calls::{Authority, in_a_process_that_trusts};
 use callboard_tests::client::Answer;
+use callboard_tests::issuer::{Issuer, REQUEST_TOKEN, SKEW, SUBJECT};
 use callboard_tests::log::Log;
-use callboard_tests::{Client, Finished, Service, playbooks, processes, wait};
-use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use callboard_tests::{Client, Finished, Service, callboard, playbooks, processes, wait};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-const SUBJECT: &str = "repo:acme/web:ref:refs/heads/main";
-/// What a workflow shows to get its tokens.
-const REQUEST_TOKEN: &str = "s3cr3t-of-a-workflow";
-/// How long after its end a token is still accepted, because clocks differ.
-const SKEW: i64 = 60;
-
-/// An issuer of tokens for workflows.
-#[derive(Clone)]
-struct Issuer {
-    url: String,
-    key: Arc<Ed25519KeyPair>,
-    /// How many seconds its tokens are valid.
-    lifetime: i64,
-    given: Arc<Mutex<Vec<String>>>,
-}
-
-impl Issuer {
-    async fn start(authority: &Authority, lifetime: i64) -> anyhow::Result<Self> {
-        let listener = authority.listen(None).await?;
-        let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| anyhow!("no key was made"))?;
-        let key = Ed25519KeyPair::from_pkcs8(made.as_ref()).map_err(|error| anyhow!("{error}"))?;
-        let issuer = Self {
-            url: format!("https://{}", listener.address()?),
-            key: Arc::new(key),
-            lifetime,
-            given: Arc::default(),
-        };
-        let routes = Router::new()
-            .route("/.well-known/openid-configuration", get(discovery))
-            .route("/keys", get(keys))
-            .route("/token", get(token))
-            .with_state(issuer.clone());
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        Ok(issuer)
-    }
-
-    /// Returns the claims of a workflow of acme/web.
-    fn claims(&self) -> Value {
-        let now = SystemClock.now().as_millis() / 1000;
-        json!({
-            "iss": self.url,
-            "aud": "callboard",
-            "sub": SUBJECT,
-            "repository": "acme/web",
-            "ref": "refs/heads/main",
-            "iat": now - SKEW,
-            "exp": now + self.lifetime,
-        })
-    }
-
-    /// Returns a token, with one claim changed if that is given.
-    fn token(&self, changed: Option<(&str, Value)>) -> String {
-        let mut claims = self.claims();
-        if let Some((name, value)) = changed {
-            claims[name] = value;
-        }
-        let head = json!({"alg": "EdDSA", "kid": "ed", "typ": "JWT"});
-        let encode = |text: String| URL_SAFE_NO_PAD.encode(text);
-        let message = format!("{}.{}", encode(head.to_string()), encode(claims.to_string()));
-        let signature = URL_SAFE_NO_PAD.encode(self.key.sign(message.as_bytes()));
-        format!("{message}.{signature}")
-    }
-
-    /// Returns the tokens that workflows have got.
-    fn given(&self) -> Vec<String> {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-async fn discovery(State(issuer): State<Issuer>) -> Json<Value> {
-    let keys = format!("{}/keys", issuer.url);
-    Json(json!({"issuer": issuer.url, "jwks_uri": keys}))
-}
-
-async fn keys(State(issuer): State<Issuer>) -> Json<Value> {
-    let x = URL_SAFE_NO_PAD.encode(issuer.key.public_key());
-    Json(json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "ed", "use": "sig", "x": x}]}))
-}
-
-/// Answers as GitHub does whom a workflow asks for a token.
-async fn token(State(issuer): State<Issuer>, uri: Uri, headers: HeaderMap) -> Result<Json<Value>, StatusCode> {
-    let shown = headers.get("authorization").and_then(|value| value.to_str().ok());
-    let is_known = shown.is_some_and(|shown| shown.eq_ignore_ascii_case(&format!("bearer {REQUEST_TOKEN}")));
-    if !is_known || uri.query() != Some("api-version=2.0&audience=callboard") {
-        return Err(StatusCode::UNAUTHORIZED);
-    }
-    let token = issuer.token(None);
-    let mut given = issuer.given.lock().unwrap_or_else(PoisonError::into_inner);
-    given.push(token.clone());
-    Ok(Json(json!({"count": token.len(), "value": token})))
-}
 
 /// A service that lets in workflows of a repository, and a checkout of it.
 struct World {
@@ -267,7 +166,18 @@ const DEPLOY: &str = r#"
 
 /// Starts a service with a rule for tokens of an issuer.
 fn start(folder: &Path, issuer: &str) -> anyhow::Result<Service> {
-    let policy = folder.join("policy.yml");
+    allow(folder, issuer, "acme/web")?;
+    serve(folder)
+}
+
+/// Starts a service with the policy that is there.
+fn serve(folder: &Path) -> anyhow::Result<Service> {
+    let policy = folder.join("policy.yml").display().to_string();
+    Service::start_with(&folder.join("data"), &folder.join("playbooks"), &["--policy", &policy])
+}
+
+/// Writes a policy with a rule for workflows of a repository.
+fn allow(folder: &Path, issuer: &str, repository: &str) -> anyhow::Result<()> {
     let scopes = [
         "jobs:run[playbook=deploy.yml,playbook=wait_for_file.yml,inventory=staging]",
         "jobs:read[own]",
@@ -276,14 +186,13 @@ fn start(folder: &Path, issuer: &str) -> anyhow::Result<Service> {
     let rule = json!({
         "issuer": issuer,
         "audience": "callboard",
-        "claims": {"repository": "acme/web", "ref": "refs/heads/*"},
+        "claims": {"repository": repository, "ref": "refs/heads/*"},
         "tenant": "web",
         "scopes": scopes,
     });
     // JSON is also valid YAML
-    fs::write(&policy, json!({"callers": {"oidc": [rule]}}).to_string())?;
-    let policy = policy.display().to_string();
-    Service::start_with(&folder.join("data"), &folder.join("playbooks"), &["--policy", &policy])
+    let policy = json!({"callers": {"oidc": [rule]}}).to_string();
+    Ok(fs::write(folder.join("policy.yml"), policy)?)
 }
 
 fn deploy(version: &str) -> Value {
@@ -351,6 +260,122 @@ async fn a_token_that_is_not_as_the_policy_says_is_refused() -> anyhow::Result<(
     // there is no key, and the service is open to nobody for all that
     is(&world.service.client().get(path).await?, 401, "")?;
     is(&world.client(None).get(path).await?, 404, "")
+}
+
+#[tokio::test]
+async fn a_session_of_a_token_outlasts_it_and_is_the_same_caller() -> anyhow::Result<()> {
+    let test = "tokens::a_session_of_a_token_outlasts_it_and_is_the_same_caller";
+    let Some(authority) = in_a_process_that_trusts(test)? else {
+        return Ok(());
+    };
+    let world = World::start(&authority, 5 - SKEW).await?;
+    let login = world.client(None);
+    let page = login.begin_session().await?;
+    wait::until_async("the token has expired", async || {
+        Ok(login.get("/api/v1/session").await?.status == 401)
+    })
+    .await?;
+    let told = page.get("/api/v1/session").await?.body;
+    ensure!(
+        told["subject"] == format!("oidc:{SUBJECT}") && told["tenant"] == "web",
+        "{told}"
+    );
+    let job = page.submit(&deploy("1")).await?;
+    let record = page.ended(&job).await?;
+    ensure!(record["submitted_by"] == format!("oidc:{SUBJECT}"), "{record}");
+    ensure!(
+        world.client(None).job(&job).await.is_ok(),
+        "a later token is the same caller"
+    );
+    page.delete("/api/v1/session").await?;
+    wait::until_async("the session has ended", async || {
+        Ok(page.get("/api/v1/session").await?.status == 401)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_policy_counts_from_the_start_of_the_service_on_and_sessions_last() -> anyhow::Result<()> {
+    let test = "tokens::a_policy_counts_from_the_start_of_the_service_on_and_sessions_last";
+    let Some(authority) = in_a_process_that_trusts(test)? else {
+        return Ok(());
+    };
+    let mut world = World::start(&authority, 300).await?;
+    let page = world.client(None).begin_session().await?;
+    allow(world.folder.path(), &world.issuer.url, "acme/other")?;
+    let path = "/api/v1/session";
+    ensure!(world.client(None).get(path).await?.status == 200);
+    world.service.signal(Signal::TERM)?;
+    world.service.wait()?;
+    world.service = serve(world.folder.path())?;
+    is(&world.client(None).get(path).await?, 401, "other values of repository.")?;
+    let page = world.service.client().with_cookie(page.cookie());
+    ensure!(page.get(path).await?.status == 200, "until it is revoked");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_issuer_that_flags_name_needs_no_policy() -> anyhow::Result<()> {
+    let test = "tokens::an_issuer_that_flags_name_needs_no_policy";
+    let Some(authority) = in_a_process_that_trusts(test)? else {
+        return Ok(());
+    };
+    let issuer = Issuer::start(&authority, 300).await?;
+    let flags = |subject| {
+        [
+            "--oidc-issuer",
+            &issuer.url,
+            "--oidc-audience",
+            "callboard",
+            "--oidc-subject",
+            subject,
+        ]
+    };
+    let folder = tempfile::tempdir()?;
+    let scopes = ["--oidc-scope", "jobs:run[playbook=hello.yml] jobs:read[own]"];
+    let service = Service::start_in(folder.path(), &[&flags("repo:acme/web:**")[..], &scopes].concat())?;
+    let workflow = service.client().showing(&issuer.token(None));
+    let record = workflow.run(&json!({"playbook": "hello.yml"})).await?;
+    ensure!(record["submitted_by"] == format!("oidc:{SUBJECT}"), "{record}");
+    ensure!(
+        workflow
+            .post("/api/v1/jobs", r#"{"playbook": "count.yml"}"#)
+            .await?
+            .status
+            == 403
+    );
+    let other = issuer.token(Some(("sub", json!("repo:acme/api:ref:refs/heads/main"))));
+    is(
+        &service.client().showing(&other).get("/api/v1/session").await?,
+        401,
+        "other values of sub.",
+    )?;
+    is(&service.client().get("/api/v1/session").await?, 401, "")?;
+    drop(service);
+    for (arguments, told) in [
+        (flags("x").to_vec(), "--oidc-scope"),
+        (
+            [&flags("x")[..], &["--oidc-scope", "jobs:fly"]].concat(),
+            "--oidc-scope \"jobs:fly\" is not a scope",
+        ),
+        (
+            [&flags("")[..], &["--oidc-scope", "admin"]].concat(),
+            "--oidc-subject must not be empty",
+        ),
+    ] {
+        let mut command = callboard(folder.path())?;
+        let finished = Finished::from(
+            command
+                .args(["serve", "--listen", "127.0.0.1:0"])
+                .args(arguments)
+                .output()?,
+        );
+        ensure!(
+            finished.code != 0 && finished.stderr.contains(told),
+            "{told}: {finished:?}"
+        );
+    }
+    Ok(())
 }
 
 #[tokio::test]

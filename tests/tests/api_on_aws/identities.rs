@@ -27,6 +27,12 @@ async fn an_identity_may_what_the_first_rule_that_fits_grants() -> anyhow::Resul
         by.starts_with("arn:aws:iam::") && by.ends_with(":user/tester"),
         "{record}"
     );
+    let told = client.get("/api/v1/session").await?.body;
+    ensure!(told["subject"] == by && told["tenant"] == "web", "{told}");
+    ensure!(
+        client.post("/api/v1/session", "").await?.status == 404,
+        "its session is its signature"
+    );
     for refused in [
         client
             .post("/api/v1/jobs", json!({"playbook": "count.yml"}).to_string())

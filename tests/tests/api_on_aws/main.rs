@@ -26,10 +26,18 @@ mod list;
 mod logs;
 #[path = "../api/record.rs"]
 mod record;
+#[path = "../api/sessions.rs"]
+mod sessions;
 #[path = "../api/submit.rs"]
 mod submit;
+mod tokens;
+
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use aws_sdk_dynamodb::types::AttributeValue;
+use callboard_core::base::time::{Clock, SystemClock};
 use callboard_tests::aws::{Stack, StackSettings};
 use callboard_tests::client::names;
 use tempfile::TempDir;
@@ -70,4 +78,29 @@ fn start(arguments: &[&str]) -> anyhow::Result<(Stack, TempDir)> {
         }
     }
     Ok((Stack::start(&settings)?, tempfile::tempdir()?))
+}
+
+/// Sets back by two hours when a session was made.
+async fn set_back(stack: &Stack, _data: &Path, id: &str) -> anyhow::Result<()> {
+    let made = SystemClock.now() - Duration::from_secs(2 * 3600);
+    let update = stack
+        .resources
+        .dynamodb()
+        .update_item()
+        .table_name(&stack.resources.table);
+    let update = update
+        .key("pk", AttributeValue::S(format!("KEY#{id}")))
+        .key("sk", AttributeValue::S("KEY".to_owned()))
+        .update_expression("SET created_at = :made")
+        .condition_expression("attribute_exists(pk)")
+        .expression_attribute_values(":made", AttributeValue::N(made.as_millis().to_string()));
+    update.send().await?;
+    Ok(())
+}
+
+/// Returns whether a text is in the logs or in the table.
+async fn keeps(stack: &Stack, _data: &Path, text: &str) -> anyhow::Result<bool> {
+    let scan = stack.resources.dynamodb().scan().table_name(&stack.resources.table);
+    let items = scan.send().await?.items.unwrap_or_default();
+    Ok(stack.log().contains(text) || format!("{items:?}").contains(text))
 }

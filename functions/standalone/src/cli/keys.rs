@@ -39,6 +39,9 @@ pub(crate) enum KeysVerb {
         /// The tenant
         #[arg(long, default_value = "default")]
         tenant: Tenant,
+        /// Lists the sessions of web pages instead, which stand for keys and tokens
+        #[arg(long)]
+        sessions: bool,
     },
     /// Shows a key, without its secret
     Show {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use callboard_api::{HostName, Origin};
+use callboard_policy::Issuer;
 use clap::Args;
 
 use super::amounts::{body_bytes, seconds};
@@ -49,6 +50,8 @@ pub(crate) struct ServeArguments {
         value_delimiter = ','
     )]
     pub(crate) trusted_proxies: Vec<Network>,
+    #[command(flatten)]
+    pub(crate) oidc: OidcFlags,
     /// The folder of playbooks that may be run
     #[arg(long, value_name = "DIR", env = "CALLBOARD_PLAYBOOKS", default_value = "playbooks")]
     pub(crate) playbooks: PathBuf,
@@ -82,6 +85,56 @@ pub(crate) struct ServeArguments {
     pub(crate) isolated: Isolated,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// An issuer of tokens that needs no policy: all of its flags, or none.
+#[derive(Debug, Args)]
+pub(crate) struct OidcFlags {
+    /// The address of an issuer of OpenID Connect whose tokens are accepted, besides those of the policy
+    #[arg(
+        long = "oidc-issuer",
+        value_name = "URL",
+        env = "CALLBOARD_OIDC_ISSUER",
+        requires_all = ["oidc_audience", "oidc_subject", "oidc_scopes"]
+    )]
+    pub(crate) oidc_issuer: Option<String>,
+    /// Whom its tokens must be for, as in their claim aud
+    #[arg(
+        long = "oidc-audience",
+        value_name = "TEXT",
+        env = "CALLBOARD_OIDC_AUDIENCE",
+        requires = "oidc_issuer"
+    )]
+    pub(crate) oidc_audience: Option<String>,
+    /// Whose tokens are accepted: their claim sub, or a pattern of it, such as `repo:acme/web:**`
+    #[arg(
+        long = "oidc-subject",
+        value_name = "PATTERN",
+        env = "CALLBOARD_OIDC_SUBJECT",
+        requires = "oidc_issuer"
+    )]
+    pub(crate) oidc_subject: Option<String>,
+    /// What their holders may do in the tenant `default`, such as `jobs:read`; may be repeated, or have several, separated by spaces
+    #[arg(
+        long = "oidc-scope",
+        value_name = "SCOPE",
+        env = "CALLBOARD_OIDC_SCOPES",
+        value_delimiter = ' ',
+        requires = "oidc_issuer"
+    )]
+    pub(crate) oidc_scopes: Vec<String>,
+}
+
+impl OidcFlags {
+    /// Returns the issuer, if there is one.
+    pub(crate) fn issuer(&self) -> Option<Issuer> {
+        Some(Issuer {
+            issuer: self.oidc_issuer.clone()?,
+            audience: self.oidc_audience.clone()?,
+            subject: self.oidc_subject.clone()?,
+            scopes: self.oidc_scopes.clone(),
+        })
+    }
 }
 
 /// The files of TLS: both, or neither.

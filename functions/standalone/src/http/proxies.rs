@@ -1,4 +1,4 @@
-//! The client's address, as the proxies in front of the service tell it.
+//! The client's address, and whether it speaks HTTPS, as the proxies in front of the service tell it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use axum::http::header::FORWARDED;
 use axum::http::{HeaderMap, HeaderName};
+use callboard_api::Transport;
 use ipnet::{IpNet, Ipv4Net};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// How many bits of an IPv6 address say that it is an IPv4 address.
 const MAPPED_BITS: u8 = 96;
 
@@ -91,6 +93,21 @@ impl Proxies {
         client.map_or(peer, |client| SocketAddr::new(client, 0))
     }
 
+    /// Returns how the client reaches the proxy, if a peer is one and says so. The proxy that the client reaches may be one of several, and
+    /// a client may say HTTPS itself: it then gets a cookie that its browser does not take.
+    pub(super) fn transport(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<Transport> {
+        if !self.trust(peer.ip()) {
+            return None;
+        }
+        let forwarded = named(headers, &FORWARDED, forwarded_proto);
+        let told: Vec<Transport> = forwarded
+            .chain(named(headers, &X_FORWARDED_PROTO, scheme))
+            .flatten()
+            .collect();
+        let encrypted = told.contains(&Transport::Encrypted).then_some(Transport::Encrypted);
+        encrypted.or(told.first().copied())
+    }
+
     /// Follows the addresses, the nearest first, as far as proxies have told them. What stands beyond, the client itself may have made up.
     fn farthest(&self, chain: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
         let mut farthest = None;
@@ -109,11 +126,7 @@ impl Proxies {
 ///
 /// A comma ends an element even within quotes. So what a client leaves open does not swallow what the proxy adds to it; and a quoted
 /// text, of which a client may have chosen a part, is cut into pieces that cannot be read.
-fn named(
-    headers: &HeaderMap,
-    name: &HeaderName,
-    read: fn(&str) -> Option<IpAddr>,
-) -> impl Iterator<Item = Option<IpAddr>> {
+fn named<T>(headers: &HeaderMap, name: &HeaderName, read: fn(&str) -> Option<T>) -> impl Iterator<Item = Option<T>> {
     let lines = headers.get_all(name).iter().rev();
     let elements = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     let elements = elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty());
@@ -132,6 +145,21 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
         }
     }
     found
+}
+
+/// Reads the scheme of an element of `Forwarded`.
+fn forwarded_proto(element: &str) -> Option<Transport> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let (_, value) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("proto"))?;
+    scheme(unquoted(value)?)
+}
+
+fn scheme(text: &str) -> Option<Transport> {
+    match text {
+        https if https.eq_ignore_ascii_case("https") => Some(Transport::Encrypted),
+        http if http.eq_ignore_ascii_case("http") => Some(Transport::Plain),
+        _ => None,
+    }
 }
 
 fn unquoted(value: &str) -> Option<&str> {
@@ -287,6 +315,27 @@ mod tests {
         let lines = [(&X_FORWARDED_FOR, "6.6.6.6"), (&X_FORWARDED_FOR, "198.51.100.1")];
         assert_eq!(client("127.0.0.1", &lines)?, "198.51.100.1");
         assert_eq!(client("127.0.0.1", &[])?, "127.0.0.1");
+        Ok(())
+    }
+
+    #[test]
+    fn only_a_proxy_tells_that_the_client_speaks_https() -> Result<(), Failure> {
+        let (proxies, plain, encrypted) = (proxies()?, Some(Transport::Plain), Some(Transport::Encrypted));
+        for (peer, name, value, expected) in [
+            ("203.0.113.1", &X_FORWARDED_PROTO, "https", None),
+            ("127.0.0.1", &X_FORWARDED_PROTO, "HTTPS", encrypted),
+            ("127.0.0.1", &X_FORWARDED_PROTO, "https, http", encrypted),
+            ("127.0.0.1", &X_FORWARDED_PROTO, "http", plain),
+            ("127.0.0.1", &X_FORWARDED_PROTO, "ws", None),
+            ("127.0.0.1", &FORWARDED, "for=198.51.100.1;Proto=https", encrypted),
+            ("127.0.0.1", &FORWARDED, "proto=\"http\";for=198.51.100.1", plain),
+            ("127.0.0.1", &FORWARDED, "for=198.51.100.1", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            let told = proxies.transport(SocketAddr::new(peer.parse()?, 4711), &headers);
+            assert_eq!(told, expected, "{peer} {value}");
+        }
         Ok(())
     }
 

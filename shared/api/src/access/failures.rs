@@ -1,6 +1,6 @@
 //! Turns away who guesses.
 
-use crate::counts::Counts;
+use super::counts::Counts;
 use crate::problem::{Kind, Problem};
 
 /// How many failures an address may have in a minute before it is turned away.
@@ -8,12 +8,12 @@ const FREE: u32 = 20;
 
 /// The failures of each address.
 #[derive(Debug, Default)]
-pub(crate) struct Failures(Counts);
+pub(super) struct Failures(Counts);
 
 impl Failures {
     /// Answers a request that shows nothing valid; ends its connection, if its address has failed often. It is not made to wait: a
     /// request that waits takes the place of another. Who shows what is valid is never turned away.
-    pub(crate) fn answer(&self, source_ip: Option<&str>, told: String) -> Problem {
+    pub(super) fn answer(&self, source_ip: Option<&str>, told: String) -> Problem {
         let count = self.0.count(source_ip.unwrap_or_default());
         if count <= FREE || count.is_power_of_two() {
             tracing::warn!(source_ip, count, told, "a request shows no valid key or token");

@@ -98,7 +98,7 @@ pub(crate) async fn record(State(app): State<App>, request: Request, next: Next)
 impl Trail {
     /// Returns what is known of a request that the audit log may have; `None` if anybody may send it.
     async fn of(parts: &mut Parts) -> Option<Self> {
-        let Need::Scope(_, deed) = need_of(parts) else {
+        let (Need::Scope(_, deed) | Need::Caller(deed)) = need_of(parts) else {
             return None;
         };
         let path = RawPathParams::from_request_parts(parts, &()).await.ok();
@@ -166,7 +166,10 @@ impl Trail {
 
     /// Returns whether a problem refuses something: whoever asks, or what would change something.
     fn is_refused(&self, kind: Kind) -> bool {
-        let of_caller = matches!(kind, Kind::Unauthenticated | Kind::Forbidden | Kind::TooManyFailures);
+        let of_caller = matches!(
+            kind,
+            Kind::Unauthenticated | Kind::Forbidden | Kind::CsrfToken | Kind::TooManyFailures
+        );
         of_caller || (self.changes && kind.status().is_client_error())
     }
 

@@ -41,6 +41,9 @@ fn of(operation: &str) -> Vec<Kind> {
         "createKey" => &[ALWAYS, BODY],
         "getKey" | "revokeKey" => &[ALWAYS, &[NoSuchKey]],
         "rotateKey" => &[ALWAYS, BODY, &[NoSuchKey, KeyRevoked]],
+        "getSession" => &[ALWAYS],
+        "beginSession" => &[ALWAYS, &[NoSession, TooManySessions]],
+        "endSession" => &[ALWAYS, &[NoSession]],
         "getJob" => &[ALWAYS, &[NoSuchJob]],
         "cancelJob" | "deleteJob" => &[ALWAYS, &[NoSuchJob, JobEnded]],
         "redriveJob" => &[ALWAYS, &[NoSuchJob, JobNotWaiting]],
@@ -73,9 +76,11 @@ fn of(operation: &str) -> Vec<Kind> {
 }
 
 /// Adds the problems to the responses of an operation. A response that exists already is left as it is.
-pub(super) fn add(operation: &str, responses: &mut Map<String, Value>) {
+pub(super) fn add(operation: &str, method: &str, responses: &mut Map<String, Value>) {
     let mut by_status = BTreeMap::<u16, Vec<Kind>>::new();
-    for kind in of(operation) {
+    // only what changes something needs the token
+    let csrf = (method != "GET").then_some(CsrfToken);
+    for kind in of(operation).into_iter().chain(csrf) {
         by_status.entry(kind.status().as_u16()).or_default().push(kind);
     }
     for (status, kinds) in by_status {

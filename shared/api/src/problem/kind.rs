@@ -45,6 +45,8 @@ kinds! {
     Unauthenticated "unauthenticated" UNAUTHORIZED Fails "The request does not show who sends it";
     Forbidden "forbidden" FORBIDDEN Fails "The caller may not do that";
     TooManyFailures "too-many-failures" TOO_MANY_REQUESTS Helps "Too many requests have shown no valid key";
+    TooManySessions "too-many-sessions" TOO_MANY_REQUESTS Helps "The caller has begun too many sessions";
+    CsrfToken "csrf-token" FORBIDDEN Fails "The request does not show that it comes from the session's own page";
     HostNotAllowed "host-not-allowed" MISDIRECTED_REQUEST Fails "The service does not answer to this host name";
     OriginNotAllowed "origin-not-allowed" FORBIDDEN Fails "The request comes from a web page of another origin";
     NoSuchJob "no-such-job" NOT_FOUND Fails "There is no such job";
@@ -52,6 +54,7 @@ kinds! {
     NoSuchPlaybook "no-such-playbook" NOT_FOUND Fails "There is no such playbook";
     NoSuchCredential "no-such-credential" NOT_FOUND Fails "There is no such credential";
     NoSuchKey "no-such-key" NOT_FOUND Fails "There is no such API key";
+    NoSession "no-session" NOT_FOUND Fails "There is no session";
     NoSuchService "no-such-service" NOT_FOUND Fails "There is no such service";
     NoSuchOperation "no-such-operation" NOT_FOUND Fails "The service has no such operation";
     NoSuchRoute "no-such-route" NOT_FOUND Fails "There is nothing at this path";

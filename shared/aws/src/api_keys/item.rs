@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use callboard_core::access::{ApiKey, KeyId};
+use callboard_core::access::{ApiKey, KeyId, KeyKind};
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 
-use crate::attributes::{Attributes, Item, corrupt, instant, json, missing, string};
+use crate::attributes::{Attributes, Item, corrupt, instant, json, missing, number, string};
 
 const OF_KEY: &str = "KEY#";
 
@@ -18,12 +18,18 @@ pub(super) fn key(id: &str) -> Item {
 
 /// Returns the item that lists have of an API key: where it is in the order of ids, and nothing that changes.
 pub(super) fn entry(key: &ApiKey) -> Item {
-    place(partition(&key.tenant), key.id.as_str())
+    let mut item = place(partition(&key.tenant, key.kind()), key.id.as_str());
+    item.extend(time_to_live(key));
+    item
 }
 
-/// Returns the partition of a tenant's entries.
-pub(super) fn partition(tenant: &Tenant) -> String {
-    format!("KEYS#{}", tenant.as_str())
+/// Returns the partition of a tenant's entries of a kind.
+pub(super) fn partition(tenant: &Tenant, kind: KeyKind) -> String {
+    let of = match kind {
+        KeyKind::Key => "KEYS",
+        KeyKind::Session => "SESSIONS",
+    };
+    format!("{of}#{}", tenant.as_str())
 }
 
 /// Returns the item that is there as soon as there is any key. Without it, only a scan of the whole table, jobs included, would tell.
@@ -31,8 +37,8 @@ pub(super) fn any() -> Item {
     place("KEYS".to_owned(), "ANY")
 }
 
-/// Makes an API key's item. Its end is not in `expires_at`: that is the table's time to live, and whoever shows an expired key is to be
-/// told so.
+/// Makes an API key's item. Its end is not in `expires_at`, unless it is a session: that is the table's time to live, and whoever shows an
+/// expired key is to be told so.
 pub(super) fn of(api_key: &ApiKey) -> Result<Item, StoreError> {
     let mut item = key(api_key.id.as_str());
     item.extend(
@@ -47,11 +53,19 @@ pub(super) fn of(api_key: &ApiKey) -> Result<Item, StoreError> {
             ("valid_until", api_key.expires_at.map(instant)),
             ("last_used_at", api_key.last_used_at.map(instant)),
             ("revoked_at", api_key.revoked_at.map(instant)),
+            ("session", api_key.session.as_ref().map(json).transpose()?),
         ]
         .into_iter()
         .filter_map(|(name, value): (&str, Option<AttributeValue>)| Some((name.to_owned(), value?))),
     );
+    item.extend(time_to_live(api_key));
     Ok(item)
+}
+
+/// Returns when the table deletes the items of a session, in seconds.
+fn time_to_live(key: &ApiKey) -> Option<(String, AttributeValue)> {
+    let until = key.session_until()?;
+    Some(("expires_at".to_owned(), number(until.as_millis() / 1000)))
 }
 
 /// Reads an API key.
@@ -70,6 +84,7 @@ pub(super) fn read(item: &Item) -> Result<ApiKey, StoreError> {
         expires_at: fields.optional_instant("valid_until")?,
         last_used_at: fields.optional_instant("last_used_at")?,
         revoked_at: fields.optional_instant("revoked_at")?,
+        session: fields.json("session")?,
     })
 }
 

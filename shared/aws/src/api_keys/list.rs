@@ -1,4 +1,4 @@
-//! Lists of API keys: the entries of a tenant say which, and their items are read in batches.
+//! Lists of API keys: the entries of a partition say which, and their items are read in batches.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,7 +6,6 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use callboard_core::access::ApiKey;
 use callboard_core::base::causes::causes;
-use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use tokio::time::sleep;
 
@@ -20,10 +19,10 @@ const BATCH: usize = 100;
 const PAUSES: [u64; 7] = [0, 20, 40, 80, 160, 320, 640];
 
 impl DynamoDbKeyStore {
-    /// Returns up to `wanted` keys of a tenant after an id, in order of id. A damaged one is logged and left out.
+    /// Returns up to `wanted` keys of a partition of entries after an id, in order of id. A damaged one is logged and left out.
     pub(super) async fn following(
         &self,
-        tenant: &Tenant,
+        partition: &str,
         after: Option<&str>,
         wanted: usize,
     ) -> Result<Vec<ApiKey>, StoreError> {
@@ -31,7 +30,7 @@ impl DynamoDbKeyStore {
         let mut after = after.map(str::to_owned);
         loop {
             let missing = wanted - found.len();
-            let ids = self.ids(tenant, after.as_deref(), missing).await?;
+            let ids = self.ids(partition, after.as_deref(), missing).await?;
             for some in ids.chunks(BATCH) {
                 found.extend(self.batch(some).await?);
             }
@@ -42,17 +41,17 @@ impl DynamoDbKeyStore {
         }
     }
 
-    /// Returns up to `wanted` ids of a tenant's keys after an id, in order.
-    async fn ids(&self, tenant: &Tenant, after: Option<&str>, wanted: usize) -> Result<Vec<String>, StoreError> {
+    /// Returns up to `wanted` ids of a partition's entries after an id, in order.
+    async fn ids(&self, partition: &str, after: Option<&str>, wanted: usize) -> Result<Vec<String>, StoreError> {
         let query = self.client.query().table_name(&self.table).consistent_read(true);
         let query = query
             .limit(i32::try_from(wanted).unwrap_or(i32::MAX))
-            .expression_attribute_values(":tenant", string(item::partition(tenant)));
+            .expression_attribute_values(":entries", string(partition));
         let query = match after {
             Some(after) => query
-                .key_condition_expression("pk = :tenant AND sk > :after")
+                .key_condition_expression("pk = :entries AND sk > :after")
                 .expression_attribute_values(":after", string(after)),
-            None => query.key_condition_expression("pk = :tenant"),
+            None => query.key_condition_expression("pk = :entries"),
         };
         let (mut entries, mut ids) = (query.into_paginator().items().send(), Vec::new());
         while ids.len() < wanted

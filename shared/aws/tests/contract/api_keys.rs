@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_aws::DynamoDbKeyStore;
-use callboard_core::access::{ApiKey, Former, KeyId, KeyStore};
+use callboard_core::access::{ApiKey, Former, KeyId, KeyKind, KeyStore};
 use callboard_core::base::store_error::StoreError;
 use callboard_testkit::aws::Resources;
-use callboard_testkit::contract::key_store::{another_hash, create, key_of};
+use callboard_testkit::contract::key_store::{another_hash, create, key_of, session_of};
 use callboard_testkit::contract::samples::{HOUR, absent, now, refused, tenant};
 use serde_json::{Value, json};
 
@@ -38,37 +38,50 @@ async fn a_change_whose_answer_is_lost_happens_once() -> anyhow::Result<()> {
             hash: key.hash,
             until: at + HOUR,
         });
+        let before = key.hash;
         key = ApiKey {
             hash: another_hash()?,
             former: former.clone(),
             ..key
         };
-        assert_eq!(store.rotate(&key.id, key.hash, former).await?, key);
+        assert_eq!(store.rotate(&key.id, Some(before), key.hash, former).await?, key);
         store.used(&key.id, at + SECOND).await?;
         store.used(&key.id, at).await?;
         key.last_used_at = Some(at + SECOND);
         key.revoked_at = Some(at);
         assert_eq!(store.revoke(&key.id, at).await?, key);
-        refused(store.rotate(&key.id, another_hash()?, None).await)?;
+        refused(store.rotate(&key.id, None, another_hash()?, None).await)?;
         assert_eq!(store.get(&key.id).await?, key);
         absent(store.used(&key_of(&tenant)?.id, at).await)?;
     }
-    assert_eq!(store.list(&tenant, None, 10).await?.keys.len(), 4);
+    assert_eq!(store.list(&tenant, KeyKind::Key, None, 10).await?.keys.len(), 4);
     assert!(lossy.lost() > 30, "only {} answers were lost", lossy.lost());
     Ok(())
 }
 
 /// The table deletes items some time after their `expires_at`.
 #[tokio::test]
-async fn items_of_keys_never_expire() -> anyhow::Result<()> {
+async fn items_of_sessions_expire_and_those_of_keys_never_do() -> anyhow::Result<()> {
     let ((store, resources), tenant) = (make().await?, tenant());
+    let (session, scan) = (session_of(&tenant)?, || {
+        resources.dynamodb().scan().table_name(&resources.table)
+    });
+    store.create(&session).await?;
+    let items = scan().send().await?.items.unwrap_or_default();
+    assert_eq!(items.len(), 2, "{items:?}");
+    let until = session.expires_at.context("its end")?.as_millis() / 1000;
+    for item in items {
+        assert_eq!(item["expires_at"], AttributeValue::N(until.to_string()));
+        let delete = resources.dynamodb().delete_item().table_name(&resources.table);
+        let delete = delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
+        delete.send().await?;
+    }
     let key = ApiKey {
         expires_at: Some(now() - HOUR),
         ..key_of(&tenant)?
     };
     store.create(&key).await?;
-    let scan = resources.dynamodb().scan().table_name(&resources.table);
-    let items = scan.send().await?.items.unwrap_or_default();
+    let items = scan().send().await?.items.unwrap_or_default();
     assert_eq!(items.len(), 3, "{items:?}");
     for item in items {
         ensure!(!item.contains_key("expires_at"), "{item:?}");
@@ -90,9 +103,9 @@ async fn a_damaged_key_is_accepted_for_nothing_and_keeps_no_other_from_being_lis
         spoil(&resources, &damaged, damage).await?;
         let read = store.get(&damaged).await;
         ensure!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
-        let page = store.list(&tenant, None, 2).await?;
+        let page = store.list(&tenant, KeyKind::Key, None, 2).await?;
         assert_eq!((&page.keys[..], page.has_more), (&keys[..2], true));
-        let page = store.list(&tenant, None, 3).await?;
+        let page = store.list(&tenant, KeyKind::Key, None, 3).await?;
         assert_eq!((page.keys, page.has_more), (keys, false));
     }
     Ok(())
@@ -118,7 +131,7 @@ async fn keys_that_a_batch_leaves_out_are_asked_for_again() -> anyhow::Result<()
     })
     .await?;
     let store = DynamoDbKeyStore::new(&fake.config().await, "jobs".to_owned());
-    let page = store.list(&tenant, None, 10).await?;
+    let page = store.list(&tenant, KeyKind::Key, None, 10).await?;
     assert_eq!((&page.keys[..], page.has_more), (&keys[..], false));
     assert_eq!(fake.requests().len(), 4);
     Ok(())
@@ -134,7 +147,7 @@ async fn a_batch_that_is_never_complete_makes_the_list_unavailable() -> anyhow::
     })
     .await?;
     let store = DynamoDbKeyStore::new(&fake.config().await, "jobs".to_owned());
-    let listed = store.list(&key.tenant, None, 10).await;
+    let listed = store.list(&key.tenant, KeyKind::Key, None, 10).await;
     ensure!(matches!(listed, Err(StoreError::Unavailable(_))), "{listed:?}");
     Ok(())
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::caller::Caller;
-use super::key::{ApiKey, Former, KeyId, Presented};
+use super::key::{ApiKey, Former, KeyKind};
 use super::key_store::KeyStore;
+use super::presented::{KeyId, Presented};
 use super::rules::grant::tenant;
 use super::scopes::Scopes;
 use crate::base::fields::{Faults, FieldError, Fields};
@@ -201,6 +202,7 @@ pub async fn create(
         expires_at,
         last_used_at: None,
         revoked_at: None,
+        session: None,
     };
     store.create(&key).await?;
     tracing::info!(key.id = %key.id, key.name = key.name, key.tenant = key.tenant.as_str(), by = caller.name, "an API key is made");
@@ -230,12 +232,17 @@ pub async fn rotate(
 ) -> Result<(ApiKey, Secret), KeyError> {
     let key = get(store, caller, id).await?;
     check_takes(caller, &key)?;
+    if key.kind() == KeyKind::Session {
+        return Err(KeyError::Forbidden(format!(
+            "{id} is a session, whose secret only its browser gets, once an hour; it can be revoked."
+        )));
+    }
     let presented = Presented::renewed(id.clone())?;
     let former = (!overlap.is_zero()).then(|| Former {
         hash: key.hash,
         until: clock.now() + overlap,
     });
-    let key = store.rotate(id, presented.hash(), former).await?;
+    let key = store.rotate(id, None, presented.hash(), former).await?;
     tracing::info!(key.id = %key.id, key.name = key.name, by = caller.name, "an API key is rotated");
     Ok((key, presented.text()))
 }

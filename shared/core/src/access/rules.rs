@@ -10,7 +10,7 @@ use self::grant::Grant;
 pub use self::iam::IamRule;
 pub use self::oidc::OidcRule;
 use super::caller::Caller;
-use crate::base::fields::{Faults, Fields};
+use crate::base::fields::{Faults, FieldError, Fields};
 
 /// How long a line of the rules may be, in bytes.
 const MAX_LINE_BYTES: usize = 2048;
@@ -46,6 +46,19 @@ impl CallerRules {
         };
         callers.finish(faults);
         rules
+    }
+
+    /// Adds a rule for tokens, after the others.
+    ///
+    /// # Errors
+    /// Every fault of the rule, with its pointer.
+    pub fn with_oidc(mut self, rule: &Value) -> Result<Self, Vec<FieldError>> {
+        let mut faults = Faults::default();
+        if let Some(mut fields) = Fields::of(rule, "", &mut faults) {
+            self.oidc.extend(OidcRule::read(&mut fields, &mut faults));
+            fields.finish(&mut faults);
+        }
+        faults.or(self)
     }
 
     /// Adds a fault for every scope that is bound to something of which no kind of job knows. `subjects` are those of all kinds.

@@ -40,6 +40,9 @@ deeds! {
     KeyCreate "key.create" "Makes an API key.";
     KeyRotate "key.rotate" "Gives an API key another secret.";
     KeyRevoke "key.revoke" "Revokes an API key.";
+    SessionBegin "session.begin" "Begins a session of a web page.";
+    SessionRead "session.read" "Reads who asks.";
+    SessionEnd "session.end" "Ends a session of a web page.";
     ServiceRead "service.read" "Reads which services there are.";
     OperationTest "operation.test" "Tries an operation of a service.";
     AuditRead "audit.read" "Reads the audit log.";

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::filter::Filter;
+use crate::access::KeyKind;
 use crate::audit::AuditFilter;
 use crate::base::id::{JobId, Tenant};
 
@@ -20,8 +21,8 @@ pub enum List<'a> {
     Jobs(&'a Tenant, &'a Filter),
     /// A tenant's credentials, in order of name. A place is a name.
     Credentials(&'a Tenant),
-    /// A tenant's API keys, in order of id. A place is an id.
-    Keys(&'a Tenant),
+    /// A tenant's API keys of a kind, in order of id. A place is an id.
+    Keys(&'a Tenant, KeyKind),
     /// The entries of a tenant's audit log that pass a filter, newest first. A place is the store's.
     Audit(&'a Tenant, &'a AuditFilter),
 }
@@ -52,7 +53,8 @@ impl List<'_> {
         let (kind, tenant, filter) = match self {
             Self::Jobs(tenant, filter) => ("jobs", tenant, filter.text()),
             Self::Credentials(tenant) => ("credentials", tenant, String::new()),
-            Self::Keys(tenant) => ("keys", tenant, String::new()),
+            Self::Keys(tenant, KeyKind::Key) => ("keys", tenant, String::new()),
+            Self::Keys(tenant, KeyKind::Session) => ("sessions", tenant, String::new()),
             Self::Audit(tenant, filter) => ("audit", tenant, filter.text()),
         };
         let mut hash = Sha256::new();

@@ -39,6 +39,15 @@ impl Policy {
         &self.callers
     }
 
+    /// Returns the same policy with other callers.
+    #[must_use]
+    pub fn with_callers(&self, callers: CallerRules) -> Self {
+        Self {
+            callers,
+            ..self.clone()
+        }
+    }
+
     /// Returns how much each tenant may use.
     #[must_use]
     pub fn quotas(&self) -> &Quotas {

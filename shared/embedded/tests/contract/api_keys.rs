@@ -1,7 +1,7 @@
 //! SQLite as a store of API keys.
 
 use anyhow::ensure;
-use callboard_core::access::KeyStore;
+use callboard_core::access::{KeyKind, KeyStore};
 use callboard_core::base::store_error::StoreError;
 use callboard_embedded::{Database, SqliteKeyStore};
 use callboard_testkit::contract::key_store::create;
@@ -47,7 +47,7 @@ async fn a_damaged_key_is_accepted_for_nothing_and_keeps_no_other_from_being_lis
         ensure!(connection.execute(&update, [damaged.as_str()])? == 1);
         let read = store.get(&damaged).await;
         ensure!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
-        let page = store.list(&tenant, None, 2).await?;
+        let page = store.list(&tenant, KeyKind::Key, None, 2).await?;
         assert_eq!((page.keys, page.has_more), (keys, false));
     }
     Ok(())

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
-use callboard_core::access::keys::{self, NewKey};
+use callboard_core::access::keys::{self, KeyError, NewKey};
 use callboard_core::access::{
-    ApiKey, Authenticator, Caller, Former, KeyId, KeyPage, KeyStore, Presented, SecretHash, Unknown,
+    ApiKey, Authenticator, By, Caller, Former, KeyId, KeyKind, KeyPage, KeyStore, Presented, SecretHash, Unknown,
+    sessions,
 };
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
@@ -46,12 +47,24 @@ impl KeyStore for Watched {
         self.inner.get(id).await
     }
 
-    async fn list(&self, tenant: &Tenant, after: Option<&KeyId>, limit: u32) -> Result<KeyPage, StoreError> {
-        self.inner.list(tenant, after, limit).await
+    async fn list(
+        &self,
+        tenant: &Tenant,
+        kind: KeyKind,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<KeyPage, StoreError> {
+        self.inner.list(tenant, kind, after, limit).await
     }
 
-    async fn rotate(&self, id: &KeyId, hash: SecretHash, former: Option<Former>) -> Result<ApiKey, StoreError> {
-        self.inner.rotate(id, hash, former).await
+    async fn rotate(
+        &self,
+        id: &KeyId,
+        from: Option<SecretHash>,
+        hash: SecretHash,
+        former: Option<Former>,
+    ) -> Result<ApiKey, StoreError> {
+        self.inner.rotate(id, from, hash, former).await
     }
 
     async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<ApiKey, StoreError> {
@@ -110,6 +123,33 @@ impl World {
         self.store.reads.swap(0, Ordering::SeqCst)
     }
 
+    /// Begins a session of a key's holder.
+    async fn session(&self, key: &str) -> anyhow::Result<(ApiKey, String)> {
+        let known = self.authenticator.caller(key).await?;
+        let By::Key(parent) = known.by else {
+            anyhow::bail!("{known:?}")
+        };
+        let (session, text) = sessions::begin(&*self.store, &*self.clock, &known.caller, Some(parent)).await?;
+        Ok((session, text.expose().to_owned()))
+    }
+
+    /// Returns the session's CSRF token, and its next cookie, if it is renewed.
+    async fn renewed(&self, cookie: &str) -> anyhow::Result<(Option<String>, Option<String>)> {
+        let known = self.authenticator.session(cookie).await?;
+        let By::Session(key, hash) = known.by else {
+            anyhow::bail!("{known:?}")
+        };
+        let renewed = self.authenticator.renewed(&key, &hash).await;
+        Ok((key.csrf_token(), renewed.map(|(text, _)| text.expose().to_owned())))
+    }
+
+    async fn is_over(&self, cookie: &str) -> anyhow::Result<()> {
+        match self.authenticator.session(cookie).await {
+            Err(Unknown::Refused(told)) if told.starts_with("The session is over") => Ok(()),
+            other => anyhow::bail!("{other:?}"),
+        }
+    }
+
     async fn refusal(&self, shown: &str) -> anyhow::Result<String> {
         match self.authenticator.caller(shown).await {
             Err(Unknown::Refused(told)) => Ok(told),
@@ -123,7 +163,7 @@ async fn a_key_is_read_once_in_four_seconds_and_revoked_within_five() -> anyhow:
     let world = World::new().await?;
     let (key, text) = world.key("90d").await?;
     for _ in 0..10 {
-        let caller = world.authenticator.caller(&text).await?;
+        let caller = world.authenticator.caller(&text).await?.caller;
         ensure!(
             caller.name == "key:ci" && caller.subject == format!("key:{}", key.id),
             "{caller:?}"
@@ -228,5 +268,100 @@ async fn the_first_key_counts_at_once_and_for_ever() -> anyhow::Result<()> {
         !world.authenticator.knows_nobody().await? && world.reads() == 0,
         "a revoked key does not open the door"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_key_with_that_key_s_secret_and_after_eight_hours() -> anyhow::Result<()> {
+    let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+    for (expires, lasts) in [("90d", hour * 8), ("1h", hour)] {
+        let world = World::new().await?;
+        let (key, text) = world.key(expires).await?;
+        let (_, cookie) = world.session(&text).await?;
+        let known = world.authenticator.session(&cookie).await?;
+        ensure!(
+            known.caller == world.authenticator.caller(&text).await?.caller,
+            "{known:?}"
+        );
+        ensure!(known.caller.subject == format!("key:{}", key.id), "{known:?}");
+        world.clock.advance(lasts - second);
+        world.authenticator.session(&cookie).await?;
+        world.clock.advance(second);
+        world.is_over(&cookie).await?;
+    }
+    for revokes in [true, false] {
+        let world = World::new().await?;
+        let (key, text) = world.key("90d").await?;
+        let (_, cookie) = world.session(&text).await?;
+        world.authenticator.session(&cookie).await?;
+        match revokes {
+            true => drop(keys::revoke(&*world.store, &*world.clock, &world.operator, &key.id).await?),
+            false => {
+                drop(keys::rotate(&*world.store, &*world.clock, &world.operator, &key.id, Duration::ZERO).await?);
+            }
+        }
+        world.clock.advance(second * 5);
+        world.is_over(&cookie).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_once_an_hour_and_its_csrf_token_stays() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let (_, text) = world.key("90d").await?;
+    let (first, mut cookie) = world.session(&text).await?;
+    let mut renewals = 0;
+    for _ in 0..7 * 6 {
+        world.clock.advance(Duration::from_secs(600));
+        let (token, renewed) = world.renewed(&cookie).await?;
+        ensure!(token.is_some() && token == first.csrf_token());
+        if let Some(renewed) = renewed {
+            let former = std::mem::replace(&mut cookie, renewed);
+            // for a minute, and it is not renewed again
+            ensure!(world.renewed(&former).await?.1.is_none());
+            world.clock.advance(Duration::from_secs(61));
+            world.is_over(&former).await?;
+            renewals += 1;
+        }
+    }
+    ensure!(renewals == 7, "{renewals}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_is_no_key_a_key_is_no_session_and_neither_is_let_in_by_a_store_that_is_down() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let (key, text) = world.key("90d").await?;
+    let (session, cookie) = world.session(&text).await?;
+    ensure!(world.refusal(&cookie).await? == "There is no such API key.");
+    for wrong in [
+        text.as_str(),
+        "",
+        "cbk_",
+        Presented::renewed(session.id.clone())?.text().expose(),
+    ] {
+        world.is_over(wrong).await?;
+    }
+    world.clock.advance(Duration::from_secs(5));
+    world.store.is_down.store(true, Ordering::SeqCst);
+    let unknown = world.authenticator.session(&cookie).await;
+    ensure!(matches!(unknown, Err(Unknown::Unavailable(_))), "{unknown:?}");
+    world.store.is_down.store(false, Ordering::SeqCst);
+    let other = keys::rotate(
+        &*world.store,
+        &*world.clock,
+        &world.operator,
+        &session.id,
+        Duration::ZERO,
+    )
+    .await;
+    ensure!(matches!(other, Err(KeyError::Forbidden(_))), "{other:?}");
+    // its own holder ends it as it ends its key
+    let holder = world.authenticator.session(&cookie).await?.caller;
+    ensure!(holder.subject == key.caller().subject);
+    keys::revoke(&*world.store, &*world.clock, &holder, &session.id).await?;
+    world.clock.advance(Duration::from_secs(5));
+    world.is_over(&cookie).await?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_core::access::{ApiKey, KeyStore};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
@@ -12,9 +13,10 @@ use callboard_core::job::{Filter, HistoryQuery, JobStore};
 use callboard_core::output::{LogKey, Stream};
 use callboard_embedded::{
     Database, FileLogStore, Forgetter, SqliteAuditLog, SqliteCounterStore, SqliteIdempotencyStore, SqliteJobStore,
-    Stuck,
+    SqliteKeyStore, Stuck,
 };
 use callboard_testkit::contract::clock::FakeClock;
+use callboard_testkit::contract::key_store::{key_of, session_of};
 use callboard_testkit::contract::log_store::append;
 use callboard_testkit::contract::samples::{HOUR, create, create_claimed, query, success};
 use tempfile::TempDir;
@@ -117,6 +119,27 @@ async fn one_sweep_forgets_no_more_than_a_batch() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn sessions_are_forgotten_at_their_end_and_keys_never() -> anyhow::Result<()> {
+    let (world, tenant) = (World::open()?, Tenant::default());
+    let (keys, until) = (&world.forgetter.api_keys, world.clock.now() + HOUR);
+    let of = |key: ApiKey| ApiKey {
+        expires_at: Some(until),
+        ..key
+    };
+    let (key, session) = (of(key_of(&tenant)?), of(session_of(&tenant)?));
+    keys.create(&key).await?;
+    keys.create(&session).await?;
+    world.clock.advance(HOUR - SECOND);
+    world.forgetter.forget().await?;
+    assert_eq!(keys.get(&session.id).await?, session);
+    world.clock.advance(SECOND);
+    world.forgetter.forget().await?;
+    assert!(matches!(keys.get(&session.id).await, Err(StoreError::NotFound)));
+    assert_eq!(keys.get(&key.id).await?, key);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_damaged_row_keeps_no_other_from_being_found() -> anyhow::Result<()> {
     let world = World::open()?;
     let store = &world.store;
@@ -166,6 +189,7 @@ impl World {
             logs: Arc::new(FileLogStore::new(folder.path().join("logs"))),
             keys: Arc::new(SqliteIdempotencyStore::new(database.clone())),
             counters: Arc::new(SqliteCounterStore::new(database.clone())),
+            api_keys: Arc::new(SqliteKeyStore::new(database.clone())),
             audit: Arc::new(SqliteAuditLog::new(database, Arc::new(clock.clone()))),
             audit_retention: HOUR,
             clock: Arc::new(clock.clone()),

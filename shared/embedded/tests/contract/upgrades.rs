@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use callboard_core::access::KeyStore;
+use callboard_core::access::{KeyKind, KeyStore};
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::time::{Clock, Timestamp};
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
@@ -260,7 +260,7 @@ async fn what_earlier_releases_left_has_a_place_for_api_keys_and_keeps_them() ->
         Connection::open(folder.path().join("callboard.db"))?.pragma_update(None, "user_version", 6)?;
         let (database, _logs) = open(folder.path())?;
         let store = SqliteKeyStore::new(database);
-        assert_eq!(store.list(&tenant, None, 10).await?.keys, [key]);
+        assert_eq!(store.list(&tenant, KeyKind::Key, None, 10).await?.keys, [key]);
     }
     Ok(())
 }

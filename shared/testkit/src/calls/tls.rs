@@ -49,6 +49,12 @@ impl Authority {
         Ok(Self(CertifiedIssuer::self_signed(params, key)?))
     }
 
+    /// Returns its own certificate, by which it is trusted, in PEM format.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
     /// Issues a certificate for a server or a client with a name or address.
     ///
     /// # Errors
@@ -136,7 +142,7 @@ pub fn in_a_process_that_trusts(test: &str) -> anyhow::Result<Option<Authority>>
     let (folder, authority) = (tempfile::tempdir()?, Authority::new()?);
     let (key, certificate) = (folder.path().join("ca.key"), folder.path().join("ca.crt"));
     fs::write(&key, authority.0.key().serialize_pem())?;
-    fs::write(&certificate, authority.0.pem())?;
+    fs::write(&certificate, authority.pem())?;
     let run = Command::new(env::current_exe()?)
         .args([test, "--exact", "--nocapture"])
         .env(KEY, key)

@@ -8,10 +8,10 @@ pub use changes::*;
 pub use lists::*;
 pub use races::*;
 
-use callboard_core::access::{ApiKey, KeyStore, NotAScope, Presented, Scopes, SecretHash};
+use callboard_core::access::{ApiKey, KeyStore, NotAScope, Parent, Presented, Scopes, SecretHash, Session};
 use callboard_core::base::id::Tenant;
 
-use crate::contract::samples::now;
+use crate::contract::samples::{HOUR, now};
 
 /// Expands into one test per behaviour; `$make` returns an empty store and whatever must outlive it.
 #[macro_export]
@@ -23,16 +23,19 @@ macro_rules! key_store_contract {
             what_is_not_there_is_not_found,
             a_rotated_key_has_its_new_secret_and_the_former_one_as_is_said,
             a_revoked_key_is_not_rotated,
+            a_key_whose_secret_is_another_one_is_not_rotated,
             a_key_is_revoked_once,
             a_use_moves_only_forward_and_changes_nothing_else,
             of_several_who_create_one_key_one_does,
             keys_that_are_created_at_once_are_all_there,
             changes_at_once_lose_nothing,
+            of_several_rotations_of_one_secret_one_happens,
             a_revoked_key_stays_revoked_whatever_comes_at_once,
             lists_have_every_key_in_order_of_id,
             a_list_goes_on_after_any_id,
             tenants_see_nothing_of_each_other,
             a_store_is_empty_until_its_first_key,
+            sessions_are_listed_apart_and_do_not_count_as_keys,
         ] }
     };
 }
@@ -55,6 +58,29 @@ pub fn key_of(tenant: &Tenant) -> anyhow::Result<ApiKey> {
         expires_at: None,
         last_used_at: None,
         revoked_at: None,
+        session: None,
+    })
+}
+
+/// Makes a session of a tenant, which was made with a key.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn session_of(tenant: &Tenant) -> anyhow::Result<ApiKey> {
+    let (key, parent) = (key_of(tenant)?, Presented::generate()?);
+    let session = Session {
+        subject: format!("key:{}", parent.id),
+        first: key.hash,
+        parent: Some(Parent {
+            hash: parent.hash(),
+            id: parent.id,
+        }),
+    };
+    Ok(ApiKey {
+        name: "key:ci".to_owned(),
+        expires_at: Some(now() + HOUR * 8),
+        session: Some(session),
+        ..key
     })
 }
 

@@ -48,6 +48,8 @@ parts! {
     requests::get
     access::key
     access::audit
+    access::token
+    access::guesses
     lists::depth
     lists::sweep
     sources::git

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use callboard_core::access::{ApiKey, Former, KeyStore, Scopes};
+use callboard_core::access::{ApiKey, Former, KeyKind, KeyStore, Scopes, Session};
 use callboard_core::base::id::Tenant;
 use callboard_core::base::time::Timestamp;
 
-use super::{another_hash, create, key_of, scopes};
+use super::{another_hash, create, key_of, scopes, session_of};
 use crate::contract::samples::{HOUR, absent, now, refused, tenant};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ pub async fn an_id_is_taken_once(store: &dyn KeyStore) -> anyhow::Result<()> {
     for other in others {
         refused(store.create(&other).await)?;
         assert_eq!(store.get(&key.id).await?, key);
-        let listed = store.list(&other.tenant, None, 10).await?.keys;
+        let listed = store.list(&other.tenant, KeyKind::Key, None, 10).await?.keys;
         assert_eq!(listed.len(), usize::from(other.tenant == key.tenant), "{listed:?}");
     }
     Ok(())
@@ -48,7 +48,7 @@ pub async fn what_is_not_there_is_not_found(store: &dyn KeyStore) -> anyhow::Res
     let key = key_of(&tenant())?;
     create(store, &key.tenant).await?;
     absent(store.get(&key.id).await)?;
-    absent(store.rotate(&key.id, another_hash()?, None).await)?;
+    absent(store.rotate(&key.id, None, another_hash()?, None).await)?;
     absent(store.revoke(&key.id, now()).await)?;
     absent(store.used(&key.id, now()).await)?;
     // a change of what is not there leaves nothing behind
@@ -78,7 +78,7 @@ pub async fn a_rotated_key_has_its_new_secret_and_the_former_one_as_is_said(
                 former: former.clone(),
                 ..before
             };
-            assert_eq!(store.rotate(&expected.id, expected.hash, former).await?, expected);
+            assert_eq!(store.rotate(&expected.id, None, expected.hash, former).await?, expected);
             assert_eq!(store.get(&expected.id).await?, expected);
             before = expected;
         }
@@ -95,8 +95,27 @@ pub async fn a_revoked_key_is_not_rotated(store: &dyn KeyStore) -> anyhow::Resul
         until: now() + HOUR,
     };
     for former in [None, Some(former)] {
-        refused(store.rotate(&key.id, another_hash()?, former).await)?;
+        refused(store.rotate(&key.id, None, another_hash()?, former).await)?;
         assert_eq!(store.get(&key.id).await?, revoked);
+    }
+    Ok(())
+}
+
+/// Rotates a key that had another secret meanwhile, and then from the one that it has.
+pub async fn a_key_whose_secret_is_another_one_is_not_rotated(store: &dyn KeyStore) -> anyhow::Result<()> {
+    for key in [key_of(&tenant())?, session_of(&tenant())?] {
+        store.create(&key).await?;
+        refused(
+            store
+                .rotate(&key.id, Some(another_hash()?), another_hash()?, None)
+                .await,
+        )?;
+        assert_eq!(store.get(&key.id).await?, key);
+        let hash = another_hash()?;
+        let rotated = store.rotate(&key.id, Some(key.hash), hash, None).await?;
+        assert_eq!(rotated, ApiKey { hash, ..key.clone() });
+        refused(store.rotate(&key.id, Some(key.hash), another_hash()?, None).await)?;
+        assert_eq!(store.get(&key.id).await?, rotated);
     }
     Ok(())
 }
@@ -112,7 +131,7 @@ pub async fn a_key_is_revoked_once(store: &dyn KeyStore) -> anyhow::Result<()> {
         assert_eq!(store.revoke(&expected.id, time).await?, expected);
         assert_eq!(store.get(&expected.id).await?, expected);
     }
-    let listed = store.list(&expected.tenant, None, 10).await?.keys;
+    let listed = store.list(&expected.tenant, KeyKind::Key, None, 10).await?.keys;
     assert_eq!(listed, [expected]);
     Ok(())
 }
@@ -191,6 +210,15 @@ fn every_form(tenant: &Tenant) -> anyhow::Result<Vec<ApiKey>> {
         },
         ApiKey {
             last_used_at: Some(at),
+            ..make()?
+        },
+        session_of(tenant)?,
+        ApiKey {
+            session: Some(Session {
+                subject: "oidc:https://id.example#ann".to_owned(),
+                parent: None,
+                first: another_hash()?,
+            }),
             ..make()?
         },
     ])

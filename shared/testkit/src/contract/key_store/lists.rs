@@ -1,12 +1,12 @@
 //! Lists of keys.
 
 use anyhow::ensure;
-use callboard_core::access::{ApiKey, KeyId, KeyPage, KeyStore};
+use callboard_core::access::{ApiKey, KeyId, KeyKind, KeyPage, KeyStore};
 use callboard_core::base::id::Tenant;
 use futures_util::future::try_join_all;
 
-use super::{create, key_of};
-use crate::contract::samples::{now, tenant};
+use super::{create, key_of, session_of};
+use crate::contract::samples::{now, refused, tenant};
 
 /// More than the stores read at once.
 const MANY: usize = 250;
@@ -15,7 +15,7 @@ const MANY: usize = 250;
 pub async fn lists_have_every_key_in_order_of_id(store: &dyn KeyStore) -> anyhow::Result<()> {
     let tenant = tenant();
     assert_eq!(
-        store.list(&tenant, None, 10).await?,
+        store.list(&tenant, KeyKind::Key, None, 10).await?,
         KeyPage {
             keys: Vec::new(),
             has_more: false
@@ -61,7 +61,7 @@ pub async fn a_list_goes_on_after_any_id(store: &dyn KeyStore) -> anyhow::Result
         (Some("zzzzzzzzzzzz"), 9, &[], false),
     ] {
         let after: Option<KeyId> = after.map(str::parse).transpose()?;
-        let page = store.list(&tenant, after.as_ref(), limit).await?;
+        let page = store.list(&tenant, KeyKind::Key, after.as_ref(), limit).await?;
         let ids: Vec<&str> = page.keys.iter().map(|key| key.id.as_str()).collect();
         assert_eq!((ids.as_slice(), page.has_more), (expected, has_more), "{after:?}");
     }
@@ -84,12 +84,34 @@ pub async fn tenants_see_nothing_of_each_other(store: &dyn KeyStore) -> anyhow::
     Ok(())
 }
 
+/// Creates sessions, then keys; neither is in the other's list, and sessions alone leave a store empty.
+pub async fn sessions_are_listed_apart_and_do_not_count_as_keys(store: &dyn KeyStore) -> anyhow::Result<()> {
+    let tenant = tenant();
+    let mut sessions = vec![session_of(&tenant)?, session_of(&tenant)?, session_of(&tenant)?];
+    sessions.sort_by(|one, other| one.id.cmp(&other.id));
+    for session in &sessions {
+        store.create(session).await?;
+        refused(store.create(session).await)?;
+        assert!(store.is_empty().await?);
+    }
+    let keys = [create(store, &tenant).await?];
+    assert!(!store.is_empty().await?);
+    assert_eq!(walk(store, &tenant, 10).await?, keys);
+    sessions[1] = store.revoke(&sessions[1].id, now()).await?;
+    let page = store.list(&tenant, KeyKind::Session, None, 2).await?;
+    assert_eq!((&page.keys[..], page.has_more), (&sessions[..2], true));
+    let after = Some(&sessions[1].id);
+    let page = store.list(&tenant, KeyKind::Session, after, 2).await?;
+    assert_eq!((&page.keys[..], page.has_more), (&sessions[2..], false));
+    Ok(())
+}
+
 /// Reads all pages; each but the last is full.
 async fn walk(store: &dyn KeyStore, tenant: &Tenant, limit: u32) -> anyhow::Result<Vec<ApiKey>> {
     let mut found: Vec<ApiKey> = Vec::new();
     loop {
         let after = found.last().map(|key| &key.id);
-        let page = store.list(tenant, after, limit).await?;
+        let page = store.list(tenant, KeyKind::Key, after, limit).await?;
         ensure!(page.keys.len() <= limit as usize, "{} are too many", page.keys.len());
         ensure!(!page.has_more || page.keys.len() == limit as usize, "a page has gaps");
         found.extend(page.keys);

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use callboard_core::access::{ApiKey, Former, KeyId, KeyStore, SecretHash};
+use callboard_core::access::{ApiKey, Former, KeyId, KeyKind, KeyStore, SecretHash};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use futures_util::future::{join_all, try_join_all};
 
-use super::{another_hash, create, key_of};
+use super::{another_hash, create, key_of, session_of};
 use crate::contract::samples::{HOUR, now, refused, tenant};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ impl Change {
     /// Makes the change; returns the key as the store tells it, if it does.
     async fn make(&self, store: &dyn KeyStore, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         match self {
-            Self::Rotate(hash, former) => store.rotate(id, *hash, former.clone()).await.map(Some),
+            Self::Rotate(hash, former) => store.rotate(id, None, *hash, former.clone()).await.map(Some),
             Self::Revoke(at) => store.revoke(id, *at).await.map(Some),
             Self::Use(at) => store.used(id, *at).await.map(|()| None),
         }
@@ -55,7 +55,7 @@ pub async fn of_several_who_create_one_key_one_does(store: &dyn KeyStore) -> any
     }
     ensure!(winners.len() == 1, "{} created it", winners.len());
     assert_eq!(store.get(&id).await?, winners[0]);
-    assert_eq!(store.list(&tenant, None, 10).await?.keys, winners);
+    assert_eq!(store.list(&tenant, KeyKind::Key, None, 10).await?.keys, winners);
     Ok(())
 }
 
@@ -64,7 +64,7 @@ pub async fn keys_that_are_created_at_once_are_all_there(store: &dyn KeyStore) -
     let tenant = tenant();
     let mut keys = try_join_all((0..20).map(|_| create(store, &tenant))).await?;
     keys.sort_by(|one, other| one.id.cmp(&other.id));
-    assert_eq!(store.list(&tenant, None, 100).await?.keys, keys);
+    assert_eq!(store.list(&tenant, KeyKind::Key, None, 100).await?.keys, keys);
     assert!(!store.is_empty().await?);
     Ok(())
 }
@@ -100,6 +100,26 @@ pub async fn changes_at_once_lose_nothing(store: &dyn KeyStore) -> anyhow::Resul
     Ok(())
 }
 
+/// Rotates a session several times at once, each time from the secret that it has had.
+pub async fn of_several_rotations_of_one_secret_one_happens(store: &dyn KeyStore) -> anyhow::Result<()> {
+    for _ in 0..ROUNDS {
+        let before = session_of(&tenant())?;
+        store.create(&before).await?;
+        let hashes: Vec<SecretHash> = (0..AT_ONCE * 2).map(|_| another_hash()).collect::<Result<_, _>>()?;
+        let rotate = |hash: &SecretHash| store.rotate(&before.id, Some(before.hash), *hash, None);
+        let mut winners = Vec::new();
+        for told in join_all(hashes.iter().map(rotate)).await {
+            match told {
+                Ok(key) => winners.push(key),
+                other => refused(other)?,
+            }
+        }
+        ensure!(winners.len() == 1, "{} rotated it", winners.len());
+        assert_eq!(store.get(&before.id).await?, winners[0]);
+    }
+    Ok(())
+}
+
 /// However rotations, revocations and uses are mixed, the key is revoked once and stays so, and no rotation is told to have happened
 /// that has not, or that came after.
 pub async fn a_revoked_key_stays_revoked_whatever_comes_at_once(store: &dyn KeyStore) -> anyhow::Result<()> {
@@ -127,7 +147,7 @@ pub async fn a_revoked_key_stays_revoked_whatever_comes_at_once(store: &dyn KeyS
         let first = after.revoked_at.context("the key is not revoked")?;
         ensure!((at..at + SECOND * AT_ONCE).contains(&first), "{first}");
         assert_eq!(after.last_used_at, Some(at + SECOND * (AT_ONCE - 1)));
-        refused(store.rotate(&before.id, another_hash()?, None).await)?;
+        refused(store.rotate(&before.id, None, another_hash()?, None).await)?;
         assert_eq!(store.revoke(&before.id, at + HOUR).await?, after);
     }
     Ok(())

@@ -25,13 +25,13 @@ const ISSUERS: [Issuer; 2] = [
             "enterprise_id",
         ],
         sub: "repo:",
-        advice: "add \"repository: OWNER/NAME\" or \"repository_owner: OWNER\"",
+        advice: "add \"repository: OWNER/NAME\", \"repository_owner: OWNER\" or \"sub: repo:OWNER/NAME:**\"",
     },
     Issuer {
         address: "https://gitlab.com",
         owners: &["project_path", "project_id", "namespace_path", "namespace_id"],
         sub: "project_path:",
-        advice: "add \"project_path: GROUP/NAME\" or \"namespace_path: GROUP\"",
+        advice: "add \"project_path: GROUP/NAME\", \"namespace_path: GROUP\" or \"sub: project_path:GROUP/NAME:**\"",
     },
 ];
 
