@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
-use callboard_core::care::DeadLetters;
 use callboard_core::job::JobStore;
 use serde_json::{Value, json};
 
 const LONG_WAIT: Duration = Duration::from_secs(30 * 60);
-/// The highest number of long-waiting jobs that is counted.
+/// The highest number of each that is counted.
 const MAX_COUNTED: u32 = 100;
 
 /// Counts the jobs that need attention, and logs the counts.
@@ -19,22 +17,9 @@ const MAX_COUNTED: u32 = 100;
 /// # Errors
 /// The store is unavailable.
 pub(crate) async fn log(store: &dyn JobStore, function: &str, now: Timestamp) -> Result<(), StoreError> {
-    let dead_letters = DeadLetters {
-        tenant: Tenant::default(),
-        title: None,
-        limit: 1,
-        before: None,
-    };
-    let dead_letters = store.list(&dead_letters.query(), now).await?.total;
-    let long_waits = store.pending_since(now - LONG_WAIT, MAX_COUNTED).await?.len();
-    println!(
-        "{}",
-        line(
-            function,
-            now,
-            &json!({"DeadLetters": dead_letters, "LongWaits": long_waits})
-        )
-    );
+    let found = store.neglected(now - LONG_WAIT, MAX_COUNTED).await?;
+    let counts = json!({"DeadLetters": found.dead_letters, "LongWaits": found.long_waits});
+    println!("{}", line(function, now, &counts));
     Ok(())
 }
 

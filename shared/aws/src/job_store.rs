@@ -15,7 +15,7 @@ use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
     Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore,
-    LOOK_AGAIN, Lease, Outcome, Progress, Redrive, Ticket,
+    LOOK_AGAIN, Lease, Neglected, Outcome, Progress, Redrive, Ticket,
 };
 use callboard_core::request::Lane;
 
@@ -279,6 +279,14 @@ impl JobStore for DynamoDbJobStore {
 
     async fn waiting(&self, tenant: &Tenant, most: u32) -> Result<u32, StoreError> {
         self.listing().waiting(tenant, most).await
+    }
+
+    async fn neglected(&self, before: Timestamp, most: u32) -> Result<Neglected, StoreError> {
+        let listing = self.listing();
+        Ok(Neglected {
+            long_waits: listing.count_some_of(IndexQuery::waiting_since(before), most).await?,
+            dead_letters: listing.count_some_of(IndexQuery::dead(), most).await?,
+        })
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

@@ -7,7 +7,7 @@ use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
     Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobState, JobStore, Lease,
-    Outcome, Progress, Redrive, Refused, Ticket,
+    Neglected, Outcome, Progress, Redrive, Refused, Ticket,
 };
 use callboard_core::request::Lane;
 use rusqlite::{Connection, Params, Row};
@@ -293,6 +293,27 @@ impl JobStore for SqliteJobStore {
                     "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE tenant = ?1 AND status = 'pending' LIMIT ?2)";
                 let mut statement = connection.prepare_cached(count).map_err(sqlite)?;
                 statement.query_row((tenant, most), |row| row.get(0)).map_err(sqlite)
+            })
+            .await
+    }
+
+    async fn neglected(&self, before: Timestamp, most: u32) -> Result<Neglected, StoreError> {
+        self.database
+            .read(move |connection| {
+                let count = |has_letter: &str, before: Timestamp| {
+                    let query = format!(
+                        "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE status = 'pending' AND created_at < ?1
+                         AND CASE WHEN json_valid(state) THEN state ->> '$.dead_letter' IS {has_letter}
+                             AND state ->> '$.blocked_on' IS NULL ELSE FALSE END LIMIT ?2)"
+                    );
+                    let mut statement = connection.prepare_cached(&query).map_err(sqlite)?;
+                    let count = statement.query_row((before.as_millis(), most), |row| row.get(0));
+                    count.map_err(sqlite)
+                };
+                Ok(Neglected {
+                    long_waits: count("NULL", before)?,
+                    dead_letters: count("NOT NULL", Timestamp::NEVER)?,
+                })
             })
             .await
     }

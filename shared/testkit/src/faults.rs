@@ -12,7 +12,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{
     Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobQueue, JobStore, Lease,
-    Outcome, Progress, Redrive, Slot, SlotInUse, SlotStore, Ticket,
+    Neglected, Outcome, Progress, Redrive, Slot, SlotInUse, SlotStore, Ticket,
 };
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead};
 use callboard_core::request::Lane;
@@ -20,7 +20,7 @@ use callboard_core::submit::{IdempotencyKey, IdempotencyStore, Reservation};
 use tokio::sync::Notify;
 
 /// The calls that change nothing.
-const READS: [&str; 14] = [
+const READS: [&str; 15] = [
     "store.get",
     "store.list",
     "store.running",
@@ -28,6 +28,7 @@ const READS: [&str; 14] = [
     "store.queued",
     "store.pending_since",
     "store.waiting",
+    "store.neglected",
     "slots.jobs",
     "slots.in_use",
     "queue.is_longer_than",
@@ -389,6 +390,10 @@ impl JobStore for Faulty<dyn JobStore> {
 
     async fn queued(&self, lane: Lane, limit: u32) -> Result<Vec<Ticket>, StoreError> {
         self.1.make("store.queued", || self.0.queued(lane, limit)).await
+    }
+
+    async fn neglected(&self, before: Timestamp, most: u32) -> Result<Neglected, StoreError> {
+        self.1.make("store.neglected", || self.0.neglected(before, most)).await
     }
 
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError> {

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::Select;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
-use callboard_core::base::time::{Clock, SystemClock};
+use callboard_core::base::time::Timestamp;
 use callboard_core::job::{JobStatus, MAX_COUNTED};
 use futures_util::future::try_join_all;
 
@@ -19,7 +19,13 @@ impl Listing<'_> {
 
     /// Counts the jobs of a tenant that wait, up to `most`. That reads what waits of all tenants, so callers keep the number for a while.
     pub(crate) async fn waiting(&self, tenant: &Tenant, most: u32) -> Result<u32, StoreError> {
-        let source = IndexQuery::standing(tenant, JobStatus::Pending, false, SystemClock.now());
+        // what waits never expires
+        let source = IndexQuery::standing(tenant, JobStatus::Pending, false, Timestamp::from_millis(0));
+        self.count_some_of(source, most).await
+    }
+
+    /// Counts the jobs of a source, up to `most`.
+    pub(crate) async fn count_some_of(&self, source: IndexQuery, most: u32) -> Result<u32, StoreError> {
         let (counted, _) = self.count_up_to(&source, to_usize(most)).await?;
         Ok(u32::try_from(counted).unwrap_or(u32::MAX).min(most))
     }

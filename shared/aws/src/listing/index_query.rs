@@ -148,11 +148,25 @@ impl IndexQuery {
         }
     }
 
-    /// Returns the place of the jobs that have been waiting since before an instant.
+    /// Returns the place of the jobs that the queue has given up.
+    pub(crate) fn dead() -> Self {
+        Self::active(JobStatus::Pending, &[Standing::Dead], "#status = :status")
+    }
+
+    /// Returns the place of the jobs that have been waiting for a worker since before an instant.
+    pub(crate) fn waiting_since(before: Timestamp) -> Self {
+        Self::since(before, &[Standing::Queued, Standing::Due, Standing::Active])
+    }
+
+    /// Returns the place of the jobs that have been pending since before an instant.
     pub(crate) fn pending_since(before: Timestamp) -> Self {
+        Self::since(before, &PENDING)
+    }
+
+    fn since(before: Timestamp, standings: &[Standing]) -> Self {
         let pending = Self::active(
             JobStatus::Pending,
-            &PENDING,
+            standings,
             "#status = :status AND #created_at < :before",
         );
         Self {

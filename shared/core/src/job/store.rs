@@ -27,6 +27,15 @@ pub struct DueJob {
     pub due: Timestamp,
 }
 
+/// How many jobs somebody should look at.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Neglected {
+    /// Those that wait for a worker for long. Blocked ones wait for other jobs.
+    pub long_waits: u32,
+    /// Those that the queue has given up.
+    pub dead_letters: u32,
+}
+
 /// Stores the records of jobs. Every write after a claim is conditional on the lease token.
 #[async_trait]
 pub trait JobStore: Send + Sync {
@@ -120,6 +129,10 @@ pub trait JobStore: Send + Sync {
 
     /// Returns how many jobs of a tenant are pending, counted up to `most`.
     async fn waiting(&self, tenant: &Tenant, most: u32) -> Result<u32, StoreError>;
+
+    /// Counts the jobs of all tenants that somebody should look at, each sort up to `most`: those that have waited for a worker since before
+    /// an instant, and those that the queue has given up.
+    async fn neglected(&self, before: Timestamp, most: u32) -> Result<Neglected, StoreError>;
 
     /// Returns up to `limit` pending jobs that were created before an instant.
     async fn pending_since(&self, before: Timestamp, limit: u32) -> Result<Vec<JobId>, StoreError>;

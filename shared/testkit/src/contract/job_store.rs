@@ -66,6 +66,7 @@ macro_rules! job_store_contract {
             a_blocked_job_is_canceled_at_once,
             a_blocked_job_may_be_redriven,
             the_waiting_jobs_of_a_tenant_are_counted,
+            jobs_that_somebody_should_look_at_are_counted,
             a_pending_job_is_canceled_at_once,
             a_running_job_is_marked_to_stop_by_the_first_who_asks,
             a_job_that_was_to_stop_may_end_otherwise,

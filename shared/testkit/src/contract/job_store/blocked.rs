@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callboard_core::job::{BlockedOn, Job, JobStatus, JobStore, SlotType};
+use callboard_core::job::{BlockedOn, Job, JobStatus, JobStore, Neglected, SlotType};
 
 use super::super::samples::{
     HOUR, cancel_by, create, create_claimed, create_many, dead_letter, due, job_of, lease, now, redrive_by, refused,
@@ -102,5 +102,28 @@ pub async fn the_waiting_jobs_of_a_tenant_are_counted(store: &dyn JobStore) -> a
     store.claim(jobs[2].id, lease(), now()).await?;
     assert_eq!(store.waiting(&tenant, 10).await?, 3);
     assert_eq!(store.waiting(&tenant, 2).await?, 2);
+    Ok(())
+}
+
+/// Those of all tenants; blocked jobs wait for other jobs.
+pub async fn jobs_that_somebody_should_look_at_are_counted(store: &dyn JobStore) -> anyhow::Result<()> {
+    let later = now() + HOUR;
+    assert_eq!(store.neglected(later, 10).await?, Neglected::default());
+    for tenant in [tenant(), tenant()] {
+        let [due, buried] = [job_of(&tenant), job_of(&tenant)];
+        for job in [&due, &buried] {
+            store.create(job).await?;
+        }
+        store.bury(buried.id, dead_letter()).await?;
+    }
+    blocked(store, &on()).await?;
+    let (_running, _) = create_claimed(store).await?;
+    let found = |long_waits, dead_letters| Neglected {
+        long_waits,
+        dead_letters,
+    };
+    assert_eq!(store.neglected(later, 10).await?, found(2, 2));
+    assert_eq!(store.neglected(later, 1).await?, found(1, 1));
+    assert_eq!(store.neglected(now() - HOUR, 10).await?, found(0, 2));
     Ok(())
 }
