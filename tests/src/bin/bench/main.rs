@@ -12,6 +12,7 @@ mod report;
 mod requests;
 mod sources;
 mod storm;
+mod tenants;
 
 use anyhow::{Context, ensure};
 
@@ -50,6 +51,7 @@ parts! {
     access::audit
     access::token
     access::guesses
+    tenants::turns
     lists::depth
     lists::sweep
     sources::git
