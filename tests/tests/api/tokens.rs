@@ -189,6 +189,7 @@ fn allow(folder: &Path, issuer: &str, repository: &str) -> anyhow::Result<()> {
         "claims": {"repository": repository, "ref": "refs/heads/*"},
         "tenant": "web",
         "scopes": scopes,
+        "sessions": true,
     });
     // JSON is also valid YAML
     let policy = json!({"callers": {"oidc": [rule]}}).to_string();
@@ -337,6 +338,11 @@ async fn an_issuer_that_flags_name_needs_no_policy() -> anyhow::Result<()> {
     let workflow = service.client().showing(&issuer.token(None));
     let record = workflow.run(&json!({"playbook": "hello.yml"})).await?;
     ensure!(record["submitted_by"] == format!("oidc:{SUBJECT}"), "{record}");
+    // a session ends with its token, where nobody has said that people log in by it
+    let path = "/api/v1/session";
+    let ends = workflow.get(path).await?.body["expires_at"].clone();
+    let page = workflow.begin_session().await?;
+    ensure!(ends.is_string() && page.get(path).await?.body["expires_at"] == ends);
     ensure!(
         workflow
             .post("/api/v1/jobs", r#"{"playbook": "count.yml"}"#)

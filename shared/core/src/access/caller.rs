@@ -23,6 +23,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// Until when it is known: its key's end, or its token's; `None` if there is none.
     pub until: Option<Timestamp>,
+    /// Whether a session that it begins may last longer than that.
+    pub logs_in: bool,
 }
 
 /// What a caller lacks.
@@ -45,6 +47,7 @@ impl Caller {
             name,
             scopes: Scopes::admin(),
             until: None,
+            logs_in: false,
         }
     }
 

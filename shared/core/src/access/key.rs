@@ -147,6 +147,7 @@ impl ApiKey {
             subject,
             scopes: self.scopes.clone(),
             until: self.expires_at,
+            logs_in: false,
         }
     }
 }

@@ -31,8 +31,8 @@ pub async fn begin(
     parent: Option<Parent>,
 ) -> Result<(ApiKey, Secret), KeyError> {
     let (presented, now) = (Presented::generate()?, clock.now());
-    // a token is only for a login, and often ends within minutes
-    let end = caller.until.filter(|_| parent.is_some());
+    // the token of a login often ends within minutes
+    let end = caller.until.filter(|_| !caller.logs_in);
     let key = ApiKey {
         id: presented.id.clone(),
         tenant: caller.tenant.clone(),

@@ -34,6 +34,7 @@ pub fn done(tenant: &Tenant, name: &str, deed: Deed, object: &str) -> NewEntry {
         subject: format!("key:id-of-{name}"),
         scopes: Scopes::admin(),
         until: None,
+        logs_in: false,
     };
     NewEntry::of(&Requester::of(caller), deed, Some(object.to_owned()))
 }

@@ -35,6 +35,7 @@ impl Grant {
             subject,
             scopes: self.scopes.clone(),
             until: None,
+            logs_in: false,
         }
     }
 }

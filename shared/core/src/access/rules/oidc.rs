@@ -22,6 +22,8 @@ pub struct OidcRule {
     pub audiences: Vec<String>,
     claims: Vec<(String, Wanted)>,
     grant: Grant,
+    /// Whether tokens are those of people who log in, for hours.
+    sessions: bool,
 }
 
 impl OidcRule {
@@ -38,11 +40,13 @@ impl OidcRule {
             faults.add(fields.pointer("claims"), detail);
         }
         let grant = Grant::read(fields, faults);
+        let sessions = fields.boolean("sessions", faults);
         Some(Self {
             issuer: issuer?.to_owned(),
             audiences,
             claims,
             grant,
+            sessions,
         })
     }
 
@@ -63,7 +67,10 @@ impl OidcRule {
             return Err(unfit);
         }
         let subject_of_issuer = format!("oidc:{}#{subject}", self.issuer);
-        Ok(self.grant.caller(format!("oidc:{subject}"), subject_of_issuer))
+        Ok(Caller {
+            logs_in: self.sessions,
+            ..self.grant.caller(format!("oidc:{subject}"), subject_of_issuer)
+        })
     }
 
     fn is_for(&self, audience: &Value) -> bool {

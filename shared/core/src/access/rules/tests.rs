@@ -110,6 +110,7 @@ fn an_identity_of_aws_gets_what_the_first_rule_for_it_grants() -> Result<(), Vec
     let other = rules.of_arn(&format!("{role}/ann"));
     let expected = Caller {
         until: None,
+        logs_in: false,
         tenant: Tenant::default(),
         name: format!("{role}/ann"),
         subject: format!("{role}/ann"),
