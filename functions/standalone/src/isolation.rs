@@ -20,7 +20,7 @@ const STICKY: u32 = 0o1000;
 /// Returns by what a service's jobs are isolated, as its settings say and the machine can; the log says what they cannot have.
 pub(crate) fn isolation(arguments: &ServeArguments, folders: &JobFolders) -> anyhow::Result<Option<Isolation>> {
     let surroundings = surroundings(arguments, folders)?;
-    let shared = shared(&surroundings);
+    let shared = shared(&surroundings.resolved());
     let isolate = arguments.isolated.isolation;
     let isolation = match find(isolate, surroundings) {
         Ok(isolation) => isolation,
@@ -63,20 +63,15 @@ fn surroundings(arguments: &ServeArguments, folders: &JobFolders) -> anyhow::Res
         .chain([arguments.playbooks.as_path(), &cache, &program]);
     let data = setup::data(&common.data)?;
     Ok(Surroundings {
-        hidden: [data.as_path(), shared, &cache.join("archives")].map(real).into(),
-        closed: key.into_iter().map(real).collect(),
-        read_only: read_only.map(real).collect(),
-        writable: arguments.isolated.writable.iter().map(|path| real(path)).collect(),
+        hidden: [data.as_path(), shared, &cache.join("archives")].map(absolute).into(),
+        closed: key.into_iter().map(absolute).collect(),
+        read_only: read_only.map(absolute).collect(),
+        writable: arguments.isolated.writable.iter().map(|path| absolute(path)).collect(),
     })
 }
 
-/// Returns a path with its links resolved, also if it is not there yet.
-fn real(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    match (path.canonicalize(), path.parent(), path.file_name()) {
-        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
-        (real, ..) => real.unwrap_or(path),
-    }
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Returns the folders in which everybody may make something, but no job, since something of the service is in them.

@@ -212,6 +212,7 @@ impl Parts {
             kinds,
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
+            audit: self.audit.clone(),
             clock: self.clock.clone(),
             retention: DAY * common.retention_days,
             max_queued,

@@ -182,6 +182,7 @@ impl Parts {
                 .kinds(Arc::new(Elsewhere), self.services.in_force(), CONTAINERS),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
+            audit: self.audit.clone(),
             clock: self.clock.clone(),
             retention: self.settings.retention,
             max_queued: self.settings.max_queued,

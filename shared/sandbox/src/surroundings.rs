@@ -25,7 +25,8 @@ pub fn landlock_version() -> Option<i32> {
     Some(version).filter(|version| *version >= FIRST)
 }
 
-/// What belongs to a service, by paths without links. Of several that lie in each other, the innermost decides, and everything that
+/// What belongs to a service, by absolute paths. Links among them are followed anew for each process, since a certificate's key, say, may be
+/// switched by one. Of several that lie in each other, the innermost decides, and everything that
 /// is in none stays as it is. Only, nothing can be made in a folder above one of them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Surroundings {
@@ -46,8 +47,20 @@ impl Surroundings {
     /// # Errors
     /// The kernel has no Landlock, or refuses the rules.
     pub fn rules(&self, own: &Path) -> io::Result<OwnedFd> {
-        let rules = Places(self.places(own)).rules().map_err(io::Error::other)?;
+        let rules = Places(self.resolved().places(own)).rules().map_err(io::Error::other)?;
         Option::from(rules).ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    /// Returns the same with the links in its paths resolved.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        let resolved = |paths: &[PathBuf]| paths.iter().map(|path| real(path)).collect();
+        Self {
+            hidden: resolved(&self.hidden),
+            closed: resolved(&self.closed),
+            read_only: resolved(&self.read_only),
+            writable: resolved(&self.writable),
+        }
     }
 
     fn places<'a>(&'a self, own: &'a Path) -> BTreeMap<&'a Path, Rights> {
@@ -67,6 +80,14 @@ impl Surroundings {
             .chain(marked)
             .chain([(own, all)])
             .collect()
+    }
+}
+
+/// Returns a path with its links resolved, also if it is not there yet.
+fn real(path: &Path) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
+        (real, ..) => real.unwrap_or_else(|_| path.to_owned()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, ensure};
 use callboard_tests::{Client, wait};
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -116,6 +117,21 @@ async fn a_job_may_be_skipped_or_cancel_those_with_its_concurrency_key() -> anyh
         ensure!(record["reason"] == "canceled_by_request", "{record}");
     }
     is(&client.ended(&newest).await?, "successful")?;
+    let told = client
+        .get(&format!("/api/v1/audit?action=job.cancel&object={first}"))
+        .await?
+        .body;
+    ensure!(told["entries"][0]["outcome"] == "done", "{told}");
+
+    // of many at once, the newest is not canceled by an older one
+    let first = running(&client, &waiting(&folder, "never")).await?;
+    let request = hello(Some("cancel_running"));
+    let mut jobs = try_join_all((0..6).map(|_| client.submit(&request))).await?;
+    jobs.sort();
+    is(&client.ended(&jobs[5]).await?, "successful")?;
+    for job in jobs.iter().chain([&first]) {
+        client.ended(job).await?;
+    }
     // nobody has the key now
     is(
         &client.ended(&client.submit(&hello(Some("skip"))).await?).await?,

@@ -234,6 +234,22 @@ async fn a_renewal_after_one_whose_answer_was_lost_shows_that_the_worker_lives()
 }
 
 #[tokio::test]
+async fn a_job_with_a_concurrency_key_stops_before_another_one_has_the_key() -> anyhow::Result<()> {
+    let (site, store) = site()?;
+    let options = JobOptions {
+        concurrency_key: Some("host:db1".to_owned()),
+        ..JobOptions::default()
+    };
+    let job = site.job(options).await?;
+    let running = site.start(job.id, Script::new(&[Act::WorkForEver])).await?;
+    site.wait_for_renewal(job.id).await?;
+    set_down(&store);
+    site.clock.advance(LEASE);
+    assert_eq!(running.await??, Disposition::Executed);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_store_that_was_down_for_long_makes_no_job_lost_whose_worker_lives() -> anyhow::Result<()> {
     let ((site, store), gate) = (site()?, Arc::new(Notify::new()));
     let job = site.job(JobOptions::default()).await?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use callboard_aws::{
     DynamoDbCounterStore, DynamoDbIdempotencyStore, DynamoDbJobStore, DynamoDbSlotStore, JobStoreSettings, S3LogStore,
 };
+use callboard_core::audit::AuditLog;
 use callboard_core::base::id::JobId;
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper};
 use callboard_core::credential::CredentialStore;
@@ -19,8 +20,8 @@ use callboard_core::request::{JobOptions, Lane};
 use callboard_core::run::{Allowance, Dispatcher, Held, Limits, Outage, Runner, Runners, Worker, WorkerSettings};
 use callboard_core::submit::{IdempotencyStore, Submitter};
 use callboard_embedded::{
-    Database, FileLogStore, SqliteCounterStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore,
-    SqliteQueue, SqliteSlotStore,
+    Database, FileLogStore, SqliteAuditLog, SqliteCounterStore, SqliteCredentialStore, SqliteIdempotencyStore,
+    SqliteJobStore, SqliteQueue, SqliteSlotStore,
 };
 use callboard_tests::aws::Resources;
 use callboard_tests::contract::clock::FakeClock;
@@ -47,6 +48,7 @@ pub(crate) struct Site {
     pub(crate) slots: Arc<dyn SlotStore>,
     pub(crate) counters: Arc<dyn CounterStore>,
     pub(crate) quotas: Quotas,
+    audit: Arc<dyn AuditLog>,
     pub(crate) keys: Arc<dyn IdempotencyStore>,
     pub(crate) clock: FakeClock,
     messages: SqliteQueue,
@@ -72,6 +74,7 @@ impl Site {
             slots: Arc::new(SqliteSlotStore::new(database.clone())),
             counters: Arc::new(SqliteCounterStore::new(database.clone())),
             quotas: Quotas::default(),
+            audit: Arc::new(SqliteAuditLog::new(database.clone(), Arc::new(clock.clone()))),
             keys: Arc::new(SqliteIdempotencyStore::new(database)),
             clock,
             messages,
@@ -172,6 +175,7 @@ impl Site {
             kinds: kinds(),
             credentials: self.credentials.clone(),
             keys: self.keys.clone(),
+            audit: self.audit.clone(),
             clock: Arc::new(self.clock.clone()),
             retention: HOUR,
             max_queued: 1000,

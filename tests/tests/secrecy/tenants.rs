@@ -12,8 +12,8 @@ use callboard_core::policy::Quotas;
 use callboard_core::run::{Allowance, Dispatcher};
 use callboard_core::submit::{SubmitError, Submitter};
 use callboard_embedded::{
-    Database, SqliteCounterStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore, SqliteQueue,
-    SqliteSlotStore,
+    Database, SqliteAuditLog, SqliteCounterStore, SqliteCredentialStore, SqliteIdempotencyStore, SqliteJobStore,
+    SqliteQueue, SqliteSlotStore,
 };
 use callboard_tests::contract::credential_store::password;
 use callboard_tests::contract::samples::now;
@@ -42,6 +42,7 @@ async fn a_credential_of_another_tenant_is_as_one_that_is_not_there() -> anyhow:
             clock: clock.clone(),
         },
         store,
+        audit: Arc::new(SqliteAuditLog::new(database.clone(), clock.clone())),
         keys: Arc::new(SqliteIdempotencyStore::new(database)),
         kinds: kinds(),
         credentials: Arc::new(credentials),

@@ -180,7 +180,10 @@ impl Trail {
             _ if was_done => true,
             ("job_id", [id]) => id.parse::<JobId>().is_ok(),
             ("key_id", [id]) => match id.parse::<KeyId>() {
-                Ok(id) => app.keys.get(&id).await.is_ok(),
+                Ok(id) => {
+                    let key = app.keys.get(&id).await;
+                    key.is_ok_and(|key| key.tenant == *by.tenant() || by.caller.is_operator())
+                }
                 Err(_) => false,
             },
             ("name", [name]) => app.credentials.describe(by.tenant(), name).await.is_ok(),

@@ -108,14 +108,15 @@ impl Sweeper {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let lost = self.end_lost(&mut swept).await;
+        let dispatched = self.dispatch(&mut swept).await;
+        let again = self.dispatch_again(&mut swept).await;
+        let abandoned = self.abandon(&mut swept).await;
+        // the last, since there may be many slots
         let mended = match &lost {
             Ok(alive) => self.dispatcher.mend(alive).await,
             Err(_) => Ok(()),
         };
-        let dispatched = self.dispatch(&mut swept).await;
-        let again = self.dispatch_again(&mut swept).await;
-        let abandoned = self.abandon(&mut swept).await;
-        let done = lost.map(drop).and(mended).and(dispatched).and(again).and(abandoned);
+        let done = lost.map(drop).and(dispatched).and(again).and(abandoned).and(mended);
         done.map(|()| swept)
     }
 

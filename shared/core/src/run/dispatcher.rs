@@ -8,7 +8,7 @@ use crate::base::causes::causes;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
-use crate::job::{BlockedOn, Job, JobQueue, JobStatus, JobStore, Outcome, Slot, SlotStore, Ticket};
+use crate::job::{BlockedOn, Job, JobQueue, JobStatus, JobStore, Outcome, Slot, SlotInUse, SlotStore, Ticket};
 use crate::policy::Quotas;
 use crate::request::{ConcurrencyPolicy, Reason};
 
@@ -97,21 +97,31 @@ impl Dispatcher {
     /// `alive` are jobs that are known to run.
     pub(crate) async fn mend(&self, alive: &HashSet<JobId>) -> Result<(), StoreError> {
         for used in self.slots.in_use(MAX_SLOTS).await? {
-            for id in used.holders.iter().filter(|id| !alive.contains(id)) {
-                self.check_holder(&used.slot, *id).await?;
+            if let Err(error) = self.mend_one(&used, alive).await {
+                tracing::warn!(slot = ?used.slot, error = %causes(&error), "a slot could not be looked at; a later sweep does that");
             }
+        }
+        Ok(())
+    }
+
+    async fn mend_one(&self, used: &SlotInUse, alive: &HashSet<JobId>) -> Result<(), StoreError> {
+        let mut left = used.holders.len();
+        for id in used.holders.iter().filter(|id| !alive.contains(id)) {
+            left -= usize::from(self.check_holder(&used.slot, *id).await?);
+        }
+        if left < self.places(&used.slot) as usize {
             self.promote(&used.slot).await?;
         }
         Ok(())
     }
 
-    /// Returns up to `limit` jobs with the concurrency key of a job: those that have it and those that wait, without the job itself.
+    /// Returns up to `limit` jobs with the concurrency key of a job, those that have it and those that wait, as far as they are older.
     pub(crate) async fn rivals(&self, job: &Job, limit: u32) -> Result<Vec<JobId>, StoreError> {
         let Some(slot) = slot_of_key(job) else {
             return Ok(Vec::new());
         };
         let mut jobs = self.slots.jobs(&slot, limit).await?;
-        jobs.retain(|id| *id != job.id);
+        jobs.retain(|id| *id < job.id);
         Ok(jobs)
     }
 
@@ -147,7 +157,8 @@ impl Dispatcher {
         };
         match self.store.abandon(job.id, outcome.clone(), self.clock.now()).await {
             Ok(()) => *job = self.store.get(job.id, self.clock.now()).await?,
-            Err(StoreError::Conflict) => {}
+            // it was ended, or it got its place meanwhile and is queued
+            Err(StoreError::Conflict) => return Ok(()),
             Err(error) => return Err(error),
         }
         for slot in self.slots_of(job) {
@@ -156,18 +167,16 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Takes the place of a job that has ended, or that waits for something else than workers; wakes one that does not know yet that it has a
-    /// place.
-    async fn check_holder(&self, slot: &Slot, id: JobId) -> Result<(), StoreError> {
+    /// Takes the place of a job that has ended, and returns whether it did; wakes one that does not know yet that it has a place. A job that
+    /// the queue has given up keeps its place: another message of it may still come.
+    async fn check_holder(&self, slot: &Slot, id: JobId) -> Result<bool, StoreError> {
         match self.store.get(id, self.clock.now()).await {
-            Ok(job) if job.state.status.is_final() || job.state.dead_letter.is_some() => {
-                self.slots.give_back(slot, id).await
-            }
+            Ok(job) if job.state.status.is_final() => self.slots.give_back(slot, id).await.map(|()| true),
             Ok(job) if job.state.blocked_on.as_ref().is_some_and(|on| on.r#type == slot.kind()) => {
-                self.wake(slot, id).await
+                self.wake(slot, id).await.map(|()| false)
             }
-            Ok(_) | Err(StoreError::Corrupt(_)) => Ok(()),
-            Err(StoreError::NotFound) => self.slots.give_back(slot, id).await,
+            Ok(_) | Err(StoreError::Corrupt(_)) => Ok(false),
+            Err(StoreError::NotFound) => self.slots.give_back(slot, id).await.map(|()| true),
             Err(error) => Err(error),
         }
     }

@@ -76,20 +76,26 @@ impl Supervision<'_> {
         self.settings.lease.is_some_and(|limit| unrenewed >= limit)
     }
 
-    /// Handles the loss of the lease. A job that may run again is stopped before it runs twice at the same time. A job that runs
-    /// only once goes on, because being killed in the middle of its work is worse for it; nothing more of it is written.
+    /// Handles the loss of the lease. A job that may run again is stopped before it runs twice at the same time, and one with a concurrency
+    /// key before another one has the key. Any other job goes on, because being killed in the middle of its work is worse for it; nothing
+    /// more of it is written.
     fn lose(&self) {
         if self.job.state.detached.is_some() {
             // another worker looks at it, and writes the same log
             self.output.discard();
             self.request(StopReason::LeaseLost);
-        } else if self.job.may_run_again() {
+        } else if self.must_not_outlive_its_lease() {
             self.request(StopReason::LeaseLost);
         } else if self.output.discard() {
             tracing::warn!(
                 "the lease was lost; the job may run only once, so it goes on, but nothing more of it is written"
             );
         }
+    }
+
+    /// Returns whether something else would run at the same time if the job went on without its lease.
+    fn must_not_outlive_its_lease(&self) -> bool {
+        self.job.may_run_again() || self.job.request.options.concurrency_key.is_some()
     }
 
     fn lease(&self) -> MutexGuard<'_, (Lease, Duration)> {
@@ -156,7 +162,7 @@ impl Supervision<'_> {
         } else if *self.limits.shutdown.borrow() {
             self.request(StopReason::Shutdown);
         }
-        if self.job.may_run_again() && self.is_due_to_be_lost() {
+        if self.must_not_outlive_its_lease() && self.is_due_to_be_lost() {
             self.request(StopReason::LeaseLost);
         }
     }

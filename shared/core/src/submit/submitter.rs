@@ -10,6 +10,7 @@ use super::error::SubmitError;
 use super::idempotency_store::{IdempotencyKey, IdempotencyStore};
 use super::once::{Ledger, Once, Reserved, digest};
 use crate::access::{Action, Missing, Requester};
+use crate::audit::{AuditLog, Deed, NewEntry, note};
 use crate::base::causes::causes;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
@@ -48,6 +49,8 @@ pub struct Submitter {
     pub credentials: Arc<dyn CredentialStore>,
     /// The idempotency keys.
     pub keys: Arc<dyn IdempotencyStore>,
+    /// What is told of the jobs that a submission cancels.
+    pub audit: Arc<dyn AuditLog>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// How long a job is kept after its end.
@@ -159,18 +162,26 @@ impl Submitter {
         }
     }
 
-    /// Cancels the jobs that have the concurrency key of a blocked job or wait for it, as far as the caller may cancel them; returns the job as it
-    /// is then.
-    async fn cancel_rivals(&self, by: &Requester, job: Job) -> Result<Job, StoreError> {
+    /// If a job is blocked and its request says so, cancels the older jobs that have its concurrency key or wait for it, as far as the caller may
+    /// cancel them; returns the job as it is then.
+    async fn without_rivals(&self, by: &Requester, job: Job) -> Result<Job, StoreError> {
+        let cancels = job.request.options.concurrency_policy() == ConcurrencyPolicy::CancelRunning;
+        if !cancels || job.state.blocked_on.is_none() {
+            return Ok(job);
+        }
         for id in self.dispatcher.rivals(&job, MAX_RIVALS).await? {
             let Ok(rival) = self.store.get(id, self.clock.now()).await else {
                 continue;
             };
             let submitted_by = rival.request.origin.as_ref().map(|origin| origin.subject.as_str());
-            if by.caller.may_with_job_of(Action::JobsCancel, submitted_by)
-                && let Err(error) = cancel(&self.dispatcher, &job.tenant, id, by.caller.name.clone()).await
-            {
-                tracing::info!(job.id = %id, error = %causes(&error), "a job that had the concurrency key was not canceled");
+            if !by.caller.may_with_job_of(Action::JobsCancel, submitted_by) {
+                continue;
+            }
+            match cancel(&self.dispatcher, &job.tenant, id, by.caller.name.clone()).await {
+                Ok(_) => note(&*self.audit, NewEntry::of(by, Deed::JobCancel, Some(id.to_string()))).await,
+                Err(error) => {
+                    tracing::info!(job.id = %id, error = %causes(&error), "a job that had the concurrency key was not canceled");
+                }
             }
         }
         self.store.get(job.id, self.clock.now()).await
@@ -206,15 +217,12 @@ impl Submitter {
         match self.store.create(&job).await {
             Ok(()) => {
                 tracing::info!(job.id = %job.id, "job recorded");
-                let job = self.dispatcher.dispatched(job).await;
-                if job.state.blocked_on.is_some()
-                    && job.request.options.concurrency_policy() == ConcurrencyPolicy::CancelRunning
-                {
-                    return self.cancel_rivals(by, job).await;
-                }
-                Ok(job)
+                self.without_rivals(by, self.dispatcher.dispatched(job).await).await
             }
-            Err(StoreError::Conflict) => self.store.get(job.id, self.clock.now()).await,
+            Err(StoreError::Conflict) => {
+                let job = self.store.get(job.id, self.clock.now()).await?;
+                self.without_rivals(by, job).await
+            }
             Err(error) => Err(error),
         }
     }
