@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use callboard_api::JobView;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::Job;
+use callboard_core::job::{BlockedOn, Job};
 use callboard_kind_ansible::detail::Detail;
 use callboard_kind_ansible::failures::HostFailure;
 
@@ -34,6 +34,7 @@ fn summary(job: &Job) -> String {
         format!("{} ({})", state.status, reason.as_str())
     });
     let mut lines = vec![("job", job.id.to_string()), ("status", status)];
+    lines.extend(state.blocked_on.as_ref().map(|on| ("waits", waits(on))));
     let title = job.request.title.clone();
     let what = if job.request.kind.is_some() { "call" } else { "playbook" };
     lines.push((what, title.unwrap_or_else(|| "(inline)".to_owned())));
@@ -52,6 +53,14 @@ fn summary(job: &Job) -> String {
     lines.extend(isolation.filter(|by| !by.is_empty()).map(|by| ("isolated", by)));
     lines.push(("output", format!("callboard logs {}", job.id)));
     lines.iter().map(|(name, value)| line(name, value)).collect()
+}
+
+/// Says what a job waits for.
+fn waits(on: &BlockedOn) -> String {
+    match &on.concurrency_key {
+        Some(key) => format!("for the concurrency key {key}, as job {} had it", on.job_id),
+        None => "for other jobs of its tenant, whose quota of running jobs is used up".to_owned(),
+    }
 }
 
 fn told(failure: &HostFailure) -> String {

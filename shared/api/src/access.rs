@@ -16,7 +16,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use callboard_core::access::{ApiKey, Authenticator, By, Caller, Known, Missing, Requester, SecretHash, Unknown};
+use callboard_core::access::{
+    ApiKey, Authenticator, By, Caller, KeyId, Known, Missing, Requester, SecretHash, Unknown,
+};
 use callboard_core::base::causes::causes;
 use callboard_core::job::UNKNOWN;
 use callboard_core::policy::Policy;
@@ -103,6 +105,13 @@ impl Access {
         let detail =
             format!("The caller has begun {LOGINS} sessions within a minute; wait a minute, or use one of them.");
         Err(Problem::new(Kind::TooManySessions, detail))
+    }
+
+    /// Has a change of a key count at once for requests that this process answers.
+    pub(crate) fn changed(&self, id: &KeyId) {
+        if let Ways::Alone(authenticator) | Ways::Shown(authenticator) = &self.ways {
+            authenticator.forget(id);
+        }
     }
 
     /// Finds out who sends a request, and by what that is known, if anything is shown.

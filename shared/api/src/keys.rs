@@ -281,6 +281,7 @@ pub(crate) async fn rotate(
     let overlap = overlap(&body.value)?;
     let rotated = keys::rotate(&*app.keys, &*app.clock, &by.caller, &id, overlap).await;
     let (key, text) = rotated.map_err(|error| problem(id.as_str(), error))?;
+    app.access.changed(&id);
     Ok(Json(KeyView::made(key, text)))
 }
 
@@ -303,6 +304,7 @@ pub(crate) async fn revoke(
 ) -> Result<Json<KeyView>, Problem> {
     params.finish()?;
     let revoked = keys::revoke(&*app.keys, &*app.clock, &by.caller, &id).await;
+    app.access.changed(&id);
     revoked
         .map(KeyView::from)
         .map(Json)

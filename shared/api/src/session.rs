@@ -155,6 +155,7 @@ pub(crate) async fn end(
         return Err(Problem::new(Kind::NoSession, detail));
     };
     sessions::end(&*app.keys, &*app.clock, &key).await?;
+    app.access.changed(&key.id);
     let headers = [(SET_COOKIE, transport.forget_cookie()), (CACHE_CONTROL, NO_STORE)];
     Ok((StatusCode::NO_CONTENT, headers, Made::of(&key.id), ()).into_response())
 }

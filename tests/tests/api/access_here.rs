@@ -189,3 +189,23 @@ async fn where_nobody_is_asked_everybody_is_told_so_and_there_are_no_sessions() 
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_is_revoked_or_ended_here_is_refused_at_once() -> anyhow::Result<()> {
+    let (service, _data, admin) = crate::start_with_key().await?;
+    let admin = service.client().showing(&admin);
+    let made = admin
+        .post("/api/v1/keys", r#"{"name": "a", "scopes": ["jobs:read"]}"#)
+        .await?;
+    let key = service.client().showing(made.body["key"].as_str().context("a key")?);
+    let (jobs, session) = ("/api/v1/jobs", "/api/v1/session");
+    let page = key.begin_session().await?;
+    ensure!(page.get(jobs).await?.status == 200);
+    ensure!(page.delete(session).await?.status == 204);
+    ensure!(page.get(jobs).await?.status == 401);
+    ensure!(key.get(jobs).await?.status == 200);
+    let path = format!("/api/v1/keys/{}", made.body["id"].as_str().unwrap_or_default());
+    ensure!(admin.delete(&path).await?.status == 200);
+    ensure!(key.get(jobs).await?.status == 401);
+    Ok(())
+}

@@ -198,6 +198,11 @@ impl Authenticator {
         Ok(key)
     }
 
+    /// Has a key read again with the next request that shows it: it was changed here, and need not be waited for.
+    pub fn forget(&self, id: &KeyId) {
+        self.known().remove(id);
+    }
+
     fn known_key(&self, id: &KeyId) -> Option<Arc<ApiKey>> {
         let now = self.clock.elapsed();
         let known = self.known();

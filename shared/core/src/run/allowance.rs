@@ -95,7 +95,7 @@ impl Allowance {
         };
         if let Some((rate, true)) = rate {
             let detail = format!(
-                "The quota of {} submissions a minute is used up; the next minute begins in {} s.",
+                "The tenant's quota of {} submissions a minute is used up; the next minute begins in {} s.",
                 rate.limit,
                 rate.resets_in.as_secs()
             );
@@ -108,8 +108,9 @@ impl Allowance {
                 .is_used_up(tenant, limit.into(), 1, &*self.clock, count)
                 .await?
             {
-                let detail =
-                    format!("{limit} jobs are waiting, which is as many as may wait at a time; try again later.");
+                let detail = format!(
+                    "{limit} jobs of the tenant are waiting, which is as many as may; try again when some have started."
+                );
                 return Ok(Err(exceeded(detail, JOBS_END)));
             }
         }
@@ -118,7 +119,8 @@ impl Allowance {
             let sum = async || self.counters.sum(tenant, Counter::StoredBytes, today).await;
             if self.stored.is_used_up(tenant, limit, 0, &*self.clock, sum).await? {
                 let detail = format!(
-                    "The quota of {limit} bytes of stored output is used up; output is deleted when the retention of its job is over."
+                    "The tenant's quota of {limit} bytes of stored output is used up. Output is deleted when the retention of its job is over; \
+                     the operator can raise the quota."
                 );
                 return Ok(Err(exceeded(detail, OUTPUT_GOES)));
             }
