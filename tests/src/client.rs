@@ -67,6 +67,16 @@ impl Client {
         Ok(session.with_csrf_token(Some(token)))
     }
 
+    /// Makes an API key, and returns a client that shows it.
+    ///
+    /// # Errors
+    /// The key was refused.
+    pub async fn make_key(&self, key: &Value) -> anyhow::Result<Self> {
+        let made = self.post("/api/v1/keys", key.to_string()).await?;
+        ensure!(made.status == StatusCode::CREATED, "{made:?}");
+        Ok(self.showing(made.body["key"].as_str().context("a key")?))
+    }
+
     /// Returns a client that shows a cookie, `NAME=VALUE`, and no key.
     #[must_use]
     pub fn with_cookie(&self, cookie: &str) -> Self {

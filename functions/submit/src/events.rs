@@ -3,17 +3,16 @@
 
 use callboard_core::access::Requester;
 use callboard_core::base::store_error::StoreError;
+use callboard_core::submit::Submitter;
 use callboard_submit::trigger::JobEvent;
 use serde_json::{Value, json};
-
-use crate::intake::Intake;
 
 /// Accepts the request of an event.
 ///
 /// # Errors
 /// The store is unavailable: Lambda invokes the function again with the same event.
-pub(crate) async fn accept(intake: Intake<'_>, by: &Requester, event: JobEvent) -> Result<Value, StoreError> {
-    let job = intake.accept(by, event.id, Ok(event.request)).await?;
+pub(crate) async fn accept(submitter: &Submitter, by: &Requester, event: JobEvent) -> Result<Value, StoreError> {
+    let job = submitter.accept(by, event.id, Ok(event.request)).await?;
     let outcome = job.state.outcome.as_ref();
     Ok(json!({
         "job_id": job.id,

@@ -2,7 +2,6 @@
 
 mod dead_letters;
 mod events;
-mod intake;
 mod keys;
 mod messages;
 mod metrics;
@@ -15,8 +14,6 @@ use callboard_lambda::{Parts, Settings, answer, start_logging};
 use callboard_submit::trigger::Trigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
-
-use crate::intake::Intake;
 
 /// How long a sweep may go on. The next sweep begins a minute after this one did. While jobs are watched, a sweep keeps looking until
 /// then, because a worker counts as lost once its lease has been unchanged for long enough.
@@ -58,18 +55,14 @@ async fn handle(
     if !matches!(trigger, Trigger::Sweep) {
         parts.services.refresh().await;
     }
-    let intake = Intake {
-        submitter,
-        audit: &*parts.audit,
-    };
     Ok(match trigger {
         Trigger::Http(event) => answer(router, event).await?,
-        Trigger::Event(event) => events::accept(intake, &parts.of_events(), event).await?,
+        Trigger::Event(event) => events::accept(submitter, &parts.of_events(), event).await?,
         Trigger::CreateKey(body) => keys::create(parts, &body).await?,
         Trigger::Messages(batch) if dead_letters::are_in(&batch, dead_letters) => {
-            dead_letters::note(&*parts.store, intake, &parts.of_messages(), batch).await?
+            dead_letters::note(submitter, &parts.of_messages(), batch).await?
         }
-        Trigger::Messages(batch) => messages::accept(intake, &parts.of_messages(), batch).await?,
+        Trigger::Messages(batch) => messages::accept(submitter, &parts.of_messages(), batch).await?,
         Trigger::Sweep => {
             let swept = sweep_all(sweeper).await?;
             metrics::log(&*parts.store, &function_name(), parts.clock.now()).await?;

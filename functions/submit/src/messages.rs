@@ -6,23 +6,22 @@ use callboard_core::access::Requester;
 use callboard_core::base::id::JobId;
 use callboard_core::base::json;
 use callboard_core::base::time::Timestamp;
+use callboard_core::submit::Submitter;
 use callboard_lambda::batch_response;
 use callboard_submit::trigger::job_id;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use crate::intake::Intake;
-
 /// Accepts a batch, and answers which messages must be delivered again. A message that is not a valid request is recorded
 /// as refused and is not delivered again: it would be just as invalid next time.
-pub(crate) async fn accept(intake: Intake<'_>, by: &Requester, batch: SqsEvent) -> anyhow::Result<Value> {
-    let accepted = join_all(batch.records.iter().map(|message| accept_one(intake, by, message))).await;
+pub(crate) async fn accept(submitter: &Submitter, by: &Requester, batch: SqsEvent) -> anyhow::Result<Value> {
+    let accepted = join_all(batch.records.iter().map(|message| accept_one(submitter, by, message))).await;
     Ok(serde_json::to_value(batch_response(&batch.records, &accepted))?)
 }
 
-async fn accept_one(intake: Intake<'_>, by: &Requester, message: &SqsMessage) -> anyhow::Result<()> {
+async fn accept_one(submitter: &Submitter, by: &Requester, message: &SqsMessage) -> anyhow::Result<()> {
     let body = json::parse(message.body.as_deref().unwrap_or_default().as_bytes());
-    let job = intake.accept(by, id(message)?, body).await?;
+    let job = submitter.accept(by, id(message)?, body).await?;
     tracing::info!(message.id = message.message_id, job.id = %job.id, "a message became a job");
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
 use callboard_core::access::{ApiKey, Former, KeyId, KeyKind, KeyPage, KeyStore, SecretHash};
@@ -19,10 +19,9 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::attributes::{Item, instant, json, string};
-use crate::error::aws;
+use crate::error::{aws, conditional};
 use crate::update::Update;
 
-const REFUSED: &str = "ConditionalCheckFailedException";
 /// Why a transaction is canceled that may be made a moment later.
 const IN_THE_WAY: [&str; 3] = [
     "TransactionConflict",
@@ -93,10 +92,9 @@ impl DynamoDbKeyStore {
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values))
             .return_values(ReturnValue::AllNew);
-        match ask.send().await {
-            Ok(updated) => Ok(updated.attributes.unwrap_or_default()),
-            Err(error) if error.code() == Some(REFUSED) => Err(self.unmet(id).await?),
-            Err(error) => Err(aws(error)),
+        match conditional(ask.send().await)? {
+            Some(updated) => Ok(updated.attributes.unwrap_or_default()),
+            None => Err(self.unmet(id).await?),
         }
     }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use callboard_core::audit::{AuditLog, AuditPage, AuditQuery, Entry, NewEntry, Tip};
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::Tenant;
@@ -18,10 +17,9 @@ use callboard_core::base::time::{Clock, Timestamp};
 use tokio::sync::Mutex;
 
 use crate::attributes::{Attributes, Item, corrupt, json, missing, number, string};
-use crate::error::aws;
+use crate::error::{aws, conditional};
 use crate::listing::months;
 
-const REFUSED: &str = "ConditionalCheckFailedException";
 /// How many entries a page looks at. Where a filter lets few of them pass, the page ends there, and the next one goes on.
 const MOST_LOOKED_AT: usize = 2000;
 /// How many items are read at a time where a filter may leave out most.
@@ -58,10 +56,7 @@ impl DynamoDbAuditLog {
         let put = put
             .set_item(Some(self.item(entry)?))
             .condition_expression("attribute_not_exists(pk)");
-        match put.send().await {
-            Err(error) if error.code() != Some(REFUSED) => Err(aws(error)),
-            _ => Ok(()),
-        }
+        conditional(put.send().await).map(drop)
     }
 
     fn item(&self, entry: &Entry) -> Result<Item, StoreError> {

@@ -6,16 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::run::{Admission, Breaker, BreakerRule, BreakerStore};
 
 use crate::attributes::{Attributes, Item, json, number, string};
-use crate::error::aws;
+use crate::error::{aws, conditional};
 
-const REFUSED: &str = "ConditionalCheckFailedException";
 /// How long a breaker is kept after its last change, in addition to how long it is open.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 const TRIES: u32 = 10;
@@ -77,11 +75,8 @@ impl DynamoDbBreakerStore {
         } else {
             put.condition_expression("breaker = :before")
         };
-        match put.expression_attribute_values(":before", json(&before)?).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some(REFUSED) => Ok(false),
-            Err(error) => Err(aws(error)),
-        }
+        let put = put.expression_attribute_values(":before", json(&before)?);
+        conditional(put.send().await).map(|written| written.is_some())
     }
 }
 

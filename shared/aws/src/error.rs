@@ -35,6 +35,18 @@ where
     }
 }
 
+/// Translates the answer of DynamoDB to a conditional write; `None` if the condition does not hold.
+pub(crate) fn conditional<T, E>(answer: Result<T, SdkError<E>>) -> Result<Option<T>, StoreError>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    match answer {
+        Ok(written) => Ok(Some(written)),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+        Err(error) => Err(aws(error)),
+    }
+}
+
 /// Translates an error of Secrets Manager.
 pub(crate) fn secrets_manager<E>(error: SdkError<E>) -> StoreError
 where

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::ReturnValue;
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
@@ -14,9 +13,8 @@ use callboard_core::credential::known_hosts::HostKey;
 use futures_util::future::try_join_all;
 
 use crate::attributes::{Attributes, Item, string};
-use crate::error::aws;
+use crate::error::{aws, conditional};
 
-const REFUSED: &str = "ConditionalCheckFailedException";
 const AT_ONCE: usize = 16;
 
 /// Keeps host keys in a table.
@@ -38,10 +36,7 @@ impl DynamoDbHostKeyStore {
         let mut item = item_key(tenant, &key.host);
         item.insert("host_key".to_owned(), string(key.key.as_str()));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(pk)").send().await {
-            Err(error) if error.code() != Some(REFUSED) => Err(aws(error)),
-            _ => Ok(()),
-        }
+        conditional(put.condition_expression("attribute_not_exists(pk)").send().await).map(drop)
     }
 }
 

@@ -6,15 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::submit::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reservation};
 
 use crate::attributes::{Attributes, Item, instant, json, number, string};
-use crate::error::aws;
+use crate::error::{aws, conditional};
 
-const REFUSED: &str = "ConditionalCheckFailedException";
 /// How much longer than the key its item is kept, because clocks may differ.
 const SLACK: Duration = Duration::from_secs(3600);
 const TRIES: u32 = 3;
@@ -63,10 +61,8 @@ impl IdempotencyStore for DynamoDbIdempotencyStore {
             let put = put
                 .condition_expression("attribute_not_exists(pk) OR reserved_at <= :over")
                 .expression_attribute_values(":over", instant(reservation.at - KEY_LIFE));
-            match put.send().await {
-                Ok(_) => return Ok(reservation.clone()),
-                Err(error) if error.code() == Some(REFUSED) => {}
-                Err(error) => return Err(aws(error)),
+            if conditional(put.send().await)?.is_some() {
+                return Ok(reservation.clone());
             }
             // the key may have been freed in the meantime
             if let Some(standing) = self.get(item_key(tenant, key)).await? {
@@ -91,10 +87,7 @@ impl IdempotencyStore for DynamoDbIdempotencyStore {
             .expression_attribute_values(":settled", json(&standing)?)
             .condition_expression("reserved_job = :job")
             .expression_attribute_values(":job", string(job.to_string()));
-        match update.send().await {
-            Err(error) if error.code() != Some(REFUSED) => Err(aws(error)),
-            _ => Ok(()),
-        }
+        conditional(update.send().await).map(drop)
     }
 
     async fn free(&self, tenant: &Tenant, key: &IdempotencyKey, job: JobId) -> Result<(), StoreError> {
@@ -103,10 +96,7 @@ impl IdempotencyStore for DynamoDbIdempotencyStore {
             .set_key(Some(item_key(tenant, key)))
             .condition_expression("reserved_job = :job")
             .expression_attribute_values(":job", string(job.to_string()));
-        match delete.send().await {
-            Err(error) if error.code() != Some(REFUSED) => Err(aws(error)),
-            _ => Ok(()),
-        }
+        conditional(delete.send().await).map(drop)
     }
 }
 

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
@@ -16,10 +15,9 @@ use callboard_core::job::{Slot, SlotInUse, SlotStore};
 use futures_util::future::try_join_all;
 
 use crate::attributes::{Attributes, Item, corrupt, number, string};
-use crate::error::aws;
+use crate::error::{aws, conditional};
 use crate::item::SHARDS;
 
-const REFUSED: &str = "ConditionalCheckFailedException";
 const TRIES: u32 = 10;
 
 /// Keeps places in a table.
@@ -47,11 +45,7 @@ impl DynamoDbSlotStore {
             .expression_attribute_values(":holders", AttributeValue::Ss(vec![job.to_string()]))
             .expression_attribute_values(":job", string(job.to_string()))
             .expression_attribute_values(":places", number(places));
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some(REFUSED) => Ok(false),
-            Err(error) => Err(aws(error)),
-        }
+        conditional(update.send().await).map(|taken| taken.is_some())
     }
 
     async fn holders(&self, slot: &Slot) -> Result<Vec<JobId>, StoreError> {
@@ -84,10 +78,7 @@ impl DynamoDbSlotStore {
         let delete = delete
             .set_key(Some(slot_key(slot)))
             .condition_expression("attribute_not_exists(holders)");
-        match delete.send().await {
-            Err(error) if error.code() != Some(REFUSED) => Err(aws(error)),
-            _ => Ok(()),
-        }
+        conditional(delete.send().await).map(drop)
     }
 
     async fn shard(&self, shard: u8, limit: u32) -> Result<Vec<SlotInUse>, StoreError> {
@@ -143,10 +134,7 @@ impl SlotStore for DynamoDbSlotStore {
             .condition_expression("contains(holders, :job)")
             .expression_attribute_values(":holders", AttributeValue::Ss(vec![job.to_string()]))
             .expression_attribute_values(":job", string(job.to_string()));
-        match update.send().await {
-            Err(error) if error.code() != Some(REFUSED) => return Err(aws(error)),
-            _ => {}
-        }
+        conditional(update.send().await)?;
         self.leave_line(slot, job).await
     }
 

@@ -3,19 +3,16 @@
 //! Each write leaves its own mark in the item. If the answer to a write is lost, its repetition fails on the condition
 //! that the first try has changed; the mark shows that the write happened.
 
-use std::error::Error;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::ReturnValue;
 use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use uuid::Uuid;
 
 use crate::attributes::{Item, string};
-use crate::error::aws;
+use crate::error::{aws, conditional};
 use crate::item;
 use crate::update::Update;
 
@@ -55,12 +52,9 @@ impl Table {
         let mark = Uuid::new_v4().to_string();
         item.insert("written".to_owned(), string(mark.as_str()));
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let unmet = self.unmet(id, &mark, error).await;
-                unmet.map(drop).map_err(Unmet::into_conflict)
-            }
+        match conditional(put.condition_expression("attribute_not_exists(pk)").send().await)? {
+            Some(_) => Ok(()),
+            None => self.unmet(id, &mark).await.map(drop).map_err(Unmet::into_conflict),
         }
     }
 
@@ -83,9 +77,9 @@ impl Table {
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
-        match updated {
-            Ok(output) => Ok(output.attributes.unwrap_or_default()),
-            Err(error) => self.unmet(id, &mark, error).await,
+        match conditional(updated)? {
+            Some(output) => Ok(output.attributes.unwrap_or_default()),
+            None => self.unmet(id, &mark).await,
         }
     }
 
@@ -94,15 +88,9 @@ impl Table {
         self.update(id, update).await.map_err(Unmet::into_conflict)
     }
 
-    /// Finds out what happened to a failed write. If its condition did not hold, either this same write had already
-    /// been made, or the condition is not met.
-    async fn unmet<E>(&self, id: JobId, mark: &str, error: SdkError<E, HttpResponse>) -> Result<Item, Unmet>
-    where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    {
-        if error.code() != Some("ConditionalCheckFailedException") {
-            return Err(aws(error).into());
-        }
+    /// Finds out what it means that the condition of a write did not hold: either this same write had already been made, or the condition is
+    /// not met.
+    async fn unmet(&self, id: JobId, mark: &str) -> Result<Item, Unmet> {
         let item = self.item(id).await?;
         if item.get("written") == Some(&string(mark)) {
             Ok(item)

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row};
 
 use crate::database::Database;
 use crate::error::sqlite;
-use crate::rows::{self, column, select, sound};
+use crate::rows::{self, column, execute, select, sound};
 
 /// Keeps API keys in the `api_keys` table.
 #[derive(Clone)]
@@ -34,8 +34,7 @@ impl SqliteKeyStore {
             .write(move |connection| {
                 let delete = "DELETE FROM api_keys WHERE id IN
                     (SELECT id FROM api_keys WHERE session_until <= ?1 LIMIT ?2)";
-                let mut statement = connection.prepare_cached(delete).map_err(sqlite)?;
-                statement.execute((now.as_millis(), limit)).map(drop).map_err(sqlite)
+                execute(connection, delete, (now.as_millis(), limit))
             })
             .await
     }
@@ -134,10 +133,9 @@ impl KeyStore for SqliteKeyStore {
 
 fn insert(connection: &Connection, key: &ApiKey) -> Result<(), StoreError> {
     let insert = "INSERT INTO api_keys (id, tenant, key, session_until) VALUES (?1, ?2, ?3, ?4)";
-    let mut statement = connection.prepare_cached(insert).map_err(sqlite)?;
     let until = key.session_until().map(Timestamp::as_millis);
-    let inserted = statement.execute((key.id.as_str(), key.tenant.as_str(), rows::to_json(key)?, until));
-    inserted.map(drop).map_err(sqlite)
+    let params = (key.id.as_str(), key.tenant.as_str(), rows::to_json(key)?, until);
+    execute(connection, insert, params)
 }
 
 /// Changes a key, and returns it; `Conflict` if `change` returns that it may not be changed so.
@@ -149,8 +147,7 @@ fn change(connection: &Connection, id: &KeyId, change: impl FnOnce(&mut ApiKey) 
     }
     if key != before {
         let update = "UPDATE api_keys SET key = ?2 WHERE id = ?1";
-        let mut statement = connection.prepare_cached(update).map_err(sqlite)?;
-        statement.execute((id.as_str(), rows::to_json(&key)?)).map_err(sqlite)?;
+        execute(connection, update, (id.as_str(), rows::to_json(&key)?))?;
     }
     Ok(key)
 }

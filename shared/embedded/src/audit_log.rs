@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use crate::database::Database;
 use crate::error::sqlite;
-use crate::rows::{self, column, select, sound};
+use crate::rows::{self, column, execute, select, sound};
 
 /// How many entries a check reads at a time.
 const BATCH: u32 = 1000;
@@ -72,10 +72,7 @@ impl SqliteAuditLog {
         let Some((last, _)) = self.database.read(over).await? else {
             return Ok(());
         };
-        let remove = move |connection: &Connection| {
-            let removed = connection.execute("DELETE FROM audit WHERE number <= ?1", [last]);
-            removed.map(drop).map_err(sqlite)
-        };
+        let remove = move |connection: &Connection| execute(connection, "DELETE FROM audit WHERE number <= ?1", [last]);
         self.database.write(remove).await
     }
 }
@@ -107,16 +104,15 @@ fn add(connection: &Connection, new: NewEntry, clock: &dyn Clock) -> Result<(), 
     let entry = entry.map_err(|error| StoreError::Corrupt(Box::new(error)))?;
     let insert = "INSERT INTO audit (number, at, tenant, action, object, entry)
                   VALUES (:number, :at, :tenant, :action, :object, :entry)";
-    let mut statement = connection.prepare_cached(insert).map_err(sqlite)?;
-    let inserted = statement.execute(named_params! {
+    let params = named_params! {
         ":number": entry.number.cast_signed(),
         ":at": entry.at.as_millis(),
         ":tenant": entry.tenant,
         ":action": entry.action,
         ":object": entry.object,
         ":entry": rows::to_json(&entry)?,
-    });
-    inserted.map(drop).map_err(sqlite)
+    };
+    execute(connection, insert, params)
 }
 
 /// Returns the last entry. Where that is damaged, the log goes on with another chain, and a check tells of both.

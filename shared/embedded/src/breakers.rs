@@ -103,10 +103,5 @@ fn put(connection: &Connection, tenant: &Tenant, name: &str, breaker: Breaker) -
     } else {
         "INSERT OR REPLACE INTO breakers (tenant, name, state) VALUES (?1, ?2, ?3)"
     };
-    let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
-    let state = rows::to_json(&breaker)?;
-    statement
-        .execute((tenant.as_str(), name, state))
-        .map(drop)
-        .map_err(sqlite)
+    rows::execute(connection, query, (tenant.as_str(), name, rows::to_json(&breaker)?))
 }

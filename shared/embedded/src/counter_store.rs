@@ -8,6 +8,7 @@ use callboard_core::job::{Counter, CounterStore};
 
 use crate::database::Database;
 use crate::error::sqlite;
+use crate::rows::execute;
 
 /// Keeps counts in the `counters` table.
 #[derive(Clone)]
@@ -31,8 +32,7 @@ impl SqliteCounterStore {
             .write(move |connection| {
                 let delete = "DELETE FROM counters WHERE (tenant, counter, period) IN
                     (SELECT tenant, counter, period FROM counters WHERE expires_at <= ?1 LIMIT ?2)";
-                let mut statement = connection.prepare_cached(delete).map_err(sqlite)?;
-                statement.execute((now.as_millis(), limit)).map(drop).map_err(sqlite)
+                execute(connection, delete, (now.as_millis(), limit))
             })
             .await
     }

@@ -8,7 +8,6 @@ use callboard_core::submit::{IdempotencyKey, IdempotencyStore, KEY_LIFE, Reserva
 use rusqlite::Connection;
 
 use crate::database::Database;
-use crate::error::sqlite;
 use crate::rows::{self, select};
 
 /// Keeps keys in the `idempotency_keys` table.
@@ -34,8 +33,7 @@ impl SqliteIdempotencyStore {
             .write(move |connection| {
                 let delete = "DELETE FROM idempotency_keys WHERE (tenant, key) IN
                     (SELECT tenant, key FROM idempotency_keys WHERE at <= ?1 LIMIT ?2)";
-                let mut statement = connection.prepare_cached(delete).map_err(sqlite)?;
-                statement.execute((over, limit)).map(drop).map_err(sqlite)
+                rows::execute(connection, delete, (over, limit))
             })
             .await
     }
@@ -76,9 +74,7 @@ impl IdempotencyStore for SqliteIdempotencyStore {
         self.database
             .write(move |connection| {
                 let delete = "DELETE FROM idempotency_keys WHERE tenant = ?1 AND key = ?2 AND job_id = ?3";
-                let mut statement = connection.prepare_cached(delete).map_err(sqlite)?;
-                let deleted = statement.execute((tenant.as_str(), key.as_str(), job.as_bytes()));
-                deleted.map(drop).map_err(sqlite)
+                rows::execute(connection, delete, (tenant.as_str(), key.as_str(), job.as_bytes()))
             })
             .await
     }
@@ -98,13 +94,12 @@ fn put(
 ) -> Result<(), StoreError> {
     let put =
         "INSERT OR REPLACE INTO idempotency_keys (tenant, key, job_id, at, reservation) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let mut statement = connection.prepare_cached(put).map_err(sqlite)?;
-    let put = statement.execute((
+    let params = (
         tenant.as_str(),
         key.as_str(),
         reservation.job.as_bytes(),
         reservation.at.as_millis(),
         rows::to_json(reservation)?,
-    ));
-    put.map(drop).map_err(sqlite)
+    );
+    rows::execute(connection, put, params)
 }

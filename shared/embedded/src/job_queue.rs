@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use crate::database::Database;
 use crate::error::sqlite;
+use crate::rows::execute;
 
 /// How long a receiver sleeps before it looks for messages that have become visible or that another process has sent.
 const POLL: Duration = Duration::from_millis(500);
@@ -126,12 +127,7 @@ impl SqliteQueue {
     /// The database is unavailable; the message will be received again.
     pub async fn acknowledge(&self, message: Message) -> Result<(), StoreError> {
         self.database
-            .write_soon(move |connection| {
-                let mut statement = connection
-                    .prepare_cached("DELETE FROM messages WHERE id = ?1")
-                    .map_err(sqlite)?;
-                statement.execute([message.id]).map(drop).map_err(sqlite)
-            })
+            .write_soon(move |connection| execute(connection, "DELETE FROM messages WHERE id = ?1", [message.id]))
             .await
     }
 
@@ -171,8 +167,7 @@ fn next(connection: &Connection, lane: Lane, now: Timestamp, last: &str) -> Resu
 /// Deletes a message that names no job; otherwise it would block the messages behind it for ever.
 fn discard(connection: &Connection, id: i64, error: &rusqlite::Error) -> Result<(), StoreError> {
     tracing::error!(error = %causes(error), "a message of the queue is damaged; it is deleted");
-    let deleted = connection.execute("DELETE FROM messages WHERE id = ?1", [id]);
-    deleted.map(drop).map_err(sqlite)
+    execute(connection, "DELETE FROM messages WHERE id = ?1", [id])
 }
 
 #[async_trait]
@@ -183,11 +178,8 @@ impl JobQueue for SqliteQueue {
         self.database
             .write_soon(move |connection| {
                 let send = "INSERT INTO messages (job_id, visible_at, lane, tenant) VALUES (?1, ?2, ?3, ?4)";
-                let mut statement = connection.prepare_cached(send).map_err(sqlite)?;
-                statement
-                    .execute((id.as_bytes(), visible_at, lane.stored(), tenant.as_str()))
-                    .map(drop)
-                    .map_err(sqlite)
+                let params = (id.as_bytes(), visible_at, lane.stored(), tenant.as_str());
+                execute(connection, send, params)
             })
             .await?;
         self.lanes[lane as usize].sent.notify_one();

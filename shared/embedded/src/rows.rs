@@ -185,6 +185,12 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(text: impl AsRef<[u8]>) -> Re
     serde_json::from_slice(text.as_ref()).map_err(|error| StoreError::Corrupt(Box::new(error)))
 }
 
+/// Runs a statement, which is prepared once.
+pub(crate) fn execute(connection: &Connection, statement: &str, params: impl Params) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(statement).map_err(sqlite)?;
+    statement.execute(params).map(drop).map_err(sqlite)
+}
+
 /// Runs a query, which is prepared once, and reads every row.
 pub(crate) fn select<T>(
     connection: &Connection,

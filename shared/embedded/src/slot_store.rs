@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::database::Database;
 use crate::error::sqlite;
-use crate::rows::{column, select};
+use crate::rows::{column, execute, select};
 
 /// Keeps places in the `slots` table.
 #[derive(Clone)]
@@ -72,9 +72,8 @@ impl Key {
 
     fn put(&self, connection: &Connection, job: JobId, has_place: bool) -> Result<(), StoreError> {
         let put = "INSERT OR REPLACE INTO slots (tenant, concurrency_key, job_id, has_place) VALUES (?1, ?2, ?3, ?4)";
-        let mut statement = connection.prepare_cached(put).map_err(sqlite)?;
         let params = (&self.tenant, &self.concurrency_key, job.as_bytes(), has_place);
-        statement.execute(params).map(drop).map_err(sqlite)
+        execute(connection, put, params)
     }
 
     fn take(&self, connection: &Connection, places: u32, job: JobId) -> Result<Option<JobId>, StoreError> {
@@ -111,9 +110,7 @@ impl SlotStore for SqliteSlotStore {
         self.database
             .write_soon(move |connection| {
                 let delete = "DELETE FROM slots WHERE tenant = ?1 AND concurrency_key = ?2 AND job_id = ?3";
-                let mut statement = connection.prepare_cached(delete).map_err(sqlite)?;
-                let params = (&key.tenant, &key.concurrency_key, job.as_bytes());
-                statement.execute(params).map(drop).map_err(sqlite)
+                execute(connection, delete, (&key.tenant, &key.concurrency_key, job.as_bytes()))
             })
             .await
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
 use callboard_tests::client::Answer;
-use callboard_tests::{Client, wait};
+use callboard_tests::wait;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -22,13 +22,6 @@ const ACTIONS: [&str; 9] = [
     "keys:write",
     "audit:read",
 ];
-
-/// Makes a key, and returns a client that shows it.
-pub(crate) async fn key(admin: &Client, body: Value) -> anyhow::Result<Client> {
-    let made = admin.post(KEYS, body.to_string()).await?;
-    ensure!(made.status == 201, "{made:?}");
-    Ok(admin.showing(made.body["key"].as_str().context("a key")?))
-}
 
 /// Returns whether an answer is a problem of a kind.
 pub(crate) fn is(answer: &Answer, status: u16, problem: &str) -> bool {
@@ -87,7 +80,8 @@ async fn every_route_asks_for_its_scope_and_takes_no_other() -> anyhow::Result<(
     }
     ensure!(routes.len() == 33, "{} routes", routes.len());
     for action in ACTIONS {
-        let holder = key(&admin, json!({"name": action.replace(':', "-"), "scopes": [action]})).await?;
+        let holder = json!({"name": action.replace(':', "-"), "scopes": [action]});
+        let holder = admin.make_key(&holder).await?;
         for (shown, client) in [("session", holder.begin_session().await?), ("key", holder)] {
             // a session begins no other, and can end itself
             let is_asked = |path: &str| shown != "session" || path != "/api/v1/session";
@@ -124,7 +118,7 @@ async fn nothing_of_another_tenant_is_there() -> anyhow::Result<()> {
     let operator = service.client().showing(&operator);
     let tenant = async |name: &str| {
         let body = json!({"name": name, "scopes": ["admin"], "tenant": name});
-        key(&operator, body).await
+        operator.make_key(&body).await
     };
     let (web, mail) = (tenant("web").await?, tenant("mail").await?);
     let job = web.submit(&json!({"playbook": "hello.yml"})).await?;
@@ -188,7 +182,7 @@ async fn a_bound_key_runs_reads_and_cancels_what_it_is_bound_to() -> anyhow::Res
         "jobs:read[own]",
         "jobs:cancel[own]",
     ];
-    let pipeline = key(&admin, json!({"name": "pipeline", "scopes": scopes})).await?;
+    let pipeline = admin.make_key(&json!({"name": "pipeline", "scopes": scopes})).await?;
     let job = pipeline.submit(&json!({"playbook": "hello.yml"})).await?;
     let record = pipeline.ended(&job).await?;
     ensure!(
@@ -233,11 +227,9 @@ async fn a_bound_key_runs_reads_and_cancels_what_it_is_bound_to() -> anyhow::Res
     ] {
         ensure!(is(&answer, 403, "forbidden"), "{answer:?}");
     }
-    let keeper = key(
-        &admin,
-        json!({"name": "keeper", "scopes": ["credentials:*[credential=staging-*]"]}),
-    )
-    .await?;
+    let keeper = admin
+        .make_key(&json!({"name": "keeper", "scopes": ["credentials:*[credential=staging-*]"]}))
+        .await?;
     let credential = |name: &str| json!({"name": name, "kind": "password", "password": "a-password"}).to_string();
     ensure!(
         keeper
@@ -350,11 +342,9 @@ async fn a_key_is_made_rotated_and_revoked_and_gives_no_more_than_its_maker_has(
     ensure!(is(&admin.post(&rotate, "{}").await?, 409, "key-revoked"));
     ensure!(is(&admin.get(&format!("{KEYS}/nothing")).await?, 404, "no-such-key"));
 
-    let maker = key(
-        &admin,
-        json!({"name": "maker", "scopes": ["keys:write", "jobs:run[playbook=a.yml]"]}),
-    )
-    .await?;
+    let maker = admin
+        .make_key(&json!({"name": "maker", "scopes": ["keys:write", "jobs:run[playbook=a.yml]"]}))
+        .await?;
     for (scope, status) in [
         ("jobs:run[playbook=a.yml]", 201),
         ("jobs:run", 403),
@@ -374,7 +364,7 @@ async fn a_key_is_made_rotated_and_revoked_and_gives_no_more_than_its_maker_has(
         .body["id"]
         .clone();
     let reader = json!({"name": "reader", "scopes": ["keys:write", "jobs:read[own]"], "expires": "1h"});
-    let reader = key(&admin, reader).await?;
+    let reader = admin.make_key(&reader).await?;
     let keys = admin.get(KEYS).await?.body;
     let keys = keys["keys"].as_array().context("keys")?;
     let admin_key = &keys.iter().find(|key| key["name"] == "admin").context("the first")?["id"];

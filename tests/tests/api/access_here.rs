@@ -115,8 +115,7 @@ async fn a_tenant_with_many_jobs_delays_one_of_another_by_no_more_than_those_tha
     let operator = service.client().showing(&operator);
     let tenant = async |name: &str| {
         let body = json!({"name": name, "scopes": ["admin"], "tenant": name});
-        let made = operator.post("/api/v1/keys", body.to_string()).await?;
-        anyhow::Ok(operator.showing(made.body["key"].as_str().context("a key")?))
+        operator.make_key(&body).await
     };
     let (many, few) = (tenant("many").await?, tenant("few").await?);
     let file = folder.path().join("go");

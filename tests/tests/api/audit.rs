@@ -37,11 +37,6 @@ fn verify(data: &Path) -> anyhow::Result<Finished> {
     Ok(Finished::from(callboard(data)?.args(["verify", "--audit"]).output()?))
 }
 
-async fn holder(admin: &Client, body: Value) -> anyhow::Result<Client> {
-    let made = admin.post(KEYS, body.to_string()).await?;
-    Ok(admin.showing(made.body["key"].as_str().context("a key")?))
-}
-
 /// Stores a credential.
 async fn store(client: &Client, number: u32) -> anyhow::Result<()> {
     let body = json!({"name": format!("c{number}"), "kind": "password", "password": "a secret"});
@@ -54,11 +49,9 @@ async fn store(client: &Client, number: u32) -> anyhow::Result<()> {
 async fn what_is_changed_and_what_is_refused_is_in_the_log_with_who_it_was() -> anyhow::Result<()> {
     let (service, data, key) = crate::start_with_key().await?;
     let admin = service.client().showing(&key);
-    let ci = holder(
-        &admin,
-        json!({"name": "ci", "scopes": ["jobs:run[playbook=hello.yml]", "jobs:read[own]"]}),
-    )
-    .await?;
+    let ci = admin
+        .make_key(&json!({"name": "ci", "scopes": ["jobs:run[playbook=hello.yml]", "jobs:read[own]"]}))
+        .await?;
     let job = ci.submit(&json!({"playbook": "hello.yml"})).await?;
     ci.ended(&job).await?;
     let credential = json!({"name": "c", "kind": "password", "password": "first"}).to_string();
@@ -158,7 +151,9 @@ async fn what_is_changed_and_what_is_refused_is_in_the_log_with_who_it_was() -> 
 async fn pages_lead_to_one_another_and_to_no_other_tenant_s_entries() -> anyhow::Result<()> {
     let (service, _data, key) = crate::start_with_key().await?;
     let operator = service.client().showing(&key);
-    let web = holder(&operator, json!({"name": "web", "scopes": ["admin"], "tenant": "web"})).await?;
+    let web = operator
+        .make_key(&json!({"name": "web", "scopes": ["admin"], "tenant": "web"}))
+        .await?;
     for number in 0..5 {
         store(&web, number).await?;
     }
@@ -196,7 +191,9 @@ async fn no_key_no_token_and_no_value_of_a_credential_is_in_an_entry() -> anyhow
     let (value, token) = ("canary-7d1f", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJjYW5hcnkifQ.c2ln");
     let credential = json!({"name": "c", "kind": "password", "password": value}).to_string();
     ensure!(admin.post(CREDENTIALS, credential.clone()).await?.status == 201);
-    let nobody = holder(&admin, json!({"name": "reader", "scopes": ["jobs:read"]})).await?;
+    let nobody = admin
+        .make_key(&json!({"name": "reader", "scopes": ["jobs:read"]}))
+        .await?;
     let (job, made) = (
         admin.submit(&json!({"playbook": "hello.yml"})).await?,
         admin.get(KEYS).await?,

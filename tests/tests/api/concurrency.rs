@@ -143,11 +143,7 @@ async fn a_job_may_be_skipped_or_cancel_those_with_its_concurrency_key() -> anyh
 async fn whoever_may_not_cancel_may_not_have_it_done_by_a_job() -> anyhow::Result<()> {
     let (service, folder, admin) = crate::start_with_key().await?;
     let admin = service.client().showing(&admin);
-    let key = async |name: &str, scopes: Value| {
-        let body = json!({"name": name, "scopes": scopes});
-        let made = admin.post("/api/v1/keys", body.to_string()).await?.body;
-        anyhow::Ok(admin.showing(made["key"].as_str().context("a key")?))
-    };
+    let key = async |name: &str, scopes: Value| admin.make_key(&json!({"name": name, "scopes": scopes})).await;
     let runs = key("runs", json!(["jobs:run", "jobs:read"])).await?;
     let refused = runs
         .post("/api/v1/jobs", hello(Some("cancel_running")).to_string())
@@ -195,11 +191,9 @@ async fn what_is_no_concurrency_key_is_refused() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The operator's client and that of the tenant `web`, for which there are quotas.
-async fn with_quotas(operator: &Client) -> anyhow::Result<Client> {
-    let key = json!({"name": "web", "scopes": ["admin"], "tenant": "web"});
-    let made = operator.post("/api/v1/keys", key.to_string()).await?;
-    Ok(operator.showing(made.body["key"].as_str().context("a key")?))
+/// A key of the tenant for which there are quotas.
+fn web() -> Value {
+    json!({"name": "web", "scopes": ["admin"], "tenant": "web"})
 }
 
 #[tokio::test]
@@ -207,7 +201,7 @@ async fn a_tenant_runs_and_queues_no_more_jobs_than_its_quota() -> anyhow::Resul
     let policy = json!({"quotas": {"web": {"running": 1, "waiting": 2}}});
     let (service, folder, operator) = crate::start_with_policy(&policy).await?;
     let operator = service.client().showing(&operator);
-    let web = with_quotas(&operator).await?;
+    let web = operator.make_key(&web()).await?;
     let mut request = waiting(&folder, "go");
     request["options"] = json!({});
     let first = running(&web, &request).await?;
@@ -239,7 +233,7 @@ async fn a_tenant_submits_and_stores_no_more_than_its_quota() -> anyhow::Result<
     let policy = json!({"quotas": {"*": {"submissions_per_minute": 3}, "web": {"stored_bytes": 1, "submissions_per_minute": 1000}}});
     let (service, _folder, operator) = crate::start_with_policy(&policy).await?;
     let operator = service.client().showing(&operator);
-    let web = with_quotas(&operator).await?;
+    let web = operator.make_key(&web()).await?;
     let hello = json!({"playbook": "hello.yml"}).to_string();
     // a minute may end meanwhile
     let mut refused = None;

@@ -17,12 +17,14 @@ mod idempotency;
 mod keys;
 mod list;
 mod logs;
+mod pipelines;
 mod policy;
 mod record;
 mod request_ids;
 mod sessions;
 mod submit;
 mod tokens;
+mod workflow;
 
 use std::fs;
 use std::path::Path;

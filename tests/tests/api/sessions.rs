@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::access::{KEYS, is, key};
+use crate::access::{KEYS, is};
 
 const SESSION: &str = "/api/v1/session";
 const JOBS: &str = "/api/v1/jobs";
@@ -17,7 +17,7 @@ macro_rules! world {
         let ($service, $data, admin) = crate::start_with_key().await?;
         let $admin = $service.client().showing(&admin);
         let scopes = ["jobs:run", "jobs:read[own]", "jobs:cancel[own]"];
-        let $holder = key(&$admin, json!({"name": "page", "scopes": scopes})).await?;
+        let $holder = $admin.make_key(&json!({"name": "page", "scopes": scopes})).await?;
     };
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
-use super::presented::{KeyId, SecretHash};
+use super::presented::{KeyId, Presented, SecretHash};
 use super::scopes::Scopes;
 use super::session::Session;
 use crate::base::id::Tenant;
@@ -78,6 +78,24 @@ impl KeyKind {
 }
 
 impl ApiKey {
+    /// Makes a key of a caller, with its tenant, name and scopes, and without end.
+    pub(super) fn of(caller: &Caller, presented: &Presented, now: Timestamp) -> Self {
+        Self {
+            id: presented.id.clone(),
+            tenant: caller.tenant.clone(),
+            name: caller.name.clone(),
+            scopes: caller.scopes.clone(),
+            hash: presented.hash(),
+            former: None,
+            created_at: now,
+            created_by: caller.name.clone(),
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+            session: None,
+        }
+    }
+
     /// Returns whether a secret is this key's, or was until its time is over. It takes as long whichever it is.
     #[must_use]
     pub fn has(&self, presented: &SecretHash, now: Timestamp) -> bool {

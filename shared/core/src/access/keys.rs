@@ -191,18 +191,11 @@ pub async fn create(
         )));
     }
     let key = ApiKey {
-        id: presented.id.clone(),
         tenant,
         name: new.name,
         scopes: new.scopes,
-        hash: presented.hash(),
-        former: None,
-        created_at: now,
-        created_by: caller.name.clone(),
         expires_at,
-        last_used_at: None,
-        revoked_at: None,
-        session: None,
+        ..ApiKey::of(caller, &presented, now)
     };
     store.create(&key).await?;
     tracing::info!(key.id = %key.id, key.name = key.name, key.tenant = key.tenant.as_str(), by = caller.name, "an API key is made");

@@ -34,22 +34,13 @@ pub async fn begin(
     // the token of a login often ends within minutes
     let end = caller.until.filter(|_| !caller.logs_in);
     let key = ApiKey {
-        id: presented.id.clone(),
-        tenant: caller.tenant.clone(),
-        name: caller.name.clone(),
-        scopes: caller.scopes.clone(),
-        hash: presented.hash(),
-        former: None,
-        created_at: now,
-        created_by: caller.name.clone(),
         expires_at: Some(end.map_or(now + LIFE, |end| end.min(now + LIFE))),
-        last_used_at: None,
-        revoked_at: None,
         session: Some(Session {
             subject: caller.subject.clone(),
             parent,
             first: presented.hash(),
         }),
+        ..ApiKey::of(caller, &presented, now)
     };
     store.create(&key).await?;
     tracing::info!(key.id = %key.id, key.tenant = key.tenant.as_str(), by = caller.name, "a session begins");

@@ -1,6 +1,7 @@
 //! How much of the service each tenant may use: the field `quotas` of a policy.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::base::fields::{Faults, Fields};
 use crate::base::id::Tenant;
@@ -28,9 +29,9 @@ pub struct Quota {
     pub stored_bytes: Option<u64>,
 }
 
-/// The quotas of all tenants.
+/// The quotas of all tenants. Clones share them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Quotas(BTreeMap<String, Quota>);
+pub struct Quotas(Arc<BTreeMap<String, Quota>>);
 
 impl Quotas {
     /// Reads the field `quotas` of a policy; adds every fault with its pointer.
@@ -55,7 +56,7 @@ impl Quotas {
                 quotas.insert(name.clone(), Quota::read(fields, faults));
             }
         }
-        Self(quotas)
+        Self(Arc::new(quotas))
     }
 
     /// Returns what a tenant may use: what its own entry says, and otherwise what that of all says.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::causes::causes;
 use crate::base::id::JobId;
 use crate::base::store_error::StoreError;
-use crate::base::time::Clock;
+use crate::base::time::{Clock, Timestamp};
 use crate::job::{BlockedOn, Job, JobQueue, JobStatus, JobStore, Outcome, Slot, SlotInUse, SlotStore, Ticket};
 use crate::policy::Quotas;
 use crate::request::{ConcurrencyPolicy, Reason};
@@ -40,8 +40,7 @@ impl Dispatcher {
     pub async fn dispatch(&self, job: &mut Job, delay: Duration) -> Result<(), StoreError> {
         while let Some(due) = job.state.due {
             let Some(on) = self.lacking(job).await? else {
-                self.queue.send(&Ticket::of(job), delay).await?;
-                self.store.mark_dispatched(job.id, due).await?;
+                self.send(job, due, delay).await?;
                 job.state.mark_dispatched(due);
                 return Ok(());
             };
@@ -69,6 +68,12 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+
+    /// Queues a job that is due at `due` and has its slots, and records that the queue has it.
+    pub(super) async fn send(&self, job: &Job, due: Timestamp, delay: Duration) -> Result<(), StoreError> {
+        self.queue.send(&Ticket::of(job), delay).await?;
+        self.store.mark_dispatched(job.id, due).await
     }
 
     /// Queues a due job at once, or leaves that to the sweep; returns the job as it is then.
@@ -155,7 +160,7 @@ impl Dispatcher {
             status: JobStatus::Canceled,
             ..Outcome::failed(Reason::SKIPPED, error)
         };
-        match self.store.abandon(job.id, outcome.clone(), self.clock.now()).await {
+        match self.store.abandon(job.id, outcome, self.clock.now()).await {
             Ok(()) => *job = self.store.get(job.id, self.clock.now()).await?,
             // it was ended, or it got its place meanwhile and is queued
             Err(StoreError::Conflict) => return Ok(()),
@@ -170,13 +175,21 @@ impl Dispatcher {
     /// Takes the place of a job that has ended, and returns whether it did; wakes one that does not know yet that it has a place. A job that
     /// the queue has given up keeps its place: another message of it may still come.
     async fn check_holder(&self, slot: &Slot, id: JobId) -> Result<bool, StoreError> {
-        match self.store.get(id, self.clock.now()).await {
-            Ok(job) if job.state.status.is_final() => self.slots.give_back(slot, id).await.map(|()| true),
-            Ok(job) if job.state.blocked_on.as_ref().is_some_and(|on| on.r#type == slot.kind()) => {
+        match self.unless_ended(id).await {
+            Ok(None) => self.slots.give_back(slot, id).await.map(|()| true),
+            Ok(Some(job)) if job.state.blocked_on.as_ref().is_some_and(|on| on.r#type == slot.kind()) => {
                 self.wake(slot, id).await.map(|()| false)
             }
-            Ok(_) | Err(StoreError::Corrupt(_)) => Ok(false),
-            Err(StoreError::NotFound) => self.slots.give_back(slot, id).await.map(|()| true),
+            Ok(Some(_)) | Err(StoreError::Corrupt(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns a job; `None` if it has ended, or is not kept any more.
+    async fn unless_ended(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        match self.store.get(id, self.clock.now()).await {
+            Ok(job) => Ok(Some(job).filter(|job| !job.state.status.is_final())),
+            Err(StoreError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -194,12 +207,10 @@ impl Dispatcher {
         match self.store.unblock(id, self.clock.now()).await {
             Ok(mut job) => self.dispatch(&mut job, Duration::ZERO).await,
             // it has ended, or whoever dispatches it has not recorded yet that it waits
-            Err(StoreError::Conflict) => match self.store.get(id, self.clock.now()).await {
-                Ok(job) if job.state.status.is_final() => self.slots.give_back(slot, id).await,
-                Err(StoreError::NotFound) => self.slots.give_back(slot, id).await,
-                other => other.map(drop),
+            Err(StoreError::Conflict | StoreError::NotFound) => match self.unless_ended(id).await? {
+                Some(_) => Ok(()),
+                None => self.slots.give_back(slot, id).await,
             },
-            Err(StoreError::NotFound) => self.slots.give_back(slot, id).await,
             Err(error) => Err(error),
         }
     }

@@ -8,7 +8,7 @@ use super::runner::Detached;
 use crate::base::causes::causes;
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
-use crate::job::{Attempt, DISPATCH_GRACE, Job, JobStatus, Lease, Outcome, Ticket};
+use crate::job::{Attempt, DISPATCH_GRACE, Job, JobStatus, Lease, Outcome};
 use crate::request::Reason;
 
 /// For how long a queue can hold a message back: as long as SQS can.
@@ -109,13 +109,8 @@ async fn queue_again(dispatcher: &Dispatcher, requeues: bool, job: &Job, due: Ti
     if !requeues || delay > LONGEST_DELAY {
         return;
     }
-    let ticket = Ticket::of(job);
     // it has kept its slots
-    let queued = async {
-        dispatcher.queue.send(&ticket, delay).await?;
-        dispatcher.store.mark_dispatched(job.id, due).await
-    };
-    if let Err(error) = queued.await {
+    if let Err(error) = dispatcher.send(job, due, delay).await {
         tracing::warn!(error = %causes(&error), "the job could not be queued; a later sweep queues it");
     }
 }

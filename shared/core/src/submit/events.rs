@@ -10,12 +10,13 @@ use super::idempotency_store::{IdempotencyKey, NotAKey};
 use super::once::{Reserved, digest};
 use super::submitter::{Submitter, may_run};
 use crate::access::Requester;
+use crate::audit::{Deed, NewEntry, Refusal, note};
 use crate::base::fields::FieldError;
 use crate::base::id::JobId;
 use crate::base::json::JsonError;
 use crate::base::store_error::StoreError;
 use crate::job::Job;
-use crate::request::JobRequest;
+use crate::request::{JobRequest, Reason};
 
 /// The field of an event or a message that holds its idempotency key.
 pub const KEY_FIELD: &str = "idempotency_key";
@@ -25,11 +26,28 @@ const MAX_FAULTS_TOLD: usize = 20;
 impl Submitter {
     /// Accepts the request of an event; a request that is not valid is recorded as a job that failed. If the same event is
     /// delivered again, with the same `id`, nothing changes and its job is returned. If an earlier event had the same
-    /// `idempotency_key`, the job of that event is returned.
+    /// `idempotency_key`, the job of that event is returned. The audit log has what became of it; of what is delivered twice, it has two
+    /// entries.
     ///
     /// # Errors
     /// The store is unavailable, or the request cannot be read at the moment; deliver the event again.
     pub async fn accept(&self, by: &Requester, id: JobId, body: Result<Value, JsonError>) -> Result<Job, StoreError> {
+        let job = self.take_in(by, id, body).await?;
+        let reason = job.state.outcome.as_ref().and_then(|outcome| outcome.reason.as_ref());
+        let invalid = reason.filter(|reason| **reason == Reason::REQUEST_INVALID);
+        let refusal = invalid.map(|reason| Refusal {
+            problem: reason.as_str().to_owned(),
+            status: None,
+        });
+        let entry = NewEntry {
+            refusal,
+            ..NewEntry::of(by, Deed::JobSubmit, Some(job.id.to_string()))
+        };
+        note(&*self.audit, entry).await;
+        Ok(job)
+    }
+
+    async fn take_in(&self, by: &Requester, id: JobId, body: Result<Value, JsonError>) -> Result<Job, StoreError> {
         let mut body = match body {
             Ok(body) => body,
             Err(error) => {

@@ -1,6 +1,6 @@
 //! How long the jobs of a tenant wait for those of another.
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use callboard_core::base::time::Timestamp;
 use callboard_tests::{Client, Service};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -48,9 +48,9 @@ pub(crate) async fn turns(report: &mut Report) -> anyhow::Result<()> {
 
 /// Makes a key of a tenant, and returns a client that shows it.
 async fn tenant(client: &Client, name: &str) -> anyhow::Result<Client> {
-    let body = json!({"name": name, "scopes": ["admin"], "tenant": name});
-    let made = client.post("/api/v1/keys", body.to_string()).await?;
-    Ok(client.showing(made.body["key"].as_str().context("a key")?))
+    client
+        .make_key(&json!({"name": name, "scopes": ["admin"], "tenant": name}))
+        .await
 }
 
 /// Runs a job; returns how long it waited, and how long it took, in milliseconds.
