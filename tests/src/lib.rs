@@ -14,6 +14,7 @@ pub mod raw;
 pub mod servers;
 pub mod service;
 pub mod site;
+pub mod sse;
 pub mod stock;
 pub mod text;
 

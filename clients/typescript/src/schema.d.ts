@@ -201,7 +201,7 @@ export interface paths {
          * Lists the events of a job.
          * @description These are ansible-runner's events, ordered by counter. With `wait`, a request that finds no event waits for one. With a filter, one request scans at most 4 MiB of events, or 20,000 events: as long as `complete` is false, a page may be empty although more events follow.
          *
-         *     If a job starts again, its events are counted from 1 again. To follow a job, send the page's `attempt` and `next_after` back as `attempt` and `after`. If the page has a `next_attempt`, continue with that attempt and `after=0`. The `next` link does this for you.
+         *     If a job starts again, its events are counted from 1 again. To follow a job, send the page's `attempt` and `next_after` back as `attempt` and `after`. If the page has a `next_attempt`, continue with that attempt and `after=0`. The `next` link does this for you. So does the page's `cursor`, sent back as `cursor`.
          *
          *     Needs the scope `jobs:read`.
          */
@@ -223,7 +223,7 @@ export interface paths {
         };
         /**
          * Returns the output of a job.
-         * @description The output is what Ansible printed, byte for byte, with its ANSI sequences, or without them with `format=text`. `follow=true` continues until the job has ended, through the current attempt and all later ones. Where the duration of responses is limited, as on AWS Lambda, it continues for as long as a response may take. To resume, send `Range: bytes=N-` and the `attempt` whose bytes you have counted.
+         * @description The output is what Ansible printed, byte for byte, with its ANSI sequences, or without them with `format=text`. `follow=true` continues until the job has ended, through the current attempt and all later ones. Where the duration of responses is limited, as on AWS Lambda, it continues for as long as a response may take. To resume, send `Range: bytes=N-` and the `attempt` whose bytes you have counted; or send the `cursor` of what you have read of the job's stream.
          *
          *     Needs the scope `jobs:read`.
          */
@@ -252,6 +252,34 @@ export interface paths {
          *     Needs the scope `jobs:run`.
          */
         post: operations["redriveJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams a job: its state, its progress, its output and its events, as they come.
+         * @description The response is a stream of server-sent events (`text/event-stream`), which the `EventSource` of browsers reads. It begins with the job's state, and then has everything that the job has left and will leave, through all its attempts, until the job has ended. The data of each message is JSON:
+         *
+         *     - `status`: the state of the job, whenever it changes: `{"status", "attempt", "started_at", "finished_at", "reason", "error",   "cancel_requested", "blocked_on", "dead_letter"}`, as in the job's record. - `progress`: `{"attempt", "progress"}`, where `progress` is that of the job's record. - `log`: `{"attempt", "offset", "text"}`: output, and how many bytes of the attempt's output come before it. Bytes that are not UTF-8 are   replaced; `GET …/logs` has them. - `event`: `{"attempt", "event"}`: an event, as `GET …/events` lists them. - `gap`: `{"attempt", "missing"}`: something is missing here, such as output that was lost with its machine. - `end`: `{"reason"}`: nothing follows. `ended`: the job has. `attempt_ended`: the one that was asked for has. `reconnect`: the response has   lasted as long as one may. `shutdown`: the service stops. After the last two, connect again.
+         *
+         *     The `id` of a message is a cursor: send the last one back, as `Last-Event-ID` or `cursor`, and the stream goes on after it, with nothing lost and nothing twice. Whoever connects again after `end` with `ended` gets a 204 response, which tells an `EventSource` to stop. A comment every 15 seconds keeps the connection open.
+         *
+         *     Where answers are not streamed, as behind an HTTP API of Amazon API Gateway, the response ends soon after the first news.
+         *
+         *     Needs the scope `jobs:read`.
+         */
+        get: operations["streamJob"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1083,6 +1111,8 @@ export interface components {
             attempt: number;
             /** @description True if the job has ended and no event follows, neither in this attempt nor in another. */
             complete: boolean;
+            /** @description The place after the page, from which the next page, the job's stream and its followed output go on. */
+            cursor: string;
             /** @description The events, ordered by counter, with ansible-runner's fields. */
             events: components["schemas"]["Event"][];
             /**
@@ -4866,6 +4896,8 @@ export interface operations {
             query?: {
                 /** @description Returns only events with a greater counter. Default: 0. Once the job has been started again, `attempt` must be given as well. */
                 after?: number;
+                /** @description Returns only events after this place: the `cursor` of a page, or the `id` of a message of the job's stream. Cannot be combined with `after`. */
+                cursor?: string;
                 /** @description The maximum number of events to return. Default: 100. */
                 limit?: number;
                 /** @description Waits up to this many seconds for an event. Default: 0. */
@@ -4916,6 +4948,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "next_after": 1,
+                     *       "cursor": "1-1-0-2d3e4f506172",
                      *       "attempt": 1,
                      *       "next_attempt": null,
                      *       "status": "running",
@@ -5042,6 +5075,8 @@ export interface operations {
                 attempt?: number;
                 /** @description `raw` (the default), or `text` without ANSI sequences. `text` cannot be combined with `Range`. */
                 format?: "raw" | "text";
+                /** @description With `follow`, begins at this place and goes on through all later attempts: the `id` of a message of the job's stream, or the `cursor` of a page of events. Cannot be combined with `Range`. */
+                cursor?: string;
             };
             header?: {
                 /**
@@ -5358,6 +5393,101 @@ export interface operations {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
                     "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamJob: {
+        parameters: {
+            query?: {
+                /** @description Begins after the message with this `id`, or after the page of events with this `cursor`. Default: at the beginning of the first attempt. */
+                cursor?: string;
+                /** @description The types of messages to send: `status`, `progress`, `log`, `event`. Repeat the parameter, or separate the types with commas. `gap` and `end` are always sent. Default: all. */
+                types?: ("status" | "progress" | "log" | "event")[];
+                /** @description Streams this attempt alone. Default: all attempts. */
+                attempt?: number;
+            };
+            header?: {
+                /** @description As `cursor`, and before it: browsers send it when they connect again. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description The id of the job. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream of messages. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example retry: 2488
+                     *
+                     *     id: 1-0-0-2d3e4f506172
+                     *     event: status
+                     *     data: {"status":"running","attempt":1,"started_at":"2026-11-20T22:00:00.100Z","finished_at":null,"reason":null,"error":null,"cancel_requested":false,"blocked_on":null,"dead_letter":null}
+                     *
+                     *     id: 1-0-38-2d3e4f506172
+                     *     event: log
+                     *     data: {"attempt":1,"offset":0,"text":"\nPLAY [Say hello] ********************\n"}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The job has ended, and the client has seen the end. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

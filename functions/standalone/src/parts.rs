@@ -242,6 +242,7 @@ impl Parts {
                 lease,
                 heartbeat,
                 flush: flush(lane),
+                look: look(lane),
                 output: OutputLimits {
                     max_bytes: common.max_output,
                     max_events: common.max_events,
@@ -288,8 +289,16 @@ impl Parts {
     }
 }
 
-/// Returns how often output is written out. Of calls, there may be very many at a time.
+/// Returns how long output waits to be written. Of calls, there may be very many at a time.
 fn flush(lane: Lane) -> Duration {
+    match lane {
+        Lane::Programs => Duration::from_millis(30),
+        Lane::Calls => Duration::from_millis(500),
+    }
+}
+
+/// Returns how often a job's limits are looked at.
+fn look(lane: Lane) -> Duration {
     match lane {
         Lane::Programs => Duration::from_millis(100),
         Lane::Calls => Duration::from_millis(500),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
-use callboard_api::{Access, ApiSettings, App, Bodies, Followers, Gate, Hosts, Refusals};
+use callboard_api::{Access, ApiSettings, App, Bodies, Followers, Gate, Hosts, Live, Refusals};
 use callboard_core::access::Authenticator;
 use callboard_core::base::hex::hex;
 use callboard_core::request::Lane;
@@ -104,7 +104,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         &parts,
         &runner,
         (playbooks, services.in_force()),
-        draining.clone(),
+        (draining.clone(), hung_up.clone()),
         (gate, access),
     );
     let mut jobs = JoinSet::new();
@@ -164,7 +164,7 @@ fn app(
     parts: &Parts,
     runner: &Arc<AnsibleRunner>,
     (playbooks, services): (PlaybookFolder, Arc<InForce>),
-    draining: watch::Receiver<bool>,
+    (draining, stopping): (watch::Receiver<bool>, watch::Receiver<bool>),
     (gate, access): (Gate, Access),
 ) -> App {
     let kinds = parts
@@ -196,7 +196,8 @@ fn app(
             chunk_bytes: CHUNK_BYTES,
             answers: None,
         },
-        followers: Followers::new(arguments.max_followers),
+        followers: Followers::new(arguments.max_followers).until(stopping),
+        live: Live::new(parts.store.clone(), parts.logs.clone(), parts.clock.clone(), POLL),
         bodies: Bodies::new(arguments.max_body.div_ceil(3).saturating_mul(ROOM_FOR_BODIES)),
         gate,
     }

@@ -15,11 +15,12 @@ use callboard_core::job::{Job, JobStore, StatsStore};
 use callboard_core::output::LogStore;
 use callboard_core::request::ServiceCatalog;
 use callboard_core::submit::Submitter;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::{Access, forbidden};
 use crate::bodies::Bodies;
 use crate::gate::Gate;
+use crate::live::Live;
 use crate::problem::{Kind, Problem};
 use crate::refusals::Refusals;
 
@@ -38,34 +39,60 @@ pub struct ApiSettings {
     pub answers: Option<AnswerLimits>,
 }
 
-/// Limits how many requests may wait for jobs at the same time: those that follow output, poll for events, or wait for a job to end.
+/// Limits how many requests may wait for jobs at the same time: those that follow output, poll for events, or wait for a job to end. Tells
+/// those that follow when the service stops.
 #[derive(Clone, Debug)]
-pub struct Followers(Arc<Semaphore>);
+pub struct Followers {
+    places: Arc<Semaphore>,
+    stopping: Option<watch::Receiver<bool>>,
+}
 
 impl Followers {
     /// Lets at most `limit` requests wait.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self(Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))))
+        Self {
+            places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
+            stopping: None,
+        }
+    }
+
+    /// Lets those that follow go on until `stopping` is set.
+    #[must_use]
+    pub fn until(mut self, stopping: watch::Receiver<bool>) -> Self {
+        self.stopping = Some(stopping);
+        self
     }
 
     /// Admits one more request, until its permit is dropped.
     pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = self.0.clone().try_acquire_owned();
+        let permit = self.places.clone().try_acquire_owned();
         permit.map_err(|_| {
             let detail = "Too many requests are already waiting. Try again later, or ask without waiting.";
             Problem::new(Kind::TooManyFollowers, detail)
         })
     }
+
+    /// Waits until the service stops.
+    pub(crate) async fn stopped(&self) {
+        if let Some(mut stopping) = self.stopping.clone()
+            && stopping.wait_for(|stopping| *stopping).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
 }
 
-/// The limits of an answer that is sent as a whole, as a Lambda function sends it.
+/// The limits of an answer of a Lambda function.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerLimits {
     /// The largest body, in bytes.
     pub max_bytes: u64,
     /// The longest that an answer may take to produce.
     pub max_time: Duration,
+    /// Whether the client gets nothing of it before all of it is there.
+    pub is_whole: bool,
 }
 
 /// The result of one readiness check.
@@ -118,6 +145,8 @@ pub struct App {
     pub settings: ApiSettings,
     /// Limits how many requests wait.
     pub followers: Followers,
+    /// The jobs that are followed.
+    pub live: Live,
     /// Limits the memory for large bodies.
     pub bodies: Bodies,
     /// Decides which requests are let in.

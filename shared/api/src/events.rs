@@ -22,6 +22,7 @@ use self::scan::{Found, Scan};
 use crate::access::Asking;
 use crate::app::{App, PathId};
 use crate::links::{Links, Query, record};
+use crate::live;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::wanted::Wanted;
@@ -40,6 +41,8 @@ pub(crate) struct EventPage {
     events: Vec<Box<RawValue>>,
     /// The `after` of the attempt's next page. With a filter, a page may be empty although more events follow.
     next_after: u64,
+    /// The place after the page, from which the next page, the job's stream and its followed output go on.
+    cursor: String,
     /// The attempt that the events and `next_after` belong to; 0 before the first attempt.
     attempt: u32,
     /// The next attempt, once every event of this one has been read; its events start at `after=0`. Otherwise null.
@@ -63,6 +66,7 @@ struct Asked {
     wanted: Wanted,
     filter: Filter,
     after: u64,
+    cursor: Option<live::Place>,
     limit: u64,
     wait: u64,
 }
@@ -95,7 +99,7 @@ impl Place {
 ///
 /// If a job starts again, its events are counted from 1 again. To follow a job, send the page's `attempt` and `next_after` back
 /// as `attempt` and `after`. If the page has a `next_attempt`, continue with that attempt and `after=0`. The `next` link does
-/// this for you.
+/// this for you. So does the page's `cursor`, sent back as `cursor`.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{job_id}/events",
@@ -104,6 +108,7 @@ impl Place {
     params(
         ("job_id" = String, Path, description = "The id of the job.", format = "uuid"),
         ("after" = Option<u32>, Query, description = "Returns only events with a greater counter. Default: 0. Once the job has been started again, `attempt` must be given as well.", minimum = 0, maximum = 2_147_483_647),
+        ("cursor" = Option<String>, Query, description = "Returns only events after this place: the `cursor` of a page, or the `id` of a message of the job's stream. Cannot be combined with `after`.", min_length = 1),
         ("limit" = Option<u32>, Query, description = "The maximum number of events to return. Default: 100.", minimum = 1, maximum = 1000),
         ("wait" = Option<u32>, Query, description = "Waits up to this many seconds for an event. Default: 0.", minimum = 0, maximum = 25),
         ("attempt" = Option<u32>, Query, description = "Returns the events of this attempt. Default: the last attempt. 0, which pages have before the first attempt, starts with the first attempt.", minimum = 0),
@@ -123,9 +128,14 @@ pub(crate) async fn events(
     PathId(id): PathId,
     mut params: Params,
 ) -> Result<Response, Problem> {
+    let wanted = Wanted::take(&mut params, 0);
+    if params.is_given("after") && params.is_given("cursor") {
+        params.refuse("cursor", "cannot be combined with `after`");
+    }
     let asked = Asked {
         job: id,
-        wanted: Wanted::take(&mut params, 0),
+        cursor: live::Place::take(&mut params, id, wanted.0.filter(|wanted| *wanted > 0)),
+        wanted,
         filter: Filter::take(&mut params, &app.submitter.kinds),
         after: params.number("after", 0, MAX_AFTER).unwrap_or(0),
         limit: params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT),
@@ -171,6 +181,11 @@ impl Asked {
     /// Finds the place to begin. Once a job has been restarted, `after` alone is ambiguous because each attempt counts from 1.
     fn start(&self, job: &Job) -> Result<Place, Problem> {
         self.wanted.check(job)?;
+        if let Some(cursor) = self.cursor {
+            let refused = |why| Problem::parameters(vec![("cursor".to_owned(), why)]);
+            cursor.check(job).map_err(refused)?;
+            return Ok(Place::start(cursor.attempt, cursor.event));
+        }
         let last = job.state.attempt;
         if self.wanted.0.is_none() && self.after > 0 && last > 1 {
             let why = format!(
@@ -222,6 +237,11 @@ fn show(job: &Job, place: Place, found: Found) -> EventPage {
     EventPage {
         events: found.events,
         next_after: found.last,
+        cursor: live::Place {
+            event: found.last,
+            ..live::Place::start(place.attempt)
+        }
+        .cursor(job.id),
         attempt: place.attempt,
         next_attempt: found.next_attempt,
         status: job.state.status,

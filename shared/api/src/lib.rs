@@ -8,6 +8,7 @@ mod body;
 mod cancel;
 mod credential_schema;
 mod credentials;
+mod event_lines;
 mod events;
 mod gate;
 mod health;
@@ -15,6 +16,7 @@ mod jobs;
 mod keys;
 mod links;
 mod list;
+mod live;
 mod logs;
 mod openapi;
 mod params;
@@ -27,6 +29,7 @@ mod request_id;
 mod services;
 mod session;
 mod stats;
+mod stream;
 mod submit;
 mod tail;
 mod wanted;
@@ -41,6 +44,7 @@ pub use bodies::Bodies;
 pub use gate::{Gate, HostName, Hosts, NotAHostName, NotAnOrigin, Origin};
 pub use keys::KeyView;
 pub use list::JobListItem;
+pub use live::Live;
 pub use openapi::document;
 pub use problem::Problem;
 pub use refusals::Refusals;
@@ -58,6 +62,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/jobs/{job_id}/redrive", post(redrive::redrive))
         .route("/api/v1/jobs/{job_id}/logs", get(logs::logs))
         .route("/api/v1/jobs/{job_id}/events", get(events::events))
+        .route("/api/v1/jobs/{job_id}/stream", get(stream::stream))
         .route("/api/v1/credentials", get(credentials::list).post(credentials::create))
         .route(
             "/api/v1/credentials/{name}",

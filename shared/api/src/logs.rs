@@ -18,9 +18,10 @@ use callboard_core::output::{LogKey, Stream};
 use utoipa::ToSchema;
 
 use self::range::Asked;
-use self::streams::Follower;
+use self::streams::Following;
 use crate::access::Asking;
 use crate::app::{App, PathId};
+use crate::live::Place;
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
 use crate::wanted::Wanted;
@@ -44,6 +45,8 @@ pub(crate) enum LogFormat {
 struct Reading {
     wanted: Wanted,
     asked: Option<Asked>,
+    /// Where to begin, for who follows.
+    cursor: Option<Place>,
     format: LogFormat,
 }
 
@@ -52,7 +55,7 @@ struct Reading {
 /// The output is what Ansible printed, byte for byte, with its ANSI sequences, or without them with `format=text`.
 /// `follow=true` continues until the job has ended, through the current attempt and all later ones. Where the duration of
 /// responses is limited, as on AWS Lambda, it continues for as long as a response may take. To resume, send `Range: bytes=N-`
-/// and the `attempt` whose bytes you have counted.
+/// and the `attempt` whose bytes you have counted; or send the `cursor` of what you have read of the job's stream.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{job_id}/logs",
@@ -63,6 +66,7 @@ struct Reading {
         ("follow" = Option<bool>, Query, description = "If true, continues until the job has ended."),
         ("attempt" = Option<u32>, Query, description = "Returns the output of this attempt. Default: the last attempt.", minimum = 1),
         ("format" = inline(Option<LogFormat>), Query, description = "`raw` (the default), or `text` without ANSI sequences. `text` cannot be combined with `Range`."),
+        ("cursor" = Option<String>, Query, description = "With `follow`, begins at this place and goes on through all later attempts: the `id` of a message of the job's stream, or the `cursor` of a page of events. Cannot be combined with `Range`.", min_length = 1),
         ("Range" = Option<String>, Header, description = "A single range of bytes (RFC 9110). With `follow`, the position to start at.", example = "bytes=0-1023"),
     ),
     responses(
@@ -86,15 +90,32 @@ pub(crate) async fn logs(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let follow = params.boolean("follow");
+    let wanted = Wanted::take(&mut params, 1);
+    if params.is_given("cursor") && !follow {
+        params.refuse(
+            "cursor",
+            "needs `follow=true`; without it, ask for a part with the header Range",
+        );
+    }
+    if params.is_given("cursor") && headers.contains_key(RANGE) {
+        params.refuse(
+            "cursor",
+            "cannot be combined with the header Range, which says as well where to begin",
+        );
+    }
     let reading = Reading {
-        wanted: Wanted::take(&mut params, 1),
+        cursor: Place::take(&mut params, id, wanted.0),
+        wanted,
         format: LogFormat::take(&mut params, &headers),
         asked: Asked::read(&headers),
     };
     params.finish()?;
     let job = app.job(&by, Action::JobsRead, id).await?;
     reading.wanted.check(&job)?;
-    if follow && !reading.wanted.is_over(&job) {
+    if let Some(Err(why)) = reading.cursor.map(|cursor| cursor.check(&job)) {
+        return Err(Problem::parameters(vec![("cursor".to_owned(), why)]));
+    }
+    if follow && (reading.cursor.is_some() || !reading.wanted.is_over(&job)) {
         reading.follow(app, job).await
     } else {
         reading.answer(&app, &job).await
@@ -139,9 +160,14 @@ impl Reading {
             }
             _ => (0, builder(StatusCode::OK)),
         };
-        let follower = Follower::new(app, job, self.wanted, start, waiting);
+        let begun = Place {
+            byte: start,
+            ..Place::start(self.wanted.number(&job))
+        };
+        let place = self.cursor.unwrap_or(begun);
+        let following = Following::new(app, job, place, self.wanted, waiting).await?;
         let builder = self.head(builder);
-        let body = streams::body(follower.stream(), self.format);
+        let body = streams::body(following.stream(), self.format);
         builder.body(body).map_err(|_| Problem::internal())
     }
 

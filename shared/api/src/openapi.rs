@@ -49,6 +49,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::redrive::redrive_all,
         crate::logs::logs,
         crate::events::events,
+        crate::stream::stream,
         crate::credentials::create,
         crate::credentials::list,
         crate::credentials::get,
@@ -265,7 +266,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 33);
+        assert_eq!(ids.len(), 34);
         Ok(())
     }
 

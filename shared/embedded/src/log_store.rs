@@ -10,6 +10,7 @@ mod files;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use self::files::Attempt;
@@ -21,12 +22,18 @@ use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead, Stream, index};
+use tokio::sync::broadcast;
+
+/// How many writes are kept for those who are slow to hear of them.
+const MOST_TOLD: usize = 256;
 
 /// Keeps streams below one folder. Only the owner can read the files.
 #[derive(Clone)]
 pub struct FileLogStore {
     root: PathBuf,
     writes: Arc<Lasting>,
+    /// Tells whose output has grown.
+    grown: broadcast::Sender<JobId>,
 }
 
 impl FileLogStore {
@@ -36,6 +43,7 @@ impl FileLogStore {
         Self {
             root,
             writes: Arc::default(),
+            grown: broadcast::Sender::new(MOST_TOLD),
         }
     }
 
@@ -91,6 +99,8 @@ impl LogStore for FileLogStore {
     async fn append(&self, job: JobId, attempt: u32, segment: &Segment) -> Result<(), StoreError> {
         let (attempt, segment) = (self.attempt(job, attempt), segment.clone());
         if blocking(move || attempt.append(&segment)).await? {
+            // without a receiver, nobody follows
+            let _heard = self.grown.send(job);
             Ok(())
         } else {
             Err(StoreError::Conflict)
@@ -125,6 +135,12 @@ impl LogStore for FileLogStore {
         text.map(|text| serde_json::from_slice(&text))
             .transpose()
             .map_err(|error| StoreError::Corrupt(Box::new(error)))
+    }
+
+    fn grown(&self, job: JobId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let mut grown = self.grown.subscribe();
+        // one that has missed some may have missed this one
+        Box::pin(async move { while grown.recv().await.is_ok_and(|other| other != job) {} })
     }
 
     async fn remove(&self, job: JobId) -> Result<(), StoreError> {

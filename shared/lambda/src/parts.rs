@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_api::{Access, AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts, Refusals};
+use callboard_api::{Access, AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts, Live, Refusals};
 use callboard_aws::{
     DynamoDbAuditLog, DynamoDbBreakerStore, DynamoDbCounterStore, DynamoDbHostKeyStore, DynamoDbIdempotencyStore,
     DynamoDbJobStore, DynamoDbKeyStore, DynamoDbSlotStore, DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache,
@@ -234,10 +234,12 @@ impl Parts {
                 answers: Some(AnswerLimits {
                     max_bytes: MAX_ANSWER_BYTES,
                     max_time: MAX_ANSWER_TIME,
+                    is_whole: true,
                 }),
             },
             // a function answers one request at a time, so Lambda's concurrency limits their number
             followers: Followers::new(1),
+            live: Live::alone(self.store.clone(), self.logs.clone(), self.clock.clone(), POLL),
             bodies: Bodies::new(MAX_BODY_BYTES),
             gate: Gate {
                 hosts: Hosts::Unchecked,

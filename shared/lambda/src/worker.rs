@@ -43,6 +43,7 @@ fn settings(lane: Lane) -> anyhow::Result<WorkerSettings> {
         lease: Some(LEASE),
         heartbeat: HEARTBEAT,
         flush: FLUSH,
+        look: FLUSH,
         output: OutputLimits {
             max_bytes: u64::from(number("CALLBOARD_MAX_OUTPUT_MB", 1024)?) << 20,
             max_events: number("CALLBOARD_MAX_EVENTS", 1_000_000)?.into(),

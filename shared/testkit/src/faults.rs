@@ -1,6 +1,7 @@
 //! Ports that fail on demand, wrapped around real adapters.
 
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -463,6 +464,10 @@ impl LogStore for Faulty<dyn LogStore> {
 
     async fn manifest(&self, job: JobId, attempt: u32) -> Result<Option<Manifest>, StoreError> {
         self.1.make("log.manifest", || self.0.manifest(job, attempt)).await
+    }
+
+    fn grown(&self, job: JobId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.0.grown(job)
     }
 
     async fn remove(&self, job: JobId) -> Result<(), StoreError> {

@@ -201,7 +201,7 @@ async fn a_long_poll_answers_as_soon_as_an_event_comes_and_empty_when_none_does(
     let none = page(&client, &pending, "wait=1").await?;
     ensure!(
         none == json!({
-            "events": [], "next_after": 0, "attempt": 0, "next_attempt": null, "status": "pending", "complete": false,
+            "events": [], "next_after": 0, "cursor": format!("1-0-0-{}", &pending[24..]), "attempt": 0, "next_attempt": null, "status": "pending", "complete": false,
         }),
         "{none}"
     );

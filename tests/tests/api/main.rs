@@ -22,6 +22,8 @@ mod policy;
 mod record;
 mod request_ids;
 mod sessions;
+mod stream;
+mod stream_here;
 mod submit;
 mod tokens;
 mod workflow;

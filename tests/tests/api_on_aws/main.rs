@@ -28,6 +28,8 @@ mod logs;
 mod record;
 #[path = "../api/sessions.rs"]
 mod sessions;
+#[path = "../api/stream.rs"]
+mod stream;
 #[path = "../api/submit.rs"]
 mod submit;
 mod tokens;

@@ -130,6 +130,7 @@ impl Site {
                 lease: Some(LEASE),
                 heartbeat: Duration::from_millis(10),
                 flush: Duration::from_millis(10),
+                look: Duration::from_millis(10),
                 output: OutputLimits::default(),
                 patience: Duration::from_millis(700),
                 puts_back: true,

@@ -55,6 +55,11 @@ pub(crate) const ROUTES: &[(&str, &str, Need)] = &[
     ),
     (
         "GET",
+        "/api/v1/jobs/{job_id}/stream",
+        Need::Scope(Action::JobsRead, Deed::JobRead),
+    ),
+    (
+        "GET",
         "/api/v1/credentials",
         Need::Scope(Action::CredentialsRead, Deed::CredentialRead),
     ),

@@ -1,13 +1,13 @@
 //! Reads a page of events, with a limit on the work for one answer.
 
-use bytes::Bytes;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::output::{LogKey, LogStore, Stream, index};
+use callboard_core::output::LogStore;
 use callboard_core::request::Kind;
 use serde_json::value::RawValue;
 
 use super::filter::Filter;
+use crate::event_lines::EventLines;
 
 /// How many bytes are read for a page, at most. A single event is always read whole.
 const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
@@ -46,38 +46,29 @@ impl Found {
 impl Scan<'_> {
     /// Reads the events that follow the given one.
     pub(super) async fn after(&self, after: u64) -> Result<Found, StoreError> {
-        let count = index::count(self.size(Stream::EventIndex).await?);
+        let lines = EventLines {
+            logs: self.logs,
+            job: self.job.id,
+            attempt: self.attempt,
+        };
+        let count = lines.count().await?;
         let most = if self.filter.is_empty() {
             self.limit
         } else {
             MAX_SCANNED
         };
-        let ends = self.ends(after, count.min(after.saturating_add(most))).await?;
-        let lines = self.lines(&ends).await?;
-        if let [start, first, ..] = ends[..]
-            && lines.len() < to_usize(first - start)
-        {
-            return Err(damaged("the events end before their index says"));
-        }
+        let last = count.min(after.saturating_add(most));
         let mut found = Found {
             events: Vec::new(),
             last: after,
             next_attempt: None,
             complete: false,
         };
-        let (start, ends) = ends.split_first().map_or((0, &[][..]), |(start, ends)| (*start, ends));
-        let mut begun = 0;
-        for end in ends
-            .iter()
-            .map(|end| to_usize(end - start))
-            .take_while(|end| *end <= lines.len())
-        {
-            let line = lines.slice(begun..end);
+        for line in lines.read(after, last, MAX_PAGE_BYTES).await? {
             if self.filter.wants(self.kind, &line)? {
                 found.events.push(parse(&line)?);
             }
             found.last += 1;
-            begun = end;
             if found.events.len() as u64 == self.limit {
                 break;
             }
@@ -101,42 +92,6 @@ impl Scan<'_> {
             None => Ok(()),
         }
     }
-
-    /// Returns the offset where the events after `after` start, and the end offset of each one up to `last`.
-    async fn ends(&self, after: u64, last: u64) -> Result<Vec<u64>, StoreError> {
-        if last <= after {
-            return Ok(Vec::new());
-        }
-        let range = index::range(after, last);
-        let part = self.logs.read(self.key(Stream::EventIndex), range).await?;
-        index::bounds(&part, after).map_err(|error| StoreError::Corrupt(Box::new(error)))
-    }
-
-    /// Reads as many whole lines as fit in a page.
-    async fn lines(&self, ends: &[u64]) -> Result<Bytes, StoreError> {
-        let (Some(start), Some(first)) = (ends.first(), ends.get(1)) else {
-            return Ok(Bytes::new());
-        };
-        let fit = ends
-            .iter()
-            .rev()
-            .find(|end| **end - start <= MAX_PAGE_BYTES)
-            .unwrap_or(first);
-        let range = *start..*fit.max(first);
-        self.logs.read(self.key(Stream::Events), range).await
-    }
-
-    async fn size(&self, stream: Stream) -> Result<u64, StoreError> {
-        self.logs.size(self.key(stream)).await
-    }
-
-    fn key(&self, stream: Stream) -> LogKey {
-        LogKey {
-            job: self.job.id,
-            attempt: self.attempt,
-            stream,
-        }
-    }
 }
 
 fn damaged(what: &str) -> StoreError {
@@ -145,8 +100,4 @@ fn damaged(what: &str) -> StoreError {
 
 fn parse(line: &[u8]) -> Result<Box<RawValue>, StoreError> {
     serde_json::from_slice(line).map_err(|error| StoreError::Corrupt(Box::new(error)))
-}
-
-fn to_usize(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }

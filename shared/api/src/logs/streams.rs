@@ -1,19 +1,20 @@
 //! Streams output as the body of an answer.
 
 use std::ops::Range;
-use std::time::Instant;
 
 use axum::body::Body;
 use bytes::Bytes;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::output::{LogKey, Stream as LogStream};
+use callboard_core::output::LogKey;
 use futures_util::stream::{Stream, TryStreamExt, try_unfold};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until};
 
 use super::LogFormat;
 use super::plain::Plain;
 use crate::app::App;
+use crate::live::{Follower, News, Part, Place, Selection};
 use crate::wanted::Wanted;
 
 /// Makes a body from output, in the given format.
@@ -42,84 +43,79 @@ pub(super) fn range(app: App, key: LogKey, range: Range<u64>) -> impl Stream<Ite
     })
 }
 
-/// A reader that follows output until it is complete.
-pub(super) struct Follower {
+/// Output that is followed until it is complete.
+pub(super) struct Following {
     app: App,
-    job: Job,
-    wanted: Wanted,
-    attempt: u32,
-    offset: u64,
+    follower: Follower,
     sent: u64,
-    started: Instant,
-    _waiting: OwnedSemaphorePermit,
+    /// When the answer must have ended.
+    until: Option<Instant>,
 }
 
-impl Follower {
-    /// Starts at a byte of the wanted attempt.
-    pub(super) fn new(app: App, job: Job, wanted: Wanted, offset: u64, waiting: OwnedSemaphorePermit) -> Self {
-        Self {
-            attempt: wanted.number(&job),
+impl Following {
+    /// Follows a job from a place on; `wanted` is the attempt whose output is wanted alone.
+    pub(super) async fn new(
+        app: App,
+        job: Job,
+        place: Place,
+        wanted: Wanted,
+        waiting: OwnedSemaphorePermit,
+    ) -> Result<Self, StoreError> {
+        let selection = Selection {
+            attempt: wanted.0,
+            output: true,
+            events: false,
+        };
+        Ok(Self {
+            follower: Follower::new(&app.live, job, place, selection, waiting).await?,
+            until: app.settings.answers.map(|limits| Instant::now() + limits.max_time),
             app,
-            job,
-            wanted,
-            offset,
             sent: 0,
-            started: Instant::now(),
-            _waiting: waiting,
-        }
+        })
     }
 
     /// Streams the existing output and then new output, until it is complete or the limits of the answer are reached.
     pub(super) fn stream(self) -> impl Stream<Item = Result<Bytes, StoreError>> {
-        try_unfold(self, |mut follower| async move {
-            let bytes = follower.next().await?;
-            Ok(bytes.map(|bytes| (bytes, follower)))
+        try_unfold(self, |mut following| async move {
+            let bytes = following.next().await?;
+            Ok(bytes.map(|bytes| (bytes, following)))
         })
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        loop {
-            let bytes = self.read().await?;
-            if !bytes.is_empty() {
-                self.offset += bytes.len() as u64;
-                self.sent += bytes.len() as u64;
-                return Ok(Some(bytes));
-            }
-            if self.left() == 0 {
-                return Ok(None);
-            }
-            if self.wanted.0.is_none() && self.attempt < self.job.state.attempt {
-                // this attempt has no more output
-                self.attempt += 1;
-                self.offset = 0;
-            } else if self.wanted.is_over(&self.job) {
-                return Ok(None);
-            } else {
-                tokio::time::sleep(self.app.settings.poll).await;
-                self.job = self.app.store.get(self.job.id, self.app.clock.now()).await?;
+        while let Some(left) = self.left() {
+            let news = tokio::select! {
+                news = self.follower.next() => news?,
+                () = self.app.followers.stopped() => return Ok(None),
+                () = reached(self.until) => return Ok(None),
+            };
+            match news {
+                News::Piece(piece) => {
+                    if let Part::Output { mut bytes, .. } = piece.part {
+                        bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                        self.sent += bytes.len() as u64;
+                        return Ok(Some(bytes));
+                    }
+                }
+                News::State(_) => {}
+                News::End => return Ok(None),
             }
         }
+        Ok(None)
     }
 
-    async fn read(&self) -> Result<Bytes, StoreError> {
-        let key = LogKey {
-            job: self.job.id,
-            attempt: self.attempt,
-            stream: LogStream::Stdout,
-        };
-        let length = self.app.settings.chunk_bytes.min(self.left());
-        self.app
-            .logs
-            .read(key, self.offset..self.offset.saturating_add(length))
-            .await
+    /// Returns how many more bytes the answer may have, if any.
+    fn left(&self) -> Option<u64> {
+        let limits = self.app.settings.answers;
+        let left = limits.map_or(u64::MAX, |limits| limits.max_bytes.saturating_sub(self.sent));
+        (left > 0).then_some(left)
     }
+}
 
-    /// Returns how many more bytes the answer may have.
-    fn left(&self) -> u64 {
-        match self.app.settings.answers {
-            Some(limits) if self.started.elapsed() >= limits.max_time => 0,
-            Some(limits) => limits.max_bytes.saturating_sub(self.sent),
-            None => u64::MAX,
-        }
+/// Waits until an instant, forever if there is none.
+async fn reached(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }

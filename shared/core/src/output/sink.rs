@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio::time::timeout;
 
 use super::manifest::Manifest;
@@ -32,6 +32,8 @@ pub struct Output(Arc<Shared>);
 struct Shared {
     writer: Mutex<Writer>,
     vitals: std::sync::Mutex<Vitals>,
+    /// Tells that something waits to be written.
+    grown: Notify,
     /// Whether the job is being stopped, so that it no longer waits for the log store.
     hurried: watch::Sender<bool>,
     /// Whether output is no longer kept.
@@ -78,6 +80,7 @@ impl Output {
         Self(Arc::new(Shared {
             writer: Mutex::new(writer),
             vitals: std::sync::Mutex::new(vitals),
+            grown: Notify::new(),
             hurried: watch::Sender::new(false),
             discarded,
         }))
@@ -119,6 +122,11 @@ impl Output {
     #[must_use]
     pub fn events(&self) -> u64 {
         self.with_vitals(|vitals| vitals.events)
+    }
+
+    /// Waits until something was added since the last call returned. One caller at a time.
+    pub(crate) async fn grown(&self) {
+        self.0.grown.notified().await;
     }
 
     /// Writes out the waiting output.
@@ -201,6 +209,7 @@ impl Output {
 
     async fn relieve(&self, mut writer: MutexGuard<'_, Writer>) -> Result<(), StoreError> {
         let (mut pause, mut hurried) = (FIRST_PAUSE, self.0.hurried.subscribe());
+        self.0.grown.notify_one();
         loop {
             let waiting = writer.waiting();
             if waiting < FLUSH_BYTES {

@@ -1,6 +1,7 @@
 //! The port to the store for what jobs print.
 
 use std::ops::Range;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,6 +55,12 @@ pub trait LogStore: Send + Sync {
             Err(StoreError::Corrupt(_)) => Ok(None),
             read => read,
         }
+    }
+
+    /// Waits until the store hears that a job's output has grown since this call. A store that hears only of what it is asked for waits
+    /// forever, so whoever waits also looks from time to time.
+    fn grown(&self, _job: JobId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
     }
 
     /// Removes all output of a job.

@@ -12,7 +12,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(40);
 /// How long writing the end may take once the service is shutting down.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long ending a job takes in addition to its grace: a worker looks at its lease with every flush, and kills what is left.
+/// How long ending a job takes in addition to its grace: a worker looks at its lease with each look at the limits, and kills what is left.
 const ENDING: Duration = Duration::from_secs(2);
 
 /// Returns how long a sweeper must see a lease unchanged before it takes the job. By then, a worker that could not renew the
@@ -29,8 +29,10 @@ pub struct WorkerSettings {
     pub lease: Option<Duration>,
     /// How often the lease is renewed; a cancel is noticed within this time.
     pub heartbeat: Duration,
-    /// How often output is written out.
+    /// How long output waits to be written with what comes after it.
     pub flush: Duration,
+    /// How often the limits of a job are looked at.
+    pub look: Duration,
     /// How much output is kept.
     pub output: OutputLimits,
     /// How long a job that has ended waits for an unavailable log store, if its worker has no deadline.

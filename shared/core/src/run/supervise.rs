@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::settings::{Limits, WorkerSettings};
 use super::stop::StopReason;
@@ -103,16 +103,18 @@ impl Supervision<'_> {
     }
 
     async fn keep_flushing(&self) -> Infallible {
-        let mut ticks = every(self.settings.flush);
         loop {
-            ticks.tick().await;
-            self.flush().await;
+            self.output.grown().await;
+            sleep(self.settings.flush).await;
+            while !self.flush().await {
+                sleep(self.settings.look).await;
+            }
         }
     }
 
     async fn keep_limits(&self) -> Infallible {
         let started = Instant::now();
-        let mut ticks = every(self.settings.flush);
+        let mut ticks = every(self.settings.look);
         loop {
             ticks.tick().await;
             self.check_limits(started);
@@ -144,11 +146,14 @@ impl Supervision<'_> {
         false
     }
 
-    async fn flush(&self) {
-        if let Err(error) = self.output.flush().await {
-            let error = causes(&error);
+    /// Writes out what waits; returns whether that is done.
+    async fn flush(&self) -> bool {
+        let flushed = self.output.flush().await;
+        if let Err(error) = &flushed {
+            let error = causes(error);
             tracing::warn!(%error, "the output could not be written yet");
         }
+        flushed.is_ok()
     }
 
     fn check_limits(&self, started: Instant) {

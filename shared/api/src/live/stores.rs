@@ -1,0 +1,25 @@
+//! What followers read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_core::base::id::JobId;
+use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Clock;
+use callboard_core::job::{Job, JobStore};
+use callboard_core::output::LogStore;
+
+/// Where jobs and their output are, and how often to look at what does not tell that it has changed.
+#[derive(Clone)]
+pub(super) struct Stores {
+    pub(super) store: Arc<dyn JobStore>,
+    pub(super) logs: Arc<dyn LogStore>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) poll: Duration,
+}
+
+impl Stores {
+    pub(super) async fn job(&self, id: JobId) -> Result<Job, StoreError> {
+        self.store.get(id, self.clock.now()).await
+    }
+}
