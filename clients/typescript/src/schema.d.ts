@@ -755,17 +755,27 @@ export interface components {
          * @enum {string}
          */
         AuditOutcome: "done" | "refused";
-        /** @description What a job waits for before workers can take it. */
+        /** @description What a pending job waits for. */
         BlockedOn: {
-            /** @description The job's concurrency key, if it waits for that. */
+            /** @description The job's concurrency key, if it waits for that; otherwise null. */
             concurrency_key: string | null;
             /**
-             * Format: uuid
-             * @description A job that had what this one waits for when it began to wait.
+             * Format: date-time
+             * @description When workers can take the job, if it waits for its time; otherwise null.
              */
-            job_id: string;
-            /** @description What kind of place the job waits for. */
-            type: components["schemas"]["SlotType"];
+            due_at: string | null;
+            /**
+             * Format: uuid
+             * @description A job that had what this one waits for when it began to wait; null unless other jobs have it.
+             */
+            job_id: string | null;
+            /**
+             * Format: date-time
+             * @description Since when the job waits for it.
+             */
+            since: string;
+            /** @description What it is. */
+            type: components["schemas"]["WaitsFor"];
         };
         /**
          * @description The outcome of a request to stop a job.
@@ -1226,48 +1236,17 @@ export interface components {
             /** @description The state of the job. */
             status: components["schemas"]["JobStatus"];
         };
-        /** @description The resources that an attempt used: time, memory and output, and what they cost. */
-        Usage: {
-            /**
-             * Format: double
-             * @description The seconds that AWS charges for, to the millisecond; null if the job did not have an AWS Lambda function to itself.
-             */
-            billed_seconds: number | null;
-            cost: components["schemas"]["Cost"] | null;
-            /**
-             * Format: double
-             * @description Seconds of CPU time of everything that the attempt started on the worker; null if unknown.
-             */
-            cpu_seconds: number | null;
-            /**
-             * Format: double
-             * @description Seconds from when the worker claimed the job until the last of its processes ended, rounded up to the millisecond.
-             */
-            duration_seconds: number;
-            /** @description By what the attempt was kept from everything else on the worker; empty if by nothing. */
-            isolation: string[];
-            /**
-             * Format: int32
-             * @description The memory of the worker, in MiB, if an AWS Lambda function ran this job and no other meanwhile; otherwise null.
-             */
-            memory_size_mib: number | null;
-            /**
-             * Format: int64
-             * @description The number of bytes of output that are kept.
-             */
-            output_bytes: number;
-            /**
-             * Format: int64
-             * @description The peak memory of its largest process on the worker, in bytes; null if unknown.
-             */
-            peak_memory_bytes: number | null;
-        };
-        /** @description A request to run a job. */
-        JobRequest: components["schemas"]["AnsibleJobRequest"] | components["schemas"]["ServiceJobRequest"];
         /** @description Variables by name. A value can be any JSON value. */
         Variables: {
             [key: string]: unknown;
         };
+        /** @description A request to run a job. */
+        JobRequest: components["schemas"]["AnsibleJobRequest"] | components["schemas"]["ServiceJobRequest"];
+        /**
+         * @description The things that jobs wait for.
+         * @enum {string}
+         */
+        WaitsFor: "worker" | "concurrency_key" | "running_quota" | "due_at" | "dead_letter";
         /**
          * @description The state of a job. The last three are final.
          * @enum {string}
@@ -1744,11 +1723,6 @@ export interface components {
             /** @description The tenant whose things the caller may see. */
             tenant: string;
         };
-        /**
-         * @description The kinds of places of which there are so many.
-         * @enum {string}
-         */
-        SlotType: "concurrency_key" | "running_quota";
         /** @description Statistics of jobs. */
         Stats_FailurePattern: {
             /** @description One entry for each group of jobs, the one with the most jobs first. */
@@ -1878,6 +1852,42 @@ export interface components {
          */
         TestCall: {
             input?: components["schemas"]["Variables"] | null;
+        };
+        /** @description The resources that an attempt used: time, memory and output, and what they cost. */
+        Usage: {
+            /**
+             * Format: double
+             * @description The seconds that AWS charges for, to the millisecond; null if the job did not have an AWS Lambda function to itself.
+             */
+            billed_seconds: number | null;
+            cost: components["schemas"]["Cost"] | null;
+            /**
+             * Format: double
+             * @description Seconds of CPU time of everything that the attempt started on the worker; null if unknown.
+             */
+            cpu_seconds: number | null;
+            /**
+             * Format: double
+             * @description Seconds from when the worker claimed the job until the last of its processes ended, rounded up to the millisecond.
+             */
+            duration_seconds: number;
+            /** @description By what the attempt was kept from everything else on the worker; empty if by nothing. */
+            isolation: string[];
+            /**
+             * Format: int32
+             * @description The memory of the worker, in MiB, if an AWS Lambda function ran this job and no other meanwhile; otherwise null.
+             */
+            memory_size_mib: number | null;
+            /**
+             * Format: int64
+             * @description The number of bytes of output that are kept.
+             */
+            output_bytes: number;
+            /**
+             * Format: int64
+             * @description The peak memory of its largest process on the worker, in bytes; null if unknown.
+             */
+            peak_memory_bytes: number | null;
         };
         /** @description The credentials that a job uses. */
         Access: {

@@ -163,7 +163,7 @@ async fn finish(parts: &Parts, id: JobId, json: bool, ending: Option<Ending>) ->
     tell(&report::line(&job));
     if json {
         print(&serde_json::to_string_pretty(
-            &JobView::read(&kinds::shown(), &*parts.logs, job).await?,
+            &JobView::read(&kinds::shown(), &*parts.logs, job, parts.clock.now()).await?,
         )?);
     }
     Ok(ExitCode::from(code))

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use callboard_api::JobView;
-use callboard_core::base::time::Timestamp;
-use callboard_core::job::{BlockedOn, Job};
+use callboard_core::base::time::{Clock, SystemClock, Timestamp};
+use callboard_core::job::{Job, Waiting, WaitsFor};
 use callboard_kind_ansible::detail::Detail;
 use callboard_kind_ansible::failures::HostFailure;
 
@@ -17,24 +17,25 @@ use crate::{kinds, report};
 pub(crate) async fn show(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
     let jobs = Jobs::open(&arguments.data)?;
     let job = jobs.find(&arguments.job).await?;
+    let now = SystemClock.now();
     let text = if arguments.json || !std::io::stdout().is_terminal() {
-        serde_json::to_string_pretty(&JobView::read(&kinds::shown(), &jobs.logs, job).await?)? + "\n"
+        serde_json::to_string_pretty(&JobView::read(&kinds::shown(), &jobs.logs, job, now).await?)? + "\n"
     } else {
-        summary(&job)
+        summary(&job, now)
     };
     print(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Summarizes a job, one line per fact. Text from a host must not control the terminal.
-fn summary(job: &Job) -> String {
+fn summary(job: &Job, now: Timestamp) -> String {
     let (state, outcome) = (&job.state, job.state.outcome.as_ref());
     let reason = outcome.and_then(|end| end.reason.as_ref());
     let status = reason.map_or(state.status.to_string(), |reason| {
         format!("{} ({})", state.status, reason.as_str())
     });
     let mut lines = vec![("job", job.id.to_string()), ("status", status)];
-    lines.extend(state.blocked_on.as_ref().map(|on| ("waits", waits(on))));
+    lines.extend(job.waiting(now).map(|waiting| ("waits", waits(&waiting))));
     let title = job.request.title.clone();
     let what = if job.request.kind.is_some() { "call" } else { "playbook" };
     lines.push((what, title.unwrap_or_else(|| "(inline)".to_owned())));
@@ -56,11 +57,21 @@ fn summary(job: &Job) -> String {
 }
 
 /// Says what a job waits for.
-fn waits(on: &BlockedOn) -> String {
-    match &on.concurrency_key {
-        Some(key) => format!("for the concurrency key {key}, as job {} had it", on.job_id),
-        None => "for other jobs of its tenant, whose quota of running jobs is used up".to_owned(),
-    }
+fn waits(waiting: &Waiting) -> String {
+    let key = waiting.concurrency_key.as_deref().unwrap_or_default();
+    let holder = waiting
+        .job_id
+        .map(|id| format!(", as job {id} had it"))
+        .unwrap_or_default();
+    let due = waiting.due_at.map(|due| due.to_string()).unwrap_or_default();
+    let what = match waiting.r#type {
+        WaitsFor::Worker => "for a worker".to_owned(),
+        WaitsFor::ConcurrencyKey => format!("for the concurrency key {key}{holder}"),
+        WaitsFor::RunningQuota => "for other jobs of its tenant, whose quota of running jobs is used up".to_owned(),
+        WaitsFor::DueAt => format!("for its next attempt, at {due}"),
+        WaitsFor::DeadLetter => "for a redrive, since the queue has given it up".to_owned(),
+    };
+    format!("{what}, since {}", waiting.since)
 }
 
 fn told(failure: &HostFailure) -> String {

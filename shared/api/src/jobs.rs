@@ -52,7 +52,7 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     params.finish()?;
     let job = app.job(&by, Action::JobsRead, id).await?;
-    let record = Record::read(&app.submitter.kinds, &*app.logs, job).await;
+    let record = Record::read(&app.submitter.kinds, &*app.logs, job, app.clock.now()).await;
     let record = record.map_err(|error| Problem::of_job(id, error))?;
     Ok(record.unless_known(&headers))
 }

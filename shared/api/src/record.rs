@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::Timestamp;
 use callboard_core::job::Job;
 use callboard_core::output::LogStore;
 use callboard_core::request::Kinds;
@@ -22,10 +23,10 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Reads the record of a job.
-    pub(crate) async fn read(kinds: &Kinds, logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
+    /// Reads the record of a job as it is `now`.
+    pub(crate) async fn read(kinds: &Kinds, logs: &dyn LogStore, job: Job, now: Timestamp) -> Result<Self, StoreError> {
         let (id, ended) = (job.id, job.state.status.is_final());
-        let view = JobView::read(kinds, logs, job).await?;
+        let view = JobView::read(kinds, logs, job, now).await?;
         let body = serde_json::to_vec(&view).map_err(|error| StoreError::Corrupt(Box::new(error)))?;
         Ok(Self {
             job: id,

@@ -134,7 +134,7 @@ struct AnyRequest(String);
 
 async fn answer(app: &App, job: &Job, sync: bool, replayed: bool) -> Response {
     if sync && job.state.status.is_final() {
-        match Record::read(&app.submitter.kinds, &*app.logs, job.clone()).await {
+        match Record::read(&app.submitter.kinds, &*app.logs, job.clone(), app.clock.now()).await {
             Ok(record) => return record.into_response(),
             Err(error) => tracing::error!(job.id = %job.id, error = %causes(&error), "the record could not be read"),
         }

@@ -6,7 +6,7 @@ mod output;
 use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Timestamp, seconds};
-use callboard_core::job::{Attempt, BlockedOn, DeadLetter, Job, JobStatus, Progress, Redrive, Usage};
+use callboard_core::job::{Attempt, DeadLetter, Job, JobStatus, Progress, Redrive, Usage, Waiting};
 use callboard_core::output::LogStore;
 use callboard_core::request::{Kinds, Reason, Shown, Told};
 use serde::Serialize;
@@ -57,8 +57,8 @@ pub struct JobView {
     progress: Option<Progress>,
     /// Who asked for the job to be stopped, when, and with what outcome.
     cancel: Option<CancelView>,
-    /// What a waiting job waits for before workers can take it; null if for nothing but a worker.
-    blocked_on: Option<BlockedOn>,
+    /// What a pending job waits for; null for any other.
+    blocked_on: Option<Waiting>,
     /// Set while the job is still waiting although the queue has given it up. Redrive the job to queue it again.
     dead_letter: Option<DeadLetter>,
     /// Who had the job queued again last, after the queue had given it up, and when.
@@ -99,20 +99,20 @@ pub(crate) struct JobResult {
 }
 
 impl JobView {
-    /// Makes the view of a job; if it has ended, its output is included.
+    /// Makes the view of a job as it is `now`; if it has ended, its output is included.
     ///
     /// # Errors
     /// The log store is unavailable.
-    pub async fn read(kinds: &Kinds, logs: &dyn LogStore, job: Job) -> Result<Self, StoreError> {
+    pub async fn read(kinds: &Kinds, logs: &dyn LogStore, job: Job, now: Timestamp) -> Result<Self, StoreError> {
         let output = match job.state.status.is_final() {
             true => Some(output::read(logs, &job).await?),
             false => None,
         };
-        Ok(Self::new(kinds, job, output))
+        Ok(Self::new(kinds, job, output, now))
     }
 
-    fn new(kinds: &Kinds, job: Job, output: Option<(Tail, LogView)>) -> Self {
-        let attempts = job.state.attempts();
+    fn new(kinds: &Kinds, job: Job, output: Option<(Tail, LogView)>, now: Timestamp) -> Self {
+        let (attempts, blocked_on) = (job.state.attempts(), job.waiting(now));
         let Shown { record: work, result } = show(kinds, &job);
         let end = job.state.outcome;
         let result = output.map(|(tail, log)| JobResult {
@@ -147,7 +147,7 @@ impl JobView {
             attempts,
             progress,
             cancel: job.state.cancel.map(|cancel| CancelView::new(cancel, job.state.status)),
-            blocked_on: job.state.blocked_on,
+            blocked_on,
             dead_letter: job.state.dead_letter,
             redrive: job.state.redrive,
             reason,

@@ -22,6 +22,7 @@ mod status;
 mod store;
 mod ticket;
 mod usage;
+mod waiting;
 
 pub use self::attempt::*;
 pub use self::blocked::*;
@@ -45,3 +46,4 @@ pub use self::status::*;
 pub use self::store::*;
 pub use self::ticket::*;
 pub use self::usage::*;
+pub use self::waiting::*;

@@ -35,11 +35,18 @@ async fn running(client: &Client, request: &Value) -> anyhow::Result<String> {
     Ok(job)
 }
 
-/// Waits until the job says what it waits for.
+/// Waits until the job says which job it waits for; returns that without the time since when.
 async fn blocked(client: &Client, job: &str) -> anyhow::Result<Value> {
-    let record = client.until(job, |job| !job["blocked_on"].is_null()).await?;
+    let mut record = client.until(job, |job| job["blocked_on"]["job_id"].is_string()).await?;
     ensure!(record["status"] == "pending" && record["attempt"] == 0, "{record}");
-    Ok(record["blocked_on"].clone())
+    let mut on = record["blocked_on"].take();
+    let since = on["since"].take();
+    ensure!(since.as_str() >= record["created_at"].as_str(), "{since}: {record}");
+    Ok(on)
+}
+
+fn on_job(what: &str, key: Option<&str>, job: &str) -> Value {
+    json!({"type": what, "since": null, "concurrency_key": key, "job_id": job, "due_at": null})
 }
 
 fn is(record: &Value, status: &str) -> anyhow::Result<()> {
@@ -57,7 +64,7 @@ async fn jobs_with_one_concurrency_key_run_one_after_the_other() -> anyhow::Resu
     let first = running(&client, &waiting(&folder, "first")).await?;
     let second = client.submit(&hello(None)).await?;
     let third = client.submit(&hello(None)).await?;
-    let expected = json!({"type": "concurrency_key", "concurrency_key": KEYED, "job_id": first});
+    let expected = on_job("concurrency_key", Some(KEYED), &first);
     for job in [&second, &third] {
         ensure!(blocked(&client, job).await? == expected);
     }
@@ -208,7 +215,7 @@ async fn a_tenant_runs_and_queues_no_more_jobs_than_its_quota() -> anyhow::Resul
     let hello = json!({"playbook": "hello.yml"});
     let (second, third) = (web.submit(&hello).await?, web.submit(&hello).await?);
     let on = blocked(&web, &second).await?;
-    ensure!(on == json!({"type": "running_quota", "job_id": first}), "{on}");
+    ensure!(on == on_job("running_quota", None, &first), "{on}");
     let refused = web.post("/api/v1/jobs", hello.to_string()).await?;
     ensure!(
         refused.status == 429 && refused.body["type"] == "urn:callboard:problem:quota-exceeded",

@@ -86,9 +86,10 @@ async fn a_job_that_many_follow_is_read_once() -> anyhow::Result<()> {
     while let Some(followed) = following.join_next().await {
         ensure!(followed?? > 2_000_000);
     }
+    // the job's output and events are read when they come; whoever is too slow for a moment reads for itself
     let read = read(service.pid())? - read_before;
     ensure!(
-        read < printed * 10,
+        read < printed * FOLLOWERS as u64 / 4,
         "{read} bytes were read for {printed} bytes of output and {FOLLOWERS} followers"
     );
     Ok(())

@@ -64,7 +64,9 @@ async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Re
         "submitted_by": pending["submitted_by"], "source_ip": "127.0.0.1", "request_id": accepted.header("x-request-id"),
         "started_at": null, "finished_at": null, "duration_seconds": null, "attempt": 0, "attempts": [],
         "progress": null, "cancel": null, "reason": null, "error": null, "usage": null, "result": null,
-        "source": null, "commit": null, "credentials": {}, "blocked_on": null, "dead_letter": null, "redrive": null,
+        "source": null, "commit": null, "credentials": {}, "blocked_on": {
+            "type": "worker", "since": accepted.body["created_at"], "concurrency_key": null, "job_id": null, "due_at": null,
+        }, "dead_letter": null, "redrive": null,
     });
     for (name, value) in request.as_object().into_iter().flatten() {
         expected[name] = value.clone();

@@ -128,13 +128,13 @@ impl Feed {
         self.latest().end.is_some()
     }
 
-    fn publish(&self, page: Page, job: &Job) {
+    fn publish(&self, page: Page, state: Arc<State>) {
         let mut latest = self.latest();
         for piece in page.pieces {
             latest.add(piece);
         }
         if page.rest != Rest::More {
-            latest.state = Some(Arc::new(State::of(job)));
+            latest.state = Some(state);
         }
         if page.rest == Rest::Nothing {
             latest.end = Some(End::Complete);
@@ -184,7 +184,7 @@ async fn keep_reading(feed: Weak<Feed>, stores: Stores, id: JobId, mut place: Pl
             Ok((job, page)) => {
                 let rest = page.rest;
                 place = page.place;
-                feed.publish(page, &job);
+                feed.publish(page, stores.state(&job));
                 rest
             }
             Err(error) => {

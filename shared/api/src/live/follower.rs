@@ -95,7 +95,7 @@ impl Follower {
     /// Waits for what comes next. The first that is told is the state of the job. Nothing is lost if the future is dropped.
     pub(crate) async fn next(&mut self) -> Result<News, StoreError> {
         if self.told.is_none() {
-            return Ok(self.tell(Arc::new(State::of(&self.job))));
+            return Ok(self.tell(self.stores.state(&self.job)));
         }
         loop {
             while let Some(piece) = self.pending.pop_front() {
@@ -162,7 +162,7 @@ impl Follower {
             Rest::More => {}
             Rest::NothingYet => {
                 if self.pending.is_empty() {
-                    let news = self.news_of(Arc::new(State::of(&self.job)));
+                    let news = self.news_of(self.stores.state(&self.job));
                     if news.is_none() {
                         sleep(self.stores.poll).await;
                     }
@@ -170,7 +170,7 @@ impl Follower {
                 }
             }
             Rest::Nothing => {
-                self.source = Source::Nothing(Some(Arc::new(State::of(&self.job))));
+                self.source = Source::Nothing(Some(self.stores.state(&self.job)));
             }
         }
         Ok(None)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use callboard_core::base::time::Timestamp;
-use callboard_core::job::{BlockedOn, DeadLetter, Job, JobStatus, Progress};
+use callboard_core::job::{DeadLetter, Job, JobStatus, Progress, Waiting};
 use callboard_core::request::Reason;
 use serde::Serialize;
 
@@ -36,8 +36,8 @@ struct StatusMessage<'a> {
     error: Option<&'a str>,
     /// Whether somebody asked for the job to be stopped.
     cancel_requested: bool,
-    /// What a waiting job waits for before workers can take it; null if for nothing but a worker.
-    blocked_on: Option<&'a BlockedOn>,
+    /// What a pending job waits for; null for any other.
+    blocked_on: Option<Waiting>,
     /// Set while the job is still waiting although the queue has given it up.
     dead_letter: Option<&'a DeadLetter>,
 }
@@ -50,7 +50,7 @@ struct ProgressMessage<'a> {
 }
 
 impl State {
-    pub(super) fn of(job: &Job) -> Self {
+    pub(super) fn of(job: &Job, now: Timestamp) -> Self {
         let state = &job.state;
         let outcome = state.outcome.as_ref();
         let status = StatusMessage {
@@ -61,7 +61,7 @@ impl State {
             reason: outcome.and_then(|outcome| outcome.reason.as_ref()),
             error: outcome.and_then(|outcome| outcome.error.as_deref()),
             cancel_requested: state.cancel.is_some(),
-            blocked_on: state.blocked_on.as_ref(),
+            blocked_on: job.waiting(now),
             dead_letter: state.dead_letter.as_ref(),
         };
         let progress = state.progress.as_ref();

@@ -9,6 +9,8 @@ use callboard_core::base::time::Clock;
 use callboard_core::job::{Job, JobStore};
 use callboard_core::output::LogStore;
 
+use super::state::State;
+
 /// Where jobs and their output are, and how often to look at what does not tell that it has changed.
 #[derive(Clone)]
 pub(super) struct Stores {
@@ -21,5 +23,10 @@ pub(super) struct Stores {
 impl Stores {
     pub(super) async fn job(&self, id: JobId) -> Result<Job, StoreError> {
         self.store.get(id, self.clock.now()).await
+    }
+
+    /// Returns what followers are told of a job that was just read.
+    pub(super) fn state(&self, job: &Job) -> Arc<State> {
+        Arc::new(State::of(job, self.clock.now()))
     }
 }

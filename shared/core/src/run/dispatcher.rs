@@ -146,6 +146,7 @@ impl Dispatcher {
                     r#type: slot.kind(),
                     concurrency_key: slot.concurrency_key,
                     job_id: holder,
+                    since: Some(self.clock.now()),
                 }));
             }
         }

@@ -14,6 +14,7 @@ use callboard_core::request::Lane;
 fn on() -> BlockedOn {
     BlockedOn {
         r#type: SlotType::ConcurrencyKey,
+        since: Some(now()),
         concurrency_key: Some("host:db1".to_owned()),
         job_id: JobId::new(),
     }
