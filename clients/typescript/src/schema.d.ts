@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Lists the audit log, newest first.
-         * @description It has who changed what, and who was refused. A page that is restricted may have fewer entries than `limit`, even none, and still a `next_cursor`: on AWS, a request looks at a limited number of entries. Go on until `next_cursor` is null.
+         * @description It has who changed what, who was refused, and what failed. A page that is restricted may have fewer entries than `limit`, even none, and still a `next_cursor`: on AWS, a request looks at a limited number of entries. Go on until `next_cursor` is null.
          *
          *     Needs the scope `audit:read`.
          */
@@ -706,7 +706,7 @@ export interface components {
             chain: string;
             /**
              * Format: int64
-             * @description How many refusals before this one were left out, because there were too many from one address.
+             * @description How many entries of the tenant before this one were left out, because one caller or address was refused, or failed, too often.
              */
             left_out: number;
             /**
@@ -720,7 +720,7 @@ export interface components {
             outcome: components["schemas"]["AuditOutcome"];
             /** @description The SHA-256 of the entry before; null if the chain begins here. */
             previous: string | null;
-            /** @description Why it was refused: the kind of problem, such as `forbidden`; null if it was done. */
+            /** @description Why it was refused, or how it failed: the kind of problem, such as `forbidden`; null if it was done. */
             problem: string | null;
             /** @description The id of the request; null if it did not come over HTTP. */
             request_id: string | null;
@@ -730,7 +730,7 @@ export interface components {
             source_ip: string | null;
             /**
              * Format: int32
-             * @description The status of the refusal's answer; null if it was done, or nobody waited for an answer.
+             * @description The status of the answer that told the problem; null if it was done, or nobody waited for an answer.
              */
             status: number | null;
             /** @description What stands for the caller for as long as it is the same one, such as `key:ID`; null where it is not known who asked. */
@@ -754,28 +754,18 @@ export interface components {
          * @description Whether something was done.
          * @enum {string}
          */
-        AuditOutcome: "done" | "refused";
-        /** @description What a pending job waits for. */
+        AuditOutcome: "done" | "refused" | "failed";
+        /** @description What a job waits for before workers can take it. */
         BlockedOn: {
-            /** @description The job's concurrency key, if it waits for that; otherwise null. */
+            /** @description The job's concurrency key, if it waits for that. */
             concurrency_key: string | null;
             /**
-             * Format: date-time
-             * @description When workers can take the job, if it waits for its time; otherwise null.
-             */
-            due_at: string | null;
-            /**
              * Format: uuid
-             * @description A job that had what this one waits for when it began to wait; null unless other jobs have it.
+             * @description A job that had what this one waits for when it began to wait.
              */
-            job_id: string | null;
-            /**
-             * Format: date-time
-             * @description Since when the job waits for it.
-             */
-            since: string;
-            /** @description What it is. */
-            type: components["schemas"]["WaitsFor"];
+            job_id: string;
+            /** @description What kind of place the job waits for. */
+            type: components["schemas"]["SlotType"];
         };
         /**
          * @description The outcome of a request to stop a job.
@@ -1236,17 +1226,48 @@ export interface components {
             /** @description The state of the job. */
             status: components["schemas"]["JobStatus"];
         };
+        /** @description The resources that an attempt used: time, memory and output, and what they cost. */
+        Usage: {
+            /**
+             * Format: double
+             * @description The seconds that AWS charges for, to the millisecond; null if the job did not have an AWS Lambda function to itself.
+             */
+            billed_seconds: number | null;
+            cost: components["schemas"]["Cost"] | null;
+            /**
+             * Format: double
+             * @description Seconds of CPU time of everything that the attempt started on the worker; null if unknown.
+             */
+            cpu_seconds: number | null;
+            /**
+             * Format: double
+             * @description Seconds from when the worker claimed the job until the last of its processes ended, rounded up to the millisecond.
+             */
+            duration_seconds: number;
+            /** @description By what the attempt was kept from everything else on the worker; empty if by nothing. */
+            isolation: string[];
+            /**
+             * Format: int32
+             * @description The memory of the worker, in MiB, if an AWS Lambda function ran this job and no other meanwhile; otherwise null.
+             */
+            memory_size_mib: number | null;
+            /**
+             * Format: int64
+             * @description The number of bytes of output that are kept.
+             */
+            output_bytes: number;
+            /**
+             * Format: int64
+             * @description The peak memory of its largest process on the worker, in bytes; null if unknown.
+             */
+            peak_memory_bytes: number | null;
+        };
+        /** @description A request to run a job. */
+        JobRequest: components["schemas"]["AnsibleJobRequest"] | components["schemas"]["ServiceJobRequest"];
         /** @description Variables by name. A value can be any JSON value. */
         Variables: {
             [key: string]: unknown;
         };
-        /** @description A request to run a job. */
-        JobRequest: components["schemas"]["AnsibleJobRequest"] | components["schemas"]["ServiceJobRequest"];
-        /**
-         * @description The things that jobs wait for.
-         * @enum {string}
-         */
-        WaitsFor: "worker" | "concurrency_key" | "running_quota" | "due_at" | "dead_letter";
         /**
          * @description The state of a job. The last three are final.
          * @enum {string}
@@ -1723,6 +1744,11 @@ export interface components {
             /** @description The tenant whose things the caller may see. */
             tenant: string;
         };
+        /**
+         * @description The kinds of places of which there are so many.
+         * @enum {string}
+         */
+        SlotType: "concurrency_key" | "running_quota";
         /** @description Statistics of jobs. */
         Stats_FailurePattern: {
             /** @description One entry for each group of jobs, the one with the most jobs first. */
@@ -1852,42 +1878,6 @@ export interface components {
          */
         TestCall: {
             input?: components["schemas"]["Variables"] | null;
-        };
-        /** @description The resources that an attempt used: time, memory and output, and what they cost. */
-        Usage: {
-            /**
-             * Format: double
-             * @description The seconds that AWS charges for, to the millisecond; null if the job did not have an AWS Lambda function to itself.
-             */
-            billed_seconds: number | null;
-            cost: components["schemas"]["Cost"] | null;
-            /**
-             * Format: double
-             * @description Seconds of CPU time of everything that the attempt started on the worker; null if unknown.
-             */
-            cpu_seconds: number | null;
-            /**
-             * Format: double
-             * @description Seconds from when the worker claimed the job until the last of its processes ended, rounded up to the millisecond.
-             */
-            duration_seconds: number;
-            /** @description By what the attempt was kept from everything else on the worker; empty if by nothing. */
-            isolation: string[];
-            /**
-             * Format: int32
-             * @description The memory of the worker, in MiB, if an AWS Lambda function ran this job and no other meanwhile; otherwise null.
-             */
-            memory_size_mib: number | null;
-            /**
-             * Format: int64
-             * @description The number of bytes of output that are kept.
-             */
-            output_bytes: number;
-            /**
-             * Format: int64
-             * @description The peak memory of its largest process on the worker, in bytes; null if unknown.
-             */
-            peak_memory_bytes: number | null;
         };
         /** @description The credentials that a job uses. */
         Access: {
@@ -2752,7 +2742,7 @@ export interface operations {
                  * @example key:ci
                  */
                 by?: string;
-                /** @description Returns only what was done, or only what was refused. */
+                /** @description Returns only what was done, what was refused, or what failed in the service. */
                 outcome?: components["schemas"]["AuditOutcome"];
                 /** @description Returns only what was done to this: the id of a job or an API key, the name of a credential, or `SERVICE/OPERATION`. */
                 object?: string;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use callboard_ansible::{AnsibleRunner, AnsibleSettings, Home, PlaybookFolder};
-use callboard_api::{Access, ApiSettings, App, Bodies, Followers, Gate, Hosts, Live, Refusals};
+use callboard_api::{Access, ApiSettings, App, AuditLimits, Bodies, Followers, Gate, Hosts, Live};
 use callboard_core::access::Authenticator;
 use callboard_core::base::hex::hex;
 use callboard_core::request::Lane;
@@ -179,7 +179,7 @@ fn app(
         keys: parts.api_keys.clone(),
         access,
         audit: parts.audit.clone(),
-        refusals: Refusals::default(),
+        audit_limits: AuditLimits::default(),
         stats: Arc::new(SqliteStatsStore::new(parts.database.clone())),
         services,
         clock: parts.clock.clone(),

@@ -8,6 +8,7 @@ mod shown;
 mod transport;
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
@@ -22,8 +23,9 @@ use callboard_core::access::{
 use callboard_core::base::causes::causes;
 use callboard_core::job::UNKNOWN;
 use callboard_core::policy::Policy;
+use futures_util::FutureExt;
 
-pub(crate) use self::counts::Counts;
+pub(crate) use self::counts::{Counts, network};
 use self::failures::Failures;
 pub(crate) use self::routes::{Need, need_of_route};
 use self::shown::Shown;
@@ -243,7 +245,7 @@ pub(crate) async fn ask(State(access): State<Access>, request: Request, next: Ne
             let transport = Transport::of(&parts);
             parts.extensions.insert(requester.clone());
             parts.extensions.insert(Showing(by.clone()));
-            let mut response = next.run(Request::from_parts(parts, body)).await;
+            let mut response = handled(next.run(Request::from_parts(parts, body))).await;
             if let Some(By::Session(key, shown)) = by {
                 access.complete(&mut response, transport, &key, &shown).await;
             }
@@ -253,6 +255,14 @@ pub(crate) async fn ask(State(access): State<Access>, request: Request, next: Ne
     };
     response.extensions_mut().insert(requester);
     response
+}
+
+/// Returns the answer of a handler. One that panics has failed, and its caller is known nevertheless.
+async fn handled(handler: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a handler has panicked");
+        Problem::internal().into_response()
+    })
 }
 
 /// Returns what a request needs. A method that its route does not have is answered by the router.
@@ -286,5 +296,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Showing {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.get().cloned().ok_or_else(Problem::internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::StatusCode;
+
+    #[test]
+    fn a_handler_that_panics_is_answered_for() {
+        let answer = handled(async { std::panic::resume_unwind(Box::new(())) }).now_or_never();
+        let answer = answer.map(|answer| (answer.status(), answer.extensions().get::<Kind>().copied()));
+        assert_eq!(answer, Some((StatusCode::INTERNAL_SERVER_ERROR, Some(Kind::Internal))));
     }
 }

@@ -18,11 +18,11 @@ use callboard_core::submit::Submitter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::{Access, forbidden};
+use crate::audit_limits::AuditLimits;
 use crate::bodies::Bodies;
 use crate::gate::Gate;
 use crate::live::Live;
 use crate::problem::{Kind, Problem};
-use crate::refusals::Refusals;
 
 /// The limits of the API.
 #[derive(Clone, Copy, Debug)]
@@ -131,8 +131,8 @@ pub struct App {
     pub access: Access,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
-    /// Limits how many refusals the audit log has.
-    pub refusals: Refusals,
+    /// Limits how many refusals and failures the audit log has.
+    pub audit_limits: AuditLimits,
     /// The statistics of jobs.
     pub stats: Arc<dyn StatsStore>,
     /// The services that jobs may call.

@@ -33,7 +33,7 @@ pub(crate) struct AuditList {
 
 /// Lists the audit log, newest first.
 ///
-/// It has who changed what, and who was refused. A page that is restricted may have fewer entries than `limit`, even none, and still a
+/// It has who changed what, who was refused, and what failed. A page that is restricted may have fewer entries than `limit`, even none, and still a
 /// `next_cursor`: on AWS, a request looks at a limited number of entries. Go on until `next_cursor` is null.
 #[utoipa::path(
     get,
@@ -43,7 +43,7 @@ pub(crate) struct AuditList {
     params(
         ("action" = Option<String>, Query, description = "Returns only this action, such as `job.cancel`, or all of a sort, such as `key.*`.", example = "job.cancel"),
         ("by" = Option<String>, Query, description = "Returns only what the caller with this name or subject has done.", min_length = 1, example = "key:ci"),
-        ("outcome" = Option<AuditOutcome>, Query, description = "Returns only what was done, or only what was refused."),
+        ("outcome" = Option<AuditOutcome>, Query, description = "Returns only what was done, what was refused, or what failed in the service."),
         ("object" = Option<String>, Query, description = "Returns only what was done to this: the id of a job or an API key, the name of a credential, or `SERVICE/OPERATION`.", min_length = 1),
         ("since" = Option<String>, Query, description = "Returns only entries of this instant or later.", format = DateTime),
         ("until" = Option<String>, Query, description = "Returns only entries before this instant.", format = DateTime),

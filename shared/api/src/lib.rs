@@ -3,6 +3,7 @@
 mod access;
 mod app;
 mod audit;
+mod audit_limits;
 mod bodies;
 mod body;
 mod cancel;
@@ -24,7 +25,6 @@ mod problem;
 mod rate_limit;
 mod record;
 mod redrive;
-mod refusals;
 mod request_id;
 mod services;
 mod session;
@@ -40,6 +40,7 @@ use axum::{Extension, Router, middleware};
 
 pub use access::{Access, Identity, Transport};
 pub use app::{AnswerLimits, ApiSettings, App, Followers, Health, HealthCheck};
+pub use audit_limits::AuditLimits;
 pub use bodies::Bodies;
 pub use gate::{Gate, HostName, Hosts, NotAHostName, NotAnOrigin, Origin};
 pub use keys::KeyView;
@@ -47,7 +48,6 @@ pub use list::JobListItem;
 pub use live::Live;
 pub use openapi::document;
 pub use problem::Problem;
-pub use refusals::Refusals;
 pub use request_id::REQUEST_ID;
 pub use wire::JobView;
 

@@ -8,6 +8,6 @@ mod log;
 
 pub use self::check::{AuditCheck, AuditFindings};
 pub use self::deed::Deed;
-pub use self::entry::{AuditOutcome, Entry, NewEntry, NotAnOutcome, Refusal, Tip};
+pub use self::entry::{AuditOutcome, AuditProblem, Entry, NewEntry, NotAnOutcome, Tip};
 pub use self::filter::{ActionFilter, AuditFilter, NotAnAction};
 pub use self::log::{AuditLog, AuditPage, AuditQuery, note};

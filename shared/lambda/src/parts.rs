@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_api::{Access, AnswerLimits, ApiSettings, App, Bodies, Followers, Gate, Hosts, Live, Refusals};
+use callboard_api::{Access, AnswerLimits, ApiSettings, App, AuditLimits, Bodies, Followers, Gate, Hosts, Live};
 use callboard_aws::{
     DynamoDbAuditLog, DynamoDbBreakerStore, DynamoDbCounterStore, DynamoDbHostKeyStore, DynamoDbIdempotencyStore,
     DynamoDbJobStore, DynamoDbKeyStore, DynamoDbSlotStore, DynamoDbStatsStore, JobStoreSettings, S3ArchiveCache,
@@ -218,7 +218,7 @@ impl Parts {
             keys: self.api_keys.clone(),
             access: self.access()?,
             audit: self.audit.clone(),
-            refusals: Refusals::default(),
+            audit_limits: AuditLimits::default(),
             stats: self.stats.clone(),
             services: self.services.in_force(),
             clock: self.clock.clone(),

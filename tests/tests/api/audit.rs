@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
+use callboard_core::base::id::JobId;
 use callboard_tests::program::{Finished, callboard};
 use callboard_tests::{Client, Service, wait};
 use reqwest::Method;
@@ -260,6 +261,38 @@ async fn a_flood_of_refusals_does_not_fill_the_log_and_is_counted() -> anyhow::R
         left_out.is_some_and(|left_out| left_out + refused as u64 >= 60),
         "{left_out:?} and {refused}"
     );
+    Ok(())
+}
+
+/// A caller cannot fill the log, nor hide behind its own refusals what the service failed to do.
+#[tokio::test]
+async fn what_failed_is_in_the_log_behind_a_flood_of_a_caller_s_wrong_requests() -> anyhow::Result<()> {
+    let (service, data, key) = crate::start_with_key().await?;
+    let admin = service.client().showing(&key);
+    let web = json!({"name": "ci", "scopes": ["jobs:*"], "tenant": "web"});
+    let ci = admin.make_key(&web).await?;
+    let job = ci.submit(&json!({"playbook": "hello.yml"})).await?;
+    ci.ended(&job).await?;
+    for _ in 0..50 {
+        let status = ci.post("/api/v1/jobs", r#"{"playbok": "x"}"#).await?.status;
+        ensure!(status == 422, "{status}");
+    }
+    let database = Connection::open(data.path().join("callboard.db"))?;
+    let id: JobId = job.parse()?;
+    let changed = database.execute("UPDATE jobs SET request = '{' WHERE id = ?1", [id.as_bytes()])?;
+    ensure!(changed == 1);
+    let answer = ci.post(&format!("/api/v1/jobs/{job}/cancel"), "").await?;
+    ensure!(answer.status == 500, "{answer:?}");
+    let refused = entries(&admin, "tenant=web&outcome=refused").await?.len() as u64;
+    // a minute may have passed
+    ensure!((20..=40).contains(&refused), "{refused} entries");
+    let failed = entries(&admin, "tenant=web&outcome=failed").await?;
+    let [failed] = &failed[..] else {
+        bail!("{failed:?}");
+    };
+    ensure!(told(failed) == ("job.cancel", "damaged", "key:ci"), "{failed}");
+    ensure!(failed["status"] == 500 && failed["object"] == job, "{failed}");
+    ensure!(failed["left_out"] == 50 - refused, "{failed}, and {refused}");
     Ok(())
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct AuditArguments {
     /// Only what the caller with this name or subject has done, such as `key:ci`
     #[arg(long, value_name = "CALLER")]
     pub(crate) by: Option<String>,
-    /// Only what was done, or only what was refused: done or refused
+    /// Only what was done, what was refused, or what failed: done, refused or failed
     #[arg(long, value_name = "OUTCOME")]
     pub(crate) outcome: Option<AuditOutcome>,
     /// Only what was done to this: the id of a job or an API key, the name of a credential, or SERVICE/OPERATION

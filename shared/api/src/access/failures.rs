@@ -1,6 +1,6 @@
 //! Turns away who guesses.
 
-use super::counts::Counts;
+use super::counts::{Counts, network};
 use crate::problem::{Kind, Problem};
 
 /// How many failures an address may have in a minute before it is turned away.
@@ -14,7 +14,7 @@ impl Failures {
     /// Answers a request that shows nothing valid; ends its connection, if its address has failed often. It is not made to wait: a
     /// request that waits takes the place of another. Who shows what is valid is never turned away.
     pub(super) fn answer(&self, source_ip: Option<&str>, told: String) -> Problem {
-        let count = self.0.count(source_ip.unwrap_or_default());
+        let count = self.0.count(&network(source_ip));
         if count <= FREE || count.is_power_of_two() {
             tracing::warn!(source_ip, count, told, "a request shows no valid key or token");
         }

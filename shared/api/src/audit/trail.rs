@@ -1,4 +1,4 @@
-//! Writes what a request has done, or why it was refused, to the audit log, before it is answered.
+//! Writes what a request has done, why it was refused, or how it failed, to the audit log, before it is answered.
 
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::Method;
@@ -7,7 +7,7 @@ use axum::http::response::Parts as Answer;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use callboard_core::access::{KeyId, Requester};
-use callboard_core::audit::{Deed, NewEntry, Refusal, note};
+use callboard_core::audit::{AuditProblem, Deed, NewEntry, note};
 use callboard_core::base::id::JobId;
 use tokio::sync::watch;
 use tracing::Instrument;
@@ -122,58 +122,55 @@ impl Trail {
         Response::from_parts(answer, body)
     }
 
-    /// Writes an entry if an answer says that something was changed, or refused.
+    /// Writes an entry if an answer says that something was changed, refused, or has failed.
     async fn write(self, app: &App, answer: &Answer) {
         let by = answer.extensions.get::<Requester>();
-        let refused = answer
-            .extensions
-            .get::<Kind>()
-            .copied()
-            .filter(|kind| self.is_refused(*kind));
+        let problem = answer.extensions.get::<Kind>().copied();
+        let problem = problem.filter(|kind| self.is_noted(*kind)).map(|kind| AuditProblem {
+            kind: kind.slug().to_owned(),
+            status: Some(kind.status().as_u16()),
+        });
         let has_changed = answer.status.is_success() && answer.extensions.get::<Unchanged>().is_none();
         let was_done = self.changes && has_changed;
-        if let Some(kind) = refused {
-            // who is known, and has nothing to wait for, does not flood the log
-            let anybody = by.is_none() || kind.status().as_u16() == 429;
-            if anybody && !app.refusals.admit(self.source_ip.as_deref()) {
-                return;
-            }
-        } else if !was_done {
+        if problem.is_none() && !was_done {
             return;
         }
+        let entry = by.map_or_else(
+            || NewEntry::of_nobody(self.deed),
+            |by| NewEntry::of(by, self.deed, None),
+        );
+        let entry = NewEntry {
+            problem,
+            source_ip: self.source_ip.clone(),
+            request_id: self.request_id.clone(),
+            ..entry
+        };
+        let Some(left_out) = app.audit_limits.admit(&entry) else {
+            return;
+        };
         let object = match (answer.extensions.get::<Made>(), by) {
             (Some(Made(name)), _) => Some(name.clone()),
             (None, Some(by)) => self.object(app, by, was_done).await,
             (None, None) => None,
         };
-        let entry = by.map_or_else(
-            || NewEntry::of_nobody(self.deed),
-            |by| NewEntry::of(by, self.deed, object),
-        );
-        let refusal = |kind: Kind| Refusal {
-            problem: kind.slug().to_owned(),
-            status: Some(kind.status().as_u16()),
-        };
         let entry = NewEntry {
-            refusal: refused.map(refusal),
-            source_ip: self.source_ip,
-            request_id: self.request_id,
-            left_out: app.refusals.take_left_out(),
+            object,
+            left_out,
             ..entry
         };
         note(&*app.audit, entry).await;
     }
 
-    /// Returns whether a problem refuses something: whoever asks, or what would change something.
-    fn is_refused(&self, kind: Kind) -> bool {
+    /// Returns whether a problem is written down: one of who asks, and any of what would change something.
+    fn is_noted(&self, kind: Kind) -> bool {
         let of_caller = matches!(
             kind,
             Kind::Unauthenticated | Kind::Forbidden | Kind::CsrfToken | Kind::TooManyFailures
         );
-        of_caller || (self.changes && kind.status().is_client_error())
+        of_caller || self.changes
     }
 
-    /// Returns what the path names. Of a refused request, only what there is: anything else may be a secret in the wrong place.
+    /// Returns what the path names. Of a request that was not done, only what there is: anything else may be a secret in the wrong place.
     async fn object(&self, app: &App, by: &Requester, was_done: bool) -> Option<String> {
         let names: Vec<&str> = self.path.iter().map(|(_, value)| value.as_str()).collect();
         let is_there = match (self.path.first()?.0.as_str(), &names[..]) {

@@ -42,15 +42,15 @@ pub struct Entry {
     pub object: Option<String>,
     /// Whether it was done.
     pub outcome: AuditOutcome,
-    /// Why it was refused: the kind of problem, such as `forbidden`; null if it was done.
+    /// Why it was refused, or how it failed: the kind of problem, such as `forbidden`; null if it was done.
     pub problem: Option<String>,
-    /// The status of the refusal's answer; null if it was done, or nobody waited for an answer.
+    /// The status of the answer that told the problem; null if it was done, or nobody waited for an answer.
     pub status: Option<u16>,
     /// The address that the request came from; null if it did not come over HTTP.
     pub source_ip: Option<String>,
     /// The id of the request; null if it did not come over HTTP.
     pub request_id: Option<String>,
-    /// How many refusals before this one were left out, because there were too many from one address.
+    /// How many entries of the tenant before this one were left out, because one caller or address was refused, or failed, too often.
     pub left_out: u64,
     /// The SHA-256 of the entry before; null if the chain begins here.
     pub previous: Option<String>,
@@ -65,20 +65,22 @@ pub struct Entry {
 pub enum AuditOutcome {
     /// It was done.
     Done,
-    /// It was refused.
+    /// It was refused, and changed nothing.
     Refused,
+    /// The service failed to do it, or to answer; whether it has changed something is not known.
+    Failed,
 }
 
 /// A text that is no outcome.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("must be done or refused")]
+#[error("must be done, refused or failed")]
 pub struct NotAnOutcome;
 
-/// Why something was refused.
+/// Why something was refused, or how it failed.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Refusal {
+pub struct AuditProblem {
     /// The kind of problem.
-    pub problem: String,
+    pub kind: String,
     /// The status of the answer, if somebody waits for one.
     pub status: Option<u16>,
 }
@@ -96,13 +98,13 @@ pub struct NewEntry {
     pub action: Deed,
     /// What it was done to.
     pub object: Option<String>,
-    /// Why it was refused, if it was.
-    pub refusal: Option<Refusal>,
+    /// Why it was refused, or how it failed, if it was not done.
+    pub problem: Option<AuditProblem>,
     /// The address that the request came from.
     pub source_ip: Option<String>,
     /// The request's id.
     pub request_id: Option<String>,
-    /// How many refusals before this one were left out.
+    /// How many entries of the tenant before this one were left out.
     pub left_out: u64,
 }
 
@@ -141,10 +143,21 @@ impl NewEntry {
             subject: None,
             action,
             object: None,
-            refusal: None,
+            problem: None,
             source_ip: None,
             request_id: None,
             left_out: 0,
+        }
+    }
+}
+
+impl AuditProblem {
+    /// Returns what the problem means for what was asked.
+    #[must_use]
+    pub fn outcome(&self) -> AuditOutcome {
+        match self.status {
+            Some(500..) => AuditOutcome::Failed,
+            _ => AuditOutcome::Refused,
         }
     }
 }
@@ -165,9 +178,10 @@ impl Tip {
     /// # Errors
     /// It cannot be written as JSON.
     pub fn next(&self, new: NewEntry, at: Timestamp) -> Result<Entry, serde_json::Error> {
+        let outcome = new.problem.as_ref().map_or(AuditOutcome::Done, AuditProblem::outcome);
         let (problem, status) = new
-            .refusal
-            .map_or((None, None), |refusal| (Some(refusal.problem), refusal.status));
+            .problem
+            .map_or((None, None), |problem| (Some(problem.kind), problem.status));
         let mut entry = Entry {
             chain: self.chain.clone(),
             number: self.number + 1,
@@ -177,10 +191,7 @@ impl Tip {
             subject: new.subject,
             action: new.action.as_str().to_owned(),
             object: new.object,
-            outcome: match problem {
-                Some(_) => AuditOutcome::Refused,
-                None => AuditOutcome::Done,
-            },
+            outcome,
             problem,
             status,
             source_ip: new.source_ip,
@@ -214,6 +225,7 @@ impl AuditOutcome {
         match self {
             Self::Done => "done",
             Self::Refused => "refused",
+            Self::Failed => "failed",
         }
     }
 }
@@ -225,6 +237,7 @@ impl std::str::FromStr for AuditOutcome {
         match text {
             "done" => Ok(Self::Done),
             "refused" => Ok(Self::Refused),
+            "failed" => Ok(Self::Failed),
             _ => Err(NotAnOutcome),
         }
     }

@@ -10,7 +10,7 @@ use super::idempotency_store::{IdempotencyKey, NotAKey};
 use super::once::{Reserved, digest};
 use super::submitter::{Submitter, may_run};
 use crate::access::Requester;
-use crate::audit::{Deed, NewEntry, Refusal, note};
+use crate::audit::{AuditProblem, Deed, NewEntry, note};
 use crate::base::fields::FieldError;
 use crate::base::id::JobId;
 use crate::base::json::JsonError;
@@ -35,12 +35,12 @@ impl Submitter {
         let job = self.take_in(by, id, body).await?;
         let reason = job.state.outcome.as_ref().and_then(|outcome| outcome.reason.as_ref());
         let invalid = reason.filter(|reason| **reason == Reason::REQUEST_INVALID);
-        let refusal = invalid.map(|reason| Refusal {
-            problem: reason.as_str().to_owned(),
+        let problem = invalid.map(|reason| AuditProblem {
+            kind: reason.as_str().to_owned(),
             status: None,
         });
         let entry = NewEntry {
-            refusal,
+            problem,
             ..NewEntry::of(by, Deed::JobSubmit, Some(job.id.to_string()))
         };
         note(&*self.audit, entry).await;

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use callboard_core::access::{Caller, Requester, Scopes};
 use callboard_core::audit::{
-    AuditCheck, AuditFilter, AuditLog, AuditOutcome, AuditPage, AuditQuery, Deed, Entry, NewEntry, Refusal,
+    AuditCheck, AuditFilter, AuditLog, AuditOutcome, AuditPage, AuditProblem, AuditQuery, Deed, Entry, NewEntry,
 };
 use callboard_core::base::id::Tenant;
 use callboard_core::base::time::Timestamp;
@@ -73,8 +73,8 @@ pub async fn all(log: &dyn AuditLog, tenant: &Tenant, filter: &AuditFilter, limi
 pub async fn an_entry_has_all_that_it_was_given(log: &dyn AuditLog) -> anyhow::Result<()> {
     let (tenant, before) = (tenant(), now());
     let new = NewEntry {
-        refusal: Some(Refusal {
-            problem: "forbidden".to_owned(),
+        problem: Some(AuditProblem {
+            kind: "forbidden".to_owned(),
             status: Some(403),
         }),
         source_ip: Some("192.0.2.7".to_owned()),
@@ -148,8 +148,8 @@ pub async fn pages_have_every_entry_once_newest_first(log: &dyn AuditLog) -> any
 pub async fn a_filter_lets_through_what_fits_all_of_it(log: &dyn AuditLog) -> anyhow::Result<()> {
     let tenant = tenant();
     let refused = NewEntry {
-        refusal: Some(Refusal {
-            problem: "request_invalid".to_owned(),
+        problem: Some(AuditProblem {
+            kind: "request_invalid".to_owned(),
             status: None,
         }),
         ..done(&tenant, "ann", Deed::JobSubmit, "3")
