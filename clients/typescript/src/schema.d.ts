@@ -364,6 +364,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns how much of its quotas the caller's tenant uses.
+         * @description It is counted when it is asked for. The operator sets quotas in the policy.
+         *
+         *     Needs the scope `jobs:read`.
+         */
+        get: operations["getQuotas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services": {
         parameters: {
             query?: never;
@@ -1662,6 +1684,42 @@ export interface components {
              * @enum {string}
              */
             type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:too-many-sessions" | "urn:callboard:problem:csrf-token" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-session" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:quota-exceeded" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
+        };
+        /** @description How much of one quota is used. All three are null if there is none: what is not limited is not counted. */
+        Quota: {
+            /**
+             * Format: int64
+             * @description The quota.
+             */
+            limit: number | null;
+            /**
+             * Format: int64
+             * @description How much is left; 0 if it is used up.
+             */
+            remaining: number | null;
+            /**
+             * Format: int64
+             * @description How much of it is used.
+             */
+            used: number | null;
+        };
+        /** @description How much of its quotas a tenant uses. */
+        Quotas: {
+            /**
+             * Format: date-time
+             * @description When the next minute begins, and `submissions_per_minute` anew.
+             */
+            next_minute_at: string;
+            /** @description Jobs that are with the workers at a time. */
+            running: components["schemas"]["Quota"];
+            /** @description Bytes of output that are kept, of jobs that have ended since there is a quota. */
+            stored_bytes: components["schemas"]["Quota"];
+            /** @description Submissions in a minute of the clock, with those that were refused for a quota. */
+            submissions_per_minute: components["schemas"]["Quota"];
+            /** @description The tenant. */
+            tenant: string;
+            /** @description Jobs that wait when another is submitted. */
+            waiting: components["schemas"]["Quota"];
         };
         /** @description Whether the service is ready, and what was checked. */
         Readiness: {
@@ -6320,6 +6378,95 @@ export interface operations {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
                     "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getQuotas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is limited, and what is left. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "tenant": "web",
+                     *       "running": {
+                     *         "limit": 50,
+                     *         "used": 12,
+                     *         "remaining": 38
+                     *       },
+                     *       "waiting": {
+                     *         "limit": null,
+                     *         "used": null,
+                     *         "remaining": null
+                     *       },
+                     *       "submissions_per_minute": {
+                     *         "limit": 600,
+                     *         "used": 17,
+                     *         "remaining": 583
+                     *       },
+                     *       "stored_bytes": {
+                     *         "limit": 10737418240,
+                     *         "used": 734003200,
+                     *         "remaining": 10003415040
+                     *       },
+                     *       "next_minute_at": "2026-11-20T22:01:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Quotas"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

@@ -9,6 +9,7 @@ mod doctor;
 mod jobs;
 mod keys;
 mod known_hosts;
+mod quotas;
 mod run;
 mod serve;
 mod services;
@@ -23,6 +24,7 @@ pub(crate) use self::doctor::DoctorArguments;
 pub(crate) use self::jobs::{ListArguments, LogsArguments, RedriveArguments, ShowArguments, VerifyArguments};
 pub(crate) use self::keys::{KeysArguments, KeysVerb};
 pub(crate) use self::known_hosts::{KnownHostsArguments, KnownHostsVerb};
+pub(crate) use self::quotas::QuotasArguments;
 pub(crate) use self::run::{Call, Prompts, RunArguments, Shown};
 pub(crate) use self::serve::ServeArguments;
 pub(crate) use self::services::{ServicesArguments, ServicesVerb};
@@ -53,6 +55,8 @@ pub(crate) enum Verb {
     Verify(VerifyArguments),
     /// Lists the audit log, newest first: a table on a terminal, otherwise one JSON object per line
     Audit(AuditArguments),
+    /// Shows how much of its quotas a tenant uses: a table on a terminal, otherwise the API's JSON
+    Quotas(QuotasArguments),
     /// Checks the data folder, the settings and the machine, and says what is wrong and what to do; changes nothing
     Doctor(Box<DoctorArguments>),
     /// Queues dead-lettered jobs again

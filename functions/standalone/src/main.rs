@@ -17,6 +17,7 @@ mod logging;
 mod logs;
 mod own;
 mod parts;
+mod quotas;
 mod redrive;
 mod report;
 mod run;
@@ -69,6 +70,7 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Logs(arguments) => logs::logs(&arguments).await,
             Verb::Verify(arguments) => verify::verify(&arguments).await,
             Verb::Audit(arguments) => audit::audit(&arguments).await,
+            Verb::Quotas(arguments) => quotas::quotas(&arguments).await,
             Verb::Doctor(arguments) => doctor::doctor(&arguments).await,
             Verb::Redrive(arguments) => redrive::redrive(&arguments).await,
             Verb::Keys(arguments) => api_keys::keys(arguments).await,

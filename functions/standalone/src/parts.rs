@@ -74,20 +74,27 @@ pub(crate) struct CallRunners {
 impl Parts {
     /// Opens the data folder and reads the policy.
     pub(crate) fn open(common: &Common) -> anyhow::Result<Self> {
-        let policies = setup::policies(common)?;
+        let policies = setup::policies(common.policy.as_deref())?;
         let data = setup::data(&common.data)?;
         let database = database(&data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = Arc::new(SqliteJobStore::new(database.clone()));
         let queue = Arc::new(SqliteQueue::new(database.clone(), clock.clone()));
         let counters = Arc::new(SqliteCounterStore::new(database.clone()));
+        let slots = Arc::new(SqliteSlotStore::new(database.clone()));
         let quotas = policies.every.quotas().clone();
         Ok(Self {
-            allowance: Allowance::new(store.clone(), counters.clone(), quotas.clone(), clock.clone()),
+            allowance: Allowance::new(
+                store.clone(),
+                counters.clone(),
+                slots.clone(),
+                quotas.clone(),
+                clock.clone(),
+            ),
             dispatcher: Dispatcher {
                 store: store.clone(),
                 queue: queue.clone(),
-                slots: Arc::new(SqliteSlotStore::new(database.clone())),
+                slots,
                 quotas,
                 clock: clock.clone(),
             },

@@ -3,7 +3,7 @@
 use std::fs::DirBuilder;
 use std::io::IsTerminal;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -87,8 +87,8 @@ pub(crate) fn data_path(folder: &DataFolder) -> anyhow::Result<PathBuf> {
 }
 
 /// Reads the policy, which limits what requests may reach.
-pub(crate) fn policies(common: &Common) -> anyhow::Result<Policies> {
-    let Some(path) = &common.policy else {
+pub(crate) fn policies(file: Option<&Path>) -> anyhow::Result<Policies> {
+    let Some(path) = file else {
         let text = std::env::var("CALLBOARD_POLICY").unwrap_or_default();
         return callboard_policy::parse(&text).context("the variable CALLBOARD_POLICY is not a valid policy");
     };

@@ -112,7 +112,7 @@ pub(crate) fn all_jobs(by: &Requester) -> Result<(), Problem> {
     if !by.caller.is_held_to_own(Action::JobsRead) {
         return Ok(());
     }
-    let detail = "The caller may read only jobs that it has submitted, each by its id; lists and statistics need the scope jobs:read.";
+    let detail = "The caller may read only jobs that it has submitted, each by its id; lists, statistics and quotas need the scope jobs:read.";
     Err(Problem::new(Kind::Forbidden, detail))
 }
 

@@ -22,6 +22,7 @@ mod logs;
 mod openapi;
 mod params;
 mod problem;
+mod quotas;
 mod rate_limit;
 mod record;
 mod redrive;
@@ -48,6 +49,7 @@ pub use list::JobListItem;
 pub use live::Live;
 pub use openapi::document;
 pub use problem::Problem;
+pub use quotas::{QuotaView, QuotasView};
 pub use request_id::REQUEST_ID;
 pub use wire::JobView;
 
@@ -74,6 +76,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/keys/{key_id}", get(keys::get).delete(keys::revoke))
         .route("/api/v1/keys/{key_id}/rotate", post(keys::rotate))
         .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/quotas", get(quotas::get))
         .route(
             "/api/v1/session",
             get(session::get).post(session::begin).delete(session::end),

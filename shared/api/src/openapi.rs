@@ -32,7 +32,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         (name = "jobs", description = "Run playbooks, roles and operations of services, and read the records."),
         (name = "output", description = "The output of jobs and their events; those of Ansible jobs are ansible-runner's."),
         (name = "services", description = "The registered services, whose operations jobs may call."),
-        (name = "stats", description = "How jobs end, what they use and why they fail."),
+        (name = "stats", description = "How jobs end, what they use and why they fail, and what is left of quotas."),
         (name = "credentials", description = "Stored secrets, which jobs refer to by name."),
         (name = "keys", description = "API keys, what their holders may do, and the sessions of web pages."),
         (name = "audit", description = "Who has changed what, and who was refused."),
@@ -71,6 +71,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::stats::performance,
         crate::stats::resources,
         crate::stats::failures,
+        crate::quotas::get,
         crate::health::live,
         crate::health::ready,
         crate::openapi::serve,
@@ -266,7 +267,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 34);
+        assert_eq!(ids.len(), 35);
         Ok(())
     }
 

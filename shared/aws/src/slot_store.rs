@@ -150,6 +150,11 @@ impl SlotStore for DynamoDbSlotStore {
         Ok(Some(next))
     }
 
+    async fn taken(&self, slot: &Slot) -> Result<u32, StoreError> {
+        let holders = self.holders(slot).await?;
+        Ok(u32::try_from(holders.len()).unwrap_or(u32::MAX))
+    }
+
     async fn jobs(&self, slot: &Slot, limit: u32) -> Result<Vec<JobId>, StoreError> {
         let mut jobs = self.holders(slot).await?;
         jobs.extend(self.line(slot, limit).await?);

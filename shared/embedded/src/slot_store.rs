@@ -55,12 +55,17 @@ impl Key {
         })
     }
 
-    /// Returns how many places are free.
-    fn free(&self, connection: &Connection, places: u32) -> Result<u32, StoreError> {
+    /// Returns how many places are taken.
+    fn taken(&self, connection: &Connection) -> Result<u32, StoreError> {
         let query = "SELECT count(*) FROM slots WHERE tenant = ?1 AND concurrency_key = ?2 AND has_place = 1";
         let mut statement = connection.prepare_cached(query).map_err(sqlite)?;
         let taken = statement.query_row((&self.tenant, &self.concurrency_key), |row| row.get(0));
-        Ok(places.saturating_sub(taken.map_err(sqlite)?))
+        taken.map_err(sqlite)
+    }
+
+    /// Returns how many places are free.
+    fn free(&self, connection: &Connection, places: u32) -> Result<u32, StoreError> {
+        Ok(places.saturating_sub(self.taken(connection)?))
     }
 
     fn has_place(&self, connection: &Connection, job: JobId) -> Result<Option<bool>, StoreError> {
@@ -129,6 +134,11 @@ impl SlotStore for SqliteSlotStore {
                 Ok(next)
             })
             .await
+    }
+
+    async fn taken(&self, slot: &Slot) -> Result<u32, StoreError> {
+        let key = Key::of(slot);
+        self.database.read(move |connection| key.taken(connection)).await
     }
 
     async fn jobs(&self, slot: &Slot, limit: u32) -> Result<Vec<JobId>, StoreError> {

@@ -102,13 +102,14 @@ impl Parts {
         let queue = SqsQueue::new(&config, settings.queue_url.clone(), settings.calls_url.clone());
         let (queue, clock): (_, Arc<dyn Clock>) = (Arc::new(queue), Arc::new(SystemClock));
         let counters = Arc::new(DynamoDbCounterStore::new(&config, settings.table.clone()));
+        let slots = Arc::new(DynamoDbSlotStore::new(&config, settings.table.clone()));
         let quotas = settings.policies.every.quotas().clone();
         Self {
-            allowance: Allowance::new(store.clone(), counters, quotas.clone(), clock.clone()),
+            allowance: Allowance::new(store.clone(), counters, slots.clone(), quotas.clone(), clock.clone()),
             dispatcher: Dispatcher {
                 store: store.clone(),
                 queue: queue.clone(),
-                slots: Arc::new(DynamoDbSlotStore::new(&config, settings.table.clone())),
+                slots,
                 quotas,
                 clock: clock.clone(),
             },

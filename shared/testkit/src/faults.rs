@@ -429,6 +429,10 @@ impl SlotStore for Faulty<dyn SlotStore> {
         self.1.make("slots.promote", || self.0.promote(slot, places)).await
     }
 
+    async fn taken(&self, slot: &Slot) -> Result<u32, StoreError> {
+        self.1.make("slots.taken", || self.0.taken(slot)).await
+    }
+
     async fn jobs(&self, slot: &Slot, limit: u32) -> Result<Vec<JobId>, StoreError> {
         self.1.make("slots.jobs", || self.0.jobs(slot, limit)).await
     }

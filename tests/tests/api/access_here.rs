@@ -5,7 +5,7 @@ use callboard_tests::program::{Finished, callboard};
 use callboard_tests::{Client, Service, playbooks, wait};
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::access::{ADMIN, is};
 
@@ -206,5 +206,33 @@ async fn what_is_revoked_or_ended_here_is_refused_at_once() -> anyhow::Result<()
     let path = format!("/api/v1/keys/{}", made.body["id"].as_str().unwrap_or_default());
     ensure!(admin.delete(&path).await?.status == 200);
     ensure!(key.get(jobs).await?.status == 401);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_tenant_uses_of_its_quotas_is_shown_for_a_data_folder() -> anyhow::Result<()> {
+    let (service, data) = crate::start(&[])?;
+    service.client().run(&json!({"playbook": "hello.yml"})).await?;
+    let show = |policy: &str, tenant: &str| {
+        let mut command = callboard(data.path())?;
+        command
+            .env("CALLBOARD_POLICY", policy)
+            .args(["quotas", "--tenant", tenant]);
+        anyhow::Ok(Finished::from(command.output()?))
+    };
+    let policy = r#"{"quotas": {"default": {"running": 2, "submissions_per_minute": 5}}}"#;
+    let shown = show(policy, "default")?;
+    let used: Value = serde_json::from_str(&shown.stdout)?;
+    ensure!(
+        used["running"] == json!({"limit": 2, "used": 0, "remaining": 2}),
+        "{used}"
+    );
+    ensure!(used["submissions_per_minute"]["limit"] == 5, "{used}");
+    ensure!(
+        used["waiting"]["limit"].is_null() && shown.stderr.is_empty(),
+        "{shown:?}"
+    );
+    let unlimited = show(policy, "web")?;
+    ensure!(unlimited.stderr.contains("--policy"), "{unlimited:?}");
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! Concurrency keys and quotas: which jobs wait for which.
 
 use anyhow::{Context, ensure};
+use callboard_core::base::time::Timestamp;
 use callboard_tests::{Client, wait};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const KEYED: &str = "host:db1";
+const QUOTAS: &str = "/api/v1/quotas";
 
 /// A job with the concurrency key that works until its file is there.
 fn waiting(folder: &TempDir, file: &str) -> Value {
@@ -225,6 +227,20 @@ async fn a_tenant_runs_and_queues_no_more_jobs_than_its_quota() -> anyhow::Resul
         refused.header("retry-after") == "10" && refused.header("ratelimit").is_empty(),
         "{refused:?}"
     );
+    let used = web.get(QUOTAS).await?.body;
+    let none = json!({"limit": null, "used": null, "remaining": null});
+    for (name, expected) in [
+        ("tenant", json!("web")),
+        ("running", json!({"limit": 1, "used": 1, "remaining": 0})),
+        ("waiting", json!({"limit": 2, "used": 2, "remaining": 0})),
+        ("submissions_per_minute", none.clone()),
+        ("stored_bytes", none.clone()),
+    ] {
+        ensure!(used[name] == expected, "{name}: {used}");
+    }
+    let next: Timestamp = serde_json::from_value(used["next_minute_at"].clone())?;
+    ensure!(next.as_millis() % 60_000 == 0, "{used}");
+    ensure!(operator.get(QUOTAS).await?.body["running"] == none);
     // another tenant has no part in that
     is(&operator.ended(&operator.submit(&hello).await?).await?, "successful")?;
     blocked(&web, &third).await?;
@@ -268,6 +284,8 @@ async fn a_tenant_submits_and_stores_no_more_than_its_quota() -> anyhow::Result<
     ensure!((1..=60).contains(&seconds), "{refused:?}");
     let left = format!("\"submissions\";r=0;t={seconds}");
     ensure!(refused.header("ratelimit") == left, "{refused:?}");
+    let used = operator.get(QUOTAS).await?.body;
+    ensure!(used["submissions_per_minute"]["limit"] == 3, "{used}");
 
     let job = web.submit(&json!({"playbook": "hello.yml"})).await?;
     is(&web.ended(&job).await?, "successful")?;
@@ -280,5 +298,8 @@ async fn a_tenant_submits_and_stores_no_more_than_its_quota() -> anyhow::Result<
     let detail = answer.body["detail"].as_str().unwrap_or_default();
     ensure!(answer.status == 429 && detail.contains("stored output"), "{answer:?}");
     ensure!(answer.header("retry-after") == "3600", "{answer:?}");
+    let used = web.get(QUOTAS).await?.body;
+    let stored = &used["stored_bytes"];
+    ensure!(stored["used"].as_u64() > Some(1) && stored["remaining"] == 0, "{used}");
     Ok(())
 }

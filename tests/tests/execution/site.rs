@@ -113,8 +113,14 @@ impl Site {
     }
 
     fn allowance(&self) -> Allowance {
-        let (store, counters) = (self.store.clone(), self.counters.clone());
-        Allowance::new(store, counters, self.quotas.clone(), Arc::new(self.clock.clone()))
+        let (store, counters, slots) = (self.store.clone(), self.counters.clone(), self.slots.clone());
+        Allowance::new(
+            store,
+            counters,
+            slots,
+            self.quotas.clone(),
+            Arc::new(self.clock.clone()),
+        )
     }
 
     pub(crate) fn worker(&self, runner: Arc<dyn Runner>) -> Worker {

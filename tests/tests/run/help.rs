@@ -25,6 +25,7 @@ fn the_help_of_a_verb_has_its_own_flags_and_no_others() -> anyhow::Result<()> {
             ],
         ),
         ("redrive", vec!["--playbook", "--tenant"]),
+        ("quotas", vec!["--tenant", "--policy", "--json"]),
         ("rotate-key", vec![]),
     ] {
         let help = desk.call(&[verb, "--help"])?;

@@ -32,12 +32,13 @@ async fn a_credential_of_another_tenant_is_as_one_that_is_not_there() -> anyhow:
     let clock = Arc::new(SystemClock);
     let store = Arc::new(SqliteJobStore::new(database.clone()));
     let counters = Arc::new(SqliteCounterStore::new(database.clone()));
+    let slots = Arc::new(SqliteSlotStore::new(database.clone()));
     let submitter = Submitter {
-        allowance: Allowance::new(store.clone(), counters, Quotas::default(), clock.clone()),
+        allowance: Allowance::new(store.clone(), counters, slots.clone(), Quotas::default(), clock.clone()),
         dispatcher: Dispatcher {
             store: store.clone(),
             queue: Arc::new(SqliteQueue::new(database.clone(), clock.clone())),
-            slots: Arc::new(SqliteSlotStore::new(database.clone())),
+            slots,
             quotas: Quotas::default(),
             clock: clock.clone(),
         },

@@ -17,7 +17,7 @@ pub(super) fn policy(common: &Common) -> Finding {
         }
         None => "There is no policy: requests reach nothing that needs permission.".to_owned(),
     };
-    match setup::policies(common) {
+    match setup::policies(common.policy.as_deref()) {
         Ok(_) => Finding::ok("policy", told),
         Err(error) => Finding::fault(
             "policy",

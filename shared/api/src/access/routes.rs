@@ -139,6 +139,7 @@ pub(crate) const ROUTES: &[(&str, &str, Need)] = &[
         "/api/v1/stats/failures",
         Need::Scope(Action::JobsRead, Deed::JobRead),
     ),
+    ("GET", "/api/v1/quotas", Need::Scope(Action::JobsRead, Deed::JobRead)),
     ("GET", "/health/live", Need::Nothing),
     ("GET", "/health/ready", Need::Nothing),
     ("GET", "/openapi.json", Need::Nothing),

@@ -50,6 +50,9 @@ pub trait SlotStore: Send + Sync {
     /// nobody waits.
     async fn promote(&self, slot: &Slot, places: u32) -> Result<Option<JobId>, StoreError>;
 
+    /// Returns how many places are taken.
+    async fn taken(&self, slot: &Slot) -> Result<u32, StoreError>;
+
     /// Returns up to `limit` jobs that have a place or wait for one.
     async fn jobs(&self, slot: &Slot, limit: u32) -> Result<Vec<JobId>, StoreError>;
 

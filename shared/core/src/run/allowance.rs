@@ -8,11 +8,11 @@ use crate::base::causes::causes;
 use crate::base::id::Tenant;
 use crate::base::store_error::StoreError;
 use crate::base::time::{Clock, Timestamp};
-use crate::job::{Counter, CounterStore, Job, JobStore, Outcome};
+use crate::job::{Counter, CounterStore, Job, JobStore, Outcome, SlotStore};
 use crate::policy::Quotas;
 
 const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long a number that was measured is used, together with what this process has added since: counting is work.
 const MEASURED_FOR: Duration = Duration::from_secs(5);
 /// When a client may try again that was refused for what only the end of jobs changes.
@@ -46,10 +46,11 @@ pub struct Exceeded {
 /// Counts what tenants use. Clones share what they have measured.
 #[derive(Clone)]
 pub struct Allowance {
-    store: Arc<dyn JobStore>,
-    counters: Arc<dyn CounterStore>,
-    quotas: Quotas,
-    clock: Arc<dyn Clock>,
+    pub(super) store: Arc<dyn JobStore>,
+    pub(super) counters: Arc<dyn CounterStore>,
+    pub(super) slots: Arc<dyn SlotStore>,
+    pub(super) quotas: Quotas,
+    pub(super) clock: Arc<dyn Clock>,
     waiting: Measured,
     stored: Measured,
 }
@@ -60,12 +61,14 @@ impl Allowance {
     pub fn new(
         store: Arc<dyn JobStore>,
         counters: Arc<dyn CounterStore>,
+        slots: Arc<dyn SlotStore>,
         quotas: Quotas,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             store,
             counters,
+            slots,
             quotas,
             clock,
             waiting: Measured::default(),
@@ -148,23 +151,45 @@ impl Allowance {
         limit: u32,
         now: Timestamp,
     ) -> Result<(SubmissionRate, bool), StoreError> {
-        let (minute, until) = (period(now, MINUTE), now + MINUTE * 2);
+        let (minute, until) = (Minute::of(now), now + MINUTE * 2);
         let count = self
             .counters
-            .add(tenant, Counter::Submissions, minute, 1, until)
+            .add(tenant, Counter::Submissions, minute.number, 1, until)
             .await?;
-        let into_minute = now.as_millis().rem_euclid(60_000).unsigned_abs();
         let rate = SubmissionRate {
             limit,
             remaining: limit.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)),
-            resets_in: Duration::from_secs((60_000 - into_minute).div_ceil(1000)),
+            resets_in: minute.left(now),
         };
         Ok((rate, count > u64::from(limit)))
     }
 }
 
+/// A minute of the clock.
+pub(super) struct Minute {
+    /// Its number, as a period in which submissions are counted.
+    pub(super) number: i64,
+    /// When the next one begins.
+    pub(super) end: Timestamp,
+}
+
+impl Minute {
+    /// Returns the minute that an instant is in.
+    pub(super) fn of(at: Timestamp) -> Self {
+        let number = period(at, MINUTE);
+        let end = Timestamp::from_millis(number * 60_000) + MINUTE;
+        Self { number, end }
+    }
+
+    /// Returns in how many whole seconds it is over.
+    fn left(&self, now: Timestamp) -> Duration {
+        let left = self.end.since(now);
+        Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
+    }
+}
+
 /// Returns the number of the period that an instant is in.
-fn period(at: Timestamp, length: Duration) -> i64 {
+pub(super) fn period(at: Timestamp, length: Duration) -> i64 {
     let millis = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
     at.as_millis().div_euclid(millis)
 }

@@ -47,9 +47,11 @@ pub async fn a_place_is_taken_once_and_kept_until_it_is_given_back(store: &dyn S
     assert_eq!(store.promote(&slot, 1).await?, None);
     assert_eq!(store.jobs(&slot, 10).await?, [first, second]);
     assert_eq!(store.jobs(&slot, 1).await?, [first]);
+    assert_eq!(store.taken(&slot).await?, 1);
     for _ in 0..2 {
         store.give_back(&slot, first).await?;
     }
+    assert_eq!(store.taken(&slot).await?, 0);
     assert_eq!(store.promote(&slot, 1).await?, Some(second));
     assert_eq!(store.promote(&slot, 1).await?, None);
     assert_eq!(store.take(&slot, 1, second).await?, None);
