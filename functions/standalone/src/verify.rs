@@ -20,7 +20,7 @@ const FAULTY: u8 = 2;
 /// Checks every attempt of a job, the folder of one attempt, or the audit log, and prints what is wrong.
 pub(crate) async fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     let sound = match (&arguments.audit, &arguments.folder, &arguments.job) {
-        (Some(files), _, _) => audit::verify(&arguments.data, files).await?,
+        (Some(files), _, _) => audit::verify(&arguments.data, files, arguments.partial).await?,
         (None, Some(folder), _) => given(folder)?,
         (None, None, Some(job)) => kept(&Jobs::open(&arguments.data)?, job).await?,
         (None, None, None) => bail!("name a job, or a folder with --folder"),

@@ -144,7 +144,7 @@ async fn what_is_changed_and_what_is_refused_is_in_the_log_with_who_it_was() -> 
     let line: Value = serde_json::from_str(Finished::from(listed).stdout.trim())?;
     ensure!(told(&line) == ("credential.delete", "forbidden", "key:ci"), "{line}");
     let found = verify(data.path())?;
-    ensure!(found.code == 0 && found.stdout.contains("in 1 chains"), "{found:?}");
+    ensure!(found.code == 0 && found.stdout.contains("in 1 chain,"), "{found:?}");
     Ok(())
 }
 
@@ -362,7 +362,7 @@ async fn the_service_the_command_line_and_a_kill_leave_one_whole_chain() -> anyh
         .filter(|entry| entry["by"].as_str().is_some_and(|by| by.starts_with("cli:")));
     assert_eq!(by_hand.count(), 5);
     let found = verify(data.path())?;
-    ensure!(found.code == 0 && found.stdout.contains("in 1 chains"), "{found:?}");
+    ensure!(found.code == 0 && found.stdout.contains("in 1 chain,"), "{found:?}");
     Ok(())
 }
 
@@ -402,6 +402,21 @@ async fn whoever_changes_the_log_is_noticed_in_the_data_folder_and_in_a_copy() -
         missing.code == 2 && missing.stdout.contains(&format!("entry {} of", last - 2)),
         "{missing:?}"
     );
+
+    ensure!(missing.stdout.contains("--partial"), "{missing:?}");
+    let check_part = || {
+        let mut command = callboard(data.path())?;
+        command.args(["verify", "--partial", "--audit"]).arg(&copy);
+        anyhow::Ok(Finished::from(command.output()?))
+    };
+    let part = check_part()?;
+    ensure!(
+        part.code == 0 && part.stdout.contains("1 entry between them is not there"),
+        "{part:?}"
+    );
+    check_copy(&[&without[..2], &[without[3].replace("key:admin", "key:other")]].concat())?;
+    let part = check_part()?;
+    ensure!(part.code == 2 && part.stdout.contains("changed"), "{part:?}");
 
     let change = format!("UPDATE audit SET entry = json_set(entry, '$.by', 'key:other') WHERE number = {last}");
     Connection::open(&file)?.execute_batch(&change)?;

@@ -114,7 +114,7 @@ async fn new_entries_are_copied_once_to_where_nobody_can_delete_them() -> anyhow
     std::fs::write(folder.path().join(key), body.into_bytes())?;
     let checked = verify(folder.path())?;
     ensure!(
-        checked.code == 0 && checked.stdout.contains("2 entries in 1 chains"),
+        checked.code == 0 && checked.stdout.contains("2 entries in 1 chain,"),
         "{checked:?}"
     );
     Ok(())

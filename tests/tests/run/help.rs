@@ -8,7 +8,7 @@ use crate::{Desk, playbook};
 fn the_help_of_a_verb_has_its_own_flags_and_no_others() -> anyhow::Result<()> {
     let desk = Desk::new()?;
     for (verb, own) in [
-        ("verify", vec!["--folder", "--audit"]),
+        ("verify", vec!["--folder", "--audit", "--partial"]),
         ("logs", vec!["--follow", "--attempt"]),
         ("show", vec!["--json"]),
         (

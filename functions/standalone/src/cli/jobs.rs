@@ -96,6 +96,9 @@ pub(crate) struct VerifyArguments {
     /// The audit log instead: the data folder's, or files and folders with lines of one, such as copies of the audit bucket's objects
     #[arg(long, value_name = "PATH", num_args = 0.., conflicts_with_all = ["job", "folder"])]
     pub(crate) audit: Option<Vec<PathBuf>>,
+    /// The files with lines of an audit log have a part of it, such as the entries of one tenant: what is not there is no fault
+    #[arg(long, requires = "audit")]
+    pub(crate) partial: bool,
     #[command(flatten)]
     pub(crate) data: DataFolder,
 }

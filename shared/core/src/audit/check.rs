@@ -12,7 +12,9 @@ pub struct AuditFindings {
     pub entries: u64,
     /// How many chains they belong to.
     pub chains: u64,
-    /// The last entry's number and hash, if all are of one chain: written down elsewhere, they are proof of all entries before.
+    /// How many entries are not there, between others that are.
+    pub missing: u64,
+    /// The last entry's number and hash, if all are of one chain, and none is missing: written down elsewhere, they are proof of all entries before.
     pub last: Option<(u64, String)>,
     /// What is remarkable and no fault.
     pub notes: Vec<String>,
@@ -23,6 +25,8 @@ pub struct AuditFindings {
 /// Checks entries one after the other: chain by chain, each chain in its order.
 #[derive(Debug, Default)]
 pub struct AuditCheck {
+    /// Whether entries may be missing.
+    is_partial: bool,
     last: Option<Last>,
     found: AuditFindings,
 }
@@ -48,7 +52,21 @@ impl AuditCheck {
     /// Checks lines in any order, of any chains. The same line may be there more than once.
     #[must_use]
     pub fn of_lines<'a>(lines: impl Iterator<Item = &'a str>) -> AuditFindings {
-        let (mut check, mut read) = (Self::default(), Vec::new());
+        Self::default().of(lines)
+    }
+
+    /// Checks lines as [`AuditCheck::of_lines`] does, of which others may be missing: the entries of one tenant, or those of a filter.
+    #[must_use]
+    pub fn of_part<'a>(lines: impl Iterator<Item = &'a str>) -> AuditFindings {
+        let check = Self {
+            is_partial: true,
+            ..Self::default()
+        };
+        check.of(lines)
+    }
+
+    fn of<'a>(self, lines: impl Iterator<Item = &'a str>) -> AuditFindings {
+        let (mut check, mut read) = (self, Vec::new());
         for (index, text) in lines.enumerate() {
             match Line::read(text) {
                 Some(line) => read.push(line),
@@ -105,7 +123,7 @@ impl AuditCheck {
     }
 
     fn end(mut self) -> AuditFindings {
-        let last = self.last.filter(|_| self.found.chains == 1);
+        let last = self.last.filter(|_| self.found.chains == 1 && self.found.missing == 0);
         self.found.last = last.and_then(|last| Some((last.number, last.sha256?)));
         self.found
     }
@@ -155,7 +173,10 @@ impl AuditCheck {
                 "entry {number} of {chain}: it is there twice, with different contents"
             ));
         } else if number > last.number + 1 {
-            self.fault(format!("{} of {chain}: missing", entries(last.number + 1, number - 1)));
+            self.found.missing += number - last.number - 1;
+            if !self.is_partial {
+                self.fault(format!("{} of {chain}: missing", entries(last.number + 1, number - 1)));
+            }
         } else if last.sha256.is_some() && last.sha256 != entry.previous {
             self.fault(format!(
                 "entry {number} of {chain}: it does not follow entry {} as that is; one of them was replaced",
@@ -278,6 +299,11 @@ mod tests {
         let found = told(&[one, two, five]);
         assert_eq!(found.faults.len(), 1, "{found:?}");
         assert!(found.faults[0].starts_with("entries 3 to 4 of"), "{found:?}");
+        let part = AuditCheck::of_part([one, two, five].iter().map(|line| line.as_str()));
+        assert_eq!((part.faults.len(), part.missing, part.last), (0, 2, None));
+        let changed = two.replace("job.cancel", "job.submit");
+        let part = AuditCheck::of_part([one, &changed, five].iter().map(|line| line.as_str()));
+        assert_eq!(part.faults.len(), 1, "{part:?}");
         let later = told(&[four, five]);
         assert_eq!((later.faults.len(), later.notes.len()), (0, 1), "{later:?}");
         let twice = four.replace("job.cancel", "job.submit");
