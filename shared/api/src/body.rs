@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
-use callboard_core::base::json;
-use callboard_core::base::json::JsonError;
+use callboard_core::base::json::{self as strict, JsonError};
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -56,6 +55,18 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, mut body: Body) -> Resu
     let room = Bodies::keep(room, text.len());
     let (value, turn) = parse(&app.bodies, text).await?;
     Ok(JsonBody { value, room, turn })
+}
+
+/// Reads a body of which every field may be absent. That there is none says the same as `{}`, whatever its type is said to be.
+pub(crate) async fn read_any(app: &App, headers: &HeaderMap, body: Body) -> Result<JsonBody, Problem> {
+    if !body.is_end_stream() {
+        return read(app, headers, body).await;
+    }
+    Ok(JsonBody {
+        value: json!({}),
+        room: None,
+        turn: None,
+    })
 }
 
 /// Checks the headers of a body and reserves room for it. A body without a length gets room when it is no longer small.
@@ -107,10 +118,12 @@ async fn parse(bodies: &Bodies, text: Vec<u8>) -> Result<(Value, Option<OwnedSem
         return Err(Problem::not_json(JsonError { pointer, message }));
     }
     if text.len() <= SMALL_BYTES {
-        return json::parse(&text).map(|value| (value, None)).map_err(Problem::not_json);
+        return strict::parse(&text)
+            .map(|value| (value, None))
+            .map_err(Problem::not_json);
     }
     let turn = bodies.turn().await;
-    let parsed = tokio::task::spawn_blocking(move || json::parse(&text)).await;
+    let parsed = tokio::task::spawn_blocking(move || strict::parse(&text)).await;
     let value = parsed.map_err(|_| Problem::internal())?.map_err(Problem::not_json)?;
     Ok((value, turn))
 }
@@ -125,7 +138,7 @@ async fn discard(headers: &HeaderMap, mut body: Body) {
 
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.is_some_and(json::is_media_type)
+    value.is_some_and(strict::is_media_type)
 }
 
 fn too_large(limit: usize) -> Problem {

@@ -265,7 +265,7 @@ pub(crate) async fn get(
     operation_id = "rotateKey",
     tag = "keys",
     params(("key_id" = String, Path, description = "The public part of the key.", pattern = "^[0-9A-Za-z]{12}$")),
-    request_body = KeyRotation,
+    request_body = Option<KeyRotation>,
     responses((status = 200, description = "The key has a new secret.", body = KeyView))
 )]
 pub(crate) async fn rotate(
@@ -277,7 +277,7 @@ pub(crate) async fn rotate(
     body: Body,
 ) -> Result<Json<KeyView>, Problem> {
     params.finish()?;
-    let body = body::read(&app, &headers, body).await?;
+    let body = body::read_any(&app, &headers, body).await?;
     let overlap = overlap(&body.value)?;
     let rotated = keys::rotate(&*app.keys, &*app.clock, &by.caller, &id, overlap).await;
     let (key, text) = rotated.map_err(|error| problem(id.as_str(), error))?;

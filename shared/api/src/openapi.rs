@@ -207,6 +207,11 @@ fn complete_operation(method: &str, operation: &mut Value, examples: &Value) {
         responses.sort_keys();
     }
     if operation.get("requestBody").is_some() {
+        // a body may be left out as well, and is never null either
+        let schema = &mut operation["requestBody"]["content"]["application/json"]["schema"];
+        if let Some([asked, _]) = schema["oneOf"].as_array().map(Vec::as_slice) {
+            *schema = asked.clone();
+        }
         add_example(&mut operation["requestBody"], &examples["request"]);
     }
 }

@@ -119,7 +119,7 @@ pub(crate) async fn operation(
         ("service" = String, Path, description = "The name of the service."),
         ("operation" = String, Path, description = "The name of the operation."),
     ),
-    request_body = TestCall,
+    request_body = Option<TestCall>,
     responses(
         (status = 200, description = "The record of the job, which has ended.", body = JobView, headers(
             ("Link" = String, description = "Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`)."),
@@ -143,7 +143,7 @@ pub(crate) async fn test(
     params.finish()?;
     submit::refuse_draining(&app)?;
     find_operation(&app, &service, &name)?;
-    let JsonBody { value, room, turn } = body::read(&app, &headers, body).await?;
+    let JsonBody { value, room, turn } = body::read_any(&app, &headers, body).await?;
     let mut request =
         json!({"service": service, "operation": name, "options": {"labels": {TEST: "true"}, "max_attempts": 1}});
     if let Some(input) = input(value)? {

@@ -324,7 +324,7 @@ async fn a_key_is_made_rotated_and_revoked_and_gives_no_more_than_its_maker_has(
         shown["created_by"] == "key:admin" && shown["tenant"] == "default",
         "{shown}"
     );
-    let second = admin.post(&rotate, "{}").await?.body;
+    let second = admin.send(admin.request(Method::POST, &rotate)).await?.body;
     ensure!(second["former_until"].is_string(), "{second}");
     let second = second["key"].as_str().context("a key")?.to_owned();
     ensure!(

@@ -83,6 +83,7 @@ async fn an_operation_is_tried_and_its_job_says_so() -> anyhow::Result<()> {
     ensure!(job["options"]["labels"] == json!({"callboard.test": "true"}), "{job}");
     assert_eq!(server.seen().len(), 2);
     for (body, pointer) in [
+        ("", "/input"),
         (r#"{"input": {}}"#, "/input"),
         (r#"{"text": "hello"}"#, "/text"),
         (r#"{"input": {"text": "a"}, "options": {}}"#, "/options"),
