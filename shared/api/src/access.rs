@@ -17,9 +17,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use callboard_core::access::{
-    ApiKey, Authenticator, By, Caller, KeyId, Known, Missing, Requester, SecretHash, Unknown,
-};
+use callboard_core::access::{ApiKey, Authenticator, By, Caller, KeyId, Known, Requester, SecretHash, Unknown};
 use callboard_core::base::causes::causes;
 use callboard_core::job::UNKNOWN;
 use callboard_core::policy::Policy;
@@ -204,7 +202,7 @@ fn admit(parts: &Parts, caller: &Caller, by: Option<&By>, need: Need) -> Result<
         csrf::check(parts, key)?;
     }
     match need {
-        Need::Scope(action, _) => caller.may(action).map_err(|missing| forbidden(&missing)),
+        Need::Scope(action, _) => caller.may(action).map_err(Problem::forbidden),
         Need::Caller(_) | Need::Nothing => Ok(()),
     }
 }
@@ -222,11 +220,6 @@ pub(crate) fn source_ip(parts: &Parts) -> Option<String> {
     }
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     peer.map(|ConnectInfo(address)| address.ip().to_canonical().to_string())
-}
-
-/// Makes the problem of a caller that may not do something.
-pub(crate) fn forbidden(missing: &Missing) -> Problem {
-    Problem::new(Kind::Forbidden, missing.detail.clone())
 }
 
 /// Finds out who asks before a handler is called. The answer has it as an extension.

@@ -17,7 +17,7 @@ use callboard_core::request::ServiceCatalog;
 use callboard_core::submit::Submitter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::access::{Access, forbidden};
+use crate::access::Access;
 use crate::audit_limits::AuditLimits;
 use crate::bodies::Bodies;
 use crate::gate::Gate;
@@ -166,10 +166,8 @@ impl App {
             .caller
             .may_with_job_of(action, origin.map(|origin| origin.subject.as_str()))
         {
-            return Err(forbidden(&Missing {
-                action,
-                detail: format!("The caller has {action} only for jobs that it has submitted itself."),
-            }));
+            let detail = format!("The caller has {action} only for jobs that it has submitted itself.");
+            return Err(Problem::forbidden(Missing::new(action, detail)));
         }
         Ok(job)
     }

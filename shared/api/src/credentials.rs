@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::access::{Asking, forbidden};
+use crate::access::Asking;
 use crate::app::App;
 use crate::audit::Made;
 use crate::body;
@@ -241,7 +241,7 @@ pub(crate) async fn remove(
 /// Checks that the caller may do something with a credential of some name.
 fn covers(by: &Requester, action: Action, name: &str) -> Result<(), Problem> {
     let covers = by.caller.may_with_credential(action, name);
-    covers.map_err(|missing| forbidden(&missing))
+    covers.map_err(Problem::forbidden)
 }
 
 fn parse_new(body: &Value) -> Result<(String, Credential), Problem> {

@@ -5,6 +5,7 @@ mod kind;
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use callboard_core::access::Missing;
 use callboard_core::base::causes::causes;
 use callboard_core::base::fields::FieldError;
 use callboard_core::base::id::JobId;
@@ -125,6 +126,14 @@ impl Problem {
         Self::faults(Kind::InvalidRequest, faults.collect())
     }
 
+    /// Makes the problem of a caller that may not do something.
+    pub(crate) fn forbidden(missing: Missing) -> Self {
+        Self {
+            errors: missing.faults.into_iter().map(Fault::from).collect(),
+            ..Self::new(Kind::Forbidden, missing.detail)
+        }
+    }
+
     pub(crate) fn parameters(errors: Vec<(String, String)>) -> Self {
         let faults = errors.into_iter().map(|(parameter, detail)| Fault {
             parameter: Some(parameter),
@@ -241,7 +250,7 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Invalid(errors) => Self::fields(errors),
-            SubmitError::Forbidden(missing) => Self::new(Kind::Forbidden, missing.detail),
+            SubmitError::Forbidden(missing) => Self::forbidden(missing),
             SubmitError::Missing(error) => Self::faults(Kind::NoSuchPlaybook, vec![error.into()]),
             SubmitError::KeyReused => Self::new(
                 Kind::IdempotencyKeyReused,

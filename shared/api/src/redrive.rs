@@ -11,7 +11,7 @@ use callboard_core::job::MAX_LIMIT;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{Asking, forbidden};
+use crate::access::Asking;
 use crate::app::{App, PathId};
 use crate::audit::Unchanged;
 use crate::params::Params;
@@ -52,9 +52,7 @@ pub(crate) async fn redrive(
     params: Params,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    by.caller
-        .may_always(Action::JobsRun)
-        .map_err(|missing| forbidden(&missing))?;
+    by.caller.may_always(Action::JobsRun).map_err(Problem::forbidden)?;
     match redriver(&app, &by).job(by.tenant(), id).await {
         Ok(job) => Ok(accepted(&job, Accepted::new(&job, false))),
         Err(StoreError::Conflict) => {
@@ -91,9 +89,7 @@ pub(crate) async fn redrive_all(
     Asking(by): Asking,
     mut params: Params,
 ) -> Result<Response, Problem> {
-    by.caller
-        .may_always(Action::JobsRun)
-        .map_err(|missing| forbidden(&missing))?;
+    by.caller.may_always(Action::JobsRun).map_err(Problem::forbidden)?;
     let wanted = read(&mut params, by.tenant());
     params.finish()?;
     let redriven = redriver(&app, &by).dead_letters(&wanted).await?;

@@ -191,29 +191,76 @@ async fn a_bound_key_runs_reads_and_cancels_what_it_is_bound_to() -> anyhow::Res
     );
     ensure!(record["source_ip"] == "127.0.0.1", "{record}");
     ensure!(pipeline.get(&format!("/api/v1/jobs/{job}/logs")).await?.status == 200);
-    for refused in [
-        json!({"playbook": "count.yml"}),
-        json!({"source": {"type": "inline", "content": "- hosts: all"}}),
-        json!({"playbook": "hello.yml", "inventory": "production,"}),
-        json!({"playbook": "hello.yml", "inventory": "localhost,production,"}),
-        json!({"playbook": "hello.yml", "inventory": {"type": "inline", "hosts": ["localhost"]}}),
-        json!({"playbook": "hello.yml", "extra_vars": {"ansible_host": "production"}}),
-        json!({"playbook": "hello.yml", "extra_vars": {"inventory_hostname": "production"}}),
-        json!({"playbook": "hello.yml", "inventory": "localhost@production,"}),
-        json!({"playbook": "hello.yml", "options": {"become": true}}),
-        json!({"playbook": "hello.yml", "options": {"remote_user": "root"}}),
-        json!({"playbook": "hello.yml", "options": {"connection": "ssh"}}),
-        json!({"playbook": "hello.yml", "credentials": {"ssh": "production-ssh"}}),
-        json!({"playbook": "hello.yml", "credentials": {"ssh": {"type": "aws_ssm", "name": "staging-x"}}}),
-        json!({"playbook": "./hello.yml"}),
-        json!({"playbook": "failing/../hello.yml"}),
+    for (pointer, refused) in [
+        ("/playbook", json!({"playbook": "count.yml"})),
+        (
+            "/source",
+            json!({"source": {"type": "inline", "content": "- hosts: all"}}),
+        ),
+        (
+            "/inventory",
+            json!({"playbook": "hello.yml", "inventory": "production,"}),
+        ),
+        (
+            "/inventory",
+            json!({"playbook": "hello.yml", "inventory": "localhost,production,"}),
+        ),
+        (
+            "/inventory",
+            json!({"playbook": "hello.yml", "inventory": {"type": "inline", "hosts": ["localhost"]}}),
+        ),
+        (
+            "/extra_vars/ansible_host",
+            json!({"playbook": "hello.yml", "extra_vars": {"ansible_host": "production"}}),
+        ),
+        (
+            "/extra_vars/inventory_hostname",
+            json!({"playbook": "hello.yml", "extra_vars": {"inventory_hostname": "production"}}),
+        ),
+        (
+            "/inventory",
+            json!({"playbook": "hello.yml", "inventory": "localhost@production,"}),
+        ),
+        (
+            "/options/become",
+            json!({"playbook": "hello.yml", "options": {"become": true}}),
+        ),
+        (
+            "/options/remote_user",
+            json!({"playbook": "hello.yml", "options": {"remote_user": "root"}}),
+        ),
+        (
+            "/options/connection",
+            json!({"playbook": "hello.yml", "options": {"connection": "ssh"}}),
+        ),
+        (
+            "/credentials/ssh",
+            json!({"playbook": "hello.yml", "credentials": {"ssh": "production-ssh"}}),
+        ),
+        (
+            "/credentials/ssh",
+            json!({"playbook": "hello.yml", "credentials": {"ssh": {"type": "aws_ssm", "name": "staging-x"}}}),
+        ),
+        ("/playbook", json!({"playbook": "./hello.yml"})),
+        ("/playbook", json!({"playbook": "failing/../hello.yml"})),
     ] {
         let answer = pipeline.post("/api/v1/jobs", refused.to_string()).await?;
         ensure!(
             is(&answer, 403, "forbidden") || answer.status == 422,
             "{refused}: {answer:?}"
         );
+        let told = &answer.body["errors"][0]["pointer"];
+        ensure!(told == pointer, "{refused}: {answer:?}");
     }
+    let answer = pipeline.post("/api/v1/jobs", r#"{"playbook": "count.yml"}"#).await?;
+    let (detail, told) = (&answer.body["detail"], &answer.body["errors"][0]["detail"]);
+    ensure!(
+        told == "is not what the scope allows: playbook=hello.yml"
+            && detail
+                .as_str()
+                .is_some_and(|detail| detail.contains("jobs:run[playbook=hello.yml")),
+        "{answer:?}"
+    );
     let others = admin.submit(&json!({"playbook": "hello.yml"})).await?;
     admin.ended(&others).await?;
     for answer in [

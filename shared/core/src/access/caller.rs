@@ -4,11 +4,10 @@ use super::action::Action;
 use super::scope::Scope;
 use super::scopes::Scopes;
 use super::uses::Uses;
+use crate::base::fields::FieldError;
 use crate::base::id::Tenant;
+use crate::base::sentence::some_of;
 use crate::base::time::Timestamp;
-
-/// How many scopes a refusal names.
-const MOST_TOLD: usize = 5;
 
 /// Who asks, however that was found out: by a key, a token, an identity of AWS, or because nobody else can.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,6 +34,20 @@ pub struct Missing {
     pub action: Action,
     /// What may not be done, in a sentence.
     pub detail: String,
+    /// What of the request it is, where another request would be allowed.
+    pub faults: Vec<FieldError>,
+}
+
+impl Missing {
+    /// Says in a sentence what may not be done.
+    #[must_use]
+    pub fn new(action: Action, detail: String) -> Self {
+        Self {
+            action,
+            detail,
+            faults: Vec::new(),
+        }
+    }
 }
 
 impl Caller {
@@ -80,22 +93,21 @@ impl Caller {
     /// # Errors
     /// None of its scopes covers all of it.
     pub fn may_run(&self, uses: &Uses) -> Result<(), Missing> {
-        self.may(Action::JobsRun)?;
-        let may = self.scopes.of(Action::JobsRun).any(|scope| scope.covers(uses));
-        let mut bound: Vec<String> = self.scopes.of(Action::JobsRun).map(ToString::to_string).collect();
-        let more = bound.len().saturating_sub(MOST_TOLD);
-        bound.truncate(MOST_TOLD);
-        let more = if more > 0 {
-            format!(" (and {more} more)")
-        } else {
-            String::new()
+        let scopes = || self.scopes.of(Action::JobsRun);
+        // of several scopes, the one that covers most is likely to be meant
+        let nearest = scopes().map(|scope| scope.uncovered(uses)).min_by_key(Vec::len);
+        let faults = nearest.ok_or_else(|| missing(Action::JobsRun))?;
+        let Some(first) = faults.first() else {
+            return Ok(());
         };
-        may.then_some(()).ok_or_else(|| Missing {
-            action: Action::JobsRun,
-            detail: format!(
-                "The caller may run only what {}{more} covers, and this request is not covered.",
-                bound.join(" or ")
-            ),
+        let bound = some_of(scopes().map(ToString::to_string));
+        let detail = format!(
+            "The caller may run only what {bound} covers, and this request is not covered: {}.",
+            first.told()
+        );
+        Err(Missing {
+            faults,
+            ..Missing::new(Action::JobsRun, detail)
         })
     }
 
@@ -123,8 +135,5 @@ impl Caller {
 }
 
 fn missing(action: Action) -> Missing {
-    Missing {
-        action,
-        detail: format!("The caller lacks the scope {action}."),
-    }
+    Missing::new(action, format!("The caller lacks the scope {action}."))
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::action::Action;
 use super::pattern::{NotAPattern, Pattern};
 use super::uses::{Use, Uses};
+use crate::base::fields::{Faults, FieldError};
+use crate::base::sentence::some_of;
 
 /// How many bounds a scope may have.
 const MAX_BOUNDS: usize = 64;
@@ -73,6 +75,14 @@ pub enum NotAScope {
         action: String,
         /// What it is bound to.
         to: String,
+    },
+    /// It does not say what it is bound to.
+    #[error("{action}[{subject}] lacks a value; write {action}[{subject}=VALUE]")]
+    NoValue {
+        /// The name before the brackets.
+        action: String,
+        /// What stands alone.
+        subject: String,
     },
     /// A pattern is wrong.
     #[error("{0}")]
@@ -142,26 +152,45 @@ impl Scope {
         self.bounds.named.iter().map(|bound| bound.subject.as_str())
     }
 
-    /// Returns whether everything that a request uses is what the scope is bound to. A request that uses nothing of a sort that the scope
-    /// is bound to is not covered, except for credentials: it needs none. What the scope does not speak of is not restricted.
+    /// Returns what of a request the scope does not cover; nothing, if everything that the request uses is what the scope is bound to. A
+    /// request that uses nothing of a sort that the scope is bound to is not covered, except for credentials: it needs none. What the scope
+    /// does not speak of is not restricted.
     #[must_use]
-    pub fn covers(&self, uses: &Uses) -> bool {
-        let subjects: BTreeSet<&str> = self.subjects().collect();
+    pub fn uncovered(&self, uses: &Uses) -> Vec<FieldError> {
+        let (subjects, mut faults): (BTreeSet<&str>, _) = (self.subjects().collect(), Faults::default());
         let names: usize = uses.0.iter().filter_map(|used| Some(used.name.as_ref()?.len())).sum();
         if !subjects.is_empty() && (uses.0.len() > MAX_USES || names > MAX_NAMES_BYTES) {
-            return false;
+            faults.add(
+                "",
+                format!("uses more than is compared with a bound scope: {MAX_USES} things, or {MAX_NAMES_BYTES} bytes of names"),
+            );
+            return faults.into_inner();
         }
-        subjects.iter().all(|subject| {
+        for subject in &subjects {
             let counts =
                 |used: &&Use| used.subject == *subject && used.unless.is_none_or(|other| !subjects.contains(other));
             let mut used = uses.0.iter().filter(counts).peekable();
-            let may_lack = *subject == Uses::CREDENTIAL;
-            (used.peek().is_some() || may_lack)
-                && used.all(|used| {
-                    let name = used.name.as_ref();
-                    name.is_some_and(|name| self.bounds.cover(subject, name, used.version.as_deref()))
-                })
-        })
+            if used.peek().is_none() && *subject != Uses::CREDENTIAL {
+                faults.add(
+                    "",
+                    format!("names no {subject}; the scope allows {}", self.bounds.told(subject)),
+                );
+            }
+            for Use {
+                name, version, pointer, ..
+            } in used
+            {
+                let detail = match name {
+                    Some(name) if self.bounds.cover(subject, name, version.as_deref()) => continue,
+                    Some(_) => "is not what the scope allows:",
+                    None => "adds something of the request's own to what the scope allows:",
+                };
+                faults.add(pointer, format!("{detail} {}", self.bounds.told(subject)));
+            }
+        }
+        let mut faults = faults.into_inner();
+        faults.dedup();
+        faults
     }
 
     /// Returns whether whoever has this scope may give the other one: it grants no more.
@@ -192,6 +221,12 @@ impl Bounds {
     fn cover(&self, subject: &str, name: &str, version: Option<&str>) -> bool {
         let mut bounds = self.named.iter().filter(|bound| bound.subject == subject).peekable();
         bounds.peek().is_none() || bounds.any(|bound| bound.covers(name, version))
+    }
+
+    /// Tells what of a subject the scope is bound to.
+    fn told(&self, subject: &str) -> String {
+        let bounds = self.named.iter().filter(|bound| bound.subject == subject);
+        some_of(bounds.map(ToString::to_string))
     }
 }
 
@@ -274,15 +309,23 @@ impl FromStr for Scope {
                 scope.bounds.own = true;
                 continue;
             }
-            let (subject, pattern) = bound.split_once('=').ok_or_else(unbound)?;
+            let (subject, pattern) = bound
+                .split_once('=')
+                .map_or((bound, None), |(subject, pattern)| (subject, Some(pattern)));
             let fits = match bindable(name) {
                 Bindable::Nothing | Bindable::Own => false,
                 Bindable::Credentials => subject == Uses::CREDENTIAL,
-                Bindable::Uses => !subject.is_empty() && subject.bytes().all(|byte| byte.is_ascii_lowercase()),
+                Bindable::Uses => {
+                    !subject.is_empty() && subject != OWN && subject.bytes().all(|byte| byte.is_ascii_lowercase())
+                }
             };
             if !fits {
                 return Err(unbound());
             }
+            let pattern = pattern.ok_or_else(|| NotAScope::NoValue {
+                action: name.to_owned(),
+                subject: subject.chars().take(80).collect(),
+            })?;
             let (name, version) = match pattern.rsplit_once(VERSION) {
                 Some((name, version)) if subject != Uses::CREDENTIAL => (name, Some(version.parse()?)),
                 _ => (pattern, None),
@@ -300,14 +343,21 @@ impl FromStr for Scope {
     }
 }
 
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.subject, self.name)?;
+        match &self.version {
+            Some(version) => write!(f, "{VERSION}{version}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())?;
         let own = self.bounds.own.then(|| OWN.to_owned());
-        let named = self.bounds.named.iter().map(|bound| {
-            let version = bound.version.as_ref().map(|version| format!("{VERSION}{version}"));
-            format!("{}={}{}", bound.subject, bound.name, version.unwrap_or_default())
-        });
+        let named = self.bounds.named.iter().map(ToString::to_string);
         let bounds: Vec<String> = own.into_iter().chain(named).collect();
         match bounds.is_empty() {
             true => Ok(()),
@@ -362,6 +412,11 @@ mod tests {
             ("jobs:run[thing=a]x", "is bound as in"),
             ("jobs:run[]", "cannot be bound to"),
             ("jobs:run[own]", "credential=…"),
+            ("jobs:run[thing]", "write jobs:run[thing=VALUE]"),
+            (
+                "credentials:read[credential]",
+                "write credentials:read[credential=VALUE]",
+            ),
             ("jobs:read[thing=a]", "it can be bound to own"),
             ("jobs:*[own]", "it cannot be bound"),
             ("admin[own]", "it cannot be bound"),
@@ -379,17 +434,24 @@ mod tests {
     fn uses(things: &[(&'static str, Option<&str>)]) -> Uses {
         let mut uses = Uses::default();
         for (subject, name) in things {
-            uses.add(subject, name.map(str::to_owned));
+            uses.add(subject, name.map(str::to_owned), format!("/{subject}"));
         }
         uses
+    }
+
+    fn covers(scope: &Scope, uses: &Uses) -> bool {
+        scope.uncovered(uses).is_empty()
     }
 
     #[test]
     fn a_bound_scope_covers_what_it_names_and_nothing_else() -> Result<(), NotAScope> {
         let scope: Scope = "jobs:run[thing=deploy,place=staging,credential=staging-*]".parse()?;
         let (deploy, staging) = (("thing", Some("deploy")), ("place", Some("staging")));
-        assert!(scope.covers(&uses(&[deploy, staging, ("credential", Some("staging-ssh"))])));
-        assert!(scope.covers(&uses(&[deploy, staging])));
+        assert!(covers(
+            &scope,
+            &uses(&[deploy, staging, ("credential", Some("staging-ssh"))])
+        ));
+        assert!(covers(&scope, &uses(&[deploy, staging])));
         for refused in [
             uses(&[]),
             uses(&[deploy]),
@@ -407,20 +469,20 @@ mod tests {
                 ("credential", Some("production-ssh")),
             ]),
         ] {
-            assert!(!scope.covers(&refused), "{refused:?}");
+            assert!(!covers(&scope, &refused), "{refused:?}");
         }
         let version = |name: &str, version: Option<&str>| {
             Uses(vec![Use {
                 subject: "thing",
                 name: Some(name.to_owned()),
                 version: version.map(str::to_owned),
-                unless: None,
+                ..Use::default()
             }])
         };
         let (plain, main): (Scope, Scope) = ("jobs:run[thing=r//*]".parse()?, "jobs:run[thing=r//*#main]".parse()?);
-        assert!(plain.covers(&version("r//a", None)) && main.covers(&version("r//a", Some("main"))));
+        assert!(covers(&plain, &version("r//a", None)) && covers(&main, &version("r//a", Some("main"))));
         for (name, given) in [("r//a", Some("evil")), ("r//a", Some("main"))] {
-            assert!(!plain.covers(&version(name, given)), "{name} {given:?}");
+            assert!(!covers(&plain, &version(name, given)), "{name} {given:?}");
         }
         for (name, given) in [
             ("r//a", None),
@@ -428,21 +490,47 @@ mod tests {
             ("r//a", Some("evil")),
             ("r//a", Some("evil#main")),
         ] {
-            assert!(!main.covers(&version(name, given)), "{name} {given:?}");
+            assert!(!covers(&main, &version(name, given)), "{name} {given:?}");
         }
         let mut with_hosts = uses(&[deploy, ("thing", None)]);
         with_hosts.0[1].unless = Some("place");
         let (thing, both): (Scope, Scope) = ("jobs:run[thing=*]".parse()?, "jobs:run[thing=*,place=*]".parse()?);
-        assert!(!thing.covers(&with_hosts));
-        with_hosts.add("place", Some("staging".to_owned()));
-        assert!(both.covers(&with_hosts) && !thing.covers(&with_hosts));
+        assert!(!covers(&thing, &with_hosts));
+        with_hosts.add("place", Some("staging".to_owned()), "/place");
+        assert!(covers(&both, &with_hosts) && !covers(&thing, &with_hosts));
         let all: Scope = "jobs:run".parse()?;
-        assert!(all.covers(&uses(&[("thing", None), ("credential", Some("any"))])));
+        assert!(covers(&all, &uses(&[("thing", None), ("credential", Some("any"))])));
         for scope in [&scope, &all] {
             assert_eq!(scope.unknown_subject(&["thing", "place"]), None);
         }
         let unknown = scope.unknown_subject(&["thing"]);
         assert!(unknown.is_some_and(|told| told.contains("place")));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_covered_is_told_with_its_place_and_what_would_be() -> Result<(), NotAScope> {
+        let scope: Scope = "jobs:run[thing=deploy,thing=r//*#main,place=staging]".parse()?;
+        let told = scope.uncovered(&uses(&[
+            ("thing", Some("other")),
+            ("thing", None),
+            ("thing", Some("deploy")),
+        ]));
+        let told: Vec<(&str, &str)> = told.iter().map(|told| (&*told.pointer, &*told.detail)).collect();
+        assert_eq!(
+            told,
+            [
+                ("", "names no place; the scope allows place=staging"),
+                (
+                    "/thing",
+                    "is not what the scope allows: thing=deploy or thing=r//*#main"
+                ),
+                (
+                    "/thing",
+                    "adds something of the request's own to what the scope allows: thing=deploy or thing=r//*#main"
+                ),
+            ]
+        );
         Ok(())
     }
 

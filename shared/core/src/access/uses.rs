@@ -13,6 +13,8 @@ pub struct Use {
     pub name: Option<String>,
     /// Which state of it, such as a branch; `None` if the request does not say.
     pub version: Option<String>,
+    /// Where the request says it, as an RFC 6901 pointer.
+    pub pointer: String,
     /// The subject that takes care of it: it does not count where the scope is bound to that as well.
     pub unless: Option<&'static str>,
 }
@@ -21,11 +23,12 @@ impl Uses {
     /// The subject of stored credentials, and of secrets that are kept elsewhere. A request of every kind may use some, or none.
     pub const CREDENTIAL: &'static str = "credential";
 
-    /// Adds a thing by its name.
-    pub fn add(&mut self, subject: &'static str, name: Option<String>) {
+    /// Adds a thing by its name, which the request says at a pointer.
+    pub fn add(&mut self, subject: &'static str, name: Option<String>, pointer: impl Into<String>) {
         self.0.push(Use {
             subject,
             name,
+            pointer: pointer.into(),
             ..Use::default()
         });
     }

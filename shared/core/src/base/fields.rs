@@ -15,6 +15,15 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl FieldError {
+    /// Says where it is and what is wrong.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let place = if self.pointer.is_empty() { "it" } else { &self.pointer };
+        format!("{place} {}", self.detail)
+    }
+}
+
 /// The faults found so far in one request.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<FieldError>);

@@ -143,9 +143,7 @@ fn take_key(body: &mut Value) -> Result<Option<IdempotencyKey>, String> {
 
 fn told(faults: &[FieldError]) -> String {
     let told = faults.iter().take(MAX_FAULTS_TOLD);
-    let told: Vec<String> = told
-        .map(|fault| format!("{} {}", fault.pointer, fault.detail))
-        .collect();
+    let told: Vec<String> = told.map(FieldError::told).collect();
     let more = match faults.len().saturating_sub(MAX_FAULTS_TOLD) {
         0 => String::new(),
         number => format!("; and {number} more"),

@@ -12,6 +12,7 @@ use super::once::{Ledger, Once, Reserved, digest};
 use crate::access::{Action, Missing, Requester};
 use crate::audit::{AuditLog, Deed, NewEntry, note};
 use crate::base::causes::causes;
+use crate::base::fields::Faults;
 use crate::base::id::{JobId, Tenant};
 use crate::base::store_error::StoreError;
 use crate::base::time::Clock;
@@ -232,7 +233,17 @@ impl Submitter {
 pub(super) fn may_run(by: &Requester, read: &Read) -> Result<(), Missing> {
     by.caller.may_run(&read.uses)?;
     if read.request.options.concurrency_policy() == ConcurrencyPolicy::CancelRunning {
-        by.caller.may(Action::JobsCancel)?;
+        by.caller.may(Action::JobsCancel).map_err(|missing| {
+            let mut faults = Faults::default();
+            faults.add(
+                "/options/concurrency_policy",
+                format!("cancels jobs, for which the caller lacks the scope {}", missing.action),
+            );
+            Missing {
+                faults: faults.into_inner(),
+                ..missing
+            }
+        })?;
     }
     Ok(())
 }

@@ -91,6 +91,15 @@ impl Inventory {
         }
     }
 
+    /// Returns the same, each with its pointer.
+    pub(crate) fn places(&self, pointer: &str) -> impl Iterator<Item = (String, &Self)> {
+        let place = move |(index, part)| match self {
+            Self::Several(_) => (format!("{pointer}/{index}"), part),
+            _ => (pointer.to_owned(), part),
+        };
+        self.parts().iter().enumerate().map(place)
+    }
+
     /// Adds the stored credentials that it names.
     pub(crate) fn uses(&self, pointer: &str, uses: &mut Vec<CredentialUse>) {
         match self {
@@ -98,9 +107,9 @@ impl Inventory {
             Self::Typed(TypedInventory::Git(git)) => git.uses(pointer, uses),
             Self::Typed(TypedInventory::Url(url)) => url.uses(pointer, uses),
             Self::Typed(TypedInventory::Dynamic(dynamic)) => dynamic.uses(pointer, uses),
-            Self::Several(several) => {
-                for (index, one) in several.iter().enumerate() {
-                    one.uses(&format!("{pointer}/{index}"), uses);
+            Self::Several(_) => {
+                for (pointer, one) in self.places(pointer) {
+                    one.uses(&pointer, uses);
                 }
             }
         }

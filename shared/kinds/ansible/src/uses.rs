@@ -1,8 +1,9 @@
 //! What a request uses, as far as callers can be bound to it.
 
 use callboard_core::access::{Use, Uses};
+use callboard_core::base::json::escape;
 use callboard_core::base::object::Object;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::inventory::{Inventory, TypedInventory};
 use crate::request::AnsibleRequest;
@@ -28,85 +29,100 @@ impl AnsibleRequest {
         let subject = what.subject;
         uses.0.push(what);
         if let Some(git) = self.source.git() {
-            uses.add(SOURCE, Some(git.repo.to_owned()));
+            uses.add(SOURCE, Some(git.repo.to_owned()), "/source/repo");
         }
-        let mut inventories: Vec<Use> = self.inventory.parts().iter().flat_map(inventories).collect();
-        inventories.dedup();
-        uses.0.extend(inventories);
-        if self.inventory.parts().iter().any(is_elsewhere) {
+        let inventories = || self.inventory.places("/inventory");
+        let mut of_inventories: Vec<Use> = inventories().flat_map(inventories_of).collect();
+        of_inventories.dedup();
+        uses.0.extend(of_inventories);
+        for (pointer, _) in inventories().filter(|(_, part)| is_elsewhere(part)) {
             // it has variables, which can be code; who is bound to inventories is bound to those of this one
             uses.0.push(Use {
                 subject,
+                pointer,
                 unless: Some(INVENTORY),
                 ..Use::default()
             });
         }
-        let brings_code = self.brings_code();
-        if brings_code {
+        for pointer in self.code() {
             // whatever the playbook is called
-            uses.add(subject, None);
+            uses.add(subject, None, pointer.as_str());
+            uses.add(INVENTORY, None, pointer);
         }
-        if brings_code || self.options.connection.is_some() {
-            uses.add(INVENTORY, None);
+        if self.options.connection.is_some() {
+            uses.add(INVENTORY, None, "/options/connection");
         }
         if let Source::Typed(TypedSource::CollectionRole(role)) = &self.source
             && role.galaxy_server.is_some()
         {
             // on another server, another may have taken the name
-            uses.add(ROLE, None);
+            uses.add(ROLE, None, "/source/galaxy_server");
         }
         for named in self.credential_uses() {
-            uses.add(Uses::CREDENTIAL, Some(named.name));
+            uses.add(Uses::CREDENTIAL, Some(named.name), named.pointer);
         }
-        for part in self.with_references() {
-            add_external(&Value::Object(part.0), &mut uses);
+        for (pointer, part) in self.with_references() {
+            add_external(&Value::Object(part.0), &pointer, &mut uses);
         }
         uses
     }
 
-    /// Returns the parts of the request that may refer to secrets. Variables are data, and may be large.
-    fn with_references(&self) -> Vec<Object> {
+    /// Returns the parts of the request that may refer to secrets, with their pointers. Variables are data, and may be large.
+    fn with_references(&self) -> Vec<(String, Object)> {
         let git = self.source.git().and_then(|git| git.credential);
         let galaxy = match &self.source {
             Source::Typed(TypedSource::CollectionRole(role)) => role.galaxy_credential.as_ref(),
             _ => None,
         };
-        let of_source = git.into_iter().chain(galaxy).map(Object::of);
-        let is_small = |part: &&Inventory| !matches!(part, Inventory::Typed(TypedInventory::Inline(_)));
-        let inventories = self.inventory.parts().iter().filter(is_small).map(Object::of);
-        let others = [Object::of(&self.credentials), Object::of(&self.options)];
-        of_source.chain(inventories).chain(others).collect()
+        let is_small = |(_, part): &(String, &Inventory)| !matches!(part, Inventory::Typed(TypedInventory::Inline(_)));
+        let inventories = self.inventory.places("/inventory").filter(is_small);
+        let mut parts: Vec<(String, Object)> = inventories.map(|(pointer, part)| (pointer, Object::of(part))).collect();
+        parts.extend(git.map(|git| ("/source/git_credential".to_owned(), Object::of(git))));
+        parts.extend(galaxy.map(|galaxy| ("/source/galaxy_credential".to_owned(), Object::of(galaxy))));
+        parts.push(("/credentials".to_owned(), Object::of(&self.credentials)));
+        parts.push(("/options".to_owned(), Object::of(&self.options)));
+        parts
     }
 
-    /// Returns whether the request itself says more than a fixed playbook with fixed hosts would run: variables of connections name
+    /// Returns where the request itself says more than a fixed playbook with fixed hosts would run: variables of connections name
     /// programs, users and hosts, templates run lookups, an inventory in the request has variables of both kinds, and options name users
     /// and variables of the environment.
-    fn brings_code(&self) -> bool {
+    fn code(&self) -> Vec<String> {
+        let none = Map::new();
         let role_vars = match &self.source {
-            Source::Typed(TypedSource::Role(role)) => Some(&role.role_vars),
-            Source::Typed(TypedSource::CollectionRole(role)) => Some(&role.role_vars),
-            _ => None,
+            Source::Typed(TypedSource::Role(role)) => &role.role_vars,
+            Source::Typed(TypedSource::CollectionRole(role)) => &role.role_vars,
+            _ => &none,
         };
-        let mut names = self
-            .extra_vars
-            .keys()
-            .chain(role_vars.into_iter().flat_map(|vars| vars.keys()));
-        let is_inline = |part: &Inventory| {
+        let of_connections = |name: &&String| name.starts_with(OF_CONNECTIONS) || *name == HOST;
+        let variables = [("/extra_vars", &self.extra_vars), ("/source/role_vars", role_vars)];
+        let mut code = Vec::new();
+        for (pointer, variables) in variables {
+            let names = variables.keys().filter(of_connections);
+            code.extend(names.map(|name| format!("{pointer}/{}", escape(name))));
+        }
+        let is_inline = |(_, part): &(String, &Inventory)| {
             matches!(
                 part,
                 Inventory::Typed(TypedInventory::Inline(_) | TypedInventory::Dynamic(_))
             )
         };
+        let inventories = self.inventory.places("/inventory").filter(is_inline);
+        code.extend(inventories.map(|(pointer, _)| pointer));
         let options = &self.options;
-        let has_a_user = options.r#become
-            || options.become_user.is_some()
-            || options.become_method.is_some()
-            || options.remote_user.is_some();
-        options.template_extra_vars
-            || has_a_user
-            || !options.environment.is_empty()
-            || self.inventory.parts().iter().any(is_inline)
-            || names.any(|name| name.starts_with(OF_CONNECTIONS) || name == HOST)
+        for (name, is_given) in [
+            ("template_extra_vars", options.template_extra_vars),
+            ("become", options.r#become),
+            ("become_user", options.become_user.is_some()),
+            ("become_method", options.become_method.is_some()),
+            ("remote_user", options.remote_user.is_some()),
+            ("environment", !options.environment.is_empty()),
+        ] {
+            if is_given {
+                code.push(format!("/options/{name}"));
+            }
+        }
+        code
     }
 }
 
@@ -117,6 +133,10 @@ fn what(source: &Source) -> Use {
     let of = |repo: &Option<String>, path: &str| match repo {
         None => path.to_owned(),
         Some(repo) => format!("{repo}//{path}"),
+    };
+    let pointer = match source {
+        Source::Playbook(_) => "/playbook",
+        Source::Typed(_) => "/source",
     };
     let (subject, name, version) = match source {
         Source::Playbook(path) => (PLAYBOOK, Some(path.clone()), None),
@@ -136,6 +156,7 @@ fn what(source: &Source) -> Use {
         subject,
         name,
         version,
+        pointer: pointer.to_owned(),
         unless: None,
     }
 }
@@ -148,7 +169,7 @@ fn is_elsewhere(inventory: &Inventory) -> bool {
     )
 }
 
-fn inventories(inventory: &Inventory) -> Vec<Use> {
+fn inventories_of((pointer, inventory): (String, &Inventory)) -> Vec<Use> {
     let (name, version) = match inventory {
         Inventory::Text(hosts) => {
             let hosts = hosts.split(',').map(str::trim).filter(|host| !host.is_empty());
@@ -156,11 +177,12 @@ fn inventories(inventory: &Inventory) -> Vec<Use> {
                 subject: INVENTORY,
                 // what is before an @ is a user, and what is behind it another host
                 name: Some(host.to_owned()).filter(|host| !host.contains('@')),
+                pointer: pointer.clone(),
                 ..Use::default()
             });
             return named.collect();
         }
-        Inventory::Several(several) => return several.iter().flat_map(inventories).collect(),
+        Inventory::Several(_) => return inventory.places(&pointer).flat_map(inventories_of).collect(),
         Inventory::Typed(TypedInventory::Git(git)) => (Some(format!("{}//{}", git.repo, git.path)), git.branch.clone()),
         Inventory::Typed(TypedInventory::Url(url)) => (Some(url.url.clone()), None),
         // in the request, or found as the request says
@@ -170,12 +192,13 @@ fn inventories(inventory: &Inventory) -> Vec<Use> {
         subject: INVENTORY,
         name,
         version,
+        pointer,
         unless: None,
     }]
 }
 
 /// Adds the secrets that are kept elsewhere, as `TYPE:PLACE`, and the roles of AWS that are assumed.
-fn add_external(value: &Value, uses: &mut Uses) {
+fn add_external(value: &Value, pointer: &str, uses: &mut Uses) {
     match value {
         Value::Object(fields) => {
             let text = |name: &str| fields.get(name).and_then(Value::as_str);
@@ -186,14 +209,20 @@ fn add_external(value: &Value, uses: &mut Uses) {
                 _ => None,
             };
             if let (Some(keeper), Some(place)) = (text("type"), place) {
-                uses.add(Uses::CREDENTIAL, Some(format!("{keeper}:{place}")));
+                uses.add(Uses::CREDENTIAL, Some(format!("{keeper}:{place}")), pointer);
             }
             if let Some(role) = text("role_arn") {
-                uses.add(Uses::CREDENTIAL, Some(role.to_owned()));
+                uses.add(Uses::CREDENTIAL, Some(role.to_owned()), format!("{pointer}/role_arn"));
             }
-            fields.values().for_each(|value| add_external(value, uses));
+            for (name, value) in fields {
+                add_external(value, &format!("{pointer}/{}", escape(name)), uses);
+            }
         }
-        Value::Array(items) => items.iter().for_each(|item| add_external(item, uses)),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                add_external(item, &format!("{pointer}/{index}"), uses);
+            }
+        }
         _ => {}
     }
 }

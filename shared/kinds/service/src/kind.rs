@@ -97,6 +97,7 @@ impl Kind for Services {
             uses: Uses(vec![Use {
                 subject: SUBJECT,
                 name: Some(format!("{}/{}", request.service, request.operation)),
+                pointer: "/operation".to_owned(),
                 ..Use::default()
             }]),
             secrets: request.credential_uses(),
