@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::cli::{DataFolder, KeysArguments, KeysVerb, LogFormat};
 use crate::own::own;
+use crate::terminal::tell_none;
 use crate::{kinds, logging, parts, setup};
 
 /// How many keys are read at a time.
@@ -65,6 +66,9 @@ pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
                 if !page.has_more {
                     break;
                 }
+            }
+            if all.is_empty() {
+                tell_none(if sessions { "sessions" } else { "keys" }, &tenant);
             }
             list(all)?;
         }

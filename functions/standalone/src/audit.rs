@@ -9,6 +9,7 @@ use callboard_core::audit::{AuditCheck, AuditFindings, AuditLog, AuditQuery, Ent
 
 use crate::cli::{AuditArguments, DataFolder, LogFormat};
 use crate::jobs::print;
+use crate::terminal::tell_none;
 use crate::{logging, parts, setup};
 
 /// Prints a table, or one JSON object per line.
@@ -22,6 +23,9 @@ pub(crate) async fn audit(arguments: &AuditArguments) -> anyhow::Result<ExitCode
         after: None,
     };
     let found = log.page(&query).await?.entries;
+    if found.is_empty() {
+        tell_none("entries", &arguments.tenant);
+    }
     let text = if arguments.json || !std::io::stdout().is_terminal() {
         lines(&found)?
     } else {

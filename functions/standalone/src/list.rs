@@ -12,12 +12,15 @@ use callboard_core::request::Reason;
 use crate::cli::ListArguments;
 use crate::jobs::{Jobs, print};
 use crate::kinds;
-use crate::terminal::tell;
+use crate::terminal::{tell, tell_none};
 
 /// Prints a table, or one JSON object per line.
 pub(crate) async fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
     let jobs = Jobs::open(&arguments.data)?;
     let (found, damaged) = newest(&jobs, arguments).await?;
+    if found.is_empty() && damaged.is_empty() {
+        tell_none("jobs", &arguments.tenant);
+    }
     for id in damaged {
         tell(&format!(
             "callboard: the record of the job {id} is damaged; `callboard verify {id}` says what is left."

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use callboard_ansible::{Channel, Viewer};
+use callboard_core::base::id::Tenant;
 
 /// Shows the output of a job on the stream where `ansible-playbook` would have printed it.
 pub(crate) struct Terminal {
@@ -32,6 +33,14 @@ pub(crate) fn print(text: &str) {
 /// Prints a line to standard error.
 pub(crate) fn tell(text: &str) {
     write(&mut std::io::stderr().lock(), format!("{text}\n").as_bytes());
+}
+
+/// Says that a list of a tenant's things is empty.
+pub(crate) fn tell_none(things: &str, tenant: &Tenant) {
+    let tenant = tenant.as_str();
+    tell(&format!(
+        "callboard: the tenant {tenant} has no such {things}; --tenant names another."
+    ));
 }
 
 /// Writes bytes. Errors are ignored: nobody may be reading any more, but the job continues and its output is stored.

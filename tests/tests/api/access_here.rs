@@ -105,7 +105,7 @@ async fn what_is_no_key_is_refused_and_who_guesses_is_turned_away() -> anyhow::R
         client.showing(&key).get("/api/v1/jobs").await?.status == 200,
         "who has a key is not"
     );
-    ensure!(serde_json::from_str::<serde_json::Value>(ADMIN)?.is_object());
+    ensure!(serde_json::from_str::<Value>(ADMIN)?.is_object());
     Ok(())
 }
 

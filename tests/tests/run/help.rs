@@ -50,5 +50,19 @@ fn settings_may_stand_before_the_verb() -> anyhow::Result<()> {
     let list = desk.call(&["--data", &data, "list"])?;
     ensure!(list.stdout.lines().count() == 1, "{list:?}");
     ensure!(desk.call(&["list"])?.stdout.is_empty());
+    let verbs: [&[&str]; 4] = [
+        &["list"],
+        &["audit"],
+        &["keys", "list"],
+        &["keys", "list", "--sessions"],
+    ];
+    for (verb, things) in verbs.into_iter().zip(["jobs", "entries", "keys", "sessions"]) {
+        let none = desk.call(&[verb, &["--data", &data, "--tenant", "web"]].concat())?;
+        let told = format!("callboard: the tenant web has no such {things}; --tenant names another.\n");
+        ensure!(
+            none.code == 0 && none.stdout.is_empty() && none.stderr == told,
+            "{none:?}"
+        );
+    }
     Ok(())
 }

@@ -24,20 +24,21 @@ pub(super) fn check(parts: &Parts, session: &ApiKey) -> Result<(), Problem> {
         .iter()
         .any(|site| !OWN_SITES.iter().any(|own| site == own))
     {
-        return Err(refused(
-            "it comes from a web page of another origin, which may only read",
-        ));
+        let detail = "The browser says (Sec-Fetch-Site) that a web page of another origin sends this request, with the cookie of a session. \
+                      Such a page may not change anything, whatever token it sends. Send the request from a page of the service's own \
+                      origin, or show a key in the header Authorization.";
+        return Err(Problem::new(Kind::CsrfToken, detail));
     }
     match parts.headers.get(CSRF_TOKEN) {
         Some(token) if session.is_csrf_token(token.as_bytes()) => Ok(()),
-        Some(_) => Err(refused(
+        Some(_) => Err(without_token(
             "the token in its header X-CSRF-Token is not that of the session",
         )),
-        None => Err(refused("it lacks the header X-CSRF-Token")),
+        None => Err(without_token("it lacks the header X-CSRF-Token")),
     }
 }
 
-fn refused(what: &str) -> Problem {
+fn without_token(what: &str) -> Problem {
     let detail = format!(
         "The request shows the cookie of a session and would change something, but {what}. Send the `csrf_token` that `GET \
          /api/v1/session` returns, or show a key in the header Authorization."
