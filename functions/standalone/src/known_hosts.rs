@@ -3,19 +3,21 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use callboard_core::audit::{Deed, NewEntry, note};
 use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::credential::HostKeyStore;
 use callboard_embedded::FileHostKeyStore;
 
 use crate::cli::{DataFolder, KnownHostsArguments, KnownHostsVerb, LogFormat};
-use crate::{logging, setup};
+use crate::own::own;
+use crate::{logging, parts, setup};
 
 /// Lists the keys, or forgets one; a service may keep running meanwhile.
 pub(crate) async fn known_hosts(arguments: KnownHostsArguments) -> anyhow::Result<ExitCode> {
     logging::start(LogFormat::Text, "warn");
     let data = setup::data_there(&DataFolder { path: arguments.data })?;
-    let (store, tenant) = (FileHostKeyStore::new(data), Tenant::default());
+    let (store, tenant) = (FileHostKeyStore::new(data.clone()), Tenant::default());
     match arguments.verb {
         KnownHostsVerb::List => {
             for key in store.load(&tenant).await.context("the host keys cannot be read")? {
@@ -23,7 +25,11 @@ pub(crate) async fn known_hosts(arguments: KnownHostsArguments) -> anyhow::Resul
             }
         }
         KnownHostsVerb::Forget { host } => match store.forget(&tenant, &host).await {
-            Ok(()) => println!("The key of {host} is forgotten: the next job accepts the one that the host has then."),
+            Ok(()) => {
+                let entry = NewEntry::of(&own(), Deed::HostKeyForget, Some(host.clone()));
+                note(&parts::audit(parts::database(&data)?), entry).await;
+                println!("The key of {host} is forgotten: the next job accepts the one that the host has then.");
+            }
             Err(StoreError::NotFound) => {
                 bail!(
                     "no job has accepted a key of {host:?}; `callboard known-hosts list` shows the accepted keys, with other ports as [HOST]:PORT"

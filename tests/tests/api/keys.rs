@@ -31,6 +31,13 @@ async fn the_key_is_rotated_while_the_service_runs_and_no_value_changes() -> any
     );
     let after = std::fs::read_to_string(&file)?;
     ensure!(after.lines().count() == before.lines().count() + 1 && after != before);
+    let audit = client.get("/api/v1/audit?action=encryption_key.rotate").await?.body;
+    let entry = &audit["entries"][0];
+    let by = entry["by"].as_str().unwrap_or_default();
+    ensure!(
+        by.starts_with("cli:") && rotated.stdout.contains(entry["object"].as_str().unwrap_or("?")),
+        "{audit}"
+    );
     add("c3".to_owned(), 3).await?;
     let store = SqliteCredentialStore::new(Database::open(&data.path().join("callboard.db"))?, file.clone());
     for (number, body) in bodies().iter().take(4).enumerate() {

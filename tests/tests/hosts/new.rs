@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::{Context, ensure};
 use callboard_tests::servers::SshServer;
 use callboard_tests::{Finished, Site, callboard};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::keys::succeeded;
 use crate::{fingerprint, request, site, store};
@@ -44,6 +44,13 @@ async fn a_new_host_is_accepted_and_remembered_and_one_with_another_key_is_refus
 
     let forgotten = run(&site, &["forget", &name(server)])?;
     ensure!(forgotten.code == 0 && listed(&site)?.is_empty(), "{forgotten:?}");
+    let mut audit = callboard(site.data.path())?;
+    let entries = Finished::from(audit.args(["audit", "--action", "host_key.*"]).output()?);
+    let entry: Value = serde_json::from_str(&entries.stdout)?;
+    ensure!(
+        entry["action"] == "host_key.forget" && entry["object"] == name(server),
+        "{entry}"
+    );
     let twice = run(&site, &["forget", &name(server)])?;
     ensure!(
         twice.code == 1 && twice.stderr.contains("no job has accepted a key of"),

@@ -36,6 +36,8 @@ deeds! {
     CredentialCreate "credential.create" "Stores a credential.";
     CredentialReplace "credential.replace" "Gives a credential another value.";
     CredentialDelete "credential.delete" "Removes a credential.";
+    EncryptionKeyRotate "encryption_key.rotate" "Seals all credentials with another key of the service's.";
+    HostKeyForget "host_key.forget" "Forgets the key of a host that jobs have accepted.";
     KeyRead "key.read" "Reads which API keys there are.";
     KeyCreate "key.create" "Makes an API key.";
     KeyRotate "key.rotate" "Gives an API key another secret.";
