@@ -269,6 +269,7 @@ impl Parts {
         Sweeper {
             store: self.store.clone(),
             dispatcher: self.dispatcher.clone(),
+            allowance: self.allowance.clone(),
             logs: self.logs.clone(),
             clock: self.clock.clone(),
             settings: SweepSettings::new(SILENCE + Duration::from_secs(common.grace), DAY * common.retention_days),

@@ -196,6 +196,7 @@ impl Parts {
         Sweeper {
             store: self.store.clone(),
             dispatcher: self.dispatcher.clone(),
+            allowance: self.allowance.clone(),
             logs: self.logs.clone(),
             clock: self.clock.clone(),
             settings: SweepSettings::new(SILENCE, self.settings.retention),

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::time::Clock;
-use callboard_core::job::{DISPATCH_GRACE, JobStatus, Outcome};
+use callboard_core::job::{Counter, DISPATCH_GRACE, JobStatus, Outcome};
 use callboard_core::output::Stream;
+use callboard_core::policy::Quotas;
 use callboard_core::request::{JobOptions, Reason};
 use callboard_core::run::Disposition;
 use callboard_kind_ansible::detail::PLAYBOOK_FAILED;
 use callboard_tests::contract::log_store::append;
 use callboard_tests::contract::samples::{cancel_by, given_up, lease, success, ticket};
+use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::script::{Act, Script};
@@ -56,6 +59,24 @@ async fn a_lost_job_fails_unless_it_may_run_again() -> anyhow::Result<()> {
     let script = Arc::new(Script::new(&[]));
     assert_eq!(site.execute(job, script.clone()).await?, Disposition::Nothing);
     assert_eq!(script.starts(), 0);
+    Ok(())
+}
+
+/// The counter is by the day on which output is deleted, so it goes down with the output.
+#[tokio::test]
+async fn the_output_of_a_lost_attempt_counts_for_its_tenants_quota() -> anyhow::Result<()> {
+    let (policy, mut faults) = (json!({"quotas": {"*": {"stored_bytes": 1000}}}), Faults::default());
+    let mut site = Site::open()?;
+    let read = Fields::of(&policy, "", &mut faults).map(|mut fields| Quotas::read(&mut fields, &mut faults));
+    site.quotas = read.context("quotas")?;
+    let id = lose(&site, JobOptions::default()).await?;
+    let job = site.record(id).await?;
+    let deleted = site.clock.now() + job.retention;
+    let day = deleted.as_millis() / (24 * 3600 * 1000);
+    for (from, bytes) in [(0, 6), (day, 6), (day + 1, 0)] {
+        let kept = site.counters.sum(&job.tenant, Counter::StoredBytes, from).await?;
+        assert_eq!(kept, bytes, "from the day {from}");
+    }
     Ok(())
 }
 

@@ -164,6 +164,7 @@ impl Site {
         Sweeper {
             store: self.store.clone(),
             dispatcher: self.dispatcher(),
+            allowance: self.allowance(),
             logs: self.logs.clone(),
             clock: Arc::new(self.clock.clone()),
             settings: SweepSettings::new(SILENCE, HOUR * 24),

@@ -12,8 +12,8 @@ use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
 use callboard_core::job::{Attempt, CancelRequest, DeadLetter, DueJob, Job, JobStore, Lease, Outcome, Redrive};
 use callboard_core::policy::Quotas;
 use callboard_core::request::Lane;
-use callboard_core::run::{Dispatcher, Held};
-use callboard_embedded::{Database, FileLogStore, SqliteJobStore, SqliteQueue, SqliteSlotStore};
+use callboard_core::run::{Allowance, Dispatcher, Held};
+use callboard_embedded::{Database, FileLogStore, SqliteCounterStore, SqliteJobStore, SqliteQueue, SqliteSlotStore};
 use callboard_tests::contract::clock::FakeClock;
 use callboard_tests::contract::samples::{HOUR, failure, given_up, request, success};
 
@@ -40,12 +40,16 @@ impl World {
         let clock = FakeClock::default();
         let store = store.unwrap_or_else(|| Arc::new(SqliteJobStore::new(database.clone())));
         let queue = SqliteQueue::new(database.clone(), Arc::new(clock.clone()));
+        let slots = Arc::new(SqliteSlotStore::new(database.clone()));
+        let counters = Arc::new(SqliteCounterStore::new(database));
+        let at = Arc::new(clock.clone());
         let sweeper = Sweeper {
+            allowance: Allowance::new(store.clone(), counters, slots.clone(), Quotas::default(), at),
             store: store.clone(),
             dispatcher: Dispatcher {
                 store: store.clone(),
                 queue: Arc::new(queue.clone()),
-                slots: Arc::new(SqliteSlotStore::new(database)),
+                slots,
                 quotas: Quotas::default(),
                 clock: Arc::new(clock.clone()),
             },

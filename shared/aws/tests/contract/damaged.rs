@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use callboard_aws::{DynamoDbSlotStore, S3LogStore};
+use callboard_aws::{DynamoDbCounterStore, DynamoDbSlotStore, S3LogStore};
 use callboard_core::base::id::JobId;
 use callboard_testkit::contract::damaged_records::sweeps_do_the_rest;
 
@@ -20,10 +20,12 @@ async fn a_sweep_does_the_rest_where_items_are_damaged() -> anyhow::Result<()> {
     let (store, resources) = crate::records::make().await?;
     let logs = S3LogStore::new(&resources.config, resources.bucket.clone());
     let slots = DynamoDbSlotStore::new(&resources.config, resources.table.clone());
+    let counters = DynamoDbCounterStore::new(&resources.config, resources.table.clone());
     let client = Client::new(&resources.config);
     sweeps_do_the_rest(
         Arc::new(store),
         Arc::new(slots),
+        Arc::new(counters),
         Arc::new(logs),
         FORMS.len(),
         async |job: JobId, form| {

@@ -20,7 +20,7 @@ use crate::base::time::Clock;
 use crate::job::{Job, JobStore, Lease, Outcome};
 use crate::output::{LogStore, seal_lost};
 use crate::request::{Lane, Reason};
-use crate::run::{Dispatcher, Held, end_attempt, span};
+use crate::run::{Allowance, Dispatcher, Held, end_attempt, span};
 
 /// How many jobs each step of a sweep handles at most.
 const BATCH: u32 = 100;
@@ -77,6 +77,8 @@ pub struct Sweeper {
     pub store: Arc<dyn JobStore>,
     /// Gives jobs to the queue.
     pub dispatcher: Dispatcher,
+    /// Counts the output that jobs leave.
+    pub allowance: Allowance,
     /// The output of jobs.
     pub logs: Arc<dyn LogStore>,
     /// The clock.
@@ -163,10 +165,12 @@ impl Sweeper {
             job.attempt = job.state.attempt,
             "the job is lost: its worker stopped renewing its lease"
         );
-        if let Err(error) = seal_lost(&*self.logs, id, job.state.attempt).await {
-            let error = causes(&error);
+        let sealed = seal_lost(&*self.logs, id, job.state.attempt).await;
+        let unsealed = |error: &StoreError| {
+            let error = causes(error);
             tracing::warn!(%error, "the output of a lost job could not be sealed");
-        }
+        };
+        let sealed = sealed.inspect_err(unsealed).unwrap_or_default();
         let outcome = match &job.state.cancel {
             Some(cancel) => crate::job::canceled(cancel),
             None => Outcome {
@@ -174,9 +178,9 @@ impl Sweeper {
                 ..Outcome::failed(Reason::LOST, lost(&job))
             },
         };
-        end_attempt(&self.dispatcher, true, &job, lease, outcome, None)
-            .await
-            .map(|_| true)
+        end_attempt(&self.dispatcher, true, &job, lease, outcome, None).await?;
+        self.allowance.note_output(&job, sealed.stdout_bytes).await;
+        Ok(true)
     }
 
     /// Queues jobs that the queue is not known to have.

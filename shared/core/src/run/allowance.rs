@@ -8,7 +8,7 @@ use crate::base::causes::causes;
 use crate::base::id::Tenant;
 use crate::base::store_error::StoreError;
 use crate::base::time::{Clock, Timestamp};
-use crate::job::{Counter, CounterStore, Job, JobStore, Outcome, SlotStore};
+use crate::job::{Counter, CounterStore, Job, JobStore, SlotStore};
 use crate::policy::Quotas;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -131,9 +131,9 @@ impl Allowance {
         Ok(Ok(rate.map(|(rate, _)| rate)))
     }
 
-    /// Counts the output that an attempt has left, for tenants that have a quota of it. Where the store does not answer, it is not counted.
-    pub(super) async fn note_output(&self, job: &Job, outcome: &Outcome) {
-        let bytes = outcome.usage.as_ref().map_or(0, |usage| usage.output_bytes);
+    /// Counts the bytes of output that an attempt has left, for tenants that have a quota of them. Where the store does not answer, they are
+    /// not counted.
+    pub(crate) async fn note_output(&self, job: &Job, bytes: u64) {
         if bytes == 0 || self.quotas.of(&job.tenant).stored_bytes.is_none() {
             return;
         }

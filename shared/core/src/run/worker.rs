@@ -265,7 +265,8 @@ impl Worker {
             match written {
                 Ok(again) => {
                     if let Leave::Ended(outcome, _) = &leave {
-                        self.allowance.note_output(job, outcome).await;
+                        let bytes = outcome.usage.as_ref().map_or(0, |usage| usage.output_bytes);
+                        self.allowance.note_output(job, bytes).await;
                     }
                     return Ok(again.map_or(Disposition::Executed, Disposition::Again));
                 }

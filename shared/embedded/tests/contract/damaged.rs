@@ -7,7 +7,7 @@ use callboard_core::base::id::Tenant;
 use callboard_core::base::time::Clock;
 use callboard_core::care::{DeadLetters, Redriver};
 use callboard_core::job::{DeadLetter, Job, JobStore};
-use callboard_embedded::{SqliteJobStore, SqliteSlotStore};
+use callboard_embedded::{SqliteCounterStore, SqliteJobStore, SqliteSlotStore};
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::damaged_records::sweeps_do_the_rest;
 use callboard_testkit::contract::samples::{HOUR, request};
@@ -27,9 +27,10 @@ async fn a_sweep_does_the_rest_where_rows_are_damaged() -> anyhow::Result<()> {
     let (database, folder) = crate::make_database()?;
     let (logs, _logs) = make_logs().await?;
     let store = Arc::new(SqliteJobStore::new(database.clone()));
-    let slots = Arc::new(SqliteSlotStore::new(database));
+    let slots = Arc::new(SqliteSlotStore::new(database.clone()));
+    let counters = Arc::new(SqliteCounterStore::new(database));
     let damage = async |job, form: usize| damage(folder.path(), FORMS[form], job);
-    sweeps_do_the_rest(store.clone(), slots, Arc::new(logs), FORMS.len(), damage).await?;
+    sweeps_do_the_rest(store.clone(), slots, counters, Arc::new(logs), FORMS.len(), damage).await?;
     ensure!(store.newest().await?.is_some());
     Ok(())
 }

@@ -15,9 +15,10 @@ use callboard_core::job::{JobStatus, JobStore, Lease};
 use callboard_core::output::{Check, LogKey, LogStore, Stream};
 use callboard_core::policy::Quotas;
 use callboard_core::request::{Lane, Reason};
-use callboard_core::run::{Dispatcher, Held};
+use callboard_core::run::{Allowance, Dispatcher, Held};
 use callboard_embedded::{
-    Database, FileLogStore, SqliteCredentialStore, SqliteJobStore, SqliteKeyStore, SqliteQueue, SqliteSlotStore,
+    Database, FileLogStore, SqliteCounterStore, SqliteCredentialStore, SqliteJobStore, SqliteKeyStore, SqliteQueue,
+    SqliteSlotStore,
 };
 use callboard_testkit::contract::clock::FakeClock;
 use callboard_testkit::contract::credential_store::password;
@@ -78,15 +79,19 @@ async fn the_jobs_of_the_first_release_are_kept_and_carried_on_with() -> anyhow:
             job.state.finished_at.unwrap_or(job.created_at)
         );
         assert_eq!(store.get(waited, clock.now()).await?.state.status, JobStatus::Pending);
+        let (jobs, at) = (Arc::new(store.clone()), Arc::new(clock.clone()));
+        let slots = Arc::new(SqliteSlotStore::new(database.clone()));
+        let counters = Arc::new(SqliteCounterStore::new(database.clone()));
         let sweeper = Sweeper {
-            store: Arc::new(store.clone()),
+            allowance: Allowance::new(jobs.clone(), counters, slots.clone(), Quotas::default(), at.clone()),
             dispatcher: Dispatcher {
-                store: Arc::new(store.clone()),
+                store: jobs.clone(),
                 queue: Arc::new(queue.clone()),
-                slots: Arc::new(SqliteSlotStore::new(database.clone())),
+                slots,
                 quotas: Quotas::default(),
-                clock: Arc::new(clock.clone()),
+                clock: at,
             },
+            store: jobs,
             logs: Arc::new(logs.clone()),
             clock: Arc::new(clock.clone()),
             settings: SweepSettings::new(SILENCE, Duration::from_secs(1_000_000_000)),

@@ -11,11 +11,11 @@ use callboard_core::base::id::{JobId, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::care::{Damage, Doubt, Seen, SweepSettings, Sweeper, Swept};
-use callboard_core::job::{Job, JobQueue, JobStatus, JobStore, SlotStore, Ticket};
+use callboard_core::job::{CounterStore, Job, JobQueue, JobStatus, JobStore, SlotStore, Ticket};
 use callboard_core::output::LogStore;
 use callboard_core::policy::Quotas;
 use callboard_core::request::Lane;
-use callboard_core::run::{Dispatcher, Held};
+use callboard_core::run::{Allowance, Dispatcher, Held};
 
 use super::clock::FakeClock;
 use super::samples::{HOUR, due, lease, request, success};
@@ -103,6 +103,7 @@ impl Jobs {
 pub async fn sweeps_do_the_rest(
     store: Arc<dyn JobStore>,
     slots: Arc<dyn SlotStore>,
+    counters: Arc<dyn CounterStore>,
     logs: Arc<dyn LogStore>,
     forms: usize,
     damage: impl AsyncFn(JobId, usize) -> anyhow::Result<()>,
@@ -122,16 +123,19 @@ pub async fn sweeps_do_the_rest(
         }
     }
     let queue = Arc::new(Sent::default());
+    let at = Arc::new(clock.clone());
+    let allowance = Allowance::new(store.clone(), counters, slots.clone(), Quotas::default(), at.clone());
     let dispatcher = Dispatcher {
         store: store.clone(),
         queue: queue.clone(),
         slots,
         quotas: Quotas::default(),
-        clock: Arc::new(clock.clone()),
+        clock: at,
     };
     let sweeper = Sweeper {
         store,
         dispatcher,
+        allowance,
         logs,
         clock: Arc::new(clock.clone()),
         settings: SweepSettings::new(SILENCE, HOUR * 24),
