@@ -191,13 +191,24 @@ impl JobStore for DynamoDbJobStore {
         item::cancel(&self.table.step(id, update).await?)
     }
 
-    async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError> {
+    async fn release(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        ended: Attempt,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
         let given_up = json(&ended)?;
         let update = || giving_up(held(token), given_up.clone());
         self.give_back(id, update, due).await
     }
 
-    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
+    async fn put_back(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
         self.give_back(id, || uncounted(held(token)), due).await
     }
 

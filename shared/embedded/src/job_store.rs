@@ -199,14 +199,25 @@ impl JobStore for SqliteJobStore {
         Ok(finished.cancel)
     }
 
-    async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError> {
-        self.change(id, move |state| state.release(token, ended, due))
-            .await
-            .map(drop)
+    async fn release(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        ended: Attempt,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
+        let left = self.change(id, move |state| state.release(token, ended, due)).await?;
+        Ok(left.cancel)
     }
 
-    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
-        self.change(id, move |state| state.put_back(token, due)).await.map(drop)
+    async fn put_back(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
+        let left = self.change(id, move |state| state.put_back(token, due)).await?;
+        Ok(left.cancel)
     }
 
     async fn detach(

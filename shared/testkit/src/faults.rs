@@ -323,7 +323,13 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.finish", call).await
     }
 
-    async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError> {
+    async fn release(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        ended: Attempt,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
         let call = || self.0.release(id, token, ended.clone(), due);
         self.1.make("store.release", call).await
     }
@@ -344,7 +350,12 @@ impl JobStore for Faulty<dyn JobStore> {
             .await
     }
 
-    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError> {
+    async fn put_back(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError> {
         self.1.make("store.put_back", || self.0.put_back(id, token, due)).await
     }
 

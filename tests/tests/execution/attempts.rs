@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_core::base::fields::{Faults, Fields};
+use callboard_core::base::id::Tenant;
 use callboard_core::base::time::Clock;
-use callboard_core::job::{Counter, DISPATCH_GRACE, JobStatus, Outcome};
+use callboard_core::job::{Counter, DISPATCH_GRACE, Job, JobStatus, Outcome};
 use callboard_core::output::Stream;
 use callboard_core::policy::Quotas;
-use callboard_core::request::{JobOptions, Reason};
+use callboard_core::request::{JobOptions, JobRequest, Reason};
 use callboard_core::run::Disposition;
 use callboard_kind_ansible::detail::PLAYBOOK_FAILED;
 use callboard_tests::contract::log_store::append;
-use callboard_tests::contract::samples::{cancel_by, given_up, lease, success, ticket};
+use callboard_tests::contract::samples::{HOUR, cancel_by, given_up, lease, request, success, ticket};
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -221,7 +222,7 @@ async fn a_retry_waits_as_long_as_it_should_and_is_no_lost_attempt() -> anyhow::
         let site = Site::open()?;
         let job = site.job(attempts(2)).await?;
         for _ in 0..3 {
-            let failing = Arc::new(Script::failing_for(pause));
+            let failing = Arc::new(Script::failing_for(pause, &[]));
             assert_eq!(site.execute(job.id, failing).await?, Disposition::Again(pause));
             site.sweep().await?;
             site.clock.advance(pause - Duration::from_secs(1));
@@ -250,11 +251,38 @@ async fn a_job_that_waits_for_a_retry_is_canceled_at_once() -> anyhow::Result<()
     let site = Site::open()?;
     let job = site.job(JobOptions::default()).await?;
     let pause = Duration::from_secs(3600);
-    site.execute(job.id, Arc::new(Script::failing_for(pause))).await?;
+    site.execute(job.id, Arc::new(Script::failing_for(pause, &[]))).await?;
     site.store.request_cancel(job.id, cancel_by("ann")).await?;
     assert_eq!(site.state(job.id).await?.status, JobStatus::Canceled);
     site.clock.advance(pause * 2);
     site.sweep().await?;
     assert_eq!(site.receive().await?, None);
+    Ok(())
+}
+
+/// Whoever waits for its concurrency key need not wait for the sweep.
+#[tokio::test]
+async fn a_job_that_is_canceled_when_it_is_given_back_passes_its_key_on() -> anyhow::Result<()> {
+    let (site, gate) = (Site::open()?, Arc::new(Notify::new()));
+    let mut jobs = Vec::new();
+    for _ in 0..2 {
+        let options = JobOptions {
+            concurrency_key: Some("host:db1".to_owned()),
+            ..JobOptions::default()
+        };
+        let request = JobRequest { options, ..request() };
+        let mut job = Job::new(Tenant::default(), request, site.clock.now(), HOUR);
+        site.store.create(&job).await?;
+        site.dispatcher().dispatch(&mut job, Duration::ZERO).await?;
+        jobs.push(job.id);
+    }
+    assert_eq!((site.receive().await?, site.receive().await?), (Some(jobs[0]), None));
+    let script = Script::failing_for(Duration::from_secs(20), &[Act::WorkDeafUntil(gate.clone())]);
+    let running = site.start(jobs[0], script).await?;
+    site.store.request_cancel(jobs[0], cancel_by("ann")).await?;
+    gate.notify_one();
+    assert_eq!(running.await??, Disposition::Executed);
+    assert_eq!(site.state(jobs[0]).await?.status, JobStatus::Canceled);
+    assert_eq!(site.receive().await?, Some(jobs[1]));
     Ok(())
 }

@@ -79,12 +79,12 @@ impl Script {
         }
     }
 
-    /// Fails so that another attempt may succeed after a pause.
-    pub(crate) fn failing_for(pause: Duration) -> Self {
+    /// Fails after its acts, so that another attempt may succeed after a pause.
+    pub(crate) fn failing_for(pause: Duration, acts: &[Act]) -> Self {
         let outcome = Outcome::failed(Reason::new("http_status"), "The service is busy.");
         Self {
             again: Some(pause),
-            ..Self::ending(&[], outcome)
+            ..Self::ending(acts, outcome)
         }
     }
 

@@ -243,7 +243,7 @@ async fn a_job_waits_anew_after_each_attempt() -> anyhow::Result<()> {
     let site = Site::open()?;
     let job = site.job(attempts(2)).await?;
     for _ in 0..3 {
-        let failing = Arc::new(Script::failing_for(HOUR));
+        let failing = Arc::new(Script::failing_for(HOUR, &[]));
         site.execute(job.id, failing).await?;
         site.clock.advance(HOUR * 13);
         assert_eq!(site.sweep().await?.abandoned, 0);

@@ -184,7 +184,7 @@ impl World {
                     ..given_up(model.facts.attempt)
                 };
                 (
-                    store.release(*id, token, ended, due).await,
+                    store.release(*id, token, ended, due).await.map(drop),
                     model.release(token, due, now),
                 )
             }

@@ -84,23 +84,24 @@ impl DynamoDbJobStore {
         item::cancel(&self.table.step(id, update).await?)
     }
 
-    /// Makes a running job pending again and applies `update`; a job that was asked to stop is canceled instead.
+    /// Makes a running job pending again and applies `update`; a job that was asked to stop is canceled instead, and
+    /// the request returned.
     pub(super) async fn give_back(
         &self,
         id: JobId,
         update: impl Fn() -> Update + Send + Sync,
         due: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<CancelRequest>, StoreError> {
         let pending = pending_again(update())
             .and("attribute_not_exists(#cancel)")
             .set("due", instant(due));
         let item = match self.table.update(id, standing(pending, id, Standing::Due)).await {
             Err(Unmet::Refused(item)) => item,
-            other => return other.map(drop).map_err(Unmet::into_conflict),
+            other => return other.map(|_| None).map_err(Unmet::into_conflict),
         };
         let cancel = item::cancel(&item)?.ok_or(StoreError::Conflict)?;
         let ended = self.end_canceled(update(), id, &cancel).await;
-        ended.map(drop).map_err(Unmet::into_conflict)
+        ended.map(|_| Some(cancel)).map_err(Unmet::into_conflict)
     }
 
     async fn end_canceled(&self, update: Update, id: JobId, cancel: &CancelRequest) -> Result<Item, Unmet> {

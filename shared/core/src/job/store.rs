@@ -77,13 +77,20 @@ pub trait JobStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<CancelRequest>, StoreError>;
 
-    /// Records how the current attempt ended and makes a running job pending again, due to be queued at `due`, or canceled if
-    /// that was requested. `Conflict` if the lease is lost.
-    async fn release(&self, id: JobId, token: LeaseToken, ended: Attempt, due: Timestamp) -> Result<(), StoreError>;
+    /// Records how the current attempt ended and makes a running job pending again, due to be queued at `due`. A job that was asked to
+    /// stop is canceled instead: returns the request. `Conflict` if the lease is lost.
+    async fn release(
+        &self,
+        id: JobId,
+        token: LeaseToken,
+        ended: Attempt,
+        due: Timestamp,
+    ) -> Result<Option<CancelRequest>, StoreError>;
 
-    /// Makes a running job pending again, due to be queued at `due`, without counting its attempt. A job that was asked to stop
-    /// is canceled. `Conflict` if the lease is lost.
-    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp) -> Result<(), StoreError>;
+    /// Makes a running job pending again, due to be queued at `due`, without counting its attempt. A job that was asked to stop is
+    /// canceled instead: returns the request. `Conflict` if the lease is lost.
+    async fn put_back(&self, id: JobId, token: LeaseToken, due: Timestamp)
+    -> Result<Option<CancelRequest>, StoreError>;
 
     /// Leaves a running job to what executes it in place of a worker, due to be queued for a look at `due`; returns the cancel request, if there is one. `Conflict` if the lease is lost.
     async fn detach(

@@ -8,7 +8,7 @@ use super::runner::Detached;
 use crate::base::causes::causes;
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
-use crate::job::{Attempt, DISPATCH_GRACE, Job, JobStatus, Lease, Outcome};
+use crate::job::{Attempt, CancelRequest, DISPATCH_GRACE, Job, JobStatus, Lease, Outcome};
 use crate::request::Reason;
 
 /// For how long a queue can hold a message back: as long as SQS can.
@@ -47,7 +47,9 @@ pub(crate) async fn end_attempt(
         retried: again.is_some(),
         ..Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now))
     };
-    dispatcher.store.release(job.id, lease.token, ended, due).await?;
+    if let Some(cancel) = dispatcher.store.release(job.id, lease.token, ended, due).await? {
+        return Ok(canceled(dispatcher, job, &cancel).await);
+    }
     tracing::warn!(
         job.attempt = job.state.attempt,
         job.reason = outcome.reason.as_ref().map(Reason::as_str),
@@ -66,7 +68,9 @@ pub(super) async fn put_back(
 ) -> Result<Option<Duration>, StoreError> {
     let delay = short_delay(job);
     let due = due(dispatcher.clock.now(), delay);
-    dispatcher.store.put_back(job.id, lease.token, due).await?;
+    if let Some(cancel) = dispatcher.store.put_back(job.id, lease.token, due).await? {
+        return Ok(canceled(dispatcher, job, &cancel).await);
+    }
     tracing::warn!("job goes back to the queue: it could not be started");
     queue_again(dispatcher, requeues, job, due, delay).await;
     Ok(Some(delay))
@@ -93,6 +97,16 @@ pub(super) async fn detach(
         queue_again(dispatcher, requeues, job, due, Duration::ZERO).await;
     }
     Ok(Some(detached.pause))
+}
+
+/// Passes on the slots of a job that was canceled in the moment in which it was given back; it is not tried again.
+async fn canceled(dispatcher: &Dispatcher, job: &Job, cancel: &CancelRequest) -> Option<Duration> {
+    tracing::info!(
+        cancel.by = cancel.by,
+        "the job was canceled when it was to go back to the queue"
+    );
+    dispatcher.ended(job).await;
+    None
 }
 
 /// Returns when the sweep queues a job that waits for so long, and that the queue is not known to have by then.

@@ -109,7 +109,7 @@ pub async fn a_released_job_that_was_to_stop_is_canceled(store: &dyn JobStore) -
 pub async fn a_job_that_is_put_back_is_as_if_nobody_had_claimed_it(store: &dyn JobStore) -> anyhow::Result<()> {
     let (job, first) = create_claimed(store).await?;
     let due = now() + HOUR;
-    store.put_back(job.id, first.token, due).await?;
+    assert_eq!(store.put_back(job.id, first.token, due).await?, None);
     let state = store.get(job.id, now()).await?.state;
     assert_eq!(
         (state.status, state.attempt, state.started_at),
@@ -147,7 +147,8 @@ pub async fn a_job_that_is_put_back_and_was_to_stop_is_canceled(store: &dyn JobS
     let (job, first) = create_claimed(store).await?;
     let cancel = cancel_by("ann");
     store.request_cancel(job.id, cancel.clone()).await?;
-    store.put_back(job.id, first.token, now()).await?;
+    let told = store.put_back(job.id, first.token, now()).await?;
+    assert_eq!(told.as_ref(), Some(&cancel));
     let state = store.get(job.id, now()).await?.state;
     assert_eq!((state.status, state.attempt), (JobStatus::Canceled, 0));
     assert_eq!((state.attempts(), state.cancel), (vec![], Some(cancel)));

@@ -51,10 +51,11 @@ pub async fn cancel_against_release_leaves_it_canceled(store: &dyn JobStore) -> 
         let cancel = store.request_cancel(job.id, cancel_by("ann"));
         let (canceled, released) =
             in_turns(round, cancel, store.release(job.id, lease.token, given_up(1), now())).await;
-        released?;
-        canceled?;
+        let told = released?;
+        let was_running = canceled?.state.status == JobStatus::Running;
         let state = store.get(job.id, now()).await?.state;
         assert_eq!((state.status, state.lease), (JobStatus::Canceled, None));
+        assert_eq!(told, state.cancel.filter(|_| was_running));
     }
     Ok(())
 }
