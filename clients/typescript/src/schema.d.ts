@@ -1683,7 +1683,7 @@ export interface components {
              * @description The URI that identifies the kind of problem. Programs should use it to tell problems apart.
              * @enum {string}
              */
-            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:too-many-sessions" | "urn:callboard:problem:csrf-token" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-session" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:quota-exceeded" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
+            type: "urn:callboard:problem:malformed-request" | "urn:callboard:problem:not-json" | "urn:callboard:problem:invalid-header" | "urn:callboard:problem:invalid-query" | "urn:callboard:problem:invalid-request" | "urn:callboard:problem:idempotency-key-reused" | "urn:callboard:problem:idempotency-in-flight" | "urn:callboard:problem:payload-too-large" | "urn:callboard:problem:body-timeout" | "urn:callboard:problem:unsupported-media-type" | "urn:callboard:problem:unauthenticated" | "urn:callboard:problem:forbidden" | "urn:callboard:problem:too-many-failures" | "urn:callboard:problem:too-many-sessions" | "urn:callboard:problem:csrf-token" | "urn:callboard:problem:host-not-allowed" | "urn:callboard:problem:origin-not-allowed" | "urn:callboard:problem:no-such-job" | "urn:callboard:problem:no-such-attempt" | "urn:callboard:problem:no-such-playbook" | "urn:callboard:problem:no-such-credential" | "urn:callboard:problem:no-such-key" | "urn:callboard:problem:no-session" | "urn:callboard:problem:no-such-service" | "urn:callboard:problem:no-such-operation" | "urn:callboard:problem:no-such-route" | "urn:callboard:problem:method-not-allowed" | "urn:callboard:problem:job-ended" | "urn:callboard:problem:job-not-waiting" | "urn:callboard:problem:credential-exists" | "urn:callboard:problem:credential-kind-differs" | "urn:callboard:problem:key-exists" | "urn:callboard:problem:key-revoked" | "urn:callboard:problem:range-not-satisfiable" | "urn:callboard:problem:output-too-large" | "urn:callboard:problem:queue-full" | "urn:callboard:problem:quota-exceeded" | "urn:callboard:problem:too-many-followers" | "urn:callboard:problem:too-many-bodies" | "urn:callboard:problem:draining" | "urn:callboard:problem:unavailable" | "urn:callboard:problem:damaged" | "urn:callboard:problem:internal";
         };
         /** @description How much of one quota is used. All three are null if there is none: what is not limited is not counted. */
         Quota: {
@@ -5808,6 +5808,16 @@ export interface operations {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
                     "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key-exists`: An API key with that name is in force. */
+            409: {
+                headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

@@ -152,6 +152,7 @@ fn told(error: KeyError, id: &str) -> anyhow::Error {
             anyhow!("there is no key {id}; `callboard keys list` shows those of a tenant")
         }
         KeyError::Store(StoreError::Conflict) => anyhow!("the key {id} is revoked, and stays so; make another"),
+        taken @ KeyError::NameTaken { .. } => anyhow::Error::new(taken),
         error => anyhow::Error::new(error).context("the keys cannot be changed"),
     }
 }

@@ -10,6 +10,7 @@ use callboard_core::access::keys::{self, KeyError, NewKey};
 use callboard_core::access::{ApiKey, KeyId, KeyKind};
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::secret::Secret;
+use callboard_core::base::sentence::sentence;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::List;
@@ -342,6 +343,7 @@ fn of_store(id: &str, error: StoreError) -> Problem {
 pub(crate) fn problem(id: &str, error: KeyError) -> Problem {
     match error {
         KeyError::Forbidden(told) => Problem::new(Kind::Forbidden, told),
+        taken @ KeyError::NameTaken { .. } => Problem::new(Kind::KeyExists, sentence(&taken.to_string())),
         KeyError::Store(error) => of_store(id, error),
         KeyError::Randomness(error) => {
             tracing::error!(%error, "the system has no randomness");

@@ -362,6 +362,12 @@ async fn a_key_is_made_rotated_and_revoked_and_gives_no_more_than_its_maker_has(
         anyhow::Ok(status == 200)
     };
     ensure!(reads(first).await?);
+    let same = json!({"name": "ci", "scopes": ["jobs:read"]}).to_string();
+    let taken = admin.post(KEYS, same.as_str()).await?;
+    let detail = taken.body["detail"].as_str().unwrap_or_default();
+    ensure!(is(&taken, 409, "key-exists") && detail.contains(id), "{taken:?}");
+    let other = json!({"name": "ci", "scopes": ["jobs:read"], "tenant": "web"});
+    ensure!(admin.post(KEYS, other.to_string()).await?.status == 201);
     let shown = admin.get(&path).await?.body;
     ensure!(
         shown["last_used_at"].is_string() && shown.get("key").is_none(),
@@ -387,6 +393,7 @@ async fn a_key_is_made_rotated_and_revoked_and_gives_no_more_than_its_maker_has(
     ensure!(admin.delete(&path).await?.body["revoked_at"].is_string());
     wait::until_async("a revoked key is refused", async || Ok(!reads(&third).await?)).await?;
     ensure!(is(&admin.post(&rotate, "{}").await?, 409, "key-revoked"));
+    ensure!(admin.post(KEYS, same).await?.status == 201, "its name is free");
     ensure!(is(&admin.get(&format!("{KEYS}/nothing")).await?, 404, "no-such-key"));
 
     let maker = admin
@@ -425,7 +432,8 @@ async fn a_key_is_made_rotated_and_revoked_and_gives_no_more_than_its_maker_has(
         ensure!(is(&reader.delete(&path).await?, 403, "forbidden"), "{path}");
     }
     for (expires, status) in [(None, 201), (Some("30m"), 201), (Some("2h"), 403), (Some("never"), 403)] {
-        let mut body = json!({"name": "x", "scopes": ["jobs:read[own]"]});
+        let name = format!("until-{}", expires.unwrap_or("then"));
+        let mut body = json!({"name": name, "scopes": ["jobs:read[own]"]});
         if let Some(expires) = expires {
             body["expires"] = json!(expires);
         }

@@ -323,15 +323,15 @@ async fn what_nobody_waits_for_is_in_the_log_and_a_wait_for_a_job_ends() -> anyh
 async fn the_service_the_command_line_and_a_kill_leave_one_whole_chain() -> anyhow::Result<()> {
     let (mut service, data, key) = crate::start_with_key().await?;
     let admin = service.client().showing(&key);
-    let make = || {
+    let make = |name: &str| {
         let mut command = callboard(data.path())?;
-        command.args(["keys", "create", "--name", "made", "--scope", "jobs:read"]);
+        command.args(["keys", "create", "--name", name, "--scope", "jobs:read"]);
         anyhow::Ok(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
     };
-    let mut others = vec![make()?, make()?];
+    let mut others = vec![make("one")?, make("two")?];
     for number in 0..30 {
         if number % 10 == 0 {
-            others.push(make()?);
+            others.push(make(&format!("made-{number}"))?);
         }
         store(&admin, number).await?;
     }

@@ -38,7 +38,7 @@ fn of(operation: &str) -> Vec<Kind> {
             &[QueueFull, QuotaExceeded, TooManyFollowers, Draining],
         ],
         "listJobs" | "listCredentials" | "listKeys" | "listAudit" | "redriveJobs" => &[ALWAYS],
-        "createKey" => &[ALWAYS, BODY],
+        "createKey" => &[ALWAYS, BODY, &[KeyExists]],
         "getKey" | "revokeKey" => &[ALWAYS, &[NoSuchKey]],
         "rotateKey" => &[ALWAYS, BODY, &[NoSuchKey, KeyRevoked]],
         "getSession" => &[ALWAYS],

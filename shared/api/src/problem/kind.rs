@@ -63,6 +63,7 @@ kinds! {
     JobNotWaiting "job-not-waiting" CONFLICT Fails "The job is not waiting";
     CredentialExists "credential-exists" CONFLICT Fails "A credential with that name already exists";
     CredentialKindDiffers "credential-kind-differs" CONFLICT Fails "The credential has a different kind";
+    KeyExists "key-exists" CONFLICT Fails "An API key with that name is in force";
     KeyRevoked "key-revoked" CONFLICT Fails "The API key is revoked";
     RangeNotSatisfiable "range-not-satisfiable" RANGE_NOT_SATISFIABLE Fails "The output has no such range";
     OutputTooLarge "output-too-large" UNPROCESSABLE_ENTITY Fails "The output is too large for one answer";

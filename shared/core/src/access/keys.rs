@@ -15,6 +15,8 @@ use crate::base::store_error::StoreError;
 use crate::base::time::{Clock, Timestamp};
 
 const MAX_NAME_BYTES: usize = 63;
+/// How many keys are looked at at a time.
+const PAGE: u32 = 100;
 const MAX_SCOPES: usize = 50;
 const MAX_SCOPES_BYTES: usize = 8192;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -55,6 +57,16 @@ pub enum KeyError {
     /// The caller may not give that.
     #[error("{0}")]
     Forbidden(String),
+    /// A key of the tenant has that name, and is in force.
+    #[error("the key {id} of the tenant {} is called {name:?} already; choose another name, or rotate or revoke that one", tenant.as_str())]
+    NameTaken {
+        /// The key's id.
+        id: KeyId,
+        /// Whose it is.
+        tenant: Tenant,
+        /// The name.
+        name: String,
+    },
     /// The store's.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -157,10 +169,11 @@ fn span(text: &str) -> Option<Duration> {
     }
 }
 
-/// Makes a key; returns it with the text that its holder shows, which is not kept.
+/// Makes a key; returns it with the text that its holder shows, which is not kept. Records and the audit log call the holder by the key's
+/// name, so of two keys of a tenant that are in force, both cannot have it. Two that are made in the same moment may.
 ///
 /// # Errors
-/// The caller may not give so much, or it could not be stored.
+/// The caller may not give so much, the name is taken, or the key could not be stored.
 pub async fn create(
     store: &dyn KeyStore,
     clock: &dyn Clock,
@@ -197,9 +210,35 @@ pub async fn create(
         expires_at,
         ..ApiKey::of(caller, &presented, now)
     };
+    if let Some(id) = called(store, &key.tenant, &key.name, now).await? {
+        let ApiKey { tenant, name, .. } = key;
+        return Err(KeyError::NameTaken { id, tenant, name });
+    }
     store.create(&key).await?;
     tracing::info!(key.id = %key.id, key.name = key.name, key.tenant = key.tenant.as_str(), by = caller.name, "an API key is made");
     Ok((key, presented.text()))
+}
+
+/// Returns the key of a tenant that has a name and is in force, if there is one.
+async fn called(
+    store: &dyn KeyStore,
+    tenant: &Tenant,
+    name: &str,
+    now: Timestamp,
+) -> Result<Option<KeyId>, StoreError> {
+    let mut after = None;
+    loop {
+        let page = store.list(tenant, KeyKind::Key, after.as_ref(), PAGE).await?;
+        let last = page.keys.last().map(|key| key.id.clone());
+        let is_called = |key: &ApiKey| key.name == name && key.is_in_force(now);
+        if let Some(key) = page.keys.into_iter().find(is_called) {
+            return Ok(Some(key.id));
+        }
+        if !page.has_more {
+            return Ok(None);
+        }
+        after = last;
+    }
 }
 
 /// Returns a key that the caller may see.
