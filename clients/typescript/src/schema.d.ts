@@ -149,7 +149,7 @@ export interface paths {
         };
         /**
          * Returns the record of a job.
-         * @description The record contains the request as it was read, the progress of the job, and its result once it has ended. The record of a job that has ended never changes: it has an `ETag`, and a request with that value in `If-None-Match` gets a 304 response.
+         * @description The record contains the request as it was read, the progress of the job, and its result once it has ended. The record of a job that has ended changes only if the job is repeated (`relaunched_as`): it has an `ETag`, and a request with that value in `If-None-Match` gets a 304 response.
          *
          *     Needs the scope `jobs:read`.
          */
@@ -252,6 +252,30 @@ export interface paths {
          *     Needs the scope `jobs:run`.
          */
         post: operations["redriveJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/relaunch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submits the request of a job anew.
+         * @description The new job does what the request of the other one says, with the changes of this one; a Git source is fetched anew, and what the operator allows and the credentials hold by now is what counts. The caller needs to be allowed to submit it. The records of both jobs name each other, as `relaunch_of` and `relaunched_as`.
+         *
+         *     `hosts: failed` repeats a playbook where it failed, on hosts that were unreachable, and on those that it did not reach, as the `stats` of its result say. If it has none, it is repeated on all, and `note` says so.
+         *
+         *     Needs the scope `jobs:run`.
+         */
+        post: operations["relaunchJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -777,17 +801,27 @@ export interface components {
          * @enum {string}
          */
         AuditOutcome: "done" | "refused" | "failed";
-        /** @description What a job waits for before workers can take it. */
+        /** @description What a pending job waits for. */
         BlockedOn: {
-            /** @description The job's concurrency key, if it waits for that. */
+            /** @description The job's concurrency key, if it waits for that; otherwise null. */
             concurrency_key: string | null;
             /**
-             * Format: uuid
-             * @description A job that had what this one waits for when it began to wait.
+             * Format: date-time
+             * @description When workers can take the job, if it waits for its time; otherwise null.
              */
-            job_id: string;
-            /** @description What kind of place the job waits for. */
-            type: components["schemas"]["SlotType"];
+            due_at: string | null;
+            /**
+             * Format: uuid
+             * @description A job that had what this one waits for when it began to wait; null unless other jobs have it.
+             */
+            job_id: string | null;
+            /**
+             * Format: date-time
+             * @description Since when the job waits for it.
+             */
+            since: string;
+            /** @description What it is. */
+            type: components["schemas"]["WaitsFor"];
         };
         /**
          * @description The outcome of a request to stop a job.
@@ -1248,48 +1282,17 @@ export interface components {
             /** @description The state of the job. */
             status: components["schemas"]["JobStatus"];
         };
-        /** @description The resources that an attempt used: time, memory and output, and what they cost. */
-        Usage: {
-            /**
-             * Format: double
-             * @description The seconds that AWS charges for, to the millisecond; null if the job did not have an AWS Lambda function to itself.
-             */
-            billed_seconds: number | null;
-            cost: components["schemas"]["Cost"] | null;
-            /**
-             * Format: double
-             * @description Seconds of CPU time of everything that the attempt started on the worker; null if unknown.
-             */
-            cpu_seconds: number | null;
-            /**
-             * Format: double
-             * @description Seconds from when the worker claimed the job until the last of its processes ended, rounded up to the millisecond.
-             */
-            duration_seconds: number;
-            /** @description By what the attempt was kept from everything else on the worker; empty if by nothing. */
-            isolation: string[];
-            /**
-             * Format: int32
-             * @description The memory of the worker, in MiB, if an AWS Lambda function ran this job and no other meanwhile; otherwise null.
-             */
-            memory_size_mib: number | null;
-            /**
-             * Format: int64
-             * @description The number of bytes of output that are kept.
-             */
-            output_bytes: number;
-            /**
-             * Format: int64
-             * @description The peak memory of its largest process on the worker, in bytes; null if unknown.
-             */
-            peak_memory_bytes: number | null;
-        };
-        /** @description A request to run a job. */
-        JobRequest: components["schemas"]["AnsibleJobRequest"] | components["schemas"]["ServiceJobRequest"];
         /** @description Variables by name. A value can be any JSON value. */
         Variables: {
             [key: string]: unknown;
         };
+        /** @description A request to run a job. */
+        JobRequest: components["schemas"]["AnsibleJobRequest"] | components["schemas"]["ServiceJobRequest"];
+        /**
+         * @description The things that jobs wait for.
+         * @enum {string}
+         */
+        WaitsFor: "worker" | "concurrency_key" | "running_quota" | "due_at" | "dead_letter";
         /**
          * @description The state of a job. The last three are final.
          * @enum {string}
@@ -1756,6 +1759,47 @@ export interface components {
          * @enum {string}
          */
         Relation: "eq" | "gte";
+        /**
+         * @description The hosts on which a job is repeated.
+         * @enum {string}
+         */
+        RelaunchHosts: "all" | "failed";
+        /**
+         * @description What a job does otherwise than the one that it repeats. A job that calls a service is repeated as it was.
+         * @example {
+         *       "hosts": "failed"
+         *     }
+         */
+        RelaunchRequest: {
+            /** @description Whether to predict changes without making them, in place of the job's own `check`. */
+            check?: boolean | null;
+            extra_vars?: components["schemas"]["Variables"] | null;
+            hosts?: components["schemas"]["RelaunchHosts"] | null;
+            /** @description Limits the hosts to those that match a pattern, in place of the job's own `limit`. Cannot be combined with `hosts: failed`. */
+            limit?: string | null;
+        };
+        /** @description The job that repeats another one. */
+        RelaunchedJob: {
+            /**
+             * Format: date-time
+             * @description When the new job was submitted.
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description The id of the new job.
+             */
+            job_id: string;
+            /** @description Why something is not as it was asked for, in a sentence; otherwise null. */
+            note: string | null;
+            /**
+             * Format: uuid
+             * @description The id of the job that it repeats.
+             */
+            relaunch_of: string;
+            /** @description The state of the new job. */
+            status: components["schemas"]["JobStatus"];
+        };
         /** @description A service that jobs may call. */
         Service: {
             /** @description What it belongs to, in the operator's words. */
@@ -1802,11 +1846,6 @@ export interface components {
             /** @description The tenant whose things the caller may see. */
             tenant: string;
         };
-        /**
-         * @description The kinds of places of which there are so many.
-         * @enum {string}
-         */
-        SlotType: "concurrency_key" | "running_quota";
         /** @description Statistics of jobs. */
         Stats_FailurePattern: {
             /** @description One entry for each group of jobs, the one with the most jobs first. */
@@ -1936,6 +1975,42 @@ export interface components {
          */
         TestCall: {
             input?: components["schemas"]["Variables"] | null;
+        };
+        /** @description The resources that an attempt used: time, memory and output, and what they cost. */
+        Usage: {
+            /**
+             * Format: double
+             * @description The seconds that AWS charges for, to the millisecond; null if the job did not have an AWS Lambda function to itself.
+             */
+            billed_seconds: number | null;
+            cost: components["schemas"]["Cost"] | null;
+            /**
+             * Format: double
+             * @description Seconds of CPU time of everything that the attempt started on the worker; null if unknown.
+             */
+            cpu_seconds: number | null;
+            /**
+             * Format: double
+             * @description Seconds from when the worker claimed the job until the last of its processes ended, rounded up to the millisecond.
+             */
+            duration_seconds: number;
+            /** @description By what the attempt was kept from everything else on the worker; empty if by nothing. */
+            isolation: string[];
+            /**
+             * Format: int32
+             * @description The memory of the worker, in MiB, if an AWS Lambda function ran this job and no other meanwhile; otherwise null.
+             */
+            memory_size_mib: number | null;
+            /**
+             * Format: int64
+             * @description The number of bytes of output that are kept.
+             */
+            output_bytes: number;
+            /**
+             * Format: int64
+             * @description The peak memory of its largest process on the worker, in bytes; null if unknown.
+             */
+            peak_memory_bytes: number | null;
         };
         /** @description The credentials that a job uses. */
         Access: {
@@ -2443,6 +2518,13 @@ export interface components {
             progress: components["schemas"]["AnsibleProgress"] | null;
             reason: components["schemas"]["Reason"] | null;
             redrive: components["schemas"]["Redrive"] | null;
+            /**
+             * Format: uuid
+             * @description The id of the job that this one repeats; null if it repeats none.
+             */
+            relaunch_of: string | null;
+            /** @description The ids of the jobs that repeat this one, the first 100 of them. */
+            relaunched_as: string[];
             /** @description The id of the request in the service's log; null if there was none. */
             request_id: string | null;
             result: components["schemas"]["AnsibleJobResult"] | null;
@@ -2697,6 +2779,13 @@ export interface components {
             progress: components["schemas"]["ServiceProgress"] | null;
             reason: components["schemas"]["Reason"] | null;
             redrive: components["schemas"]["Redrive"] | null;
+            /**
+             * Format: uuid
+             * @description The id of the job that this one repeats; null if it repeats none.
+             */
+            relaunch_of: string | null;
+            /** @description The ids of the jobs that repeat this one, the first 100 of them. */
+            relaunched_as: string[];
             /** @description The id of the request in the service's log; null if there was none. */
             request_id: string | null;
             result: components["schemas"]["ServiceJobResult"] | null;
@@ -5451,6 +5540,89 @@ export interface operations {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */
                     "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    relaunchJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description As for `POST /api/v1/jobs`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of the job to repeat. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RelaunchRequest"];
+            };
+        };
+        responses: {
+            /** @description The new job is stored and will be run. */
+            202: {
+                headers: {
+                    /** @description `true` if the job was accepted earlier, under the same `Idempotency-Key`. */
+                    "Idempotency-Replayed"?: boolean;
+                    /** @description Links (RFC 8288) to the new job's record (`self`), output (`logs`) and events (`events`). */
+                    Link?: string;
+                    /** @description The URL of the new job's record. */
+                    Location?: string;
+                    /** @description How many submissions are left to the tenant (`r`), and in how many seconds its minute ends (`t`), if they are limited. */
+                    RateLimit?: string;
+                    /** @description How many jobs the tenant may submit (`q`) in a window of so many seconds (`w`), if that is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelaunchedJob"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `csrf-token`: The request does not show that it comes from the session's own page. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

@@ -39,6 +39,9 @@ fn summary(job: &Job, now: Timestamp) -> String {
     let title = job.request.title.clone();
     let what = if job.request.kind.is_some() { "call" } else { "playbook" };
     lines.push((what, title.unwrap_or_else(|| "(inline)".to_owned())));
+    let repeated = job.request.origin.as_ref().and_then(|origin| origin.relaunch_of);
+    lines.extend(repeated.map(|id| ("repeats", id.to_string())));
+    lines.extend(state.relaunched_as.iter().map(|id| ("repeated", format!("as {id}"))));
     let labels = &job.request.options.labels;
     lines.extend(labels.iter().map(|(name, value)| ("label", format!("{name}: {value}"))));
     lines.extend(times(job));

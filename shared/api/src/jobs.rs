@@ -22,7 +22,8 @@ const PATH: &str = "/api/v1/jobs";
 /// Returns the record of a job.
 ///
 /// The record contains the request as it was read, the progress of the job, and its result once it has ended. The record of a
-/// job that has ended never changes: it has an `ETag`, and a request with that value in `If-None-Match` gets a 304 response.
+/// job that has ended changes only if the job is repeated (`relaunched_as`): it has an `ETag`, and a request with that value in `If-None-Match`
+/// gets a 304 response.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{job_id}",

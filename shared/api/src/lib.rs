@@ -26,6 +26,7 @@ mod quotas;
 mod rate_limit;
 mod record;
 mod redrive;
+mod relaunch;
 mod request_id;
 mod services;
 mod session;
@@ -62,6 +63,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/jobs/{job_id}", get(jobs::get).delete(cancel::cancel))
         .route("/api/v1/jobs/{job_id}/cancel", post(cancel::cancel))
         .route("/api/v1/jobs/{job_id}/redrive", post(redrive::redrive))
+        .route("/api/v1/jobs/{job_id}/relaunch", post(relaunch::relaunch))
         .route("/api/v1/jobs/{job_id}/logs", get(logs::logs))
         .route("/api/v1/jobs/{job_id}/events", get(events::events))
         .route("/api/v1/jobs/{job_id}/stream", get(stream::stream))

@@ -47,6 +47,7 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::cancel::cancel,
         crate::redrive::redrive,
         crate::redrive::redrive_all,
+        crate::relaunch::relaunch,
         crate::logs::logs,
         crate::events::events,
         crate::stream::stream,
@@ -272,7 +273,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 35);
+        assert_eq!(ids.len(), 36);
         Ok(())
     }
 

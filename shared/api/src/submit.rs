@@ -12,7 +12,7 @@ use callboard_core::base::causes::causes;
 use callboard_core::base::fields::FieldError;
 use callboard_core::base::object::Object;
 use callboard_core::job::Job;
-use callboard_core::submit::{IdempotencyKey, KEY_FIELD, NotAKey, Once};
+use callboard_core::submit::{IdempotencyKey, KEY_FIELD, NotAKey, Once, Submitted};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
@@ -106,15 +106,20 @@ pub(crate) async fn accept(
     drop((turn, room));
     // the job is accepted now: a client that was told otherwise would post it again
     let job = match wait {
-        Some(client) => end_of(app, submitted.job, client).await,
-        None => submitted.job,
+        Some(client) => end_of(app, submitted.job.clone(), client).await,
+        None => submitted.job.clone(),
     };
     drop(waiting);
     if let (true, false, Some(once)) = (sync, submitted.replayed, once) {
         app.submitter.settle(by, &job, once).await;
     }
-    let mut response = answer(app, &job, sync, submitted.replayed).await;
-    response.extensions_mut().insert(Made::of(&job.id));
+    let response = answer(app, &job, sync, submitted.replayed).await;
+    Ok(told(&submitted, response))
+}
+
+/// Adds to a response what it tells of a submission besides the job.
+pub(crate) fn told(submitted: &Submitted, mut response: Response) -> Response {
+    response.extensions_mut().insert(Made::of(&submitted.job.id));
     if submitted.replayed {
         let replayed = HeaderValue::from_static("true");
         response.headers_mut().insert("idempotency-replayed", replayed);
@@ -123,7 +128,7 @@ pub(crate) async fn accept(
     if let Some(rate) = submitted.rate {
         rate_limit::tell(rate, response.headers_mut());
     }
-    Ok(response)
+    response
 }
 
 /// A job request of any kind.
@@ -149,7 +154,7 @@ pub(crate) fn accepted(job: &Job, body: Accepted) -> Response {
 }
 
 /// Reads the `Idempotency-Key` header. The value may be in quotes, as in the IETF draft.
-fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+pub(crate) fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();

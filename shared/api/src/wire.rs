@@ -3,6 +3,7 @@
 mod cancel;
 mod output;
 
+use callboard_core::base::id::JobId;
 use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Timestamp, seconds};
@@ -40,6 +41,12 @@ pub struct JobView {
     source_ip: Option<String>,
     /// The id of the request in the service's log; null if there was none.
     request_id: Option<String>,
+    /// The id of the job that this one repeats; null if it repeats none.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    relaunch_of: Option<JobId>,
+    /// The ids of the jobs that repeat this one, the first 100 of them.
+    #[schema(value_type = Vec<String>)]
+    relaunched_as: Vec<JobId>,
     /// When the last attempt started; null until then.
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
@@ -128,6 +135,7 @@ impl JobView {
             None => (None, None, job.state.progress, None),
         };
         let origin = job.request.origin;
+        let relaunch_of = origin.as_ref().and_then(|origin| origin.relaunch_of);
         let (submitted_by, source_ip, request_id) = match origin {
             Some(origin) => (Some(origin.by), origin.source_ip, origin.request_id),
             None => (None, None, None),
@@ -140,6 +148,8 @@ impl JobView {
             submitted_by,
             source_ip,
             request_id,
+            relaunch_of,
+            relaunched_as: job.state.relaunched_as,
             started_at: job.state.started_at,
             finished_at: job.state.finished_at,
             duration_seconds: duration(job.state.started_at, job.state.finished_at),

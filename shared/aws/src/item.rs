@@ -212,6 +212,7 @@ pub(crate) async fn job(mut item: Item, bodies: &Bodies) -> Result<Job, StoreErr
         redrive: fields.json("redrive")?,
         detached: fields.optional_string("detached").map(str::to_owned),
         blocked_on: fields.json("blocked_on")?,
+        relaunched_as: fields.json_list("relaunched_as")?,
     };
     let request = match request.await {
         // the bucket's lifecycle counts from the submission, so a large request may be gone before its record

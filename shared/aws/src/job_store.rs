@@ -9,13 +9,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use callboard_core::base::id::{JobId, LeaseToken, Tenant};
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Timestamp;
 use callboard_core::care::Damage;
 use callboard_core::job::{
     Attempt, BlockedOn, CancelRequest, DeadLetter, DueJob, HistoryPage, HistoryQuery, Job, JobStatus, JobStore,
-    LOOK_AGAIN, Lease, Neglected, Outcome, Progress, Redrive, Ticket,
+    LOOK_AGAIN, Lease, MAX_RELAUNCHES, Neglected, Outcome, Progress, Redrive, Ticket,
 };
 use callboard_core::request::Lane;
 
@@ -265,6 +266,25 @@ impl JobStore for DynamoDbJobStore {
             .remove(&["dead_letter", "blocked_on"]);
         let item = self.table.step(id, standing(update, id, Standing::Due)).await?;
         self.job(item).await
+    }
+
+    async fn note_relaunch(&self, id: JobId, by: JobId) -> Result<(), StoreError> {
+        let by = json(&by)?;
+        let update = Update::when("attribute_exists(#status)")
+            .and("NOT contains(#relaunched_as, :by)")
+            .and("(attribute_not_exists(#relaunched_as) OR size(#relaunched_as) < :most)")
+            .value("most", number(MAX_RELAUNCHES))
+            .value("by", by.clone())
+            .value("none", AttributeValue::L(Vec::new()))
+            .value("added", AttributeValue::L(vec![by]))
+            .set_to(
+                "relaunched_as",
+                "list_append(if_not_exists(#relaunched_as, :none), :added)",
+            );
+        match self.table.update(id, update).await {
+            Ok(_) | Err(Unmet::Refused(_)) => Ok(()),
+            Err(Unmet::Store(error)) => Err(error),
+        }
     }
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {

@@ -257,6 +257,14 @@ impl JobStore for SqliteJobStore {
         self.change_job(id, move |state| state.redrive(redrive)).await
     }
 
+    async fn note_relaunch(&self, id: JobId, by: JobId) -> Result<(), StoreError> {
+        let noted = self.change(id, move |state| {
+            state.note_relaunch(by);
+            Ok(())
+        });
+        noted.await.map(drop)
+    }
+
     async fn ended(&self, id: JobId) {
         let mut ended = self.ended.subscribe();
         // one that has missed some may have missed this one

@@ -334,6 +334,12 @@ impl JobStore for Faulty<dyn JobStore> {
         self.1.make("store.release", call).await
     }
 
+    async fn note_relaunch(&self, id: JobId, by: JobId) -> Result<(), StoreError> {
+        self.1
+            .make("store.note_relaunch", || self.0.note_relaunch(id, by))
+            .await
+    }
+
     async fn ended(&self, id: JobId) {
         self.0.ended(id).await;
     }

@@ -187,7 +187,7 @@ fn stable(mut value: Value) -> Value {
                     ("next_cursor", _) => Some("CURSOR"),
                     ("at", _) => Some("TIME"),
                     ("segments", _) => Some("AMOUNT"),
-                    (name, _) if name.ends_with("_at") => Some("TIME"),
+                    (name, _) if name.ends_with("_at") || name == "since" => Some("TIME"),
                     (name, _) if name.ends_with("_sha256") => Some("HASH"),
                     (name, _) if name.ends_with("_seconds") || name.ends_with("_bytes") => Some("AMOUNT"),
                     _ => None,

@@ -20,6 +20,7 @@ mod logs;
 mod pipelines;
 mod policy;
 mod record;
+mod relaunch;
 mod request_ids;
 mod sessions;
 mod stream;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-const RECORD: [&str; 28] = [
+const RECORD: [&str; 30] = [
     "job_id",
     "status",
     "kind",
@@ -21,6 +21,8 @@ const RECORD: [&str; 28] = [
     "submitted_by",
     "source_ip",
     "request_id",
+    "relaunch_of",
+    "relaunched_as",
     "started_at",
     "finished_at",
     "duration_seconds",
@@ -62,6 +64,7 @@ async fn a_record_tells_the_whole_request_and_what_becomes_of_it() -> anyhow::Re
     let mut expected = json!({
         "job_id": id, "status": "pending", "kind": "ansible", "created_at": accepted.body["created_at"],
         "submitted_by": pending["submitted_by"], "source_ip": "127.0.0.1", "request_id": accepted.header("x-request-id"),
+        "relaunch_of": null, "relaunched_as": [],
         "started_at": null, "finished_at": null, "duration_seconds": null, "attempt": 0, "attempts": [],
         "progress": null, "cancel": null, "reason": null, "error": null, "usage": null, "result": null,
         "source": null, "commit": null, "credentials": {}, "blocked_on": {

@@ -26,6 +26,8 @@ mod list;
 mod logs;
 #[path = "../api/record.rs"]
 mod record;
+#[path = "../api/relaunch.rs"]
+mod relaunch;
 #[path = "../api/sessions.rs"]
 mod sessions;
 #[path = "../api/stream.rs"]

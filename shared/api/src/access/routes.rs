@@ -44,6 +44,11 @@ pub(crate) const ROUTES: &[(&str, &str, Need)] = &[
         Need::Scope(Action::JobsRun, Deed::JobRedrive),
     ),
     (
+        "POST",
+        "/api/v1/jobs/{job_id}/relaunch",
+        Need::Scope(Action::JobsRun, Deed::JobRelaunch),
+    ),
+    (
         "GET",
         "/api/v1/jobs/{job_id}/logs",
         Need::Scope(Action::JobsRead, Deed::JobRead),

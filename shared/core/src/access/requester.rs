@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
-use crate::base::id::Tenant;
+use crate::base::id::{JobId, Tenant};
 
 /// A caller, and what is known of its request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,6 +29,9 @@ pub struct Origin {
     /// The request's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The job that this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relaunch_of: Option<JobId>,
 }
 
 impl Requester {
@@ -63,6 +66,7 @@ impl Requester {
             subject: self.caller.subject.clone(),
             source_ip: self.source_ip.clone(),
             request_id: self.request_id.clone(),
+            relaunch_of: None,
         }
     }
 }

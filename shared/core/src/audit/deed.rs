@@ -28,6 +28,7 @@ macro_rules! deeds {
 
 deeds! {
     JobSubmit "job.submit" "Submits a job.";
+    JobRelaunch "job.relaunch" "Submits the request of a job anew.";
     JobRead "job.read" "Reads jobs, their output or statistics of them.";
     JobCancel "job.cancel" "Cancels a job.";
     JobRedrive "job.redrive" "Queues a job again.";

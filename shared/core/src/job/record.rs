@@ -60,6 +60,7 @@ impl Job {
             redrive: None,
             detached: None,
             blocked_on: None,
+            relaunched_as: Vec::new(),
         };
         Self {
             id,

@@ -13,12 +13,15 @@ use super::outcome::Outcome;
 use super::progress::Progress;
 use super::redrive::Redrive;
 use super::status::JobStatus;
-use crate::base::id::LeaseToken;
+use crate::base::id::{JobId, LeaseToken};
 use crate::base::time::Timestamp;
 use crate::request::Reason;
 
 /// How long after a detached job was queued it is queued again, unless a worker has looked at it.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(300);
+
+/// How many of the jobs that repeat one its record names.
+pub const MAX_RELAUNCHES: usize = 100;
 
 /// The part of a job that changes; its request never changes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -57,6 +60,9 @@ pub struct JobState {
     /// What the job waits for before it is given to the queue; set while a pending job waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_on: Option<BlockedOn>,
+    /// The jobs that repeat this one, the first ones of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relaunched_as: Vec<JobId>,
 }
 
 /// The error for a step that the job's state does not allow, or that another caller took first.
@@ -269,6 +275,13 @@ impl JobState {
         self.due = None;
         self.dead_letter = Some(letter);
         Ok(())
+    }
+
+    /// Notes that another job repeats this one.
+    pub fn note_relaunch(&mut self, job: JobId) {
+        if self.relaunched_as.len() < MAX_RELAUNCHES && !self.relaunched_as.contains(&job) {
+            self.relaunched_as.push(job);
+        }
     }
 
     /// Makes a waiting job due to be given to the queue again.

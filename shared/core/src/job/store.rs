@@ -119,6 +119,9 @@ pub trait JobStore: Send + Sync {
     /// Makes a pending job due to be queued again at once, records who asked for that, and returns it; `Conflict` if it is not pending.
     async fn redrive(&self, id: JobId, redrive: Redrive) -> Result<Job, StoreError>;
 
+    /// Notes in a job's record that another job repeats it, once, if fewer than [`MAX_RELAUNCHES`](super::MAX_RELAUNCHES) do.
+    async fn note_relaunch(&self, id: JobId, by: JobId) -> Result<(), StoreError>;
+
     /// Waits until the store hears that a job has ended. A store that hears only of what it is asked for waits forever, so whoever waits
     /// also looks from time to time.
     async fn ended(&self, _id: JobId) {

@@ -37,6 +37,9 @@ pub trait Kind: Send + Sync {
     /// Returns the names of what its requests use, as scopes have them.
     fn subjects(&self) -> &'static [&'static str];
 
+    /// Makes a request that repeats a recorded one, with the changes that its sender wants. Adds a fault for each that cannot be made.
+    fn again(&self, told: Told<'_>, changes: &mut Fields<'_>, faults: &mut Faults) -> Again;
+
     /// Returns what is kept of a refused request: only what it was to run.
     fn outline(&self, title: Option<&str>) -> Object;
 
@@ -82,6 +85,15 @@ pub struct Work {
     pub secrets: Vec<CredentialUse>,
     /// Something it names that does not exist, if this can be known before the job runs.
     pub missing: Option<FieldError>,
+}
+
+/// A request that repeats a recorded one.
+#[derive(Clone, Debug, Default)]
+pub struct Again {
+    /// The request's own fields, without the options of every job.
+    pub body: Object,
+    /// Why something is not as it was asked for, in a sentence.
+    pub note: Option<String>,
 }
 
 /// What is known about a job, for its kind to show.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::job_options::JobOptions;
 use super::job_request::JobRequest;
-use super::kind::Kind;
+use super::kind::{Again, Kind, Told};
 use super::lane::Lane;
 use crate::access::Uses;
 use crate::base::fields::{self, Faults, FieldError, Fields};
@@ -89,6 +89,31 @@ impl Kinds {
             Some(read) => faults.or(read),
             None => Err(faults.into_inner()),
         }
+    }
+
+    /// Makes a request that repeats the one of a job, as its sender would write it, with changes; also returns why something is not as it was
+    /// asked for.
+    ///
+    /// # Errors
+    /// Every change that cannot be made, each with a pointer to its field.
+    pub fn again(&self, told: Told<'_>, changes: &Value) -> Result<(Value, Option<String>), Vec<FieldError>> {
+        let mut faults = Faults::default();
+        let Some(mut fields) = Fields::of(changes, "", &mut faults) else {
+            return Err(faults.into_inner());
+        };
+        let Some(kind) = self.of(told.request) else {
+            faults.add("", "cannot be made: this release does not know jobs of that kind");
+            return Err(faults.into_inner());
+        };
+        let Again { body, note } = kind.again(told, &mut fields, &mut faults);
+        fields.finish(&mut faults);
+        let request = JobRequest {
+            options: told.request.options.clone(),
+            work: body,
+            ..JobRequest::default()
+        };
+        let request = serde_json::to_value(request).unwrap_or_default();
+        faults.or((request, note))
     }
 
     /// Makes the request to keep for one that cannot be read.

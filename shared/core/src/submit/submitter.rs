@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::check::check_credentials;
 use super::error::SubmitError;
 use super::idempotency_store::{IdempotencyKey, IdempotencyStore};
-use super::once::{Ledger, Once, Reserved, digest};
+use super::once::{Ledger, Once, Reserved};
 use crate::access::{Action, Missing, Requester};
 use crate::audit::{AuditLog, Deed, NewEntry, note};
 use crate::base::causes::causes;
@@ -67,9 +68,18 @@ impl Submitter {
     /// # Errors
     /// [`SubmitError`] says why nothing was recorded.
     pub async fn submit(&self, by: &Requester, body: Value, once: Option<&Once>) -> Result<Submitted, SubmitError> {
+        self.submit_asked(by, body.into(), once).await
+    }
+
+    pub(super) async fn submit_asked(
+        &self,
+        by: &Requester,
+        asked: Asked,
+        once: Option<&Once>,
+    ) -> Result<Submitted, SubmitError> {
         let id = JobId::new();
         let Some(once) = once else {
-            let request = self.check(by, body).await?;
+            let request = self.check_asked(by, asked).await?;
             let (job, rate) = self.admit(by, self.job(id, by.tenant().clone(), request)).await?;
             return Ok(Submitted {
                 job,
@@ -79,7 +89,7 @@ impl Submitter {
         };
         let key = once.key.of(&by.caller);
         let ledger = self.ledger(by.tenant(), &key);
-        let sha256 = digest(&body);
+        let sha256 = asked.digest();
         match ledger.reserve(id, sha256, once.wait, self.clock.now()).await? {
             Reserved::Theirs(job) => Ok(Submitted {
                 job: *job,
@@ -88,8 +98,8 @@ impl Submitter {
             }),
             Reserved::InFlight => Err(SubmitError::InFlight),
             Reserved::Other => Err(SubmitError::KeyReused),
-            Reserved::Ours => self.make(by, &ledger, id, body, false).await,
-            Reserved::Abandoned(id) => self.make(by, &ledger, id, body, true).await,
+            Reserved::Ours => self.make(by, &ledger, id, asked, false).await,
+            Reserved::Abandoned(id) => self.make(by, &ledger, id, asked, true).await,
         }
     }
 
@@ -99,11 +109,11 @@ impl Submitter {
         by: &Requester,
         ledger: &Ledger<'_>,
         id: JobId,
-        body: Value,
+        asked: Asked,
         replayed: bool,
     ) -> Result<Submitted, SubmitError> {
         let made = async {
-            let request = self.check(by, body).await?;
+            let request = self.check_asked(by, asked).await?;
             let job = self.job(id, ledger.tenant.clone(), request);
             if replayed {
                 return Ok((self.create_or_get(by, job).await?, None));
@@ -137,6 +147,15 @@ impl Submitter {
         let job = self.job(JobId::new(), tenant, request);
         self.store.create(&job).await?;
         Ok(job)
+    }
+
+    async fn check_asked(&self, by: &Requester, asked: Asked) -> Result<JobRequest, SubmitError> {
+        let relaunch_of = asked.relaunch_of();
+        let mut request = self.check(by, asked.body).await?;
+        if let Some(origin) = &mut request.origin {
+            origin.relaunch_of = relaunch_of;
+        }
+        Ok(request)
     }
 
     /// Reads a request, and checks that the caller may run it and what it names. The body, which may be large, is dropped as soon as it

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use callboard_core::base::fields::{Faults, FieldError, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::policy::Policy;
-use callboard_core::request::{EventFacts, Kind, Reason, Shown, Told, Work};
+use callboard_core::request::{Again, EventFacts, Kind, Reason, Shown, Told, Work};
 use serde_json::{Value, json};
 use utoipa::openapi::Components;
 
+use crate::again::again;
 use crate::catalog::{PlaybookCatalog, PlaybookError};
 use crate::detail::REASONS;
 use crate::event::{EVENT_KINDS, facts};
@@ -83,6 +84,10 @@ impl Kind for Ansible {
 
     fn subjects(&self) -> &'static [&'static str] {
         SUBJECTS
+    }
+
+    fn again(&self, told: Told<'_>, changes: &mut Fields<'_>, faults: &mut Faults) -> Again {
+        again(told, changes, faults)
     }
 
     fn outline(&self, title: Option<&str>) -> Object {

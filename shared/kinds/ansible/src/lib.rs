@@ -3,6 +3,7 @@
 //! This crate runs nothing: `callboard-ansible` runs the jobs that are described here.
 
 pub mod access;
+mod again;
 pub mod catalog;
 pub mod detail;
 pub mod event;

@@ -8,6 +8,8 @@ use callboard_core::credential::{CredentialKind, CredentialUse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use self::parse::MAX_LIMIT_BYTES;
+
 /// How a playbook runs. Each field means the same as the `ansible-playbook` flag of that name.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[schema(as = Options)]
@@ -27,7 +29,7 @@ pub struct AnsibleOptions {
     pub skip_tags: Vec<String>,
     /// Limits the hosts to those that match a pattern (`--limit`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 4096)]
+    #[schema(min_length = 1, max_length = 262_144)]
     pub limit: Option<String>,
     /// How much Ansible prints, from 0 to 4 (`-v` to `-vvvv`).
     #[serde(skip_serializing_if = "is_zero")]

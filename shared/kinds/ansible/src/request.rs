@@ -274,6 +274,9 @@ mod tests {
                 let kept = serde_json::to_value(&request)?;
                 let parts = (&kept["source"], &kept["inventory"], &kept["credentials"]);
                 assert_eq!(parts, (source, inventory, credentials));
+                // a relaunch sends what is recorded again
+                let again = parse(&kept).map_err(|faults| format!("{kept}: {faults:?}"))?;
+                assert_eq!(again, request);
                 assert_eq!(serde_json::from_value::<AnsibleRequest>(kept)?, request);
             }
         }

@@ -27,6 +27,14 @@ pub struct HostStats {
     pub processed: u32,
 }
 
+impl HostStats {
+    /// Returns whether the job came to its end on the host.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.failures == 0 && self.dark == 0 && self.processed > 0
+    }
+}
+
 /// Counts by host name.
 pub type Stats = BTreeMap<String, HostStats>;
 

@@ -6,7 +6,7 @@ use callboard_core::access::{Use, Uses};
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::policy::Policy;
-use callboard_core::request::{EventFacts, Kind, Lane, Reason, Shown, Told, Work};
+use callboard_core::request::{Again, EventFacts, Kind, Lane, Reason, Shown, Told, Work};
 use serde_json::{Value, json};
 use utoipa::openapi::Components;
 
@@ -114,6 +114,13 @@ impl Kind for Services {
 
     fn subjects(&self) -> &'static [&'static str] {
         SUBJECTS
+    }
+
+    fn again(&self, told: Told<'_>, _changes: &mut Fields<'_>, _faults: &mut Faults) -> Again {
+        // what the registry says of the operation by now is what the new job does
+        let mut body = told.request.work.clone();
+        body.0.shift_remove("call");
+        Again { body, note: None }
     }
 
     fn outline(&self, title: Option<&str>) -> Object {

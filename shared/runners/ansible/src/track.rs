@@ -79,6 +79,16 @@ impl Tracker {
         }
     }
 
+    /// Returns Ansible's counts of a job that has come to an early end, with the hosts that it was for and did not reach.
+    pub(crate) fn stats_of_failure(&self) -> Option<Stats> {
+        let mut stats = self.stats_so_far()?.clone();
+        let missed = self.counted.iter().filter(|(_, host)| host.processed == 0);
+        for (name, host) in missed {
+            stats.entry(name.clone()).or_insert(*host);
+        }
+        Some(stats)
+    }
+
     /// Returns Ansible's counts, or the counts so far if the playbook did not run to its end; in those, a host that no task
     /// has reached has `processed` 0.
     pub(crate) fn stats_so_far(&self) -> Option<&Stats> {

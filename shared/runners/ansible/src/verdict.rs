@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use callboard_core::base::object::Object;
-use callboard_core::job::Outcome;
+use callboard_core::job::{JobStatus, Outcome};
 use callboard_core::request::Reason;
 use callboard_kind_ansible::detail::{Detail, HOSTS_UNREACHABLE, INVENTORY_INVALID, PLAYBOOK_FAILED};
 use callboard_kind_ansible::failures::FailureKind;
@@ -44,13 +44,17 @@ impl End<'_> {
             None => (Outcome::successful(), Vec::new()),
             Some((reason, error)) => (Outcome::failed(reason, error), self.findings.failures.all().to_vec()),
         };
+        let stats = match ended.status {
+            JobStatus::Successful => tracker.stats_so_far().cloned(),
+            _ => tracker.stats_of_failure(),
+        };
         let detail = Detail {
             rc: match self.exit {
                 Exit::Code(rc) => Some(*rc),
                 Exit::Signal(signal) if !self.stopped => Some(BY_SIGNAL + signal),
                 _ => None,
             },
-            stats: tracker.stats_so_far().cloned(),
+            stats,
             inventory: self.findings.inventory.clone(),
             failures,
             commit: tracker.commit.clone(),

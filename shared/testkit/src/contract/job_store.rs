@@ -75,6 +75,7 @@ macro_rules! job_store_contract {
             cancel_against_finish_leaves_one_state,
             cancel_against_release_leaves_it_canceled,
             one_of_many_ends_wins,
+            a_record_names_the_jobs_that_repeat_it,
             finish_against_release_leaves_one_state,
             running_jobs_come_with_their_leases,
             running_jobs_are_bounded,

@@ -9,6 +9,8 @@ use super::AnsibleOptions;
 
 const MAX_FORKS: u64 = 1000;
 const MAX_PATTERN_BYTES: usize = 4096;
+/// Room for the names of thousands of hosts.
+pub(crate) const MAX_LIMIT_BYTES: usize = 256 * 1024;
 const MAX_NAME_BYTES: usize = 255;
 const MAX_VALUE_BYTES: usize = 32 * 1024;
 const MAX_VAULT_IDS: usize = 20;
@@ -22,7 +24,7 @@ impl AnsibleOptions {
             diff: either(fields, "diff", "diff_mode", faults),
             tags: fields.lines("tags", MAX_PATTERN_BYTES, faults),
             skip_tags: fields.lines("skip_tags", MAX_PATTERN_BYTES, faults),
-            limit: fields.line("limit", MAX_PATTERN_BYTES, faults).map(str::to_owned),
+            limit: fields.line("limit", MAX_LIMIT_BYTES, faults).map(str::to_owned),
             verbosity: narrow(fields.integer("verbosity", 0, 4, faults)).unwrap_or(0),
             forks: narrow(fields.integer("forks", 1, MAX_FORKS, faults)),
             start_at_task: fields

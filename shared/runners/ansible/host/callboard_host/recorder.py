@@ -34,6 +34,12 @@ class Recorder(CallbackModule):  # type: ignore[misc]
     def __init__(self, manager: Any) -> None:
         super().__init__()
         self.failures = failures.Failures(manager)
+        self._ahead: dict[str, Any] = {}
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Notes the plays that are to come."""
+        self._ahead = {play._uuid: play.hosts for play in playbook.get_plays()}
+        super().v2_playbook_on_start(playbook)
 
     def set_task(self, task: Any, local: bool = False) -> None:
         """Notes the task that what follows belongs to."""
@@ -41,9 +47,16 @@ class Recorder(CallbackModule):  # type: ignore[misc]
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Shows a copy: ansible-runner gives a play that comes again another id."""
+        self._ahead.pop(play._uuid, None)
         super().v2_playbook_on_play_start(
             types.SimpleNamespace(_uuid=play._uuid, hosts=play.hosts, get_name=play.get_name)
         )
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Names the hosts of the plays that never began, since an earlier one failed."""
+        for hosts in self._ahead.values():
+            events.tell_hosts_ahead(hosts)
+        super().v2_playbook_on_stats(stats)
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Forgets what of the task had failed before."""

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_core::base::id::JobId;
-use callboard_core::job::{Filter, HistoryQuery, Job, JobStatus, JobStore, Outcome, canceled};
+use callboard_core::job::{Filter, HistoryQuery, Job, JobStatus, JobStore, MAX_RELAUNCHES, Outcome, canceled};
 use callboard_core::request::Reason;
 
 use super::variants::{outcomes, requests};
@@ -146,4 +146,19 @@ async fn in_state(store: &dyn JobStore, status: JobStatus) -> anyhow::Result<Job
         job.state.finish(lease.token, outcome, at).ok().context("finish")?;
     }
     Ok(job)
+}
+
+/// Each once, the first ones of them, whatever state the job is in; nothing else changes.
+pub async fn a_record_names_the_jobs_that_repeat_it(store: &dyn JobStore) -> anyhow::Result<()> {
+    for status in JobStatus::ALL {
+        let mut job = in_state(store, status).await?;
+        let repeats: Vec<JobId> = (0..MAX_RELAUNCHES + 2).map(|_| JobId::new()).collect();
+        for repeat in repeats.iter().take(2).chain(&repeats) {
+            store.note_relaunch(job.id, *repeat).await?;
+            job.state.note_relaunch(*repeat);
+        }
+        assert_eq!(job.state.relaunched_as, repeats[..MAX_RELAUNCHES]);
+        assert_eq!(store.get(job.id, now()).await?, job);
+    }
+    absent(store.note_relaunch(JobId::new(), JobId::new()).await)
 }

@@ -1,6 +1,7 @@
 //! Requests and outcomes of every kind that a job can have.
 
 use callboard_core::access::Origin;
+use callboard_core::base::id::JobId;
 use callboard_core::base::object::Object;
 use callboard_core::job::{Cost, Outcome, Usage, canceled};
 use callboard_core::request::{ConcurrencyPolicy, JobOptions, JobRequest, Lane, Reason};
@@ -55,6 +56,7 @@ fn of_another_kind() -> anyhow::Result<JobRequest> {
             subject: "key:000000000000".to_owned(),
             source_ip: Some("192.0.2.1".to_owned()),
             request_id: None,
+            relaunch_of: Some(JobId::new()),
         }),
         options: JobOptions::default(),
         work: Object(work),

@@ -1,0 +1,263 @@
+//! `POST /api/v1/jobs/{job_id}/relaunch`.
+
+use anyhow::{Context, ensure};
+use callboard_tests::Client;
+use callboard_tests::client::Answer;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// Fails on the host `b` until it is healed; so it never comes to `c`, nor to the play of `d`.
+const PLAYBOOK: &str = "- hosts: first
+  gather_facts: false
+  serial: 1
+  tasks:
+    - ansible.builtin.assert: {that: \"inventory_hostname != 'b' or healed | default(false)\"}
+- hosts: second
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug: {msg: 'at the end'}
+";
+
+fn breaking() -> Value {
+    json!({
+        "source": {"type": "inline", "content": PLAYBOOK},
+        "inventory": {"type": "inline", "data": {
+            "first": {"hosts": {"a": null, "b": null, "c": null}},
+            "second": {"hosts": {"a": null, "d": null}},
+        }},
+        "options": {"labels": {"team": "web"}},
+    })
+}
+
+fn id(record: &Value) -> anyhow::Result<&str> {
+    record["job_id"].as_str().context("an id")
+}
+
+async fn relaunch(client: &Client, job: &str, changes: &Value) -> anyhow::Result<Answer> {
+    client
+        .post(&format!("/api/v1/jobs/{job}/relaunch"), changes.to_string())
+        .await
+}
+
+/// Repeats a job, and returns the record of the new one when it has ended, and what was answered.
+async fn repeated(client: &Client, job: &str, changes: &Value) -> anyhow::Result<(Value, Value)> {
+    let answer = relaunch(client, job, changes).await?;
+    ensure!(answer.status == StatusCode::ACCEPTED, "{answer:?}");
+    ensure!(
+        answer.body["relaunch_of"] == job && answer.body["status"] == "pending",
+        "{answer:?}"
+    );
+    let new = id(&answer.body)?;
+    ensure!(answer.header("location") == format!("/api/v1/jobs/{new}"), "{answer:?}");
+    let record = client.ended(new).await?;
+    ensure!(record["relaunch_of"] == job, "{record}");
+    Ok((record, answer.body.clone()))
+}
+
+fn hosts(record: &Value) -> Vec<&str> {
+    let stats = record["result"]["stats"].as_object().into_iter().flatten();
+    stats.map(|(name, _)| name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_job_is_repeated_where_it_failed_or_never_came() -> anyhow::Result<()> {
+    let (service, _data) = crate::start(&["--workers", "1"])?;
+    let client = service.client();
+    let first = client.run(&breaking()).await?;
+    ensure!(
+        first["status"] == "failed" && hosts(&first) == ["a", "b", "c", "d"],
+        "{first}"
+    );
+    let stats = &first["result"]["stats"];
+    ensure!(
+        stats["b"]["failures"] == 1 && stats["c"]["processed"] == 0 && stats["d"]["processed"] == 0,
+        "{first}"
+    );
+    let first_id = id(&first)?;
+
+    let (still, _) = repeated(&client, first_id, &json!({"hosts": "failed"})).await?;
+    ensure!(
+        still["status"] == "failed" && hosts(&still) == ["b", "c", "d"],
+        "{still}"
+    );
+    ensure!(
+        still["options"]["limit"] == "b,c,d" && still["options"]["labels"] == json!({"team": "web"}),
+        "{still}"
+    );
+    let healed = json!({"hosts": "failed", "extra_vars": {"healed": true}});
+    let (done, answer) = repeated(&client, id(&still)?, &healed).await?;
+    ensure!(
+        done["status"] == "successful" && hosts(&done) == ["b", "c", "d"],
+        "{done}"
+    );
+    ensure!(
+        done["extra_vars"] == json!({"healed": true}) && answer["note"].is_null(),
+        "{done}"
+    );
+
+    let again = client.job(first_id).await?;
+    ensure!(again["relaunched_as"] == json!([still["job_id"]]), "{again}");
+    ensure!(
+        again["relaunch_of"].is_null() && again["result"] == first["result"],
+        "{again}"
+    );
+    ensure!(done["relaunched_as"] == json!([]), "{done}");
+    let told = client
+        .get(&format!("/api/v1/audit?action=job.relaunch&object={}", id(&done)?))
+        .await?
+        .body;
+    ensure!(
+        told["entries"].as_array().is_some_and(|entries| entries.len() == 1),
+        "{told}"
+    );
+    refused(&client, id(&done)?, &json!({"hosts": "failed"}), "/hosts").await
+}
+
+#[tokio::test]
+async fn a_job_is_repeated_with_changes_and_otherwise_as_it_was() -> anyhow::Result<()> {
+    let (service, data) = crate::start(&["--workers", "1"])?;
+    let client = service.client();
+    let request = json!({
+        "playbook": "count.yml", "extra_vars": {"numbers": 2, "other": "x"}, "inventory": "a,b,",
+        "options": {"tags": ["all"], "limit": "a"},
+    });
+    let job = client.run(&request).await?;
+    let first = id(&job)?;
+    let (same, _) = repeated(&client, first, &json!({})).await?;
+    for part in [
+        "playbook",
+        "extra_vars",
+        "inventory",
+        "options",
+        "credentials",
+        "status",
+        "submitted_by",
+    ] {
+        ensure!(same[part] == job[part], "{part}: {same}");
+    }
+    let changes = json!({"extra_vars": {"numbers": 3}, "limit": "b", "check": true});
+    let (changed, _) = repeated(&client, first, &changes).await?;
+    ensure!(
+        changed["extra_vars"] == json!({"numbers": 3, "other": "x"}),
+        "{changed}"
+    );
+    ensure!(
+        changed["options"] == json!({"tags": ["all"], "limit": "b", "check": true}),
+        "{changed}"
+    );
+    let printed = String::from_utf8(client.logs(id(&changed)?).await?)?;
+    ensure!(printed.contains("of 3") && hosts(&changed) == ["b"], "{printed}");
+    let record = client.job(first).await?;
+    ensure!(
+        record["relaunched_as"] == json!([same["job_id"], changed["job_id"]]),
+        "{record}"
+    );
+
+    // without counts, it is not known where
+    let broken = client
+        .run(&json!({"source": {"type": "inline", "content": "- hosts: all\n  task: []\n"}}))
+        .await?;
+    let (all, answer) = repeated(&client, id(&broken)?, &json!({"hosts": "failed"})).await?;
+    ensure!(
+        answer["note"]
+            .as_str()
+            .is_some_and(|note| note.contains("all of its hosts")),
+        "{answer}"
+    );
+    ensure!(all["options"] == broken["options"], "{all}");
+
+    // a job that has not ended has not failed yet, and can be repeated nonetheless
+    let waiting = json!({"playbook": "wait_for_file.yml", "extra_vars": {"file": data.path().join("go")}});
+    let running = client.submit(&waiting).await?;
+    refused(&client, &running, &json!({"hosts": "failed"}), "/hosts").await?;
+    let twin = relaunch(&client, &running, &json!({"extra_vars": {"file": "/"}})).await?;
+    ensure!(twin.status == StatusCode::ACCEPTED, "{twin:?}");
+    std::fs::write(data.path().join("go"), "")?;
+    client.ended(&running).await?;
+    client.ended(id(&twin.body)?).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_relaunch_is_made_once_and_only_of_what_there_is() -> anyhow::Result<()> {
+    let (service, _data) = crate::start(&["--workers", "1"])?;
+    let client = service.client();
+    let job = client.run(&json!({"playbook": "hello.yml"})).await?;
+    let first = id(&job)?;
+    let path = format!("/api/v1/jobs/{first}/relaunch");
+    let changes = json!({"extra_vars": {"greeting": "again"}});
+    let made = client.post_once(&path, "again-1", &changes).await?;
+    let same = client.post_once(&path, "again-1", &changes).await?;
+    ensure!(
+        made.status == 202 && same.status == 202 && same.body == made.body,
+        "{same:?}"
+    );
+    ensure!(same.header("idempotency-replayed") == "true", "{same:?}");
+    let other = client.post_once(&path, "again-1", &json!({})).await?;
+    ensure!(
+        other.body["type"] == "urn:callboard:problem:idempotency-key-reused",
+        "{other:?}"
+    );
+    let record = client.job(first).await?;
+    ensure!(record["relaunched_as"] == json!([made.body["job_id"]]), "{record}");
+    // every field may be absent, so the body may be
+    let bare = client.send(client.request(Method::POST, &path)).await?;
+    ensure!(bare.status == 202, "{bare:?}");
+
+    for (changes, pointer) in [
+        (json!({"hosts": "some"}), "/hosts"),
+        (json!({"hosts": "failed", "limit": "a"}), "/limit"),
+        (json!({"limit": "@/etc/passwd"}), "/options/limit"),
+        (
+            json!({"extra_vars": {"a": {"__ansible_unsafe": "x"}}}),
+            "/extra_vars/a/__ansible_unsafe",
+        ),
+        (json!({"check": "yes"}), "/check"),
+        (json!({"playbook": "count.yml"}), "/playbook"),
+        (json!([]), ""),
+    ] {
+        refused(&client, first, &changes, pointer).await?;
+    }
+    let unknown = relaunch(&client, "01890000-0000-7000-8000-000000000000", &json!({})).await?;
+    ensure!(unknown.status == StatusCode::NOT_FOUND, "{unknown:?}");
+    client.ended(id(&bare.body)?).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_repeats_only_what_it_may_run() -> anyhow::Result<()> {
+    let (service, _data, key) = crate::start_with_key().await?;
+    let admin = service.client().showing(&key);
+    let job = admin
+        .run(&json!({"playbook": "count.yml", "extra_vars": {"numbers": 1}}))
+        .await?;
+    let first = id(&job)?;
+    for (scopes, status) in [
+        (json!(["jobs:read", "jobs:run[playbook=hello.yml]"]), 403),
+        (json!(["jobs:run[playbook=count.yml]"]), 403),
+        (
+            json!(["jobs:read", "jobs:run[playbook=count.yml,inventory=localhost]"]),
+            202,
+        ),
+    ] {
+        let name = format!("ci-{status}-{}", scopes.to_string().len());
+        let caller = admin.make_key(&json!({"name": name, "scopes": scopes})).await?;
+        let answer = relaunch(&caller, first, &json!({})).await?;
+        ensure!(answer.status == status, "{scopes}: {answer:?}");
+        if status == 202 {
+            let record = admin.ended(id(&answer.body)?).await?;
+            ensure!(record["submitted_by"] == format!("key:{name}"), "{record}");
+        }
+    }
+    Ok(())
+}
+
+async fn refused(client: &Client, job: &str, changes: &Value, pointer: &str) -> anyhow::Result<()> {
+    let answer = relaunch(client, job, changes).await?;
+    let errors = &answer.body["errors"];
+    ensure!(
+        answer.status == StatusCode::UNPROCESSABLE_ENTITY && errors[0]["pointer"] == pointer,
+        "{changes}: {answer:?}"
+    );
+    Ok(())
+}
