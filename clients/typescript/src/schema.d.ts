@@ -5564,6 +5564,14 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "hosts": "failed",
+                 *       "extra_vars": {
+                 *         "greeting": "Once more"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["RelaunchRequest"];
             };
         };
@@ -5585,10 +5593,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "job_id": "01a1fb05-0c20-7350-9c1d-3e4f50617283",
+                     *       "status": "pending",
+                     *       "created_at": "2026-11-20T22:13:22.592Z",
+                     *       "relaunch_of": "01a1faf8-50a0-70a1-801c-2d3e4f506172",
+                     *       "note": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["RelaunchedJob"];
                 };
             };
-            /** @description `invalid-header`: A header is not valid. */
+            /** @description `invalid-header`: A header is not valid. `malformed-request`: The request cannot be read. `not-json`: The body is not acceptable JSON. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -5598,8 +5615,28 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `csrf-token`: The request does not show that it comes from the session's own page. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. `csrf-token`: The request does not show that it comes from the session's own page. */
             403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-such-job`: There is no such job. `no-such-playbook`: There is no such playbook. */
+            404: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5620,9 +5657,97 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `body-timeout`: The body did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-in-flight`: The first request with this idempotency key has not been answered yet. */
+            409: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body was not sent as JSON. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `host-not-allowed`: The service does not answer to this host name. */
             421: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. `invalid-request`: The request is not valid. `idempotency-key-reused`: The idempotency key was used for a different request. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `queue-full`: Too many jobs are already waiting. `quota-exceeded`: The tenant has used up a quota. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. `too-many-bodies`: Too many large requests at once. `draining`: The service is shutting down. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5693,8 +5818,28 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `origin-not-allowed`: The request comes from a web page of another origin. */
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
             403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-such-job`: There is no such job. `no-such-attempt`: The job has no such attempt. */
+            404: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5718,6 +5863,50 @@ export interface operations {
             /** @description `host-not-allowed`: The service does not answer to this host name. */
             421: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. `too-many-followers`: Too many requests are already waiting. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
