@@ -6,6 +6,7 @@
 mod amounts;
 mod audit;
 mod doctor;
+mod job_user;
 mod jobs;
 mod keys;
 mod known_hosts;
@@ -21,6 +22,7 @@ use clap::{Args, Command, Parser, Subcommand};
 
 pub(crate) use self::audit::AuditArguments;
 pub(crate) use self::doctor::DoctorArguments;
+pub(crate) use self::job_user::JobUser;
 pub(crate) use self::jobs::{ListArguments, LogsArguments, RedriveArguments, ShowArguments, VerifyArguments};
 pub(crate) use self::keys::{KeysArguments, KeysVerb};
 pub(crate) use self::known_hosts::{KnownHostsArguments, KnownHostsVerb};
@@ -28,7 +30,7 @@ pub(crate) use self::quotas::QuotasArguments;
 pub(crate) use self::run::{Call, Prompts, RunArguments, Shown};
 pub(crate) use self::serve::ServeArguments;
 pub(crate) use self::services::{ServicesArguments, ServicesVerb};
-pub(crate) use self::settings::{Common, DataFolder, Isolate, Isolated, LogFormat, Workers};
+pub(crate) use self::settings::{Common, DataFolder, Isolate, Isolated, LogFormat, Playbooks, Workers};
 
 /// Runs Ansible playbooks and operations of services as jobs, on this machine.
 #[derive(Debug, Parser)]

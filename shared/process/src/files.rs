@@ -23,6 +23,14 @@ pub fn write_script(path: &Path, body: &str) -> io::Result<()> {
     write(path, format!("#!/bin/sh\n{body}\n").as_bytes(), 0o700)
 }
 
+/// Writes a new file that everybody can read who reaches it, with mode 0644.
+///
+/// # Errors
+/// As for [`write_private`].
+pub fn write_shared(path: &Path, content: &[u8]) -> io::Result<()> {
+    write(path, content, 0o644)
+}
+
 /// Creates a new file with mode 0600, for content that is too large to be in memory twice.
 ///
 /// # Errors

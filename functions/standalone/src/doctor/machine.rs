@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use callboard_ansible::longest_socket;
 use callboard_core::care::Finding;
-use callboard_process::JobFolders;
+use callboard_process::{JobFolders, JobUsers};
 use callboard_sandbox::{Sandbox, Surroundings};
 use rustix::fs::{Access, access, statvfs};
 
@@ -66,8 +66,9 @@ pub(super) fn isolation() -> Finding {
 }
 
 /// Finds out by what jobs are isolated here.
-pub(super) fn jobs(isolate: Isolate) -> Finding {
-    match isolation::find(isolate, Surroundings::default()) {
+pub(super) fn jobs(isolate: Isolate, users: Option<JobUsers>) -> Finding {
+    let apart = users.as_ref().map(JobUsers::means);
+    match isolation::find(isolate, Surroundings::default(), users) {
         Ok(isolation) => Finding::ok(
             "jobs",
             format!("Jobs are isolated by: {}.", isolation.means().join(", ")),
@@ -76,6 +77,10 @@ pub(super) fn jobs(isolate: Isolate) -> Finding {
             let detail = format!("Jobs cannot be isolated as --isolation required demands: {why}.");
             Finding::fault("jobs", detail, "Use another machine, or --isolation on.")
         }
+        Err(why) if let Some(apart) = apart => Finding::ok(
+            "jobs",
+            format!("Jobs are isolated by: {apart}. By nothing else: {why}."),
+        ),
         Err(why) => {
             let remedy =
                 "A job can read the data folder and what other jobs have; let in only whom you trust with that.";

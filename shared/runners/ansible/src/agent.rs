@@ -1,6 +1,7 @@
 //! An ssh-agent that holds one key while it is needed. The key is on disk only while it is being added.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -27,8 +28,9 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Starts an agent in a folder and gives it a key, with its certificate if there is one.
-    pub(crate) async fn start(folder: &Path, key: &KeyPair) -> Result<Self, Unready> {
+    /// Starts an agent in a folder and gives it a key, with its certificate if there is one. A launcher, if there is one, has the agent run as
+    /// another user, whose folder it is; root may give it the key all the same.
+    pub(crate) async fn start(folder: &Path, key: &KeyPair, launcher: Vec<OsString>) -> Result<Self, Unready> {
         let missing = |error| {
             Unready::credential("The program ssh-agent could not be run; OpenSSH must be installed where jobs run.")
                 .caused(error)
@@ -37,11 +39,11 @@ impl Agent {
         let id = Uuid::new_v4().simple().to_string();
         let name = format!("a{}", &id[..8]);
         let socket = folder.join(&name);
-        let process = Command::new("ssh-agent")
-            .arg("-D")
-            .arg("-a")
-            // everybody can read the command line: to another job of the same user, this name would be a key
-            .arg(name)
+        // everybody can read the command line: to another job of the same user, this name would be a key
+        let agent = ["ssh-agent", "-D", "-a", &name].map(OsString::from);
+        let command: Vec<OsString> = launcher.into_iter().chain(agent).collect();
+        let process = Command::new(&command[0])
+            .args(&command[1..])
             .current_dir(folder)
             .env_clear()
             .env("PATH", search_path())

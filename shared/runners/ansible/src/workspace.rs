@@ -5,29 +5,56 @@ use std::ops::Deref;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use callboard_process::JobFolder;
 use callboard_process::folders::make_private;
+use callboard_process::{JobFolder, JobUser};
 
+use crate::owner::Owner;
 use crate::sockets;
 
-/// The folder of one job.
+/// The folder of one job, and the job's user, unless that is the service's.
 #[derive(Debug)]
-pub(crate) struct Workspace(JobFolder);
+pub(crate) struct Workspace {
+    folder: JobFolder,
+    owner: Option<Owner>,
+}
 
 impl Deref for Workspace {
     type Target = JobFolder;
 
     fn deref(&self) -> &JobFolder {
-        &self.0
+        &self.folder
     }
 }
 
 impl Workspace {
-    /// Makes a job's home, and its folder for temporary files.
-    pub(crate) fn furnish(folder: JobFolder) -> io::Result<Self> {
-        folder.folder("home")?;
+    /// Makes a job's home, and its folder for temporary files. What makes the job's user known is written into `host`, a folder that only the
+    /// service can use.
+    pub(crate) fn furnish(folder: JobFolder, user: Option<JobUser>, host: &Path) -> io::Result<Self> {
+        let home = folder.folder("home")?;
         folder.folder(sockets::TEMPORARY)?;
-        Ok(Self(folder))
+        let owner = user.map(|user| Owner::new(user, host, &home)).transpose()?;
+        Ok(Self { folder, owner })
+    }
+
+    /// Returns the job's user, unless that is the service's.
+    pub(crate) fn owner(&self) -> Option<&Owner> {
+        self.owner.as_ref()
+    }
+
+    /// Gives everything to the job's user. Until then, no process of the user's reaches the folder; from then on, the service trusts no path in it.
+    pub(crate) async fn hand_over(&self) -> io::Result<()> {
+        match &self.owner {
+            Some(owner) => owner.user().give(self.path()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what the job's user has left, and removes the folder with everything in it.
+    pub(crate) async fn clear(self) -> io::Result<()> {
+        if let Some(owner) = &self.owner {
+            owner.user().end_processes().await;
+        }
+        self.folder.remove().await
     }
 
     /// Makes a folder for fetched files; it lasts as long as the job.
