@@ -1,15 +1,18 @@
 //! The users that jobs run as, where the service is root: one for all of them, or one of its own for each.
 
 use std::collections::VecDeque;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
 use std::ops::RangeInclusive;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{getegid, geteuid};
+
 use crate::files::write_shared;
-use crate::ownership::give;
+use crate::ownership::pass;
 use crate::user::DATABASE;
 use crate::{JobFolders, User, processes};
 
@@ -129,15 +132,29 @@ impl JobUser {
         }
     }
 
-    /// Gives a folder to the user, with everything in it. Until then nobody else may be able to put anything into it, and from then on the
-    /// user may put something else at any path in it.
+    /// Gives a folder to the user, with everything in it. From then on, the user may put something else at any path in it.
     ///
     /// # Errors
     /// Something in it cannot be given.
     pub async fn give(&self, folder: &Path) -> io::Result<()> {
-        let (folder, uid, gid) = (folder.to_owned(), self.uid, self.gid);
-        let given = tokio::task::spawn_blocking(move || give(folder, uid, gid)).await;
-        given.map_err(io::Error::other)?
+        pass_to(folder, self.uid, self.gid).await
+    }
+
+    /// Takes a folder back, with everything that the user has put into it. From then on, the user can change nothing in it.
+    ///
+    /// # Errors
+    /// Something in it cannot be taken.
+    pub async fn take_back(&self, folder: &Path) -> io::Result<()> {
+        pass_to(folder, geteuid().as_raw(), getegid().as_raw()).await
+    }
+
+    /// Lets the user pass through a folder, on the way to what is the user's own in it, and nobody else.
+    ///
+    /// # Errors
+    /// The folder's permissions cannot be changed.
+    pub fn let_through(&self, folder: &Path) -> io::Result<()> {
+        chown(folder, None, Some(self.gid))?;
+        fs::set_permissions(folder, Permissions::from_mode(0o710))
     }
 
     /// Ends what is left of a job by its user, if that is the job's own: a process that another has started for it, such as `cron`.
@@ -171,6 +188,12 @@ impl JobUser {
         }
         Ok(Some(path))
     }
+}
+
+async fn pass_to(folder: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    let folder = folder.to_owned();
+    let passed = tokio::task::spawn_blocking(move || pass(&folder, uid, gid)).await;
+    passed.map_err(io::Error::other)?
 }
 
 impl Drop for JobUser {

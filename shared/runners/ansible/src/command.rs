@@ -63,6 +63,7 @@ impl Task<'_> {
         let request = self.request;
         let users_home = self.users_home();
         let mut env = environ::variables(self.settings, self.workspace, users_home.as_deref())?;
+        self.workspace.move_in().await?;
         let sourcing = Sourcing { task: self, env: &env };
         let (material, mut sources) = tokio::try_join!(sourcing.prepare(), self.inventories())?;
         let mut argv = vec!["ansible-playbook".to_owned()];
@@ -98,7 +99,7 @@ impl Task<'_> {
             require_hosts: self.settings.home == Home::Private,
             end_background: self.settings.home == Home::Private,
             no_new_privileges: isolation.no_new_privileges(),
-            user: self.workspace.owner().map(Owner::told),
+            user: self.workspace.owner().map(Owner::told).cloned(),
             collections: material.collections,
             roles: material.roles,
         };

@@ -71,6 +71,7 @@ async fn scan(refusal: &Refusal, facts: &Facts<'_>) -> Option<HostKey> {
         folder: facts.folder.parent()?,
         max_file_bytes: MAX_FILE_BYTES,
         limit: SCAN_LIMIT,
+        other: None,
     };
     let found = String::from_utf8_lossy(&program.run().await.ok()?).into_owned();
     let key = found.lines().find_map(HostKey::of_any_line)?;

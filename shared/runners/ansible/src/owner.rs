@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use callboard_process::JobUser;
+use callboard_process::program::Other;
 use serde_json::{Value, json};
 
 use crate::environment::Environment;
@@ -13,14 +14,20 @@ use crate::environment::Environment;
 #[derive(Debug)]
 pub(crate) struct Owner {
     user: JobUser,
-    database: Option<PathBuf>,
+    told: Value,
+    launcher: Vec<OsString>,
 }
 
 impl Owner {
     /// Makes a user known to the job with this home; what that needs is written into a folder that only the service can use.
-    pub(crate) fn new(user: JobUser, folder: &Path, home: &Path) -> io::Result<Self> {
-        let database = user.database(folder, home)?;
-        Ok(Self { user, database })
+    pub(crate) fn new(user: JobUser, environment: &Environment, folder: &Path, home: &Path) -> io::Result<Self> {
+        let told = told(&user, user.database(folder, home)?);
+        let program = environment.host.join("callboard_host/user.py");
+        Ok(Self {
+            launcher: launcher(&environment.python, &[program.into()], &told),
+            user,
+            told,
+        })
     }
 
     /// Returns the user.
@@ -29,24 +36,33 @@ impl Owner {
     }
 
     /// Returns the user in the words of `user.py`.
-    pub(crate) fn told(&self) -> Value {
-        told(&self.user, self.database.as_deref())
+    pub(crate) fn told(&self) -> &Value {
+        &self.told
     }
 
     /// Returns the program, and its first arguments, that runs another one as this user.
-    pub(crate) fn launcher(&self, environment: &Environment) -> Vec<OsString> {
-        let program = environment.host.join("callboard_host/user.py");
-        launcher(&environment.python, &[program.into()], &self.told())
+    pub(crate) fn launcher(&self) -> &[OsString] {
+        &self.launcher
+    }
+
+    /// Returns what has a program run as this user, whose a folder is meanwhile.
+    pub(crate) fn with<'a>(&'a self, own: &'a Path) -> Other<'a> {
+        Other {
+            user: &self.user,
+            launcher: &self.launcher,
+            own,
+        }
     }
 }
 
-/// Returns the same for a Python that has no files of the service's, and for a user whom the user database need not know.
+/// Returns the program, and its first arguments, that runs another one as a user of jobs, without files of the service's, and without making
+/// the user known.
 pub(crate) fn bare_launcher(python: &Path, user: &JobUser) -> Vec<OsString> {
     let program = include_str!("../host/callboard_host/user.py");
     launcher(python, &["-c".into(), program.into()], &told(user, None))
 }
 
-fn told(user: &JobUser, database: Option<&Path>) -> Value {
+fn told(user: &JobUser, database: Option<PathBuf>) -> Value {
     let JobUser { name, uid, gid, .. } = user;
     json!({"name": name, "uid": uid, "gid": gid, "database": database})
 }

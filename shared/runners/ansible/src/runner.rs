@@ -89,7 +89,7 @@ impl AnsibleRunner {
             None => None,
         };
         let folder = self.root.attempt(job.id, job.state.attempt)?;
-        Workspace::furnish(folder, user, &self.root.host()?)
+        Workspace::furnish(folder, user, &self.settings.environment, &self.root.host()?)
     }
 
     /// Gets what a job needs and runs it, unless it is stopped first. Its output and its reported errors hold none of its

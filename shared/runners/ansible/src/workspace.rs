@@ -1,13 +1,15 @@
 //! The folder of a running Ansible job: its home, its temporary files, and the files that it is given to read.
 
+use std::fs::{Permissions, set_permissions};
 use std::io;
 use std::ops::Deref;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use callboard_process::folders::make_private;
 use callboard_process::{JobFolder, JobUser};
 
+use crate::environment::Environment;
 use crate::owner::Owner;
 use crate::sockets;
 
@@ -29,11 +31,26 @@ impl Deref for Workspace {
 impl Workspace {
     /// Makes a job's home, and its folder for temporary files. What makes the job's user known is written into `host`, a folder that only the
     /// service can use.
-    pub(crate) fn furnish(folder: JobFolder, user: Option<JobUser>, host: &Path) -> io::Result<Self> {
+    pub(crate) fn furnish(
+        folder: JobFolder,
+        user: Option<JobUser>,
+        environment: &Environment,
+        host: &Path,
+    ) -> io::Result<Self> {
         let home = folder.folder("home")?;
         folder.folder(sockets::TEMPORARY)?;
-        let owner = user.map(|user| Owner::new(user, host, &home)).transpose()?;
-        Ok(Self { folder, owner })
+        let owner = user
+            .map(|user| Owner::new(user, environment, host, &home))
+            .transpose()?;
+        let workspace = Self { folder, owner };
+        workspace.let_owner_through(workspace.path())?;
+        Ok(workspace)
+    }
+
+    fn let_owner_through(&self, folder: &Path) -> io::Result<()> {
+        self.owner
+            .as_ref()
+            .map_or(Ok(()), |owner| owner.user().let_through(folder))
     }
 
     /// Returns the job's user, unless that is the service's.
@@ -41,12 +58,20 @@ impl Workspace {
         self.owner.as_ref()
     }
 
-    /// Gives everything to the job's user. Until then, no process of the user's reaches the folder; from then on, the service trusts no path in it.
-    pub(crate) async fn hand_over(&self) -> io::Result<()> {
+    /// Gives the home to the job's user: what fetches for the job uses it as well.
+    pub(crate) async fn move_in(&self) -> io::Result<()> {
         match &self.owner {
-            Some(owner) => owner.user().give(self.path()).await,
+            Some(owner) => owner.user().give(&self.home()).await,
             None => Ok(()),
         }
+    }
+
+    /// Gives everything to the job's user. Until then, the user has only the home, and what programs of the job's use while they run; from then on, the
+    /// service trusts no path in it.
+    pub(crate) async fn hand_over(&self) -> io::Result<()> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        set_permissions(self.path(), Permissions::from_mode(0o700))?;
+        owner.user().give(self.path()).await
     }
 
     /// Ends what the job's user has left, and removes the folder with everything in it.
@@ -59,7 +84,9 @@ impl Workspace {
 
     /// Makes a folder for fetched files; it lasts as long as the job.
     pub(crate) fn scratch(&self) -> io::Result<PathBuf> {
-        self.folder(sockets::FETCHED)
+        let scratch = self.folder(sockets::FETCHED)?;
+        self.let_owner_through(&scratch)?;
+        Ok(scratch)
     }
 
     /// Makes a folder for programs that take precedence over others of the same name.

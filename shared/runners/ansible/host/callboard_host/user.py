@@ -39,7 +39,10 @@ def introduce(user: User) -> None:
 
 def become(user: User) -> None:
     """Gives up being root: groups first, while that is still allowed."""
-    os.initgroups(user.name, user.gid)
+    if user.database is None:
+        os.initgroups(user.name, user.gid)
+    else:
+        os.setgroups([])
     os.setresgid(user.gid, user.gid, user.gid)
     os.setresuid(user.uid, user.uid, user.uid)
     # the kernel gives what /proc has of a process that has changed its user to root, and Ansible reads its own there

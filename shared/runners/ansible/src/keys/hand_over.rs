@@ -13,7 +13,7 @@ use crate::unready::Unready;
 
 impl Keys {
     /// Writes the secrets that Ansible gets in files into a folder that belongs to the job alone; adds the arguments and
-    /// variables that name them, and returns the agent that holds the ssh key. An agent answers its own user only, so it runs as the job's.
+    /// variables that name them, and returns the agent that holds the ssh key.
     pub(crate) async fn hand_over(
         &self,
         task: &Task<'_>,
@@ -38,14 +38,7 @@ impl Keys {
         }
         self.hand_over_profiles(folder, env)?;
         let Some(ssh) = &self.ssh else { return Ok(None) };
-        let launcher = match task.workspace.owner() {
-            Some(owner) => {
-                owner.user().give(folder).await?;
-                owner.launcher(&task.settings.environment)
-            }
-            None => Vec::new(),
-        };
-        let agent = Agent::start(folder, &ssh.key, launcher).await?;
+        let agent = Agent::start(folder, &ssh.key, task.workspace.owner()).await?;
         env.insert("SSH_AUTH_SOCK".to_owned(), agent.socket().display().to_string());
         Ok(Some(agent))
     }

@@ -17,6 +17,7 @@ use crate::command::Prepared;
 use crate::control::{Control, Exit};
 use crate::findings::Findings;
 use crate::host_keys::{self, Facts};
+use crate::owner::Owner;
 use crate::pump::{Pipes, Pump, PumpError, Target};
 use crate::verdict::End;
 use crate::workspace::Workspace;
@@ -49,12 +50,10 @@ impl Attempt<'_> {
             Exit::NotForked(errno) => return Err(RunError::Fork(io::Error::from_raw_os_error(errno))),
             _ => {}
         }
-        let owner = self.workspace.owner();
-        let launcher = owner.map(|owner| owner.launcher(&runner.settings.environment));
         let facts = Facts {
             home: runner.settings.home,
             folder: &prepared.host_keys,
-            launcher: launcher.as_deref().unwrap_or_default(),
+            launcher: self.workspace.owner().map(Owner::launcher).unwrap_or_default(),
             checking: runner.reach.policy.host_key_checking,
             how_to_forget: &|host| runner.reach.host_keys.how_to_forget(&self.job.tenant, host),
         };
