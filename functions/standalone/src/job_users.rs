@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use anyhow::{anyhow, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use callboard_ansible::{PlaybookFolder, access};
 use callboard_process::{JobFolders, JobUsers, User};
 use rustix::process::geteuid;
@@ -14,6 +14,8 @@ use crate::cli::JobUser;
 
 /// The ids that another system gives to users of its containers.
 const SUBORDINATE: &str = "/etc/subuid";
+/// Where services tell each other which ids jobs have.
+const LOCKS: &str = "/run/callboard-job-users";
 /// What the service does for the users of its jobs: with their files, their processes, and to become them.
 const NEEDED: [(&str, CapabilitySet); 7] = [
     ("CAP_CHOWN", CapabilitySet::CHOWN),
@@ -83,7 +85,8 @@ fn own(ids: &RangeInclusive<u32>, workers: u16) -> anyhow::Result<JobUsers> {
     if let Some(owner) = subordinate(ids) {
         bail!("{told}: ids of the range belong to {owner} (see {SUBORDINATE}); give a range in which nobody has an id");
     }
-    Ok(JobUsers::own(ids.clone()))
+    let locks = Path::new(LOCKS);
+    JobUsers::own(ids.clone(), locks).with_context(|| format!("{told}: the folder {LOCKS} cannot be used"))
 }
 
 /// Returns whose containers may use ids of a range.

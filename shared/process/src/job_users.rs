@@ -1,7 +1,7 @@
 //! The users that jobs run as, where the service is root: one for all of them, or one of its own for each.
 
 use std::collections::VecDeque;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::process::{getegid, geteuid};
 
 use crate::files::write_shared;
+use crate::folders::make_private;
 use crate::ownership::pass;
 use crate::user::DATABASE;
 use crate::{JobFolders, User, processes};
@@ -32,9 +33,13 @@ pub enum JobUsers {
     Own(Arc<Free>),
 }
 
-/// The ids that no job has.
+/// The ids that no job of this process has.
 #[derive(Debug)]
-pub struct Free(Mutex<VecDeque<u32>>);
+pub struct Free {
+    ids: Mutex<VecDeque<u32>>,
+    /// The folder with a file for each id that a job has had. It is locked while one has it, whichever service's.
+    locks: PathBuf,
+}
 
 /// The user of one job. A user of the job's own is given back when this is dropped.
 #[derive(Debug)]
@@ -47,14 +52,28 @@ pub struct JobUser {
     pub gid: u32,
     /// The home in the user database, unless the user is the job's own.
     pub home: Option<PathBuf>,
-    free: Option<Arc<Free>>,
+    held: Option<Held>,
+}
+
+/// What is given back with the user of a job.
+#[derive(Debug)]
+struct Held {
+    free: Arc<Free>,
+    _lock: File,
 }
 
 impl JobUsers {
-    /// Makes a user of its own for each job: all have one of these ids, and a group of the same id.
-    #[must_use]
-    pub fn own(ids: RangeInclusive<u32>) -> Self {
-        Self::Own(Arc::new(Free(Mutex::new(ids.collect()))))
+    /// Makes a user of its own for each job: all have one of these ids, and a group of the same id. Services on one machine may have the same
+    /// ids: they see by the files in `locks`, a folder that only they can use, which of them a job has.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or others can use it.
+    pub fn own(ids: RangeInclusive<u32>, locks: &Path) -> io::Result<Self> {
+        make_private(locks)?;
+        Ok(Self::Own(Arc::new(Free {
+            ids: Mutex::new(ids.collect()),
+            locks: locks.to_owned(),
+        })))
     }
 
     /// Returns how jobs are kept apart by this, in a word for their records.
@@ -76,7 +95,7 @@ impl JobUsers {
             Self::Own(free) => free,
         };
         for _ in 0..TRIES {
-            if let Some(user) = free.clean(folders) {
+            if let Some(user) = free.clean(folders)? {
                 return Ok(user);
             }
             tokio::time::sleep(PAUSE).await;
@@ -97,17 +116,35 @@ impl JobUsers {
 
 impl Free {
     /// Takes the user who has been free for the longest, of those of whom nothing is left.
-    fn clean(self: &Arc<Self>, folders: &JobFolders) -> Option<JobUser> {
+    fn clean(self: &Arc<Self>, folders: &JobFolders) -> io::Result<Option<JobUser>> {
         let mut ids = self.ids();
-        let found = ids
-            .iter()
-            .position(|&uid| !processes::has_any_of(uid) && !folders.has_any_of(uid))?;
-        let uid = ids.remove(found)?;
-        Some(JobUser::own(uid, Some(Arc::clone(self))))
+        for _ in 0..ids.len() {
+            let Some(&uid) = ids.front() else { break };
+            match self.lock(uid)? {
+                Some(lock) if !processes::has_any_of(uid) && !folders.has_any_of(uid) => {
+                    ids.pop_front();
+                    let free = Arc::clone(self);
+                    return Ok(Some(JobUser::own(uid, Some(Held { free, _lock: lock }))));
+                }
+                _ => ids.rotate_left(1),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Locks an id, unless a job of another service has it.
+    fn lock(&self, uid: u32) -> io::Result<Option<File>> {
+        let path = self.locks.join(uid.to_string());
+        let file = File::options().create(true).append(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     fn ids(&self) -> MutexGuard<'_, VecDeque<u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,17 +155,17 @@ impl JobUser {
             uid: user.uid,
             gid: user.gid,
             home: Some(user.home.clone()),
-            free: None,
+            held: None,
         }
     }
 
-    fn own(uid: u32, free: Option<Arc<Free>>) -> Self {
+    fn own(uid: u32, held: Option<Held>) -> Self {
         Self {
             name: format!("callboard-{uid}"),
             uid,
             gid: uid,
             home: None,
-            free,
+            held,
         }
     }
 
@@ -160,7 +197,7 @@ impl JobUser {
     /// Ends what is left of a job by its user, if that is the job's own: a process that another has started for it, such as `cron`.
     pub async fn end_processes(&self) {
         for _ in 0..ENDS {
-            if self.free.is_none() || !processes::end_all_of(self.uid) {
+            if self.held.is_none() || !processes::end_all_of(self.uid) {
                 return;
             }
             tokio::time::sleep(END_PAUSE).await;
@@ -198,7 +235,7 @@ async fn pass_to(folder: &Path, uid: u32, gid: u32) -> io::Result<()> {
 
 impl Drop for JobUser {
     fn drop(&mut self) {
-        if let Some(free) = &self.free {
+        if let Some(Held { free, .. }) = &self.held {
             free.ids().push_back(self.uid);
         }
     }
