@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::ops::RangeInclusive;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -14,6 +15,8 @@ use crate::cli::JobUser;
 
 /// The ids that another system gives to users of its containers.
 const SUBORDINATE: &str = "/etc/subuid";
+/// The permissions that users have of whom jobs may be some.
+const FOR_OTHERS: u32 = 0o077;
 /// Where services tell each other which ids jobs have.
 const LOCKS: &str = "/run/callboard-job-users";
 /// What the service does for the users of its jobs: with their files, their processes, and to become them.
@@ -103,14 +106,20 @@ fn subordinate(ids: &RangeInclusive<u32>) -> Option<String> {
     })
 }
 
-/// Lets jobs reach their folders, and looks whether they reach what else they need.
+/// Lets jobs reach their folders, and looks whether they reach what else they need, and not the data folder.
 pub(crate) async fn admit(
     users: Option<&JobUsers>,
     python: &Path,
     folders: &JobFolders,
     playbooks: &PlaybookFolder,
+    data: &Path,
 ) -> anyhow::Result<()> {
     let Some(users) = users else { return Ok(()) };
+    ensure!(
+        fs::metadata(data)?.mode() & FOR_OTHERS == 0,
+        "the data folder {0} is open to other users, and so to jobs; chmod 700 {0}",
+        data.display()
+    );
     folders.let_through()?;
     if let Some(path) = access::look(users, python, folders.path(), playbooks.path()).await? {
         tracing::warn!(path = %path.display(), "the users of jobs cannot read everything in the playbooks folder");

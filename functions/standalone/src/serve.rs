@@ -62,7 +62,8 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         .with_context(|| format!("cannot listen on {}; choose another with --listen", arguments.listen))?;
     let address = listener.local_addr()?;
     // while this lock is held, no other process takes the workers' jobs: they need no lease that expires
-    let _lock = FolderLock::take(&setup::data(&common.data)?)?;
+    let data = setup::data(&common.data)?;
+    let _lock = FolderLock::take(&data)?;
     let parts = Parts::open(common)?.with_issuer(arguments.oidc.issuer())?;
     let loopback = address.ip().is_loopback();
     let access = access(&parts, loopback, !arguments.trusted_proxies.is_empty()).await?;
@@ -70,7 +71,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
     let folders = Parts::folders(common)?;
-    job_users::admit(users.as_ref(), &environment.python, &folders, &playbooks).await?;
+    job_users::admit(users.as_ref(), &environment.python, &folders, &playbooks, &data).await?;
     let settings = AnsibleSettings {
         environment,
         playbooks: playbooks.clone(),
@@ -88,7 +89,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let runner = parts.runner(common, settings, folders.clone())?;
     runner.warm_up().await?;
     let mut runners: Vec<Arc<dyn Runner>> = vec![runner.clone()];
-    let calls = parts.call_runners(common, folders, instance(&setup::data(&common.data)?))?;
+    let calls = parts.call_runners(common, folders, instance(&data))?;
     runners.extend(calls.runners);
     let runners = Runners::new(runners);
 
