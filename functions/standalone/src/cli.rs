@@ -135,11 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_for_systemd_has_flags_of_serve() {
-        let unit = include_str!("../../../examples/callboard.service");
-        let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart="));
-        let parsed = Cli::try_parse_from(command.unwrap_or_default().split(' '));
-        assert!(matches!(parsed.map(|cli| cli.verb), Ok(Verb::Serve(_))));
+    fn the_units_for_systemd_have_flags_of_serve() {
+        for unit in [
+            include_str!("../../../examples/callboard.service"),
+            include_str!("../../../examples/callboard-job-users.service"),
+        ] {
+            let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart="));
+            let parsed = Cli::try_parse_from(command.unwrap_or_default().split(' '));
+            assert!(matches!(parsed.map(|cli| cli.verb), Ok(Verb::Serve(_))));
+        }
     }
 
     #[test]

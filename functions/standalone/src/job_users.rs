@@ -115,14 +115,20 @@ pub(crate) async fn admit(
     data: &Path,
 ) -> anyhow::Result<()> {
     let Some(users) = users else { return Ok(()) };
-    ensure!(
-        fs::metadata(data)?.mode() & FOR_OTHERS == 0,
-        "the data folder {0} is open to other users, and so to jobs; chmod 700 {0}",
-        data.display()
-    );
+    keep_out(data)?;
     folders.let_through()?;
     if let Some(path) = access::look(users, python, folders.path(), playbooks.path()).await? {
         tracing::warn!(path = %path.display(), "the users of jobs cannot read everything in the playbooks folder");
     }
+    Ok(())
+}
+
+/// Refuses a data folder that users of jobs may look into.
+pub(crate) fn keep_out(data: &Path) -> anyhow::Result<()> {
+    ensure!(
+        !fs::metadata(data).is_ok_and(|found| found.mode() & FOR_OTHERS != 0),
+        "the data folder {0} is open to other users, and so to jobs; chmod 700 {0}",
+        data.display()
+    );
     Ok(())
 }

@@ -326,11 +326,12 @@ fn what_the_users_of_jobs_cannot_reach_is_said_at_the_start_and_by_the_doctor() 
     fs::write(file.path().join("site.yml"), "")?;
     fs::set_permissions(file.path().join("site.yml"), Permissions::from_mode(0o600))?;
     let path = |folder: &tempfile::TempDir| folder.path().display().to_string();
-    let refused = serve(&["--job-user", RANGE, "--data", &path(&file)], open_home)?;
-    ensure!(
-        refused.stderr.contains("is open to other users, and so to jobs"),
-        "{refused:?}"
-    );
+    let (open, told) = (tempfile::tempdir_in(PLACE)?, "is open to other users, and so to jobs");
+    fs::set_permissions(open.path(), Permissions::from_mode(0o755))?;
+    let arguments = ["--job-user", RANGE, "--data", &path(&open)];
+    let (refused, found) = (serve(&arguments, open_home)?, doctor(&arguments)?);
+    ensure!(refused.code == 1 && refused.stderr.contains(told), "{refused:?}");
+    ensure!(found.code == 1 && found.stdout.contains(told), "{found:?}");
     for (flag, told) in [
         ("--playbooks", "cannot read the playbooks folder"),
         ("--work", "cannot enter the folder for running jobs"),
@@ -353,7 +354,7 @@ fn what_the_users_of_jobs_cannot_reach_is_said_at_the_start_and_by_the_doctor() 
 
 fn doctor(arguments: &[&str]) -> anyhow::Result<Finished> {
     let data = tempfile::tempdir()?;
-    let mut command = callboard(data.path())?;
+    let mut command = callboard(&data.path().join("data"))?;
     command
         .arg("doctor")
         .args(arguments)

@@ -6,7 +6,7 @@ use callboard_core::care::Finding;
 use callboard_process::JobUsers;
 
 use crate::cli::DoctorArguments;
-use crate::setup;
+use crate::{job_users, setup};
 
 /// Looks whether the users of jobs, as they were found, reach what jobs need; `None` if jobs run as the service's user.
 pub(super) async fn look(arguments: &DoctorArguments, found: &anyhow::Result<Option<JobUsers>>) -> Option<Finding> {
@@ -23,6 +23,7 @@ pub(super) async fn look(arguments: &DoctorArguments, found: &anyhow::Result<Opt
 
 async fn reach(arguments: &DoctorArguments, users: &JobUsers) -> anyhow::Result<Finding> {
     let common = &arguments.common;
+    job_users::keep_out(&setup::data_path(&common.data)?)?;
     let playbooks = arguments.playbooks.open()?;
     let Look::Ready { folder, .. } = environment::look(&setup::environment_settings(common)?).await? else {
         return Ok(Finding::warning(

@@ -11,7 +11,8 @@ import os
 import sys
 from dataclasses import dataclass
 
-_DATABASE = "/etc/passwd"
+_DATABASE = b"/etc/passwd"
+_CLONE_NEWNS = 1 << 17
 _MS_BIND, _MS_REC, _MS_SLAVE = 1 << 12, 1 << 14, 1 << 19
 _PR_SET_DUMPABLE = 4
 # what shells say where a program cannot be run
@@ -31,10 +32,11 @@ class User:
 def introduce(user: User) -> None:
     """Makes the user known to this process and all that it starts, and to nobody else."""
     if user.database is not None:
-        os.unshare(os.CLONE_NEWNS)
+        libc = ctypes.CDLL(None, use_errno=True)
+        _check(libc.unshare(_CLONE_NEWNS))
         # what is mounted elsewhere still comes in, and nothing goes out
-        _mount("none", "/", _MS_REC | _MS_SLAVE)
-        _mount(user.database, _DATABASE, _MS_BIND)
+        _check(libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None))
+        _check(libc.mount(user.database.encode(), _DATABASE, None, ctypes.c_ulong(_MS_BIND), None))
 
 
 def become(user: User) -> None:
@@ -49,10 +51,9 @@ def become(user: User) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
-def _mount(source: str, target: str, flags: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(source.encode(), target.encode(), None, ctypes.c_ulong(flags), None) != 0:
-        raise OSError(ctypes.get_errno(), f"{source} cannot be mounted at {target}")
+def _check(status: int) -> None:
+    if status != 0:
+        raise OSError(ctypes.get_errno(), "the job's user cannot be made known to the job")
 
 
 def main() -> None:
