@@ -74,7 +74,7 @@ impl Task<'_> {
         argv.extend(arguments::flags_of(&request.options));
         inventory::variables(&request.inventory, &mut env);
         env.extend(arguments::variables(&request.options));
-        let agent = self.keys.hand_over(self, &mut argv, &mut env).await?;
+        let agent = self.keys.hand_over(self.workspace, &mut argv, &mut env).await?;
         let accepted = self.know_hosts(&mut env).await?;
         argv.extend(self.settings.extra_arguments.iter().cloned());
         argv.extend(material.playbooks);

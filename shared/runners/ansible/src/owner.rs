@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use callboard_process::JobUser;
 use callboard_process::program::Other;
@@ -21,7 +21,7 @@ pub(crate) struct Owner {
 impl Owner {
     /// Makes a user known to the job with this home; what that needs is written into a folder that only the service can use.
     pub(crate) fn new(user: JobUser, environment: &Environment, folder: &Path, home: &Path) -> io::Result<Self> {
-        let told = told(&user, user.database(folder, home)?);
+        let told = told(&user, user.database(folder, home)?.as_deref());
         let program = environment.host.join("callboard_host/user.py");
         Ok(Self {
             launcher: launcher(&environment.python, &[program.into()], &told),
@@ -62,7 +62,7 @@ pub(crate) fn bare_launcher(python: &Path, user: &JobUser) -> Vec<OsString> {
     launcher(python, &["-c".into(), program.into()], &told(user, None))
 }
 
-fn told(user: &JobUser, database: Option<PathBuf>) -> Value {
+fn told(user: &JobUser, database: Option<&Path>) -> Value {
     let JobUser { name, uid, gid, .. } = user;
     json!({"name": name, "uid": uid, "gid": gid, "database": database})
 }

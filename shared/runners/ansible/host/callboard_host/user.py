@@ -1,6 +1,6 @@
 """Becomes the user that a job runs as, where the service is root. This is irreversible.
 
-As a program, it then becomes another one, such as ssh-agent: ``python user.py USER PROGRAM ARGUMENT...``, with USER in JSON.
+As a program, ``python user.py USER PROGRAM ARGUMENT...`` with USER in JSON, it then becomes another one.
 """
 
 from __future__ import annotations

@@ -8,19 +8,19 @@ use callboard_process::files::write_private;
 
 use super::Keys;
 use crate::agent::Agent;
-use crate::task::Task;
 use crate::unready::Unready;
+use crate::workspace::Workspace;
 
 impl Keys {
     /// Writes the secrets that Ansible gets in files into a folder that belongs to the job alone; adds the arguments and
     /// variables that name them, and returns the agent that holds the ssh key.
     pub(crate) async fn hand_over(
         &self,
-        task: &Task<'_>,
+        workspace: &Workspace,
         argv: &mut Vec<String>,
         env: &mut BTreeMap<String, String>,
     ) -> Result<Option<Agent>, Unready> {
-        let folder = &task.workspace.keys()?;
+        let folder = &workspace.keys()?;
         let mut put = |name: &str, flag: &str, secret: &Secret| -> Result<(), Unready> {
             let path = folder.join(name);
             write_private(&path, format!("{}\n", secret.expose()).as_bytes())?;
@@ -38,7 +38,7 @@ impl Keys {
         }
         self.hand_over_profiles(folder, env)?;
         let Some(ssh) = &self.ssh else { return Ok(None) };
-        let agent = Agent::start(folder, &ssh.key, task.workspace.owner()).await?;
+        let agent = Agent::start(folder, &ssh.key, workspace.owner()).await?;
         env.insert("SSH_AUTH_SOCK".to_owned(), agent.socket().display().to_string());
         Ok(Some(agent))
     }
