@@ -33,10 +33,10 @@ pub(crate) fn isolation(
         }
         Err(why) => {
             match &users {
-                Some(users) => tracing::warn!(
-                    isolation = users.means(),
-                    "jobs are isolated by their users alone: {why}"
-                ),
+                Some(users) if users.keep_apart() => {
+                    tracing::info!(isolation = users.means(), "jobs are isolated by nothing else: {why}");
+                }
+                Some(_) => tracing::warn!("jobs are not isolated from each other, since all have one user: {why}"),
                 None => tracing::warn!("jobs are not isolated from the service and from each other: {why}"),
             }
             return Ok(Isolation::by(users));

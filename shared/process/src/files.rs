@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -55,6 +56,20 @@ pub fn open_untrusted(path: &Path) -> io::Result<File> {
     open(path, OFlags::NONBLOCK | OFlags::NOFOLLOW)
 }
 
+/// Opens such a file if it is what is at its path, also where somebody else may have put links on the way to it.
+///
+/// # Errors
+/// As for [`open_untrusted`]; or a link leads elsewhere.
+pub fn open_in_place(path: &Path) -> io::Result<File> {
+    let file = open_untrusted(path)?;
+    let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    if real == path {
+        Ok(file)
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidInput, "a link leads to another file"))
+    }
+}
+
 fn open(path: &Path, flags: OFlags) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -96,6 +111,19 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn a_file_to_which_a_link_leads_is_not_in_its_place() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let real = folder.path().canonicalize()?;
+        fs::create_dir(real.join("folder"))?;
+        fs::write(real.join("folder/file"), "")?;
+        symlink("folder", real.join("link"))?;
+        assert!(open_in_place(&real.join("folder/file")).is_ok());
+        assert!(open_untrusted(&real.join("link/file")).is_ok());
+        assert!(open_in_place(&real.join("link/file")).is_err());
+        Ok(())
+    }
 
     #[test]
     fn a_file_is_read_up_to_a_size_whatever_it_is() -> io::Result<()> {

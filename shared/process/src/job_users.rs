@@ -85,6 +85,12 @@ impl JobUsers {
         }
     }
 
+    /// Returns whether no job can have the user of another one.
+    #[must_use]
+    pub fn keep_apart(&self) -> bool {
+        matches!(self, Self::Own(_))
+    }
+
     /// Returns a user for a job. One of its own has no process and no folder among those of jobs, so nothing of an earlier job.
     ///
     /// # Errors

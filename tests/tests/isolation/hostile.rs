@@ -26,7 +26,7 @@ const PLAYBOOKS: [&str; 4] = [
 pub(crate) struct World {
     pub(crate) service: Service,
     playbooks: TempDir,
-    data: TempDir,
+    pub(crate) data: TempDir,
     work: TempDir,
 }
 

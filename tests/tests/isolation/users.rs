@@ -28,11 +28,18 @@ fn is_of_range(uid: u32) -> bool {
     (71_000..=71_015).contains(&uid)
 }
 
-/// Returns the living processes of which users of the range are the users.
+/// Ids that only one of the tests uses.
+const ITS_RANGE: &str = "71100-71103";
+
+fn is_of_its_range(uid: u32) -> bool {
+    (71_100..=71_103).contains(&uid)
+}
+
+/// Returns the living processes of users of that range.
 fn processes_of_range() -> Vec<u32> {
     let is_of_range = |pid: &u32| {
         let owner = fs::metadata(format!("/proc/{pid}")).map(|found| found.uid());
-        owner.is_ok_and(is_of_range)
+        owner.is_ok_and(is_of_its_range)
     };
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -134,7 +141,14 @@ async fn what_a_job_of_another_user_has_started_ends_with_it() -> anyhow::Result
     fs::set_permissions(work.path(), Permissions::from_mode(0o711))?;
     let start = || -> anyhow::Result<Service> {
         let mut command = callboard(data.path())?;
-        command.args(["serve", "--listen", "127.0.0.1:0", "--job-user", RANGE, "--playbooks"]);
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--job-user",
+            ITS_RANGE,
+            "--playbooks",
+        ]);
         command.arg(callboard_tests::playbooks()).arg("--work").arg(work.path());
         Service::spawn(in_open_home(&command)?)
     };
@@ -157,7 +171,10 @@ async fn what_a_job_of_another_user_has_started_ends_with_it() -> anyhow::Result
         anyhow::bail!("one folder")
     };
     let found = fs::metadata(folder)?;
-    ensure!(is_of_range(found.uid()) && found.mode() & 0o777 == 0o700, "{found:?}");
+    ensure!(
+        is_of_its_range(found.uid()) && found.mode() & 0o777 == 0o700,
+        "{found:?}"
+    );
 
     let asked = Instant::now();
     client.delete(&format!("/api/v1/jobs/{id}")).await?;
@@ -215,6 +232,44 @@ async fn a_user_whom_the_database_does_not_know_reaches_hosts_and_repositories_o
         }))
         .await?;
     ensure!(played.job["status"] == "successful", "{} {}", played.job, played.log);
+    Ok(())
+}
+
+/// Becomes root, and looks for what is the service's.
+const SUDO: &str = r#"
+- hosts: all
+  gather_facts: false
+  become: true
+  tasks:
+    - command: id -u
+      register: id
+      failed_when: id.stdout != "0"
+    - command: "ls {{ data }}"
+      register: list
+      failed_when: list.rc == 0
+"#;
+
+/// For machines with sudo.
+#[tokio::test]
+async fn whom_sudo_lets_become_root_still_reaches_nothing_of_the_service() -> anyhow::Result<()> {
+    if is_not_root() || !Path::new("/usr/bin/sudo").exists() {
+        return Ok(());
+    }
+    let sudoers = tempfile::NamedTempFile::new()?;
+    fs::write(&sudoers, "ALL ALL=(ALL) NOPASSWD: ALL\n")?;
+    fs::set_permissions(sudoers.path(), Permissions::from_mode(0o440))?;
+    for user in ["nobody", RANGE] {
+        let world = World::start_as(&["--job-user", user], |command| {
+            let mut mounted = Command::new("unshare");
+            mounted.args(["--mount", "sh", "-c", r#"mount --bind "$0" /etc/sudoers && exec "$@""#]);
+            mounted.arg(sudoers.path());
+            Ok(wrap(mounted, &in_open_home(&command)?))
+        })?;
+        let request = json!({"source": {"type": "inline", "content": SUDO}, "extra_vars": {"data": world.data.path()}});
+        let job = world.service.client().run(&request).await?;
+        let is_bound = job["usage"]["isolation"].to_string().contains("landlock");
+        ensure!(job["status"] == "successful" || !is_bound, "{user}: {job}");
+    }
     Ok(())
 }
 

@@ -67,7 +67,7 @@ pub(super) fn isolation() -> Finding {
 
 /// Finds out by what jobs are isolated here.
 pub(super) fn jobs(isolate: Isolate, users: Option<JobUsers>) -> Finding {
-    let apart = users.as_ref().map(JobUsers::means);
+    let apart = users.as_ref().map(|users| (users.means(), users.keep_apart()));
     match isolation::find(isolate, Surroundings::default(), users) {
         Ok(isolation) => Finding::ok(
             "jobs",
@@ -77,10 +77,17 @@ pub(super) fn jobs(isolate: Isolate, users: Option<JobUsers>) -> Finding {
             let detail = format!("Jobs cannot be isolated as --isolation required demands: {why}.");
             Finding::fault("jobs", detail, "Use another machine, or --isolation on.")
         }
-        Err(why) if let Some(apart) = apart => Finding::ok(
-            "jobs",
-            format!("Jobs are isolated by: {apart}. By nothing else: {why}."),
-        ),
+        Err(why) if let Some((means, keep_apart)) = apart => {
+            let told = format!("Jobs are isolated by: {means}. By nothing else: {why}.");
+            match keep_apart {
+                true => Finding::ok("jobs", told),
+                false => Finding::warning(
+                    "jobs",
+                    told,
+                    "A job can read what other jobs have: all have one user. Give --job-user a range of ids.",
+                ),
+            }
+        }
         Err(why) => {
             let remedy =
                 "A job can read the data folder and what other jobs have; let in only whom you trust with that.";
