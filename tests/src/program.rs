@@ -81,6 +81,25 @@ pub fn as_nobody(command: Command) -> Command {
     wrap(wrapped, &command)
 }
 
+/// Puts what is in a home into one that everybody may enter.
+const OPEN_HOME: &str = r#"kept=$(mktemp -d) && mount --bind "$0" "$kept" && mount -t tmpfs -o mode=755 tmpfs "$0" || exit
+for inner in "$kept"/* "$kept"/.[!.]*; do
+    [ -d "$inner" ] || continue
+    mkdir "$0/${inner##*/}" && mount --bind "$inner" "$0/${inner##*/}" || exit
+done
+exec "$@""#;
+
+/// Has root's command see its home as one that everybody may enter, in a namespace of its own: Ansible's Python is there, where tests run.
+///
+/// # Errors
+/// There is no home.
+pub fn in_open_home(command: &Command) -> anyhow::Result<Command> {
+    let home = std::env::home_dir().context("a home")?;
+    let mut wrapper = Command::new("unshare");
+    wrapper.args(["--mount", "sh", "-c", OPEN_HOME]).arg(home);
+    Ok(wrap(wrapper, command))
+}
+
 /// Prepares a call of the program with its own data and work folders.
 ///
 /// # Errors

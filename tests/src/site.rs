@@ -1,5 +1,7 @@
 //! A service whose jobs may reach the tests' servers.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -55,6 +57,9 @@ impl Site {
     ) -> anyhow::Result<Self> {
         let servers = Servers::start(parts)?;
         let (data, work) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        // the users of jobs pass through the one, and not through the other
+        fs::set_permissions(work.path(), Permissions::from_mode(0o711))?;
+        fs::set_permissions(data.path(), Permissions::from_mode(0o700))?;
         let policy = policy(&servers)?;
         let service = Service::start_among(&servers, &policy, data.path(), |command| {
             command.args(["--workers", "4", "--work"]).arg(work.path());

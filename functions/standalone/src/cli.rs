@@ -6,6 +6,7 @@
 mod amounts;
 mod audit;
 mod doctor;
+mod job_user;
 mod jobs;
 mod keys;
 mod known_hosts;
@@ -21,6 +22,7 @@ use clap::{Args, Command, Parser, Subcommand};
 
 pub(crate) use self::audit::AuditArguments;
 pub(crate) use self::doctor::DoctorArguments;
+pub(crate) use self::job_user::JobUser;
 pub(crate) use self::jobs::{ListArguments, LogsArguments, RedriveArguments, ShowArguments, VerifyArguments};
 pub(crate) use self::keys::{KeysArguments, KeysVerb};
 pub(crate) use self::known_hosts::{KnownHostsArguments, KnownHostsVerb};
@@ -28,7 +30,7 @@ pub(crate) use self::quotas::QuotasArguments;
 pub(crate) use self::run::{Call, Prompts, RunArguments, Shown};
 pub(crate) use self::serve::ServeArguments;
 pub(crate) use self::services::{ServicesArguments, ServicesVerb};
-pub(crate) use self::settings::{Common, DataFolder, Isolate, Isolated, LogFormat, Workers};
+pub(crate) use self::settings::{Common, DataFolder, Isolate, Isolated, LogFormat, Playbooks, Workers};
 
 /// Runs Ansible playbooks and operations of services as jobs, on this machine.
 #[derive(Debug, Parser)]
@@ -133,11 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_for_systemd_has_flags_of_serve() {
-        let unit = include_str!("../../../examples/callboard.service");
-        let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart="));
-        let parsed = Cli::try_parse_from(command.unwrap_or_default().split(' '));
-        assert!(matches!(parsed.map(|cli| cli.verb), Ok(Verb::Serve(_))));
+    fn the_units_for_systemd_have_flags_of_serve() {
+        for unit in [
+            include_str!("../../../examples/callboard.service"),
+            include_str!("../../../examples/callboard-job-users.service"),
+        ] {
+            let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart="));
+            let parsed = Cli::try_parse_from(command.unwrap_or_default().split(' '));
+            assert!(matches!(parsed.map(|cli| cli.verb), Ok(Verb::Serve(_))));
+        }
     }
 
     #[test]

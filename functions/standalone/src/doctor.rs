@@ -4,6 +4,7 @@ mod contents;
 mod data;
 mod machine;
 mod settings;
+mod users;
 
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use callboard_core::care::{Finding, Severity};
 
 use crate::cli::DoctorArguments;
 use crate::jobs::print;
-use crate::setup;
+use crate::{job_users, setup};
 
 /// Checks everything and prints a line for each check; fails if there is a fault.
 pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCode> {
@@ -22,7 +23,9 @@ pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCo
     findings.push(settings::services(common));
     findings.push(settings::ansible(common).await);
     findings.push(machine::isolation());
-    findings.push(machine::jobs(arguments.isolated.isolation));
+    let users = job_users::find(arguments.isolated.job_user.as_ref(), arguments.workers.number);
+    findings.extend(users::look(arguments, &users).await);
+    findings.push(machine::jobs(arguments.isolated.isolation, users.ok().flatten()));
     findings.push(machine::work(&common.work));
     findings.push(machine::space(&[&data, &setup::cache(common)?, &common.work]));
     findings.push(machine::open_files(&arguments.workers));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure};
 use callboard_ansible::Isolation;
-use callboard_process::JobFolders;
+use callboard_process::{JobFolders, JobUsers};
 use callboard_sandbox::Surroundings;
 
 use crate::cli::{Isolate, ServeArguments};
@@ -18,18 +18,28 @@ const USUAL: &str = "/var/tmp";
 const STICKY: u32 = 0o1000;
 
 /// Returns by what a service's jobs are isolated, as its settings say and the machine can; the log says what they cannot have.
-pub(crate) fn isolation(arguments: &ServeArguments, folders: &JobFolders) -> anyhow::Result<Option<Isolation>> {
-    let surroundings = surroundings(arguments, folders)?;
+pub(crate) fn isolation(
+    arguments: &ServeArguments,
+    folders: &JobFolders,
+    users: Option<JobUsers>,
+) -> anyhow::Result<Isolation> {
+    let surroundings = surroundings(arguments, folders, users.as_ref())?;
     let shared = shared(&surroundings.resolved());
     let isolate = arguments.isolated.isolation;
-    let isolation = match find(isolate, surroundings) {
+    let isolation = match find(isolate, surroundings, users.clone()) {
         Ok(isolation) => isolation,
         Err(why) if isolate == Isolate::Required => {
             bail!("jobs cannot be isolated as --isolation required demands: {why}")
         }
         Err(why) => {
-            tracing::warn!("jobs are not isolated from the service and from each other: {why}");
-            return Ok(None);
+            match &users {
+                Some(users) if users.keep_apart() => {
+                    tracing::info!(isolation = users.means(), "jobs are isolated by nothing else: {why}");
+                }
+                Some(_) => tracing::warn!("jobs are not isolated from each other, since all have one user: {why}"),
+                None => tracing::warn!("jobs are not isolated from the service and from each other: {why}"),
+            }
+            return Ok(Isolation::by(users));
         }
     };
     for folder in shared {
@@ -39,28 +49,38 @@ pub(crate) fn isolation(arguments: &ServeArguments, folders: &JobFolders) -> any
         );
     }
     tracing::info!(isolation = isolation.means().join(" "), "jobs are isolated");
-    Ok(Some(isolation))
+    Ok(isolation)
 }
 
-/// Finds out by what jobs are isolated; the error says why by nothing.
-pub(crate) fn find(isolate: Isolate, surroundings: Surroundings) -> anyhow::Result<Isolation> {
+/// Finds out by what jobs are isolated; the error says why by nothing but their users.
+pub(crate) fn find(isolate: Isolate, surroundings: Surroundings, users: Option<JobUsers>) -> anyhow::Result<Isolation> {
     ensure!(isolate != Isolate::Off, "--isolation is off");
-    Ok(Isolation::find(surroundings, isolate == Isolate::Required)?)
+    Ok(Isolation::by(users).find(surroundings, isolate == Isolate::Required)?)
 }
 
-fn surroundings(arguments: &ServeArguments, folders: &JobFolders) -> anyhow::Result<Surroundings> {
+fn surroundings(
+    arguments: &ServeArguments,
+    folders: &JobFolders,
+    users: Option<&JobUsers>,
+) -> anyhow::Result<Surroundings> {
     let common = &arguments.common;
     let cache = setup::cache(common)?;
     let shared = folders.path().parent().unwrap_or(folders.path());
     let key = arguments.tls.both().map(|(_, key)| key);
-    // nobody's home
-    let home = std::env::home_dir().filter(|home| home.parent().is_some());
-    let files = [common.policy.as_deref(), common.services.as_deref(), home.as_deref()];
+    let is_nobodys = |home: &PathBuf| home.parent().is_none();
+    let of_jobs = users.and_then(|users| users.example().home.clone());
+    let [home, of_jobs] = [std::env::home_dir(), of_jobs].map(|home| home.filter(|home| !is_nobodys(home)));
+    let files = [
+        common.policy.as_deref(),
+        common.services.as_deref(),
+        home.as_deref(),
+        of_jobs.as_deref(),
+    ];
     let program = std::env::current_exe()?;
     let read_only = files
         .into_iter()
         .flatten()
-        .chain([arguments.playbooks.as_path(), &cache, &program]);
+        .chain([arguments.playbooks.folder.as_path(), &cache, &program]);
     let data = setup::data(&common.data)?;
     Ok(Surroundings {
         hidden: [data.as_path(), shared, &cache.join("archives")].map(absolute).into(),

@@ -8,6 +8,7 @@ mod doctor;
 mod health;
 mod http;
 mod isolation;
+mod job_users;
 mod jobs;
 mod keys;
 mod kinds;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callboard_ansible::environment::Environment;
-use callboard_ansible::{AnsibleSettings, Home, PlaybookFolder};
+use callboard_ansible::{AnsibleSettings, Home, Isolation, PlaybookFolder};
 use callboard_api::JobView;
 use callboard_core::audit::{Deed, NewEntry, note};
 use callboard_core::base::id::{JobId, Tenant};
@@ -108,7 +108,7 @@ fn settings(arguments: &RunArguments, environment: Environment, folder: &Path) -
         configured_inventory_first: arguments.inventory.is_empty(),
         extra_arguments: request::unrecorded(arguments),
         grace: Duration::from_secs(arguments.common.grace),
-        isolation: None,
+        isolation: Isolation::default(),
         viewer: Some(Arc::new(Terminal {
             record_on_stdout: arguments.json,
         })),

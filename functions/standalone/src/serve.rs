@@ -28,7 +28,7 @@ use crate::http::{self, Front, Proxies, Tls};
 use crate::parts::Parts;
 use crate::services::Source;
 use crate::signals::Signals;
-use crate::{descriptors, isolation, logging, setup, workers};
+use crate::{descriptors, isolation, job_users, logging, setup, workers};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// The same for calls, of which there may be very many at a time.
@@ -49,12 +49,8 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let Workers { number, calls } = arguments.workers;
     let room = descriptors::divide(descriptors::raise(), number, calls)?;
-    let playbooks = PlaybookFolder::open(&arguments.playbooks).with_context(|| {
-        format!(
-            "the playbooks folder {} cannot be used; name one with --playbooks",
-            arguments.playbooks.display()
-        )
-    })?;
+    let users = job_users::find(arguments.isolated.job_user.as_ref(), number)?;
+    let playbooks = arguments.playbooks.open()?;
     let tls = arguments.tls.both();
     let front = Front {
         limit: room.connections,
@@ -66,7 +62,8 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         .with_context(|| format!("cannot listen on {}; choose another with --listen", arguments.listen))?;
     let address = listener.local_addr()?;
     // while this lock is held, no other process takes the workers' jobs: they need no lease that expires
-    let _lock = FolderLock::take(&setup::data(&common.data)?)?;
+    let data = setup::data(&common.data)?;
+    let _lock = FolderLock::take(&data)?;
     let parts = Parts::open(common)?.with_issuer(arguments.oidc.issuer())?;
     let loopback = address.ip().is_loopback();
     let access = access(&parts, loopback, !arguments.trusted_proxies.is_empty()).await?;
@@ -74,6 +71,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     let environment = setup::environment(common).await?;
     let mut signals = Signals::listen()?;
     let folders = Parts::folders(common)?;
+    job_users::admit(users.as_ref(), &environment.python, &folders, &playbooks, &data).await?;
     let settings = AnsibleSettings {
         environment,
         playbooks: playbooks.clone(),
@@ -85,13 +83,13 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         configured_inventory_first: false,
         extra_arguments: Vec::new(),
         grace: Duration::from_secs(common.grace),
-        isolation: isolation::isolation(arguments, &folders)?,
+        isolation: isolation::isolation(arguments, &folders, users)?,
         viewer: None,
     };
     let runner = parts.runner(common, settings, folders.clone())?;
     runner.warm_up().await?;
     let mut runners: Vec<Arc<dyn Runner>> = vec![runner.clone()];
-    let calls = parts.call_runners(common, folders, instance(&setup::data(&common.data)?))?;
+    let calls = parts.call_runners(common, folders, instance(&data))?;
     runners.extend(calls.runners);
     let runners = Runners::new(runners);
 

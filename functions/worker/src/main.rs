@@ -77,12 +77,13 @@ async fn clean(runner: Option<&Arc<AnsibleRunner>>) {
 
 /// Returns by what jobs are isolated, as far as the system here can. Nothing on disk is the worker's alone: what jobs must not reach is
 /// its process and the host.
-fn isolation() -> Option<Isolation> {
-    let found = Isolation::find(Surroundings::default(), false);
-    if let Err(why) = &found {
-        tracing::info!("jobs are not isolated from the worker: {why}");
-    }
-    found.ok()
+fn isolation() -> Isolation {
+    Isolation::default()
+        .find(Surroundings::default(), false)
+        .unwrap_or_else(|why| {
+            tracing::info!("jobs are not isolated from the worker: {why}");
+            Isolation::default()
+        })
 }
 
 /// The Ansible settings of the image; see the Dockerfile of this crate.

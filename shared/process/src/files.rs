@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -21,6 +22,14 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 /// As for [`write_private`].
 pub fn write_script(path: &Path, body: &str) -> io::Result<()> {
     write(path, format!("#!/bin/sh\n{body}\n").as_bytes(), 0o700)
+}
+
+/// Writes a new file that everybody can read who reaches it, with mode 0644.
+///
+/// # Errors
+/// As for [`write_private`].
+pub fn write_shared(path: &Path, content: &[u8]) -> io::Result<()> {
+    write(path, content, 0o644)
 }
 
 /// Creates a new file with mode 0600, for content that is too large to be in memory twice.
@@ -45,6 +54,20 @@ fn create(path: &Path, mode: u32) -> io::Result<File> {
 /// The path is not a regular file, or cannot be opened.
 pub fn open_untrusted(path: &Path) -> io::Result<File> {
     open(path, OFlags::NONBLOCK | OFlags::NOFOLLOW)
+}
+
+/// Opens such a file if it is what is at its path, also where somebody else may have put links on the way to it.
+///
+/// # Errors
+/// As for [`open_untrusted`]; or a link leads elsewhere.
+pub fn open_in_place(path: &Path) -> io::Result<File> {
+    let file = open_untrusted(path)?;
+    let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    if real == path {
+        Ok(file)
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidInput, "a link leads to another file"))
+    }
 }
 
 fn open(path: &Path, flags: OFlags) -> io::Result<File> {
@@ -88,6 +111,19 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn a_file_to_which_a_link_leads_is_not_in_its_place() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let real = folder.path().canonicalize()?;
+        fs::create_dir(real.join("folder"))?;
+        fs::write(real.join("folder/file"), "")?;
+        symlink("folder", real.join("link"))?;
+        assert!(open_in_place(&real.join("folder/file")).is_ok());
+        assert!(open_untrusted(&real.join("link/file")).is_ok());
+        assert!(open_in_place(&real.join("link/file")).is_err());
+        Ok(())
+    }
 
     #[test]
     fn a_file_is_read_up_to_a_size_whatever_it_is() -> io::Result<()> {

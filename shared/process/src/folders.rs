@@ -1,6 +1,6 @@
 //! Folders that only this user can use, and their removal.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -26,10 +26,16 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets every user pass through a folder, on the way to what is the user's own in it, and see no more of it.
+pub(crate) fn let_through(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(0o711))
+}
+
+/// A folder that others may pass through is private as well: they see nothing of what is in it, and what that is decides for itself.
 fn is_private(path: &Path) -> io::Result<bool> {
     let found = fs::symlink_metadata(path)?;
     let ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-    Ok(ours && found.permissions().mode() & 0o077 == 0)
+    Ok(ours && found.permissions().mode() & 0o066 == 0)
 }
 
 /// Removes everything in a folder except one entry. It blocks.

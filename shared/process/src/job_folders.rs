@@ -1,7 +1,7 @@
 //! The folders of running jobs; they are below one folder of this process, which is removed with it.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, DirEntry};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::{io, thread};
 use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 
-use crate::folders::{abandoned, keep_only, make_private};
+use crate::folders::{abandoned, keep_only, let_through, make_private};
 use crate::job_folder::JobFolder;
 use crate::trash::Trash;
 use crate::{paths, processes};
@@ -109,6 +109,29 @@ impl JobFolders {
         &self.path
     }
 
+    /// Lets the users of jobs reach their own folders among these.
+    ///
+    /// # Errors
+    /// The permissions of a folder cannot be changed.
+    pub fn let_through(&self) -> io::Result<()> {
+        let_through(self.shared())?;
+        let_through(&self.path)
+    }
+
+    /// Returns whether a user has a folder among those of running jobs, of this process or of another one.
+    pub(crate) fn has_any_of(&self, uid: u32) -> bool {
+        let below = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_of = |entry: &DirEntry| entry.metadata().is_ok_and(|found| found.uid() == uid);
+        let processes = below(self.shared()).filter(|entry| entry.file_name() != Trash::NAME);
+        processes
+            .flat_map(|entry| below(&entry.path()))
+            .any(|entry| is_of(&entry))
+    }
+
+    fn shared(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// Makes the folder of the host, a process that outlives jobs.
     ///
     /// # Errors
@@ -125,7 +148,7 @@ impl JobFolders {
     /// # Errors
     /// Something cannot be removed, or not within half a minute.
     pub fn clean(&self) -> io::Result<()> {
-        let (shared, started) = (self.path.parent().unwrap_or(&self.path), Instant::now());
+        let (shared, started) = (self.shared(), Instant::now());
         let all = shared.parent().unwrap_or(shared);
         let goes_on = || started.elapsed() < CLEAN_LIMIT;
         keep_only(all, shared, &goes_on)?;
@@ -185,7 +208,7 @@ mod tests {
         fs::set_permissions(closed.join("deep"), Permissions::from_mode(0o000))?;
         root.clean()?;
         let names = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().count();
-        let shared = root.path.parent().unwrap_or(&root.path);
+        let shared = root.shared();
         assert_eq!((names(parent.path()), names(shared), names(&root.path)), (1, 2, 1));
         assert!(host.join("kept").exists());
         Ok(())

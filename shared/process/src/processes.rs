@@ -78,6 +78,29 @@ fn marked(folder: &Path) -> impl Iterator<Item = Stat> {
     })
 }
 
+/// Returns whether there is a process of a user, or one that may become that user's again.
+pub(crate) fn has_any_of(uid: u32) -> bool {
+    of_user(uid).next().is_some()
+}
+
+/// Kills the processes of a user; returns whether there were any.
+pub(crate) fn end_all_of(uid: u32) -> bool {
+    let me = getpid().as_raw_nonzero().get();
+    of_user(uid).map(|stat| end(&stat, me)).count() > 0
+}
+
+fn of_user(uid: u32) -> impl Iterator<Item = Stat> {
+    let uid = uid.to_string();
+    let has_it = move |stat: &Stat| {
+        let status = fs::read(format!("/proc/{}/status", stat.pid)).unwrap_or_default();
+        let status = String::from_utf8_lossy(&status);
+        // the real one, the effective one, the saved one, and that for files
+        let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+        ids.is_some_and(|ids| ids.split_whitespace().any(|id| id == uid))
+    };
+    all().into_iter().filter(move |stat| !stat.zombie && has_it(stat))
+}
+
 /// Collects a process that became our child when the host died; returns whether nothing is left to collect.
 pub(crate) fn collect(pid: i32) -> bool {
     let waited = Pid::from_raw(pid).map(|pid| waitpid(Some(pid), WaitOptions::NOHANG));

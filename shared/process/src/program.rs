@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::runtime::Handle;
 
+use crate::JobUser;
+
 /// How much output a program may print, and how many bytes of its errors are kept.
 const MAX_OUTPUT_BYTES: usize = 16 * 1024 * 1024;
 /// How much memory of its own a program may use, in KiB: some read what they fetch as a whole, and it may be made to swell.
@@ -58,6 +60,18 @@ pub struct Program<'a> {
     pub max_file_bytes: u64,
     /// How long the program may take.
     pub limit: Duration,
+    /// As whom the program runs, unless that is this process's user.
+    pub other: Option<Other<'a>>,
+}
+
+/// Another user as whom a program runs.
+pub struct Other<'a> {
+    /// The user.
+    pub user: &'a JobUser,
+    /// The program, and its first arguments, that becomes the user and then what follows.
+    pub launcher: &'a [OsString],
+    /// The folder that is the user's while the program runs. Before and after that it is ours, so that nobody else can put anything into it.
+    pub own: &'a Path,
 }
 
 impl Program<'_> {
@@ -66,13 +80,26 @@ impl Program<'_> {
     /// # Errors
     /// The program could not be started, took too long, printed more than 16 MiB, or failed.
     pub async fn run(&self) -> Result<Vec<u8>, ProgramError> {
-        let run = self.run_unbounded();
-        let ended = tokio::time::timeout(self.limit, run).await;
+        let Some(Other { user, own, .. }) = &self.other else {
+            return self.run_in_time().await;
+        };
+        user.give(own).await.map_err(|error| self.not_started(error))?;
+        let ran = self.run_in_time().await;
+        let taken = user.take_back(own).await;
+        ran.and_then(|output| taken.map(|()| output).map_err(|error| self.not_started(error)))
+    }
+
+    async fn run_in_time(&self) -> Result<Vec<u8>, ProgramError> {
+        let ended = tokio::time::timeout(self.limit, self.run_unbounded()).await;
         ended.unwrap_or(Err(ProgramError::TimedOut(self.limit)))
     }
 
+    fn not_started(&self, error: io::Error) -> ProgramError {
+        ProgramError::Start(self.arguments[0].to_string_lossy().into_owned(), error)
+    }
+
     async fn run_unbounded(&self) -> Result<Vec<u8>, ProgramError> {
-        let failed = |error| ProgramError::Start(self.arguments[0].to_string_lossy().into_owned(), error);
+        let failed = |error| self.not_started(error);
         let blocks = self.max_file_bytes.div_ceil(BLOCK_BYTES);
         // without the signal, a program that reaches the limit reports it
         let memory = format!(
@@ -80,9 +107,11 @@ impl Program<'_> {
              ulimit -d \"$most\""
         );
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; {memory}; exec \"$@\"");
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", &script, "sh"])
-            .args(&self.arguments)
+        let launcher = self.other.as_ref().map(|other| other.launcher).unwrap_or_default();
+        let shell = ["/bin/sh", "-c", &script, "sh"].map(OsString::from);
+        let command: Vec<&OsString> = launcher.iter().chain(&shell).chain(&self.arguments).collect();
+        let mut child = Command::new(command[0])
+            .args(&command[1..])
             .env_clear()
             // the program is found by this if the service dies; see `processes.rs`
             .env("TMPDIR", self.folder)
@@ -175,6 +204,7 @@ mod tests {
             folder: folder.path(),
             max_file_bytes: 1024,
             limit: Duration::from_secs(60),
+            other: None,
         };
         let ran = program.run().await;
         Ok(ran.map(|output| String::from_utf8_lossy(&output).into_owned()))

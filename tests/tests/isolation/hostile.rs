@@ -5,6 +5,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, ensure};
 use callboard_tests::program::{as_nobody, cache};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Jobs may make files in `/tmp`, so nothing of the service is there.
-const PLACE: &str = "/var/tmp";
+pub(crate) const PLACE: &str = "/var/tmp";
 const PLAYBOOKS: [&str; 4] = [
     "isolation/attack.yml",
     "isolation/attack.py",
@@ -21,33 +22,38 @@ const PLAYBOOKS: [&str; 4] = [
     "nothing.yml",
 ];
 
-/// A service that is not root's, with playbooks of its own.
-struct World {
-    service: Service,
+/// A service with playbooks of its own.
+pub(crate) struct World {
+    pub(crate) service: Service,
     playbooks: TempDir,
-    data: TempDir,
+    pub(crate) data: TempDir,
     work: TempDir,
 }
 
 impl World {
     fn start(isolation: &str) -> anyhow::Result<Self> {
+        Self::start_as(&["--isolation", isolation], |command| Ok(as_nobody(command)))
+    }
+
+    /// Starts a service with more arguments, as somebody else.
+    pub(crate) fn start_as(
+        arguments: &[&str],
+        by: impl FnOnce(Command) -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Self> {
         let folder = || tempfile::tempdir_in(PLACE);
         let (playbooks, data, work) = (folder()?, folder()?, folder()?);
+        for (folder, mode) in [(&playbooks, 0o755), (&data, 0o700), (&work, 0o711)] {
+            fs::set_permissions(folder.path(), Permissions::from_mode(mode))?;
+        }
         fs::create_dir(playbooks.path().join("isolation"))?;
         for name in PLAYBOOKS {
             fs::copy(callboard_tests::playbooks().join(name), playbooks.path().join(name))?;
         }
         let mut command = callboard(data.path())?;
-        command.args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--isolation",
-            isolation,
-            "--playbooks",
-        ]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--playbooks"]);
         command.arg(playbooks.path()).arg("--work").arg(work.path());
-        let service = Service::spawn(as_nobody(command))?;
+        command.args(arguments);
+        let service = Service::spawn(by(command)?)?;
         Ok(Self {
             service,
             playbooks,
@@ -57,7 +63,7 @@ impl World {
     }
 
     /// Starts a job that has secrets, and waits for a file.
-    async fn victim(&self, client: &Client, file: &Path) -> anyhow::Result<String> {
+    pub(crate) async fn victim(&self, client: &Client, file: &Path) -> anyhow::Result<String> {
         let password = json!({"name": "become", "kind": "password", "password": "of-the-victim"});
         let stored = client.post("/api/v1/credentials", password.to_string()).await?;
         ensure!(stored.status == 201, "{stored:?}");
@@ -71,7 +77,7 @@ impl World {
     }
 
     /// Runs the playbook that tries everything; returns its record, and what it could do.
-    async fn attack(&self, client: &Client, targets: &Value) -> anyhow::Result<(Value, Vec<String>)> {
+    pub(crate) async fn attack(&self, client: &Client, targets: &Value) -> anyhow::Result<(Value, Vec<String>)> {
         let job = client
             .run(&json!({"playbook": "isolation/attack.yml", "extra_vars": {"targets": targets}}))
             .await?;
@@ -85,7 +91,7 @@ impl World {
     }
 
     /// What there is to attack while a job runs.
-    fn targets(&self, socket: &str, kept: &Path, harmful: bool) -> anyhow::Result<Value> {
+    pub(crate) fn targets(&self, socket: &str, kept: &Path, harmful: bool) -> anyhow::Result<Value> {
         let folder = crate::job_folders(self.work.path())
             .pop()
             .context("the victim's folder")?;
@@ -106,10 +112,10 @@ impl World {
 }
 
 /// A file in the cache that jobs only read, in place of those that would be missed.
-struct Kept(PathBuf);
+pub(crate) struct Kept(pub(crate) PathBuf);
 
 impl Kept {
-    fn make() -> anyhow::Result<Self> {
+    pub(crate) fn make() -> anyhow::Result<Self> {
         fs::create_dir_all(cache()?.join("archives"))?;
         let path = cache()?.join(format!("kept-{}", std::process::id()));
         fs::write(&path, "as it was")?;

@@ -5,6 +5,7 @@ mod leftovers;
 mod private;
 mod together;
 mod trees;
+mod users;
 
 use std::fs;
 use std::path::{Path, PathBuf};

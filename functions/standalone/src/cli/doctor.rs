@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Common, Isolated, Workers};
+use super::{Common, Isolated, Playbooks, Workers};
 
 /// The flags of `doctor`: those that the service is started with.
 #[derive(Debug, Args)]
@@ -12,6 +12,8 @@ pub(crate) struct DoctorArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) workers: Workers,
+    #[command(flatten)]
+    pub(crate) playbooks: Playbooks,
     #[command(flatten)]
     pub(crate) isolated: Isolated,
     #[command(flatten)]

@@ -7,7 +7,7 @@ use callboard_policy::Issuer;
 use clap::Args;
 
 use super::amounts::{body_bytes, seconds};
-use super::{Common, Isolated, Workers};
+use super::{Common, Isolated, Playbooks, Workers};
 use crate::http::Network;
 
 /// The flags of `serve`.
@@ -52,9 +52,8 @@ pub(crate) struct ServeArguments {
     pub(crate) trusted_proxies: Vec<Network>,
     #[command(flatten)]
     pub(crate) oidc: OidcFlags,
-    /// The folder of playbooks that may be run
-    #[arg(long, value_name = "DIR", env = "CALLBOARD_PLAYBOOKS", default_value = "playbooks")]
-    pub(crate) playbooks: PathBuf,
+    #[command(flatten)]
+    pub(crate) playbooks: Playbooks,
     #[command(flatten)]
     pub(crate) workers: Workers,
     /// How long running jobs may continue after the service is told to stop, in seconds

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
+use callboard_ansible::PlaybookFolder;
 use clap::{Args, ValueEnum};
 
+use super::JobUser;
 use super::amounts::{bytes, seconds};
 
 /// Where to ask for jobs.
@@ -105,16 +108,45 @@ pub(crate) struct Workers {
     pub(crate) calls: u16,
 }
 
+/// The playbooks of a service.
+#[derive(Debug, Args)]
+pub(crate) struct Playbooks {
+    /// The folder of playbooks that may be run
+    #[arg(
+        long = "playbooks",
+        value_name = "DIR",
+        env = "CALLBOARD_PLAYBOOKS",
+        default_value = "playbooks"
+    )]
+    pub(crate) folder: PathBuf,
+}
+
+impl Playbooks {
+    /// Opens the folder.
+    pub(crate) fn open(&self) -> anyhow::Result<PlaybookFolder> {
+        PlaybookFolder::open(&self.folder).with_context(|| {
+            format!(
+                "the playbooks folder {} cannot be used; name one with --playbooks",
+                self.folder.display()
+            )
+        })
+    }
+}
+
 /// How jobs are kept from the service and from each other.
 #[derive(Debug, Args)]
 pub(crate) struct Isolated {
-    /// Whether playbooks are kept from what belongs to the service and to other jobs: `on` as far as the system can, unless the
-    /// service runs as root; `required` for root as well, and the service does not start without; `off` not at all
+    /// Whether playbooks are kept from what belongs to the service and to other jobs by Landlock: `on` as far as the system can, unless
+    /// they run as root; `required` for root as well, and the service does not start without; `off` not at all
     #[arg(long, value_enum, env = "CALLBOARD_ISOLATION", default_value = "on")]
     pub(crate) isolation: Isolate,
     /// A folder or file that isolated jobs may change all the same, such as one in the playbooks folder; may be repeated
     #[arg(long, value_name = "PATH", env = "CALLBOARD_WRITABLE", value_delimiter = ',')]
     pub(crate) writable: Vec<PathBuf>,
+    /// As whom playbooks run, where the service is root: a user, by name or id; or a range of ids in which nobody has one, such as
+    /// 20000-20031, for a user of its own for each job [default: as root]
+    #[arg(long, value_name = "USER|FIRST-LAST", env = "CALLBOARD_JOB_USER")]
+    pub(crate) job_user: Option<JobUser>,
 }
 
 /// How far jobs are isolated.

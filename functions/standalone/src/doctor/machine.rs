@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use callboard_ansible::longest_socket;
 use callboard_core::care::Finding;
-use callboard_process::JobFolders;
+use callboard_process::{JobFolders, JobUsers};
 use callboard_sandbox::{Sandbox, Surroundings};
 use rustix::fs::{Access, access, statvfs};
 
@@ -66,8 +66,9 @@ pub(super) fn isolation() -> Finding {
 }
 
 /// Finds out by what jobs are isolated here.
-pub(super) fn jobs(isolate: Isolate) -> Finding {
-    match isolation::find(isolate, Surroundings::default()) {
+pub(super) fn jobs(isolate: Isolate, users: Option<JobUsers>) -> Finding {
+    let apart = users.as_ref().map(|users| (users.means(), users.keep_apart()));
+    match isolation::find(isolate, Surroundings::default(), users) {
         Ok(isolation) => Finding::ok(
             "jobs",
             format!("Jobs are isolated by: {}.", isolation.means().join(", ")),
@@ -75,6 +76,17 @@ pub(super) fn jobs(isolate: Isolate) -> Finding {
         Err(why) if isolate == Isolate::Required => {
             let detail = format!("Jobs cannot be isolated as --isolation required demands: {why}.");
             Finding::fault("jobs", detail, "Use another machine, or --isolation on.")
+        }
+        Err(why) if let Some((means, keep_apart)) = apart => {
+            let told = format!("Jobs are isolated by: {means}. By nothing else: {why}.");
+            match keep_apart {
+                true => Finding::ok("jobs", told),
+                false => Finding::warning(
+                    "jobs",
+                    told,
+                    "A job can read what other jobs have: all have one user. Give --job-user a range of ids.",
+                ),
+            }
         }
         Err(why) => {
             let remedy =

@@ -1,6 +1,7 @@
 //! An ssh-agent that holds one key while it is needed. The key is on disk only while it is being added.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,6 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use crate::owner::Owner;
 use crate::unready::Unready;
 
 const PAUSE: Duration = Duration::from_millis(2);
@@ -27,8 +29,9 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Starts an agent in a folder and gives it a key, with its certificate if there is one.
-    pub(crate) async fn start(folder: &Path, key: &KeyPair) -> Result<Self, Unready> {
+    /// Starts an agent in a folder, as whose owner it runs, since it answers nobody else, and gives it a key, with its certificate if there is
+    /// one.
+    pub(crate) async fn start(folder: &Path, key: &KeyPair, owner: Option<&Owner>) -> Result<Self, Unready> {
         let missing = |error| {
             Unready::credential("The program ssh-agent could not be run; OpenSSH must be installed where jobs run.")
                 .caused(error)
@@ -37,11 +40,15 @@ impl Agent {
         let id = Uuid::new_v4().simple().to_string();
         let name = format!("a{}", &id[..8]);
         let socket = folder.join(&name);
-        let process = Command::new("ssh-agent")
-            .arg("-D")
-            .arg("-a")
-            // everybody can read the command line: to another job of the same user, this name would be a key
-            .arg(name)
+        // everybody can read the command line: to another job of the same user, this name would be a key
+        let agent = ["ssh-agent", "-D", "-a", &name].map(OsString::from);
+        let launcher = owner.map(Owner::launcher).unwrap_or_default();
+        let command: Vec<&OsString> = launcher.iter().chain(&agent).collect();
+        if let Some(owner) = owner {
+            owner.user().give(folder).await?;
+        }
+        let process = Command::new(command[0])
+            .args(&command[1..])
             .current_dir(folder)
             .env_clear()
             .env("PATH", search_path())
@@ -63,7 +70,9 @@ impl Agent {
             socket,
             _process: process,
         };
-        agent.add(&folder.join(format!("k{}", &id[..8])), key).await?;
+        // beside it: what is in it is the owner's now
+        let keys = folder.with_file_name(format!("k{}", &id[..8]));
+        agent.add(&keys, key, owner).await?;
         Ok(agent)
     }
 
@@ -72,7 +81,7 @@ impl Agent {
         &self.socket
     }
 
-    async fn add(&self, folder: &Path, key: &KeyPair) -> Result<(), Unready> {
+    async fn add(&self, folder: &Path, key: &KeyPair, owner: Option<&Owner>) -> Result<(), Unready> {
         fs::create_dir(folder)?;
         let file = folder.join("key");
         write_private(&file, key.private_key.expose().as_bytes())?;
@@ -106,6 +115,7 @@ impl Agent {
             folder,
             max_file_bytes: MAX_FILE_BYTES,
             limit: ADD_LIMIT,
+            other: owner.map(|owner| owner.with(folder)),
         };
         let added = program.run().await;
         fs::remove_dir_all(folder)?;

@@ -73,7 +73,7 @@ impl Manifest {
 /// Writes a requirements file for ansible-galaxy.
 pub(crate) fn write_requirements(requirements: &serde_json::Value, scratch: &Path) -> Result<PathBuf, Unready> {
     let path = scratch.join(format!("requirements-{}.yml", uuid::Uuid::new_v4().simple()));
-    callboard_process::files::write_private(&path, requirements.to_string().as_bytes())?;
+    callboard_process::files::write_shared(&path, requirements.to_string().as_bytes())?;
     Ok(path)
 }
 

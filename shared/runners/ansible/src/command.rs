@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::accepted::Accepted;
 use crate::agent::Agent;
-use crate::isolation::Isolation;
 use crate::material::Sourcing;
+use crate::owner::Owner;
 use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
@@ -25,7 +25,7 @@ pub(crate) struct JobSpec {
     pub(crate) cwd: PathBuf,
     pub(crate) nonce: String,
     pub(crate) color: bool,
-    /// The home of the service's user, if the job has a home of its own.
+    /// The home of the job's user, if the job has another and the user database knows that one.
     pub(crate) users_home: Option<PathBuf>,
     pub(crate) fallback_inventory: Vec<String>,
     /// Whether an inventory that names no hosts is an error.
@@ -34,6 +34,8 @@ pub(crate) struct JobSpec {
     pub(crate) end_background: bool,
     /// Whether its programs must not get more privileges than it has.
     pub(crate) no_new_privileges: bool,
+    /// The user that the job runs as, unless that is the service's.
+    pub(crate) user: Option<Value>,
     /// Folders that take precedence over those of the configuration.
     pub(crate) collections: Vec<PathBuf>,
     pub(crate) roles: Vec<PathBuf>,
@@ -59,7 +61,9 @@ impl Task<'_> {
     /// Gets what the job needs, writes the files that it reads into its folder, and returns what to run.
     pub(crate) async fn prepare(&self) -> Result<Prepared, Unready> {
         let request = self.request;
-        let mut env = environ::variables(self.settings, self.workspace)?;
+        let users_home = self.users_home();
+        let mut env = environ::variables(self.settings, self.workspace, users_home.as_deref())?;
+        self.workspace.move_in().await?;
         let sourcing = Sourcing { task: self, env: &env };
         let (material, mut sources) = tokio::try_join!(sourcing.prepare(), self.inventories())?;
         let mut argv = vec!["ansible-playbook".to_owned()];
@@ -70,10 +74,7 @@ impl Task<'_> {
         argv.extend(arguments::flags_of(&request.options));
         inventory::variables(&request.inventory, &mut env);
         env.extend(arguments::variables(&request.options));
-        let agent = self
-            .keys
-            .hand_over(&self.workspace.keys()?, &mut argv, &mut env)
-            .await?;
+        let agent = self.keys.hand_over(self.workspace, &mut argv, &mut env).await?;
         let accepted = self.know_hosts(&mut env).await?;
         argv.extend(self.settings.extra_arguments.iter().cloned());
         argv.extend(material.playbooks);
@@ -86,31 +87,42 @@ impl Task<'_> {
         if self.settings.home == Home::Callers {
             sockets::shorten(&mut env, &cwd, &self.workspace.sockets());
         }
-        let isolation = self.settings.isolation.as_ref();
+        let isolation = &self.settings.isolation;
         let spec = JobSpec {
             argv,
             env,
             cwd,
             nonce: uuid::Uuid::new_v4().simple().to_string(),
             color: self.settings.color,
-            users_home: std::env::home_dir().filter(|_| self.settings.home == Home::Private),
+            users_home,
             fallback_inventory: sources,
             require_hosts: self.settings.home == Home::Private,
             end_background: self.settings.home == Home::Private,
-            no_new_privileges: isolation.is_some_and(Isolation::no_new_privileges),
+            no_new_privileges: isolation.no_new_privileges(),
+            user: self.workspace.owner().map(Owner::told).cloned(),
             collections: material.collections,
             roles: material.roles,
         };
-        let folder = self.workspace.path();
+        let rules = isolation.rules(self.workspace.path()).transpose()?;
+        self.workspace.hand_over().await?;
         Ok(Prepared {
             spec,
-            rules: isolation.map(|isolation| isolation.rules(folder)).transpose()?,
+            rules,
             root: material.root,
             commit: material.commit,
             host_keys: self.workspace.ssh(),
             accepted,
             _agent: agent,
         })
+    }
+
+    /// Returns the home whose files the job reads as well: that of the user that it runs as, if the user database knows one.
+    fn users_home(&self) -> Option<PathBuf> {
+        match (self.settings.home, self.workspace.owner()) {
+            (Home::Callers, _) => None,
+            (Home::Private, Some(owner)) => owner.user().home.clone(),
+            (Home::Private, None) => std::env::home_dir(),
+        }
     }
 
     fn add_extra_vars(&self, argv: &mut Vec<String>) -> Result<(), Unready> {

@@ -28,8 +28,13 @@ const PASSED_ON: [&str; 16] = [
     "CURL_CA_BUNDLE",
 ];
 
-/// Returns the job's variables, including its home and its folder for temporary files.
-pub(crate) fn variables(settings: &AnsibleSettings, workspace: &Workspace) -> io::Result<BTreeMap<String, String>> {
+/// Returns the job's variables, including its home and its folder for temporary files. Of its user's home, if it has another, it sees
+/// what is there for Ansible.
+pub(crate) fn variables(
+    settings: &AnsibleSettings,
+    workspace: &Workspace,
+    users_home: Option<&Path>,
+) -> io::Result<BTreeMap<String, String>> {
     let keep_all = settings.home == Home::Callers;
     let passes =
         |name: &str| keep_all || PASSED_ON.contains(&name) || name.starts_with("ANSIBLE_") || name.starts_with("LC_");
@@ -39,12 +44,17 @@ pub(crate) fn variables(settings: &AnsibleSettings, workspace: &Workspace) -> io
     let temporary = workspace.temporary().display().to_string();
     if settings.home == Home::Private {
         workspace.link_sockets()?;
-        if let Some(real) = std::env::home_dir() {
-            workspace.link_ansible_home(&real)?;
+        if let Some(real) = users_home {
+            workspace.link_ansible_home(real)?;
         }
         env.insert("HOME".to_owned(), workspace.home().display().to_string());
         // the machine's identity in the cloud belongs to the service, not to the job
         env.insert("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned());
+    }
+    if let Some(owner) = workspace.owner() {
+        for name in ["USER", "LOGNAME"] {
+            env.insert(name.to_owned(), owner.user().name.clone());
+        }
     }
     env.insert("TMPDIR".to_owned(), temporary.clone());
     env.insert("ANSIBLE_LOCAL_TEMP".to_owned(), temporary);

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use self::client::Client;
 use crate::archive;
 use crate::digest::digest;
+use crate::owner::Owner;
 use crate::reach::Reach;
 use crate::room::Room;
 use crate::unready::Unready;
@@ -45,6 +46,8 @@ pub(crate) struct Wanted<'a> {
     /// The folder to work in; it is wiped with the job's.
     pub(crate) scratch: &'a Path,
     pub(crate) room: &'a Arc<Room>,
+    /// The user whom the job belongs to, unless that is the service's.
+    pub(crate) owner: Option<&'a Owner>,
 }
 
 impl Wanted<'_> {

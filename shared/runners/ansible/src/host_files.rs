@@ -18,6 +18,7 @@ const PACKAGE: &str = "callboard_host";
 const FILES: &[(&str, &str)] = &[
     host_file!("__init__.py"),
     host_file!("__main__.py"),
+    host_file!("access.py"),
     host_file!("aftermath.py"),
     host_file!("askpass.py"),
     host_file!("awx.py"),
@@ -41,6 +42,7 @@ const FILES: &[(&str, &str)] = &[
     host_file!("stock.py"),
     host_file!("streams.py"),
     host_file!("supervisor.py"),
+    host_file!("user.py"),
 ];
 
 /// Writes the package below the cache if it is not there yet, and returns the folder that holds it.

@@ -4,6 +4,7 @@ mod refusal;
 mod words;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) home: Home,
     /// The folder that holds the host keys given to the job.
     pub(crate) folder: &'a Path,
+    /// What runs a program as the job's user, unless that is the service's.
+    pub(crate) launcher: &'a [OsString],
     /// What the policy says about keys that are not known.
     pub(crate) checking: HostKeyChecking,
     /// Returns how an operator removes a host's key that an earlier job has accepted.
@@ -43,7 +46,7 @@ pub(crate) async fn explain(failures: &mut [HostFailure], facts: &Facts<'_>) {
         };
         let mut seen = None;
         if refusal.why == Why::Unknown && !asked {
-            seen = scan(&refusal, facts.folder).await;
+            seen = scan(&refusal, facts).await;
             asked = true;
         }
         failure.message = words::sentence(&refusal, seen.as_ref(), facts);
@@ -51,18 +54,24 @@ pub(crate) async fn explain(failures: &mut [HostFailure], facts: &Facts<'_>) {
 }
 
 /// Asks a host for its key, of the type that it showed to ssh.
-async fn scan(refusal: &Refusal, folder: &Path) -> Option<HostKey> {
+async fn scan(refusal: &Refusal, facts: &Facts<'_>) -> Option<HostKey> {
     let name = refusal.host.as_deref()?;
     let (host, port) = address(name);
     let mut arguments = vec!["ssh-keyscan", "-T", SCAN_SECONDS, "-p", port];
     let kind = refusal.kind.as_deref()?.to_ascii_lowercase();
     arguments.extend(["-t", &kind, "--", host]);
     let program = Program {
-        arguments: arguments.into_iter().map(Into::into).collect(),
+        arguments: facts
+            .launcher
+            .iter()
+            .cloned()
+            .chain(arguments.into_iter().map(Into::into))
+            .collect(),
         env: &BTreeMap::from([("PATH".to_owned(), search_path())]),
-        folder: folder.parent()?,
+        folder: facts.folder.parent()?,
         max_file_bytes: MAX_FILE_BYTES,
         limit: SCAN_LIMIT,
+        other: None,
     };
     let found = String::from_utf8_lossy(&program.run().await.ok()?).into_owned();
     let key = found.lines().find_map(HostKey::of_any_line)?;

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use callboard_kind_ansible::failures::HostFailure;
+use callboard_process::JobUsers;
 use callboard_sandbox::{Surroundings, landlock_version};
 use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, capabilities};
@@ -23,7 +24,7 @@ const WHY: &str = "Jobs of this service are isolated, so they cannot become anot
 pub enum Unisolated {
     /// Whoever is root gets around what the kernel can do, and needs what it takes away.
     #[error(
-        "jobs run as root, and root's playbooks need what isolation would take from them; run the service as another user"
+        "jobs run as root, and root's playbooks need what isolation would take from them; have jobs run as other users (--job-user), or run the service as another user"
     )]
     Root,
     /// There is no Landlock.
@@ -34,56 +35,82 @@ pub enum Unisolated {
     Signals,
 }
 
-/// How jobs are isolated on this machine.
-#[derive(Clone, Debug)]
+/// How jobs are isolated on this machine: by their users, by Landlock, or by both.
+#[derive(Clone, Debug, Default)]
 pub struct Isolation {
+    users: Option<JobUsers>,
+    landlock: Option<Landlock>,
+}
+
+#[derive(Clone, Debug)]
+struct Landlock {
     surroundings: Surroundings,
-    landlock: i32,
+    version: i32,
     no_new_privileges: bool,
 }
 
 impl Isolation {
-    /// Finds out what the system can do to keep jobs from the surroundings. Where it is `required`, root is isolated as well, and
-    /// what the system can do must include signals.
+    /// Has jobs run as these users, if there are any.
+    #[must_use]
+    pub fn by(users: Option<JobUsers>) -> Self {
+        Self { users, landlock: None }
+    }
+
+    /// Finds out what the system can do, besides, to keep jobs from the surroundings. Where it is `required`, jobs that run as root are isolated
+    /// as well, and what the system can do must include signals.
     ///
     /// # Errors
     /// [`Unisolated`] says why nothing is done.
-    pub fn find(surroundings: Surroundings, required: bool) -> Result<Self, Unisolated> {
-        if geteuid().is_root() && !required {
+    pub fn find(self, surroundings: Surroundings, required: bool) -> Result<Self, Unisolated> {
+        if geteuid().is_root() && self.users.is_none() && !required {
             return Err(Unisolated::Root);
         }
-        let landlock = landlock_version().ok_or(Unisolated::Landlock)?;
-        if landlock < SIGNALS && required {
+        let version = landlock_version().ok_or(Unisolated::Landlock)?;
+        if version < SIGNALS && required {
             return Err(Unisolated::Signals);
         }
         let may_administer = capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::SYS_ADMIN));
-        Ok(Self {
+        let landlock = Landlock {
             surroundings,
-            landlock,
-            // the kernel asks for it, unless whoever may do everything restricts himself
+            version,
+            // the kernel asks for it, unless whoever may do everything restricts himself, as a job does before it is another user's
             no_new_privileges: !may_administer,
+        };
+        Ok(Self {
+            landlock: Some(landlock),
+            ..self
         })
     }
 
     /// Returns by what jobs are isolated, as their records tell it.
     #[must_use]
     pub fn means(&self) -> Vec<String> {
-        let privileges = self.no_new_privileges.then(|| "no_new_privileges".to_owned());
-        [format!("landlock_{}", self.landlock), "rlimits".to_owned()]
-            .into_iter()
-            .chain(privileges)
-            .collect()
+        let users = self.users.iter().map(|users| users.means().to_owned());
+        let landlock = self.landlock.iter().flat_map(|landlock| {
+            let privileges = landlock.no_new_privileges.then(|| "no_new_privileges".to_owned());
+            [format!("landlock_{}", landlock.version), "rlimits".to_owned()]
+                .into_iter()
+                .chain(privileges)
+        });
+        users.chain(landlock).collect()
     }
 
-    /// Makes the rules of a job with this folder.
-    pub(crate) fn rules(&self, folder: &Path) -> io::Result<OwnedFd> {
-        self.surroundings.rules(folder)
+    /// Returns the users that jobs run as, unless they run as the service's.
+    pub(crate) fn users(&self) -> Option<&JobUsers> {
+        self.users.as_ref()
+    }
+
+    /// Makes the rules of a job with this folder, if Landlock binds jobs.
+    pub(crate) fn rules(&self, folder: &Path) -> Option<io::Result<OwnedFd>> {
+        self.landlock
+            .as_ref()
+            .map(|landlock| landlock.surroundings.rules(folder))
     }
 
     /// Adds the reason to failures that come of the isolation, as far as they can be told from others.
     pub(crate) fn explain(&self, failures: &mut [HostFailure]) {
         let is_refused = |text: Option<&String>| text.is_some_and(|text| text.contains(REFUSED));
-        for failure in failures.iter_mut().filter(|_| self.no_new_privileges) {
+        for failure in failures.iter_mut().filter(|_| self.no_new_privileges()) {
             if is_refused(Some(&failure.message)) || is_refused(failure.stderr.as_ref()) {
                 failure.message = format!("{}. {WHY}", failure.message.trim_end().trim_end_matches('.'));
             }
@@ -92,7 +119,9 @@ impl Isolation {
 
     /// Whether a job's programs must not get more privileges than it has.
     pub(crate) fn no_new_privileges(&self) -> bool {
-        self.no_new_privileges
+        self.landlock
+            .as_ref()
+            .is_some_and(|landlock| landlock.no_new_privileges)
     }
 }
 
@@ -109,9 +138,12 @@ mod tests {
         let sudo = "sudo: The \"no new privileges\" flag is set, which prevents sudo from running as root.";
         let mut failures = [failed(sudo), failed("sudo: a password is required")];
         let isolation = Isolation {
-            surroundings: Surroundings::default(),
-            landlock: 7,
-            no_new_privileges: true,
+            users: None,
+            landlock: Some(Landlock {
+                surroundings: Surroundings::default(),
+                version: 7,
+                no_new_privileges: true,
+            }),
         };
         isolation.explain(&mut failures);
         let [told, other] = failures.map(|failure| failure.message);

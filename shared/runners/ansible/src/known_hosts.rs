@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use callboard_kind_ansible::policy::HostKeyChecking;
+use callboard_process::User;
 use callboard_process::files::{write_private, write_script};
 use callboard_process::folders::make_private;
-use tokio::process::Command;
 
 use crate::accepted::Accepted;
+use crate::blocking::on_a_thread;
 use crate::settings::Home;
 use crate::task::Task;
 use crate::unready::Unready;
@@ -58,7 +59,11 @@ impl Task<'_> {
                 Some(Accepted::start(self, folder.join(ACCEPTED), &given).await?)
             }
         };
-        let read: Vec<String> = of_the_user(home().await).into_iter().chain(of_the_machine()).collect();
+        let home = match self.workspace.owner() {
+            Some(owner) => owner.user().home.clone(),
+            None => on_a_thread(|_| Ok(home())).await?,
+        };
+        let read: Vec<String> = of_the_user(home).into_iter().chain(of_the_machine()).collect();
         let configuration = configuration(&read, &files, accepted.as_ref().map(Accepted::file));
         let path = folder.join("config");
         write_private(&path, configuration.as_bytes())?;
@@ -68,19 +73,9 @@ impl Task<'_> {
 }
 
 /// Returns the home in the user database: ssh looks there, whatever `HOME` is.
-async fn home() -> Option<PathBuf> {
+fn home() -> Option<PathBuf> {
     let user = rustix::process::getuid().as_raw().to_string();
-    let of_user = |line: &str| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let found = fields.len() > 5 && fields[2] == user;
-        found.then(|| PathBuf::from(fields[5]))
-    };
-    let local = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    if let Some(home) = local.lines().find_map(of_user) {
-        return Some(home);
-    }
-    let asked = Command::new("getent").args(["passwd", &user]).output().await.ok()?;
-    String::from_utf8_lossy(&asked.stdout).lines().find_map(of_user)
+    User::find(&user).map(|user| user.home)
 }
 
 /// Returns the line that makes ssh read the user's configuration, if there is one. A `~` would mean the job's home here.

@@ -1,6 +1,7 @@
 //! Runs Ansible playbooks: the pinned environment, the Ansible host, and the runner that uses both.
 
 mod accepted;
+pub mod access;
 mod agent;
 mod archive;
 mod arguments;
@@ -30,6 +31,7 @@ mod known_hosts;
 mod lines;
 mod material;
 mod notes;
+mod owner;
 mod packets;
 mod playbooks;
 mod pump;

@@ -82,6 +82,16 @@ impl AnsibleRunner {
         self.root.tidy();
     }
 
+    /// Makes the job's folder, for a user of whose earlier jobs nothing is left.
+    async fn workspace(&self, job: &Job) -> io::Result<Workspace> {
+        let user = match self.settings.isolation.users() {
+            Some(users) => Some(users.take(&self.root).await?),
+            None => None,
+        };
+        let folder = self.root.attempt(job.id, job.state.attempt)?;
+        Workspace::furnish(folder, user, &self.settings.environment, &self.root.host()?)
+    }
+
     /// Gets what a job needs and runs it, unless it is stopped first. Its output and its reported errors hold none of its
     /// secrets.
     async fn run_in(
@@ -106,6 +116,7 @@ impl AnsibleRunner {
         let attempt = Attempt {
             runner: self,
             prepared: &prepared,
+            workspace,
             job,
             output,
             redactor: &redactor,
@@ -162,13 +173,12 @@ impl Runner for AnsibleRunner {
     }
 
     async fn run(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended {
-        let folder = self.root.attempt(job.id, job.state.attempt);
-        let workspace = match folder.and_then(Workspace::furnish) {
+        let workspace = match self.workspace(job).await {
             Ok(workspace) => workspace,
             Err(error) => return failed(RunError::Io(error)),
         };
         let ended = self.run_in(&workspace, job, work, output, stop).await;
-        if let Err(error) = workspace.remove().await {
+        if let Err(error) = workspace.clear().await {
             tracing::warn!(error = %causes(&error), "the job's folder could not be removed; the removal is tried again until it succeeds");
         }
         ended.unwrap_or_else(failed)

@@ -42,7 +42,7 @@ pub struct AnsibleSettings {
     /// How long a job may take to end after SIGTERM before SIGKILL.
     pub grace: Duration,
     /// What keeps jobs from the service and from each other.
-    pub isolation: Option<Isolation>,
+    pub isolation: Isolation,
     /// Shows what jobs print as they print it; if there is a viewer, standard error is kept apart.
     pub viewer: Option<Arc<dyn Viewer>>,
 }

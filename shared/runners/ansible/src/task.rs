@@ -48,6 +48,7 @@ impl<'a> Task<'a> {
             submodules: git.submodules,
             scratch,
             room: &self.room,
+            owner: self.workspace.owner(),
         };
         wanted.check()?;
         Ok(wanted)

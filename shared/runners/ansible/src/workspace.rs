@@ -1,38 +1,92 @@
 //! The folder of a running Ansible job: its home, its temporary files, and the files that it is given to read.
 
+use std::fs::{Permissions, set_permissions};
 use std::io;
 use std::ops::Deref;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use callboard_process::JobFolder;
 use callboard_process::folders::make_private;
+use callboard_process::{JobFolder, JobUser};
 
+use crate::environment::Environment;
+use crate::owner::Owner;
 use crate::sockets;
 
-/// The folder of one job.
+/// The folder of one job, and the job's user, unless that is the service's.
 #[derive(Debug)]
-pub(crate) struct Workspace(JobFolder);
+pub(crate) struct Workspace {
+    folder: JobFolder,
+    owner: Option<Owner>,
+}
 
 impl Deref for Workspace {
     type Target = JobFolder;
 
     fn deref(&self) -> &JobFolder {
-        &self.0
+        &self.folder
     }
 }
 
 impl Workspace {
-    /// Makes a job's home, and its folder for temporary files.
-    pub(crate) fn furnish(folder: JobFolder) -> io::Result<Self> {
-        folder.folder("home")?;
+    /// Makes a job's home, and its folder for temporary files. What makes the job's user known is written into `host`, a folder that only the
+    /// service can use.
+    pub(crate) fn furnish(
+        folder: JobFolder,
+        user: Option<JobUser>,
+        environment: &Environment,
+        host: &Path,
+    ) -> io::Result<Self> {
+        let home = folder.folder("home")?;
         folder.folder(sockets::TEMPORARY)?;
-        Ok(Self(folder))
+        let owner = user
+            .map(|user| Owner::new(user, environment, host, &home))
+            .transpose()?;
+        let workspace = Self { folder, owner };
+        workspace.let_owner_through(workspace.path())?;
+        Ok(workspace)
+    }
+
+    fn let_owner_through(&self, folder: &Path) -> io::Result<()> {
+        self.owner
+            .as_ref()
+            .map_or(Ok(()), |owner| owner.user().let_through(folder))
+    }
+
+    /// Returns the job's user, unless that is the service's.
+    pub(crate) fn owner(&self) -> Option<&Owner> {
+        self.owner.as_ref()
+    }
+
+    /// Gives the home to the job's user: what fetches for the job uses it as well.
+    pub(crate) async fn move_in(&self) -> io::Result<()> {
+        match &self.owner {
+            Some(owner) => owner.user().give(&self.home()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives everything to the job's user. Until then, the user has only the home, and what programs of the job's use while they run; from then on, the
+    /// service trusts no path in it.
+    pub(crate) async fn hand_over(&self) -> io::Result<()> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        set_permissions(self.path(), Permissions::from_mode(0o700))?;
+        owner.user().give(self.path()).await
+    }
+
+    /// Ends what the job's user has left, and removes the folder with everything in it.
+    pub(crate) async fn clear(self) -> io::Result<()> {
+        if let Some(owner) = &self.owner {
+            owner.user().end_processes().await;
+        }
+        self.folder.remove().await
     }
 
     /// Makes a folder for fetched files; it lasts as long as the job.
     pub(crate) fn scratch(&self) -> io::Result<PathBuf> {
-        self.folder(sockets::FETCHED)
+        let scratch = self.folder(sockets::FETCHED)?;
+        self.let_owner_through(&scratch)?;
+        Ok(scratch)
     }
 
     /// Makes a folder for programs that take precedence over others of the same name.

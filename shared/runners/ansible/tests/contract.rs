@@ -99,12 +99,12 @@ async fn make() -> anyhow::Result<(Ansible, TempDir)> {
 }
 
 /// What holds for a runner holds where its jobs are isolated, too, as far as this machine can do that.
-fn isolation(folders: &JobFolders) -> Option<Isolation> {
+fn isolation(folders: &JobFolders) -> Isolation {
     let surroundings = Surroundings {
         hidden: folders.path().parent().map(Path::to_owned).into_iter().collect(),
         ..Surroundings::default()
     };
-    Isolation::find(surroundings, true).ok()
+    Isolation::default().find(surroundings, true).unwrap_or_default()
 }
 
 /// Makes a request to run tasks on this machine.

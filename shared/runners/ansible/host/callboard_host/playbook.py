@@ -28,6 +28,7 @@ from callboard_host import (
     messages,
     protocol,
     streams,
+    user,
 )
 from callboard_host.stock import FallbackCLI
 
@@ -146,8 +147,7 @@ def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
     try:
         os.setsid()
         streams.take(channels.output, channels.errors, spec.nonce)
-        if channels.rules is not None:
-            isolation.confine(channels.rules, spec.no_new_privileges)
+        _isolate(spec, channels.rules)
         _take_environment(spec)
         homes.share(spec.users_home)
         configuration.rebind(spec.collections, spec.roles)
@@ -163,6 +163,17 @@ def run(spec: protocol.JobSpec, channels: protocol.JobChannels) -> int:
     except BaseException as error:
         return _end(_refuse(f"ERROR: {error}", UNEXPECTED))
     return _end(0)
+
+
+def _isolate(spec: protocol.JobSpec, rules: int | None) -> None:
+    """Gives up what the job must not have. What root may still do without giving up more, it does first."""
+    if spec.user:
+        user.introduce(spec.user)
+    if rules is not None:
+        isolation.confine(rules, spec.no_new_privileges)
+    if spec.user:
+        streams.give(spec.user.uid, spec.user.gid)
+        user.become(spec.user)
 
 
 def _take_environment(spec: protocol.JobSpec) -> None:

@@ -18,6 +18,8 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
+from callboard_host.user import User
+
 PACKET_BYTES = 1 << 17
 MAX_FDS = 8
 
@@ -36,6 +38,7 @@ class JobSpec:
     require_hosts: bool
     end_background: bool
     no_new_privileges: bool
+    user: User | None
     collections: list[str]
     roles: list[str]
 
@@ -43,7 +46,9 @@ class JobSpec:
     def read(cls, fd: int) -> JobSpec:
         """Reads a spec from its file and closes that; a field too many or too few is an error."""
         with open(fd, "rb") as file:
-            return cls(**json.load(file))
+            spec = json.load(file)
+        user = spec.pop("user")
+        return cls(**spec, user=User(**user) if user else None)
 
 
 @dataclass

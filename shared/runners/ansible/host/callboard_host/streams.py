@@ -58,6 +58,12 @@ def take(output: int, errors: int, nonce: str) -> None:
     vars(sys).update(stdout=out, __stdout__=out, stderr=err, __stderr__=err)
 
 
+def give(uid: int, gid: int) -> None:
+    """Lets a user open the pipes anew, as programs do that write to ``/dev/stdout``."""
+    for fd in (1, 2):
+        os.fchown(fd, uid, gid)
+
+
 def mark(kind: str) -> None:
     """Puts a mark where the output stands now."""
     _write_all(_pipe, _marker(kind))

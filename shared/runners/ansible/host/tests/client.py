@@ -192,6 +192,7 @@ class Host:
             "require_hosts": True,
             "end_background": end_background,
             "no_new_privileges": False,
+            "user": None,
             "collections": [],
             "roles": [],
         }

@@ -85,6 +85,7 @@ impl<'a> Run<'a> {
                 folder: &self.requirements.folder,
                 max_file_bytes: limits.max_bytes,
                 limit: limits.timeout,
+                other: self.task.workspace.owner().map(|owner| owner.with(self.folder)),
             };
             program.run().await?;
         }

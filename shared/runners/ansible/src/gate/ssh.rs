@@ -1,10 +1,12 @@
 //! The `ssh` of a git that may be given any address: a script that runs ssh only for what the policy lists.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use callboard_kind_ansible::policy::{AnsiblePolicy, GitRule, git_host_refusal};
+use callboard_process::files::read_untrusted;
 
+/// How much of what the script has refused is read.
+const MAX_BYTES: u64 = 4096;
 /// Reads what git calls the script with: options, the host, and a command with the path in quotes.
 const BEGINNING: &str = r#"port=22
 look() {
@@ -39,8 +41,9 @@ pub(crate) fn script(policy: &AnsiblePolicy) -> String {
 
 /// Returns what the script has refused, as a sentence.
 pub(crate) fn refusal(script: &Path) -> Option<String> {
-    let refused = fs::read_to_string(format!("{}.refused", script.display())).ok()?;
-    refused.lines().next().map(git_host_refusal)
+    let refused = PathBuf::from(format!("{}.refused", script.display()));
+    let refused = read_untrusted(&refused, 0, MAX_BYTES).ok()?;
+    String::from_utf8_lossy(&refused).lines().next().map(git_host_refusal)
 }
 
 fn patterns(rule: &GitRule) -> Vec<String> {

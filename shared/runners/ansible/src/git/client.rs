@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use callboard_kind_ansible::repository::Scheme;
+use callboard_process::files::open_untrusted;
 use callboard_process::program::{Program, ProgramError, TOO_LARGE};
 use uuid::Uuid;
 
@@ -140,12 +141,15 @@ impl<'a> Client<'a> {
 
     /// Writes the tree of a fetched commit to a tar file.
     pub(super) async fn export(&self, commit: &str, archive: &Path) -> Result<(), Unready> {
-        let (repository, archive) = (self.repository(), archive.display().to_string());
-        let output = format!("--output={archive}");
+        // git may write into its own folder only
+        let (repository, written) = (self.repository(), self.folder.join("tree.tar"));
+        let output = format!("--output={}", written.display());
         let exported = self
             .git(&["-C", &repository, "archive", "--format=tar", &output, commit])
             .await;
-        exported.map(drop).map_err(|error| self.unreachable(error))
+        exported.map_err(|error| self.unreachable(error))?;
+        open_untrusted(&written)?;
+        Ok(fs::rename(written, archive)?)
     }
 
     /// Runs a git command in the fetched repository and returns its output.
@@ -175,6 +179,7 @@ impl<'a> Client<'a> {
             folder: &self.folder,
             max_file_bytes: self.wanted.reach.limits.max_bytes,
             limit: self.wanted.reach.limits.timeout,
+            other: self.wanted.owner.map(|owner| owner.with(&self.folder)),
         };
         program.run().await
     }

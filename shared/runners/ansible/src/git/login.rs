@@ -80,7 +80,7 @@ pub(super) async fn use_key(
     let known = [rule, own].map(Option::unwrap_or_default).join("\n");
     let known_hosts = folder.join("known_hosts");
     write_private(&known_hosts, format!("{known}\n").as_bytes())?;
-    let agent = Agent::start(folder, key).await?;
+    let agent = Agent::start(folder, key, wanted.owner).await?;
     let options = [
         "BatchMode=yes".to_owned(),
         "StrictHostKeyChecking=yes".to_owned(),

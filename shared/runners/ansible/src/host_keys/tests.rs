@@ -132,6 +132,7 @@ fn told(message: &str, home: Home, checking: HostKeyChecking, seen: Option<&Host
     let facts = Facts {
         home,
         folder: folder.path(),
+        launcher: &[],
         checking,
         how_to_forget: &|host| format!("`forget '{host}'`"),
     };

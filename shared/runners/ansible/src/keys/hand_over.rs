@@ -9,16 +9,18 @@ use callboard_process::files::write_private;
 use super::Keys;
 use crate::agent::Agent;
 use crate::unready::Unready;
+use crate::workspace::Workspace;
 
 impl Keys {
     /// Writes the secrets that Ansible gets in files into a folder that belongs to the job alone; adds the arguments and
     /// variables that name them, and returns the agent that holds the ssh key.
     pub(crate) async fn hand_over(
         &self,
-        folder: &Path,
+        workspace: &Workspace,
         argv: &mut Vec<String>,
         env: &mut BTreeMap<String, String>,
     ) -> Result<Option<Agent>, Unready> {
+        let folder = &workspace.keys()?;
         let mut put = |name: &str, flag: &str, secret: &Secret| -> Result<(), Unready> {
             let path = folder.join(name);
             write_private(&path, format!("{}\n", secret.expose()).as_bytes())?;
@@ -36,7 +38,7 @@ impl Keys {
         }
         self.hand_over_profiles(folder, env)?;
         let Some(ssh) = &self.ssh else { return Ok(None) };
-        let agent = Agent::start(folder, &ssh.key).await?;
+        let agent = Agent::start(folder, &ssh.key, workspace.owner()).await?;
         env.insert("SSH_AUTH_SOCK".to_owned(), agent.socket().display().to_string());
         Ok(Some(agent))
     }

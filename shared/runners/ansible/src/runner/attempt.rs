@@ -17,9 +17,10 @@ use crate::command::Prepared;
 use crate::control::{Control, Exit};
 use crate::findings::Findings;
 use crate::host_keys::{self, Facts};
-use crate::isolation::Isolation;
+use crate::owner::Owner;
 use crate::pump::{Pipes, Pump, PumpError, Target};
 use crate::verdict::End;
+use crate::workspace::Workspace;
 
 /// What the log says about what a playbook leaves running.
 const LEFT: &str = "callboard: the job has ended, and what it left running was ended too";
@@ -29,6 +30,7 @@ const LEFT: &str = "callboard: the job has ended, and what it left running was e
 pub(super) struct Attempt<'a> {
     pub(super) runner: &'a AnsibleRunner,
     pub(super) prepared: &'a Prepared,
+    pub(super) workspace: &'a Workspace,
     pub(super) job: &'a Job,
     pub(super) output: &'a Output,
     pub(super) redactor: &'a Arc<Redactor>,
@@ -51,13 +53,13 @@ impl Attempt<'_> {
         let facts = Facts {
             home: runner.settings.home,
             folder: &prepared.host_keys,
+            launcher: self.workspace.owner().map(Owner::launcher).unwrap_or_default(),
             checking: runner.reach.policy.host_key_checking,
             how_to_forget: &|host| runner.reach.host_keys.how_to_forget(&self.job.tenant, host),
         };
         host_keys::explain(run.findings.failures.all_mut(), &facts).await;
-        if let Some(isolation) = &runner.settings.isolation {
-            isolation.explain(run.findings.failures.all_mut());
-        }
+        let isolation = &runner.settings.isolation;
+        isolation.explain(run.findings.failures.all_mut());
         let end = End {
             exit: &run.exit,
             findings: &run.findings,
@@ -67,9 +69,8 @@ impl Attempt<'_> {
             out_of_memory: kills.happened(),
         };
         let mut outcome = end.outcome();
-        let isolation = runner.settings.isolation.as_ref().map(Isolation::means);
         outcome.usage = Some(Usage {
-            isolation: isolation.unwrap_or_default(),
+            isolation: isolation.means(),
             ..run.used.unwrap_or_default()
         });
         // only a stopped job reports what it was doing and what it had not reached
