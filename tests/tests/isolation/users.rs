@@ -19,9 +19,13 @@ use crate::job_folders;
 /// Ids that nobody has on machines where tests run.
 const RANGE: &str = "71000-71015";
 
-/// Whether there is nothing to test: only root has jobs run as others.
-fn is_not_root() -> bool {
-    !geteuid().is_root()
+/// Fails where these tests cannot run.
+fn as_root() -> anyhow::Result<()> {
+    ensure!(
+        geteuid().is_root(),
+        "this test needs root: only root's service has its jobs run as others"
+    );
+    Ok(())
 }
 
 fn is_of_range(uid: u32) -> bool {
@@ -48,9 +52,7 @@ fn processes_of_range() -> Vec<u32> {
 
 #[tokio::test]
 async fn a_job_with_a_user_of_its_own_reaches_nothing_of_another_job_or_of_the_service() -> anyhow::Result<()> {
-    if is_not_root() {
-        return Ok(());
-    }
+    as_root()?;
     let (kept, go) = (Kept::make()?, tempfile::tempdir()?);
     fs::set_permissions(go.path(), Permissions::from_mode(0o755))?;
     let file = go.path().join("go");
@@ -96,9 +98,7 @@ const WHO: &str = r#"
 
 #[tokio::test]
 async fn a_job_is_its_user_in_every_respect() -> anyhow::Result<()> {
-    if is_not_root() {
-        return Ok(());
-    }
+    as_root()?;
     let folder = tempfile::tempdir_in(PLACE)?;
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777))?;
     for (user, means) in [("nobody", "user"), (RANGE, "own_user")] {
@@ -133,9 +133,7 @@ async fn a_job_is_its_user_in_every_respect() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn what_a_job_of_another_user_has_started_ends_with_it() -> anyhow::Result<()> {
-    if is_not_root() {
-        return Ok(());
-    }
+    as_root()?;
     let (data, work) = (tempfile::tempdir()?, tempfile::tempdir_in(PLACE)?);
     fs::set_permissions(data.path(), Permissions::from_mode(0o700))?;
     fs::set_permissions(work.path(), Permissions::from_mode(0o711))?;
@@ -206,9 +204,7 @@ async fn store_key(client: &callboard_tests::Client, folder: &Path) -> anyhow::R
 
 #[tokio::test]
 async fn a_user_whom_the_database_does_not_know_reaches_hosts_and_repositories_over_ssh() -> anyhow::Result<()> {
-    if is_not_root() {
-        return Ok(());
-    }
+    as_root()?;
     let site = site(&[Part::Git, Part::Ssh])?;
     let (ssh, git) = (site.servers.ssh()?, site.servers.git()?);
     let playbook = "- hosts: target\n  gather_facts: false\n  tasks: [{command: id -u}]\n";
@@ -249,12 +245,13 @@ const SUDO: &str = r#"
       failed_when: list.rc == 0
 "#;
 
-/// For machines with sudo.
 #[tokio::test]
 async fn whom_sudo_lets_become_root_still_reaches_nothing_of_the_service() -> anyhow::Result<()> {
-    if is_not_root() || !Path::new("/usr/bin/sudo").exists() {
-        return Ok(());
-    }
+    as_root()?;
+    ensure!(
+        Path::new("/usr/bin/sudo").exists(),
+        "this test needs sudo (on Debian and Ubuntu: apt install sudo)"
+    );
     let sudoers = tempfile::NamedTempFile::new()?;
     fs::write(&sudoers, "ALL ALL=(ALL) NOPASSWD: ALL\n")?;
     fs::set_permissions(sudoers.path(), Permissions::from_mode(0o440))?;
@@ -276,9 +273,7 @@ async fn whom_sudo_lets_become_root_still_reaches_nothing_of_the_service() -> an
 /// ansible-galaxy writes its log where the repository says.
 #[tokio::test]
 async fn what_a_repository_has_ansible_galaxy_do_the_jobs_user_does() -> anyhow::Result<()> {
-    if is_not_root() {
-        return Ok(());
-    }
+    as_root()?;
     let site = site(&[Part::Git])?;
     let repository = site.servers.git()?.repository(Area::Public, "planted")?;
     let [closed, open] = [tempfile::tempdir_in(PLACE)?, tempfile::tempdir_in(PLACE)?];
@@ -328,9 +323,7 @@ fn site(parts: &[Part]) -> anyhow::Result<Site> {
 
 #[test]
 fn users_whom_jobs_cannot_have_are_refused_at_the_start_with_what_to_do() -> anyhow::Result<()> {
-    if is_not_root() {
-        return Ok(());
-    }
+    as_root()?;
     for (arguments, told) in [
         (
             &["--job-user", "root"][..],
@@ -371,9 +364,7 @@ fn users_whom_jobs_cannot_have_are_refused_at_the_start_with_what_to_do() -> any
 
 #[test]
 fn what_the_users_of_jobs_cannot_reach_is_said_at_the_start_and_by_the_doctor() -> anyhow::Result<()> {
-    if is_not_root() {
-        return Ok(());
-    }
+    as_root()?;
     let open_home = |command: Command| in_open_home(&command);
     let (closed, file) = (tempfile::tempdir_in(PLACE)?, tempfile::tempdir_in(PLACE)?);
     fs::set_permissions(closed.path(), Permissions::from_mode(0o700))?;
