@@ -728,6 +728,8 @@ export interface components {
              * @description When the attempt ended; null while it runs.
              */
             finished_at: string | null;
+            /** @description What the next attempt takes from this one: `limit`, the hosts that it is limited to. Absent if nothing. */
+            left?: Record<string, never>;
             reason: components["schemas"]["Reason"] | null;
             /** @description True if the job was tried again because the failure may pass. Such an attempt does not count toward `max_attempts`. */
             retried: boolean;
@@ -2380,6 +2382,7 @@ export interface components {
             limit?: string | null;
             /** @description Connects as this user (`--user`). */
             remote_user?: string | null;
+            retry?: components["schemas"]["Retry"] | null;
             /** @description Skips plays and tasks with one of these tags (`--skip-tags`). */
             skip_tags?: null | string[];
             /** @description Starts at the task with this name (`--start-at-task`). */
@@ -2556,6 +2559,33 @@ export interface components {
              */
             kind: "ansible";
         };
+        /** @description When and how a job that has failed is tried again. */
+        Retry: {
+            /**
+             * Format: int32
+             * @description How often at most.
+             */
+            count: number;
+            /** @description On which hosts. Default: `all`. */
+            hosts?: null | components["schemas"]["RetryHosts"];
+            /** @description After which reasons. Default: `playbook_failed`, `hosts_unreachable` and `source_unavailable`. */
+            on?: null | components["schemas"]["RetryReason"][];
+            /**
+             * Format: int64
+             * @description After how many seconds. Default: 60.
+             */
+            pause?: number | null;
+        };
+        /**
+         * @description The hosts on which a job is tried again.
+         * @enum {string}
+         */
+        RetryHosts: "all" | "failed";
+        /**
+         * @description The reasons after which a job may be tried again.
+         * @enum {string}
+         */
+        RetryReason: "playbook_failed" | "hosts_unreachable" | "inventory_invalid" | "source_unavailable" | "credential_unavailable" | "out_of_memory" | "runner_error";
         /** @description A role of a Git repository or, without `repo`, an installed role. */
         RoleSource: {
             /** @description The same as for a playbook. */

@@ -28,6 +28,8 @@ mod logs;
 mod record;
 #[path = "../api/relaunch.rs"]
 mod relaunch;
+#[path = "../api/retries.rs"]
+mod retries;
 #[path = "../api/sessions.rs"]
 mod sessions;
 #[path = "../api/stream.rs"]

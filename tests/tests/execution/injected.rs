@@ -72,12 +72,8 @@ impl Runner for Counting {
         }
         let broken = Outcome::failed(Reason::RUNNER_ERROR, "Something broke.");
         Ended {
-            outcome: if start <= self.breaks { broken } else { success() },
             stopped: self.works,
-            doing: None,
-            short: false,
-            again: None,
-            detached: None,
+            ..Ended::with(if start <= self.breaks { broken } else { success() })
         }
     }
 }

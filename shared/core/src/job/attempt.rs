@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::outcome::Outcome;
+use crate::base::object::Object;
 use crate::base::time::Timestamp;
 use crate::request::Reason;
 
@@ -28,6 +29,10 @@ pub struct Attempt {
     #[serde(default)]
     #[schema(required)]
     pub retried: bool,
+    /// What the next attempt takes from this one: `limit`, the hosts that it is limited to. Absent if nothing.
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    pub left: Object,
 }
 
 impl Attempt {
@@ -41,6 +46,7 @@ impl Attempt {
             reason: None,
             error: None,
             retried: false,
+            left: Object::default(),
         }
     }
 

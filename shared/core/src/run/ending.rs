@@ -6,6 +6,7 @@ use super::dispatcher::Dispatcher;
 use super::retry::{retry_delay, short_delay};
 use super::runner::Detached;
 use crate::base::causes::causes;
+use crate::base::object::Object;
 use crate::base::store_error::StoreError;
 use crate::base::time::Timestamp;
 use crate::job::{Attempt, CancelRequest, DISPATCH_GRACE, Job, JobStatus, Lease, Outcome};
@@ -14,7 +15,16 @@ use crate::request::Reason;
 /// For how long a queue can hold a message back: as long as SQS can.
 const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
-/// Writes the end of an attempt: the job's end, or its return to the queue, if its runner says after which pause another attempt
+/// How a job is tried again because its runner says that it may end differently.
+#[derive(Clone, Debug)]
+pub(crate) struct Again {
+    /// After this pause.
+    pub(super) pause: Duration,
+    /// What the next attempt has to know.
+    pub(super) left: Object,
+}
+
+/// Writes the end of an attempt: the job's end, or its return to the queue, if its runner says that another attempt
 /// may succeed, or its request allows another one. Returns that pause.
 ///
 /// # Errors
@@ -25,10 +35,13 @@ pub(crate) async fn end_attempt(
     job: &Job,
     lease: Lease,
     outcome: Outcome,
-    again: Option<Duration>,
+    again: Option<Again>,
 ) -> Result<Option<Duration>, StoreError> {
     let retryable = outcome.reason.as_ref().is_some_and(Reason::is_retryable) && job.may_run_again();
-    let delay = again.or_else(|| retryable.then(|| retry_delay(job)));
+    let delay = again
+        .as_ref()
+        .map(|again| again.pause)
+        .or_else(|| retryable.then(|| retry_delay(job)));
     let Some(delay) = delay.filter(|_| job.state.cancel.is_none()) else {
         let reason = outcome.reason.clone();
         let status = outcome.status;
@@ -45,6 +58,7 @@ pub(crate) async fn end_attempt(
     let due = due(now, delay);
     let ended = Attempt {
         retried: again.is_some(),
+        left: again.map(|again| again.left).unwrap_or_default(),
         ..Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now))
     };
     if let Some(cancel) = dispatcher.store.release(job.id, lease.token, ended, due).await? {

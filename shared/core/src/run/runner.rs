@@ -47,6 +47,8 @@ pub struct Ended {
     /// Set when the job failed, another attempt may end differently, and starting it does no harm: after this pause. Such an
     /// attempt does not count toward `max_attempts`.
     pub again: Option<Duration>,
+    /// What that attempt has to know of this one, as the kind has it.
+    pub left: Object,
     /// Set when the attempt goes on without the worker; there is no outcome yet.
     pub detached: Option<Detached>,
 }
@@ -70,6 +72,7 @@ impl Ended {
             doing: None,
             short: false,
             again: None,
+            left: Object::default(),
             detached: None,
         }
     }

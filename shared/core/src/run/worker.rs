@@ -8,7 +8,7 @@ use tracing::{Instrument, Span};
 
 use super::allowance::Allowance;
 use super::dispatcher::Dispatcher;
-use super::ending::{detach, end_attempt, put_back};
+use super::ending::{Again, detach, end_attempt, put_back};
 use super::held::Held;
 use super::outage::Outage;
 use super::overrule::overrule;
@@ -47,8 +47,8 @@ pub enum Disposition {
 
 /// What is written when a job leaves its worker.
 enum Leave {
-    /// The attempt's outcome, and after which pause it is tried again, if its runner says so.
-    Ended(Box<Outcome>, Option<Duration>),
+    /// The attempt's outcome, and how it is tried again, if its runner says so.
+    Ended(Box<Outcome>, Option<Again>),
     /// It could not be started.
     PutBack,
     /// It goes on without the worker.
@@ -162,7 +162,11 @@ impl Worker {
                 return self.leave(&job, lease, Leave::Detached(detached), &ending).await;
             }
             self.close(&output, &ending).await;
-            let again = ended.again.filter(|_| reason.is_none());
+            let left = ended.left.clone();
+            let again = ended
+                .again
+                .filter(|_| reason.is_none())
+                .map(|pause| Again { pause, left });
             let outcome = overrule(self.with_usage(ended, &job, claimed_at, &output).await, reason);
             self.leave(&job, lease, Leave::Ended(Box::new(outcome), again), &ending)
                 .await
@@ -257,7 +261,7 @@ impl Worker {
             let (dispatcher, requeues) = (&self.dispatcher, self.settings.requeues);
             let written = match &leave {
                 Leave::Ended(outcome, again) => {
-                    end_attempt(dispatcher, requeues, job, lease, Outcome::clone(outcome), *again).await
+                    end_attempt(dispatcher, requeues, job, lease, Outcome::clone(outcome), again.clone()).await
                 }
                 Leave::PutBack => put_back(dispatcher, requeues, job, lease).await,
                 Leave::Detached(detached) => detach(dispatcher, requeues, job, lease, detached).await,

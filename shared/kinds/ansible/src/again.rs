@@ -6,6 +6,7 @@ use callboard_core::request::{Again, Told};
 use crate::detail::Detail;
 use crate::options::MAX_LIMIT_BYTES;
 use crate::request::AnsibleRequest;
+use crate::stats::limit_to_unfinished;
 use crate::variables::parse_extra_vars;
 
 /// What is said where the hosts are not known.
@@ -50,18 +51,11 @@ fn unfinished(told: Told<'_>, faults: &mut Faults) -> (Option<String>, Option<St
     let Some(stats) = detail.stats.filter(|stats| !stats.is_empty()) else {
         return (None, Some(NO_STATS.to_owned()));
     };
-    let unfinished = stats.iter().filter(|(_, host)| !host.is_finished());
-    let mut hosts: Vec<&str> = unfinished.map(|(name, _)| name.as_str()).collect();
-    if hosts.is_empty() {
+    let Some(limit) = limit_to_unfinished(&stats) else {
         let none = "cannot be those that failed: none failed, was unreachable or was not reached";
         faults.add("/hosts", none);
         return (None, None);
-    }
-    if hosts.len() == 1 {
-        // a comma makes Ansible take even one name for a list, whatever characters it has
-        hosts.push("");
-    }
-    let limit = hosts.join(",");
+    };
     if limit.len() > MAX_LIMIT_BYTES {
         let long = format!("cannot be those that failed: their names have more than {MAX_LIMIT_BYTES} bytes");
         faults.add("/hosts", long);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use self::parse::MAX_LIMIT_BYTES;
+use crate::retry::Retry;
 
 /// How a playbook runs. Each field means the same as the `ansible-playbook` flag of that name.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -79,6 +80,9 @@ pub struct AnsibleOptions {
     /// If true, Ansible evaluates templates in `extra_vars` and `role_vars`. By default, they are data.
     #[serde(skip_serializing_if = "is_false")]
     pub template_extra_vars: bool,
+    /// Tries the job again after it has failed, as further attempts of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
 }
 
 impl AnsibleOptions {

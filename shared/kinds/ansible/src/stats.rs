@@ -38,6 +38,18 @@ impl HostStats {
 /// Counts by host name.
 pub type Stats = BTreeMap<String, HostStats>;
 
+/// Returns a limit to the hosts where a job did not come to its end; `None` if there are none.
+#[must_use]
+pub fn limit_to_unfinished(stats: &Stats) -> Option<String> {
+    let unfinished = stats.iter().filter(|(_, host)| !host.is_finished());
+    let mut hosts: Vec<&str> = unfinished.map(|(name, _)| name.as_str()).collect();
+    if hosts.len() == 1 {
+        // a comma makes Ansible take even one name for a list, whatever characters it has
+        hosts.push("");
+    }
+    Some(hosts.join(",")).filter(|limit| !limit.is_empty())
+}
+
 /// How many unreached hosts a sentence names; the counts per host have all of them.
 const MAX_HOSTS_NAMED: usize = 20;
 

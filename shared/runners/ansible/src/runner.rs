@@ -16,6 +16,7 @@ use callboard_core::request::Reason;
 use callboard_core::run::{Ended, Runner, Stop};
 use callboard_kind_ansible::detail::{Detail, PlayProgress};
 use callboard_kind_ansible::request::AnsibleRequest;
+use callboard_kind_ansible::retry::Retry;
 use callboard_process::{Children, JobFolders};
 
 use self::attempt::Attempt;
@@ -172,7 +173,11 @@ impl Runner for AnsibleRunner {
         callboard_kind_ansible::kind::NAME
     }
 
-    async fn run(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Ended {
+    async fn run(&self, job: &Job, mut work: Object, output: &Output, stop: Stop) -> Ended {
+        let retry = Retry::of(&work);
+        if let Some(retry) = &retry {
+            retry.narrow(job, &mut work);
+        }
         let workspace = match self.workspace(job).await {
             Ok(workspace) => workspace,
             Err(error) => return failed(RunError::Io(error)),
@@ -181,6 +186,10 @@ impl Runner for AnsibleRunner {
         if let Err(error) = workspace.clear().await {
             tracing::warn!(error = %causes(&error), "the job's folder could not be removed; the removal is tried again until it succeeds");
         }
-        ended.unwrap_or_else(failed)
+        let ended = ended.unwrap_or_else(failed);
+        match retry {
+            Some(retry) => retry.judge(job, ended),
+            None => ended,
+        }
     }
 }

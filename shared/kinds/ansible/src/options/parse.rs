@@ -6,6 +6,7 @@ use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::credential::check_name;
 
 use super::AnsibleOptions;
+use crate::retry::Retry;
 
 const MAX_FORKS: u64 = 1000;
 const MAX_PATTERN_BYTES: usize = 4096;
@@ -40,6 +41,7 @@ impl AnsibleOptions {
             vault_ids: parse_vault_ids(fields, faults),
             environment: parse_environment(fields, faults),
             template_extra_vars: fields.boolean("template_extra_vars", faults),
+            retry: Retry::read(fields, faults),
         };
         if fields.get("vault_password_file").is_some() {
             let instead = "names a file on the worker, which a request must not do; use credentials.vault_password";

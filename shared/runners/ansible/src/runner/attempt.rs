@@ -80,13 +80,10 @@ impl Attempt<'_> {
         };
         let doing: Vec<String> = run.findings.doing.into_iter().chain(missed).collect();
         Ok(Ended {
-            outcome,
             // the job is not stopped while one of its processes is alive
             stopped: run.stopped && !matches!(run.exit, Exit::Unstoppable(_)),
             doing: Some(doing.join(" ")).filter(|doing| !doing.is_empty()),
-            short: false,
-            again: None,
-            detached: None,
+            ..Ended::with(outcome)
         })
     }
 

@@ -9,6 +9,7 @@ use callboard_kind_ansible::detail::{Detail, HOSTS_UNREACHABLE, INVENTORY_INVALI
 use callboard_kind_ansible::inventory::{InlineInventory, Inventory, TypedInventory};
 use callboard_kind_ansible::options::AnsibleOptions;
 use callboard_kind_ansible::request::AnsibleRequest;
+use callboard_kind_ansible::retry::{Retry, RetryHosts};
 use callboard_kind_ansible::stats::HostStats;
 use serde_json::{Map, Value, json};
 
@@ -102,6 +103,12 @@ fn options() -> (AnsibleOptions, JobOptions) {
         vault_ids: vec!["prod@prod-vault".to_owned()],
         environment: [("APP_STAGE".to_owned(), "prod".to_owned())].into(),
         template_extra_vars: true,
+        retry: Some(Retry {
+            count: 3,
+            pause: 60,
+            on: vec![PLAYBOOK_FAILED, Reason::SOURCE_UNAVAILABLE],
+            hosts: RetryHosts::Failed,
+        }),
     };
     let every = JobOptions {
         timeout: Some(604_800),
