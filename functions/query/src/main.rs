@@ -21,7 +21,8 @@ async fn main() -> Result<(), Error> {
         }
         Answers::Streamed => {
             let router = callboard_api::streams(parts.app()?);
-            let function = async |event: LambdaEvent<Value>| Ok::<_, Error>(stream(router.clone(), event.payload).await?);
+            let function =
+                async |event: LambdaEvent<Value>| Ok::<_, Error>(stream(router.clone(), event.payload).await?);
             run(service_fn(function)).await
         }
     }

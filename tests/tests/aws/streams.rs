@@ -47,7 +47,10 @@ async fn a_stream_lasts_until_the_job_has_ended_and_resumes_where_it_was_left() 
     let rest = function.invoke_streaming(&asking(&id, &messages[seen].id)?).await?;
     ensure!(outputs(&sse::read(&rest.body)?) == outputs(&messages[seen + 1..]));
     let nothing = function.invoke_streaming(&asking(&id, &end.id)?).await?;
-    ensure!(nothing.prelude["statusCode"] == 204 && nothing.body.is_empty(), "{nothing:?}");
+    ensure!(
+        nothing.prelude["statusCode"] == 204 && nothing.body.is_empty(),
+        "{nothing:?}"
+    );
     Ok(())
 }
 
@@ -70,11 +73,18 @@ async fn what_is_not_a_stream_of_a_job_is_not_there() -> anyhow::Result<()> {
                 && streamed.prelude["headers"]["content-type"] == "application/problem+json",
             "{streamed:?}"
         );
-        problem["type"].as_str().map(str::to_owned).context("a problem has a type")
+        problem["type"]
+            .as_str()
+            .map(str::to_owned)
+            .context("a problem has a type")
     };
     let mut asked = event("url-stream.json")?;
     ensure!(problem(&asked).await? == "urn:callboard:problem:no-such-job");
-    for (method, path) in [("GET", "/api/v1/jobs"), ("POST", "/api/v1/jobs"), ("GET", "/health/ready")] {
+    for (method, path) in [
+        ("GET", "/api/v1/jobs"),
+        ("POST", "/api/v1/jobs"),
+        ("GET", "/health/ready"),
+    ] {
         asked["rawPath"] = path.into();
         asked["requestContext"]["http"]["method"] = method.into();
         ensure!(problem(&asked).await? == "urn:callboard:problem:no-such-route");
@@ -89,7 +99,10 @@ async fn a_way_of_answering_that_is_unknown_is_refused_by_name() -> anyhow::Resu
     let function = Function::start("query", &environment).await?;
     ensure!(function.invoke(&event("url-stream.json")?).await.is_err());
     let told = "CALLBOARD_ANSWERS must be whole or stream";
-    wait::until("the function says why it does not start", || function.log().contains(told)).await
+    wait::until("the function says why it does not start", || {
+        function.log().contains(told)
+    })
+    .await
 }
 
 async fn streaming(resources: &Resources) -> anyhow::Result<Function> {
