@@ -127,9 +127,9 @@ struct Cost {
 
 /// Has a job followed, and checks that each follower gets all of its output.
 async fn cost_of(followers: usize) -> anyhow::Result<Cost> {
-    let (service, data) = Service::start(&["--workers", "1", "--max-followers", "1200"])?;
-    let client = service.client();
-    let file = data.path().join("go");
+    let (service, _data) = Service::start(&["--workers", "1", "--max-followers", "1200"])?;
+    let (client, folder) = (service.client(), tempfile::tempdir()?);
+    let file = folder.path().join("go");
     let source = json!({"type": "inline", "content": MANY});
     let request = json!({"source": source, "extra_vars": {"file": file}});
     let id = client.submit(&request).await?;
