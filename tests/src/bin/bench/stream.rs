@@ -105,14 +105,14 @@ pub(crate) async fn followers(report: &mut Report) -> anyhow::Result<()> {
         "one of 1,000 followers of 2 MB",
         each,
         "ms",
-        Target::AtMost(10.0),
+        Target::AtMost(5.0),
         format!("{:.0} ms of processor time with one", one.time.as_secs_f64() * 1e3),
     );
     report.add(
         "1,000 followers of 2 MB: memory",
         many.memory - one.memory,
         "MiB",
-        Target::AtMost(256.0),
+        Target::AtMost(100.0),
         format!("more than the {:.0} MiB with one", one.memory),
     );
     Ok(())
