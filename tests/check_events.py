@@ -52,7 +52,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def http(event: dict[str, Any]) -> list[str]:
-    """Checks an event of an HTTP API (payload 2.0): API Gateway says much of it twice."""
+    """Checks an event of an HTTP API or a function's URL (payload 2.0), which says much of it twice."""
     context = event["requestContext"]
     method, _, route = event["routeKey"].rpartition(" ")
     path = filled(route, event.get("pathParameters"))
@@ -63,7 +63,7 @@ def http(event: dict[str, Any]) -> list[str]:
         ("rawPath", event["rawPath"], event["rawPath"] if route == "$default" else path),
         ("requestContext.http.method", context["http"]["method"], method or context["http"]["method"]),
         ("rawQueryString", event["rawQueryString"], urlencode(event.get("queryStringParameters", {}))),
-        ("content-length", event["headers"]["content-length"], str(len(body(event)))),
+        ("content-length", event["headers"].get("content-length", "0"), str(len(body(event)))),
     )
 
 

@@ -10,6 +10,6 @@ pub mod stack;
 pub use callboard_testkit::aws::{Environment, Queue, Resources, Template, endpoints, template};
 pub use ecs::Ecs;
 pub use gateway::Gateway;
-pub use lambda::{Function, FunctionError, Pool};
+pub use lambda::{Function, FunctionError, Pool, Streamed};
 pub use mapping::Mapping;
 pub use stack::{Stack, StackSettings};

@@ -106,6 +106,17 @@ impl Stream {
     }
 }
 
+/// Reads the messages of a whole body.
+///
+/// # Errors
+/// Something is no message, or the last one is cut off.
+pub fn read(body: &[u8]) -> anyhow::Result<Vec<Message>> {
+    let text = std::str::from_utf8(body).context("a stream is UTF-8")?;
+    ensure!(text.ends_with("\n\n"), "the last message is cut off: {text:?}");
+    let blocks = text.split("\n\n").map(|block| parse(block.as_bytes()));
+    blocks.filter_map(Result::transpose).collect()
+}
+
 /// Reads a block of lines; comments and what has no data are no messages.
 fn parse(block: &[u8]) -> anyhow::Result<Option<Message>> {
     let block = std::str::from_utf8(block).context("a stream is UTF-8")?;

@@ -11,6 +11,7 @@ import { followOutput, type LogChunk, type Watch } from "./logs.js";
 import { unwrap } from "./problem.js";
 import { pause, retrying, within, type RetryOptions } from "./retry.js";
 import type { components, operations } from "./schema.js";
+import { followStream, type StreamMessage, type StreamOptions } from "./stream.js";
 
 export { hasEnded, type Api, type Job, type JobKind, type JobStatus } from "./api.js";
 export type { EventCursor, EventFilter, FollowedEvent, FollowedPage, FollowEventsOptions, JobEvent } from "./events.js";
@@ -18,6 +19,7 @@ export type { LogChunk } from "./logs.js";
 export { CallboardProblem, unwrap, type Fault, type Problem, type ProblemType } from "./problem.js";
 export { mayPass, type RetryOptions } from "./retry.js";
 export type { components, operations, paths } from "./schema.js";
+export type { StreamMessage, StreamOptions } from "./stream.js";
 
 /** A request to run a job. */
 export type JobRequest = components["schemas"]["JobRequest"];
@@ -70,6 +72,8 @@ export interface CallboardClient {
   followEventPages(jobId: string, options?: FollowEventsOptions): AsyncGenerator<FollowedPage, void, undefined>;
   /** Follows the output of a job over all its attempts, until it has ended. */
   followLogs(jobId: string, options?: RetryOptions): AsyncGenerator<LogChunk, void, undefined>;
+  /** Follows everything that a job tells, over all its attempts, until it has ended: state, progress, output and events. */
+  streamJob(jobId: string, options?: StreamOptions): AsyncGenerator<StreamMessage, void, undefined>;
 }
 
 const RETRIES = 5;
@@ -132,6 +136,9 @@ export function createCallboardClient(options: CallboardClientOptions): Callboar
     },
     followLogs(jobId, given = {}) {
       return followOutput(api, jobId, watch(jobId, given), patient(given));
+    },
+    streamJob(jobId, given = {}) {
+      return followStream(api, jobId, patient(given));
     },
   };
 }

@@ -97,6 +97,30 @@ test("events and output come whole and once over connections that break in the m
   expect(Math.min(forEvents.broken, forOutput.broken)).toBeGreaterThan(1);
 });
 
+test("a stream comes whole and once over connections that break in the midst, and goes on behind a cursor", async () => {
+  const { job_id } = await client().submitJob({ playbook: "count.yml", extra_vars: { numbers: 60 } });
+  const broken = await proxy(BUDGETS);
+  const messages = await collect(client({ baseUrl: broken.address }).streamJob(job_id));
+  expect(broken.broken).toBe(BUDGETS.length);
+  const events = (of: typeof messages) => of.flatMap((message) => (message.type === "event" ? [message.data] : []));
+  const output = (of: typeof messages) => of.map((message) => (message.type === "log" ? message.data.text : "")).join("");
+  expect(events(messages)).toEqual(await allEvents(job_id, 1));
+  expect(output(messages)).toBe(await allOutput(job_id, 1));
+  const states = messages.flatMap((message) => (message.type === "status" ? [message.data] : []));
+  expect(states.at(-1)).toMatchObject({ status: "successful", attempt: 1, cancel_requested: false });
+  expect(new Set(states.map((state) => JSON.stringify(state))).size).toBe(states.length);
+
+  const middle = messages.findIndex((message) => message.type === "event") + 1;
+  const rest = await collect(client().streamJob(job_id, { types: ["event"], from: messages[middle - 1]!.cursor }));
+  expect(rest).toEqual(messages.slice(middle).filter((message) => message.type === "event"));
+  const controller = new AbortController();
+  const stopped = client().streamJob(job_id, { signal: controller.signal });
+  await stopped.next();
+  controller.abort(new Error("enough"));
+  await expect(collect(stopped)).rejects.toThrow("enough");
+  await expect(collect(client().streamJob(randomUUID()))).rejects.toMatchObject({ status: 404 });
+});
+
 test("a job that starts again is followed over all its attempts", async () => {
   const broken = await proxy([0, 100, 200, 300, 700, 1_500]);
   const { job_id } = await client().submitJob({ service: "orders", operation: "place_at_last", input: {} });

@@ -8,7 +8,7 @@ beforeAll(() => {
 
 test("the package has what it is for, and nothing else", () => {
   const [packed] = JSON.parse(run("npm", "pack", "--dry-run", "--json", "--ignore-scripts")) as { files: { path: string }[] }[];
-  const modules = ["api", "client", "events", "logs", "problem", "react", "retry"];
+  const modules = ["api", "client", "events", "logs", "problem", "react", "retry", "stream"];
   const built = modules.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.js`]);
   const expected = ["LICENSE", "README.md", "package.json", "dist/schema.d.ts", ...built];
   expect(packed?.files.map((file) => file.path).sort()).toEqual(expected.sort());
@@ -27,7 +27,7 @@ test("the examples of the README compile against the package as it is built", ()
 test("the built package works, and its core needs neither React nor TanStack Query", () => {
   const core = "import { createCallboardClient } from '@callboard/client'; createCallboardClient({ baseUrl: 'http://localhost' })";
   run("node", "--input-type=module", "--eval", core);
-  for (const module of ["api", "client", "events", "logs", "problem", "retry"]) {
+  for (const module of ["api", "client", "events", "logs", "problem", "retry", "stream"]) {
     expect(readFileSync(`dist/${module}.js`, "utf8")).not.toMatch(/from "(react|@tanstack)/);
   }
 });

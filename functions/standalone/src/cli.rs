@@ -30,7 +30,7 @@ pub(crate) use self::quotas::QuotasArguments;
 pub(crate) use self::run::{Call, Prompts, RunArguments, Shown};
 pub(crate) use self::serve::ServeArguments;
 pub(crate) use self::services::{ServicesArguments, ServicesVerb};
-pub(crate) use self::settings::{Common, DataFolder, Isolate, Isolated, LogFormat, Playbooks, Workers};
+pub(crate) use self::settings::{Common, DataFolder, Isolate, Isolated, Load, LogFormat, Playbooks};
 
 /// Runs Ansible playbooks and operations of services as jobs, on this machine.
 #[derive(Debug, Parser)]
@@ -86,7 +86,7 @@ impl Verb {
     /// Returns how many jobs run at once.
     pub(crate) fn workers(&self) -> usize {
         match self {
-            Self::Serve(arguments) => arguments.workers.number.into(),
+            Self::Serve(arguments) => arguments.load.workers.into(),
             _ => 1,
         }
     }

@@ -3,6 +3,8 @@
 use anyhow::ensure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::cli::Load;
+
 /// The most open files that any use needs. Jobs inherit the limit, and some programs close every number below it.
 const ENOUGH: u64 = 65_536;
 /// The files that the service itself holds: its database, the Ansible host, folders, the terminal.
@@ -15,8 +17,8 @@ const OF_A_CALL: u64 = 2;
 const OF_A_CONNECTION: u64 = 2;
 /// With fewer connections, the service cannot be queried.
 const FEWEST_CONNECTIONS: u64 = 16;
-/// More connections would cost memory, and one machine has no use for them.
-const MOST_CONNECTIONS: u64 = 400;
+/// The most connections besides those that follow: more would cost memory, and one machine has no use for them.
+const MOST_CONNECTIONS: u64 = 200;
 
 /// Raises the limit of open files as far as it is allowed and useful, and returns it.
 pub(crate) fn raise() -> u64 {
@@ -47,7 +49,8 @@ pub(crate) struct Room {
 ///
 /// # Errors
 /// The limit is too low; the error says what to change.
-pub(crate) fn divide(limit: u64, workers: u16, calls: u16) -> anyhow::Result<Room> {
+pub(crate) fn divide(limit: u64, load: &Load) -> anyhow::Result<Room> {
+    let workers = load.workers;
     let kept = OWN + OF_A_WORKER * u64::from(workers);
     let least = kept + 2 * OF_A_CONNECTION * FEWEST_CONNECTIONS;
     ensure!(
@@ -56,8 +59,9 @@ pub(crate) fn divide(limit: u64, workers: u16, calls: u16) -> anyhow::Result<Roo
          --workers"
     );
     let left = limit - kept;
-    let calls = u64::from(calls).min(left / 2 / OF_A_CALL);
-    let connections = ((left - calls * OF_A_CALL) / OF_A_CONNECTION).min(MOST_CONNECTIONS);
+    let calls = u64::from(load.calls).min(left / 2 / OF_A_CALL);
+    let most = MOST_CONNECTIONS + u64::from(load.max_followers);
+    let connections = ((left - calls * OF_A_CALL) / OF_A_CONNECTION).min(most);
     Ok(Room {
         connections: usize::try_from(connections)?,
         calls: usize::try_from(calls)?,
@@ -70,19 +74,25 @@ mod tests {
 
     #[test]
     fn open_files_are_kept_back_for_jobs_whatever_the_limit() {
-        for (limit, workers, calls, expected) in [
-            (65_536, 2, 256, Some((400, 256))),
-            (65_536, 2, 10_000, Some((400, 10_000))),
-            (1024, 2, 16, Some((400, 16))),
-            (1024, 2, 256, Some((208, 208))),
-            (1024, 16, 256, Some((96, 96))),
-            (256, 2, 256, Some((16, 16))),
-            (1024, 256, 256, None),
-            (200, 2, 256, None),
+        for (limit, workers, calls, max_followers, expected) in [
+            (65_536, 2, 256, 200, Some((400, 256))),
+            (65_536, 2, 10_000, 200, Some((400, 10_000))),
+            (65_536, 2, 256, 1000, Some((1200, 256))),
+            (1024, 2, 16, 200, Some((400, 16))),
+            (1024, 2, 256, 200, Some((208, 208))),
+            (1024, 16, 256, 200, Some((96, 96))),
+            (256, 2, 256, 200, Some((16, 16))),
+            (1024, 256, 256, 200, None),
+            (200, 2, 256, 200, None),
         ] {
-            let room = divide(limit, workers, calls).ok();
+            let load = Load {
+                workers,
+                calls,
+                max_followers,
+            };
+            let room = divide(limit, &load).ok();
             let found = room.map(|room| (room.connections, room.calls));
-            assert_eq!(found, expected, "{limit} {workers}");
+            assert_eq!(found, expected, "{limit} {load:?}");
         }
     }
 }

@@ -23,12 +23,12 @@ pub(crate) async fn doctor(arguments: &DoctorArguments) -> anyhow::Result<ExitCo
     findings.push(settings::services(common));
     findings.push(settings::ansible(common).await);
     findings.push(machine::isolation());
-    let users = job_users::find(arguments.isolated.job_user.as_ref(), arguments.workers.number);
+    let users = job_users::find(arguments.isolated.job_user.as_ref(), arguments.load.workers);
     findings.extend(users::look(arguments, &users).await);
     findings.push(machine::jobs(arguments.isolated.isolation, users.ok().flatten()));
     findings.push(machine::work(&common.work));
     findings.push(machine::space(&[&data, &setup::cache(common)?, &common.work]));
-    findings.push(machine::open_files(&arguments.workers));
+    findings.push(machine::open_files(&arguments.load));
     let text: String = findings
         .iter()
         .map(|found| if arguments.json { line(found) } else { Ok(row(found)) })

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::cli::{ServeArguments, Workers};
+use crate::cli::ServeArguments;
 use crate::health::StandaloneHealth;
 use crate::http::{self, Front, Proxies, Tls};
 use crate::parts::Parts;
@@ -47,9 +47,8 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
     logging::start(common.log_format, "info");
     // a playbook runs as the same user: it must not read this process's variables or memory
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    let Workers { number, calls } = arguments.workers;
-    let room = descriptors::divide(descriptors::raise(), number, calls)?;
-    let users = job_users::find(arguments.isolated.job_user.as_ref(), number)?;
+    let room = descriptors::divide(descriptors::raise(), &arguments.load)?;
+    let users = job_users::find(arguments.isolated.job_user.as_ref(), arguments.load.workers)?;
     let playbooks = arguments.playbooks.open()?;
     let tls = arguments.tls.both();
     let front = Front {
@@ -111,7 +110,7 @@ pub(crate) async fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode
         shutdown: limits,
     };
     let worker = |lane, heartbeat| parts.worker(common, runners.clone(), lane, heartbeat, None);
-    for _ in 0..number {
+    for _ in 0..arguments.load.workers {
         let worker = worker(Lane::Programs, HEARTBEAT);
         jobs.spawn(workers::work(parts.clone(), worker, draining.clone(), limits.clone()));
     }
@@ -194,7 +193,7 @@ fn app(
             chunk_bytes: CHUNK_BYTES,
             answers: None,
         },
-        followers: Followers::new(arguments.max_followers).until(stopping),
+        followers: Followers::new(arguments.load.max_followers.into()).until(stopping),
         live: Live::new(parts.store.clone(), parts.logs.clone(), parts.clock.clone(), POLL),
         bodies: Bodies::new(arguments.max_body.div_ceil(3).saturating_mul(ROOM_FOR_BODIES)),
         gate,

@@ -54,9 +54,8 @@ pub use quotas::{QuotaView, QuotasView};
 pub use request_id::REQUEST_ID;
 pub use wire::JobView;
 
-/// Returns all routes. The method fallback applies only to the routes that were added before it.
+/// Returns all routes.
 pub fn router(app: App) -> Router {
-    let gate = app.gate.clone();
     let routes = Router::new()
         .route("/api/v1/jobs", get(jobs::list).post(submit::submit))
         .route("/api/v1/jobs/redrive", post(redrive::redrive_all))
@@ -66,7 +65,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/jobs/{job_id}/relaunch", post(relaunch::relaunch))
         .route("/api/v1/jobs/{job_id}/logs", get(logs::logs))
         .route("/api/v1/jobs/{job_id}/events", get(events::events))
-        .route("/api/v1/jobs/{job_id}/stream", get(stream::stream))
+        .merge(routes_of_streams())
         .route("/api/v1/credentials", get(credentials::list).post(credentials::create))
         .route(
             "/api/v1/credentials/{name}",
@@ -101,7 +100,23 @@ pub fn router(app: App) -> Router {
         .route(
             "/openapi.json",
             get(openapi::serve).layer(Extension(openapi::Made::default())),
-        )
+        );
+    guarded(routes, app)
+}
+
+/// Returns the route of streams alone, for a function that does nothing else.
+pub fn streams(app: App) -> Router {
+    guarded(routes_of_streams(), app)
+}
+
+fn routes_of_streams() -> Router<App> {
+    Router::new().route("/api/v1/jobs/{job_id}/stream", get(stream::stream))
+}
+
+/// Puts before routes what holds for all. The method fallback applies only to the routes that were added before it.
+fn guarded(routes: Router<App>, app: App) -> Router {
+    let gate = app.gate.clone();
+    let routes = routes
         .route_layer(middleware::from_fn_with_state(app.access.clone(), access::ask))
         .route_layer(middleware::from_fn_with_state(app.clone(), audit::record))
         .fallback(problem::no_such_route)

@@ -1,39 +1,32 @@
 //! Turns API Gateway's events into requests for a router, and the router's responses into what API Gateway expects, for
-//! both HTTP APIs (payload 2.0) and REST APIs (1.0).
+//! both HTTP APIs (payload 2.0) and REST APIs (1.0). A function's own URL sends what an HTTP API sends.
 //!
-//! A body is sent as text only if that keeps every byte of it; output may not be valid UTF-8.
+//! A body that is sent whole is sent as text only if that keeps every byte of it; output may not be valid UTF-8.
 
-use aws_lambda_events::apigw::{
-    ApiGatewayProxyRequest, ApiGatewayProxyResponse, ApiGatewayV2httpRequest, ApiGatewayV2httpResponse,
-};
+mod request;
+
+use std::future::ready;
+
+use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body as EventBody;
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use callboard_api::{Identity, Problem, REQUEST_ID, Transport};
+use callboard_api::Problem;
 use callboard_core::base::causes::causes;
-use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, LINK, LOCATION, SET_COOKIE};
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use futures_util::stream::{BoxStream, StreamExt};
+use http::header::{CONTENT_TYPE, HeaderMap, LINK, LOCATION, SET_COOKIE};
+use http::{HeaderName, HeaderValue, Response};
 use http_body_util::BodyExt;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use lambda_runtime::{MetadataPrelude, StreamResponse};
 use serde_json::Value;
 use tower::ServiceExt;
 
-/// API Gateway decodes the path. The characters it decoded, and those that are not allowed in a path, are encoded
-/// again; a remaining `%` is left unchanged.
-const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}');
+use self::request::{from_http, from_rest};
+
+/// A response whose body is sent as it comes.
+pub type Streamed = StreamResponse<BoxStream<'static, Result<Bytes, axum::Error>>>;
 
 /// Why an event could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -56,31 +49,19 @@ pub enum GatewayError {
 #[must_use]
 pub fn is_http(event: &Value) -> bool {
     let context = &event["requestContext"];
-    context.is_object() && (event["httpMethod"].is_string() || context["http"]["method"].is_string())
+    context.is_object() && (is_rest(event) || context["http"]["method"].is_string())
 }
 
-/// Lets a router answer an event. Faults in the request itself are reported to the client.
+/// Lets a router answer an event, with a response that is sent whole. Faults in the request itself are reported to the client.
 ///
 /// # Errors
 /// [`GatewayError::Event`]: the event is not one of API Gateway's.
 pub async fn answer(router: Router, event: Value) -> Result<Value, GatewayError> {
-    let is_rest = event["httpMethod"].is_string();
-    let (stage, request) = if is_rest {
-        from_rest(serde_json::from_value(event)?)
-    } else {
-        from_http(serde_json::from_value(event)?)
-    };
-    let answered = match request {
-        Ok(request) => respond(router, request).await,
-        Err(error) => Err(error),
-    };
-    let (mut parts, body) = match answered {
+    let is_rest = is_rest(&event);
+    let (mut parts, body) = match whole(respond(router, event).await?).await {
         Ok(answered) => answered,
         Err(error) => whole(problem(&error).into_response()).await?,
     };
-    if let Some(stage) = stage {
-        put_before_paths(&mut parts.headers, &stage);
-    }
     let (is_base64_encoded, body) = encode(&parts.headers, body);
     if is_rest {
         let mut response = ApiGatewayProxyResponse::default();
@@ -91,17 +72,58 @@ pub async fn answer(router: Router, event: Value) -> Result<Value, GatewayError>
     } else {
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = parts.status.as_u16().into();
-        // it takes one value of each header, and cookies beside them
-        let cookies = parts.headers.get_all(SET_COOKIE).iter();
-        response.cookies = cookies
-            .filter_map(|cookie| cookie.to_str().ok())
-            .map(str::to_owned)
-            .collect();
-        parts.headers.remove(SET_COOKIE);
+        response.cookies = take_cookies(&mut parts.headers);
         response.headers = parts.headers;
         (response.is_base64_encoded, response.body) = (is_base64_encoded, body);
         Ok(serde_json::to_value(response)?)
     }
+}
+
+/// Lets a router answer an event, with a response that is sent as it comes. Faults in the request itself are reported to the client.
+///
+/// # Errors
+/// [`GatewayError::Event`]: the event is not one of API Gateway's.
+pub async fn stream(router: Router, event: Value) -> Result<Streamed, GatewayError> {
+    let (mut parts, body) = respond(router, event).await?.into_parts();
+    let cookies = take_cookies(&mut parts.headers);
+    // what comes of an error, Lambda's runtime would send as if it were part of the body
+    let chunks = body.into_data_stream().inspect(|chunk| {
+        if let Err(error) = chunk {
+            tracing::warn!(error = %causes(error), "a response could not be streamed to its end");
+        }
+    });
+    Ok(StreamResponse {
+        metadata_prelude: MetadataPrelude {
+            status_code: parts.status,
+            headers: parts.headers,
+            cookies,
+        },
+        stream: chunks.take_while(|chunk| ready(chunk.is_ok())).boxed(),
+    })
+}
+
+/// Returns a router's response to an event.
+async fn respond(router: Router, event: Value) -> Result<Response<Body>, GatewayError> {
+    let (stage, request) = if is_rest(&event) {
+        from_rest(serde_json::from_value(event)?)
+    } else {
+        from_http(serde_json::from_value(event)?)
+    };
+    let mut response = match request {
+        Ok(request) => match router.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        },
+        Err(error) => problem(&error).into_response(),
+    };
+    if let Some(stage) = stage {
+        put_before_paths(response.headers_mut(), &stage);
+    }
+    Ok(response)
+}
+
+fn is_rest(event: &Value) -> bool {
+    event["httpMethod"].is_string()
 }
 
 /// Returns the answer to a request that never reached the router, or whose answer could not be sent.
@@ -130,120 +152,18 @@ fn change(headers: &mut HeaderMap, name: &HeaderName, change: impl FnOnce(&str) 
     }
 }
 
-async fn respond(router: Router, request: Request<Body>) -> Result<(http::response::Parts, Bytes), GatewayError> {
-    let response: Response<Body> = match router.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
-    whole(response).await
+/// Takes out the cookies: in payload 2.0 there is one value of each header, and cookies are beside them.
+fn take_cookies(headers: &mut HeaderMap) -> Vec<String> {
+    let cookies = headers.get_all(SET_COOKIE).iter();
+    let cookies = cookies.filter_map(|cookie| cookie.to_str().ok().map(str::to_owned));
+    let cookies = cookies.collect();
+    headers.remove(SET_COOKIE);
+    cookies
 }
 
 async fn whole(response: Response<Body>) -> Result<(http::response::Parts, Bytes), GatewayError> {
     let (parts, body) = response.into_parts();
     Ok((parts, body.collect().await?.to_bytes()))
-}
-
-/// Builds a request from an HTTP API's event.
-fn from_http(event: ApiGatewayV2httpRequest) -> (Option<String>, Result<Request<Body>, GatewayError>) {
-    let context = event.request_context;
-    let path = event.raw_path.unwrap_or_default();
-    let stage = context.stage.filter(|stage| stage != "$default");
-    let query = event.raw_query_string.unwrap_or_default();
-    let iam = context.authorizer.and_then(|authorizer| authorizer.iam);
-    let caller = Identity {
-        arn: iam.and_then(|iam| iam.user_arn),
-        source_ip: context.http.source_ip,
-    };
-    let path = strip_stage(&path, stage.as_deref());
-    let headers = with_cookies(with_id(event.headers, context.request_id), event.cookies);
-    let request = decode(event.body, event.is_base64_encoded)
-        .and_then(|body| request(context.http.method, path, &query, headers, caller, body));
-    (stage, request)
-}
-
-/// Builds a request from a REST API's event.
-fn from_rest(event: ApiGatewayProxyRequest) -> (Option<String>, Result<Request<Body>, GatewayError>) {
-    let query = if event.multi_value_query_string_parameters.is_empty() {
-        event.query_string_parameters
-    } else {
-        event.multi_value_query_string_parameters
-    };
-    let headers = if event.multi_value_headers.is_empty() {
-        event.headers
-    } else {
-        event.multi_value_headers
-    };
-    let context = event.request_context;
-    let (headers, identity, stage) = (with_id(headers, context.request_id), context.identity, context.stage);
-    let caller = Identity {
-        arn: identity.user_arn,
-        source_ip: identity.source_ip,
-    };
-    let path = event.path.unwrap_or_default();
-    let query = query.to_query_string();
-    let request = decode(event.body, event.is_base64_encoded)
-        .and_then(|body| request(event.http_method, &path, &query, headers, caller, body));
-    (stage, request)
-}
-
-fn request(
-    method: Method,
-    path: &str,
-    query: &str,
-    headers: HeaderMap,
-    caller: Identity,
-    body: Vec<u8>,
-) -> Result<Request<Body>, GatewayError> {
-    let path = utf8_percent_encode(path, NOT_IN_A_PATH);
-    let uri = if query.is_empty() {
-        path.to_string()
-    } else {
-        format!("{path}?{query}")
-    };
-    let mut request = Request::builder()
-        .method(method)
-        .uri(uri)
-        .extension(caller)
-        // API Gateway takes nothing else
-        .extension(Transport::Encrypted)
-        .body(Body::from(body))?;
-    *request.headers_mut() = headers;
-    Ok(request)
-}
-
-/// Gives a request the id that API Gateway's log uses, unless the client has set one.
-fn with_id(mut headers: HeaderMap, id: Option<String>) -> HeaderMap {
-    if let Some(Ok(id)) = id.map(HeaderValue::try_from) {
-        headers.entry(REQUEST_ID).or_insert(id);
-    }
-    headers
-}
-
-/// Adds the cookies, which an HTTP API takes out of the headers.
-fn with_cookies(mut headers: HeaderMap, cookies: Option<Vec<String>>) -> HeaderMap {
-    let cookies = cookies.unwrap_or_default();
-    headers.extend(
-        cookies
-            .into_iter()
-            .filter_map(|cookie| Some((COOKIE, HeaderValue::try_from(cookie).ok()?))),
-    );
-    headers
-}
-
-/// Removes the stage from the path: an HTTP API with a named stage includes it.
-fn strip_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
-    let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
-    rest.filter(|rest| rest.is_empty() || rest.starts_with('/'))
-        .unwrap_or(path)
-}
-
-fn decode(body: Option<String>, is_base64: bool) -> Result<Vec<u8>, GatewayError> {
-    let body = body.unwrap_or_default();
-    Ok(if is_base64 {
-        STANDARD.decode(body)?
-    } else {
-        body.into_bytes()
-    })
 }
 
 /// Returns the body as it is sent, and whether it is base64. Text that would grow more as a JSON string, such as output

@@ -13,8 +13,8 @@ mod worker;
 
 pub use batch::batch_response;
 pub use batches::Batches;
-pub use gateway::{GatewayError, answer, is_http};
+pub use gateway::{GatewayError, Streamed, answer, is_http, stream};
 pub use logging::start_logging;
 pub use parts::{GRACE, Parts};
 pub use services::Services;
-pub use settings::{Settings, number, required};
+pub use settings::{Answers, Settings, number, required};

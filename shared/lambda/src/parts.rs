@@ -26,12 +26,16 @@ use callboard_secrets::{Endpoints, Environment, Resolver};
 
 use crate::health::StoreHealth;
 use crate::services::Services;
-use crate::settings::{Authorization, Settings};
+use crate::settings::{Answers, Authorization, Settings};
 
 /// The largest answer of a function is 6 MB, in base64: room for this many bytes and the headers.
 const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 /// API Gateway waits 30 s for an answer.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(25);
+/// Lambda streams 200 MB: room for this many bytes, and for the message that goes beyond.
+const MAX_STREAM_BYTES: u64 = 180 * 1024 * 1024;
+/// Lambda does not tell a function that its client has gone: so long it goes on for nobody.
+const MAX_STREAM_TIME: Duration = Duration::from_secs(5 * 60);
 /// Lambda takes events of up to 6 MB, including the request's headers and context.
 const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 /// The chunk size for reading output: as large as memory allows, so that few requests to S3 are needed.
@@ -233,11 +237,7 @@ impl Parts {
                 sync_wait: self.settings.sync_wait,
                 poll: POLL,
                 chunk_bytes: CHUNK_BYTES,
-                answers: Some(AnswerLimits {
-                    max_bytes: MAX_ANSWER_BYTES,
-                    max_time: MAX_ANSWER_TIME,
-                    is_whole: true,
-                }),
+                answers: Some(limits(self.settings.answers)),
             },
             // a function answers one request at a time, so Lambda's concurrency limits their number
             followers: Followers::new(1),
@@ -265,5 +265,20 @@ impl Parts {
                 Ok(Access::shown(Arc::new(authenticator)))
             }
         }
+    }
+}
+
+fn limits(answers: Answers) -> AnswerLimits {
+    match answers {
+        Answers::Whole => AnswerLimits {
+            max_bytes: MAX_ANSWER_BYTES,
+            max_time: MAX_ANSWER_TIME,
+            is_whole: true,
+        },
+        Answers::Streamed => AnswerLimits {
+            max_bytes: MAX_STREAM_BYTES,
+            max_time: MAX_STREAM_TIME,
+            is_whole: false,
+        },
     }
 }

@@ -39,6 +39,8 @@ pub struct Settings {
     pub origins: Vec<Origin>,
     /// `CALLBOARD_AUTHORIZATION`: how it is found out who sends a request.
     pub authorization: Authorization,
+    /// `CALLBOARD_ANSWERS`: how responses are sent; whole by default.
+    pub answers: Answers,
 }
 
 /// Where the registry of services is.
@@ -70,6 +72,7 @@ impl Settings {
             services: services()?,
             origins: origins()?,
             authorization: authorization()?,
+            answers: answers()?,
         })
     }
 }
@@ -83,6 +86,23 @@ pub enum Authorization {
     Callboard,
     /// Not at all: `sam local` and tests, in which nobody can sign requests.
     Local,
+}
+
+/// How a function sends its responses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answers {
+    /// Whole, when all of one is there.
+    Whole,
+    /// As they come.
+    Streamed,
+}
+
+fn answers() -> anyhow::Result<Answers> {
+    match std::env::var("CALLBOARD_ANSWERS").unwrap_or_default().as_str() {
+        "" | "whole" => Ok(Answers::Whole),
+        "stream" => Ok(Answers::Streamed),
+        other => anyhow::bail!("the variable CALLBOARD_ANSWERS must be whole or stream, not {other:?}"),
+    }
 }
 
 fn authorization() -> anyhow::Result<Authorization> {

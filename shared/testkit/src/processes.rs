@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
@@ -52,6 +53,18 @@ pub fn resident_kib(pid: u32) -> anyhow::Result<u64> {
 /// The process is gone.
 pub fn peak_kib(pid: u32) -> anyhow::Result<u64> {
     status_kib(pid, "VmHWM:")
+}
+
+/// Returns the processor time that a process has used, without its children.
+///
+/// # Errors
+/// The process is gone.
+pub fn processor_time(pid: u32) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("a name in parentheses")?;
+    let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    let ticks: u64 = times.sum::<Result<_, _>>()?;
+    Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
 }
 
 fn status_kib(pid: u32, name: &str) -> anyhow::Result<u64> {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-pub use self::answer::FunctionError;
+pub use self::answer::{FunctionError, Streamed};
 pub use self::pool::Pool;
 use super::Environment;
 use super::endpoints::runtime_interface_emulator;
@@ -76,10 +76,24 @@ impl Function {
     /// # Errors
     /// A [`FunctionError`] if the function failed, died or took too long; any other error if the emulator is gone.
     pub async fn invoke(&self, event: &Value) -> anyhow::Result<Value> {
-        let url = format!("http://{}/2015-03-31/functions/function/invocations", self.address);
-        let response = self.http.post(url).body(event.to_string()).send().await?;
+        let response = self.post(event).await?;
         let status = response.status();
         answer::read(status, &response.bytes().await?)
+    }
+
+    /// Invokes the function, which must be idle and stream its response. The emulator delivers that when all of it is there.
+    ///
+    /// # Errors
+    /// As [`Function::invoke`], or the response is not one that is streamed.
+    pub async fn invoke_streaming(&self, event: &Value) -> anyhow::Result<Streamed> {
+        let response = self.post(event).await?;
+        let status = response.status();
+        answer::read_streamed(status, &response.bytes().await?)
+    }
+
+    async fn post(&self, event: &Value) -> reqwest::Result<reqwest::Response> {
+        let url = format!("http://{}/2015-03-31/functions/function/invocations", self.address);
+        self.http.post(url).body(event.to_string()).send().await
     }
 
     /// Returns what the function and the emulator have printed.

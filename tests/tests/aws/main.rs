@@ -14,6 +14,7 @@ mod outages;
 mod producers;
 mod requests;
 mod services;
+mod streams;
 mod tasks;
 
 use std::time::Duration;

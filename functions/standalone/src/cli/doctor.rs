@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Common, Isolated, Playbooks, Workers};
+use super::{Common, Isolated, Load, Playbooks};
 
 /// The flags of `doctor`: those that the service is started with.
 #[derive(Debug, Args)]
@@ -11,7 +11,7 @@ pub(crate) struct DoctorArguments {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) workers: Workers,
+    pub(crate) load: Load,
     #[command(flatten)]
     pub(crate) playbooks: Playbooks,
     #[command(flatten)]

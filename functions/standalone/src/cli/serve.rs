@@ -7,7 +7,7 @@ use callboard_policy::Issuer;
 use clap::Args;
 
 use super::amounts::{body_bytes, seconds};
-use super::{Common, Isolated, Playbooks, Workers};
+use super::{Common, Isolated, Load, Playbooks};
 use crate::http::Network;
 
 /// The flags of `serve`.
@@ -55,7 +55,7 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) playbooks: Playbooks,
     #[command(flatten)]
-    pub(crate) workers: Workers,
+    pub(crate) load: Load,
     /// How long running jobs may continue after the service is told to stop, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_SHUTDOWN_GRACE", default_value_t = 30)]
     pub(crate) shutdown_grace: u64,
@@ -65,9 +65,6 @@ pub(crate) struct ServeArguments {
     /// How many jobs may wait; further submissions are answered with 429
     #[arg(long, value_name = "N", env = "CALLBOARD_MAX_QUEUED", default_value_t = 10_000)]
     pub(crate) max_queued: u32,
-    /// How many requests may follow output, poll events or wait for a job at a time; further ones are answered with 429
-    #[arg(long, value_name = "N", env = "CALLBOARD_MAX_FOLLOWERS", default_value_t = 200)]
-    pub(crate) max_followers: usize,
     /// How long ?sync=true waits, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "CALLBOARD_SYNC_WAIT", default_value_t = 30)]
     pub(crate) sync_wait: u64,

@@ -95,17 +95,20 @@ pub(crate) struct Common {
     pub(crate) log_format: LogFormat,
 }
 
-/// How many workers a service has.
+/// How much a service does at once.
 #[derive(Debug, Args)]
-pub(crate) struct Workers {
+pub(crate) struct Load {
     /// How many jobs run at once
-    #[arg(long = "workers", value_name = "N", env = "CALLBOARD_WORKERS", default_value_t = 2,
+    #[arg(long, value_name = "N", env = "CALLBOARD_WORKERS", default_value_t = 2,
           value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) number: u16,
+    pub(crate) workers: u16,
     /// How many calls of services over HTTP, and of functions, run at once, besides
-    #[arg(long = "calls", value_name = "N", env = "CALLBOARD_CALLS", default_value_t = 256,
+    #[arg(long, value_name = "N", env = "CALLBOARD_CALLS", default_value_t = 256,
           value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) calls: u16,
+    /// How many requests may follow output, poll events or wait for a job at a time; further ones are answered with 429
+    #[arg(long, value_name = "N", env = "CALLBOARD_MAX_FOLLOWERS", default_value_t = 200)]
+    pub(crate) max_followers: u16,
 }
 
 /// The playbooks of a service.

@@ -8,7 +8,7 @@ use callboard_process::{JobFolders, JobUsers};
 use callboard_sandbox::{Sandbox, Surroundings};
 use rustix::fs::{Access, access, statvfs};
 
-use crate::cli::{Isolate, Workers};
+use crate::cli::{Isolate, Load};
 use crate::descriptors::{self, Room};
 use crate::isolation;
 
@@ -96,14 +96,15 @@ pub(super) fn jobs(isolate: Isolate, users: Option<JobUsers>) -> Finding {
     }
 }
 
-/// Checks whether enough files can be open for these numbers of workers and calls.
-pub(super) fn open_files(Workers { number, calls }: &Workers) -> Finding {
+/// Checks whether enough files can be open for what the service does at once.
+pub(super) fn open_files(load: &Load) -> Finding {
     let limit = descriptors::raise();
-    match descriptors::divide(limit, *number, *calls) {
+    match descriptors::divide(limit, load) {
         Ok(Room { connections, calls }) => Finding::ok(
             "files",
             format!(
-                "{limit} open files are allowed: enough for --workers {number}, {calls} calls and {connections} connections."
+                "{limit} open files are allowed: enough for --workers {}, {calls} calls and {connections} connections.",
+                load.workers
             ),
         ),
         Err(error) => Finding::error("files", error),

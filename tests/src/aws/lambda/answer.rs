@@ -14,6 +14,18 @@ pub struct FunctionError {
     pub message: String,
 }
 
+/// What a function has streamed.
+#[derive(Debug)]
+pub struct Streamed {
+    /// The status, the headers and the cookies, as JSON.
+    pub prelude: Value,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What is between prelude and body.
+const SEPARATOR: [u8; 8] = [0; 8];
+
 /// Reads an answer. The emulator answers with status 200 even if the function failed.
 pub(super) fn read(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
     let text = String::from_utf8_lossy(body).into_owned();
@@ -28,6 +40,19 @@ pub(super) fn read(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
         return Err(error("Runtime.Unavailable", format!("{status} {text}")).into());
     }
     serde_json::from_slice(body).with_context(|| format!("the function's answer is no JSON: {text}"))
+}
+
+/// Reads an answer that was streamed.
+pub(super) fn read_streamed(status: StatusCode, answer: &[u8]) -> anyhow::Result<Streamed> {
+    let end = answer.windows(SEPARATOR.len()).position(|bytes| bytes == SEPARATOR);
+    let Some(end) = end else {
+        let answer = read(status, answer)?;
+        anyhow::bail!("the answer was not streamed: {answer}");
+    };
+    Ok(Streamed {
+        prelude: serde_json::from_slice(&answer[..end]).context("the prelude is no JSON")?,
+        body: answer[end + SEPARATOR.len()..].to_vec(),
+    })
 }
 
 fn error(error_type: &str, message: String) -> FunctionError {

@@ -12,6 +12,7 @@ mod report;
 mod requests;
 mod sources;
 mod storm;
+mod stream;
 mod tenants;
 
 use anyhow::{Context, ensure};
@@ -59,6 +60,8 @@ parts! {
     sources::large_body
     memory::resident
     storm::peak
+    stream::latency
+    stream::followers
     functions::zips
     functions::worker
     functions::caller
