@@ -1769,7 +1769,10 @@ export interface components {
         /**
          * @description What a job does otherwise than the one that it repeats. A job that calls a service is repeated as it was.
          * @example {
-         *       "hosts": "failed"
+         *       "hosts": "all",
+         *       "extra_vars": {
+         *         "greeting": "Once more"
+         *       }
          *     }
          */
         RelaunchRequest: {
@@ -5600,7 +5603,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "hosts": "failed",
+                 *       "hosts": "all",
                  *       "extra_vars": {
                  *         "greeting": "Once more"
                  *       }

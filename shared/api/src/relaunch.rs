@@ -26,7 +26,7 @@ use crate::submit::{key, refuse_draining, told};
 
 /// What a job does otherwise than the one that it repeats. A job that calls a service is repeated as it was.
 #[derive(ToSchema)]
-#[schema(as = RelaunchRequest, example = json!({"hosts": "failed"}))]
+#[schema(as = RelaunchRequest, example = json!({"hosts": "all", "extra_vars": {"greeting": "Once more"}}))]
 #[expect(dead_code, reason = "describes what the kinds read")]
 pub(crate) struct RelaunchRequest {
     /// On which hosts. Default: `all`.
