@@ -107,7 +107,10 @@ def _tell_hosts(pattern: Any) -> None:
 
 
 def tell_hosts_ahead(pattern: Any) -> None:
-    """Names the hosts of a play that has not begun, as far as they are known: of a pattern that matches nothing, Ansible would warn."""
+    """Names the hosts of a play that has not begun.
+
+    Only patterns that are names of the inventory's are looked at: of one that matches nothing, Ansible would warn.
+    """
     names = [pattern] if isinstance(pattern, str) else pattern or []
     if inventory and all(name in inventory.groups or name in inventory.hosts for name in names):
         _tell_hosts(names)
