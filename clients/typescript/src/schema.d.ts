@@ -214,6 +214,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job_id}/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the hosts of a job, and how it ended on each.
+         * @description The state is the worst that happened on the host. `failed` and `unreachable` hosts have their first failure, with the task, its place and the message. Those that a job which was stopped or failed did not come to are `not_reached`.
+         *
+         *     Until the job has ended, the list is empty: `GET /api/v1/jobs/{job_id}/events?failed=true` tells what has failed so far. A call of a service has no hosts.
+         *
+         *     Needs the scope `jobs:read`.
+         */
+        get: operations["listJobHosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job_id}/logs": {
         parameters: {
             query?: never;
@@ -276,6 +300,28 @@ export interface paths {
          *     Needs the scope `jobs:run`.
          */
         post: operations["relaunchJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the results of a job.
+         * @description One answer tells what the job returned, on how many hosts it ended in which way, what went wrong on which of them, and what was warned of. Jobs of all kinds have the same fields; a call of a service has no hosts. An output that is too large for the job's record is here as a whole, up to 1 MiB.
+         *
+         *     Needs the scope `jobs:read`.
+         */
+        get: operations["getJobResults"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1208,6 +1254,118 @@ export interface components {
             /** @description The service that they call. */
             service: string | null;
         };
+        /** @description Why a host failed: its first failure that was neither ignored nor rescued. */
+        HostFailure: {
+            /** @description The module or action of the task, such as `ansible.builtin.command`. */
+            action: string | null;
+            cause: components["schemas"]["FailureCause"] | null;
+            /** @description The host that the task was delegated to. */
+            delegated_to: string | null;
+            /** @description The file that contains the task. Inside the job's source, the path is relative to the source. */
+            file: string | null;
+            /** @description The host's name in the inventory. */
+            host?: string;
+            /** @description The first item of the task's loop that failed. */
+            item: string | null;
+            /** @description Whether a task failed or the host was unreachable. */
+            kind?: components["schemas"]["FailureKind"];
+            /**
+             * Format: int32
+             * @description The line where the task starts, counted from 1.
+             */
+            line: number | null;
+            /** @description The message of the task. If it is longer than about 4000 characters, its middle is cut out. */
+            message?: string;
+            /** @description The name of the play. */
+            play: string | null;
+            /**
+             * Format: int64
+             * @description The exit code of the command or module; null if it is 0 or there is none.
+             */
+            rc: number | null;
+            /** @description The last line that the command or module wrote to standard error. */
+            stderr: string | null;
+            /** @description The last lines that the command or module wrote to standard error, at most 2 KiB of them. */
+            stderr_tail: string | null;
+            /** @description The last line of standard output, if it failed with an exit code and wrote nothing to standard error. */
+            stdout: string | null;
+            /** @description The name of the task. */
+            task?: string;
+        };
+        /** @description A page of the hosts of a job. */
+        HostList: {
+            /** @description The hosts that are in one of the states asked for, ordered by name; none until the job has ended. */
+            hosts: components["schemas"]["HostView"][];
+            /**
+             * Format: int64
+             * @description The largest number of items on a page, as requested or by default.
+             */
+            limit: number;
+            /** @description The cursor of the next page; null on the last page. */
+            next_cursor: string | null;
+            /** @description The state of the job. */
+            status: components["schemas"]["JobStatus"];
+            /** @description The number of hosts in these states, on all pages. */
+            total: number;
+        };
+        /**
+         * @description How a job ended on a host. The worst that happened counts: the first of these.
+         * @enum {string}
+         */
+        HostState: "failed" | "unreachable" | "not_reached" | "changed" | "ok";
+        /** @description Ansible's counts for one host, with Ansible's own names; `dark` means unreachable. */
+        HostStats: {
+            /**
+             * Format: int32
+             * @description Tasks that changed something.
+             */
+            changed?: number;
+            /**
+             * Format: int32
+             * @description How many times the host was unreachable.
+             */
+            dark?: number;
+            /**
+             * Format: int32
+             * @description Tasks that failed.
+             */
+            failures?: number;
+            /**
+             * Format: int32
+             * @description Tasks whose failure was ignored.
+             */
+            ignored?: number;
+            /**
+             * Format: int32
+             * @description Tasks that succeeded, changed or not.
+             */
+            ok?: number;
+            /**
+             * Format: int32
+             * @description 1 if Ansible processed the host.
+             */
+            processed?: number;
+            /**
+             * Format: int32
+             * @description Tasks whose failure a rescue block handled.
+             */
+            rescued?: number;
+            /**
+             * Format: int32
+             * @description Tasks that were skipped.
+             */
+            skipped?: number;
+        };
+        /** @description How a job ended on a host. */
+        HostView: {
+            /** @description Ansible's counts. */
+            counts: components["schemas"]["HostStats"];
+            failure: components["schemas"]["HostFailure"] | null;
+            /** @description The host's name in the inventory. */
+            host: string;
+            /** @description The worst that happened there. */
+            state: components["schemas"]["HostState"];
+        };
         /** @description A page of jobs, newest first. */
         JobList: {
             /** @description The ids of jobs that are missing from this page because their records are damaged. Absent if there are none. */
@@ -1295,6 +1453,31 @@ export interface components {
          * @enum {string}
          */
         WaitsFor: "worker" | "concurrency_key" | "running_quota" | "due_at" | "dead_letter";
+        /** @description The results of a job, in the same form for every kind. */
+        JobResults: {
+            /** @description The deprecations that Ansible displayed. */
+            deprecations: components["schemas"]["Messages"];
+            /** @description Why the job did not succeed, in a sentence. */
+            error: string | null;
+            /** @description The first failure of each host, in the order in which they happened; at most 100. */
+            failures: components["schemas"]["HostFailure"][];
+            /** @description How many hosts are in which state. */
+            hosts: components["schemas"]["StateCounts"];
+            /**
+             * Format: uuid
+             * @description The id of the job.
+             */
+            job_id: string;
+            /** @description What the job returned: what a playbook set with `set_stats` for the run, or what the operation of a service answered. Null if that is nothing, and until the job has ended. */
+            output: null | Record<string, never>;
+            /** @description Whether `output` is only the beginning, or absent, because it is larger than 1 MiB. */
+            output_truncated: boolean;
+            reason: components["schemas"]["Reason"] | null;
+            /** @description The state of the job. */
+            status: components["schemas"]["JobStatus"];
+            /** @description The warnings that Ansible displayed. */
+            warnings: components["schemas"]["Messages"];
+        };
         /**
          * @description The state of a job. The last three are final.
          * @enum {string}
@@ -1351,6 +1534,16 @@ export interface components {
             stdout_sha256: string | null;
             /** @description Whether the job printed more than is kept of one job. */
             truncated: boolean;
+        };
+        /** @description Messages of one sort. */
+        Messages: {
+            /**
+             * Format: int64
+             * @description How many there were.
+             */
+            count: number;
+            /** @description The first 100 of them. */
+            texts: string[];
         };
         /** @description A key to make. */
         NewApiKey: {
@@ -1851,6 +2044,34 @@ export interface components {
             /** @description The tenant whose things the caller may see. */
             tenant: string;
         };
+        /** @description How many hosts are in each state, which is the worst that happened there. */
+        StateCounts: {
+            /**
+             * Format: int32
+             * @description Hosts where something was changed.
+             */
+            changed: number;
+            /**
+             * Format: int32
+             * @description Hosts where a task failed, and nothing made good for it.
+             */
+            failed: number;
+            /**
+             * Format: int32
+             * @description Hosts that the job did not come to.
+             */
+            not_reached: number;
+            /**
+             * Format: int32
+             * @description Hosts where all was well and nothing was changed.
+             */
+            ok: number;
+            /**
+             * Format: int32
+             * @description Hosts that could not be reached.
+             */
+            unreachable: number;
+        };
         /** @description Statistics of jobs. */
         Stats_FailurePattern: {
             /** @description One entry for each group of jobs, the one with the most jobs first. */
@@ -2199,85 +2420,6 @@ export interface components {
             submodules?: boolean | null;
             /** @enum {string} */
             type: "git";
-        };
-        /** @description Why a host failed: its first failure that was neither ignored nor rescued. */
-        HostFailure: {
-            /** @description The module or action of the task, such as `ansible.builtin.command`. */
-            action: string | null;
-            cause: components["schemas"]["FailureCause"] | null;
-            /** @description The host that the task was delegated to. */
-            delegated_to: string | null;
-            /** @description The file that contains the task. Inside the job's source, the path is relative to the source. */
-            file: string | null;
-            /** @description The host's name in the inventory. */
-            host?: string;
-            /** @description The first item of the task's loop that failed. */
-            item: string | null;
-            /** @description Whether a task failed or the host was unreachable. */
-            kind?: components["schemas"]["FailureKind"];
-            /**
-             * Format: int32
-             * @description The line where the task starts, counted from 1.
-             */
-            line: number | null;
-            /** @description The message of the task. If it is longer than about 4000 characters, its middle is cut out. */
-            message?: string;
-            /** @description The name of the play. */
-            play: string | null;
-            /**
-             * Format: int64
-             * @description The exit code of the command or module; null if it is 0 or there is none.
-             */
-            rc: number | null;
-            /** @description The last line that the command or module wrote to standard error. */
-            stderr: string | null;
-            /** @description The last line of standard output, if it failed with an exit code and wrote nothing to standard error. */
-            stdout: string | null;
-            /** @description The name of the task. */
-            task?: string;
-        };
-        /** @description Ansible's counts for one host, with Ansible's own names; `dark` means unreachable. */
-        HostStats: {
-            /**
-             * Format: int32
-             * @description Tasks that changed something.
-             */
-            changed?: number;
-            /**
-             * Format: int32
-             * @description How many times the host was unreachable.
-             */
-            dark?: number;
-            /**
-             * Format: int32
-             * @description Tasks that failed.
-             */
-            failures?: number;
-            /**
-             * Format: int32
-             * @description Tasks whose failure was ignored.
-             */
-            ignored?: number;
-            /**
-             * Format: int32
-             * @description Tasks that succeeded, changed or not.
-             */
-            ok?: number;
-            /**
-             * Format: int32
-             * @description 1 if Ansible processed the host.
-             */
-            processed?: number;
-            /**
-             * Format: int32
-             * @description Tasks whose failure a rescue block handled.
-             */
-            rescued?: number;
-            /**
-             * Format: int32
-             * @description Tasks that were skipped.
-             */
-            skipped?: number;
         };
         /** @description An inventory in the request: `data`, or `hosts` with `groups` and `host_vars`. */
         InlineInventory: {
@@ -2657,6 +2799,10 @@ export interface components {
             /** @description The hosts that failed and why, in the order in which they failed; at most 100. */
             failures: components["schemas"]["HostFailure"][];
             inventory: components["schemas"]["InventorySummary"] | null;
+            /** @description What the playbook set with `set_stats` for the run; null if it set nothing, or more than the record keeps. */
+            output: null | Record<string, never>;
+            /** @description Whether `output` is absent because it is larger than 64 KiB, or nested more than 64 levels deep; `GET /jobs/{job_id}/results` has it. */
+            output_truncated: boolean;
             /**
              * Format: int32
              * @description The exit code of `ansible-playbook`. If a signal ended it, 128 plus the signal number.
@@ -4151,6 +4297,10 @@ export interface operations {
                      *           ]
                      *         },
                      *         "failures": [],
+                     *         "output": {
+                     *           "version": "1.4.2"
+                     *         },
+                     *         "output_truncated": false,
                      *         "log": {
                      *           "complete": true,
                      *           "truncated": false,
@@ -4588,6 +4738,10 @@ export interface operations {
                      *           ]
                      *         },
                      *         "failures": [],
+                     *         "output": {
+                     *           "version": "1.4.2"
+                     *         },
+                     *         "output_truncated": false,
                      *         "log": {
                      *           "complete": true,
                      *           "truncated": false,
@@ -5250,6 +5404,186 @@ export interface operations {
             };
         };
     };
+    listJobHosts: {
+        parameters: {
+            query?: {
+                /** @description Returns only hosts in these states. Repeat the parameter, or separate the states with commas. */
+                state?: string[];
+                /** @description The maximum number of items to return. Default: 100. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page, which must have been requested with the same states. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the job. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of hosts. */
+            200: {
+                headers: {
+                    /** @description Links (RFC 8288) to this page (`self`) and, if there is one, the next page (`next`). */
+                    Link?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "failed",
+                     *       "hosts": [
+                     *         {
+                     *           "host": "web2",
+                     *           "state": "failed",
+                     *           "counts": {
+                     *             "ok": 4,
+                     *             "changed": 1,
+                     *             "failures": 1,
+                     *             "dark": 0,
+                     *             "skipped": 0,
+                     *             "rescued": 0,
+                     *             "ignored": 0,
+                     *             "processed": 1
+                     *           },
+                     *           "failure": {
+                     *             "host": "web2",
+                     *             "delegated_to": null,
+                     *             "kind": "failed",
+                     *             "play": "Deploy",
+                     *             "task": "Restart the service",
+                     *             "action": "ansible.builtin.command",
+                     *             "file": "site.yml",
+                     *             "line": 12,
+                     *             "item": null,
+                     *             "message": "non-zero return code",
+                     *             "rc": 3,
+                     *             "stderr": "nginx: configuration test failed",
+                     *             "stderr_tail": "nginx: [emerg] no port in upstream\nnginx: configuration test failed",
+                     *             "stdout": null,
+                     *             "cause": null
+                     *           }
+                     *         }
+                     *       ],
+                     *       "total": 1,
+                     *       "limit": 100,
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HostList"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-such-job`: There is no such job. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getJobLogs: {
         parameters: {
             query?: {
@@ -5781,6 +6115,186 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: A part of the service is not responding. `too-many-bodies`: Too many large requests at once. `draining`: The service is shutting down. */
+            503: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJobResults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The results of the job. */
+            200: {
+                headers: {
+                    /** @description Links (RFC 8288) to the job's record (`self`), output (`logs`) and events (`events`). */
+                    Link?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "job_id": "01a1faf8-50a0-70a1-801c-2d3e4f506172",
+                     *       "status": "failed",
+                     *       "reason": "playbook_failed",
+                     *       "error": "1 of 3 hosts failed: web2 in task \"Restart the service\" (site.yml:12): non-zero return code (rc 3): nginx: configuration test failed",
+                     *       "output": {
+                     *         "version": "1.4.2"
+                     *       },
+                     *       "output_truncated": false,
+                     *       "hosts": {
+                     *         "failed": 1,
+                     *         "unreachable": 0,
+                     *         "not_reached": 1,
+                     *         "changed": 1,
+                     *         "ok": 0
+                     *       },
+                     *       "failures": [
+                     *         {
+                     *           "host": "web2",
+                     *           "delegated_to": null,
+                     *           "kind": "failed",
+                     *           "play": "Deploy",
+                     *           "task": "Restart the service",
+                     *           "action": "ansible.builtin.command",
+                     *           "file": "site.yml",
+                     *           "line": 12,
+                     *           "item": null,
+                     *           "message": "non-zero return code",
+                     *           "rc": 3,
+                     *           "stderr": "nginx: configuration test failed",
+                     *           "stderr_tail": "nginx: [emerg] no port in upstream\nnginx: configuration test failed",
+                     *           "stdout": null,
+                     *           "cause": null
+                     *         }
+                     *       ],
+                     *       "warnings": {
+                     *         "count": 1,
+                     *         "texts": [
+                     *           "Could not match supplied host pattern, ignoring: db"
+                     *         ]
+                     *       },
+                     *       "deprecations": {
+                     *         "count": 0,
+                     *         "texts": []
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobResults"];
+                };
+            };
+            /** @description `invalid-header`: A header is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: The request does not show who sends it. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin-not-allowed`: The request comes from a web page of another origin. `forbidden`: The caller may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-such-job`: There is no such job. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `method-not-allowed`: The path does not support this method. */
+            405: {
+                headers: {
+                    /** @description The methods that the path supports. */
+                    Allow?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-allowed`: The service does not answer to this host name. */
+            421: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-query`: The query is not valid. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-failures`: Too many requests have shown no valid key. */
+            429: {
+                headers: {
+                    /** @description The number of seconds after which the same request may get a different response. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A part of the service is not responding. */
             503: {
                 headers: {
                     /** @description The number of seconds after which the same request may get a different response. */

@@ -8,10 +8,14 @@ use callboard_core::base::time::{Clock, SystemClock, Timestamp};
 use callboard_core::job::{Job, Waiting, WaitsFor};
 use callboard_kind_ansible::detail::Detail;
 use callboard_kind_ansible::failures::HostFailure;
+use serde_json::{Map, Value};
 
 use crate::cli::ShowArguments;
 use crate::jobs::{Jobs, print};
 use crate::{kinds, report};
+
+/// The largest output that a summary shows, in bytes of JSON.
+const MAX_SET_BYTES: usize = 1000;
 
 /// Prints a summary, or the record as the API returns it.
 pub(crate) async fn show(arguments: &ShowArguments) -> anyhow::Result<ExitCode> {
@@ -51,12 +55,21 @@ fn summary(job: &Job, now: Timestamp) -> String {
     lines.extend(detail.failures.iter().map(|failure| ("failure", told(failure))));
     let hosts = detail.stats.iter().flatten();
     lines.extend(hosts.map(|(name, counts)| ("host", format!("{name}: {}", report::told(counts)))));
+    lines.extend(detail.output.as_ref().and_then(set).map(|set| ("set", set)));
+    let warned = detail.warnings.count + detail.deprecations.count;
+    lines.extend((warned > 0).then(|| ("warnings", warned.to_string())));
     let isolation = outcome
         .and_then(|end| end.usage.as_ref())
         .map(|usage| usage.isolation.join(", "));
     lines.extend(isolation.filter(|by| !by.is_empty()).map(|by| ("isolated", by)));
     lines.push(("output", format!("callboard logs {}", job.id)));
     lines.iter().map(|(name, value)| line(name, value)).collect()
+}
+
+/// Returns what `set_stats` set, if that is short.
+fn set(output: &Map<String, Value>) -> Option<String> {
+    let text = serde_json::to_string(output).ok()?;
+    (text.len() <= MAX_SET_BYTES).then_some(text)
 }
 
 /// Says what a job waits for.

@@ -13,6 +13,7 @@ mod event_lines;
 mod events;
 mod gate;
 mod health;
+mod hosts;
 mod jobs;
 mod keys;
 mod links;
@@ -28,6 +29,7 @@ mod record;
 mod redrive;
 mod relaunch;
 mod request_id;
+mod results;
 mod services;
 mod session;
 mod stats;
@@ -66,6 +68,8 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/jobs/{job_id}/logs", get(logs::logs))
         .route("/api/v1/jobs/{job_id}/events", get(events::events))
         .merge(routes_of_streams())
+        .route("/api/v1/jobs/{job_id}/hosts", get(hosts::list))
+        .route("/api/v1/jobs/{job_id}/results", get(results::get))
         .route("/api/v1/credentials", get(credentials::list).post(credentials::create))
         .route(
             "/api/v1/credentials/{name}",

@@ -51,6 +51,8 @@ const EXAMPLES: &str = include_str!("openapi/examples.json");
         crate::logs::logs,
         crate::events::events,
         crate::stream::stream,
+        crate::hosts::list,
+        crate::results::get,
         crate::credentials::create,
         crate::credentials::list,
         crate::credentials::get,
@@ -273,7 +275,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(ids.len(), 36);
+        assert_eq!(ids.len(), 38);
         Ok(())
     }
 

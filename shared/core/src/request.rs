@@ -6,6 +6,7 @@ mod kind;
 mod kinds;
 mod lane;
 mod reason;
+mod results;
 mod services;
 mod variables;
 
@@ -15,5 +16,6 @@ pub use self::kind::*;
 pub use self::kinds::*;
 pub use self::lane::*;
 pub use self::reason::*;
+pub use self::results::*;
 pub use self::services::*;
 pub use self::variables::*;

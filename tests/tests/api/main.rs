@@ -22,6 +22,7 @@ mod policy;
 mod record;
 mod relaunch;
 mod request_ids;
+mod results;
 mod retries;
 mod sessions;
 mod stream;

@@ -28,6 +28,8 @@ mod logs;
 mod record;
 #[path = "../api/relaunch.rs"]
 mod relaunch;
+#[path = "../api/results.rs"]
+mod results;
 #[path = "../api/retries.rs"]
 mod retries;
 #[path = "../api/sessions.rs"]

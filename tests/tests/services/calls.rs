@@ -38,6 +38,14 @@ async fn a_call_over_http_is_a_job_with_a_record_of_its_kind() -> anyhow::Result
         "{result}"
     );
     ensure!(result["stdout"] == r#"{"id": 7}"#, "{result}");
+    let id = job["job_id"].as_str().unwrap_or_default();
+    let told = client.get(&format!("/api/v1/jobs/{id}/results")).await?.body;
+    ensure!(
+        told["output"] == result["output"] && told["output_truncated"] == false && told["failures"] == json!([]),
+        "{told}"
+    );
+    let hosts = client.get(&format!("/api/v1/jobs/{id}/hosts")).await?.body;
+    ensure!(hosts["hosts"] == json!([]), "{hosts}");
     ensure!(
         result["called"].as_str().is_some_and(|called| called.ends_with("/say")),
         "{result}"

@@ -60,6 +60,16 @@ pub(crate) const ROUTES: &[(&str, &str, Need)] = &[
     ),
     (
         "GET",
+        "/api/v1/jobs/{job_id}/hosts",
+        Need::Scope(Action::JobsRead, Deed::JobRead),
+    ),
+    (
+        "GET",
+        "/api/v1/jobs/{job_id}/results",
+        Need::Scope(Action::JobsRead, Deed::JobRead),
+    ),
+    (
+        "GET",
         "/api/v1/jobs/{job_id}/stream",
         Need::Scope(Action::JobsRead, Deed::JobRead),
     ),

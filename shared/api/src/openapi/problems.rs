@@ -44,7 +44,7 @@ fn of(operation: &str) -> Vec<Kind> {
         "getSession" => &[ALWAYS],
         "beginSession" => &[ALWAYS, &[NoSession, TooManySessions]],
         "endSession" => &[ALWAYS, &[NoSession]],
-        "getJob" => &[ALWAYS, &[NoSuchJob]],
+        "getJob" | "listJobHosts" | "getJobResults" => &[ALWAYS, &[NoSuchJob]],
         "cancelJob" | "deleteJob" => &[ALWAYS, &[NoSuchJob, JobEnded]],
         "redriveJob" => &[ALWAYS, &[NoSuchJob, JobNotWaiting]],
         "getJobLogs" => &[

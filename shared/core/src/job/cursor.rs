@@ -25,6 +25,8 @@ pub enum List<'a> {
     Keys(&'a Tenant, KeyKind),
     /// The entries of a tenant's audit log that pass a filter, newest first. A place is the store's.
     Audit(&'a Tenant, &'a AuditFilter),
+    /// The hosts of a tenant's job that are in some states, in order of name. A place is a name; the text has the job and the states.
+    Hosts(&'a Tenant, &'a str),
 }
 
 impl List<'_> {
@@ -56,6 +58,7 @@ impl List<'_> {
             Self::Keys(tenant, KeyKind::Key) => ("keys", tenant, String::new()),
             Self::Keys(tenant, KeyKind::Session) => ("sessions", tenant, String::new()),
             Self::Audit(tenant, filter) => ("audit", tenant, filter.text()),
+            Self::Hosts(tenant, which) => ("hosts", tenant, (*which).to_owned()),
         };
         let mut hash = Sha256::new();
         for part in [kind, tenant.as_str(), &filter] {

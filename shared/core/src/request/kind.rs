@@ -6,6 +6,7 @@ use utoipa::openapi::Components;
 use super::job_request::JobRequest;
 use super::lane::Lane;
 use super::reason::Reason;
+use super::results::Results;
 use crate::access::Uses;
 use crate::base::fields::{Faults, FieldError, Fields};
 use crate::base::object::Object;
@@ -48,6 +49,12 @@ pub trait Kind: Send + Sync {
 
     /// Returns what a record shows of a job in addition to what every job has.
     fn show(&self, told: Told<'_>) -> Shown;
+
+    /// Returns what a job has brought about.
+    fn results(&self, told: Told<'_>) -> Results;
+
+    /// Returns the whole output of a job whose record does not have it, if a stored event is the one that has.
+    fn whole_output(&self, line: &[u8]) -> Option<Value>;
 
     /// Returns the reasons that only jobs of this kind have.
     fn reasons(&self) -> &'static [Reason];

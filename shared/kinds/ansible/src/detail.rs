@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use callboard_core::base::object::Object;
 use callboard_core::job::Outcome;
-use callboard_core::request::Reason;
+use callboard_core::request::{Messages, Reason};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::failures::HostFailure;
@@ -70,6 +71,18 @@ pub struct Detail {
     /// What went wrong on each host, in the order in which it happened; at most [`MAX_FAILURES`](crate::failures::MAX_FAILURES).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<HostFailure>,
+    /// What `set_stats` set for the run, if the record has room for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Map<String, Value>>,
+    /// Whether it has none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub output_truncated: bool,
+    /// The warnings that Ansible displayed.
+    #[serde(skip_serializing_if = "Messages::is_empty")]
+    pub warnings: Messages,
+    /// The deprecations that Ansible displayed.
+    #[serde(skip_serializing_if = "Messages::is_empty")]
+    pub deprecations: Messages,
 }
 
 impl Detail {

@@ -34,6 +34,8 @@ pub struct HostFailure {
     pub rc: Option<i64>,
     /// The last line that the command or module wrote to standard error.
     pub stderr: Option<String>,
+    /// The last lines that the command or module wrote to standard error, at most 2 KiB of them.
+    pub stderr_tail: Option<String>,
     /// The last line of standard output, if it failed with an exit code and wrote nothing to standard error.
     pub stdout: Option<String>,
     /// The failure that a rescue block was handling when this failure happened in the block.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use callboard_core::base::fields::{Faults, FieldError, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::policy::Policy;
-use callboard_core::request::{Again, EventFacts, Kind, Reason, Shown, Told, Work};
+use callboard_core::request::{Again, EventFacts, Kind, Reason, Results, Shown, Told, Work};
 use serde_json::{Value, json};
 use utoipa::openapi::Components;
 
@@ -16,7 +16,7 @@ use crate::event::{EVENT_KINDS, facts};
 use crate::policy::AnsiblePolicy;
 use crate::request::AnsibleRequest;
 use crate::uses::SUBJECTS;
-use crate::view;
+use crate::{results, view};
 
 /// The kind's name.
 pub const NAME: &str = "ansible";
@@ -101,6 +101,14 @@ impl Kind for Ansible {
 
     fn show(&self, told: Told<'_>) -> Shown {
         view::show(told)
+    }
+
+    fn results(&self, told: Told<'_>) -> Results {
+        results::results(told)
+    }
+
+    fn whole_output(&self, line: &[u8]) -> Option<Value> {
+        results::whole_output(line)
     }
 
     fn reasons(&self) -> &'static [Reason] {

@@ -15,6 +15,7 @@ pub mod options;
 pub mod policy;
 pub mod repository;
 pub mod request;
+mod results;
 pub mod retry;
 pub mod source;
 pub mod stats;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use callboard_core::request::HostState;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,7 +32,19 @@ impl HostStats {
     /// Returns whether the job came to its end on the host.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.failures == 0 && self.dark == 0 && self.processed > 0
+        matches!(self.state(), HostState::Ok | HostState::Changed)
+    }
+
+    /// Returns how the job ended on the host.
+    #[must_use]
+    pub fn state(&self) -> HostState {
+        match self {
+            Self { failures: 1.., .. } => HostState::Failed,
+            Self { dark: 1.., .. } => HostState::Unreachable,
+            Self { processed: 0, .. } => HostState::NotReached,
+            Self { changed: 1.., .. } => HostState::Changed,
+            _ => HostState::Ok,
+        }
     }
 }
 

@@ -46,6 +46,11 @@ struct ResultPart {
     inventory: Option<InventorySummary>,
     /// The hosts that failed and why, in the order in which they failed; at most 100.
     failures: Vec<HostFailure>,
+    /// What the playbook set with `set_stats` for the run; null if it set nothing, or more than the record keeps.
+    #[schema(value_type = Option<Object>)]
+    output: Option<Map<String, Value>>,
+    /// Whether `output` is absent because it is larger than 64 KiB, or nested more than 64 levels deep; `GET /jobs/{job_id}/results` has it.
+    output_truncated: bool,
 }
 
 #[derive(OpenApi)]
@@ -99,6 +104,8 @@ pub(crate) fn show(told: Told<'_>) -> Shown {
         stats: detail.stats,
         inventory: detail.inventory,
         failures: detail.failures,
+        output: detail.output,
+        output_truncated: detail.output_truncated,
     };
     Shown {
         record,

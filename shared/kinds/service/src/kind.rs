@@ -6,7 +6,7 @@ use callboard_core::access::{Use, Uses};
 use callboard_core::base::fields::{Faults, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::policy::Policy;
-use callboard_core::request::{Again, EventFacts, Kind, Lane, Reason, Shown, Told, Work};
+use callboard_core::request::{Again, EventFacts, Kind, Lane, Reason, Results, Shown, Told, Work};
 use serde_json::{Value, json};
 use utoipa::openapi::Components;
 
@@ -138,6 +138,14 @@ impl Kind for Services {
 
     fn show(&self, told: Told<'_>) -> Shown {
         view::show(told)
+    }
+
+    fn results(&self, told: Told<'_>) -> Results {
+        view::results(told)
+    }
+
+    fn whole_output(&self, _line: &[u8]) -> Option<Value> {
+        None
     }
 
     fn reasons(&self) -> &'static [Reason] {

@@ -1,8 +1,10 @@
 //! The output of a call: whether it is what its operation promises, and free of secrets.
 
 use callboard_core::base::fields::Faults;
+use callboard_core::base::json;
 use callboard_core::output::Beginning;
 use callboard_core::redact::Redactor;
+use callboard_core::request::MAX_OUTPUT_DEPTH as MAX_DEPTH;
 use serde_json::Value;
 
 use crate::config::OutputFormat;
@@ -64,30 +66,16 @@ pub fn fault(schema: &Value, output: &Value, truncated: bool) -> Option<String> 
     Some(format!("the output breaks its schema: {place}: {}", fault.detail))
 }
 
-/// How deep an output may be: a record holds it two levels deeper, and must be read again.
-const MAX_DEPTH: usize = 64;
-
 /// Reads an output that is JSON, without secrets: the text was searched for them, and reading it undoes escapes that may have hidden one.
 ///
 /// # Errors
 /// A part of a sentence that says why it is none, or is nested too deep to be kept as it is.
 pub fn parse(bytes: &[u8], redactor: &Redactor) -> Result<Value, String> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if is_deeper(&value, MAX_DEPTH) {
+    if json::is_deeper(&value, MAX_DEPTH) {
         return Err(format!("it is nested more than {MAX_DEPTH} levels deep"));
     }
     Ok(redacted(value, redactor))
-}
-
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    let Some(left) = levels.checked_sub(1) else {
-        return value.is_array() || value.is_object();
-    };
-    match value {
-        Value::Array(items) => items.iter().any(|item| is_deeper(item, left)),
-        Value::Object(fields) => fields.values().any(|field| is_deeper(field, left)),
-        _ => false,
-    }
 }
 
 fn redacted(value: Value, redactor: &Redactor) -> Value {

@@ -1,7 +1,7 @@
 //! What the record of a call shows, and its schemas.
 
 use callboard_core::base::object::Object;
-use callboard_core::request::{Shown, Told};
+use callboard_core::request::{Results, Shown, Told};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::openapi::Components;
@@ -74,9 +74,22 @@ pub(crate) fn show(told: Told<'_>) -> Shown {
         }),
         Err(_) => told.request.work.clone(),
     };
-    let detail: Detail = told.detail.and_then(|detail| detail.read().ok()).unwrap_or_default();
     Shown {
         record,
-        result: Object::of(&detail),
+        result: Object::of(&detail(told)),
     }
+}
+
+/// Returns what a call has brought about.
+pub(crate) fn results(told: Told<'_>) -> Results {
+    let detail = detail(told);
+    Results {
+        output: detail.output,
+        output_truncated: detail.output_truncated,
+        ..Results::default()
+    }
+}
+
+fn detail(told: Told<'_>) -> Detail {
+    told.detail.and_then(|detail| detail.read().ok()).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use callboard_core::request::Messages;
 use callboard_kind_ansible::detail::InventorySummary;
 
 use crate::failures::Failures;
@@ -13,6 +14,8 @@ use crate::track::Tracker;
 pub(crate) struct Findings {
     pub(crate) tracker: Tracker,
     pub(crate) failures: Failures,
+    pub(crate) warnings: Messages,
+    pub(crate) deprecations: Messages,
     pub(crate) inventory: Option<InventorySummary>,
     pub(crate) inventory_error: Option<String>,
     /// Whether the playbook was not started because there are no hosts.
@@ -48,6 +51,9 @@ impl Findings {
                 self.failures.note(failure);
             }
             Note::WorkerDied(worker) => self.dead_worker = self.dead_worker.take().or(Some(worker)),
+            Note::Warning { message } => self.warnings.add(message),
+            Note::Deprecation { message } => self.deprecations.add(message),
+            Note::StatsDropped { names } => self.tracker.dropped = names,
             Note::ErrorsCleared { host } => self.failures.forgive(&host),
         }
     }

@@ -31,6 +31,18 @@ pub(crate) enum Note {
     Failure(Box<Told>),
     /// One of Ansible's own processes died while it ran a task.
     WorkerDied(DeadWorker),
+    /// Ansible has displayed a warning.
+    Warning {
+        message: String,
+    },
+    /// Ansible has displayed that something will be gone.
+    Deprecation {
+        message: String,
+    },
+    /// Fields of the recap's event were too large for it.
+    StatsDropped {
+        names: Vec<String>,
+    },
     /// A play has cleared the errors of a host.
     ErrorsCleared {
         host: String,
@@ -54,6 +66,7 @@ pub(crate) struct Told {
     message: String,
     rc: Option<i64>,
     stderr: Option<String>,
+    stderr_tail: Option<String>,
     stdout: Option<String>,
     cause: Option<Cause>,
 }
@@ -121,6 +134,13 @@ impl Note {
                 path: dead.path.map(clean),
                 exit_code: dead.exit_code,
             }),
+            Self::Warning { message } => Self::Warning {
+                message: clean(message),
+            },
+            Self::Deprecation { message } => Self::Deprecation {
+                message: clean(message),
+            },
+            Self::StatsDropped { names } => Self::StatsDropped { names },
             Self::ErrorsCleared { host } => Self::ErrorsCleared { host: clean(host) },
         }
     }
@@ -150,6 +170,7 @@ impl Told {
             message: clean(self.message),
             rc: self.rc,
             stderr: self.stderr.map(clean),
+            stderr_tail: self.stderr_tail.map(clean),
             stdout: self.stdout.map(clean),
             cause,
         }
@@ -173,6 +194,7 @@ impl Told {
             message: self.message,
             rc: self.rc,
             stderr: self.stderr,
+            stderr_tail: self.stderr_tail,
             stdout: self.stdout,
             cause: self.cause.map(|cause| cause.located(root)),
         }

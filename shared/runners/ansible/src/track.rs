@@ -3,15 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use callboard_core::base::json::is_deeper;
+use callboard_core::request::MAX_OUTPUT_DEPTH;
 use callboard_kind_ansible::detail::PlayProgress;
 use callboard_kind_ansible::event::Event;
 use callboard_kind_ansible::stats::{HostStats, Stats};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::failures;
 use crate::notes::place;
 
+/// The largest output that a record has, in bytes of JSON.
+const MAX_OUTPUT_BYTES: usize = 64 * 1024;
+/// The field of Ansible's report that has what `set_stats` set for the run.
+const OUTPUT: &str = "artifact_data";
 const MAX_NAME_CHARS: usize = 200;
 /// How many of the hosts that are at a task a sentence names.
 const MAX_HOSTS_NAMED: usize = 5;
@@ -30,6 +37,12 @@ pub(crate) struct Tracker {
     running: BTreeMap<String, AtTask>,
     /// Ansible's own counts, which it reports at the playbook's end.
     pub(crate) stats: Option<Stats>,
+    /// The fields of Ansible's report that were too large for its event.
+    pub(crate) dropped: Vec<String>,
+    /// What `set_stats` set for the run, unless it is too large for a record.
+    pub(crate) output: Option<Map<String, Value>>,
+    /// Whether it is.
+    pub(crate) output_truncated: bool,
     /// The counts of the tasks so far, by host.
     counted: Stats,
 }
@@ -49,6 +62,12 @@ struct EventData {
 #[derive(Deserialize)]
 struct TaskResult {
     changed: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct OutputData<'a> {
+    #[serde(borrow)]
+    artifact_data: &'a RawValue,
 }
 
 type Counts = BTreeMap<String, u32>;
@@ -100,7 +119,7 @@ impl Tracker {
     pub(crate) fn read(&mut self, event: &Event) -> Option<PlayProgress> {
         let data = event.event_data.as_ref()?.get();
         if event.event == "playbook_on_stats" {
-            self.stats = serde_json::from_str(data).ok().map(per_host);
+            self.read_stats(data);
             return None;
         }
         if !is_told(&event.event) {
@@ -116,6 +135,28 @@ impl Tracker {
         let done = self.progress.hosts_ok + self.progress.hosts_failed;
         self.progress.hosts_pending = self.play_hosts.saturating_sub(done);
         Some(self.progress())
+    }
+
+    /// Takes Ansible's counts, if all of them are there, and what `set_stats` set for the run.
+    fn read_stats(&mut self, data: &str) {
+        let output_dropped = self.dropped.iter().any(|name| name == OUTPUT);
+        if self.dropped.len() == usize::from(output_dropped) {
+            self.stats = serde_json::from_str(data).ok().map(per_host);
+        }
+        match serde_json::from_str::<OutputData<'_>>(data) {
+            Ok(set) if !output_dropped => self.keep_output(set.artifact_data.get()),
+            _ => self.output_truncated = output_dropped,
+        }
+    }
+
+    fn keep_output(&mut self, set: &str) {
+        self.output_truncated = set.len() > MAX_OUTPUT_BYTES;
+        if self.output_truncated {
+            return;
+        }
+        let set: Map<String, Value> = serde_json::from_str(set).unwrap_or_default();
+        self.output_truncated = set.values().any(|value| is_deeper(value, MAX_OUTPUT_DEPTH));
+        self.output = (!self.output_truncated && !set.is_empty()).then_some(set);
     }
 
     /// Returns how far the job has come.

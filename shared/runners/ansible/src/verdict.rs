@@ -58,6 +58,10 @@ impl End<'_> {
             inventory: self.findings.inventory.clone(),
             failures,
             commit: tracker.commit.clone(),
+            output: tracker.output.clone(),
+            output_truncated: tracker.output_truncated,
+            warnings: self.findings.warnings.clone(),
+            deprecations: self.findings.deprecations.clone(),
         };
         Outcome {
             progress: Some(Object::of(&tracker.progress())),

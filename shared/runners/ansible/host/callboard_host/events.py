@@ -31,6 +31,11 @@ def install(pipe: int) -> None:
     _pipe = pipe
 
 
+def is_open() -> bool:
+    """Tells whether this process has a job, whose service is told."""
+    return _pipe >= 0
+
+
 def tell(note: str, **fields: Any) -> None:
     """Sends a line to the service that is no event of Ansible's."""
     _write(_to_json({"callboard": note, **fields}, json.JSONEncoder))
@@ -69,6 +74,8 @@ def _encode(event: dict[str, Any], encoder: type[json.JSONEncoder]) -> bytes:
     if len(line) <= MAX_EVENT_BYTES:
         return line
     light = {name: value for name, value in data.items() if len(_to_json(value, encoder)) <= MAX_FIELD_BYTES}
+    if event["event"] == "playbook_on_stats":
+        tell("stats_dropped", names=[name for name in data if name not in light])
     return _to_json({**event, "event_data": {name: {} for name in data} | light}, encoder)
 
 

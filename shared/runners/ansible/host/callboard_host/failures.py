@@ -20,6 +20,7 @@ from callboard_host import events
 
 MAX_MESSAGE = 4000
 MAX_LINE = 500
+MAX_TAIL_BYTES = 2048
 MAX_NAME = 200
 MAX_CAUSES = 10_000
 _CAUSE = ("task", "path", "message", "rc", "stderr", "stdout")
@@ -159,11 +160,12 @@ def explain(result: Mapping[str, Any], reason: str = "") -> Told:
     code = result.get("rc", inner.get("rc"))
     code = code if isinstance(code, int) and not isinstance(code, bool) and code else None
     texts = (source.get(name) for source in (result, inner) for name in ("stderr", "module_stderr"))
-    stderr = next((line for text in texts if (line := _last_line(text))), None)
+    text, stderr = next(((text, line) for text in texts if (line := _last_line(text))), (None, None))
     return {
         "message": _cut(_with_reason(_message(result), reason)),
         "rc": code,
         "stderr": stderr,
+        "stderr_tail": _tail(text) if text else None,
         # what a command says there that says nothing where errors belong
         "stdout": _last_line(result.get("stdout")) if code and not stderr else None,
     }
@@ -206,6 +208,15 @@ def _last_line(text: Any) -> str | None:
     lines = [line.strip() for line in text.splitlines()] if isinstance(text, str) else []
     lines = [line for line in lines if line and not _NOISE.fullmatch(line)]
     return _short(lines[-1], MAX_LINE) if lines else None
+
+
+def _tail(text: str) -> str | None:
+    """Returns the last lines of a text, whole ones only: half of a secret would not be known for one."""
+    lines = [line for line in text.rstrip().splitlines() if not _NOISE.fullmatch(line.strip())]
+    end = "\n".join(lines).encode(errors="replace")
+    if len(end) > MAX_TAIL_BYTES:
+        end = end[-MAX_TAIL_BYTES - 1 :].partition(b"\n")[2]
+    return end.decode() or None
 
 
 def _cut(text: str) -> str:

@@ -1,4 +1,7 @@
-"""Events of what Ansible displays outside its callbacks: warnings, errors, what ``-v`` adds."""
+"""Events of what Ansible displays outside its callbacks: warnings, errors, what ``-v`` adds.
+
+Warnings are also told, wherever they are displayed.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from typing import Any
 from ansible.utils.display import Display
 from ansible.utils.multiprocessing import context as multiprocessing_context
 
+from callboard_host import events
 from callboard_host.awx import context
 
 # what ansible-runner notes of a message, by the method that Ansible displays it with
 _KINDS = ("banner", "debug", "deprecated", "error", "error_as_warning", "system_warning", "warning")
+MAX_TOLD_CHARS = 1000
 _active = False
 
 
@@ -23,6 +28,7 @@ def install() -> None:
         setattr(Display, name, _noting(name, getattr(Display, name)))
     Display.verbose = _noting_verbosity(Display.verbose)
     Display.display = _recording(Display.display)
+    Display._deduplicate = _telling(Display._deduplicate)
 
 
 def activate() -> None:
@@ -71,3 +77,18 @@ def _recording(display: Callable[..., Any]) -> Callable[..., Any]:
                 context.dump_end(None)
 
     return recording
+
+
+def _telling(deduplicate: Callable[..., Any]) -> Callable[..., Any]:
+    """Tells of each warning that Ansible displays: it asks here whether it has displayed the same one before."""
+
+    @functools.wraps(deduplicate)
+    def telling(self: Any, msg: str, messages: set[str]) -> Any:
+        known = deduplicate(msg, messages)
+        for kind, displayed in (("warning", self._warns), ("deprecation", self._deprecations)):
+            if messages is displayed and not known and events.is_open():
+                text = msg.partition("]: ")[2].strip()
+                events.tell(kind, message=f"{text[:MAX_TOLD_CHARS]}…" if len(text) > MAX_TOLD_CHARS else text)
+        return known
+
+    return telling

@@ -16,6 +16,7 @@ from ansible._internal._templating._jinja_bits import is_possibly_template
 from ansible.executor.play_iterator import PlayIterator
 from ansible.executor.task_queue_manager import TaskQueueManager
 from ansible.executor.task_result import CallbackTaskResult
+from ansible.playbook.task import Task
 
 from callboard_host import events, failures, messages
 from callboard_host.awx import CallbackModule, awx_display, context
@@ -145,6 +146,7 @@ def install() -> None:
     _record_callbacks()
     _tell_dead_workers()
     _tell_forgiven_hosts()
+    _forget_hidden_stats()
 
 
 def _record_callbacks() -> None:
@@ -183,6 +185,19 @@ def _tell_forgiven_hosts() -> None:
         clear(self, host)
 
     PlayIterator.clear_host_errors = telling
+
+
+def _forget_hidden_stats() -> None:
+    """Has a task with ``no_log`` set no stats: Ansible would display and report them all the same."""
+    update = Task.update_result_no_log
+
+    @functools.wraps(update)
+    def forgetting(self: Any, templar: Any, result: Any) -> None:
+        update(self, templar, result)
+        if result.no_log:
+            result.stats = None
+
+    Task.update_result_no_log = forgetting
 
 
 def _begin(self: Any, _file: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,43 @@ def test_no_log_keeps_a_secret_out_of_every_byte(host: Host, folder: Path, argum
     assert SECRET.encode() not in job.raw_output + job.raw_events
 
 
+def test_no_log_keeps_out_what_set_stats_sets_for_the_run_and_for_hosts(host: Host, folder: Path) -> None:
+    write(folder, {"secret.yml": f"secret: {SECRET}\n", "ansible.cfg": "[defaults]\nshow_custom_stats=true\n"})
+    job = run(
+        host,
+        folder,
+        "set_stats: {data: {open: 1}}",
+        "{set_stats: {data: {hidden: '{{ secret }}'}}, no_log: true}",
+        "{set_stats: {data: {mine: '{{ secret }}'}, per_host: true}, no_log: '{{ 1 == 1 }}'}",
+        "{set_stats: {data: {item: '{{ item }}'}}, loop: ['{{ secret }}'], no_log: true}",
+        "set_stats: {data: {open: 2}}",
+        arguments=("-e", "@secret.yml"),
+    )
+    [event] = job.events("playbook_on_stats")
+    assert event["event_data"]["artifact_data"] == {"open": 3}
+    assert "CUSTOM STATS" in job.output
+    assert SECRET.encode() not in job.raw_output + job.raw_events
+
+
+def test_a_failure_has_the_last_whole_lines_of_standard_error_unless_they_are_hidden(host: Host, folder: Path) -> None:
+    def failing(task: str) -> dict[str, Any]:
+        write(folder, {"site.yml": play(task)})
+        [failure] = host.run(*LOCAL, "site.yml", cwd=folder).told("failure")
+        return failure
+
+    failure = failing("shell: seq 1 2000 >&2; exit 3")
+    lines = failure["stderr_tail"].splitlines()
+    assert lines == [str(number) for number in range(2001 - len(lines), 2001)]
+    assert 2000 < len(failure["stderr_tail"]) <= 2048 and failure["rc"] == 3
+    assert "stderr_tail" not in failing("{shell: 'echo here >&2; exit 3', no_log: true}")
+
+
+def test_each_warning_that_is_displayed_is_told_once(host: Host, folder: Path) -> None:
+    warn = "{odd: {key: warnings, value: \"['careful']\"}, loop: [1, 2]}"
+    told = run(host, folder, warn).told("warning")
+    assert [note["message"] for note in told if "careful" in note["message"]] == ["careful"], told
+
+
 @pytest.mark.parametrize(
     ("key", "value", "seen"),
     [
@@ -108,6 +146,8 @@ def test_a_large_event_keeps_what_is_small(host: Host, folder: Path) -> None:
     job = run(host, folder, "set_stats: {data: {large: \"{{ 'x' * 2000000 }}\"}}")
     [event] = job.events("playbook_on_stats")
     assert event["event_data"]["artifact_data"] == {}
+    [dropped] = job.told("stats_dropped")
+    assert dropped["names"] == ["artifact_data"]
     assert event["event_data"]["ok"] == {"localhost": 1}
     assert max(len(line) for line in job.raw_events.splitlines()) <= 1 << 20
 
