@@ -762,6 +762,11 @@ export interface components {
         /** @description One start of a job, and how it ended. */
         Attempt: {
             /**
+             * Format: date-time
+             * @description When the next attempt may begin, if the job is tried again after a pause. Absent otherwise.
+             */
+            again_at?: string;
+            /**
              * Format: int32
              * @description The number of the attempt, counted from 1.
              * @example 1

@@ -151,6 +151,7 @@ pub(crate) fn of(kinds: &Kinds, job: &Job) -> Results {
     let told = Told {
         request: &job.request,
         progress: job.state.progress.as_ref(),
+        left: None,
         detail: job.state.outcome.as_ref().map(|outcome| &outcome.detail),
     };
     kinds

@@ -81,18 +81,26 @@ pub(crate) async fn stream(
     let types = Types::take(&mut params);
     let wanted = Wanted::take(&mut params, 1);
     let job = app.job(&by, Action::JobsRead, id).await?;
+    let in_header = last.is_some();
     let begin = match last {
         Some(Ok(last)) => begin(&job, wanted, Some(last)),
         Some(Err(_)) => Err(NOT_A_CURSOR.to_owned()),
         None => begin(&job, wanted, cursor.as_deref()),
     };
-    let begin = begin.map_err(|why| params.refuse("cursor", why)).ok();
+    let begin = match begin {
+        Err(why) if in_header => return Err(Problem::header("Last-Event-ID", why)),
+        Err(why) => {
+            params.refuse("cursor", why);
+            None
+        }
+        Ok(begin) => Some(begin),
+    };
     params.finish()?;
     wanted.check(&job)?;
     let Some(Begin::At(place)) = begin else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let resumes = last.is_some() || cursor.is_some();
+    let resumes = in_header || cursor.is_some();
     let waiting = app.followers.admit()?;
     let follower = Follower::new(&app.live, job, place, types.selection(wanted.0), waiting).await;
     let follower = follower.map_err(|error| Problem::of_job(id, error))?;

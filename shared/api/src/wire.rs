@@ -174,6 +174,7 @@ fn show(kinds: &Kinds, job: &Job) -> Shown {
     let told = Told {
         request: &job.request,
         progress: job.state.progress.as_ref(),
+        left: None,
         detail: outcome.map(|outcome| &outcome.detail),
     };
     let mut shown = match kinds.of(&job.request) {

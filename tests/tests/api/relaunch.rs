@@ -23,7 +23,7 @@ fn breaking() -> Value {
         "source": {"type": "inline", "content": PLAYBOOK},
         "inventory": {"type": "inline", "data": {
             "first": {"hosts": {"a": null, "b": null, "c": null}},
-            "second": {"hosts": {"a": null, "d": null}},
+            "second": {"hosts": {"d": null}},
         }},
         "options": {"labels": {"team": "web"}},
     })
@@ -111,6 +111,64 @@ async fn a_job_is_repeated_where_it_failed_or_never_came() -> anyhow::Result<()>
         "{told}"
     );
     refused(&client, id(&done)?, &json!({"hosts": "failed"}), "/hosts").await
+}
+
+/// Whatever ended it there: another host's failure, or that of an earlier play; or nobody can say where.
+#[tokio::test]
+async fn hosts_that_did_not_fail_themselves_are_repeated_as_well() -> anyhow::Result<()> {
+    let (service, _data) = crate::start(&["--workers", "1"])?;
+    let client = service.client();
+    let fail = "    - ansible.builtin.assert: {that: \"inventory_hostname != failing or healed | default(false)\"}\n";
+    let play = |head: &str| {
+        format!("- {head}\n  gather_facts: false\n  tasks:\n{fail}    - ansible.builtin.debug: {{msg: on}}\n")
+    };
+    let cases = [
+        // of four hosts, one fails, and all are stopped
+        (
+            play("hosts: all\n  any_errors_fatal: true"),
+            "b",
+            Some(vec!["a", "b", "c", "d"]),
+        ),
+        // the first play has reached all, the second stops in its first batch
+        (
+            format!(
+                "- hosts: all\n  gather_facts: false\n  tasks: [ansible.builtin.debug: {{msg: all}}]\n{}",
+                play("hosts: first\n  serial: 1")
+            ),
+            "a",
+            Some(vec!["a", "b", "c"]),
+        ),
+        // the first play has reached d, of which the third is
+        (
+            format!(
+                "- hosts: second\n  gather_facts: false\n  tasks: [ansible.builtin.debug: {{msg: d}}]\n{}{}",
+                play("hosts: b"),
+                play("hosts: second"),
+            ),
+            "b",
+            Some(vec!["b", "d"]),
+        ),
+        // a limit cannot name what is not in the inventory
+        (play("hosts: localhost") + &play("hosts: all"), "localhost", None),
+    ];
+    for (playbook, failing, repeated_on) in cases {
+        let mut request = breaking();
+        request["source"]["content"] = playbook.clone().into();
+        request["extra_vars"] = json!({"failing": failing});
+        let first = client.run(&request).await?;
+        ensure!(first["status"] == "failed", "{playbook}: {first}");
+        let healed = json!({"hosts": "failed", "extra_vars": {"healed": true}});
+        let (done, answer) = repeated(&client, id(&first)?, &healed).await?;
+        ensure!(done["status"] == "successful", "{playbook}: {done}");
+        match repeated_on {
+            Some(names) => ensure!(hosts(&done) == names && answer["note"].is_null(), "{playbook}: {done}"),
+            None => ensure!(
+                done["options"]["limit"].is_null() && answer["note"].is_string(),
+                "{playbook}: {answer}, {done}"
+            ),
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]

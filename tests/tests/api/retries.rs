@@ -97,6 +97,26 @@ async fn a_job_is_tried_again_as_often_and_for_what_its_request_says() -> anyhow
     ensure!(other["status"] == "successful", "{other}");
     let canceled = client.delete(&format!("/api/v1/jobs/{paused}")).await?;
     ensure!(canceled.body["status"] == "canceled", "{canceled:?}");
+    // so is a short one, and a job that is canceled in it is known to have failed where it did
+    let retry = json!({"count": 1, "pause": 60, "hosts": "failed"});
+    let short = client.submit(&failing(&data.path().join("short"), 9, &retry)).await?;
+    let waits = client
+        .until(&short, |job| job["blocked_on"]["type"] == "due_at")
+        .await?;
+    ensure!(
+        waits["blocked_on"]["due_at"] == waits["attempts"][0]["again_at"],
+        "{waits}"
+    );
+    client.delete(&format!("/api/v1/jobs/{short}")).await?;
+    let path = format!("/api/v1/jobs/{short}/relaunch");
+    let again = client
+        .post(&path, r#"{"hosts": "failed", "extra_vars": {"failures": 0}}"#)
+        .await?;
+    let again = client.ended(again.body["job_id"].as_str().context("an id")?).await?;
+    ensure!(
+        again["status"] == "successful" && hosts(&again) == ["b", "c"],
+        "{again}"
+    );
 
     for (retry, pointer) in [
         (json!({}), "/options/retry/count"),

@@ -138,3 +138,24 @@ async fn a_service_that_stops_says_so_and_another_one_goes_on_where_it_stopped()
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn damaged_events_take_nothing_of_the_output_away() -> anyhow::Result<()> {
+    let (service, data) = crate::start(&["--workers", "1"])?;
+    let client = service.client();
+    let job = client.run(&json!({"playbook": "hello.yml"})).await?;
+    let id = job["job_id"].as_str().context("an id")?;
+    let events = data.path().join("logs").join(id).join("1/events.jsonl");
+    fs::OpenOptions::new().write(true).open(&events)?.set_len(10)?;
+    let (messages, _) = whole(&client, id, "", || usize::MAX).await?;
+    ensure!(
+        log(&messages, 1)? == String::from_utf8(client.logs(id).await?)?,
+        "{messages:?}"
+    );
+    let gaps: Vec<_> = messages.iter().filter(|message| message.event == "gap").collect();
+    ensure!(
+        gaps.len() == 1 && messages.last().is_some_and(|end| end.event == "end"),
+        "{messages:?}"
+    );
+    Ok(())
+}

@@ -201,7 +201,8 @@ impl Follower {
     /// Returns a state as news, if it is not known.
     fn news_of(&mut self, state: Arc<State>) -> Option<News> {
         let told = self.told.as_ref();
-        let is_known = told.is_some_and(|told| told.status == state.status && told.progress == state.progress);
+        let is_known = told
+            .is_some_and(|told| told.at >= state.at || told.status == state.status && told.progress == state.progress);
         if is_known { None } else { Some(self.tell(state)) }
     }
 }

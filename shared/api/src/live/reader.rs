@@ -58,13 +58,18 @@ pub(super) async fn read(
         job: job.id,
         attempt,
     };
-    let (count, events) = match selection.events {
+    let (count, events, damaged) = match selection.events {
         true => {
             let count = lines.count().await?;
             let last = count.min(place.event.saturating_add(PAGE_EVENTS));
-            (count, lines.read(place.event, last, PAGE_BYTES).await?)
+            match lines.read(place.event, last, PAGE_BYTES).await {
+                Ok(events) => (count, events, false),
+                // the output may be whole nonetheless
+                Err(StoreError::Corrupt(_)) => (count, Vec::new(), true),
+                Err(error) => return Err(error),
+            }
         }
-        false => (0, Vec::new()),
+        false => (0, Vec::new(), false),
     };
     let output = match selection.output {
         true => {
@@ -92,6 +97,11 @@ pub(super) async fn read(
     for line in events {
         place.event += 1;
         pieces.push(Piece::event(attempt, place.event, line));
+    }
+    if damaged {
+        let missing = count.saturating_sub(place.event);
+        pieces.push(Piece::gap(attempt, format!("{missing} events, which are damaged")));
+        place.event = count;
     }
     if !is_last || place.event < count {
         let rest = Rest::More;

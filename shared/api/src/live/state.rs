@@ -1,5 +1,7 @@
 //! What followers are told of a job's state.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use callboard_core::base::time::Timestamp;
 use callboard_core::job::{DeadLetter, Job, JobStatus, Progress, Waiting};
@@ -15,6 +17,8 @@ pub(crate) struct State {
     pub(crate) status: Bytes,
     /// [`ProgressMessage`] as JSON; `None` while there is none.
     pub(crate) progress: Option<Bytes>,
+    /// When it was read: what was read before is no news.
+    pub(super) at: Instant,
     /// The last attempt that is over; 0 if none is.
     pub(super) over: u32,
 }
@@ -74,6 +78,7 @@ impl State {
         Self {
             status: json(serde_json::to_vec(&status)),
             progress: progress.map(|progress| json(serde_json::to_vec(&progress))),
+            at: Instant::now(),
             over: match is_over(job, state.attempt) {
                 true => state.attempt,
                 false => state.attempt.saturating_sub(1),

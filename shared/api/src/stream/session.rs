@@ -8,7 +8,7 @@ use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use futures_util::FutureExt;
 use futures_util::stream::{Stream, try_unfold};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use super::message::{End, MessageType, Types, of_end, of_json, of_piece};
@@ -109,7 +109,7 @@ impl Session {
         }
         let is_whole = self.limits.is_some_and(|limits| limits.is_whole);
         if is_whole && self.phase == Phase::Told {
-            match timeout(LINGER, self.follower.next()).await {
+            match timeout_at(self.until.min(Instant::now() + LINGER), self.follower.next()).await {
                 Ok(news) => self.write(&news?, chunk),
                 Err(_) => self.phase = Phase::Over,
             }

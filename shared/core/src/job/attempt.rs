@@ -29,6 +29,10 @@ pub struct Attempt {
     #[serde(default)]
     #[schema(required)]
     pub retried: bool,
+    /// When the next attempt may begin, if the job is tried again after a pause. Absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub again_at: Option<Timestamp>,
     /// What the next attempt takes from this one: `limit`, the hosts that it is limited to. Absent if nothing.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     #[schema(value_type = Option<Object>, nullable = false)]
@@ -46,6 +50,7 @@ impl Attempt {
             reason: None,
             error: None,
             retried: false,
+            again_at: None,
             left: Object::default(),
         }
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blocked::SlotType;
-use super::record::{DISPATCH_GRACE, Job};
+use super::record::Job;
 use super::status::JobStatus;
 use crate::base::id::JobId;
 use crate::base::time::Timestamp;
@@ -78,9 +78,8 @@ impl Job {
                 ..waiting
             });
         }
-        // a job that was just submitted is due as well, in case its submitter dies
-        let is_paused = |due: &Timestamp| *due > now && *due > self.created_at + DISPATCH_GRACE;
-        Some(match state.due.filter(is_paused) {
+        let again_at = state.given_up.last().and_then(|attempt| attempt.again_at);
+        Some(match again_at.filter(|at| *at > now) {
             Some(due) => Waiting {
                 r#type: WaitsFor::DueAt,
                 due_at: Some(due),
@@ -95,7 +94,7 @@ impl Job {
 mod tests {
     use super::*;
     use crate::base::id::Tenant;
-    use crate::job::{BlockedOn, DeadLetter};
+    use crate::job::{Attempt, BlockedOn, DeadLetter};
     use crate::request::JobRequest;
     use std::time::Duration;
 
@@ -109,7 +108,10 @@ mod tests {
                 .map(|waiting| (waiting.r#type, waiting.since, waiting.due_at))
         };
         assert_eq!(waits(&job), Some((WaitsFor::Worker, at, None)));
-        job.state.due = Some(at + hour);
+        job.state.given_up.push(Attempt {
+            again_at: Some(at + hour),
+            ..Attempt::begun(1, Some(at))
+        });
         assert_eq!(waits(&job), Some((WaitsFor::DueAt, at, Some(at + hour))));
         let other = JobId::new();
         job.state.blocked_on = Some(BlockedOn {

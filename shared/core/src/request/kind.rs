@@ -99,6 +99,8 @@ pub struct Work {
 pub struct Again {
     /// The request's own fields, without the options of every job.
     pub body: Object,
+    /// Whether the recorded `max_attempts` is one that the kind has set, and sets anew.
+    pub sets_max_attempts: bool,
     /// Why something is not as it was asked for, in a sentence.
     pub note: Option<String>,
 }
@@ -112,6 +114,8 @@ pub struct Told<'a> {
     pub progress: Option<&'a Object>,
     /// The job's result, once it has ended.
     pub detail: Option<&'a Object>,
+    /// What its last attempt has left to the next.
+    pub left: Option<&'a Object>,
 }
 
 /// What a kind adds to a job's record.

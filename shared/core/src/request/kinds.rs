@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::job_options::JobOptions;
 use super::job_request::JobRequest;
-use super::kind::{Again, Kind, Told};
+use super::kind::{Kind, Told};
 use super::lane::Lane;
 use crate::access::Uses;
 use crate::base::fields::{self, Faults, FieldError, Fields};
@@ -101,15 +101,25 @@ impl Kinds {
         let Some(mut fields) = Fields::of(changes, "", &mut faults) else {
             return Err(faults.into_inner());
         };
+        if told.request.work.is_empty() {
+            faults.add("", "cannot be made: the job's request is no longer kept");
+            return Err(faults.into_inner());
+        }
         let Some(kind) = self.of(told.request) else {
             faults.add("", "cannot be made: this release does not know jobs of that kind");
             return Err(faults.into_inner());
         };
-        let Again { body, note } = kind.again(told, &mut fields, &mut faults);
+        let again = kind.again(told, &mut fields, &mut faults);
         fields.finish(&mut faults);
+        let options = told.request.options.clone();
+        let max_attempts = options.max_attempts.filter(|_| !again.sets_max_attempts);
+        let note = again.note;
         let request = JobRequest {
-            options: told.request.options.clone(),
-            work: body,
+            options: JobOptions {
+                max_attempts,
+                ..options
+            },
+            work: again.body,
             ..JobRequest::default()
         };
         let request = serde_json::to_value(request).unwrap_or_default();

@@ -58,6 +58,7 @@ pub(crate) async fn end_attempt(
     let due = due(now, delay);
     let ended = Attempt {
         retried: again.is_some(),
+        again_at: again.as_ref().map(|again| now + again.pause),
         left: again.map(|again| again.left).unwrap_or_default(),
         ..Attempt::begun(job.state.attempt, job.state.started_at).ended(&outcome, Some(now))
     };

@@ -37,6 +37,7 @@ impl Submitter {
             request: &original.request,
             progress: original.state.progress.as_ref(),
             detail: outcome.map(|outcome| &outcome.detail),
+            left: original.state.given_up.last().map(|attempt| &attempt.left),
         };
         let (body, note) = self.kinds.again(told, &changes).map_err(SubmitError::Invalid)?;
         let asked = Asked::again(original.id, changes, body);

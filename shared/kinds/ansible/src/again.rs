@@ -6,12 +6,13 @@ use callboard_core::request::{Again, Told};
 use crate::detail::Detail;
 use crate::options::MAX_LIMIT_BYTES;
 use crate::request::AnsibleRequest;
-use crate::stats::limit_to_unfinished;
+use crate::retry::limit_left;
+use crate::stats::limit_to;
 use crate::variables::parse_extra_vars;
 
 /// What is said where the hosts are not known.
-const NO_STATS: &str =
-    "The job has no counts per host, so it is not known where it failed: it is repeated on all of its hosts.";
+const NOT_KNOWN: &str =
+    "It is not known of every host whether the job came to its end there: it is repeated on all of its hosts.";
 
 /// Makes the request of a job that repeats another.
 pub(crate) fn again(told: Told<'_>, changes: &mut Fields<'_>, faults: &mut Faults) -> Again {
@@ -38,7 +39,11 @@ pub(crate) fn again(told: Told<'_>, changes: &mut Fields<'_>, faults: &mut Fault
     request.options.limit = limit.or(request.options.limit);
     request.options.check = check.unwrap_or(request.options.check);
     let body = request.into_work();
-    Again { body, note }
+    Again {
+        body,
+        note,
+        ..Again::default()
+    }
 }
 
 /// Returns a limit to the hosts where the job did not come to its end; otherwise says why there is none.
@@ -48,13 +53,19 @@ fn unfinished(told: Told<'_>, faults: &mut Faults) -> (Option<String>, Option<St
         return (None, None);
     };
     let detail: Detail = detail.read().unwrap_or_default();
-    let Some(stats) = detail.stats.filter(|stats| !stats.is_empty()) else {
-        return (None, Some(NO_STATS.to_owned()));
-    };
-    let Some(limit) = limit_to_unfinished(&stats) else {
-        let none = "cannot be those that failed: none failed, was unreachable or was not reached";
-        faults.add("/hosts", none);
-        return (None, None);
+    // a job that was canceled in the pause before an attempt knows where that would have run
+    let left = told.left.and_then(limit_left).flatten();
+    let limit = match detail.unfinished {
+        Some(hosts) if hosts.is_empty() => {
+            let none = "cannot be those that failed: none failed, was unreachable or was not reached";
+            faults.add("/hosts", none);
+            return (None, None);
+        }
+        Some(hosts) => limit_to(&hosts),
+        None => match left {
+            Some(limit) => limit,
+            None => return (None, Some(NOT_KNOWN.to_owned())),
+        },
     };
     if limit.len() > MAX_LIMIT_BYTES {
         let long = format!("cannot be those that failed: their names have more than {MAX_LIMIT_BYTES} bytes");

@@ -68,6 +68,9 @@ pub struct Detail {
     /// What Ansible read from the inventory, if it got that far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inventory: Option<InventorySummary>,
+    /// The hosts on which the playbook has not come to its end; absent if that is not known, or no limit can name them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Vec<String>>,
     /// What went wrong on each host, in the order in which it happened; at most [`MAX_FAILURES`](crate::failures::MAX_FAILURES).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<HostFailure>,

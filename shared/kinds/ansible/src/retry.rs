@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::detail::{Detail, HOSTS_UNREACHABLE, INVENTORY_INVALID, PLAYBOOK_FAILED};
-use crate::stats::limit_to_unfinished;
+use crate::stats::limit_to;
 
 const MAX_COUNT: u64 = 10;
 const MAX_PAUSE_SECONDS: u64 = 24 * 3600;
@@ -122,13 +122,13 @@ impl Retry {
         serde_json::from_value(retry.clone()).ok()
     }
 
-    /// Limits an attempt to what the one before has left to it.
+    /// Limits an attempt to what the ones before have left to it.
     pub fn narrow(&self, job: &Job, work: &mut Object) {
-        let last = job.state.given_up.last().filter(|last| last.retried);
-        if let Some(limit) = last.and_then(|last| last.left.0.get(LIMIT))
+        let left = job.state.given_up.iter().rev();
+        if let Some(Some(limit)) = left.map(|attempt| &attempt.left).find_map(limit_left)
             && let Some(Value::Object(options)) = work.0.get_mut("options")
         {
-            options.insert(LIMIT.to_owned(), limit.clone());
+            options.insert(LIMIT.to_owned(), json!(limit));
         }
     }
 
@@ -141,19 +141,36 @@ impl Retry {
         if !is_for || !failed || job.retries() >= self.count {
             return ended;
         }
-        let limit = match self.hosts {
-            RetryHosts::Failed => Detail::of(outcome).stats.and_then(|stats| limit_to_unfinished(&stats)),
-            RetryHosts::All => None,
+        let detail = Detail::of(outcome);
+        let left = match (self.hosts, detail.unfinished, detail.stats) {
+            (RetryHosts::All, ..) => None,
+            (RetryHosts::Failed, Some(hosts), _) => {
+                Some(limit_to(&hosts)).filter(|limit| limit.len() <= MAX_LEFT_BYTES)
+            }
+            // it did not come to any host, so what was left to it is left to the next
+            (RetryHosts::Failed, None, None) => return self.after_pause(ended, Object::default()),
+            (RetryHosts::Failed, None, Some(_)) => None,
         };
-        let limit = limit.filter(|limit| limit.len() <= MAX_LEFT_BYTES);
+        let left = match self.hosts {
+            RetryHosts::All => Object::default(),
+            RetryHosts::Failed => Object::of(&json!({LIMIT: left})),
+        };
+        self.after_pause(ended, left)
+    }
+
+    fn after_pause(&self, ended: Ended, left: Object) -> Ended {
         Ended {
-            left: limit
-                .map(|limit| Object::of(&json!({LIMIT: limit})))
-                .unwrap_or_default(),
+            left,
             again: Some(Duration::from_secs(self.pause)),
             ..ended
         }
     }
+}
+
+/// Reads the limit that an attempt has left, if it has said: `None` stands for all hosts.
+pub(crate) fn limit_left(left: &Object) -> Option<Option<String>> {
+    let limit = left.0.get(LIMIT)?;
+    Some(limit.as_str().map(str::to_owned))
 }
 
 /// Reads the reasons; `None` if there are none.

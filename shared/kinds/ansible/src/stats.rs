@@ -29,12 +29,6 @@ pub struct HostStats {
 }
 
 impl HostStats {
-    /// Returns whether the job came to its end on the host.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        matches!(self.state(), HostState::Ok | HostState::Changed)
-    }
-
     /// Returns how the job ended on the host.
     #[must_use]
     pub fn state(&self) -> HostState {
@@ -51,16 +45,14 @@ impl HostStats {
 /// Counts by host name.
 pub type Stats = BTreeMap<String, HostStats>;
 
-/// Returns a limit to the hosts where a job did not come to its end; `None` if there are none.
+/// Returns the limit that names these hosts and no other.
 #[must_use]
-pub fn limit_to_unfinished(stats: &Stats) -> Option<String> {
-    let unfinished = stats.iter().filter(|(_, host)| !host.is_finished());
-    let mut hosts: Vec<&str> = unfinished.map(|(name, _)| name.as_str()).collect();
-    if hosts.len() == 1 {
+pub fn limit_to(hosts: &[String]) -> String {
+    match hosts {
         // a comma makes Ansible take even one name for a list, whatever characters it has
-        hosts.push("");
+        [only] => format!("{only},"),
+        several => several.join(","),
     }
-    Some(hosts.join(",")).filter(|limit| !limit.is_empty())
 }
 
 /// How many unreached hosts a sentence names; the counts per host have all of them.

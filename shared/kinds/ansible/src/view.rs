@@ -129,6 +129,7 @@ mod tests {
         let told = Told {
             request: &request,
             progress: None,
+            left: None,
             detail: None,
         };
         Ok(show(told).record)

@@ -14,7 +14,7 @@ use crate::detail::REASONS;
 use crate::event;
 use crate::execution_type::ExecutionType;
 use crate::in_force::InForce;
-use crate::request::ServiceRequest;
+use crate::request::{Call, ServiceRequest};
 use crate::view;
 
 /// The kind's own name, which only refused requests have; others have the name of their execution type.
@@ -62,6 +62,12 @@ const SUBJECT: &str = "service";
 /// What requests use, as scopes have it: an operation, `SERVICE/OPERATION`.
 pub const SUBJECTS: &[&str] = &[SUBJECT];
 
+/// Returns how often a job may be started that does not say so itself, if more than once does no harm.
+fn max_attempts(call: &Call) -> Option<u32> {
+    let retries = call.retry.max_retries.saturating_add(1).min(MAX_ATTEMPTS);
+    call.may_be_started_again().then_some(retries)
+}
+
 impl Kind for Services {
     fn name(&self) -> &'static str {
         NAME
@@ -103,10 +109,7 @@ impl Kind for Services {
             secrets: request.credential_uses(),
             kind: Some(request.call.runner_config.execution_type().as_str()),
             lane: self.lane(request.call.runner_config.execution_type()),
-            max_attempts: request
-                .call
-                .may_be_started_again()
-                .then_some(request.call.retry.max_retries.saturating_add(1).min(MAX_ATTEMPTS)),
+            max_attempts: max_attempts(&request.call),
             body: Object::of(&request),
             missing: None,
         })
@@ -119,8 +122,16 @@ impl Kind for Services {
     fn again(&self, told: Told<'_>, _changes: &mut Fields<'_>, _faults: &mut Faults) -> Again {
         // what the registry says of the operation by now is what the new job does
         let mut body = told.request.work.clone();
-        body.0.shift_remove("call");
-        Again { body, note: None }
+        let call = body
+            .0
+            .shift_remove("call")
+            .and_then(|call| serde_json::from_value(call).ok());
+        let set = call.as_ref().and_then(max_attempts);
+        Again {
+            body,
+            sets_max_attempts: set == told.request.options.max_attempts,
+            note: None,
+        }
     }
 
     fn outline(&self, title: Option<&str>) -> Object {

@@ -21,6 +21,8 @@ pub(crate) struct Findings {
     /// Whether the playbook was not started because there are no hosts.
     pub(crate) no_hosts: bool,
     pub(crate) source_error: Option<String>,
+    /// The hosts on which the playbook has not come to its end, if a limit can name them.
+    pub(crate) unfinished: Option<Vec<String>>,
     pub(crate) error: Option<String>,
     /// The error's message, if everything began with a folder of the job that had no room.
     pub(crate) disk_full: Option<String>,
@@ -37,6 +39,7 @@ impl Findings {
             Note::InventoryError { message } => self.inventory_error = Some(message),
             Note::NoHosts => self.no_hosts = true,
             Note::Hosts { names } => self.tracker.expect(names),
+            Note::Unfinished { names } => self.unfinished = names,
             Note::SourceError { message } => self.source_error = Some(message),
             Note::AnsibleError { message, disk_full } => {
                 if disk_full {

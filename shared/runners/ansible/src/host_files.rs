@@ -42,6 +42,7 @@ const FILES: &[(&str, &str)] = &[
     host_file!("stock.py"),
     host_file!("streams.py"),
     host_file!("supervisor.py"),
+    host_file!("unfinished.py"),
     host_file!("user.py"),
 ];
 

@@ -20,6 +20,10 @@ pub(crate) enum Note {
     Hosts {
         names: Vec<String>,
     },
+    /// The hosts on which the playbook has not come to its end; `None` if no limit can name them.
+    Unfinished {
+        names: Option<Vec<String>>,
+    },
     SourceError {
         message: String,
     },
@@ -120,6 +124,7 @@ impl Note {
             },
             Self::NoHosts => Self::NoHosts,
             Self::Hosts { names } => Self::Hosts { names: all(names) },
+            Self::Unfinished { names } => Self::Unfinished { names: names.map(all) },
             Self::SourceError { message } => Self::SourceError {
                 message: clean(message),
             },

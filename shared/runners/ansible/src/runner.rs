@@ -129,6 +129,16 @@ impl AnsibleRunner {
         }
     }
 
+    /// Runs a job in a folder of its own, which is removed afterwards.
+    async fn try_run(&self, job: &Job, work: Object, output: &Output, stop: Stop) -> Result<Ended, RunError> {
+        let workspace = self.workspace(job).await.map_err(RunError::Io)?;
+        let ended = self.run_in(&workspace, job, work, output, stop).await;
+        if let Err(error) = workspace.clear().await {
+            tracing::warn!(error = %causes(&error), "the job's folder could not be removed; the removal is tried again until it succeeds");
+        }
+        ended
+    }
+
     async fn prepare(
         &self,
         workspace: &Workspace,
@@ -178,15 +188,7 @@ impl Runner for AnsibleRunner {
         if let Some(retry) = &retry {
             retry.narrow(job, &mut work);
         }
-        let workspace = match self.workspace(job).await {
-            Ok(workspace) => workspace,
-            Err(error) => return failed(RunError::Io(error)),
-        };
-        let ended = self.run_in(&workspace, job, work, output, stop).await;
-        if let Err(error) = workspace.clear().await {
-            tracing::warn!(error = %causes(&error), "the job's folder could not be removed; the removal is tried again until it succeeds");
-        }
-        let ended = ended.unwrap_or_else(failed);
+        let ended = self.try_run(job, work, output, stop).await.unwrap_or_else(failed);
         match retry {
             Some(retry) => retry.judge(job, ended),
             None => ended,

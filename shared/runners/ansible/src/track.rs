@@ -98,12 +98,12 @@ impl Tracker {
         }
     }
 
-    /// Returns Ansible's counts of a job that has come to an early end, with the hosts that it was for and did not reach.
-    pub(crate) fn stats_of_failure(&self) -> Option<Stats> {
+    /// Returns Ansible's counts of a job that has failed, with the hosts that it was for and did not reach.
+    pub(crate) fn stats_of_failure(&self, unfinished: &[String]) -> Option<Stats> {
         let mut stats = self.stats_so_far()?.clone();
         let missed = self.counted.iter().filter(|(_, host)| host.processed == 0);
-        for (name, host) in missed {
-            stats.entry(name.clone()).or_insert(*host);
+        for name in missed.map(|(name, _)| name).chain(unfinished) {
+            stats.entry(name.clone()).or_default();
         }
         Some(stats)
     }

@@ -46,7 +46,7 @@ impl End<'_> {
         };
         let stats = match ended.status {
             JobStatus::Successful => tracker.stats_so_far().cloned(),
-            _ => tracker.stats_of_failure(),
+            _ => tracker.stats_of_failure(self.findings.unfinished.as_deref().unwrap_or_default()),
         };
         let detail = Detail {
             rc: match self.exit {
@@ -56,6 +56,7 @@ impl End<'_> {
             },
             stats,
             inventory: self.findings.inventory.clone(),
+            unfinished: self.findings.unfinished.clone(),
             failures,
             commit: tracker.commit.clone(),
             output: tracker.output.clone(),

@@ -54,6 +54,7 @@ fn a_call_records_what_the_registry_says_and_is_shown_so() -> Result<(), Box<dyn
     let shown = kind.show(Told {
         request: &stored,
         progress: None,
+        left: None,
         detail: None,
     });
     assert_eq!(shown.record.0["execution_type"], "http");

@@ -113,14 +113,20 @@ def _tell_hosts(pattern: Any) -> None:
         tell("hosts", names=hosts)
 
 
-def tell_hosts_ahead(pattern: Any) -> None:
-    """Names the hosts of a play that has not begun.
+def hosts_of(pattern: Any, *, of_batch: bool = False) -> set[str]:
+    """Returns the names of the hosts of a play, or of its batch."""
+    return {host.name for host in _hosts(pattern, ignore_restrictions=not of_batch)}
+
+
+def hosts_of_names(pattern: Any) -> set[str] | None:
+    """Returns the names of the hosts of a play that has not begun; none if they are not known.
 
     Only patterns that are names of the inventory's are looked at: of one that matches nothing, Ansible would warn.
     """
     names = [pattern] if isinstance(pattern, str) else pattern or []
-    if inventory and all(name in inventory.groups or name in inventory.hosts for name in names):
-        _tell_hosts(names)
+    if not inventory or not all(name in inventory.groups or name in inventory.hosts for name in names):
+        return None
+    return hosts_of(names)
 
 
 def _count_hosts(pattern: Any) -> int:

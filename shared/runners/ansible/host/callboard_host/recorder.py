@@ -18,7 +18,7 @@ from ansible.executor.task_queue_manager import TaskQueueManager
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.playbook.task import Task
 
-from callboard_host import events, failures, messages
+from callboard_host import events, failures, messages, unfinished
 from callboard_host.awx import CallbackModule, awx_display, context
 
 _METHODS = frozenset(name for name in vars(CallbackModule) if name.startswith("v2_"))
@@ -35,11 +35,11 @@ class Recorder(CallbackModule):  # type: ignore[misc]
     def __init__(self, manager: Any) -> None:
         super().__init__()
         self.failures = failures.Failures(manager)
-        self._ahead: dict[str, Any] = {}
+        self._unfinished = unfinished.Unfinished(manager)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Notes the plays that are to come."""
-        self._ahead = {play._uuid: play.hosts for play in playbook.get_plays()}
+        self._unfinished.begin(playbook)
         super().v2_playbook_on_start(playbook)
 
     def set_task(self, task: Any, local: bool = False) -> None:
@@ -48,15 +48,14 @@ class Recorder(CallbackModule):  # type: ignore[misc]
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Shows a copy: ansible-runner gives a play that comes again another id."""
-        self._ahead.pop(play._uuid, None)
+        self._unfinished.play(play)
         super().v2_playbook_on_play_start(
             types.SimpleNamespace(_uuid=play._uuid, hosts=play.hosts, get_name=play.get_name)
         )
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Names the hosts of the plays that never began, since an earlier one failed."""
-        for hosts in self._ahead.values():
-            events.tell_hosts_ahead(hosts)
+        """Names the hosts on which the playbook has not come to its end."""
+        self._unfinished.tell()
         super().v2_playbook_on_stats(stats)
 
     def v2_runner_on_ok(self, result: Any) -> None:
