@@ -112,18 +112,20 @@ async fn a_secret_is_in_nothing_that_is_kept_or_learned_of_a_job() -> Fallible {
     let counts = json!({SECRET: 1});
     let stats = json!({
         "ok": counts, "changed": {}, "failures": counts, "dark": {}, "skipped": {}, "rescued": {}, "ignored": {},
-        "processed": counts,
+        "processed": counts, "artifact_data": {SECRET: [SECRET]},
     });
     let events = [
         json!({"callboard": "hosts", "names": [SECRET]}),
         json!({
             "callboard": "failure", "kind": "failed", "host": SECRET, "play": SECRET, "task": SECRET, "action": SECRET,
             "path": format!("{SECRET}:3"), "item": SECRET, "message": SECRET, "rc": 1, "stderr": SECRET, "stdout": SECRET,
-            "delegated_to": SECRET,
+            "delegated_to": SECRET, "stderr_tail": format!("a\n{SECRET}"),
             "cause": {"task": SECRET, "path": format!("{SECRET}:2"), "message": SECRET, "rc": 2, "stdout": SECRET},
         }),
         event("runner_on_failed", &failed),
         event("playbook_on_stats", &stats),
+        json!({"callboard": "warning", "message": SECRET}),
+        json!({"callboard": "deprecation", "message": SECRET}),
         json!({"callboard": "ansible_error", "message": format!("ERROR {SECRET}")}),
     ];
     let (begin, end) = ("\x1b]0123;B\x07", "\x1b]0123;E\x07");
@@ -159,9 +161,14 @@ async fn a_secret_is_in_nothing_that_is_kept_or_learned_of_a_job() -> Fallible {
     let failure = json!({
         "host": hidden, "kind": "failed", "play": hidden, "task": hidden, "action": hidden, "file": hidden, "line": 3,
         "item": hidden, "message": hidden, "rc": 1, "stderr": hidden, "stdout": hidden, "delegated_to": hidden,
+        "stderr_tail": format!("a\n{hidden}"),
         "cause": {"task": hidden, "file": hidden, "line": 2, "message": hidden, "rc": 2, "stderr": null, "stdout": hidden},
     });
     assert_eq!(serde_json::to_value(findings.failures.all())?, json!([failure]));
+    for told in [&findings.warnings, &findings.deprecations] {
+        assert_eq!(told.texts, [hidden]);
+    }
+    assert_eq!(json!(findings.tracker.output), json!({hidden: [hidden]}));
     let hosts = findings.tracker.stats_so_far().cloned().unwrap_or_default();
     assert_eq!(hosts.keys().collect::<Vec<_>>(), ["********"]);
     Ok(())
