@@ -104,6 +104,15 @@ fn a_terminal_gets_a_table_and_a_summary() -> anyhow::Result<()> {
     }
     let json = terminal(&format!("show {id} --json"))?;
     ensure!(json.stdout.starts_with('{'), "{json:?}");
+
+    let setting = desk.data.path().join("setting.yml");
+    let text = "- hosts: nowhere\n- hosts: all\n  gather_facts: false\n  tasks: [{ansible.builtin.set_stats: {data: {build: 7}}}]\n";
+    std::fs::write(&setting, text)?;
+    desk.run(&[&setting.display().to_string(), "-i", "good,"])?;
+    let show = terminal(&format!("show {}", self::id(&desk.newest()?)?))?;
+    for line in ["set       {\"build\":7}", "warnings  1"] {
+        ensure!(show.stdout.lines().any(|told| told == line), "{line}: {show:?}");
+    }
     Ok(())
 }
 
