@@ -30,7 +30,7 @@ class Unfinished:
         self._left -= events.hosts_of(play.hosts, of_batch=True)
 
     def tell(self) -> None:
-        """Names the hosts; none if not all of them are known, or one is not of the inventory, so that no limit can name it."""
+        """Names the hosts; none if not all are known, or one is not in the inventory, so that no limit can name it."""
         hosts = self._left | set(self._manager._failed_hosts) | set(self._manager._unreachable_hosts)
         ahead = [events.hosts_of_names(pattern) for pattern in self._ahead.values()]
         hosts.update(*(known for known in ahead if known is not None))
