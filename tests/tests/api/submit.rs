@@ -175,7 +175,7 @@ fn check_successful(job: &Value, pending: &Value) -> anyhow::Result<()> {
             "ok": 1, "changed": 0, "failures": 0, "dark": 0, "skipped": 0, "rescued": 0, "ignored": 0, "processed": 1,
         }},
         "inventory": {"hosts": 2, "groups": 1, "group_hosts": {"web": 2}, "host_names": ["web1", "web2"]},
-        "failures": [],
+        "failures": [], "output": null, "output_truncated": false,
         "log": result["log"],
     });
     assert_eq!(*result, expected);

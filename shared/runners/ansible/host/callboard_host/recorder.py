@@ -193,7 +193,10 @@ def _forget_hidden_stats() -> None:
     @functools.wraps(update)
     def forgetting(self: Any, templar: Any, result: Any) -> None:
         update(self, templar, result)
-        if result.no_log:
+        if isinstance(result, dict):  # as releases before ansible-core 2.21 have it
+            if result.get("_ansible_no_log"):
+                result.pop("ansible_stats", None)
+        elif result.no_log:
             result.stats = None
 
     Task.update_result_no_log = forgetting
