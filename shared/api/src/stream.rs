@@ -77,7 +77,10 @@ pub(crate) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let cursor = params.name("cursor");
-    let last = headers.get(LAST_EVENT_ID).map(HeaderValue::to_str);
+    let last = headers
+        .get(LAST_EVENT_ID)
+        .filter(|id| !id.is_empty())
+        .map(HeaderValue::to_str);
     let types = Types::take(&mut params);
     let wanted = Wanted::take(&mut params, 1);
     let job = app.job(&by, Action::JobsRead, id).await?;
