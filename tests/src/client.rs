@@ -1,11 +1,13 @@
 //! A small API client for tests.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const END_LIMIT: Duration = Duration::from_secs(300);
 
@@ -249,6 +251,33 @@ impl Client {
         Ok(response.error_for_status()?.bytes().await?.to_vec())
     }
 
+    /// Returns all output of one attempt of a job.
+    ///
+    /// # Errors
+    /// There is no such attempt.
+    pub async fn log_of(&self, id: &str, attempt: u64) -> anyhow::Result<String> {
+        let path = format!("/api/v1/jobs/{id}/logs?attempt={attempt}");
+        let response = self.request(Method::GET, &path).send().await?;
+        Ok(response.error_for_status()?.text().await?)
+    }
+
+    /// Makes an ssh key in a folder and stores it as the credential `key`.
+    ///
+    /// # Errors
+    /// There is no ssh-keygen, or the credential is refused.
+    pub async fn store_ssh_key(&self, folder: &Path) -> anyhow::Result<()> {
+        let key = folder.join("key");
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(&key)
+            .status()?;
+        ensure!(made.success(), "{made}");
+        let credential = json!({"name": "key", "kind": "ssh", "private_key": std::fs::read_to_string(&key)?});
+        let stored = self.post("/api/v1/credentials", credential.to_string()).await?;
+        ensure!(stored.status == StatusCode::CREATED, "{stored:?}");
+        Ok(())
+    }
+
     /// Returns every event of a job that has ended.
     ///
     /// # Errors
@@ -286,6 +315,12 @@ impl Answer {
         let value = self.headers.get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default()
     }
+}
+
+/// Returns the hosts that a job's record has counts of, by name.
+#[must_use]
+pub fn hosts(record: &Value) -> Vec<&str> {
+    names(&record["result"]["stats"])
 }
 
 /// Returns the names of an object's fields, in order.

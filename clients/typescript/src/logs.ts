@@ -82,12 +82,27 @@ async function ask(
   offset: number,
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array> | null | undefined> {
-  const { data, error, response } = await api.GET("/api/v1/jobs/{job_id}/logs", {
+  const answer = await api.GET("/api/v1/jobs/{job_id}/logs", {
     params: { path: { job_id: jobId }, query: { attempt, follow: true }, header: { Range: `bytes=${offset}-` } },
     parseAs: "stream",
     signal,
   });
-  if (response.status === NOTHING_FOLLOWS) {
+  return bodyOf(answer, NOTHING_FOLLOWS);
+}
+
+/** An answer whose body is read as it comes. */
+interface Answer {
+  data?: ReadableStream<Uint8Array> | null | undefined;
+  error?: unknown;
+  response: Response;
+}
+
+/** Returns the body of an answer, which may have none; undefined if its status says that nothing follows. */
+export function bodyOf(
+  { data, error, response }: Answer,
+  nothingFollows: number,
+): ReadableStream<Uint8Array> | null | undefined {
+  if (response.status === nothingFollows) {
     return undefined;
   }
   if (!response.ok) {

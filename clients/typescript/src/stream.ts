@@ -1,7 +1,6 @@
 import type { Api, Job } from "./api.js";
 import type { JobEvent } from "./events.js";
-import { read } from "./logs.js";
-import { CallboardProblem } from "./problem.js";
+import { bodyOf, read } from "./logs.js";
 import { Patience, pause, type RetryOptions } from "./retry.js";
 import type { operations } from "./schema.js";
 
@@ -97,18 +96,12 @@ async function ask(
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array> | null | undefined> {
   const query = { ...(types && { types }), ...(attempt && { attempt }), ...(cursor !== undefined && { cursor }) };
-  const { data, error, response } = await api.GET("/api/v1/jobs/{job_id}/stream", {
+  const answer = await api.GET("/api/v1/jobs/{job_id}/stream", {
     params: { path: { job_id: jobId }, query },
     parseAs: "stream",
     signal,
   });
-  if (response.status === NOTHING_FOLLOWS) {
-    return undefined;
-  }
-  if (!response.ok) {
-    throw new CallboardProblem(response, error);
-  }
-  return data ?? null;
+  return bodyOf(answer, NOTHING_FOLLOWS);
 }
 
 /** One connection, which is given up when it is silent for too long. */

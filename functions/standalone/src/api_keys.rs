@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use callboard_api::KeyView;
 use callboard_core::access::keys::{self, KeyError, NewKey};
-use callboard_core::access::{ApiKey, KeyId, KeyKind, KeyStore};
+use callboard_core::access::{ApiKey, KeyKind};
 use callboard_core::audit::{Deed, NewEntry, note};
 use callboard_core::base::secret::Secret;
 use callboard_core::base::store_error::StoreError;
@@ -18,9 +18,6 @@ use crate::cli::{DataFolder, KeysArguments, KeysVerb, LogFormat};
 use crate::own::own;
 use crate::terminal::tell_none;
 use crate::{kinds, logging, parts, setup};
-
-/// How many keys are read at a time.
-const PAGE: u32 = 100;
 
 /// Makes, lists, shows, rotates or revokes keys; a service may keep running meanwhile.
 pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
@@ -57,16 +54,7 @@ pub(crate) async fn keys(arguments: KeysArguments) -> anyhow::Result<ExitCode> {
         }
         KeysVerb::List { tenant, sessions } => {
             let kind = if sessions { KeyKind::Session } else { KeyKind::Key };
-            let mut after: Option<KeyId> = None;
-            let mut all = Vec::new();
-            loop {
-                let page = store.list(&tenant, kind, after.as_ref(), PAGE).await?;
-                after = page.keys.last().map(|key| key.id.clone());
-                all.extend(page.keys);
-                if !page.has_more {
-                    break;
-                }
-            }
+            let all = keys::all(&store, &tenant, kind).await?;
             if all.is_empty() {
                 tell_none(if sessions { "sessions" } else { "keys" }, &tenant);
             }

@@ -65,11 +65,9 @@ fn surroundings(
 ) -> anyhow::Result<Surroundings> {
     let common = &arguments.common;
     let cache = setup::cache(common)?;
-    let shared = folders.path().parent().unwrap_or(folders.path());
     let key = arguments.tls.both().map(|(_, key)| key);
-    let is_nobodys = |home: &PathBuf| home.parent().is_none();
     let of_jobs = users.and_then(|users| users.example().home.clone());
-    let [home, of_jobs] = [std::env::home_dir(), of_jobs].map(|home| home.filter(|home| !is_nobodys(home)));
+    let [home, of_jobs] = [std::env::home_dir(), of_jobs].map(|home| home.filter(|home| home.parent().is_some()));
     let files = [
         common.policy.as_deref(),
         common.services.as_deref(),
@@ -83,7 +81,9 @@ fn surroundings(
         .chain([arguments.playbooks.folder.as_path(), &cache, &program]);
     let data = setup::data(&common.data)?;
     Ok(Surroundings {
-        hidden: [data.as_path(), shared, &cache.join("archives")].map(absolute).into(),
+        hidden: [data.as_path(), folders.shared(), &cache.join("archives")]
+            .map(absolute)
+            .into(),
         closed: key.into_iter().map(absolute).collect(),
         read_only: read_only.map(absolute).collect(),
         writable: arguments.isolated.writable.iter().map(|path| absolute(path)).collect(),

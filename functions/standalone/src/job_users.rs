@@ -88,8 +88,7 @@ fn own(ids: &RangeInclusive<u32>, workers: u16) -> anyhow::Result<JobUsers> {
     if let Some(owner) = subordinate(ids) {
         bail!("{told}: ids of the range belong to {owner} (see {SUBORDINATE}); give a range in which nobody has an id");
     }
-    let locks = Path::new(LOCKS);
-    JobUsers::own(ids.clone(), locks).with_context(|| format!("{told}: the folder {LOCKS} cannot be used"))
+    Ok(JobUsers::own(ids.clone(), Path::new(LOCKS)))
 }
 
 /// Returns whose containers may use ids of a range.
@@ -116,6 +115,8 @@ pub(crate) async fn admit(
 ) -> anyhow::Result<()> {
     let Some(users) = users else { return Ok(()) };
     keep_out(data)?;
+    let unusable = || format!("the folder {LOCKS}, which --job-user needs for a range, cannot be used");
+    users.prepare().with_context(unusable)?;
     folders.let_through()?;
     if let Some(path) = access::look(users, python, folders.path(), playbooks.path()).await? {
         tracing::warn!(path = %path.display(), "the users of jobs cannot read everything in the playbooks folder");

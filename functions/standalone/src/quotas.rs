@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use callboard_api::QuotasView;
 use callboard_core::base::time::SystemClock;
-use callboard_core::run::{Allowance, QuotaUse, Used};
+use callboard_core::run::{Allowance, QuotaUse};
 use callboard_embedded::{SqliteCounterStore, SqliteJobStore, SqliteSlotStore};
 
 use crate::cli::{LogFormat, QuotasArguments};
@@ -52,12 +52,10 @@ fn table(used: &QuotaUse) -> String {
         ("stored_bytes", used.stored_bytes),
     ] {
         text.push_str(&match used {
-            Some(Used { limit, used }) => row(
-                name,
-                &limit.to_string(),
-                &used.to_string(),
-                &limit.saturating_sub(used).to_string(),
-            ),
+            Some(quota) => {
+                let [limit, used, left] = [quota.limit, quota.used, quota.left()].map(|amount| amount.to_string());
+                row(name, &limit, &used, &left)
+            }
             None => row(name, "-", "-", "-"),
         });
     }

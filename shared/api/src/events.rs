@@ -182,8 +182,7 @@ impl Asked {
     fn start(&self, job: &Job) -> Result<Place, Problem> {
         self.wanted.check(job)?;
         if let Some(cursor) = self.cursor {
-            let refused = |why| Problem::parameters(vec![("cursor".to_owned(), why)]);
-            cursor.check(job).map_err(refused)?;
+            cursor.check_parameter(job)?;
             return Ok(Place::start(cursor.attempt, cursor.event));
         }
         let last = job.state.attempt;

@@ -2,6 +2,7 @@
 
 mod access;
 mod app;
+mod attempt_log;
 mod audit;
 mod audit_limits;
 mod bodies;
@@ -9,7 +10,6 @@ mod body;
 mod cancel;
 mod credential_schema;
 mod credentials;
-mod event_lines;
 mod events;
 mod gate;
 mod health;

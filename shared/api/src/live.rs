@@ -24,7 +24,6 @@ pub(crate) use self::follower::{Follower, News};
 pub(crate) use self::piece::{Part, Piece};
 pub(crate) use self::place::{NOT_A_CURSOR, Place};
 pub(crate) use self::selection::Selection;
-pub(crate) use self::state::State;
 use self::stores::Stores;
 
 /// The feeds of jobs that are followed.

@@ -112,8 +112,8 @@ pub(crate) async fn logs(
     params.finish()?;
     let job = app.job(&by, Action::JobsRead, id).await?;
     reading.wanted.check(&job)?;
-    if let Some(Err(why)) = reading.cursor.map(|cursor| cursor.check(&job)) {
-        return Err(Problem::parameters(vec![("cursor".to_owned(), why)]));
+    if let Some(cursor) = reading.cursor {
+        cursor.check_parameter(&job)?;
     }
     if follow && (reading.cursor.is_some() || !reading.wanted.is_over(&job)) {
         reading.follow(app, job).await

@@ -62,11 +62,11 @@ impl QuotasView {
 
 impl QuotaView {
     fn of(used: Option<Used>) -> Self {
-        used.map_or_else(Self::default, |Used { limit, used }| Self {
-            limit: Some(limit),
-            used: Some(used),
-            remaining: Some(limit.saturating_sub(used)),
-        })
+        Self {
+            limit: used.map(|used| used.limit),
+            used: used.map(|used| used.used),
+            remaining: used.map(Used::left),
+        }
     }
 }
 

@@ -9,14 +9,14 @@ use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::{Job, JobStatus};
 use callboard_core::output::LogStore;
-use callboard_core::request::{HostState, Kind, Kinds, Messages, Reason, Results, Told};
+use callboard_core::request::{HostState, Kind, Kinds, Messages, OutputReader, Reason, Results};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::access::Asking;
 use crate::app::{App, PathId};
-use crate::event_lines::EventLines;
+use crate::attempt_log::AttemptLog;
 use crate::links::Links;
 use crate::params::Params;
 use crate::problem::Problem;
@@ -102,8 +102,8 @@ pub(crate) async fn get(
     let kinds = &app.submitter.kinds;
     let mut results = of(kinds, &job);
     if results.output_truncated
-        && let Some(kind) = kinds.of(&job.request)
-        && let Some(whole) = whole_output(kind, &*app.logs, &job)
+        && let Some(find) = kinds.of(&job.request).and_then(Kind::whole_output)
+        && let Some(whole) = whole_output(find, &*app.logs, &job)
             .await
             .map_err(|error| Problem::of_job(id, error))?
     {
@@ -148,29 +148,23 @@ impl StateCounts {
 
 /// Returns what a job has brought about, as far as its record says. Of a job whose kind this release does not know, that is nothing.
 pub(crate) fn of(kinds: &Kinds, job: &Job) -> Results {
-    let told = Told {
-        request: &job.request,
-        progress: job.state.progress.as_ref(),
-        left: None,
-        detail: job.state.outcome.as_ref().map(|outcome| &outcome.detail),
-    };
     kinds
         .of(&job.request)
-        .map(|kind| kind.results(told))
+        .map(|kind| kind.results(job.told()))
         .unwrap_or_default()
 }
 
 /// Looks for the output among the last events of the job's last attempt.
-async fn whole_output(kind: &dyn Kind, logs: &dyn LogStore, job: &Job) -> Result<Option<Value>, StoreError> {
-    let lines = EventLines {
+async fn whole_output(find: OutputReader, logs: &dyn LogStore, job: &Job) -> Result<Option<Value>, StoreError> {
+    let log = AttemptLog {
         logs,
         job: job.id,
         attempt: job.state.attempt,
     };
-    let count = lines.count().await?;
+    let count = log.events().await?;
     for last in (count.saturating_sub(MAX_SEARCHED)..count).rev() {
-        let line = lines.read(last, last + 1, u64::MAX).await?;
-        if let Some(whole) = line.first().and_then(|line| kind.whole_output(line)) {
+        let line = log.read_events(last, last + 1, u64::MAX).await?;
+        if let Some(whole) = line.first().and_then(|line| find(line)) {
             return Ok(Some(whole));
         }
     }

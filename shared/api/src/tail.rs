@@ -42,6 +42,7 @@ impl Tail {
     }
 }
 
-fn is_continuation(byte: u8) -> bool {
+/// Returns whether a byte goes on with a character of UTF-8.
+pub(crate) fn is_continuation(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
 }

@@ -50,10 +50,6 @@ impl Wanted {
 
     /// Returns whether no more output can be added: the job has ended, or the wanted attempt has.
     pub(crate) fn is_over(self, job: &Job) -> bool {
-        let given_up = job.state.given_up.last().map_or(0, |last| last.attempt);
-        job.state.status.is_final()
-            || self
-                .0
-                .is_some_and(|wanted| wanted < job.state.attempt || wanted <= given_up)
+        job.state.status.is_final() || self.0.is_some_and(|wanted| job.state.is_over(wanted))
     }
 }

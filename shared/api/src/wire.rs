@@ -9,7 +9,7 @@ use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::{Timestamp, seconds};
 use callboard_core::job::{Attempt, DeadLetter, Job, JobStatus, Progress, Redrive, Usage, Waiting};
 use callboard_core::output::LogStore;
-use callboard_core::request::{Kinds, Reason, Shown, Told};
+use callboard_core::request::{Kinds, Reason, Shown};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -171,14 +171,8 @@ impl JobView {
 /// Returns the part of a job that its kind describes. A job whose kind this release does not know is shown as it was recorded.
 fn show(kinds: &Kinds, job: &Job) -> Shown {
     let outcome = job.state.outcome.as_ref();
-    let told = Told {
-        request: &job.request,
-        progress: job.state.progress.as_ref(),
-        left: None,
-        detail: outcome.map(|outcome| &outcome.detail),
-    };
     let mut shown = match kinds.of(&job.request) {
-        Some(kind) => kind.show(told),
+        Some(kind) => kind.show(job.told()),
         None => Shown {
             record: job.request.work.clone(),
             result: outcome.map(|outcome| outcome.detail.clone()).unwrap_or_default(),

@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use callboard_core::base::store_error::StoreError;
+use callboard_core::base::time::whole_seconds;
 use callboard_core::job::{JobQueue, Ticket};
 use callboard_core::request::Lane;
 use futures_util::future::try_join_all;
@@ -94,8 +95,7 @@ impl SqsQueue {
 
 /// Returns whole seconds, rounded up.
 fn seconds(span: Duration) -> i32 {
-    let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
-    i32::try_from(seconds).unwrap_or(i32::MAX)
+    i32::try_from(whole_seconds(span)).unwrap_or(i32::MAX)
 }
 
 #[async_trait]

@@ -11,15 +11,12 @@ use callboard_core::job::{
 };
 use callboard_core::request::Lane;
 use rusqlite::{Connection, Params, Row};
-use tokio::sync::broadcast;
 
 use crate::database::Database;
 use crate::error::sqlite;
+use crate::heard::Heard;
 use crate::listing::Lists;
 use crate::rows::{self, JOB_COLUMNS, NewJob, select};
-
-/// How many ends of jobs are kept for those who are slow to hear of them.
-const MOST_TOLD: usize = 256;
 
 /// Keeps jobs in the `jobs` table.
 #[derive(Clone)]
@@ -28,7 +25,7 @@ pub struct SqliteJobStore {
     lists: Lists,
     damage: Damage,
     /// Tells which jobs have ended.
-    ended: broadcast::Sender<JobId>,
+    ended: Heard,
 }
 
 impl SqliteJobStore {
@@ -39,7 +36,7 @@ impl SqliteJobStore {
             database,
             lists: Lists::default(),
             damage: Damage::default(),
-            ended: broadcast::Sender::new(MOST_TOLD),
+            ended: Heard::default(),
         }
     }
 
@@ -131,8 +128,7 @@ impl SqliteJobStore {
 
     fn tell(&self, id: JobId, state: &JobState) {
         if state.status.is_final() {
-            // without a receiver, nobody waits
-            let _heard = self.ended.send(id);
+            self.ended.tell(id);
         }
     }
 }
@@ -266,9 +262,7 @@ impl JobStore for SqliteJobStore {
     }
 
     async fn ended(&self, id: JobId) {
-        let mut ended = self.ended.subscribe();
-        // one that has missed some may have missed this one
-        while ended.recv().await.is_ok_and(|other| other != id) {}
+        self.ended.of(id).await;
     }
 
     async fn running(&self, limit: u32) -> Result<Vec<(JobId, Lease)>, StoreError> {

@@ -13,6 +13,7 @@ mod error;
 mod examination;
 mod folder_lock;
 mod forgetting;
+mod heard;
 mod host_keys;
 mod idempotency;
 mod job_queue;

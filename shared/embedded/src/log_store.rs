@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use self::files::Attempt;
 use crate::blocking::{blocking, or_absent};
+use crate::heard::Heard;
 use crate::lasting::Lasting;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,10 +23,6 @@ use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{LogKey, LogStore, Manifest, Segment, SegmentHead, Stream, index};
-use tokio::sync::broadcast;
-
-/// How many writes are kept for those who are slow to hear of them.
-const MOST_TOLD: usize = 256;
 
 /// Keeps streams below one folder. Only the owner can read the files.
 #[derive(Clone)]
@@ -33,7 +30,7 @@ pub struct FileLogStore {
     root: PathBuf,
     writes: Arc<Lasting>,
     /// Tells whose output has grown.
-    grown: broadcast::Sender<JobId>,
+    grown: Heard,
 }
 
 impl FileLogStore {
@@ -43,7 +40,7 @@ impl FileLogStore {
         Self {
             root,
             writes: Arc::default(),
-            grown: broadcast::Sender::new(MOST_TOLD),
+            grown: Heard::default(),
         }
     }
 
@@ -99,8 +96,7 @@ impl LogStore for FileLogStore {
     async fn append(&self, job: JobId, attempt: u32, segment: &Segment) -> Result<(), StoreError> {
         let (attempt, segment) = (self.attempt(job, attempt), segment.clone());
         if blocking(move || attempt.append(&segment)).await? {
-            // without a receiver, nobody follows
-            let _heard = self.grown.send(job);
+            self.grown.tell(job);
             Ok(())
         } else {
             Err(StoreError::Conflict)
@@ -138,9 +134,7 @@ impl LogStore for FileLogStore {
     }
 
     fn grown(&self, job: JobId) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let mut grown = self.grown.subscribe();
-        // one that has missed some may have missed this one
-        Box::pin(async move { while grown.recv().await.is_ok_and(|other| other != job) {} })
+        Box::pin(self.grown.of(job))
     }
 
     async fn remove(&self, job: JobId) -> Result<(), StoreError> {

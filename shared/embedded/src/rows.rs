@@ -157,20 +157,18 @@ pub(crate) fn state(connection: &Connection, id: JobId) -> Result<JobState, Stor
 }
 
 pub(crate) fn update(connection: &Connection, id: JobId, state: &JobState) -> Result<(), StoreError> {
-    let mut statement = connection
-        .prepare_cached(
-            "UPDATE jobs SET status = :status, due = :due, state = :state,
-             expires_at = coalesce(:finished_at + retention, expires_at) WHERE id = :id",
-        )
-        .map_err(sqlite)?;
-    let updated = statement.execute(named_params! {
-        ":id": id.as_bytes(),
-        ":status": state.status.as_str(),
-        ":due": state.due.map(Timestamp::as_millis),
-        ":finished_at": state.finished_at.map(Timestamp::as_millis),
-        ":state": to_json(state)?,
-    });
-    updated.map(drop).map_err(sqlite)
+    execute(
+        connection,
+        "UPDATE jobs SET status = :status, due = :due, state = :state,
+         expires_at = coalesce(:finished_at + retention, expires_at) WHERE id = :id",
+        named_params! {
+            ":id": id.as_bytes(),
+            ":status": state.status.as_str(),
+            ":due": state.due.map(Timestamp::as_millis),
+            ":finished_at": state.finished_at.map(Timestamp::as_millis),
+            ":state": to_json(state)?,
+        },
+    )
 }
 
 pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {

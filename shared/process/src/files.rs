@@ -87,7 +87,14 @@ fn open(path: &Path, flags: OFlags) -> io::Result<File> {
 /// # Errors
 /// As for [`open_untrusted`].
 pub fn read_untrusted(path: &Path, from: u64, max_bytes: u64) -> io::Result<Vec<u8>> {
-    let mut file = open_untrusted(path)?;
+    read_part(open_untrusted(path)?, from, max_bytes)
+}
+
+/// Reads at most `max_bytes` bytes of an open file, starting at byte `from`.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_part(mut file: File, from: u64, max_bytes: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(from))?;
     let mut content = Vec::new();
     file.take(max_bytes).read_to_end(&mut content)?;

@@ -128,7 +128,9 @@ impl JobFolders {
             .any(|entry| is_of(&entry))
     }
 
-    fn shared(&self) -> &Path {
+    /// Returns the folder that all processes of the user share, in which this one has its own.
+    #[must_use]
+    pub fn shared(&self) -> &Path {
         self.path.parent().unwrap_or(&self.path)
     }
 

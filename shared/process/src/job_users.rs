@@ -64,16 +64,24 @@ struct Held {
 
 impl JobUsers {
     /// Makes a user of its own for each job: all have one of these ids, and a group of the same id. Services on one machine may have the same
-    /// ids: they see by the files in `locks`, a folder that only they can use, which of them a job has.
-    ///
-    /// # Errors
-    /// The folder cannot be made, or others can use it.
-    pub fn own(ids: RangeInclusive<u32>, locks: &Path) -> io::Result<Self> {
-        make_private(locks)?;
-        Ok(Self::Own(Arc::new(Free {
+    /// ids: they see by the files in `locks`, a folder that only they can use, which of them a job has. See [`JobUsers::prepare`].
+    #[must_use]
+    pub fn own(ids: RangeInclusive<u32>, locks: &Path) -> Self {
+        Self::Own(Arc::new(Free {
             ids: Mutex::new(ids.collect()),
             locks: locks.to_owned(),
-        })))
+        }))
+    }
+
+    /// Makes what taking users needs, before the first is taken.
+    ///
+    /// # Errors
+    /// The folder of the locks cannot be made, or others can use it.
+    pub fn prepare(&self) -> io::Result<()> {
+        match self {
+            Self::One(_) => Ok(()),
+            Self::Own(free) => make_private(&free.locks),
+        }
     }
 
     /// Returns how jobs are kept apart by this, in a word for their records.

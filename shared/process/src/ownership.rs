@@ -8,6 +8,8 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, openat};
 use rustix::io::Errno;
 
+use crate::wiping::is_itself;
+
 /// How deep folders may be in each other: each is open while those in it are passed.
 const MAX_DEPTH: u32 = 512;
 
@@ -29,7 +31,7 @@ fn pass_all(folder: &OwnedFd, to: (Uid, Gid), depth: u32) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     for entry in Dir::new(openat(folder, c".", flags, Mode::empty())?)? {
         let entry = entry?;
-        if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+        if is_itself(entry.file_name()) {
             continue;
         }
         let found = match look_at(folder, entry.file_name()) {

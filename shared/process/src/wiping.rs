@@ -143,7 +143,8 @@ fn is_folder(parent: &OwnedFd, name: &CStr, kind: FileType) -> bool {
     }
 }
 
-fn is_itself(name: &CStr) -> bool {
+/// Returns whether an entry is the folder itself, or the one above.
+pub(crate) fn is_itself(name: &CStr) -> bool {
     matches!(name.to_bytes(), b"." | b"..")
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use callboard_tests::Client;
-use callboard_tests::client::Answer;
+use callboard_tests::client::{Answer, hosts};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -52,11 +52,6 @@ async fn repeated(client: &Client, job: &str, changes: &Value) -> anyhow::Result
     let record = client.ended(new).await?;
     ensure!(record["relaunch_of"] == job, "{record}");
     Ok((record, answer.body.clone()))
-}
-
-fn hosts(record: &Value) -> Vec<&str> {
-    let stats = record["result"]["stats"].as_object().into_iter().flatten();
-    stats.map(|(name, _)| name.as_str()).collect()
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use reqwest::{Method, StatusCode};
+use callboard_tests::client::hosts;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 /// Fails on the host `b` as often as `failures` says, so that it does not come to `c`.
@@ -20,11 +21,6 @@ fn failing(file: &Path, failures: u32, retry: &Value) -> Value {
         "source": {"type": "inline", "content": PLAYBOOK}, "inventory": "a,b,c,",
         "extra_vars": {"file": file, "failures": failures}, "options": {"connection": "local", "retry": retry},
     })
-}
-
-fn hosts(record: &Value) -> Vec<&str> {
-    let stats = record["result"]["stats"].as_object().into_iter().flatten();
-    stats.map(|(name, _)| name.as_str()).collect()
 }
 
 #[tokio::test]
@@ -49,8 +45,7 @@ async fn a_job_is_tried_again_where_it_failed_as_one_job_with_attempts() -> anyh
     );
     let id = job["job_id"].as_str().context("an id")?;
     for (attempt, has_first) in [(1, true), (2, false), (3, false)] {
-        let path = format!("/api/v1/jobs/{id}/logs?attempt={attempt}");
-        let printed = client.request(Method::GET, &path).send().await?.text().await?;
+        let printed = client.log_of(id, attempt).await?;
         ensure!(printed.contains(": [a]") == has_first, "{attempt}: {printed}");
     }
     // what was asked for is what is shown, and what is repeated

@@ -140,8 +140,7 @@ async fn a_stream_goes_through_all_attempts_or_shows_one() -> anyhow::Result<()>
     let (messages, _) = whole(&client, &id, "", never).await?;
     ensure!(statuses(&messages).last() == Some(&"successful"), "{messages:?}");
     for attempt in [1, 2] {
-        let path = format!("/api/v1/jobs/{id}/logs?attempt={attempt}");
-        let printed = client.request(Method::GET, &path).send().await?.text().await?;
+        let printed = client.log_of(&id, attempt).await?;
         ensure!(log(&messages, attempt)? == printed, "{attempt}: {messages:?}");
         let page = client
             .get(&format!("/api/v1/jobs/{id}/events?attempt={attempt}"))

@@ -132,8 +132,7 @@ async fn a_service_that_stops_says_so_and_another_one_goes_on_where_it_stopped()
         "{messages:?}"
     );
     for attempt in [1, 2] {
-        let path = format!("/api/v1/jobs/{id}/logs?attempt={attempt}");
-        let printed = client.request(reqwest::Method::GET, &path).send().await?.text().await?;
+        let printed = client.log_of(&id, attempt).await?;
         ensure!(log(&messages, attempt)? == printed, "{attempt}: {messages:?}");
     }
     Ok(())

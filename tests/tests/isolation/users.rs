@@ -152,7 +152,7 @@ async fn what_a_job_of_another_user_has_started_ends_with_it() -> anyhow::Result
     };
     let mut service = start()?;
     let client = service.client();
-    store_key(&client, data.path()).await?;
+    client.store_ssh_key(data.path()).await?;
     let marker = data.path().join("marker").display().to_string();
     let request = json!({
         "playbook": "start_daemon.yml", "extra_vars": {"marker": marker}, "credentials": {"ssh": "key"},
@@ -186,19 +186,6 @@ async fn what_a_job_of_another_user_has_started_ends_with_it() -> anyhow::Result
     service.wait()?;
     let gone = || processes_of_range().is_empty() && job_folders(work.path()).is_empty();
     wait::until("what the killed service had started is gone", gone).await?;
-    Ok(())
-}
-
-async fn store_key(client: &callboard_tests::Client, folder: &Path) -> anyhow::Result<()> {
-    let key = folder.join("key");
-    let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(&key)
-        .status()?;
-    ensure!(made.success(), "{made}");
-    let credential = json!({"name": "key", "kind": "ssh", "private_key": fs::read_to_string(&key)?});
-    let stored = client.post("/api/v1/credentials", credential.to_string()).await?;
-    ensure!(stored.status == 201, "{stored:?}");
     Ok(())
 }
 
@@ -418,10 +405,5 @@ fn serve(arguments: &[&str], by: impl FnOnce(Command) -> anyhow::Result<Command>
     let mut limit = Command::new("timeout");
     limit.arg("60");
     command = wrap(limit, &command);
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    Ok(child.wait_with_output()?.into())
+    Ok(command.stdin(Stdio::null()).output()?.into())
 }

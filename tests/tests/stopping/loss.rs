@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::ensure;
 use callboard_tests::{Service, daemon, processes, wait};
@@ -42,14 +41,7 @@ async fn an_agent_with_a_key_and_the_files_of_a_killed_service_go_with_it() -> a
     let folder = work.path().display().to_string();
     let (mut service, data) = Service::start(&["--work", &folder])?;
     let client = service.client();
-    let key = data.path().join("key");
-    let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(&key)
-        .status()?;
-    ensure!(made.success(), "{made}");
-    let credential = json!({"name": "key", "kind": "ssh", "private_key": fs::read_to_string(&key)?});
-    client.post("/api/v1/credentials", credential.to_string()).await?;
+    client.store_ssh_key(data.path()).await?;
     let marker = data.path().join("marker").display().to_string();
     let request = json!({
         "playbook": "start_daemon.yml", "extra_vars": {"marker": marker}, "credentials": {"ssh": "key"},

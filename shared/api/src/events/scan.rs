@@ -7,7 +7,7 @@ use callboard_core::request::Kind;
 use serde_json::value::RawValue;
 
 use super::filter::Filter;
-use crate::event_lines::EventLines;
+use crate::attempt_log::AttemptLog;
 
 /// How many bytes are read for a page, at most. A single event is always read whole.
 const MAX_PAGE_BYTES: u64 = 4 * 1024 * 1024;
@@ -46,12 +46,12 @@ impl Found {
 impl Scan<'_> {
     /// Reads the events that follow the given one.
     pub(super) async fn after(&self, after: u64) -> Result<Found, StoreError> {
-        let lines = EventLines {
+        let log = AttemptLog {
             logs: self.logs,
             job: self.job.id,
             attempt: self.attempt,
         };
-        let count = lines.count().await?;
+        let count = log.events().await?;
         let most = if self.filter.is_empty() {
             self.limit
         } else {
@@ -64,7 +64,7 @@ impl Scan<'_> {
             next_attempt: None,
             complete: false,
         };
-        for line in lines.read(after, last, MAX_PAGE_BYTES).await? {
+        for line in log.read_events(after, last, MAX_PAGE_BYTES).await? {
             if self.filter.wants(self.kind, &line)? {
                 found.events.push(parse(&line)?);
             }

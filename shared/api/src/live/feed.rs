@@ -7,9 +7,8 @@ use callboard_core::base::causes::causes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::output::{LogKey, Stream};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use super::piece::Piece;
 use super::place::Place;
@@ -17,7 +16,7 @@ use super::reader::{Page, Rest, read};
 use super::selection::Selection;
 use super::state::State;
 use super::stores::Stores;
-use crate::event_lines::EventLines;
+use crate::attempt_log::AttemptLog;
 
 /// How many bytes are kept for followers who are behind; those who are further behind read the store themselves.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -69,19 +68,13 @@ impl Feed {
     /// Begins a feed of a job that has not ended, some way before the end of what it has left.
     pub(super) async fn begin(stores: &Stores, job: &Job) -> Result<Arc<Self>, StoreError> {
         let mut from = Place::start(job.state.attempt);
-        let attempt = from.attempt;
-        let events = EventLines {
+        let log = AttemptLog {
             logs: &*stores.logs,
             job: job.id,
-            attempt,
+            attempt: from.attempt,
         };
-        let key = LogKey {
-            job: job.id,
-            attempt,
-            stream: Stream::Stdout,
-        };
-        from.event = events.count().await?.saturating_sub(BACKLOG_EVENTS);
-        from.byte = stores.logs.size(key).await?.saturating_sub(BACKLOG_BYTES);
+        from.event = log.events().await?.saturating_sub(BACKLOG_EVENTS);
+        from.byte = log.output().await?.saturating_sub(BACKLOG_BYTES);
         let latest = Latest {
             from,
             first: 0,
@@ -169,38 +162,60 @@ impl Latest {
     }
 }
 
-/// Reads what comes, as long as anybody follows.
+/// Reads what comes, as long as anybody follows. The record is read now and then, not whenever the output has grown: it may be large.
 async fn keep_reading(feed: Weak<Feed>, stores: Stores, id: JobId, mut place: Place) {
+    let mut seen: Option<Seen> = None;
     loop {
         let grown = stores.logs.grown(id);
         let read = async {
-            let job = stores.job(id).await?;
-            let page = read(&*stores.logs, &job, Selection::ALL, place).await?;
-            Ok::<_, StoreError>((job, page))
+            let seen = match seen.take().filter(|seen| seen.until > Instant::now()) {
+                Some(seen) => seen,
+                None => Seen::now(&stores, id).await?,
+            };
+            let page = read(&*stores.logs, &seen.job, Selection::ALL, place).await?;
+            Ok::<_, StoreError>((seen, page))
         };
         let read = read.await;
         let Some(feed) = feed.upgrade() else { return };
-        let rest = match read {
-            Ok((job, page)) => {
-                let rest = page.rest;
-                place = page.place;
-                feed.publish(page, stores.state(&job));
-                rest
-            }
+        let (now, page) = match read {
+            Ok(read) => read,
             Err(error) => {
                 feed.fail(&error);
                 return;
             }
         };
+        let rest = page.rest;
+        place = page.place;
+        feed.publish(page, now.state.clone());
         drop(feed);
+        let until = now.until;
+        seen = Some(now);
         match rest {
             Rest::More => {}
             Rest::Nothing => return,
             Rest::NothingYet => tokio::select! {
                 () = grown => {}
-                () = stores.store.ended(id) => {}
-                () = sleep(stores.poll) => {}
+                () = stores.store.ended(id) => seen = None,
+                () = sleep_until(until) => {}
             },
         }
+    }
+}
+
+/// A job as it was read, and until when that is good enough.
+struct Seen {
+    job: Job,
+    state: Arc<State>,
+    until: Instant,
+}
+
+impl Seen {
+    async fn now(stores: &Stores, id: JobId) -> Result<Self, StoreError> {
+        let job = stores.job(id).await?;
+        Ok(Self {
+            state: stores.state(&job),
+            job,
+            until: Instant::now() + stores.poll,
+        })
     }
 }

@@ -15,7 +15,7 @@ use super::place::Place;
 use super::reader::{Rest, read};
 use super::selection::Selection;
 use super::state::State;
-use super::stores::Stores;
+use super::stores::{Stores, without_work};
 
 /// Follows one job from a place on: first what the store has, then what comes.
 pub(crate) struct Follower {
@@ -46,8 +46,8 @@ enum Source {
 pub(crate) enum News {
     /// What the job has left.
     Piece(Piece),
-    /// A new state of the job.
-    State(Arc<State>),
+    /// A new state of the job, and the one that was told before.
+    State(Arc<State>, Option<Arc<State>>),
     /// Nothing more comes.
     End,
 }
@@ -71,7 +71,7 @@ impl Follower {
         });
         Ok(Self {
             stores: live.stores.clone(),
-            job,
+            job: without_work(job),
             place,
             selection,
             pending: VecDeque::new(),
@@ -115,8 +115,8 @@ impl Follower {
     }
 
     fn tell(&mut self, state: Arc<State>) -> News {
-        self.told = Some(state.clone());
-        News::State(state)
+        let before = self.told.replace(state.clone());
+        News::State(state, before)
     }
 
     /// Reads more, or waits for it.

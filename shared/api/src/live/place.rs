@@ -5,6 +5,7 @@ use callboard_core::job::Job;
 
 use super::piece::{Part, Piece};
 use crate::params::Params;
+use crate::problem::Problem;
 
 /// What is wrong with a text that is no cursor.
 pub(crate) const NOT_A_CURSOR: &str = "is not a cursor of this job, as the ids of its stream's messages and its pages of events are; leave it out to begin anew";
@@ -102,6 +103,12 @@ impl Place {
             "is in attempt {}, not in attempt {wanted}, which `attempt` asks for",
             self.attempt
         )
+    }
+
+    /// Refuses the parameter `cursor` if the attempt of the place has not begun.
+    pub(crate) fn check_parameter(self, job: &Job) -> Result<(), Problem> {
+        let refused = |why| Problem::parameters(vec![("cursor".to_owned(), why)]);
+        self.check(job).map_err(refused)
     }
 
     /// Says that there is no such place, if the attempt has not begun.

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::job::Job;
-use callboard_core::output::{LogKey, LogStore, Stream};
+use callboard_core::output::LogStore;
 
 use super::piece::Piece;
 use super::place::Place;
 use super::selection::Selection;
-use crate::event_lines::EventLines;
+use crate::attempt_log::AttemptLog;
+use crate::tail::is_continuation;
 
 /// How many bytes of output a page has, at most, and about as many of events.
 const PAGE_BYTES: u64 = 64 * 1024;
@@ -51,18 +52,18 @@ pub(super) async fn read(
         let pieces = Vec::new();
         return Ok(Page { pieces, place, rest });
     }
-    let is_over = is_over(job, attempt);
+    let is_over = job.state.is_over(attempt);
     // the events first: what they tell of was printed before
-    let lines = EventLines {
+    let log = AttemptLog {
         logs,
         job: job.id,
         attempt,
     };
     let (count, events, damaged) = match selection.events {
         true => {
-            let count = lines.count().await?;
+            let count = log.events().await?;
             let last = count.min(place.event.saturating_add(PAGE_EVENTS));
-            match lines.read(place.event, last, PAGE_BYTES).await {
+            match log.read_events(place.event, last, PAGE_BYTES).await {
                 Ok(events) => (count, events, false),
                 // the output may be whole nonetheless
                 Err(StoreError::Corrupt(_)) => (count, Vec::new(), true),
@@ -73,13 +74,8 @@ pub(super) async fn read(
     };
     let output = match selection.output {
         true => {
-            let key = LogKey {
-                job: job.id,
-                attempt,
-                stream: Stream::Stdout,
-            };
             let range = place.byte..place.byte.saturating_add(PAGE_BYTES);
-            logs.read(key, range).await?
+            log.read_output(range).await?
         }
         false => Bytes::new(),
     };
@@ -121,12 +117,6 @@ pub(super) async fn read(
     Ok(Page { pieces, place, rest })
 }
 
-/// Returns whether nothing is added to an attempt any more.
-pub(super) fn is_over(job: &Job, attempt: u32) -> bool {
-    let given_up = job.state.given_up.last().map_or(0, |last| last.attempt);
-    job.state.status.is_final() || attempt < job.state.attempt || attempt <= given_up
-}
-
 /// Says what is missing at the end of an attempt: what was sealed and is gone, or what was seen and was lost with its machine.
 async fn missing(
     logs: &dyn LogStore,
@@ -163,10 +153,6 @@ fn whole_characters(bytes: Bytes) -> Bytes {
         true => bytes.slice(..start),
         false => bytes,
     }
-}
-
-fn is_continuation(byte: u8) -> bool {
-    byte & 0b1100_0000 == 0b1000_0000
 }
 
 #[cfg(test)]

@@ -8,8 +8,6 @@ use callboard_core::job::{DeadLetter, Job, JobStatus, Progress, Waiting};
 use callboard_core::request::Reason;
 use serde::Serialize;
 
-use super::reader::is_over;
-
 /// The state of a job when it was read.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -79,7 +77,7 @@ impl State {
             status: json(serde_json::to_vec(&status)),
             progress: progress.map(|progress| json(serde_json::to_vec(&progress))),
             at: Instant::now(),
-            over: match is_over(job, state.attempt) {
+            over: match state.is_over(state.attempt) {
                 true => state.attempt,
                 false => state.attempt.saturating_sub(1),
             },

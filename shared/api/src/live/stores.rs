@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_core::base::id::JobId;
+use callboard_core::base::object::Object;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::base::time::Clock;
 use callboard_core::job::{Job, JobStore};
@@ -22,11 +23,17 @@ pub(super) struct Stores {
 
 impl Stores {
     pub(super) async fn job(&self, id: JobId) -> Result<Job, StoreError> {
-        self.store.get(id, self.clock.now()).await
+        self.store.get(id, self.clock.now()).await.map(without_work)
     }
 
     /// Returns what followers are told of a job that was just read.
     pub(super) fn state(&self, job: &Job) -> Arc<State> {
         Arc::new(State::of(job, self.clock.now()))
     }
+}
+
+/// Forgets the work of a job, which may be large, and which followers do not need.
+pub(super) fn without_work(mut job: Job) -> Job {
+    job.request.work = Object::default();
+    job
 }

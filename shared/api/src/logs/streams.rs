@@ -97,7 +97,7 @@ impl Following {
                         return Ok(Some(bytes));
                     }
                 }
-                News::State(_) => {}
+                News::State(..) => {}
                 News::End => return Ok(None),
             }
         }

@@ -1,6 +1,5 @@
 //! One response that streams a job.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use uuid::Uuid;
 
 use super::message::{End, MessageType, Types, of_end, of_json, of_piece};
 use crate::app::{AnswerLimits, App};
-use crate::live::{Follower, News, State};
+use crate::live::{Follower, News};
 
 /// How long a response may last. Who has followed for so long connects again, and shows again who it is.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -38,7 +37,6 @@ pub(super) struct Session {
     until: Instant,
     sent: u64,
     phase: Phase,
-    state: Option<Arc<State>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,7 +65,6 @@ impl Session {
             until: Instant::now() + limits.map_or(LONGEST, |limits| limits.max_time),
             sent: 0,
             phase: Phase::Begun,
-            state: None,
         }
     }
 
@@ -131,22 +128,21 @@ impl Session {
                 let message = piece.message(of_piece);
                 self.add(&self.follower.place().cursor(self.job), &message, chunk);
             }
-            News::State(state) => {
+            News::State(state, before) => {
                 self.phase = match self.phase {
                     Phase::Begun if self.resumes => Phase::Going,
                     _ => Phase::Told,
                 };
-                let known = self.state.replace(state.clone());
+                let before = before.as_ref();
                 let cursor = self.follower.place().cursor(self.job);
-                let is_new = known.as_ref().is_none_or(|known| known.status != state.status);
+                let is_new = before.is_none_or(|before| before.status != state.status);
                 if is_new && self.types.has(MessageType::Status) {
                     self.add(&cursor, &of_json("status", &state.status), chunk);
                 }
-                let is_new = known.is_none_or(|known| known.progress != state.progress);
-                if let Some(progress) = state
-                    .progress
-                    .as_ref()
-                    .filter(|_| is_new && self.types.has(MessageType::Progress))
+                let is_new = before.is_none_or(|before| before.progress != state.progress);
+                if let Some(progress) = &state.progress
+                    && is_new
+                    && self.types.has(MessageType::Progress)
                 {
                     self.add(&cursor, &of_json("progress", progress), chunk);
                 }

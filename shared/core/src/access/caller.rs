@@ -95,16 +95,20 @@ impl Caller {
     pub fn may_run(&self, uses: &Uses) -> Result<(), Missing> {
         let scopes = || self.scopes.of(Action::JobsRun);
         // of several scopes, the one that covers most is likely to be meant
-        let nearest = scopes().map(|scope| scope.uncovered(uses)).min_by_key(Vec::len);
+        let mut nearest: Option<Vec<FieldError>> = None;
+        for scope in scopes() {
+            let faults = scope.uncovered(uses);
+            if faults.is_empty() {
+                return Ok(());
+            }
+            if nearest.as_ref().is_none_or(|fewest| faults.len() < fewest.len()) {
+                nearest = Some(faults);
+            }
+        }
         let faults = nearest.ok_or_else(|| missing(Action::JobsRun))?;
-        let Some(first) = faults.first() else {
-            return Ok(());
-        };
+        let first = faults.first().map(FieldError::told).unwrap_or_default();
         let bound = some_of(scopes().map(ToString::to_string));
-        let detail = format!(
-            "The caller may run only what {bound} covers, and this request is not covered: {}.",
-            first.told()
-        );
+        let detail = format!("The caller may run only what {bound} covers, and this request is not covered: {first}.");
         Err(Missing {
             faults,
             ..Missing::new(Action::JobsRun, detail)

@@ -226,18 +226,24 @@ async fn called(
     name: &str,
     now: Timestamp,
 ) -> Result<Option<KeyId>, StoreError> {
-    let mut after = None;
+    let mut keys = all(store, tenant, KeyKind::Key).await?.into_iter();
+    let called = keys.find(|key| key.name == name && key.is_in_force(now));
+    Ok(called.map(|key| key.id))
+}
+
+/// Returns all keys or all sessions of a tenant, whatever has become of them.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn all(store: &dyn KeyStore, tenant: &Tenant, kind: KeyKind) -> Result<Vec<ApiKey>, StoreError> {
+    let (mut keys, mut after) = (Vec::new(), None);
     loop {
-        let page = store.list(tenant, KeyKind::Key, after.as_ref(), PAGE).await?;
-        let last = page.keys.last().map(|key| key.id.clone());
-        let is_called = |key: &ApiKey| key.name == name && key.is_in_force(now);
-        if let Some(key) = page.keys.into_iter().find(is_called) {
-            return Ok(Some(key.id));
-        }
+        let page = store.list(tenant, kind, after.as_ref(), PAGE).await?;
+        after = page.keys.last().map(|key| key.id.clone());
+        keys.extend(page.keys);
         if !page.has_more {
-            return Ok(None);
+            return Ok(keys);
         }
-        after = last;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Scopes: which actions a caller may do, and what they are bound to.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -170,11 +171,9 @@ impl Scope {
             let counts =
                 |used: &&Use| used.subject == *subject && used.unless.is_none_or(|other| !subjects.contains(other));
             let mut used = uses.0.iter().filter(counts).peekable();
+            let allowed = LazyCell::new(|| self.bounds.told(subject));
             if used.peek().is_none() && *subject != Uses::CREDENTIAL {
-                faults.add(
-                    "",
-                    format!("names no {subject}; the scope allows {}", self.bounds.told(subject)),
-                );
+                faults.add("", format!("names no {subject}; the scope allows {}", *allowed));
             }
             for Use {
                 name, version, pointer, ..
@@ -185,7 +184,7 @@ impl Scope {
                     Some(_) => "is not what the scope allows:",
                     None => "adds something of the request's own to what the scope allows:",
                 };
-                faults.add(pointer, format!("{detail} {}", self.bounds.told(subject)));
+                faults.add(pointer, format!("{detail} {}", *allowed));
             }
         }
         let mut faults = faults.into_inner();

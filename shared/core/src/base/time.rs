@@ -109,6 +109,12 @@ pub fn seconds(span: Duration) -> f64 {
     span.as_nanos().div_ceil(1_000_000) as f64 / 1000.0
 }
 
+/// Returns a span in whole seconds, rounded up.
+#[must_use]
+pub fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
+}
+
 /// Tells the time; tests can replace it.
 pub trait Clock: Send + Sync {
     /// Returns the current instant.

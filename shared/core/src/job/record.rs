@@ -6,7 +6,7 @@ use super::state::JobState;
 use super::status::JobStatus;
 use crate::base::id::{JobId, Tenant};
 use crate::base::time::Timestamp;
-use crate::request::JobRequest;
+use crate::request::{JobRequest, Told};
 
 /// How long a submission may take before the sweep gives its job to the queue.
 pub const DISPATCH_GRACE: Duration = Duration::from_secs(10);
@@ -69,6 +69,18 @@ impl Job {
             created_at: now,
             retention,
             state,
+        }
+    }
+
+    /// Returns what is known of the job, for its kind to show.
+    #[must_use]
+    pub fn told(&self) -> Told<'_> {
+        let outcome = self.state.outcome.as_ref();
+        Told {
+            request: &self.request,
+            progress: self.state.progress.as_ref(),
+            detail: outcome.map(|outcome| &outcome.detail),
+            left: self.state.given_up.last().map(|attempt| &attempt.left),
         }
     }
 

@@ -26,6 +26,15 @@ pub struct SlotInUse {
 }
 
 impl Slot {
+    /// Returns the one of a tenant's quota of running jobs.
+    #[must_use]
+    pub fn of_quota(tenant: Tenant) -> Self {
+        Self {
+            tenant,
+            concurrency_key: None,
+        }
+    }
+
     /// Returns what kind of places it has.
     #[must_use]
     pub fn kind(&self) -> SlotType {

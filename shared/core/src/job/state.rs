@@ -277,6 +277,13 @@ impl JobState {
         Ok(())
     }
 
+    /// Returns whether nothing more comes of an attempt: it has ended, or the job has.
+    #[must_use]
+    pub fn is_over(&self, attempt: u32) -> bool {
+        let given_up = self.given_up.last().map_or(0, |last| last.attempt);
+        self.status.is_final() || attempt < self.attempt || attempt <= given_up
+    }
+
     /// Notes that another job repeats this one.
     pub fn note_relaunch(&mut self, job: JobId) {
         if self.relaunched_as.len() < MAX_RELAUNCHES && !self.relaunched_as.contains(&job) {

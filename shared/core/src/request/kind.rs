@@ -53,8 +53,10 @@ pub trait Kind: Send + Sync {
     /// Returns what a job has brought about.
     fn results(&self, told: Told<'_>) -> Results;
 
-    /// Returns the whole output of a job whose record does not have it, if a stored event is the one that has.
-    fn whole_output(&self, line: &[u8]) -> Option<Value>;
+    /// Returns what reads the whole output of a job whose record does not have it, if the kind's events do.
+    fn whole_output(&self) -> Option<OutputReader> {
+        None
+    }
 
     /// Returns the reasons that only jobs of this kind have.
     fn reasons(&self) -> &'static [Reason];
@@ -72,6 +74,9 @@ pub trait Kind: Send + Sync {
     /// and those that they refer to.
     fn schemas(&self) -> Components;
 }
+
+/// Reads the output of a job from the stored event that has it; `None` from any other.
+pub type OutputReader = fn(&[u8]) -> Option<Value>;
 
 /// The work that a request asks for, as its kind has read it.
 #[derive(Clone, Debug, Default)]

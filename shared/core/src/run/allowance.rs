@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::causes::causes;
 use crate::base::id::Tenant;
 use crate::base::store_error::StoreError;
-use crate::base::time::{Clock, Timestamp};
+use crate::base::time::{Clock, Timestamp, whole_seconds};
 use crate::job::{Counter, CounterStore, Job, JobStore, SlotStore};
 use crate::policy::Quotas;
 
@@ -183,8 +183,7 @@ impl Minute {
 
     /// Returns in how many whole seconds it is over.
     fn left(&self, now: Timestamp) -> Duration {
-        let left = self.end.since(now);
-        Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
+        Duration::from_secs(whole_seconds(self.end.since(now)))
     }
 }
 

@@ -218,10 +218,8 @@ impl Dispatcher {
 
     /// Returns the slots that a job needs, in the order in which it takes them: whoever has one of the tenant's places has all it needs.
     fn slots_of(&self, job: &Job) -> impl Iterator<Item = Slot> {
-        let quota = self.quotas.of(&job.tenant).running.map(|_| Slot {
-            tenant: job.tenant.clone(),
-            concurrency_key: None,
-        });
+        let quota = self.quotas.of(&job.tenant).running;
+        let quota = quota.map(|_| Slot::of_quota(job.tenant.clone()));
         slot_of_key(job).into_iter().chain(quota)
     }
 

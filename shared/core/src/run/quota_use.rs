@@ -15,6 +15,14 @@ pub struct Used {
     pub used: u64,
 }
 
+impl Used {
+    /// Returns how much is left; 0 if it is used up.
+    #[must_use]
+    pub fn left(self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+}
+
 /// How much of its quotas a tenant uses; `None` where there is no quota, since then nothing is counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct QuotaUse {
@@ -53,10 +61,7 @@ impl Allowance {
     pub async fn used(&self, tenant: &Tenant) -> Result<QuotaUse, StoreError> {
         let (quota, now) = (self.quotas.of(tenant), self.clock.now());
         let minute = Minute::of(now);
-        let slot = Slot {
-            tenant: tenant.clone(),
-            concurrency_key: None,
-        };
+        let slot = Slot::of_quota(tenant.clone());
         let running = async |_| self.slots.taken(&slot).await.map(u64::from);
         let waiting = async |limit| self.store.waiting(tenant, limit).await.map(u64::from);
         let sum = async |counter, from| self.counters.sum(tenant, counter, from).await;

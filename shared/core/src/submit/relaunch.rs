@@ -9,7 +9,6 @@ use super::submitter::{Submitted, Submitter};
 use crate::access::Requester;
 use crate::base::causes::causes;
 use crate::job::Job;
-use crate::request::Told;
 
 /// A job that repeats another one.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,14 +31,10 @@ impl Submitter {
         changes: Value,
         once: Option<&Once>,
     ) -> Result<Relaunched, SubmitError> {
-        let outcome = original.state.outcome.as_ref();
-        let told = Told {
-            request: &original.request,
-            progress: original.state.progress.as_ref(),
-            detail: outcome.map(|outcome| &outcome.detail),
-            left: original.state.given_up.last().map(|attempt| &attempt.left),
-        };
-        let (body, note) = self.kinds.again(told, &changes).map_err(SubmitError::Invalid)?;
+        let (body, note) = self
+            .kinds
+            .again(original.told(), &changes)
+            .map_err(SubmitError::Invalid)?;
         let asked = Asked::again(original.id, changes, body);
         let submitted = self.submit_asked(by, asked, once).await?;
         if let Err(error) = self.store.note_relaunch(original.id, submitted.job.id).await {

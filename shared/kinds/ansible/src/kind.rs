@@ -5,7 +5,7 @@ use std::sync::Arc;
 use callboard_core::base::fields::{Faults, FieldError, Fields};
 use callboard_core::base::object::Object;
 use callboard_core::policy::Policy;
-use callboard_core::request::{Again, EventFacts, Kind, Reason, Results, Shown, Told, Work};
+use callboard_core::request::{Again, EventFacts, Kind, OutputReader, Reason, Results, Shown, Told, Work};
 use serde_json::{Value, json};
 use utoipa::openapi::Components;
 
@@ -107,8 +107,8 @@ impl Kind for Ansible {
         results::results(told)
     }
 
-    fn whole_output(&self, line: &[u8]) -> Option<Value> {
-        results::whole_output(line)
+    fn whole_output(&self) -> Option<OutputReader> {
+        Some(results::whole_output)
     }
 
     fn reasons(&self) -> &'static [Reason] {

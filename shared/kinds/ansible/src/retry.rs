@@ -141,29 +141,20 @@ impl Retry {
         if !is_for || !failed || job.retries() >= self.count {
             return ended;
         }
-        let detail = Detail::of(outcome);
-        let left = match (self.hosts, detail.unfinished, detail.stats) {
-            (RetryHosts::All, ..) => None,
-            (RetryHosts::Failed, Some(hosts), _) => {
-                Some(limit_to(&hosts)).filter(|limit| limit.len() <= MAX_LEFT_BYTES)
-            }
-            // it did not come to any host, so what was left to it is left to the next
-            (RetryHosts::Failed, None, None) => return self.after_pause(ended, Object::default()),
-            (RetryHosts::Failed, None, Some(_)) => None,
-        };
-        let left = match self.hosts {
-            RetryHosts::All => Object::default(),
-            RetryHosts::Failed => Object::of(&json!({LIMIT: left})),
-        };
-        self.after_pause(ended, left)
-    }
-
-    fn after_pause(&self, ended: Ended, left: Object) -> Ended {
         Ended {
-            left,
+            left: self.left(&Detail::of(outcome)),
             again: Some(Duration::from_secs(self.pause)),
             ..ended
         }
+    }
+
+    /// Returns what an attempt leaves to the next. One that did not come to any host leaves what was left to it, by saying nothing.
+    fn left(&self, detail: &Detail) -> Object {
+        let limit = detail.unfinished.as_deref().map(limit_to);
+        if self.hosts == RetryHosts::All || limit.is_none() && detail.stats.is_none() {
+            return Object::default();
+        }
+        Object::of(&json!({LIMIT: limit.filter(|limit| limit.len() <= MAX_LEFT_BYTES)}))
     }
 }
 

@@ -155,10 +155,6 @@ impl Kind for Services {
         view::results(told)
     }
 
-    fn whole_output(&self, _line: &[u8]) -> Option<Value> {
-        None
-    }
-
     fn reasons(&self) -> &'static [Reason] {
         REASONS
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use callboard_core::base::id::Tenant;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::credential::HostKeyStore;
 use callboard_core::credential::known_hosts::{HostKey, knows};
-use callboard_process::files::{open_in_place, write_private};
+use callboard_process::files::{open_in_place, read_part, write_private};
 
 use crate::task::Task;
 use crate::unready::Unready;
@@ -103,14 +103,12 @@ impl Accepted {
     async fn read(&self) -> io::Result<Option<(String, u64)>> {
         let (file, start, known) = (self.file.clone(), self.start_bytes, self.read_bytes);
         let read = move || {
-            let mut file = open_in_place(&file)?;
+            let file = open_in_place(&file)?;
             let bytes = file.metadata()?.len();
             if bytes == known {
                 return Ok(None);
             }
-            file.seek(SeekFrom::Start(start))?;
-            let mut added = Vec::new();
-            file.take(MAX_BYTES).read_to_end(&mut added)?;
+            let added = read_part(file, start, MAX_BYTES)?;
             Ok(Some((String::from_utf8_lossy(&added).into_owned(), bytes)))
         };
         tokio::task::spawn_blocking(read).await?

@@ -49,8 +49,6 @@ pub(crate) struct Prepared {
     /// The folder of the job's source.
     pub(crate) root: PathBuf,
     pub(crate) commit: Option<String>,
-    /// The folder that holds the host keys given to the job.
-    pub(crate) host_keys: PathBuf,
     /// The host keys that the job accepts.
     pub(crate) accepted: Option<Accepted>,
     /// Holds the ssh key until the job has ended.
@@ -110,7 +108,6 @@ impl Task<'_> {
             rules,
             root: material.root,
             commit: material.commit,
-            host_keys: self.workspace.ssh(),
             accepted,
             _agent: agent,
         })

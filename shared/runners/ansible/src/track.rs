@@ -139,13 +139,14 @@ impl Tracker {
 
     /// Takes Ansible's counts, if all of them are there, and what `set_stats` set for the run.
     fn read_stats(&mut self, data: &str) {
-        let output_dropped = self.dropped.iter().any(|name| name == OUTPUT);
-        if self.dropped.len() == usize::from(output_dropped) {
+        if self.dropped.iter().all(|name| name == OUTPUT) {
             self.stats = serde_json::from_str(data).ok().map(per_host);
         }
-        match serde_json::from_str::<OutputData<'_>>(data) {
-            Ok(set) if !output_dropped => self.keep_output(set.artifact_data.get()),
-            _ => self.output_truncated = output_dropped,
+        self.output_truncated = self.dropped.iter().any(|name| name == OUTPUT);
+        if !self.output_truncated
+            && let Ok(set) = serde_json::from_str::<OutputData<'_>>(data)
+        {
+            self.keep_output(set.artifact_data.get());
         }
     }
 

@@ -22,6 +22,7 @@ MAX_HOSTS_TOLD = 10_000
 
 inventory: Any = None
 _hosts_told: set[str] = set()
+_batch_size = 0
 _pipe = -1
 
 
@@ -68,8 +69,7 @@ def encoder_for(base: type[json.JSONEncoder]) -> type[json.JSONEncoder]:
 def _encode(event: dict[str, Any], encoder: type[json.JSONEncoder]) -> bytes:
     data = event["event_data"]
     if event["event"] == "playbook_on_play_start":
-        data["hosts_count"] = _count_hosts(data.get("pattern"))
-        _tell_hosts(data.get("pattern"))
+        data["hosts_count"] = _batch_size
     line = _to_json(event, encoder)
     if len(line) <= MAX_EVENT_BYTES:
         return line
@@ -105,20 +105,30 @@ def _name(value: Any) -> str:
     return f"<{type(value).__name__}>"
 
 
-def _tell_hosts(pattern: Any) -> None:
-    """Names the hosts of a play, after ``--limit``: a job that is stopped tells which it had not reached."""
-    hosts = [host.name for host in _hosts(pattern, ignore_restrictions=True) if host.name not in _hosts_told]
-    if hosts := hosts[: MAX_HOSTS_TOLD - len(_hosts_told)]:
-        _hosts_told.update(hosts)
-        tell("hosts", names=hosts)
+def begin_play(pattern: Any) -> tuple[set[str], set[str]]:
+    """Returns the names of a play's hosts, after ``--limit``, and of those of the batch that begins.
+
+    Names them to the service: a job that is stopped tells which it had not reached.
+    """
+    global _batch_size
+    hosts, batch = hosts_of(pattern), hosts_of(pattern, of_batch=True)
+    _batch_size = len(batch)
+    if told := [name for name in hosts if name not in _hosts_told][: MAX_HOSTS_TOLD - len(_hosts_told)]:
+        _hosts_told.update(told)
+        tell("hosts", names=told)
+    return set(hosts), set(batch)
 
 
-def hosts_of(pattern: Any, *, of_batch: bool = False) -> set[str]:
+def hosts_of(pattern: Any, *, of_batch: bool = False) -> list[str]:
     """Returns the names of the hosts of a play, or of its batch."""
-    return {host.name for host in _hosts(pattern, ignore_restrictions=not of_batch)}
+    try:
+        found = inventory.get_hosts(pattern, ignore_restrictions=not of_batch) if inventory else []
+    except Exception:
+        return []
+    return [host.name for host in found]
 
 
-def hosts_of_names(pattern: Any) -> set[str] | None:
+def hosts_of_names(pattern: Any) -> list[str] | None:
     """Returns the names of the hosts of a play that has not begun; none if they are not known.
 
     Only patterns that are names of the inventory's are looked at: of one that matches nothing, Ansible would warn.
@@ -127,17 +137,6 @@ def hosts_of_names(pattern: Any) -> set[str] | None:
     if not inventory or not all(name in inventory.groups or name in inventory.hosts for name in names):
         return None
     return hosts_of(names)
-
-
-def _count_hosts(pattern: Any) -> int:
-    return len(_hosts(pattern))
-
-
-def _hosts(pattern: Any, **options: bool) -> list[Any]:
-    try:
-        return list(inventory.get_hosts(pattern, **options)) if inventory else []
-    except Exception:
-        return []
 
 
 def _write(line: bytes) -> None:

@@ -86,7 +86,7 @@ class Failures:
         return {
             "host": result._host.get_name(),
             "delegated_to": _delegate(result),
-            "play": _short(play or "", MAX_NAME) or None,
+            "play": short(play or "", MAX_NAME) or None,
             **_place(result._task),
             **(self._items.pop(_key(result), {}) or _explain(result)),
         }
@@ -118,7 +118,7 @@ def _key(result: Any) -> tuple[str, str]:
 
 def _place(task: Any) -> Told:
     return {
-        "task": _short(task.get_name(), MAX_NAME),
+        "task": short(task.get_name(), MAX_NAME),
         "action": str(vars(task).get("_resolved_action") or task.action),
         "path": task.get_path() or None,
     }
@@ -128,7 +128,7 @@ def _delegate(result: Any) -> str | None:
     """Names the host that a task was delegated to; a host that was not reached leaves no variables."""
     told = (result._result.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
     named = told or result._task.delegate_to
-    return _short(named, MAX_NAME) if isinstance(named, str) and "{{" not in named else None
+    return short(named, MAX_NAME) if isinstance(named, str) and "{{" not in named else None
 
 
 def _blocks(task: Any) -> Iterator[tuple[str, str]]:
@@ -174,7 +174,7 @@ def explain(result: Mapping[str, Any], reason: str = "") -> Told:
 def _label(result: Mapping[str, Any]) -> str | None:
     """Names an item of a loop as Ansible does, unless that is not to be told."""
     label = result.get("_ansible_item_label", result.get(result.get("ansible_loop_var", "item")))
-    return None if label is None or "censored" in result else _short(_text(label), MAX_NAME)
+    return None if label is None or "censored" in result else short(_text(label), MAX_NAME)
 
 
 def _message(result: Mapping[str, Any]) -> str:
@@ -204,16 +204,18 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
 
 
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not _NOISE.fullmatch(line.strip())]
+
+
 def _last_line(text: Any) -> str | None:
-    lines = [line.strip() for line in text.splitlines()] if isinstance(text, str) else []
-    lines = [line for line in lines if line and not _NOISE.fullmatch(line)]
-    return _short(lines[-1], MAX_LINE) if lines else None
+    lines = [line for line in map(str.strip, _lines(text)) if line] if isinstance(text, str) else []
+    return short(lines[-1], MAX_LINE) if lines else None
 
 
 def _tail(text: str) -> str | None:
     """Returns the last lines of a text, whole ones only: half of a secret would not be known for one."""
-    lines = [line for line in text.rstrip().splitlines() if not _NOISE.fullmatch(line.strip())]
-    end = "\n".join(lines).encode(errors="replace")
+    end = "\n".join(_lines(text.rstrip())).encode(errors="replace")
     if len(end) > MAX_TAIL_BYTES:
         end = end[-MAX_TAIL_BYTES - 1 :].partition(b"\n")[2]
     return end.decode() or None
@@ -228,5 +230,6 @@ def _cut(text: str) -> str:
     return f"{text[:half]} [...] {text[-half:]}"
 
 
-def _short(text: str, most: int) -> str:
+def short(text: str, most: int) -> str:
+    """Cuts off the end of a text that is too long."""
     return text if len(text) <= most else f"{text[:most]}…"

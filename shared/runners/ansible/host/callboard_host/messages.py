@@ -13,7 +13,7 @@ from typing import Any
 from ansible.utils.display import Display
 from ansible.utils.multiprocessing import context as multiprocessing_context
 
-from callboard_host import events
+from callboard_host import events, failures
 from callboard_host.awx import context
 
 # what ansible-runner notes of a message, by the method that Ansible displays it with
@@ -88,7 +88,7 @@ def _telling(deduplicate: Callable[..., Any]) -> Callable[..., Any]:
         for kind, displayed in (("warning", self._warns), ("deprecation", self._deprecations)):
             if messages is displayed and not known and events.is_open():
                 text = msg.partition("]: ")[2].strip()
-                events.tell(kind, message=f"{text[:MAX_TOLD_CHARS]}…" if len(text) > MAX_TOLD_CHARS else text)
+                events.tell(kind, message=failures.short(text, MAX_TOLD_CHARS))
         return known
 
     return telling

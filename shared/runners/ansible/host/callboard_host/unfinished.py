@@ -24,10 +24,11 @@ class Unfinished:
 
     def play(self, play: Any) -> None:
         """Notes the hosts of a play, less those of the batch that begins."""
+        hosts, batch = events.begin_play(play.hosts)
         self._ahead.pop(play._uuid, None)
         if play._uuid != self._play:
-            self._play, self._left = play._uuid, events.hosts_of(play.hosts)
-        self._left -= events.hosts_of(play.hosts, of_batch=True)
+            self._play, self._left = play._uuid, hosts
+        self._left -= batch
 
     def tell(self) -> None:
         """Names the hosts; none if not all are known, or one is not in the inventory, so that no limit can name it."""

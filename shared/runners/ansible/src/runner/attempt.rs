@@ -50,9 +50,10 @@ impl Attempt<'_> {
             Exit::NotForked(errno) => return Err(RunError::Fork(io::Error::from_raw_os_error(errno))),
             _ => {}
         }
+        let ssh = self.workspace.ssh();
         let facts = Facts {
             home: runner.settings.home,
-            folder: &prepared.host_keys,
+            folder: &ssh,
             launcher: self.workspace.owner().map(Owner::launcher).unwrap_or_default(),
             checking: runner.reach.policy.host_key_checking,
             how_to_forget: &|host| runner.reach.host_keys.how_to_forget(&self.job.tenant, host),

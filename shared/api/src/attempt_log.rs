@@ -1,26 +1,38 @@
-//! Reads stored events by their index.
+//! Reads what an attempt has left: its output, and its events by their index.
+
+use std::ops::Range;
 
 use bytes::Bytes;
 use callboard_core::base::id::JobId;
 use callboard_core::base::store_error::StoreError;
 use callboard_core::output::{LogKey, LogStore, Stream, index};
 
-/// The events of one attempt.
-pub(crate) struct EventLines<'a> {
+/// The output and the events of one attempt.
+pub(crate) struct AttemptLog<'a> {
     pub(crate) logs: &'a dyn LogStore,
     pub(crate) job: JobId,
     pub(crate) attempt: u32,
 }
 
-impl EventLines<'_> {
-    /// Returns how many there are.
-    pub(crate) async fn count(&self) -> Result<u64, StoreError> {
+impl AttemptLog<'_> {
+    /// Returns how many bytes it has printed.
+    pub(crate) async fn output(&self) -> Result<u64, StoreError> {
+        self.logs.size(self.key(Stream::Stdout)).await
+    }
+
+    /// Reads a range of what it has printed; the part beyond its end is left out.
+    pub(crate) async fn read_output(&self, range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.logs.read(self.key(Stream::Stdout), range).await
+    }
+
+    /// Returns how many events there are.
+    pub(crate) async fn events(&self) -> Result<u64, StoreError> {
         let size = self.logs.size(self.key(Stream::EventIndex)).await?;
         Ok(index::count(size))
     }
 
     /// Reads the events after the one numbered `after`, up to `last`: as many as fit in `max_bytes`, but at least one.
-    pub(crate) async fn read(&self, after: u64, last: u64, max_bytes: u64) -> Result<Vec<Bytes>, StoreError> {
+    pub(crate) async fn read_events(&self, after: u64, last: u64, max_bytes: u64) -> Result<Vec<Bytes>, StoreError> {
         if last <= after {
             return Ok(Vec::new());
         }
