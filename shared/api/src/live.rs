@@ -26,8 +26,8 @@ pub(crate) use self::place::{NOT_A_CURSOR, Place};
 pub(crate) use self::selection::Selection;
 use self::stores::Stores;
 
-/// The feeds of jobs that are followed.
-type Feeds = Arc<Mutex<HashMap<JobId, Weak<Feed>>>>;
+/// The feeds of jobs that are followed, by what they have.
+type Feeds = Arc<Mutex<HashMap<(JobId, Selection), Weak<Feed>>>>;
 
 /// The jobs that are followed.
 #[derive(Clone)]
@@ -58,25 +58,26 @@ impl Live {
         Self { stores, feeds: None }
     }
 
-    /// Returns the feed of a job that has not ended: the one that others follow, or a new one.
-    async fn feed(&self, job: &Job) -> Result<Option<Arc<Feed>>, StoreError> {
+    /// Returns the feed of a job that has not ended, with what is selected of all its attempts: the one that others follow, or a new one.
+    async fn feed(&self, job: &Job, selection: Selection) -> Result<Option<Arc<Feed>>, StoreError> {
         let Some(feeds) = &self.feeds else { return Ok(None) };
+        let key = (job.id, selection.of_all_attempts());
         let known = || {
             let feeds = feeds.lock().unwrap_or_else(PoisonError::into_inner);
-            let feed = feeds.get(&job.id).and_then(Weak::upgrade);
+            let feed = feeds.get(&key).and_then(Weak::upgrade);
             feed.filter(|feed| !feed.has_ended())
         };
         if let Some(feed) = known() {
             return Ok(Some(feed));
         }
-        let begun = Feed::begin(&self.stores, job).await?;
+        let begun = Feed::begin(&self.stores, job, key.1).await?;
         // of two who come at the same time, the second follows the first one's
         if let Some(feed) = known() {
             return Ok(Some(feed));
         }
         let mut feeds = feeds.lock().unwrap_or_else(PoisonError::into_inner);
         feeds.retain(|_, feed| feed.strong_count() > 0);
-        feeds.insert(job.id, Arc::downgrade(&begun));
+        feeds.insert(key, Arc::downgrade(&begun));
         Ok(Some(begun))
     }
 }

@@ -1,4 +1,4 @@
-//! What a running job has left lately, read once for all who follow it.
+//! What a running job has left lately, read once for all who follow the same of it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -66,15 +66,19 @@ pub(super) enum Taken {
 
 impl Feed {
     /// Begins a feed of a job that has not ended, some way before the end of what it has left.
-    pub(super) async fn begin(stores: &Stores, job: &Job) -> Result<Arc<Self>, StoreError> {
+    pub(super) async fn begin(stores: &Stores, job: &Job, selection: Selection) -> Result<Arc<Self>, StoreError> {
         let mut from = Place::start(job.state.attempt);
         let log = AttemptLog {
             logs: &*stores.logs,
             job: job.id,
             attempt: from.attempt,
         };
-        from.event = log.events().await?.saturating_sub(BACKLOG_EVENTS);
-        from.byte = log.output().await?.saturating_sub(BACKLOG_BYTES);
+        if selection.events {
+            from.event = log.events().await?.saturating_sub(BACKLOG_EVENTS);
+        }
+        if selection.output {
+            from.byte = log.output().await?.saturating_sub(BACKLOG_BYTES);
+        }
         let latest = Latest {
             from,
             first: 0,
@@ -87,7 +91,13 @@ impl Feed {
             latest: Mutex::new(latest),
             news: watch::Sender::new(()),
         });
-        tokio::spawn(keep_reading(Arc::downgrade(&feed), stores.clone(), job.id, from));
+        tokio::spawn(keep_reading(
+            Arc::downgrade(&feed),
+            stores.clone(),
+            job.id,
+            selection,
+            from,
+        ));
         Ok(feed)
     }
 
@@ -163,7 +173,7 @@ impl Latest {
 }
 
 /// Reads what comes, as long as anybody follows. The record is read now and then, not whenever the output has grown: it may be large.
-async fn keep_reading(feed: Weak<Feed>, stores: Stores, id: JobId, mut place: Place) {
+async fn keep_reading(feed: Weak<Feed>, stores: Stores, id: JobId, selection: Selection, mut place: Place) {
     let mut seen: Option<Seen> = None;
     loop {
         let grown = stores.logs.grown(id);
@@ -172,7 +182,7 @@ async fn keep_reading(feed: Weak<Feed>, stores: Stores, id: JobId, mut place: Pl
                 Some(seen) => seen,
                 None => Seen::now(&stores, id).await?,
             };
-            let page = read(&*stores.logs, &seen.job, Selection::ALL, place).await?;
+            let page = read(&*stores.logs, &seen.job, selection, place).await?;
             Ok::<_, StoreError>((seen, page))
         };
         let read = read.await;

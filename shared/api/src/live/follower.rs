@@ -63,7 +63,7 @@ impl Follower {
     ) -> Result<Self, StoreError> {
         let feed = match job.state.status.is_final() {
             true => None,
-            false => live.feed(&job).await?,
+            false => live.feed(&job, selection).await?,
         };
         let feed = feed.map(|feed| {
             let news = feed.news();
@@ -99,7 +99,7 @@ impl Follower {
         }
         loop {
             while let Some(piece) = self.pending.pop_front() {
-                if self.selection.has(&piece)
+                if self.selection.goes_to(piece.attempt)
                     && let Some(piece) = self.place.pass(piece)
                 {
                     return Ok(News::Piece(piece));
@@ -128,7 +128,7 @@ impl Follower {
             }
             Source::Store(feed) => {
                 if let Some((feed, news)) = feed
-                    && let Some(number) = feed.join(self.selection.seen(self.place))
+                    && let Some(number) = feed.join(self.place)
                 {
                     self.source = Source::Feed(feed.clone(), news.clone(), number);
                     return Ok(None);

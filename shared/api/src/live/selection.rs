@@ -1,10 +1,9 @@
 //! What of a job somebody follows.
 
-use super::piece::{Part, Piece};
 use super::place::Place;
 
 /// What of a job somebody follows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Selection {
     /// One attempt alone, or all of them.
     pub(crate) attempt: Option<u32>,
@@ -15,21 +14,14 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Everything.
-    pub(super) const ALL: Self = Self {
-        attempt: None,
-        output: true,
-        events: true,
-    };
+    /// Returns the same of all attempts.
+    pub(super) fn of_all_attempts(self) -> Self {
+        Self { attempt: None, ..self }
+    }
 
-    /// Returns whether a piece is part of it.
-    pub(super) fn has(self, piece: &Piece) -> bool {
-        let of_kind = match piece.part {
-            Part::Output { .. } => self.output,
-            Part::Event { .. } => self.events,
-            Part::Gap(_) => true,
-        };
-        of_kind && self.attempt.is_none_or(|attempt| piece.attempt <= attempt)
+    /// Returns whether an attempt is part of it, or comes before it.
+    pub(super) fn goes_to(self, attempt: u32) -> bool {
+        self.attempt.is_none_or(|last| attempt <= last)
     }
 
     /// Returns a place as if all that is not selected had been seen.
